@@ -1,0 +1,127 @@
+package bitrix24
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// ErrForm says that a form cannot be read. The text never repeats the form:
+// callbacks carry tokens.
+var ErrForm = errors.New("form is not what http_build_query writes")
+
+// maxFormDepth bounds the nesting of brackets; PHP itself stops at 64.
+const maxFormDepth = 64
+
+// Form is one node of a form as PHP's http_build_query writes it and PHP's own
+// parser reads it: either a value, or named children in the order they came.
+// auth[domain]=x is the child "domain" of the child "auth".
+type Form struct {
+	Name     string
+	Value    string
+	Children []*Form
+
+	next  int // the index that an empty bracket, x[]=, takes next
+	index map[string]*Form
+}
+
+// ParseForm reads a form body or a query string. Brackets may be
+// percent-encoded or raw, values may be empty, a later scalar replaces an
+// earlier one, as in PHP. Source: facts 2.3 and 3.1.
+func ParseForm(raw string) (*Form, error) {
+	root := &Form{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(key)
+		if err != nil {
+			return nil, fmt.Errorf("%w: a name has a broken percent escape", ErrForm)
+		}
+		text, err := url.QueryUnescape(value)
+		if err != nil {
+			return nil, fmt.Errorf("%w: a value has a broken percent escape", ErrForm)
+		}
+		path, err := formPath(name)
+		if err != nil {
+			return nil, err
+		}
+		root.set(path, text)
+	}
+	return root, nil
+}
+
+// formPath splits a[b][] into a, b and "".
+func formPath(name string) ([]string, error) {
+	open := strings.IndexByte(name, '[')
+	if open < 0 {
+		return []string{name}, nil
+	}
+	if open == 0 {
+		return nil, fmt.Errorf("%w: a name starts with a bracket", ErrForm)
+	}
+	path := []string{name[:open]}
+	for rest := name[open:]; rest != ""; {
+		end := strings.IndexByte(rest, ']')
+		if rest[0] != '[' || end < 0 {
+			return nil, fmt.Errorf("%w: brackets do not match", ErrForm)
+		}
+		path = append(path, rest[1:end])
+		rest = rest[end+1:]
+	}
+	if len(path) > maxFormDepth {
+		return nil, fmt.Errorf("%w: nested deeper than %d", ErrForm, maxFormDepth)
+	}
+	return path, nil
+}
+
+func (f *Form) set(path []string, value string) {
+	for i, name := range path {
+		if name == "" && i > 0 {
+			name = strconv.Itoa(f.next)
+		}
+		f = f.child(name)
+	}
+	f.Value = value
+	f.Children, f.index, f.next = nil, nil, 0
+}
+
+// child finds or makes the child of that name.
+func (f *Form) child(name string) *Form {
+	if c, ok := f.index[name]; ok {
+		return c
+	}
+	if f.index == nil {
+		f.index = map[string]*Form{}
+		f.Value = ""
+	}
+	c := &Form{Name: name}
+	f.index[name] = c
+	f.Children = append(f.Children, c)
+	if n, err := strconv.Atoi(name); err == nil && n >= f.next && n < 1<<30 {
+		f.next = n + 1
+	}
+	return c
+}
+
+// At follows names down the tree; nil where a name is absent.
+func (f *Form) At(names ...string) *Form {
+	for _, name := range names {
+		if f == nil {
+			return nil
+		}
+		f = f.index[name]
+	}
+	return f
+}
+
+// Text is the value at that path, "" where it is absent or has children.
+func (f *Form) Text(names ...string) string {
+	if at := f.At(names...); at != nil {
+		return at.Value
+	}
+	return ""
+}
