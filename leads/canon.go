@@ -1,0 +1,150 @@
+package leads
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// HashVersion names the canonical form that Hash is taken over. A stored hash of
+// another version says nothing and is computed anew.
+const HashVersion = "v1:"
+
+// Hash is taken over the lead's canonical form: values that portals write in several
+// ways agree (null, "", absent; "0" where it means none), and what moves without a
+// change is left out. It is HashVersion and 64 hex digits.
+func (l *Lead) Hash() string {
+	h := sha256.New()
+	values := l.canonical()
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		h.Write([]byte(name))
+		h.Write([]byte{0})
+		h.Write([]byte(values[name]))
+		h.Write([]byte{0})
+	}
+	return HashVersion + hex.EncodeToString(h.Sum(nil))
+}
+
+// Diff names the fields in which two cards differ, sorted; nil where they agree.
+func Diff(a, b *Lead) []string {
+	was, is := a.canonical(), b.canonical()
+	var names []string
+	for name, value := range is {
+		if was[name] != value {
+			names = append(names, name)
+		}
+	}
+	for name := range was {
+		if _, ok := is[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// canonical maps every non-empty field to one spelling of its value.
+func (l *Lead) canonical() map[string]string {
+	m := make(map[string]string, len(l.Values))
+	for i, f := range Fields {
+		if f.Volatile() || l.Values[i] == "" || f.Kind == RefKind && l.Values[i] == "0" {
+			continue
+		}
+		m[f.Name] = l.Values[i]
+	}
+	for name, value := range l.Custom {
+		if text := canonicalCustom(value); text != "" {
+			m[name] = text
+		}
+	}
+	for _, c := range l.Contacts {
+		m[c.TypeID] += c.text()
+	}
+	return m
+}
+
+func (c Contact) text() string {
+	return strings.Join([]string{c.ID, c.ValueType, c.Value}, "\x01") + "\x02"
+}
+
+// canonicalCustom spells a custom field's value: null, "", "0", false, [] and {} are
+// "", true is "1" (facts 6.3: a UF boolean comes as "1", "0", true, false or null).
+func canonicalCustom(value json.RawMessage) string {
+	dec := json.NewDecoder(bytes.NewReader(value))
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil {
+		return string(value)
+	}
+	switch v := canonicalValue(v).(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	default:
+		text, err := json.Marshal(v)
+		if err != nil {
+			return string(value)
+		}
+		return string(text)
+	}
+}
+
+func canonicalValue(v any) any {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return "1"
+		}
+	case json.Number:
+		if v != "0" {
+			return v.String()
+		}
+	case string:
+		if v != "" && v != "0" {
+			return withoutAuth(v)
+		}
+	case []any:
+		return canonicalList(v)
+	case map[string]any:
+		return canonicalMap(v)
+	}
+	return nil
+}
+
+func canonicalList(v []any) any {
+	if len(v) == 0 {
+		return nil
+	}
+	list := make([]any, len(v))
+	for i := range v {
+		list[i] = canonicalValue(v[i])
+	}
+	return list
+}
+
+func canonicalMap(v map[string]any) any {
+	if len(v) == 0 {
+		return nil
+	}
+	m := make(map[string]any, len(v))
+	for name := range v {
+		m[name] = canonicalValue(v[name])
+	}
+	return m
+}
+
+// Links to files carry a token of the user who asked: it differs at every read.
+var authParameter = regexp.MustCompile(`([?&])auth=[^&]*&?`)
+
+func withoutAuth(s string) string {
+	if !strings.Contains(s, "auth=") {
+		return s
+	}
+	return authParameter.ReplaceAllString(s, "$1")
+}

@@ -1,0 +1,68 @@
+package leads
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// Held is what the mirror holds of a lead: the row's columns and contacts as they
+// stand now, also where somebody has changed them by hand.
+type Held struct {
+	Ref
+	Ticket   Ticket
+	Revision int64
+	Deleted  bool            // the row is a tombstone
+	Hash     string          // of the card that was written
+	Columns  []string        // by index of Fields: the text that Field.Column gives
+	Contacts []Contact       // in any order
+	Raw      json.RawMessage // the card that was written; nil on rows adopted from the seed
+}
+
+// Differences names the fields in which a mirror's row differs from a card, sorted.
+// Volatile fields are left out.
+func (h *Held) Differences(lead *Lead) []string {
+	var names []string
+	for i, f := range Fields {
+		if !f.Volatile() && h.Columns[i] != f.Column(lead.Values[i]) {
+			names = append(names, f.Name)
+		}
+	}
+	names = append(names, contactDifferences(h.Contacts, lead.Contacts)...)
+	names = append(names, h.rawDifferences(lead)...)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// rawDifferences compares what has no column of its own, the custom fields, and the
+// exact instants, through the stored card.
+func (h *Held) rawDifferences(lead *Lead) []string {
+	if len(h.Raw) == 0 {
+		return []string{"raw_json"}
+	}
+	stored, err := Parse(h.Raw)
+	if err != nil {
+		return []string{"raw_json"}
+	}
+	return Diff(&stored, lead)
+}
+
+func contactDifferences(held, shown []Contact) []string {
+	sets := [2]map[string]string{{}, {}}
+	for i, list := range [2][]Contact{held, shown} {
+		for _, c := range slices.SortedFunc(slices.Values(list), compareContacts) {
+			sets[i][c.TypeID] += c.text()
+		}
+	}
+	var names []string
+	for typeID, text := range sets[0] {
+		if sets[1][typeID] != text {
+			names = append(names, typeID)
+		}
+	}
+	for typeID := range sets[1] {
+		if _, ok := sets[0][typeID]; !ok {
+			names = append(names, typeID)
+		}
+	}
+	return names
+}

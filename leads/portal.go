@@ -1,0 +1,57 @@
+package leads
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"time"
+)
+
+// PortalState says whether a portal can be read.
+type PortalState string
+
+// The states of a portal.
+const (
+	PortalActive             PortalState = "active"
+	PortalNeedsAuthorization PortalState = "needs_authorization" // its tokens are dead; somebody must authorize again
+	PortalUninstalled        PortalState = "uninstalled"         // the application was removed there
+)
+
+// Portal is what the mirror keeps of one Bitrix24 portal, tokens apart.
+type Portal struct {
+	MemberID       string
+	Domain         string // host of the portal, which may change
+	State          PortalState
+	ClientEndpoint string // base of its REST calls, with a slash at the end
+	ServerEndpoint string // REST of its authorization server
+	WebhookURL     Secret // complete inbound webhook; empty where an application is used
+	// TokenHash is HashToken of the application_token, by which its callbacks are known.
+	TokenHash string
+	UserID    int64     // who authorized; 0 unknown
+	UpdatedAt time.Time // of this record
+}
+
+// HashToken is the hex SHA-256 of an application_token: what is needed to recognise
+// callbacks, and all that is kept of it.
+func HashToken(token Secret) string {
+	sum := sha256.Sum256([]byte(token.Reveal()))
+	return hex.EncodeToString(sum[:])
+}
+
+// Recognises tells, in constant time, whether a callback's application_token is this
+// portal's.
+func (p *Portal) Recognises(token Secret) bool {
+	return p.TokenHash != "" && token != "" &&
+		subtle.ConstantTimeCompare([]byte(HashToken(token)), []byte(p.TokenHash)) == 1
+}
+
+// Grant is a pair of tokens and what came with it. Source: facts 1.4.
+type Grant struct {
+	MemberID     string
+	AccessToken  Secret
+	RefreshToken Secret
+	ExpiresAt    time.Time // of the access token, by our clock
+	Scope        string
+	UserID       int64
+	ClientID     string // of the application it was given to
+}

@@ -1,0 +1,71 @@
+package leads
+
+import "time"
+
+// Sight is what a read saw of a lead.
+type Sight int
+
+// What a read can see. The portal answers "Not found" and "Access denied." as
+// different things, and only the first can mean that a lead was deleted.
+const (
+	Present Sight = iota // the card is there
+	Absent               // "Not found"
+	Denied               // "Access denied.": the lead exists, we may not read it
+)
+
+// Cause says what made us read a lead; subscribers see it.
+type Cause string
+
+// The causes of a read.
+const (
+	CauseEvent     Cause = "event"
+	CauseOffline   Cause = "offline"
+	CauseReconcile Cause = "reconcile"
+	CauseImport    Cause = "import"
+)
+
+// Snapshot is what one read of the portal said about one lead.
+type Snapshot struct {
+	Ref
+	Ticket Ticket    // drawn before the read was sent
+	ReadAt time.Time // when the answer had arrived, by our clock
+	Cause  Cause
+	Sight  Sight
+	Lead   Lead // where Sight is Present
+	// Proven says that an Absent lead is known to be deleted: its delete callback
+	// came, or it was absent at least the grace period ago already.
+	Proven bool
+}
+
+// Verdict is what became of a snapshot in the mirror.
+type Verdict int
+
+// The verdicts.
+const (
+	Unchanged Verdict = iota // the row says the same already; nothing written
+	Inserted                 // there was no row, or a tombstone
+	Updated
+	Deleted // the row became a tombstone
+	Older   // the row has seen a later read
+	Missing // absent for the first time: noted, deleted when it is absent again after the grace period
+	Failed  // this lead alone could not be written; Outcome.Err says why
+)
+
+// String names the verdict as metrics and logs do.
+func (v Verdict) String() string {
+	return [...]string{"unchanged", "inserted", "updated", "deleted", "older", "missing", "failed"}[v]
+}
+
+// Outcome is what became of one snapshot.
+type Outcome struct {
+	Ref
+	Verdict  Verdict
+	Revision int64    // of the row after it; 0 where there is none
+	Changed  []string // names of the fields that changed, sorted
+	Err      error    // where Verdict is Failed
+}
+
+// Wrote tells whether the row changed, and so was announced.
+func (o Outcome) Wrote() bool {
+	return o.Verdict == Inserted || o.Verdict == Updated || o.Verdict == Deleted
+}
