@@ -1,6 +1,9 @@
 package leads
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Sight is what a read saw of a lead.
 type Sight int
@@ -35,6 +38,12 @@ type Snapshot struct {
 	// Proven says that an Absent lead is known to be deleted: its delete callback
 	// came, or it was absent at least the grace period ago already.
 	Proven bool
+	// Force has the row written even where its stored hash says that nothing changed:
+	// somebody altered its columns behind our back.
+	Force bool
+	// Err says that the portal's answer for this lead cannot be read as a lead; what
+	// it sent is in Lead.Raw, and Sight means nothing.
+	Err error
 }
 
 // Verdict is what became of a snapshot in the mirror.
@@ -68,4 +77,26 @@ type Outcome struct {
 // Wrote tells whether the row changed, and so was announced.
 func (o Outcome) Wrote() bool {
 	return o.Verdict == Inserted || o.Verdict == Updated || o.Verdict == Deleted
+}
+
+// Page is one stretch of a keyset scan: every lead with an id above the one asked for
+// and up to UpTo is in Snapshots, each only once.
+type Page struct {
+	Snapshots []Snapshot // ascending
+	Ticket    Ticket     // of the read
+	UpTo      int64      // where the next page begins; MaxID where Last
+	Last      bool       // the portal has no lead beyond
+}
+
+// Append adds the rows of the next list to the page. They must ascend from where the
+// page ends: a portal that shows a row again, or one from before, has lost its place.
+func (p *Page) Append(rows []Snapshot) error {
+	for _, row := range rows {
+		if row.LeadID <= p.UpTo {
+			return fmt.Errorf("the list goes back from lead %d to lead %d", p.UpTo, row.LeadID)
+		}
+		p.UpTo = row.LeadID
+	}
+	p.Snapshots = append(p.Snapshots, rows...)
+	return nil
 }

@@ -1,0 +1,103 @@
+package bitrix24
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"leadsync/leads"
+)
+
+// Event is the name of something that happens on a portal, in upper case.
+type Event string
+
+// The events leadsync knows. Source: facts 1.9–1.13 and 2.4.
+const (
+	LeadAdd      Event = "ONCRMLEADADD"
+	LeadUpdate   Event = "ONCRMLEADUPDATE"
+	LeadDelete   Event = "ONCRMLEADDELETE"
+	AppInstall   Event = "ONAPPINSTALL"
+	AppUpdate    Event = "ONAPPUPDATE"
+	AppUninstall Event = "ONAPPUNINSTALL"
+	UserReady    Event = "ONAPPUSERREADY"
+)
+
+// IsLead tells the events that concern one lead.
+func (e Event) IsLead() bool { return e == LeadAdd || e == LeadUpdate || e == LeadDelete }
+
+// ErrCallback says that a body is no callback of Bitrix24. The text never repeats the
+// body.
+var ErrCallback = errors.New("not a Bitrix24 callback")
+
+// Callback is what a portal posts when something happens. Unknown keys are ignored; the
+// optional ones may be empty. Source: facts 2.3.
+type Callback struct {
+	Event            Event
+	LeadID           int64 // of lead events
+	SentAt           int64 // unix seconds; when it was sent, not when it happened
+	MemberID         string
+	ApplicationToken leads.Secret
+
+	// The rest comes with some events only, and nothing of it is trusted before the
+	// authorization server has confirmed it.
+	Domain         string
+	ServerEndpoint string
+	ClientEndpoint string
+	Scope          string
+	AccessToken    leads.Secret
+	RefreshToken   leads.Secret
+	ExpiresIn      int64 // seconds
+	UserID         int64
+}
+
+// ParseCallback reads the body of a callback. It returns ErrForm where the body is no
+// form, ErrCallback where event, member_id or a lead event's id is missing or absurd.
+func ParseCallback(body string) (Callback, error) {
+	form, err := ParseForm(body)
+	if err != nil {
+		return Callback{}, err
+	}
+	c := Callback{
+		Event:            Event(form.Text("event")),
+		SentAt:           number(form.Text("ts")),
+		MemberID:         form.Text("auth", "member_id"),
+		ApplicationToken: leads.Secret(form.Text("auth", "application_token")),
+		Domain:           form.Text("auth", "domain"),
+	}
+	c.takeGrant(form.At("auth"))
+	if c.Event == UserReady {
+		// The system user's tokens are in data, the installer's in auth (facts 1.13).
+		c.takeGrant(form.At("data"))
+	}
+	if c.Event == "" {
+		return Callback{}, fmt.Errorf("%w: event is missing", ErrCallback)
+	}
+	if !leads.ValidMemberID(c.MemberID) {
+		return Callback{}, fmt.Errorf("%w: auth[member_id] is missing or is none", ErrCallback)
+	}
+	if c.Event.IsLead() {
+		if c.LeadID, err = leads.ParseID(form.Text("data", "FIELDS", "ID")); err != nil {
+			return Callback{}, fmt.Errorf("%w: data[FIELDS][ID]: %w", ErrCallback, err)
+		}
+	}
+	return c, nil
+}
+
+func (c *Callback) takeGrant(f *Form) {
+	c.ServerEndpoint = f.Text("server_endpoint")
+	c.ClientEndpoint = f.Text("client_endpoint")
+	c.Scope = f.Text("scope")
+	c.AccessToken = leads.Secret(f.Text("access_token"))
+	c.RefreshToken = leads.Secret(f.Text("refresh_token"))
+	c.ExpiresIn = number(f.Text("expires_in"))
+	c.UserID = number(f.Text("user_id"))
+}
+
+// number reads a whole number, 0 where there is none.
+func number(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,57 @@
+package events
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Connect connects to an external NATS server or cluster. url is nats://host:4222, or
+// a list of such separated by commas; token may be "". While the connection is down
+// publishing fails at once instead of being buffered, because a buffer in memory is no
+// safe place for a callback that was answered 200.
+func Connect(url, token string) (*nats.Conn, error) {
+	opts := append(Options(), nats.Timeout(5*time.Second))
+	if token != "" {
+		opts = append(opts, nats.Token(token))
+	}
+	nc, err := nats.Connect(url, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w (is the server running there, with JetStream on?)", withoutPassword(url), err)
+	}
+	return nc, nil
+}
+
+// Options are those of every connection of ours.
+func Options() []nats.Option {
+	return []nats.Option{
+		nats.Name("leadsync"),
+		nats.MaxReconnects(-1),
+		nats.ReconnectBufSize(-1),
+		nats.ReconnectWait(250 * time.Millisecond),
+	}
+}
+
+// JetStream opens JetStream on a connection.
+func JetStream(nc *nats.Conn) (jetstream.JetStream, error) {
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256))
+	if err != nil {
+		return nil, fmt.Errorf("open JetStream: %w", err)
+	}
+	return js, nil
+}
+
+// withoutPassword strips what stands before @ in each server of a list.
+func withoutPassword(urls string) string {
+	list := strings.Split(urls, ",")
+	for i, url := range list {
+		scheme, rest, ok := strings.Cut(url, "://")
+		if _, host, secret := strings.Cut(rest, "@"); ok && secret {
+			list[i] = scheme + "://" + host
+		}
+	}
+	return strings.Join(list, ",")
+}

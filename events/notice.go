@@ -1,0 +1,116 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/leads"
+)
+
+// ErrMessage says that a message on one of our subjects is none of ours.
+var ErrMessage = errors.New("not a leadsync message")
+
+// Notice says that a lead may have changed. It carries no data of the lead: whoever
+// takes it reads the lead from the portal. A newer notice of the same lead replaces an
+// older one that waits.
+type Notice struct {
+	Ref        leads.Ref   `json:"-"`           // in the subject
+	Event      string      `json:"event"`       // Bitrix24's name of it, ONCRMLEADUPDATE
+	Cause      leads.Cause `json:"cause"`       // the way it came in
+	SentAt     int64       `json:"ts"`          // unix seconds, from the callback; when it was sent, not when the change was made
+	ReceivedAt time.Time   `json:"received_at"` // our clock
+}
+
+// PublishNotice returns when the stream has the notice on disk.
+func PublishNotice(ctx context.Context, js jetstream.JetStream, n Notice) error {
+	return publishJSON(ctx, js, NoticeSubject(n.Ref), n)
+}
+
+// ParseNotice reads what PublishNotice wrote.
+func ParseNotice(msg jetstream.Msg) (Notice, error) {
+	var n Notice
+	if err := json.Unmarshal(msg.Data(), &n); err != nil {
+		return n, fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	ref, err := parseRef(msg.Subject())
+	n.Ref = ref
+	return n, err
+}
+
+// PortalNotice says that a portal was authorized, installed or uninstalled. It never
+// carries a code or a token: those are in SQL.
+type PortalNotice struct {
+	MemberID     string    `json:"member_id"`
+	Domain       string    `json:"domain"`
+	Scope        string    `json:"scope"`
+	ServerDomain string    `json:"server_domain"`
+	UserID       int64     `json:"user_id"`
+	At           time.Time `json:"at"`
+	// Event is what happened: ONAPPINSTALL, ONAPPUPDATE, ONAPPUNINSTALL, "oauth" for
+	// the redirect, "webhook" for a portal that is known by configuration.
+	Event string `json:"event"`
+}
+
+// PublishPortal returns when the stream has the notice on disk.
+func PublishPortal(ctx context.Context, js jetstream.JetStream, n PortalNotice) error {
+	return publishJSON(ctx, js, PortalSubject(n.MemberID), n)
+}
+
+// ParsePortalNotice reads what PublishPortal wrote.
+func ParsePortalNotice(msg jetstream.Msg) (PortalNotice, error) {
+	var n PortalNotice
+	if err := json.Unmarshal(msg.Data(), &n); err != nil {
+		return n, fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	return n, nil
+}
+
+// DeadLetter is a notice that was given up.
+type DeadLetter struct {
+	Notice
+
+	Reason   string    `json:"reason"`
+	Attempts int       `json:"attempts"`
+	FirstAt  time.Time `json:"first_at"`
+	LastAt   time.Time `json:"last_at"`
+}
+
+// PublishDead parks a notice.
+func PublishDead(ctx context.Context, js jetstream.JetStream, d DeadLetter) error {
+	return publishJSON(ctx, js, DeadSubject(d.Ref), d)
+}
+
+// PublishRun publishes the summary of a reconciliation.
+func PublishRun(ctx context.Context, js jetstream.JetStream, run leads.Run) error {
+	return publishJSON(ctx, js, RunSubject(run.MemberID), run)
+}
+
+func publishJSON(ctx context.Context, js jetstream.JetStream, subject string, body any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode for %s: %w", subject, err)
+	}
+	if _, err := js.Publish(ctx, subject, data); err != nil {
+		return fmt.Errorf("publish %s: %w", subject, err)
+	}
+	return nil
+}
+
+// parseRef reads the lead from the last two tokens of a subject.
+func parseRef(subject string) (leads.Ref, error) {
+	tokens := strings.Split(subject, ".")
+	if len(tokens) < 3 {
+		return leads.Ref{}, fmt.Errorf("%w: subject %s names no lead", ErrMessage, subject)
+	}
+	id, err := leads.ParseID(tokens[len(tokens)-1])
+	if err != nil {
+		return leads.Ref{}, fmt.Errorf("%w: subject %s: %w", ErrMessage, subject, err)
+	}
+	return leads.Ref{MemberID: tokens[len(tokens)-2], LeadID: id}, nil
+}

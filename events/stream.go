@@ -1,0 +1,98 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/leads"
+)
+
+// The streams. Their names and subjects are a contract.
+const (
+	StreamNotices = "BITRIX24_NOTICES" // a lead may have changed
+	StreamPortals = "BITRIX24_PORTALS" // a portal was authorized, installed or uninstalled
+	StreamLeads   = "LEADS"            // the current state of every lead, for other systems
+	StreamRuns    = "LEADSYNC_RUNS"    // summaries of reconciliations
+	StreamDead    = "LEADSYNC_DEAD"    // notices that were given up, with the reason
+)
+
+// How long the topics keep what is no state: tombstones on LEADS, summaries of runs.
+const (
+	TombstoneLife = 30 * 24 * time.Hour
+	runsLife      = 90 * 24 * time.Hour
+)
+
+// noticesMax bounds the notices waiting to be read, in bytes; a full stream refuses
+// instead of dropping another lead's notice.
+const noticesMax = 1 << 30
+
+// NoticeSubject is where notices of a lead are published.
+func NoticeSubject(ref leads.Ref) string { return subject("bitrix24.notices", ref) }
+
+// PortalSubject is where a portal's authorizations are published.
+func PortalSubject(memberID string) string { return "bitrix24.portals." + memberID }
+
+// LeadSubject is the topic of a lead.
+func LeadSubject(ref leads.Ref) string { return subject("leads", ref) }
+
+// RunSubject is where summaries of a portal's reconciliations are published.
+func RunSubject(memberID string) string { return "leadsync.runs." + memberID }
+
+// DeadSubject is where a lead's given-up notices are parked.
+func DeadSubject(ref leads.Ref) string { return subject("leadsync.dead", ref) }
+
+func subject(prefix string, ref leads.Ref) string {
+	return prefix + "." + ref.MemberID + "." + strconv.FormatInt(ref.LeadID, 10)
+}
+
+// streams returns the configuration of every stream. Notices and LEADS hold one
+// message per subject: on the first that is the coalescing, on the second it makes the
+// stream the current state.
+func streams(replicas int) []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{
+		{
+			Name: StreamNotices, Subjects: []string{"bitrix24.notices.*.*"}, Retention: jetstream.WorkQueuePolicy,
+			Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1,
+			MaxBytes: noticesMax, Replicas: replicas,
+		},
+		{
+			Name: StreamPortals, Subjects: []string{"bitrix24.portals.*"}, Retention: jetstream.WorkQueuePolicy,
+			Storage: jetstream.FileStorage, Replicas: replicas,
+		},
+		{
+			Name: StreamLeads, Subjects: []string{"leads.*.*"}, Retention: jetstream.LimitsPolicy,
+			Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, AllowRollup: true, AllowMsgTTL: true,
+			AllowDirect: true, Replicas: replicas,
+		},
+		{
+			Name: StreamRuns, Subjects: []string{"leadsync.runs.*"}, Retention: jetstream.LimitsPolicy,
+			Storage: jetstream.FileStorage, MaxAge: runsLife, Replicas: replicas,
+		},
+		{
+			Name: StreamDead, Subjects: []string{"leadsync.dead.*.*"}, Retention: jetstream.LimitsPolicy,
+			Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, AllowDirect: true, Replicas: replicas,
+		},
+	}
+}
+
+// Setup makes the streams and the bucket of leases, or brings them up to date.
+// replicas is 1 on a single server, 3 on a cluster.
+func Setup(ctx context.Context, js jetstream.JetStream, replicas int) error {
+	for _, cfg := range streams(replicas) {
+		if _, err := js.CreateOrUpdateStream(ctx, cfg); err != nil {
+			return fmt.Errorf("set up stream %s: %w", cfg.Name, err)
+		}
+	}
+	_, err := js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: leaseBucket, TTL: LeaseLife, Storage: jetstream.FileStorage, Replicas: replicas,
+	})
+	if err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
+		return fmt.Errorf("set up bucket %s: %w", leaseBucket, err)
+	}
+	return nil
+}
