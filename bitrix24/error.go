@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"leadsync/leads"
 )
 
 // Reaction says what an error of a portal asks of us.
@@ -40,6 +42,12 @@ func (e *Error) Error() string {
 		code = "no code"
 	}
 	return strings.TrimSuffix(fmt.Sprintf("%s: HTTP %d %s: %s", e.Method, e.Status, code, e.Description), ": ")
+}
+
+// Is lets errors.Is recognise what is wrong with the portal as a whole.
+func (e *Error) Is(target error) bool {
+	return target == leads.ErrUnauthorized && e.Reaction == Reauthorize || //nolint:errorlint // this is the comparison
+		target == leads.ErrStopped && e.Reaction == Stop //nolint:errorlint // this is the comparison
 }
 
 // ReactionTo is what to do about an error; Repeat for errors that are not a portal's,

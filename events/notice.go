@@ -114,3 +114,6 @@ func parseRef(subject string) (leads.Ref, error) {
 	}
 	return leads.Ref{MemberID: tokens[len(tokens)-2], LeadID: id}, nil
 }
+
+// Uninstalled is the Event of a portal that removed our application.
+const Uninstalled = "ONAPPUNINSTALL"

@@ -43,3 +43,9 @@ var changeSpace = uuid.MustParse("6f1a2b1e-6a0f-5d0c-9c53-6c65616473ff")
 func (c Change) ID() string {
 	return uuid.NewSHA1(changeSpace, fmt.Appendf(nil, "%s/%d/%d", c.MemberID, c.LeadID, c.Revision)).String()
 }
+
+// Announcement is a change waiting in the outbox.
+type Announcement struct {
+	ID     int64 // of its row there
+	Change Change
+}

@@ -4,7 +4,15 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"time"
+)
+
+// What is wrong with a portal as a whole, and so never counts against one lead.
+var (
+	ErrUnauthorized = errors.New("the portal needs authorization again")
+	ErrStopped      = errors.New("the portal is blocked or gone")
+	ErrNotOwner     = errors.New("another process owns the portal by now")
 )
 
 // PortalState says whether a portal can be read.
@@ -54,4 +62,10 @@ type Grant struct {
 	Scope        string
 	UserID       int64
 	ClientID     string // of the application it was given to
+}
+
+// Same tells whether two records describe the same way to the same portal.
+func (p Portal) Same(q Portal) bool {
+	p.UpdatedAt, q.UpdatedAt = time.Time{}, time.Time{}
+	return p == q
 }

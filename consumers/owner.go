@@ -1,0 +1,233 @@
+package consumers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"leadsync/events"
+	"leadsync/leads"
+)
+
+// Desk is one portal as its owner works on it.
+type Desk interface {
+	Reader
+	// Bind has the portal send its events to us; repeating it changes nothing.
+	Bind(ctx context.Context) error
+	// Installed asks whether our application is still installed there.
+	Installed(ctx context.Context) (bool, error)
+	// Pass runs a reconciliation to its end; what stopped before that goes on when the
+	// run is claimed again.
+	Pass(ctx context.Context, run leads.Run) error
+}
+
+// Mirror is what owning a portal needs of the database.
+type Mirror interface {
+	Applier
+	RaiseEpoch(ctx context.Context, memberID, owner string) (int64, error)
+	Missing(ctx context.Context, memberID string, limit int) ([]int64, error)
+	Portals(ctx context.Context) ([]leads.Portal, error)
+	SetPortalState(ctx context.Context, memberID string, state leads.PortalState) error
+	RequestRun(ctx context.Context, run leads.Run) (string, error)
+	ClaimRun(ctx context.Context, memberID string) (leads.Run, bool, error)
+	LastCompleted(ctx context.Context, memberID string) (leads.Run, bool, error)
+}
+
+// Ownership is what a desk is opened with.
+type Ownership struct {
+	Portal  leads.Portal
+	Tickets *leads.Tickets
+	// Turn is held while the result of a read is on its way into the mirror. A pass
+	// draws its ticket and compares within a turn, and reads outside of it.
+	Turn *sync.Mutex
+}
+
+// OwnerConfig is what owners share.
+type OwnerConfig struct {
+	JS     jetstream.JetStream
+	Mirror Mirror
+	Open   func(Ownership) (Desk, error)
+	Holder string // names this process
+	// NextPass returns when the nightly full pass after a moment is due; nil is never.
+	NextPass func(after time.Time) time.Time
+	// Grace is after how long a lead that was absent is asked for again.
+	Grace time.Duration
+	Tally *Tally
+	Wake  func() // there is something to relay
+	Log   *slog.Logger
+}
+
+// Own takes the portal's lease and raises its epoch, works, and gives the lease back. It
+// returns events.ErrLeaseHeld where another process has it.
+func Own(ctx context.Context, cfg OwnerConfig, portal leads.Portal, work func(context.Context, Desk, Ownership) error) error {
+	lease, err := events.TakeLease(ctx, cfg.JS, "portal-"+portal.MemberID, cfg.Holder)
+	if err != nil {
+		return err
+	}
+	return lease.Hold(ctx, func(ctx context.Context) error {
+		epoch, err := cfg.Mirror.RaiseEpoch(ctx, portal.MemberID, cfg.Holder)
+		if err != nil {
+			return fmt.Errorf("take over portal %s: %w", portal.MemberID, err)
+		}
+		own := Ownership{Portal: portal, Tickets: leads.NewTickets(epoch), Turn: &sync.Mutex{}}
+		desk, err := cfg.Open(own)
+		if err != nil {
+			return err
+		}
+		return work(ctx, desk, own)
+	})
+}
+
+// owner does everything that only one process may do for a portal.
+type owner struct {
+	OwnerConfig
+
+	desk Desk
+	own  Ownership
+}
+
+// serve runs the parts of the work side by side; the first that gives up ends them all.
+func (o *owner) serve(ctx context.Context) error {
+	o.Log.InfoContext(ctx, "portal is ours", "member_id", o.memberID(), "domain", o.own.Portal.Domain)
+	group, ctx := errgroup.WithContext(ctx)
+	w := &worker{
+		memberID: o.memberID(), js: o.JS, reader: o.desk, mirror: o.Mirror, turn: o.own.Turn,
+		tally: o.Tally, wake: o.Wake, log: o.Log,
+	}
+	group.Go(func() error { return w.run(ctx) })
+	group.Go(func() error { return o.installs(ctx) })
+	group.Go(func() error { return o.repeat(ctx, "passes wait", time.Second/2, o.passes) })
+	group.Go(func() error { return o.repeat(ctx, "second looks wait", o.Grace/4, o.lookAgain) })
+	group.Go(func() error { return o.nightly(ctx) })
+	return group.Wait()
+}
+
+func (o *owner) memberID() string { return o.own.Portal.MemberID }
+
+// repeat calls work at an interval until the context ends or it gives up.
+func (o *owner) repeat(ctx context.Context, complaint string, interval time.Duration, work func(context.Context) error) error {
+	for failures := 0; ctx.Err() == nil; {
+		err := work(ctx)
+		switch judge(err) {
+		case carryOn:
+			failures = 0
+			pause(ctx, interval)
+		case giveUp:
+			return err
+		case tryLater:
+			if ctx.Err() == nil {
+				o.Log.WarnContext(ctx, complaint, "member_id", o.memberID(), "error", err)
+			}
+			pause(ctx, delay(failures))
+			failures++
+		}
+	}
+	return nil
+}
+
+// passes runs what was requested, and what a former owner left unfinished.
+func (o *owner) passes(ctx context.Context) error {
+	run, ok, err := o.Mirror.ClaimRun(ctx, o.memberID())
+	if err != nil || !ok {
+		return err
+	}
+	return o.desk.Pass(ctx, run)
+}
+
+// lookAgain asks a second time for leads that were absent without a delete callback.
+func (o *owner) lookAgain(ctx context.Context) error {
+	ids, err := o.Mirror.Missing(ctx, o.memberID(), batchMax)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	o.own.Turn.Lock()
+	defer o.own.Turn.Unlock()
+	snaps, err := o.desk.Leads(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range snaps {
+		snaps[i].MemberID, snaps[i].Cause = o.memberID(), leads.CauseReconcile
+	}
+	outcomes, err := apply(ctx, o.Mirror, snaps)
+	o.Tally.Count(outcomes)
+	o.Wake()
+	return err
+}
+
+// nightly requests the full pass when it is due.
+func (o *owner) nightly(ctx context.Context) error {
+	if o.NextPass == nil {
+		return nil
+	}
+	return o.repeat(ctx, "nightly pass waits", 0, func(ctx context.Context) error {
+		pause(ctx, time.Until(o.NextPass(time.Now())))
+		if ctx.Err() != nil {
+			return nil
+		}
+		_, err := o.Mirror.RequestRun(ctx, leads.Run{MemberID: o.memberID(), Mode: leads.RunFull})
+		return err
+	})
+}
+
+// installs binds the events of a portal that was authorized, then has its leads
+// imported: in this order, so that no change falls between.
+func (o *owner) installs(ctx context.Context) error {
+	consumer, err := events.Portals(ctx, o.JS, o.memberID())
+	if err != nil {
+		return err
+	}
+	return o.repeat(ctx, "installation waits", 0, func(ctx context.Context) error {
+		msgs, err := take(consumer, 1, time.Second)
+		if err != nil || len(msgs) == 0 {
+			return err
+		}
+		defer events.KeepWorking(msgs)()
+		notice, err := events.ParsePortalNotice(msgs[0])
+		if err != nil {
+			o.Log.ErrorContext(ctx, "message is no portal notice", "subject", msgs[0].Subject(), "error", err)
+			return msgs[0].Term()
+		}
+		if err := o.installed(ctx, notice); err != nil {
+			return err
+		}
+		return msgs[0].Ack()
+	})
+}
+
+func (o *owner) installed(ctx context.Context, notice events.PortalNotice) error {
+	if notice.Event == events.Uninstalled {
+		return o.uninstalled(ctx)
+	}
+	if err := o.desk.Bind(ctx); err != nil {
+		return err
+	}
+	mode := leads.RunImport
+	if _, ok, err := o.Mirror.LastCompleted(ctx, o.memberID()); err != nil {
+		return err
+	} else if ok {
+		mode = leads.RunFull // changes while it was not installed sent no events
+	}
+	_, err := o.Mirror.RequestRun(ctx, leads.Run{MemberID: o.memberID(), Mode: mode})
+	return err
+}
+
+// uninstalled believes the portal, not the callback.
+func (o *owner) uninstalled(ctx context.Context) error {
+	there, err := o.desk.Installed(ctx)
+	if err != nil && !errors.Is(err, leads.ErrUnauthorized) {
+		return err
+	}
+	if there {
+		o.Log.WarnContext(ctx, "a callback says the application was removed, the portal says it was not", "member_id", o.memberID())
+		return nil
+	}
+	o.Log.WarnContext(ctx, "application was removed from the portal", "member_id", o.memberID())
+	return o.Mirror.SetPortalState(ctx, o.memberID(), leads.PortalUninstalled)
+}

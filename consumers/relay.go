@@ -1,0 +1,125 @@
+package consumers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"leadsync/events"
+	"leadsync/leads"
+)
+
+const (
+	relayBatch    = 500
+	relayLanes    = 8                      // published at the same time, each lead in one of them
+	relayInterval = 250 * time.Millisecond // between looks at an empty outbox
+)
+
+// Outbox holds changes that were written and are to be announced.
+type Outbox interface {
+	// Outbox returns the oldest, in the order of their commits.
+	Outbox(ctx context.Context, limit int) ([]leads.Announcement, error)
+	DropOutbox(ctx context.Context, ids []int64) error
+}
+
+// Relay moves the outbox onto the topic: publish, then delete. A crash between the two
+// publishes again, which the topic recognises. One relay works at a time, by lease.
+type Relay struct {
+	JS     jetstream.JetStream
+	Outbox Outbox
+	Topic  *events.Topic
+	Holder string // names this process
+	Wake   <-chan struct{}
+	Tally  *Tally
+	Log    *slog.Logger
+}
+
+// Run relays until the context ends.
+func (r *Relay) Run(ctx context.Context) error {
+	for failures := 0; ctx.Err() == nil; {
+		err := r.hold(ctx)
+		switch {
+		case err == nil:
+			failures = 0
+		case errors.Is(err, events.ErrLeaseHeld):
+			pause(ctx, events.LeaseLife/5)
+		default:
+			r.Log.WarnContext(ctx, "outbox waits", "error", err)
+			pause(ctx, delay(failures))
+			failures++
+		}
+	}
+	return nil
+}
+
+func (r *Relay) hold(ctx context.Context) error {
+	lease, err := events.TakeLease(ctx, r.JS, "relay", r.Holder)
+	if err != nil {
+		return err
+	}
+	return lease.Hold(ctx, r.loop)
+}
+
+func (r *Relay) loop(ctx context.Context) error {
+	tick := time.NewTicker(relayInterval)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		moved, err := r.move(ctx)
+		if err != nil {
+			return err
+		}
+		if moved == relayBatch {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-r.Wake:
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// move publishes one batch and deletes it. It finishes although a stop was asked for.
+func (r *Relay) move(ctx context.Context) (int, error) {
+	ctx, cancel := finishing(ctx)
+	defer cancel()
+	rows, err := r.Outbox.Outbox(ctx, relayBatch)
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	lanes := make([][]leads.Change, relayLanes)
+	ids := make([]int64, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+		lane := row.Change.LeadID % relayLanes
+		lanes[lane] = append(lanes[lane], row.Change)
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	for _, lane := range lanes {
+		group.Go(func() error { return r.publish(groupCtx, lane) })
+	}
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	if err := r.Outbox.DropOutbox(ctx, ids); err != nil {
+		return 0, fmt.Errorf("clear the outbox: %w", err)
+	}
+	return len(rows), nil
+}
+
+// publish keeps the order within a lane, and so of each lead.
+func (r *Relay) publish(ctx context.Context, changes []leads.Change) error {
+	for _, change := range changes {
+		if err := r.Topic.Publish(ctx, change); err != nil {
+			return err
+		}
+		r.Tally.Published.Add(1)
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"leadsync/bitrix24"
+	"leadsync/events"
+	"leadsync/leads"
+)
+
+// verifyLimit is how long the authorization server may take to confirm an installation.
+const verifyLimit = 5 * time.Second
+
+// errForged says that an installation is not what it claims to be, or not wanted.
+var errForged = errors.New("installation refused")
+
+// install verifies an installation with the authorization server and stores its tokens,
+// all inside the request: anybody can post one, and it is not repeated.
+func (s *Server) install(c echo.Context, cb bitrix24.Callback) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), verifyLimit)
+	defer cancel()
+	err := s.takeInstall(ctx, cb)
+	switch {
+	case err == nil:
+		s.Tally.Received.Add(1)
+		return c.NoContent(http.StatusOK)
+	case errors.Is(err, errForged), errors.Is(err, bitrix24.ErrUntrusted), errors.Is(err, leads.ErrUnauthorized):
+		s.Log.WarnContext(ctx, "installation refused", "member_id", cb.MemberID, "error", err)
+		return s.refuse(c, http.StatusForbidden, RefusedInstall)
+	default:
+		s.Log.ErrorContext(ctx, "installation failed; save the application's form in Bitrix24 again", "member_id", cb.MemberID, "error", err)
+		return s.refuse(c, http.StatusServiceUnavailable, RefusedIll)
+	}
+}
+
+func (s *Server) takeInstall(ctx context.Context, cb bitrix24.Callback) error {
+	if cb.AccessToken == "" || cb.RefreshToken == "" || cb.ApplicationToken == "" {
+		return fmt.Errorf("%w: it came without tokens", errForged)
+	}
+	info, err := s.verify(ctx, cb.ServerEndpoint, cb.AccessToken, cb.MemberID)
+	if err != nil {
+		return err
+	}
+	grant := leads.Grant{
+		MemberID: cb.MemberID, AccessToken: cb.AccessToken, RefreshToken: cb.RefreshToken,
+		ExpiresAt: s.Now().Add(time.Duration(cb.ExpiresIn) * time.Second), Scope: cb.Scope,
+		UserID: info.UserID, ClientID: info.ClientID,
+	}
+	return s.authorize(ctx, authorization{
+		grant: grant, clientEndpoint: info.ClientEndpoint, serverEndpoint: cb.ServerEndpoint,
+		tokenHash: leads.HashToken(cb.ApplicationToken), event: string(cb.Event),
+	})
+}
+
+// verify asks the authorization server whose access token it is. Its answer, not the
+// callback, says where the portal is.
+func (s *Server) verify(ctx context.Context, server string, token leads.Secret, memberID string) (bitrix24.Installation, error) {
+	info, err := s.OAuth.AppInfo(ctx, server, token)
+	if err != nil {
+		return info, fmt.Errorf("verify the installation: %w", err)
+	}
+	if info.MemberID != memberID {
+		return info, fmt.Errorf("%w: its token belongs to another portal", errForged)
+	}
+	if s.OAuth.ClientID != "" && info.ClientID != s.OAuth.ClientID {
+		return info, fmt.Errorf("%w: it is of another application (%s) than LEADSYNC_B24_CLIENT_ID names", errForged, info.ClientID)
+	}
+	if info.ClientEndpoint, err = s.OAuth.Trust.Endpoint(info.ClientEndpoint); err != nil {
+		return info, err
+	}
+	return info, nil
+}
+
+// authorization is a verified way into a portal.
+type authorization struct {
+	grant          leads.Grant
+	clientEndpoint string
+	serverEndpoint string
+	tokenHash      string // "" where the way in does not show the application_token
+	event          string
+}
+
+// authorize stores a verified authorization and tells the portal's owner.
+func (s *Server) authorize(ctx context.Context, a authorization) error {
+	server, err := s.OAuth.Trust.AuthServer(a.serverEndpoint)
+	if err != nil {
+		return err
+	}
+	host, err := url.Parse(a.clientEndpoint)
+	if err != nil {
+		return fmt.Errorf("%w: the portal's address is none", errForged)
+	}
+	if err := s.allow(ctx, a.grant.MemberID, host.Host); err != nil {
+		return err
+	}
+	portal, _, err := s.Portals.Portal(ctx, a.grant.MemberID)
+	if err != nil {
+		return err
+	}
+	portal.MemberID, portal.Domain, portal.State = a.grant.MemberID, host.Host, leads.PortalActive
+	portal.ClientEndpoint, portal.ServerEndpoint = a.clientEndpoint, server+"/rest/"
+	portal.UserID, portal.UpdatedAt = a.grant.UserID, s.Now().UTC()
+	if a.tokenHash != "" {
+		portal.TokenHash = a.tokenHash
+	}
+	// Tokens first: an owner starts as soon as it sees the portal.
+	if err := s.Portals.SaveGrant(ctx, a.grant); err != nil {
+		return err
+	}
+	if err := s.Portals.SavePortal(ctx, portal); err != nil {
+		return err
+	}
+	s.known.forget(portal.MemberID)
+	s.Log.InfoContext(ctx, "portal authorized", "member_id", portal.MemberID, "domain", portal.Domain, "by", a.event)
+	return s.PublishPortal(ctx, events.PortalNotice{
+		MemberID: portal.MemberID, Domain: portal.Domain, Scope: a.grant.Scope, ServerDomain: hostOf(server),
+		UserID: portal.UserID, At: portal.UpdatedAt, Event: a.event,
+	})
+}
+
+// allow lets in what the list names; without a list, the first portal that installs.
+func (s *Server) allow(ctx context.Context, memberID, domain string) error {
+	if slices.Contains(s.Allowed, "any") || slices.Contains(s.Allowed, memberID) || slices.Contains(s.Allowed, domain) {
+		return nil
+	}
+	if len(s.Allowed) > 0 {
+		return fmt.Errorf("%w: portal %s (%s) is not in LEADSYNC_B24_PORTALS", errForged, memberID, domain)
+	}
+	portals, err := s.Portals.Portals(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range portals {
+		if p.MemberID != memberID {
+			return fmt.Errorf("%w: portal %s (%s) is a second one; name both in LEADSYNC_B24_PORTALS to serve it too", errForged, memberID, domain)
+		}
+	}
+	return nil
+}
+
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}

@@ -1,0 +1,143 @@
+package handlers
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"leadsync/bitrix24"
+	"leadsync/leads"
+)
+
+// stateLife is how long a person may take to log in at the portal.
+const stateLife = 15 * time.Minute
+
+// stateCookie binds the state to the browser that began.
+const stateCookie = "leadsync_oauth"
+
+// redirects makes and checks the state parameter: what comes back must be what this
+// process sent out, in the same browser, not long ago.
+type redirects struct {
+	key []byte
+	now func() time.Time
+}
+
+func newRedirects(now func() time.Time) redirects {
+	key := make([]byte, sha256.Size)
+	_, _ = rand.Read(key) // never fails
+	return redirects{key: key, now: now}
+}
+
+// state signs the cookie's nonce and an expiry.
+func (r redirects) state(nonce string) string {
+	until := strconv.FormatInt(r.now().Add(stateLife).Unix(), 36)
+	return until + "." + r.sign(nonce, until)
+}
+
+func (r redirects) valid(state, nonce string) bool {
+	until, signature, ok := strings.Cut(state, ".")
+	expiry, err := strconv.ParseInt(until, 36, 64)
+	return ok && err == nil && r.now().Unix() < expiry && hmac.Equal([]byte(signature), []byte(r.sign(nonce, until)))
+}
+
+func (r redirects) sign(nonce, until string) string {
+	mac := hmac.New(sha256.New, r.key)
+	mac.Write([]byte(nonce + "|" + until))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// start sends the browser to the portal's log-in.
+func (s *Server) start(c echo.Context) error {
+	if s.OAuth.ClientID == "" || s.OAuth.ClientSecret == "" {
+		return page(c, http.StatusServiceUnavailable, "leadsync has no application yet",
+			"Set LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET to what Bitrix24 shows for the local application, and start leadsync again.")
+	}
+	domain := c.QueryParam("domain")
+	endpoint, err := s.OAuth.Trust.Endpoint(s.scheme(domain) + domain)
+	if err != nil || strings.ContainsAny(domain, "/?#@\\") {
+		return page(c, http.StatusBadRequest, "Which portal?",
+			"Open this address with the portal's host name: /bitrix24/oauth/start?domain=example.bitrix24.com")
+	}
+	nonce := rand.Text()
+	c.SetCookie(&http.Cookie{
+		Name: stateCookie, Value: nonce, Path: "/bitrix24/oauth", MaxAge: int(stateLife.Seconds()),
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.PublicURL, "https://"),
+	})
+	query := url.Values{"client_id": {s.OAuth.ClientID}, "state": {s.oauth.state(nonce)}}
+	return c.Redirect(http.StatusFound, endpoint+"oauth/authorize/?"+query.Encode())
+}
+
+// scheme is https, but for an emulator.
+func (s *Server) scheme(host string) string {
+	if _, err := s.OAuth.Trust.Endpoint("http://" + host); err == nil {
+		return "http://"
+	}
+	return "https://"
+}
+
+// redirected takes the browser back from the portal and exchanges the code at once: it
+// lives 30 seconds.
+func (s *Server) redirected(c echo.Context) error {
+	cookie, err := c.Cookie(stateCookie)
+	if err != nil || !s.oauth.valid(c.QueryParam("state"), cookie.Value) {
+		return page(c, http.StatusForbidden, "This log-in was not started here",
+			"Begin at /bitrix24/oauth/start?domain=… in this browser, and finish within 15 minutes.")
+	}
+	c.SetCookie(&http.Cookie{Name: stateCookie, Path: "/bitrix24/oauth", MaxAge: -1, HttpOnly: true})
+	ctx, cancel := context.WithTimeout(c.Request().Context(), 20*time.Second)
+	defer cancel()
+	domain, err := s.exchange(ctx, c)
+	if err != nil {
+		s.Log.WarnContext(ctx, "authorization failed", "error", err)
+		status, title, advice := explain(err)
+		return page(c, status, title, advice)
+	}
+	return page(c, http.StatusOK, "Portal "+domain+" is connected",
+		"leadsync now binds its events and imports the leads. You can close this page.")
+}
+
+func (s *Server) exchange(ctx context.Context, c echo.Context) (string, error) {
+	server, memberID := c.QueryParam("server_domain"), c.QueryParam("member_id")
+	pair, err := s.OAuth.Exchange(ctx, server, c.QueryParam("code"))
+	if err != nil {
+		return "", err
+	}
+	if pair.MemberID != memberID || !leads.ValidMemberID(memberID) {
+		return "", fmt.Errorf("%w: the tokens belong to another portal", errForged)
+	}
+	endpoint, err := s.OAuth.Trust.Endpoint(pair.ClientEndpoint)
+	if err != nil {
+		return "", err
+	}
+	return hostOf(endpoint), s.authorize(ctx, authorization{
+		grant: pair.Grant, clientEndpoint: endpoint, serverEndpoint: server, event: "oauth",
+	})
+}
+
+// explain turns a failure into words for the person at the browser.
+func explain(err error) (status int, title, advice string) {
+	var refusal *bitrix24.Error
+	switch {
+	case errors.Is(err, errForged):
+		return http.StatusForbidden, "This portal is not served here", err.Error()
+	case errors.Is(err, bitrix24.ErrUntrusted):
+		return http.StatusForbidden, "The authorization server is unknown", err.Error()
+	case errors.As(err, &refusal) && refusal.Code == "INVALID_GRANT":
+		return http.StatusBadGateway, "The code is no longer valid", "Bitrix24's codes live 30 seconds. Begin again at /bitrix24/oauth/start?domain=…"
+	case errors.As(err, &refusal) && (refusal.Code == "WRONG_CLIENT" || refusal.Code == "INVALID_CLIENT"):
+		return http.StatusBadGateway, "Bitrix24 does not know this application", "Check LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET against the application's form."
+	default:
+		return http.StatusBadGateway, "Bitrix24 could not be reached", "Begin again in a minute. The log says what went wrong."
+	}
+}

@@ -1,0 +1,35 @@
+package handlers
+
+import (
+	"html/template"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.Title}} – leadsync</title>
+<style>
+body { font: 17px/1.5 system-ui, sans-serif; max-width: 38rem; margin: 15vh auto; padding: 0 1.5rem; color: #222 }
+h1 { font-size: 1.5rem; border-left: .4rem solid {{if .Good}}#2a8a3e{{else}}#c0392b{{end}}; padding-left: .8rem }
+</style>
+<h1>{{.Title}}</h1>
+<p>{{.Advice}}</p>
+</html>
+`))
+
+// page answers a person at a browser.
+func page(c echo.Context, status int, title, advice string) error {
+	h := c.Response().Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	c.Response().WriteHeader(status)
+	return pageTemplate.Execute(c.Response(), struct {
+		Title, Advice string
+		Good          bool
+	}{title, advice, status == http.StatusOK})
+}

@@ -1,0 +1,135 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"leadsync/bitrix24"
+	"leadsync/events"
+	"leadsync/leads"
+)
+
+// bodyLimit is the largest callback that is read, in bytes; real ones have about 1 KB.
+const bodyLimit = 64 << 10
+
+// stopLimit is how long requests under way may take after a stop was asked for.
+const stopLimit = 3 * time.Second
+
+// Portals keeps the portals and their tokens.
+type Portals interface {
+	Portal(ctx context.Context, memberID string) (leads.Portal, bool, error)
+	Portals(ctx context.Context) ([]leads.Portal, error)
+	SavePortal(ctx context.Context, p leads.Portal) error
+	SaveGrant(ctx context.Context, g leads.Grant) error
+}
+
+// Config is what the HTTP face works with.
+type Config struct {
+	Portals Portals
+	OAuth   *bitrix24.OAuth
+	// Allowed is the list of member ids or domains that may install; empty means the
+	// first portal that does, "any" everybody.
+	Allowed []string
+	// PublicURL is what Bitrix24 and browsers can reach, without a slash at its end.
+	PublicURL string
+
+	PublishNotice func(context.Context, events.Notice) error
+	PublishPortal func(context.Context, events.PortalNotice) error
+	// Ready returns what is ill, in words, by the name of the part; empty is well.
+	Ready   func(context.Context) map[string]string
+	Metrics http.Handler
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Server is the HTTP face.
+type Server struct {
+	Config
+
+	Tally *Tally
+	echo  *echo.Echo
+	known cache
+	oauth redirects
+}
+
+// New wires the routes.
+func New(cfg Config) *Server {
+	s := &Server{Config: cfg, Tally: &Tally{}, echo: echo.New()}
+	s.known.load, s.known.now = cfg.Portals.Portal, cfg.Now
+	s.oauth = newRedirects(cfg.Now)
+	e := s.echo
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = echo.ExtractIPDirect() // Echo trusts X-Forwarded-For from anybody otherwise
+	e.HTTPErrorHandler = s.fail
+	e.POST("/bitrix24/events", s.callback)
+	e.GET("/bitrix24/oauth/start", s.start)
+	e.GET("/bitrix24/oauth/callback", s.redirected)
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", s.readyz)
+	e.GET("/metrics", echo.WrapHandler(cfg.Metrics))
+	return s
+}
+
+// ServeHTTP lets tests and other servers call the routes.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Serve answers requests on l until the context ends, and returns when those under way
+// are answered.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler:           s.echo,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+	defer cancel()
+	if err := server.Shutdown(stop); err != nil {
+		return fmt.Errorf("stop HTTP: %w", errors.Join(err, server.Close()))
+	}
+	return nil
+}
+
+// fail answers errors that no handler has answered: without a body of ours for callers
+// to learn from, and logged where it is our fault.
+func (s *Server) fail(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	status := http.StatusInternalServerError
+	var he *echo.HTTPError
+	if errors.As(err, &he) {
+		status = he.Code
+	}
+	if status >= http.StatusInternalServerError {
+		s.Log.ErrorContext(c.Request().Context(), "request failed", "path", c.Path(), "error", err)
+	}
+	if err := c.NoContent(status); err != nil {
+		s.Log.DebugContext(c.Request().Context(), "answer not delivered", "error", err)
+	}
+}
+
+// readyz says which part is ill, in words.
+func (s *Server) readyz(c echo.Context) error {
+	ill := s.Ready(c.Request().Context())
+	if len(ill) == 0 {
+		return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
+	}
+	return c.JSON(http.StatusServiceUnavailable, ill)
+}

@@ -1,0 +1,45 @@
+package handlers
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Tally counts the callbacks of this process since it started.
+type Tally struct {
+	Received atomic.Int64 // published, and answered 200
+
+	mu      sync.Mutex
+	refused map[string]int64
+}
+
+// The reasons for which callbacks are refused or left alone.
+const (
+	RefusedForm    = "unparsable"     // 400
+	RefusedTooLong = "too_long"       // 413
+	RefusedPortal  = "unknown_portal" // 403
+	RefusedToken   = "wrong_token"    // 403
+	RefusedInstall = "not_verified"   // 403
+	RefusedIll     = "unavailable"    // 500 or 503: the database, NATS or Bitrix24
+	UnknownEvent   = "unknown_event"  // 200
+)
+
+// Refused returns the counts by reason.
+func (t *Tally) Refused() map[string]int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	counts := make(map[string]int64, len(t.refused))
+	for reason, n := range t.refused {
+		counts[reason] = n
+	}
+	return counts
+}
+
+func (t *Tally) refuse(reason string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.refused == nil {
+		t.refused = map[string]int64{}
+	}
+	t.refused[reason]++
+}
