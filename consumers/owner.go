@@ -231,3 +231,19 @@ func (o *owner) uninstalled(ctx context.Context) error {
 	o.Log.WarnContext(ctx, "application was removed from the portal", "member_id", o.memberID())
 	return o.Mirror.SetPortalState(ctx, o.memberID(), leads.PortalUninstalled)
 }
+
+// RunPasses waits for the portal's lease and, while it has it, runs the passes that are
+// requested: what a command does that works without a running service.
+func RunPasses(ctx context.Context, cfg OwnerConfig, portal leads.Portal) error {
+	for ctx.Err() == nil {
+		err := Own(ctx, cfg, portal, func(ctx context.Context, desk Desk, own Ownership) error {
+			o := &owner{OwnerConfig: cfg, desk: desk, own: own}
+			return o.repeat(ctx, "passes wait", time.Second/2, o.passes)
+		})
+		if err != nil && !errors.Is(err, events.ErrLeaseHeld) {
+			return err
+		}
+		pause(ctx, events.LeaseLife/5)
+	}
+	return nil
+}

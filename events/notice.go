@@ -88,7 +88,7 @@ func PublishDead(ctx context.Context, js jetstream.JetStream, d DeadLetter) erro
 
 // PublishRun publishes the summary of a reconciliation.
 func PublishRun(ctx context.Context, js jetstream.JetStream, run leads.Run) error {
-	return publishJSON(ctx, js, RunSubject(run.MemberID), run)
+	return publishJSON(ctx, js, RunSubject(run.MemberID), run.Summary())
 }
 
 func publishJSON(ctx context.Context, js jetstream.JetStream, subject string, body any) error {

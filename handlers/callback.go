@@ -52,6 +52,9 @@ func (s *Server) callback(c echo.Context) error {
 func (s *Server) recognise(c echo.Context, cb bitrix24.Callback) (portal leads.Portal, status int, reason string) {
 	ctx := c.Request().Context()
 	portal, known, err := s.known.portal(ctx, cb.MemberID)
+	if err == nil && !known && s.isWebhook(cb) {
+		portal, known, err = s.adopted(ctx, cb.MemberID)
+	}
 	switch {
 	case err != nil:
 		s.Log.ErrorContext(ctx, "portal cannot be looked up, a callback is refused", "error", err)

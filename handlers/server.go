@@ -37,6 +37,10 @@ type Config struct {
 	// Allowed is the list of member ids or domains that may install; empty means the
 	// first portal that does, "any" everybody.
 	Allowed []string
+	// Webhook is the portal that is reached by webhooks instead of an application, nil
+	// where there is none. Its MemberID may be unknown: the first callback with its token
+	// brings it.
+	Webhook *leads.Portal
 	// PublicURL is what Bitrix24 and browsers can reach, without a slash at its end.
 	PublicURL string
 

@@ -42,16 +42,30 @@ func (r *Run) Finished() bool { return r.State == RunCompleted || r.State == Run
 
 // Sums is what a run counted.
 type Sums struct {
-	Scanned    int64 // leads the portal showed
-	Unchanged  int64
-	Missed     int64 // in the portal, not in the mirror
-	Stale      int64 // in both, different
-	Phantom    int64 // in the mirror, not in the portal
-	Unreadable int64 // in the mirror; the portal says "Access denied."
-	Inserted   int64
-	Updated    int64
-	Deleted    int64
-	Requests   int64 // HTTP requests spent
+	Scanned    int64 `json:"scanned"` // leads the portal showed
+	Unchanged  int64 `json:"unchanged"`
+	Missed     int64 `json:"missed"`     // in the portal, not in the mirror
+	Stale      int64 `json:"stale"`      // in both, different
+	Phantom    int64 `json:"phantom"`    // in the mirror, not in the portal
+	Unreadable int64 `json:"unreadable"` // in the mirror; the portal says "Access denied."
+	Inserted   int64 `json:"inserted"`
+	Updated    int64 `json:"updated"`
+	Deleted    int64 `json:"deleted"`
+	Requests   int64 `json:"requests"` // HTTP requests spent
+}
+
+// Add adds the sums of another run.
+func (s *Sums) Add(o Sums) {
+	s.Scanned += o.Scanned
+	s.Unchanged += o.Unchanged
+	s.Missed += o.Missed
+	s.Stale += o.Stale
+	s.Phantom += o.Phantom
+	s.Unreadable += o.Unreadable
+	s.Inserted += o.Inserted
+	s.Updated += o.Updated
+	s.Deleted += o.Deleted
+	s.Requests += o.Requests
 }
 
 // Found is the number of differences.
@@ -59,6 +73,26 @@ func (s Sums) Found() int64 { return s.Missed + s.Stale + s.Phantom + s.Unreadab
 
 // Repaired is the number of rows that were put right.
 func (s Sums) Repaired() int64 { return s.Inserted + s.Updated + s.Deleted }
+
+// Summary is a run as it is reported: on the topic of runs, and by commands as JSON.
+type Summary struct {
+	Run    string   `json:"run,omitempty"`
+	Portal string   `json:"portal,omitempty"` // member_id
+	Mode   RunMode  `json:"mode"`
+	State  RunState `json:"state"`
+	Sums
+	Seconds float64 `json:"seconds"`
+	Error   string  `json:"error,omitempty"`
+}
+
+// Summary reports the run.
+func (r *Run) Summary() Summary {
+	s := Summary{Run: r.ID, Portal: r.MemberID, Mode: r.Mode, State: r.State, Sums: r.Sums, Error: r.Error}
+	if !r.StartedAt.IsZero() && !r.FinishedAt.IsZero() {
+		s.Seconds = r.FinishedAt.Sub(r.StartedAt).Seconds()
+	}
+	return s
+}
 
 // FindingKind says how portal and mirror differed.
 type FindingKind string

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"leadsync/leads"
+)
+
+// metrics shows the tallies to Prometheus.
+func (s *service) metrics() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+var (
+	receivedDesc  = prometheus.NewDesc("leadsync_callbacks_received_total", "Callbacks that were stored and answered 200.", nil, nil)
+	refusedDesc   = prometheus.NewDesc("leadsync_callbacks_refused_total", "Callbacks that were refused or left alone, by reason.", []string{"reason"}, nil)
+	readDesc      = prometheus.NewDesc("leadsync_leads_read_total", "Leads read from portals because of notices.", nil, nil)
+	outcomesDesc  = prometheus.NewDesc("leadsync_outcomes_total", "What became of leads that were read because of notices.", []string{"outcome"}, nil)
+	publishedDesc = prometheus.NewDesc("leadsync_changes_published_total", "Changes put on the topic of leads.", nil, nil)
+	parkedDesc    = prometheus.NewDesc("leadsync_notices_parked_total", "Notices given up and kept as dead letters.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (s *service) Describe(c chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, c) }
+
+// Collect implements prometheus.Collector.
+func (s *service) Collect(c chan<- prometheus.Metric) {
+	count := func(desc *prometheus.Desc, n int64, labels ...string) {
+		c <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
+	}
+	if s.server != nil {
+		count(receivedDesc, s.server.Tally.Received.Load())
+		for reason, n := range s.server.Tally.Refused() {
+			count(refusedDesc, n, reason)
+		}
+	}
+	count(readDesc, s.tally.Read.Load())
+	for v := leads.Unchanged; v <= leads.Failed; v++ {
+		count(outcomesDesc, s.tally.Outcomes(v), v.String())
+	}
+	count(publishedDesc, s.tally.Published.Load())
+	count(parkedDesc, s.tally.Parked.Load())
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes. Source: design section 4.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// usageError is a wrong flag or a wrong environment: the user can mend it.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// app is what every command gets.
+type app struct {
+	lookupEnv func(string) (string, bool)
+	stdout    io.Writer
+	stderr    io.Writer
+}
+
+type cli struct {
+	Demo      demoCmd      `cmd:"" help:"Watch leads travel from an emulated portal into SQL and out on a topic."`
+	Serve     serveCmd     `cmd:"" help:"Run the service: take callbacks, mirror leads, announce changes."`
+	Emulator  emulatorCmd  `cmd:"" help:"Run a Bitrix24 portal in a box, with its authorization server."`
+	Migrate   migrateCmd   `cmd:"" help:"Create or update the tables."`
+	Reconcile reconcileCmd `cmd:"" help:"Compare every lead of the portal with the mirror and repair what differs."`
+	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+}
+
+const about = `Keeps Bitrix24 leads in SQL Server (or SQLite) about a second behind the portal, and proves that nothing is missing.
+
+The service is configured by environment variables LEADSYNC_…; the README lists them. Without any, everything is embedded under ./data.`
+
+// exit carries kong's wish to end the program, after --help, out of its parser.
+type exit int
+
+// run is the whole program: it returns the exit code.
+func run(ctx context.Context, args []string, lookupEnv func(string) (string, bool), stdout, stderr io.Writer) (code int) {
+	defer func() {
+		if e, ok := recover().(exit); ok {
+			code = int(e)
+		}
+	}()
+	a := &app{lookupEnv: lookupEnv, stdout: stdout, stderr: stderr}
+	parser := kong.Must(&cli{}, kong.Name("leadsync"), kong.Description(about), kong.UsageOnError(),
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "leadsync: %v\nTry: leadsync --help\n", err)
+		return exitUsage
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	if err := command.Run(a); err != nil {
+		return a.complain(ctx, err)
+	}
+	return exitOK
+}
+
+// complain prints an error once, as a line a person can act on.
+func (a *app) complain(ctx context.Context, err error) int {
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		fmt.Fprintf(a.stderr, "leadsync: %v\n", err)
+		return exitUsage
+	case errors.Is(err, errReported):
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(a.stderr, "leadsync: stopped")
+	default:
+		fmt.Fprintf(a.stderr, "leadsync: %v\n", err)
+	}
+	return exitFailure
+}
+
+// errReported says that a command failed and has said so itself.
+var errReported = errors.New("already reported")
+
+type versionCmd struct{}
+
+// Run prints the version that the build knows.
+func (versionCmd) Run(a *app) error {
+	version := "(unknown)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				version += " " + s.Value
+			}
+		}
+	}
+	_, err := fmt.Fprintln(a.stdout, "leadsync", version)
+	return err
+}

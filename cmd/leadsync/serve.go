@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+)
+
+type serveCmd struct{}
+
+// Run serves until it is told to stop.
+func (serveCmd) Run(ctx context.Context, a *app) (err error) {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	log := newLog(a.stderr, cfg)
+	for _, name := range cfg.ignored {
+		log.WarnContext(ctx, "variable has no effect in this version", "variable", name)
+	}
+	b, err := openBase(ctx, cfg, log, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	s, err := newService(ctx, b)
+	if err != nil {
+		return err
+	}
+	if err := b.data.announce(b.natsURL(), b.serviceToken, s.address()); err != nil {
+		return err
+	}
+	s.warn(ctx)
+	log.InfoContext(ctx, "leadsync serves", "http", s.address(), "nats", b.natsURL(), "database", b.db.Dialect(), "data", cfg.dataDir)
+	return s.run(ctx)
+}
+
+// warn says what in the configuration will not do in the long run.
+func (s *service) warn(ctx context.Context) {
+	switch {
+	case s.cfg.publicURL == "" && s.cfg.webhookURL == "":
+		s.log.WarnContext(ctx, "LEADSYNC_PUBLIC_URL is not set: events of portals cannot be bound")
+	case len(s.cfg.publicURL) > 5 && s.cfg.publicURL[:5] == "http:":
+		s.log.WarnContext(ctx, "LEADSYNC_PUBLIC_URL is plain http: tokens in callbacks can be read on their way")
+	}
+	if s.cfg.secretKey == nil {
+		s.log.WarnContext(ctx, "LEADSYNC_SECRET_KEY is not set: tokens are stored as plain text")
+	}
+}

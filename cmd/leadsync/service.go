@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"leadsync/consumers"
+	"leadsync/events"
+	"leadsync/handlers"
+	"leadsync/leads"
+)
+
+// service is everything that `leadsync serve` runs; the demo runs the same.
+type service struct {
+	*base
+
+	listener net.Listener
+	server   *handlers.Server
+	owners   *consumers.Owners
+	relay    *consumers.Relay
+	tally    *consumers.Tally
+}
+
+// newService wires the parts. It listens already, so that an address that is taken is
+// told before anything starts.
+func newService(ctx context.Context, b *base) (*service, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", b.cfg.httpAddr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on LEADSYNC_HTTP_ADDR %s: %w", b.cfg.httpAddr, err)
+	}
+	b.closing(func() error { return ignoreClosed(listener.Close()) })
+	s := &service{base: b, listener: listener, tally: &consumers.Tally{}}
+	wake, wakened := bell()
+	topic, err := events.OpenTopic(ctx, b.js)
+	if err != nil {
+		return nil, err
+	}
+	s.relay = &consumers.Relay{JS: b.js, Outbox: b.db, Topic: topic, Holder: b.holder, Wake: wakened, Tally: s.tally, Log: b.log}
+	s.owners = &consumers.Owners{OwnerConfig: b.ownerConfig(s.tally, wake, nil)}
+	if at := b.cfg.reconcileAt; at != nil {
+		s.owners.NextPass = at.next
+	}
+	s.server = handlers.New(handlers.Config{
+		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
+		PublishNotice: func(ctx context.Context, n events.Notice) error { return events.PublishNotice(ctx, b.js, n) },
+		PublishPortal: func(ctx context.Context, n events.PortalNotice) error { return events.PublishPortal(ctx, b.js, n) },
+		Ready:         s.ill, Metrics: s.metrics(), Now: time.Now, Log: b.log,
+	})
+	return s, nil
+}
+
+// ownerConfig is what owners of portals work with. report gets the progress of passes.
+func (b *base) ownerConfig(tally *consumers.Tally, wake func(), report func(leads.Run)) consumers.OwnerConfig {
+	return consumers.OwnerConfig{
+		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Tally: tally, Wake: wake, Log: b.log,
+		Open: func(own consumers.Ownership) (consumers.Desk, error) { return b.openDesk(own, wake, report) },
+	}
+}
+
+// run works until the context ends; what is under way then is finished.
+func (s *service) run(ctx context.Context) error {
+	if err := s.adoptWebhook(ctx); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.server.Serve(ctx, s.listener) })
+	group.Go(func() error { return s.owners.Run(ctx) })
+	group.Go(func() error { return s.relay.Run(ctx) })
+	return group.Wait()
+}
+
+// address is where the HTTP face listens, as a URL.
+func (s *service) address() string { return "http://" + s.listener.Addr().String() }
+
+// webhookPortal is the portal that the configuration reaches by webhooks; nil where
+// there is none.
+func (b *base) webhookPortal() *leads.Portal {
+	if b.cfg.webhookURL == "" {
+		return nil
+	}
+	u, err := url.Parse(b.cfg.webhookURL.Reveal())
+	if err != nil {
+		return nil // the configuration was checked
+	}
+	return &leads.Portal{
+		MemberID: b.cfg.webhookID, Domain: u.Host, State: leads.PortalActive,
+		WebhookURL: b.cfg.webhookURL, TokenHash: leads.HashToken(b.cfg.webhookToken),
+	}
+}
+
+// adoptWebhook makes a portal of the configured webhook known, so that its leads are
+// imported. Without its member id that waits for the first callback with its token.
+func (s *service) adoptWebhook(ctx context.Context) error {
+	portal := s.webhookPortal()
+	if portal == nil {
+		return nil
+	}
+	if portal.MemberID == "" {
+		s.log.InfoContext(ctx, "the import waits for the first callback of the outgoing webhook, or for LEADSYNC_B24_MEMBER_ID")
+		return nil
+	}
+	return s.server.Adopt(ctx, *portal)
+}
+
+// ill says which part does not work, in words.
+func (s *service) ill(ctx context.Context) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	ill := map[string]string{}
+	if !s.nc.IsConnected() {
+		ill["nats"] = "not connected to " + s.natsURL() + ": callbacks are refused until it is back"
+	}
+	if err := s.db.Ping(ctx); err != nil {
+		ill["database"] = err.Error()
+		return ill
+	}
+	portals, err := s.db.Portals(ctx)
+	if err != nil {
+		ill["database"] = err.Error()
+	}
+	for _, p := range portals {
+		if p.State == leads.PortalNeedsAuthorization {
+			ill["portal "+p.Domain] = "needs authorization: open /bitrix24/oauth/start?domain=" + p.Domain
+		}
+	}
+	return ill
+}
+
+// bell wakes one listener; rings that nobody hears yet become one.
+func bell() (ring func(), rung <-chan struct{}) {
+	c := make(chan struct{}, 1)
+	return func() {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}, c
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"leadsync/leads"
+)
+
+// view shows a demonstration: one status line a second on a terminal, plain lines
+// elsewhere, nothing before the end with --json.
+type view struct {
+	out      io.Writer
+	demo     *demo
+	json     bool
+	terminal bool
+
+	mu sync.Mutex // of out
+}
+
+func newView(out io.Writer, d *demo, asJSON bool) *view {
+	return &view{out: out, demo: d, json: asJSON, terminal: isTerminal(out)}
+}
+
+// run shows the status until the context ends.
+func (v *view) run(ctx context.Context) error {
+	if v.json {
+		return nil
+	}
+	interval := 5 * time.Second
+	if v.terminal {
+		interval = time.Second
+	}
+	for pauseFor(ctx, interval) == nil {
+		v.status()
+	}
+	return nil
+}
+
+func (v *view) status() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	begin, end := "", "\n"
+	if v.terminal {
+		begin, end = "\r\x1b[K", ""
+	}
+	d := v.demo
+	stats := d.portal.Stats()
+	fmt.Fprintf(v.out, "%s%4.0f s   arrived %d   read %d   written %d   published %d   lost %d   healed %d%s", begin,
+		time.Since(d.started).Seconds(), d.server.Tally.Received.Load(), d.tally.Read.Load(),
+		d.tally.Outcomes(leads.Inserted)+d.tally.Outcomes(leads.Updated)+d.tally.Outcomes(leads.Deleted),
+		d.tally.Published.Load(), stats.CallbacksLost, d.healed.Load(), end)
+}
+
+// chapter says what happens next.
+func (v *view) chapter(title string) {
+	if v.json {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	begin := ""
+	if v.terminal {
+		begin = "\r\x1b[K"
+	}
+	fmt.Fprintf(v.out, "%s-- %s\n", begin, title)
+}
+
+// close prints the result: the JSON object, or a table that explains itself.
+func (v *view) close(r result) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.json {
+		return json.NewEncoder(v.out).Encode(r)
+	}
+	begin := "\n"
+	if v.terminal {
+		begin = "\r\x1b[K\n"
+	}
+	_, err := fmt.Fprintf(v.out, `%sWhat happened                                     
+  callbacks the portal sent              %8d   one for each change; Bitrix24 never repeats one
+  ... of them lost on purpose            %8d   these changes events missed
+  leads read because of callbacks        %8d   several changes of one lead need one read
+  requests to the portal                 %8d   batched, within its limit of two a second
+  rows inserted, updated, deleted        %8d   %d, %d, %d; import and repairs included
+  messages the subscriber heard          %8d   on the NATS topic leads.%s.*
+
+What reconciliation found
+  differences that events had missed     %8d
+  ... repaired and announced             %8d
+
+Is the mirror right?
+  leads in the portal                    %8d
+  leads in the mirror                    %8d
+  differences, field by field            %8d   %s
+
+%.1f seconds.%s
+`, begin, r.CallbacksSent, r.CallbacksLost, r.Reads, r.RESTRequests, r.Inserted+r.Updated+r.Deleted, r.Inserted, r.Updated, r.Deleted,
+		r.TopicMessages, v.demo.memberID(), r.MissedFound, r.MissedRepaired-r.unannounced, r.PortalLeads, r.MirrorLeads, r.Differences,
+		v.words(r), r.Seconds, v.kept())
+	return err
+}
+
+func (v *view) words(r result) string {
+	switch {
+	case r.Differences == 0:
+		return "portal and mirror are equal"
+	case v.demo.NoReconcile:
+		return "this is what events alone would leave (--no-reconcile); first: " + r.firstDifference
+	default:
+		return "first: " + r.firstDifference
+	}
+}
+
+func (v *view) kept() string {
+	if v.demo.Data == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Look around: sqlite3 %s/leadsync.db \"select sql_ID, sql_TITLE, revision from bitrix_leads limit 5\"", v.demo.Data)
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/events"
+	"leadsync/leads"
+)
+
+type watchCmd struct {
+	JSON      bool   `name:"json" help:"Print the messages as they are, one JSON object a line."`
+	FromStart bool   `help:"Print the current state of every lead first."`
+	Portal    string `help:"Only this portal, by its member_id."`
+}
+
+// Run prints changes until it is told to stop.
+func (w watchCmd) Run(ctx context.Context, a *app) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	if w.Portal != "" && !leads.ValidMemberID(w.Portal) {
+		return usageError{errors.New("--portal takes a member_id, as Bitrix24 sends it")}
+	}
+	nc, err := subscriber(cfg)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := events.JetStream(nc)
+	if err != nil {
+		return err
+	}
+	return events.Subscribe(ctx, js, w.Portal, w.FromStart, func(msg jetstream.Msg) {
+		if err := w.print(a.stdout, msg); err != nil {
+			fmt.Fprintf(a.stderr, "leadsync: %s: %v\n", msg.Subject(), err)
+		}
+	})
+}
+
+// subscriber connects to the service's NATS as one who only reads.
+func subscriber(cfg config) (*nats.Conn, error) {
+	if cfg.natsURL != embedded {
+		return events.Connect(cfg.natsURL, cfg.natsToken.Reveal())
+	}
+	return joinRunning(cfg.dataDir)
+}
+
+func (w watchCmd) print(out io.Writer, msg jetstream.Msg) error {
+	if w.JSON {
+		_, err := fmt.Fprintf(out, "%s\n", msg.Data())
+		return err
+	}
+	change, err := events.ParseChange(msg)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, changeLine(change))
+	return err
+}
+
+// changeLine shows a change on one line: when, what, which lead, its title and name, and
+// the fields that changed.
+func changeLine(c leads.Change) string {
+	line := fmt.Sprintf("%s  %-7s  %s  revision %d  (%s)", c.ReadAt.Local().Format("15:04:05"), c.Kind, c.Ref(), c.Revision, c.Cause)
+	var card struct {
+		Title string `json:"TITLE"`
+		Name  string `json:"NAME"`
+		Last  string `json:"LAST_NAME"`
+	}
+	if json.Unmarshal(c.Lead, &card) == nil {
+		if words := strings.Join(strings.Fields(card.Title+" "+card.Name+" "+card.Last), " "); words != "" {
+			line += "  " + words
+		}
+	}
+	if c.Kind == leads.Changed && len(c.Fields) > 0 {
+		line += "  [" + strings.Join(c.Fields, " ") + "]"
+	}
+	return line
+}
