@@ -77,7 +77,8 @@ func (p *Portal) addAuth(f *form, n *notice, now time.Time) {
 	}
 	refresh := ""
 	if !n.to.webhook && !n.noToken && (n.pair != nil || by != 0) {
-		access, expires := "", time.Time{}
+		var access string
+		var expires time.Time
 		if n.pair != nil {
 			access, expires, refresh = n.pair.access, n.pair.expires, n.pair.refresh
 		} else {

@@ -25,7 +25,7 @@ func (d *dice) below(n int) int {
 	if n <= 1 {
 		return 0
 	}
-	return int(d.next()>>33) % n //nolint:gosec // 31 bits always fit
+	return int(d.next()>>33) % n
 }
 
 // chance is true with that probability.

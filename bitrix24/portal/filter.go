@@ -243,6 +243,7 @@ func (c *condition) anyValue(l *lead) bool {
 	case asTime:
 		t, parsed := parseTime(text, time.UTC, false)
 		number, ok = float64(t.Unix()), parsed
+	default: // texts and days compare as text
 	}
 	return c.value(text, number, ok)
 }
@@ -347,6 +348,7 @@ func compareField(a, b *lead, place int) int {
 			return cmp.Compare(a.id, b.id)
 		case kindTime:
 			return cmp.Compare(a.instant(place), b.instant(place))
+		default:
 		}
 	}
 	x, y := shownText(a, place), shownText(b, place)

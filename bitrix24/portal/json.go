@@ -29,11 +29,6 @@ type encoder interface {
 	appendJSON(dst []byte) []byte
 }
 
-// raw is JSON as it stands.
-type raw []byte
-
-func (r raw) appendJSON(dst []byte) []byte { return append(dst, r...) }
-
 // appendValue writes a value the way PHP's json_encode does.
 func appendValue(dst []byte, v any) []byte {
 	switch v := v.(type) {

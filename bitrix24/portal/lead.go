@@ -183,7 +183,7 @@ func (d *draft) pack() *lead {
 	}
 	for which, rows := range d.multis {
 		for _, m := range rows {
-			head := binary.AppendUvarint(nil, uint64(max(m.id, 0))) //nolint:gosec // never negative
+			head := binary.AppendUvarint(nil, uint64(max(m.id, 0)))
 			head = binary.AppendUvarint(head, uint64(len(m.valueType)))
 			packed = append(packed, tagByte(tagMulti+which))
 			packed = binary.AppendUvarint(packed, uint64(len(head)+len(m.valueType)+len(m.value)))

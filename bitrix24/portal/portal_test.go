@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -185,10 +186,7 @@ func TestListRowEqualsGet(t *testing.T) {
 	if err := json.Unmarshal(rows.body, &list); err != nil || len(list.Result) != 50 {
 		t.Fatalf("%d rows, %v: %.200s", len(list.Result), err, rows.body)
 	}
-	truth := map[int64]json.RawMessage{}
-	for id, lead := range b.Leads() {
-		truth[id] = lead
-	}
+	truth := maps.Collect(b.Leads())
 	for _, row := range list.Result {
 		var head struct {
 			ID int64 `json:",string"`

@@ -45,12 +45,6 @@ func (s *store) after(id int64, n int) []*lead {
 	return slices.Clone(s.leads[at:min(at+n, len(s.leads))])
 }
 
-func (s *store) count() int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return len(s.leads)
-}
-
 // add gives the draft the next id and new ids to multifield rows without one.
 func (s *store) add(d *draft) *lead {
 	s.mu.Lock()
