@@ -125,3 +125,33 @@ func (f *Form) Text(names ...string) string {
 	}
 	return ""
 }
+
+// Add finds or makes the child of that name, gives it the value and returns it,
+// so that trees which did not arrive as a form (JSON bodies) can be built. An
+// empty name takes the next index, as x[] does.
+func (f *Form) Add(name, value string) *Form {
+	if name == "" {
+		name = strconv.Itoa(f.next)
+	}
+	c := f.child(name)
+	c.Value = value
+	c.Children, c.index, c.next = nil, nil, 0
+	return c
+}
+
+// Fold is the first child whose name differs at most in case: Bitrix24 takes
+// parameter names in any case (facts 3.1). Nil where there is none.
+func (f *Form) Fold(name string) *Form {
+	if f == nil {
+		return nil
+	}
+	if c, ok := f.index[name]; ok {
+		return c
+	}
+	for _, c := range f.Children {
+		if strings.EqualFold(c.Name, name) {
+			return c
+		}
+	}
+	return nil
+}
