@@ -35,6 +35,9 @@ type Snapshot struct {
 	// Proven says that an Absent lead is known to be deleted: its delete callback
 	// came, or it was absent at least the grace period ago already.
 	Proven bool
+	// Force rewrites the row even where its stored hash says nothing changed: the row
+	// was found to differ from the card, as after an edit by hand.
+	Force bool
 }
 
 // Verdict is what became of a snapshot in the mirror.
