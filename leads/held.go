@@ -50,6 +50,7 @@ func contactDifferences(held, shown []Contact) []string {
 	sets := [2]map[string]string{{}, {}}
 	for i, list := range [2][]Contact{held, shown} {
 		for _, c := range slices.SortedFunc(slices.Values(list), compareContacts) {
+			c = c.Columns()
 			sets[i][c.TypeID] += c.text()
 		}
 	}

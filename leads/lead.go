@@ -31,6 +31,17 @@ type Contact struct {
 	Value     string
 }
 
+// contactColumn is the width of the seed's contact columns.
+var contactColumn = Field{Max: 2000}
+
+// Columns is the contact as the mirror's columns can hold it: what is too long is cut.
+func (c Contact) Columns() Contact {
+	return Contact{
+		ID: contactColumn.Column(c.ID), TypeID: contactColumn.Column(c.TypeID),
+		ValueType: contactColumn.Column(c.ValueType), Value: contactColumn.Column(c.Value),
+	}
+}
+
 // Multifields are the names under which a card shows its contacts.
 var Multifields = []string{"PHONE", "EMAIL", "WEB", "IM", "LINK"}
 

@@ -1,0 +1,140 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"leadsync/leads"
+)
+
+// Range is the portal's rows with after < sql_ID <= upTo, tombstones included, at most
+// limit of them, by id; each with its contacts, all as they stand now.
+func (d *DB) Range(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Held, error) {
+	var rows []leads.Held
+	err := d.consistent(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		member := sql.Named("member_id", memberID)
+		rows, err = query(ctx, tx, scanHeld(memberID), d.dialect.sql.HeldRange,
+			member, sql.Named("after", after), sql.Named("up_to", upTo), sql.Named("limit", limit))
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		return addContacts(ctx, tx, rows, d.dialect.sql.HeldRangeContacts,
+			member, sql.Named("after", after), sql.Named("up_to", rows[len(rows)-1].LeadID))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("range of %s after %d: %w", memberID, after, err)
+	}
+	return rows, nil
+}
+
+// Held is one row, a tombstone included; false where there is none.
+func (d *DB) Held(ctx context.Context, ref leads.Ref) (leads.Held, bool, error) {
+	var rows []leads.Held
+	err := d.consistent(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		rows, err = d.heldRows(ctx, tx, ref.MemberID, []int64{ref.LeadID})
+		return err
+	})
+	if err != nil || len(rows) == 0 {
+		return leads.Held{}, false, wrapped(err, "held %s", ref)
+	}
+	return rows[0], true, nil
+}
+
+// consistent runs reads that belong together: a row and its contacts are of one moment.
+func (d *DB) consistent(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	tx, err := d.read.BeginTx(ctx, nil)
+	if err != nil {
+		return d.explain(ctx, err)
+	}
+	err = fn(ctx, tx)
+	_ = tx.Rollback() // nothing was written
+	return d.explain(ctx, err)
+}
+
+func (d *DB) heldRows(ctx context.Context, tx *sql.Tx, memberID string, ids []int64) ([]leads.Held, error) {
+	which, err := idList(ids)
+	if err != nil {
+		return nil, err
+	}
+	args := []any{sql.Named("member_id", memberID), sql.Named("ids", which)}
+	rows, err := query(ctx, tx, scanHeld(memberID), d.dialect.sql.HeldRows, args...)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return rows, addContacts(ctx, tx, rows, d.dialect.sql.HeldRowsContacts, args...)
+}
+
+// leadContact is a contact and whose it is.
+type leadContact struct {
+	leadID  int64
+	contact leads.Contact
+}
+
+// addContacts gives the rows their contacts; both come ordered by lead.
+func addContacts(ctx context.Context, tx *sql.Tx, rows []leads.Held, statement string, args ...any) error {
+	contacts, err := query(ctx, tx, scanContact, statement, args...)
+	if err != nil {
+		return err
+	}
+	at := 0
+	for _, c := range contacts {
+		for at < len(rows) && rows[at].LeadID < c.leadID {
+			at++
+		}
+		if at < len(rows) && rows[at].LeadID == c.leadID {
+			rows[at].Contacts = append(rows[at].Contacts, c.contact)
+		}
+	}
+	return nil
+}
+
+func scanHeld(memberID string) func(scanner) (leads.Held, error) {
+	return func(row scanner) (leads.Held, error) {
+		h := leads.Held{Ref: leads.Ref{MemberID: memberID}, Columns: make([]string, len(leads.Fields))}
+		var deleted time.Time
+		var raw string
+		dest := []any{&h.LeadID, &h.Ticket, &h.Revision, instantColumn{&deleted}, textColumn{&h.Hash}, textColumn{&raw}}
+		for i := range h.Columns {
+			dest = append(dest, textColumn{&h.Columns[i]})
+		}
+		if err := row.Scan(dest...); err != nil {
+			return leads.Held{}, err
+		}
+		h.Deleted = !deleted.IsZero()
+		if raw != "" {
+			h.Raw = json.RawMessage(raw)
+		}
+		return h, nil
+	}
+}
+
+func scanContact(row scanner) (c leadContact, err error) {
+	err = row.Scan(&c.leadID, textColumn{&c.contact.ID}, textColumn{&c.contact.TypeID},
+		textColumn{&c.contact.ValueType}, textColumn{&c.contact.Value})
+	return c, err
+}
+
+// Missing are leads that were absent when they were read, and since then for at least
+// the grace period: to be asked for once more. At most limit, by id.
+func (d *DB) Missing(ctx context.Context, memberID string, limit int) ([]int64, error) {
+	ids, err := list(ctx, d, scanInt, d.dialect.sql.LeadsMissing, sql.Named("member_id", memberID),
+		sql.Named("until", instant(d.now().Add(-d.grace))), sql.Named("limit", limit))
+	return ids, wrapped(err, "missing leads of %s", memberID)
+}
+
+// CountLeads is the number of the portal's rows, without tombstones.
+func (d *DB) CountLeads(ctx context.Context, memberID string) (int64, error) {
+	n, _, err := one(ctx, d, scanInt, d.dialect.sql.LeadsCount, sql.Named("member_id", memberID))
+	return n, wrapped(err, "count leads of %s", memberID)
+}
+
+// wrapped says what was being done when err came; nil stays nil.
+func wrapped(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
+}

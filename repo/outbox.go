@@ -1,0 +1,55 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"leadsync/leads"
+)
+
+// Outbox is the oldest changes, at most limit. Those of one lead come in the order of
+// their revisions, because each was written while its row was locked.
+func (d *DB) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error) {
+	waiting, err := list(ctx, d, scanAnnouncement, d.dialect.sql.OutboxList, sql.Named("limit", limit))
+	if err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	return waiting, nil
+}
+
+func scanAnnouncement(row scanner) (a leads.Announcement, err error) {
+	var body string
+	if err := row.Scan(&a.ID, &body); err != nil {
+		return leads.Announcement{}, err
+	}
+	if err := json.Unmarshal([]byte(body), &a.Change); err != nil {
+		return leads.Announcement{}, fmt.Errorf("outbox row %d: %w", a.ID, err)
+	}
+	return a, nil
+}
+
+// DropOutbox forgets changes that have been announced.
+func (d *DB) DropOutbox(ctx context.Context, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	which, err := idList(ids)
+	if err != nil {
+		return err
+	}
+	if _, err := d.exec(ctx, d.dialect.sql.OutboxDelete, sql.Named("ids", which)); err != nil {
+		return fmt.Errorf("drop from outbox: %w", err)
+	}
+	return nil
+}
+
+// OutboxDepth is the number of changes that wait.
+func (d *DB) OutboxDepth(ctx context.Context) (int64, error) {
+	n, _, err := one(ctx, d, scanInt, d.dialect.sql.OutboxCount)
+	if err != nil {
+		return 0, fmt.Errorf("depth of outbox: %w", err)
+	}
+	return n, nil
+}

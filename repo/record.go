@@ -1,0 +1,50 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"leadsync/leads"
+)
+
+// errorColumn is the width of the seed's sql_error.
+var errorColumn = leads.Field{Max: 2000}
+
+// RecordFailure notes in bitrix_import_lead_error that a lead could not be written, with
+// what the portal sent of it.
+func (d *DB) RecordFailure(ctx context.Context, ref leads.Ref, reason string, payload []byte) error {
+	_, err := d.exec(ctx, d.dialect.sql.FailureInsert,
+		sql.Named("member_id", ref.MemberID), sql.Named("lead_id", strconv.FormatInt(ref.LeadID, 10)),
+		sql.Named("error", errorColumn.Column(storable(reason))), sql.Named("payload", text(storable(string(payload)))),
+		sql.Named("at", wallClock(d.now())))
+	if err != nil {
+		return fmt.Errorf("record the failure of %s: %w", ref, err)
+	}
+	return nil
+}
+
+// storable replaces what neither database stores: invalid UTF-8 and NUL.
+func storable(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
+}
+
+// TouchLeadList notes in bitrix_lead_runtime when all leads were listed last.
+func (d *DB) TouchLeadList(ctx context.Context, at time.Time) error {
+	return d.touch(ctx, d.dialect.sql.RuntimeTouchList, at)
+}
+
+// TouchLeadGet notes in bitrix_lead_runtime when a lead was read last.
+func (d *DB) TouchLeadGet(ctx context.Context, at time.Time) error {
+	return d.touch(ctx, d.dialect.sql.RuntimeTouchGet, at)
+}
+
+func (d *DB) touch(ctx context.Context, statement string, at time.Time) error {
+	if _, err := d.exec(ctx, statement, sql.Named("at", wallClock(at))); err != nil {
+		return fmt.Errorf("note the time of reading: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+package repotest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+// concurrent lets eight appliers loose on the same leads, from two replicas, in batches
+// that overlap and in no order of tickets.
+func concurrent(t *testing.T, server Server) {
+	const writers, batches, population = 8, 12, 15
+	m := open(t, server, repo.Config{})
+	replicas := []*repo.DB{m.DB, m.again(repo.Config{})}
+	tickets := leads.NewTickets(0)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	last := map[int64]leads.Ticket{}
+	wrote := map[int64]int64{}
+	for w := range writers {
+		random := rand.New(rand.NewPCG(1, uint64(w)))
+		wg.Go(func() {
+			for range batches {
+				var batch []leads.Snapshot
+				for _, i := range random.Perm(population)[:10] {
+					ticket := tickets.Draw()
+					batch = append(batch, present(t, ticket, int64(i+1), fmt.Sprint(ticket)))
+				}
+				outcomes, err := replicas[w%2].Apply(m.ctx, batch)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				for i, o := range outcomes {
+					last[o.LeadID] = max(last[o.LeadID], batch[i].Ticket)
+					if o.Wrote() {
+						wrote[o.LeadID]++
+					}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	for id, ticket := range last {
+		held := m.row(member, id)
+		if column(held, "TITLE") != fmt.Sprint(ticket) || held.Ticket != ticket || held.Revision != wrote[id] {
+			t.Errorf("row %d: title %s, ticket %d, revision %d; want ticket %d after %d writes",
+				id, column(held, "TITLE"), held.Ticket, held.Revision, ticket, wrote[id])
+		}
+	}
+	m.wantHistories(m.changes())
+}
+
+// wantHistories wants each lead's announcements to tell a history: revisions 1, 2, 3 …
+// up to the row's, the last one showing what the row holds.
+func (m *mirror) wantHistories(changes []leads.Change) {
+	m.t.Helper()
+	byRef := map[leads.Ref][]leads.Change{}
+	for _, c := range changes {
+		byRef[c.Ref()] = append(byRef[c.Ref()], c)
+	}
+	for ref, history := range byRef {
+		for i, c := range history {
+			if c.Revision != int64(i+1) {
+				m.t.Fatalf("%s: announcement %d is of revision %d", ref, i+1, c.Revision)
+			}
+		}
+		held, end := m.row(ref.MemberID, ref.LeadID), history[len(history)-1]
+		if held.Revision != end.Revision || held.Deleted != (end.Kind == leads.RemovedKind) {
+			m.t.Fatalf("%s: the row is at revision %d, deleted %v; announced last: %d, %s",
+				ref, held.Revision, held.Deleted, end.Revision, end.Kind)
+		}
+		if !held.Deleted && string(held.Raw) != string(end.Lead) {
+			m.t.Fatalf("%s: the row holds %s, announced was %s", ref, held.Raw, end.Lead)
+		}
+	}
+}
+
+// property draws what reads saw, in order of their tickets, and lets it arrive in any
+// order, in any batches, more than once. Afterwards each row is what the highest ticket
+// saw, and each announcement was of a change.
+func property(t *testing.T, server Server) {
+	m := open(t, server, repo.Config{})
+	round := 0
+	rapid.Check(t, func(r *rapid.T) {
+		round++
+		memberID := fmt.Sprint("round", round)
+		reads := drawReads(r, memberID)
+		want := map[int64]leads.Snapshot{}
+		for i, n := 0, rapid.IntRange(1, 8).Draw(r, "batches"); i < n; i++ {
+			which := rapid.SliceOfN(rapid.IntRange(0, len(reads)-1), 1, 12).Draw(r, "arrives")
+			m.applyDrawn(r, reads, which)
+			noteHighest(want, reads, which)
+		}
+		m.wantRows(r, memberID, want)
+		m.wantAnnounced(r, memberID)
+	})
+}
+
+// drawReads draws reads of three leads: ticket i+1 belongs to the i-th.
+func drawReads(r *rapid.T, memberID string) []leads.Snapshot {
+	n := rapid.IntRange(1, 20).Draw(r, "reads")
+	reads := make([]leads.Snapshot, n)
+	for i := range reads {
+		id := rapid.Int64Range(1, 3).Draw(r, "lead")
+		switch rapid.IntRange(0, 3).Draw(r, "sight") {
+		case 0:
+			reads[i] = proven(leads.Ticket(i+1), id)
+		default:
+			title := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "title")
+			lead, err := leads.Parse(fmt.Appendf(nil, `{"ID":"%d","TITLE":%q}`, id, title))
+			if err != nil {
+				r.Fatal(err)
+			}
+			reads[i] = seen(leads.Ticket(i+1), lead)
+			reads[i].Force = rapid.Bool().Draw(r, "force")
+		}
+		reads[i].MemberID = memberID
+	}
+	return reads
+}
+
+func (m *mirror) applyDrawn(r *rapid.T, reads []leads.Snapshot, which []int) {
+	batch := make([]leads.Snapshot, len(which))
+	for i, read := range which {
+		batch[i] = reads[read]
+	}
+	outcomes, err := m.Apply(m.ctx, batch)
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, o := range outcomes {
+		if o.Verdict == leads.Failed {
+			r.Fatalf("%s: %v", o.Ref, o.Err)
+		}
+	}
+}
+
+// noteHighest keeps the highest ticket of each lead. A batch shows only its highest; a
+// lead that is not there leaves no trace where there is no row.
+func noteHighest(want map[int64]leads.Snapshot, reads []leads.Snapshot, which []int) {
+	batch := map[int64]leads.Snapshot{}
+	for _, read := range which {
+		s := reads[read]
+		if s.Ticket > batch[s.LeadID].Ticket {
+			batch[s.LeadID] = s
+		}
+	}
+	for id, s := range batch {
+		if _, known := want[id]; (known || s.Sight == leads.Present) && s.Ticket > want[id].Ticket {
+			want[id] = s
+		}
+	}
+}
+
+func (m *mirror) wantRows(r *rapid.T, memberID string, want map[int64]leads.Snapshot) {
+	rows, err := m.Range(m.ctx, memberID, 0, leads.MaxID, 100)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if len(rows) != len(want) {
+		r.Fatalf("%d rows, want %d", len(rows), len(want))
+	}
+	for i := range rows {
+		s := want[rows[i].LeadID]
+		if rows[i].Deleted != (s.Sight == leads.Absent) {
+			r.Fatalf("lead %d: deleted %v, and ticket %d saw otherwise", rows[i].LeadID, rows[i].Deleted, s.Ticket)
+		}
+		if s.Sight == leads.Absent {
+			continue
+		}
+		if names := rows[i].Differences(&s.Lead); names != nil {
+			r.Fatalf("lead %d differs from what ticket %d saw in %v", rows[i].LeadID, s.Ticket, names)
+		}
+	}
+}
+
+// wantAnnounced wants revisions without gaps, and no announcement of nothing.
+func (m *mirror) wantAnnounced(r *rapid.T, memberID string) {
+	changes := slices.DeleteFunc(m.changes(), func(c leads.Change) bool { return c.MemberID != memberID })
+	before := map[int64]leads.Change{}
+	for _, c := range changes {
+		was := before[c.LeadID]
+		if c.Revision != was.Revision+1 {
+			r.Fatalf("lead %d: revision %d after %d", c.LeadID, c.Revision, was.Revision)
+		}
+		if c.Kind == leads.Changed && string(c.Lead) == string(was.Lead) || c.Kind == leads.RemovedKind && was.Kind == c.Kind {
+			r.Fatalf("lead %d: revision %d says what %d said", c.LeadID, c.Revision, was.Revision)
+		}
+		before[c.LeadID] = c
+	}
+	m.wantHistories(changes)
+	m.drain()
+}

@@ -1,0 +1,66 @@
+package repotest
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+func migrations(t *testing.T, server Server) {
+	m := &mirror{t: t, ctx: t.Context(), url: server.URL(t), clock: &clock{now: start}}
+	m.DB = m.again(repo.Config{})
+	if err := m.CheckMigrated(m.ctx); !errors.Is(err, repo.ErrNotMigrated) {
+		t.Errorf("an empty database: %v", err)
+	}
+	if _, err := m.Apply(m.ctx, []leads.Snapshot{present(t, 1, 1, "too early")}); !errors.Is(err, repo.ErrNotMigrated) {
+		t.Errorf("apply on an empty database: %v", err)
+	}
+	plan, err := m.MigrationPlan(m.ctx)
+	if err != nil || len(plan) == 0 {
+		t.Fatalf("plan %v, %v", plan, err)
+	}
+	total := m.migrateTogether(4)
+	if total != len(plan) {
+		t.Errorf("%d migrations applied by four at once, want each of %d once", total, len(plan))
+	}
+	if plan, err := m.MigrationPlan(m.ctx); err != nil || len(plan) != 0 {
+		t.Errorf("plan afterwards %v, %v", plan, err)
+	}
+	if err := m.CheckMigrated(m.ctx); err != nil {
+		t.Error(err)
+	}
+	m.verdict(leads.Inserted, present(t, 1, 1, "kept"))
+	if applied, err := m.Migrate(m.ctx); err != nil || len(applied) != 0 {
+		t.Errorf("once more: %v, %v", applied, err)
+	}
+	if got := column(m.row(member, 1), "TITLE"); got != "kept" {
+		t.Errorf("after migrating twice the title is %q", got)
+	}
+	if err := m.Ping(m.ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// migrateTogether migrates from several replicas at once and counts what they applied.
+func (m *mirror) migrateTogether(replicas int) (total int) {
+	m.t.Helper()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for range replicas {
+		db := m.again(repo.Config{})
+		wg.Go(func() {
+			applied, err := db.Migrate(m.ctx)
+			if err != nil {
+				m.t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			total += len(applied)
+		})
+	}
+	wg.Wait()
+	return total
+}

@@ -1,0 +1,88 @@
+package repotest
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+func outbox(t *testing.T, server Server) {
+	m := open(t, server, repo.Config{})
+	first := seen(7, card(t, 1, map[string]any{"TITLE": `<b>"Тест" & \ 🙂</b>`}))
+	m.apply(first)
+	m.apply(present(t, 8, 1, "second"), present(t, 8, 2, "beside"))
+	m.apply(proven(9, 1))
+	waiting, err := m.Outbox(m.ctx, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []leads.Change
+	for i, a := range waiting {
+		if i > 0 && a.ID <= waiting[i-1].ID {
+			t.Errorf("ids %d, %d do not rise", waiting[i-1].ID, a.ID)
+		}
+		if a.Change.LeadID == 1 {
+			got = append(got, a.Change)
+		}
+	}
+	want := []leads.Change{
+		change(first, leads.Added, 1, "TITLE"), change(present(t, 8, 1, "second"), leads.Changed, 2, "TITLE"),
+		change(proven(9, 1), leads.RemovedKind, 3),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("changes of lead 1 (-want +got):\n%s", diff)
+	}
+	m.body(waiting[0].ID, first)
+	if depth, err := m.OutboxDepth(m.ctx); err != nil || depth != 4 {
+		t.Errorf("depth %d, %v; want 4", depth, err)
+	}
+	if some, err := m.Outbox(m.ctx, 2); err != nil || len(some) != 2 || some[0].ID != waiting[0].ID {
+		t.Errorf("the oldest two: %+v, %v", some, err)
+	}
+	if err := m.DropOutbox(m.ctx, []int64{waiting[0].ID, waiting[2].ID}); err != nil {
+		t.Fatal(err)
+	}
+	left, err := m.Outbox(m.ctx, 10)
+	if err != nil || len(left) != 2 || left[0].ID != waiting[1].ID || left[1].ID != waiting[3].ID {
+		t.Errorf("left %+v, %v", left, err)
+	}
+	m.drain()
+	m.apply(present(t, 10, 3, "after"))
+	if again, err := m.Outbox(m.ctx, 10); err != nil || len(again) != 1 || again[0].ID <= waiting[3].ID {
+		t.Errorf("an id came back after the table was empty: %+v, %v", again, err)
+	}
+	if err := m.DropOutbox(m.ctx, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func change(s leads.Snapshot, kind leads.ChangeKind, revision int64, fields ...string) leads.Change {
+	return leads.Change{
+		MemberID: s.MemberID, LeadID: s.LeadID, Kind: kind, Revision: revision,
+		Fields: append([]string{}, fields...), Cause: s.Cause, ReadAt: s.ReadAt, Lead: s.Lead.Raw,
+	}
+}
+
+// body wants the stored JSON to be the contract's, the card in it as the portal sent it.
+func (m *mirror) body(id int64, s leads.Snapshot) {
+	m.t.Helper()
+	var body map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(m.text("SELECT body FROM leadsync_outbox WHERE id = @id", sqlID(id))), &body); err != nil {
+		m.t.Fatal(err)
+	}
+	got := map[string]string{}
+	for name, value := range body {
+		got[name] = string(value)
+	}
+	want := map[string]string{
+		"member_id": `"` + member + `"`, "lead_id": "1", "change": `"added"`, "revision": "1", "changed": `["TITLE"]`,
+		"cause": `"event"`, "read_at": `"2026-11-23T10:00:07Z"`, "lead": string(s.Lead.Raw),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		m.t.Errorf("body (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,303 @@
+// Package repotest states once how the mirror behaves, whatever database keeps it. Run
+// it against a server of which every test may take all that is in a database.
+package repotest
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/microsoft/go-mssqldb" // hand edits on SQL Server
+	_ "modernc.org/sqlite"              // hand edits on SQLite
+
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+// Server is a database system under test.
+type Server struct {
+	// URL names a database that is empty, or emptied of everything of ours, for the
+	// test that asks.
+	URL func(t testing.TB) string
+}
+
+// SQLite is a new file for each test.
+func SQLite() Server {
+	return Server{URL: func(t testing.TB) string {
+		t.Helper()
+		return "sqlite:" + filepath.Join(t.TempDir(), "mirror.db")
+	}}
+}
+
+// Run runs the whole suite.
+func Run(t *testing.T, server Server) {
+	t.Helper()
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, Server)
+	}{
+		{"Migrate", migrations},
+		{"Apply", applying},
+		{"Absence", absence},
+		{"Fence", fencing},
+		{"Poison", poison},
+		{"Force", forcing},
+		{"Outbox", outbox},
+		{"Values", values},
+		{"Range", ranges},
+		{"Portals", portals},
+		{"Tokens", tokens},
+		{"Runs", runs},
+		{"Records", records},
+		{"Concurrent", concurrent},
+		{"Property", property},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, server) })
+	}
+}
+
+// member is the portal of most tests, other the one beside it.
+const (
+	member = "a223c6b3710f85df22e9377d6c4f7553"
+	other  = "bbbbc6b3710f85df22e9377d6c4f7553"
+)
+
+// start is when the tests' clock begins.
+var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+
+// clock is a hand-driven clock, safe for concurrent use.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is the time it shows.
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// mirror is a migrated database under test, its clock, and a way past the mirror.
+type mirror struct {
+	*repo.DB
+	t     testing.TB
+	ctx   context.Context
+	url   string
+	clock *clock
+	raw   *sql.DB
+}
+
+// open gives the test an empty, migrated database. cfg's URL and clock are set here.
+func open(t testing.TB, server Server, cfg repo.Config) *mirror {
+	t.Helper()
+	m := &mirror{t: t, ctx: t.Context(), url: server.URL(t), clock: &clock{now: start}}
+	m.DB = m.again(cfg)
+	if _, err := m.Migrate(m.ctx); err != nil {
+		t.Fatal(err)
+	}
+	m.raw = openRaw(t, m.url)
+	return m
+}
+
+// again opens the same database once more, as another replica would.
+func (m *mirror) again(cfg repo.Config) *repo.DB {
+	m.t.Helper()
+	cfg.URL, cfg.Now = m.url, m.clock.Now
+	db, err := repo.Open(m.ctx, cfg)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			m.t.Error(err)
+		}
+	})
+	return db
+}
+
+func openRaw(t testing.TB, url string) *sql.DB {
+	t.Helper()
+	driver, dsn := "sqlserver", url
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		driver, dsn = "sqlite", path+"?_pragma=busy_timeout(10000)"
+	}
+	raw, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	return raw
+}
+
+// exec changes the database by hand.
+func (m *mirror) exec(statement string, args ...any) {
+	m.t.Helper()
+	if _, err := m.raw.ExecContext(m.ctx, statement, args...); err != nil {
+		m.t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// text reads one value by hand; NULL is "<null>".
+func (m *mirror) text(statement string, args ...any) string {
+	m.t.Helper()
+	var value sql.NullString
+	if err := m.raw.QueryRowContext(m.ctx, statement, args...).Scan(&value); err != nil {
+		m.t.Fatalf("%s: %v", statement, err)
+	}
+	if !value.Valid {
+		return "<null>"
+	}
+	return value.String
+}
+
+// on is the text for this database.
+func (m *mirror) on(sqlite, sqlServer string) string {
+	if m.Dialect() == "sqlite" {
+		return sqlite
+	}
+	return sqlServer
+}
+
+// apply applies, and fails the test on an error.
+func (m *mirror) apply(snapshots ...leads.Snapshot) []leads.Outcome {
+	m.t.Helper()
+	outcomes, err := m.Apply(m.ctx, snapshots)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if len(outcomes) != len(snapshots) {
+		m.t.Fatalf("%d outcomes of %d snapshots", len(outcomes), len(snapshots))
+	}
+	for i, o := range outcomes {
+		if o.Ref != snapshots[i].Ref {
+			m.t.Fatalf("outcome %d is of %s, its snapshot of %s", i, o.Ref, snapshots[i].Ref)
+		}
+	}
+	return outcomes
+}
+
+// verdict applies one snapshot and wants this to become of it.
+func (m *mirror) verdict(want leads.Verdict, s leads.Snapshot) leads.Outcome {
+	m.t.Helper()
+	outcome := m.apply(s)[0]
+	if outcome.Verdict != want {
+		m.t.Fatalf("%s with ticket %d: %s (%v), want %s", s.Ref, s.Ticket, outcome.Verdict, outcome.Err, want)
+	}
+	return outcome
+}
+
+// row is a row that must be there.
+func (m *mirror) row(memberID string, id int64) leads.Held {
+	m.t.Helper()
+	held, ok, err := m.Held(m.ctx, leads.Ref{MemberID: memberID, LeadID: id})
+	if err != nil || !ok {
+		m.t.Fatalf("row %s/%d: %v, %v", memberID, id, ok, err)
+	}
+	return held
+}
+
+// column is what a row's sql_<name> holds.
+func column(h leads.Held, name string) string {
+	for i, f := range leads.Fields {
+		if f.Name == name {
+			return h.Columns[i]
+		}
+	}
+	panic("no field " + name)
+}
+
+// changes are the announcements that wait, oldest first.
+func (m *mirror) changes() []leads.Change {
+	m.t.Helper()
+	waiting, err := m.Outbox(m.ctx, 100_000)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var list []leads.Change
+	for _, a := range waiting {
+		list = append(list, a.Change)
+	}
+	return list
+}
+
+// drain forgets the announcements so far.
+func (m *mirror) drain() {
+	m.t.Helper()
+	waiting, err := m.Outbox(m.ctx, 100_000)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var ids []int64
+	for _, a := range waiting {
+		ids = append(ids, a.ID)
+	}
+	if err := m.DropOutbox(m.ctx, ids); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// card is a lead as a portal shows it, with these fields beside its id; a field may be
+// anything JSON can say.
+func card(t testing.TB, id int64, fields map[string]any) leads.Lead {
+	t.Helper()
+	shown := map[string]any{"ID": fmt.Sprint(id)}
+	for name, value := range fields {
+		shown[name] = value
+	}
+	raw, err := json.Marshal(shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lead, err := leads.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lead
+}
+
+// present is a sighting of a lead with this title.
+func present(t testing.TB, ticket leads.Ticket, id int64, title string) leads.Snapshot {
+	t.Helper()
+	return seen(ticket, card(t, id, map[string]any{"TITLE": title}))
+}
+
+// seen is a sighting of a card.
+func seen(ticket leads.Ticket, lead leads.Lead) leads.Snapshot {
+	return leads.Snapshot{
+		Ref: leads.Ref{MemberID: member, LeadID: lead.ID}, Ticket: ticket,
+		ReadAt: start.Add(time.Duration(ticket) * time.Second), Cause: leads.CauseEvent, Lead: lead,
+	}
+}
+
+// unseen is a read that did not find the lead, or was not let.
+func unseen(ticket leads.Ticket, id int64, sight leads.Sight) leads.Snapshot {
+	return leads.Snapshot{
+		Ref: leads.Ref{MemberID: member, LeadID: id}, Ticket: ticket,
+		ReadAt: start.Add(time.Duration(ticket) * time.Second), Cause: leads.CauseReconcile, Sight: sight,
+	}
+}
+
+// proven is a read that did not find a lead of which the deletion is known.
+func proven(ticket leads.Ticket, id int64) leads.Snapshot {
+	s := unseen(ticket, id, leads.Absent)
+	s.Proven = true
+	return s
+}
+
+// phone is a multifield row.
+func phone(id, value string) map[string]any {
+	return map[string]any{"ID": id, "VALUE_TYPE": "WORK", "VALUE": value, "TYPE_ID": "PHONE"}
+}

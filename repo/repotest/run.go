@@ -1,0 +1,258 @@
+package repotest
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+func runs(t *testing.T, server Server) {
+	m := open(t, server, repo.Config{})
+	t.Run("a run from request to end", func(t *testing.T) { m.on1(t, lifeOfARun) })
+	t.Run("at most one unfinished run of a mode", func(t *testing.T) { m.on1(t, oneUnfinished) })
+	t.Run("many ask at once", func(t *testing.T) { m.on1(t, manyAsk) })
+	t.Run("what a former owner left is taken up", func(t *testing.T) { m.on1(t, leftRunning) })
+	t.Run("the last completed", func(t *testing.T) { m.on1(t, lastCompleted) })
+	t.Run("findings", func(t *testing.T) { m.on1(t, findings) })
+}
+
+func (m *mirror) request(run leads.Run) string {
+	m.t.Helper()
+	id, err := m.RequestRun(m.ctx, run)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return id
+}
+
+func (m *mirror) claim(memberID string) leads.Run {
+	m.t.Helper()
+	run, ok, err := m.ClaimRun(m.ctx, memberID)
+	if err != nil || !ok {
+		m.t.Fatalf("claim: %v, %v", ok, err)
+	}
+	return run
+}
+
+func (m *mirror) nothingToClaim(memberID string) {
+	m.t.Helper()
+	if run, ok, err := m.ClaimRun(m.ctx, memberID); ok || err != nil {
+		m.t.Fatalf("claimed %+v, %v", run, err)
+	}
+}
+
+func lifeOfARun(m *mirror) {
+	const memberID = "life"
+	m.nothingToClaim(memberID)
+	id := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull, DryRun: true})
+	want := leads.Run{
+		ID: id, MemberID: memberID, Mode: leads.RunFull, State: leads.RunRequested, DryRun: true, RequestedAt: m.clock.Now(),
+	}
+	m.wantRun(want)
+	m.clock.advance(time.Second)
+	want.State, want.StartedAt = leads.RunRunning, m.clock.Now()
+	if diff := cmp.Diff(want, m.claim(memberID)); diff != "" {
+		m.t.Fatalf("claimed (-want +got):\n%s", diff)
+	}
+	m.nothingToClaim(memberID)
+	m.clock.advance(time.Second)
+	want.State, want.FinishedAt, want.Checkpoint, want.Error = leads.RunIncomplete, m.clock.Now(), 1<<33, "портал не отвечает"
+	want.Sums = leads.Sums{
+		Scanned: 1, Unchanged: 2, Missed: 3, Stale: 4, Phantom: 5, Unreadable: 6, Inserted: 7, Updated: 8, Deleted: 9, Requests: 10,
+	}
+	if err := m.SaveRun(m.ctx, want); err != nil {
+		m.t.Fatal(err)
+	}
+	m.wantRun(want)
+	if err := m.SaveRun(m.ctx, leads.Run{ID: "unknown"}); err == nil {
+		m.t.Error("an unknown run was saved")
+	}
+	if _, ok, err := m.Run(m.ctx, "unknown"); ok || err != nil {
+		m.t.Errorf("an unknown run: %v, %v", ok, err)
+	}
+}
+
+func (m *mirror) wantRun(want leads.Run) {
+	m.t.Helper()
+	got, ok, err := m.Run(m.ctx, want.ID)
+	if err != nil || !ok {
+		m.t.Fatalf("run: %v, %v", ok, err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		m.t.Fatalf("run (-want +got):\n%s", diff)
+	}
+}
+
+func oneUnfinished(m *mirror) {
+	const memberID = "unfinished"
+	first := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull})
+	if again := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull}); again != first {
+		m.t.Errorf("a second run %s beside %s", again, first)
+	}
+	imported := m.request(leads.Run{MemberID: memberID, Mode: leads.RunImport})
+	if run := m.claim(memberID); run.ID != first {
+		m.t.Errorf("claimed %s before the oldest", run.ID)
+	}
+	if again := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull}); again != first {
+		m.t.Errorf("a second run %s while %s runs", again, first)
+	}
+	m.finish(first, leads.RunCompleted)
+	second := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull})
+	if second == first {
+		m.t.Error("a finished run was asked for again")
+	}
+	list, err := m.Runs(m.ctx, memberID, 2)
+	if err != nil || len(list) != 2 || list[0].ID != second || list[1].ID != imported {
+		m.t.Errorf("newest two runs: %+v, %v", list, err)
+	}
+}
+
+func (m *mirror) finish(id string, state leads.RunState) {
+	m.t.Helper()
+	run, ok, err := m.Run(m.ctx, id)
+	if err != nil || !ok {
+		m.t.Fatalf("run: %v, %v", ok, err)
+	}
+	run.State, run.FinishedAt = state, m.clock.Now()
+	if err := m.SaveRun(m.ctx, run); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func manyAsk(m *mirror) {
+	const memberID = "many"
+	var wg sync.WaitGroup
+	ids, claimed := make([]string, 8), make([]bool, 8)
+	for i := range ids {
+		wg.Go(func() {
+			id, err := m.RequestRun(m.ctx, leads.Run{MemberID: memberID, Mode: leads.RunFull})
+			ids[i] = id
+			_, ok, claimErr := m.ClaimRun(m.ctx, memberID)
+			claimed[i] = ok
+			if err := errors.Join(err, claimErr); err != nil {
+				m.t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	owners := 0
+	for i := range ids {
+		if ids[i] != ids[0] {
+			m.t.Errorf("runs %s and %s", ids[0], ids[i])
+		}
+		if claimed[i] {
+			owners++
+		}
+	}
+	if owners != 1 {
+		m.t.Errorf("%d have claimed the same run", owners)
+	}
+}
+
+func leftRunning(m *mirror) {
+	const memberID = "left"
+	if _, err := m.RaiseEpoch(m.ctx, memberID, "one"); err != nil {
+		m.t.Fatal(err)
+	}
+	m.request(leads.Run{MemberID: memberID, Mode: leads.RunImport})
+	run := m.claim(memberID)
+	run.Checkpoint, run.Scanned = 500, 500
+	if err := m.SaveRun(m.ctx, run); err != nil {
+		m.t.Fatal(err)
+	}
+	m.nothingToClaim(memberID)
+	m.clock.advance(time.Hour)
+	if _, err := m.RaiseEpoch(m.ctx, memberID, "two"); err != nil {
+		m.t.Fatal(err)
+	}
+	if diff := cmp.Diff(run, m.claim(memberID)); diff != "" {
+		m.t.Errorf("taken up (-want +got):\n%s", diff)
+	}
+	m.nothingToClaim(memberID)
+}
+
+func lastCompleted(m *mirror) {
+	const memberID = "last"
+	if _, ok, err := m.LastCompleted(m.ctx, memberID); ok || err != nil {
+		m.t.Errorf("completed before any: %v, %v", ok, err)
+	}
+	var want string
+	for _, c := range []struct {
+		state leads.RunState
+		dry   bool
+	}{{leads.RunCompleted, false}, {leads.RunCompleted, false}, {leads.RunCompleted, true}, {leads.RunIncomplete, false}} {
+		id := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull, DryRun: c.dry})
+		m.finish(id, c.state)
+		if c.state == leads.RunCompleted && !c.dry {
+			want = id
+		}
+	}
+	run, ok, err := m.LastCompleted(m.ctx, memberID)
+	if err != nil || !ok || run.ID != want {
+		m.t.Errorf("last completed %+v, %v, %v; want %s", run, ok, err, want)
+	}
+}
+
+func findings(m *mirror) {
+	want := []leads.Finding{
+		{RunID: "run-1", Ref: leads.Ref{MemberID: member, LeadID: 2}, Kind: leads.FindingStale, Fields: []string{"PHONE", "TITLE"}, FoundAt: start, Repaired: leads.Updated},
+		{RunID: "run-1", Ref: leads.Ref{MemberID: member, LeadID: 1}, Kind: leads.FindingMissed, FoundAt: start, Repaired: leads.Inserted},
+		{RunID: "run-1", Ref: leads.Ref{MemberID: member, LeadID: 3}, Kind: leads.FindingPhantom, FoundAt: start, Repaired: leads.Missing},
+		{RunID: "run-1", Ref: leads.Ref{MemberID: member, LeadID: 4}, Kind: leads.FindingUnreadable, FoundAt: start, Repaired: leads.Unchanged},
+	}
+	beside := leads.Finding{RunID: "run-2", Ref: leads.Ref{MemberID: member, LeadID: 1}, Kind: leads.FindingMissed}
+	if err := m.AddFindings(m.ctx, append([]leads.Finding{beside}, want...)); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := m.AddFindings(m.ctx, nil); err != nil {
+		m.t.Error(err)
+	}
+	got, err := m.Findings(m.ctx, "run-1")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		m.t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	if got, err = m.Findings(m.ctx, "run-2"); err != nil || len(got) != 1 || !got[0].FoundAt.Equal(m.clock.Now()) {
+		m.t.Errorf("findings of another run: %+v, %v", got, err)
+	}
+}
+
+func records(t *testing.T, server Server) {
+	m := open(t, server, repo.Config{})
+	ref := leads.Ref{MemberID: member, LeadID: 77}
+	const reason = "причина 🙂 \uFFFD"
+	long := "причина 🙂 \x00\xff " + string(make([]byte, 5000))
+	if err := m.RecordFailure(m.ctx, ref, long, []byte(`{"ID":"77","TITLE":"Ёж"}`)); err != nil {
+		t.Fatal(err)
+	}
+	got := []string{
+		m.text("SELECT sql_ID FROM bitrix_import_lead_error"), m.text("SELECT member_id FROM bitrix_import_lead_error"),
+		m.text("SELECT sql_full_lead_info FROM bitrix_import_lead_error"), m.text("SELECT sql_error FROM bitrix_import_lead_error")[:len(reason)],
+	}
+	want := []string{"77", member, `{"ID":"77","TITLE":"Ёж"}`, reason}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("recorded (-want +got):\n%s", diff)
+	}
+	if err := m.RecordFailure(m.ctx, ref, "", nil); err != nil {
+		t.Error(err)
+	}
+	at := time.Date(2026, 3, 29, 2, 30, 0, 0, time.Local)
+	if err := errors.Join(m.TouchLeadList(m.ctx, at), m.TouchLeadGet(m.ctx, at.Add(time.Minute))); err != nil {
+		t.Fatal(err)
+	}
+	for column, want := range map[string]time.Time{"lead_list_dt": at, "lead_get_by_id_dt": at.Add(time.Minute)} {
+		got := m.text(m.on("SELECT "+column+" FROM bitrix_lead_runtime WHERE Id = 1",
+			"SELECT CONVERT(nvarchar(30), "+column+", 126) FROM bitrix_lead_runtime WHERE Id = 1"))
+		if got != want.Format(leads.WallClock) {
+			t.Errorf("%s is %s, want %s", column, got, want.Format(leads.WallClock))
+		}
+	}
+}

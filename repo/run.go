@@ -1,0 +1,139 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"leadsync/leads"
+)
+
+// RequestRun asks the portal's owner for a pass and returns its id. There is at most one
+// unfinished run of a portal and mode: where there is one, its id is returned. An empty
+// ID is drawn, a zero RequestedAt is now; State is requested whatever was given.
+func (d *DB) RequestRun(ctx context.Context, run leads.Run) (id string, err error) {
+	if run.ID == "" {
+		run.ID = uuid.NewString()
+	}
+	if run.RequestedAt.IsZero() {
+		run.RequestedAt = d.now()
+	}
+	args := []any{
+		sql.Named("id", run.ID), sql.Named("member_id", run.MemberID), sql.Named("mode", string(run.Mode)),
+		sql.Named("state", string(leads.RunRequested)), sql.Named("dry_run", run.DryRun),
+		sql.Named("requested_at", instant(run.RequestedAt)),
+	}
+	err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, d.dialect.sql.RunInsert, args...); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, d.dialect.sql.RunUnfinished, args[1], args[2]).Scan(&id)
+	})
+	if err != nil {
+		return "", fmt.Errorf("request a run of %s: %w", run.MemberID, err)
+	}
+	return id, nil
+}
+
+// claim is a run that may be taken, as it was found.
+type claim struct {
+	id       string
+	state    string
+	wasEpoch int64
+	epoch    int64 // the portal's now
+}
+
+// ClaimRun takes the oldest run that is requested, or that a former owner left running
+// (it was claimed in an earlier epoch), and sets it running. A run left by a former
+// owner keeps its checkpoint, sums and start.
+func (d *DB) ClaimRun(ctx context.Context, memberID string) (run leads.Run, ok bool, err error) {
+	err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		run, ok, err = d.claimRun(ctx, tx, memberID)
+		return err
+	})
+	if err != nil {
+		return leads.Run{}, false, fmt.Errorf("claim a run of %s: %w", memberID, err)
+	}
+	return run, ok, nil
+}
+
+func (d *DB) claimRun(ctx context.Context, tx *sql.Tx, memberID string) (leads.Run, bool, error) {
+	next, err := query(ctx, tx, scanClaim, d.dialect.sql.RunNext, sql.Named("member_id", memberID))
+	if err != nil || len(next) == 0 {
+		return leads.Run{}, false, err
+	}
+	c := next[0]
+	n, err := affect(ctx, tx, d.dialect.sql.RunClaim, sql.Named("id", c.id), sql.Named("was_state", c.state),
+		sql.Named("was_epoch", c.wasEpoch), sql.Named("epoch", c.epoch), sql.Named("started_at", instant(d.now())))
+	if err != nil {
+		return leads.Run{}, false, err
+	}
+	if n == 0 {
+		return leads.Run{}, false, errStale
+	}
+	run, err := scanRun(tx.QueryRowContext(ctx, d.dialect.sql.RunGet, sql.Named("id", c.id)))
+	return run, err == nil, err
+}
+
+func scanClaim(row scanner) (c claim, err error) {
+	err = row.Scan(&c.id, &c.state, &c.wasEpoch, &c.epoch)
+	return c, err
+}
+
+// SaveRun writes how far a run has come: state, times, checkpoint, error and sums. It is
+// an error where the run is unknown.
+func (d *DB) SaveRun(ctx context.Context, run leads.Run) error {
+	n, err := d.exec(ctx, d.dialect.sql.RunUpdate,
+		sql.Named("id", run.ID), sql.Named("state", string(run.State)),
+		sql.Named("started_at", instant(run.StartedAt)), sql.Named("finished_at", instant(run.FinishedAt)),
+		sql.Named("checkpoint_id", run.Checkpoint), sql.Named("error", text(run.Error)),
+		sql.Named("scanned", run.Scanned), sql.Named("unchanged", run.Unchanged), sql.Named("missed", run.Missed),
+		sql.Named("stale", run.Stale), sql.Named("phantom", run.Phantom), sql.Named("unreadable", run.Unreadable),
+		sql.Named("rows_inserted", run.Inserted), sql.Named("rows_updated", run.Updated),
+		sql.Named("rows_deleted", run.Deleted), sql.Named("requests", run.Requests))
+	if err == nil && n == 0 {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return fmt.Errorf("save run %s: %w", run.ID, err)
+	}
+	return nil
+}
+
+// Run is one run; false where it is unknown.
+func (d *DB) Run(ctx context.Context, id string) (leads.Run, bool, error) {
+	run, ok, err := one(ctx, d, scanRun, d.dialect.sql.RunGet, sql.Named("id", id))
+	if err != nil {
+		return leads.Run{}, false, fmt.Errorf("run %s: %w", id, err)
+	}
+	return run, ok, nil
+}
+
+// Runs are a portal's runs, newest first.
+func (d *DB) Runs(ctx context.Context, memberID string, limit int) ([]leads.Run, error) {
+	runs, err := list(ctx, d, scanRun, d.dialect.sql.RunList, sql.Named("member_id", memberID), sql.Named("limit", limit))
+	if err != nil {
+		return nil, fmt.Errorf("runs of %s: %w", memberID, err)
+	}
+	return runs, nil
+}
+
+// LastCompleted is the portal's newest complete run of any mode, dry runs apart: those
+// repaired nothing.
+func (d *DB) LastCompleted(ctx context.Context, memberID string) (leads.Run, bool, error) {
+	run, ok, err := one(ctx, d, scanRun, d.dialect.sql.RunLastCompleted, sql.Named("member_id", memberID))
+	if err != nil {
+		return leads.Run{}, false, fmt.Errorf("last completed run of %s: %w", memberID, err)
+	}
+	return run, ok, nil
+}
+
+func scanRun(row scanner) (r leads.Run, err error) {
+	err = row.Scan(&r.ID, &r.MemberID, &r.Mode, &r.State, &r.DryRun,
+		instantColumn{&r.RequestedAt}, instantColumn{&r.StartedAt}, instantColumn{&r.FinishedAt},
+		&r.Checkpoint, textColumn{&r.Error}, &r.Scanned, &r.Unchanged, &r.Missed, &r.Stale, &r.Phantom,
+		&r.Unreadable, &r.Inserted, &r.Updated, &r.Deleted, &r.Requests)
+	return r, err
+}

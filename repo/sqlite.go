@@ -1,0 +1,135 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	leadsql "leadsync/sql"
+)
+
+// sqliteReaders is how many connections read beside the single one that writes.
+const sqliteReaders = 4
+
+// openSQLite opens the file with one connection that writes and several that read; WAL
+// lets them, and other processes, work side by side.
+func openSQLite(path string) (opened, error) {
+	if path == "" || strings.HasPrefix(path, ":") {
+		return opened{}, errors.New("database URL: sqlite: needs the path of a file")
+	}
+	if err := createPrivate(path); err != nil {
+		return opened{}, fmt.Errorf("open %s: %w: create its folder, or give the service the right to write there", path, err)
+	}
+	write, err := sqlitePool(path, 1, "_txlock=immediate")
+	if err != nil {
+		return opened{}, err
+	}
+	read, err := sqlitePool(path, sqliteReaders, "_pragma=query_only(1)")
+	if err != nil {
+		return opened{}, errors.Join(err, write.Close())
+	}
+	return opened{dialect: sqliteDialect(), read: read, write: write, place: path}, nil
+}
+
+func sqliteDialect() dialect {
+	return dialect{
+		name: "sqlite", sql: &leadsql.SQLite, migrations: leadsql.SQLiteMigrations,
+		goose: goose.DialectSQLite3, history: "leadsync_migrations",
+		load: loadPrepared, judge: judgeSQLite, advise: adviseSQLite,
+	}
+}
+
+// createPrivate makes a missing file readable by its owner alone: it holds names, phone
+// numbers and tokens. SQLite gives the files beside it the same rights.
+func createPrivate(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's own path
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// sqlitePool sets what a connection must have: the time to wait for other processes
+// first, for the rest may need it. FULL: what is committed survives a power cut.
+func sqlitePool(path string, connections int, extra string) (*sql.DB, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.ToSlash(absolute)
+	if !strings.HasPrefix(name, "/") {
+		name = "/" + name // a drive letter
+	}
+	dsn := (&url.URL{Scheme: "file", Path: name}).String() +
+		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&" + extra
+	connector, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	pool := sql.OpenDB(connector)
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	return pool, nil
+}
+
+// loadPrepared inserts row by row: in the same process nothing is faster.
+func loadPrepared(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
+	statement, err := tx.PrepareContext(ctx, into.insert)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, statement.Close()) }()
+	args := make([]any, len(into.columns))
+	for _, row := range rows {
+		for i, column := range into.columns {
+			args[i] = sql.Named(column, row[i])
+		}
+		if _, err := statement.ExecContext(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judgeSQLite reads the primary result code, and the extended one of constraints.
+func judgeSQLite(err error) fault {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return faultOther
+	}
+	switch e.Code() {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return faultKey
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return faultBusy
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH:
+		return faultData
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
+		sqlite3.SQLITE_PERM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL:
+		return faultDown
+	case sqlite3.SQLITE_ERROR: // the code has no more to say: only the text names what is missing
+		if strings.Contains(e.Error(), "no such table") || strings.Contains(e.Error(), "no such column") {
+			return faultMissing
+		}
+	}
+	return faultOther
+}
+
+func adviseSQLite(err error) string {
+	var e *sqlite.Error
+	if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_NOTADB {
+		return "this is not a SQLite file: give another path"
+	}
+	return "check the path and the rights on the file and its folder"
+}

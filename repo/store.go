@@ -1,0 +1,272 @@
+package repo
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"leadsync/leads"
+)
+
+// The tables that a transaction fills, in the order of the rows that are made for them.
+var (
+	leadColumns    = leadColumnNames()
+	markColumns    = []string{"member_id", "sql_ID", "was_ticket", "read_ticket", "revision", "absent_since", "deleted_at", "gone"}
+	contactColumns = []string{"member_id", "sql_LEAD_ID", "sql_CONTACT_ID", "sql_VALUE_TYPE", "sql_VALUE", "sql_TYPE_ID"}
+	outboxColumns  = []string{"member_id", "lead_id", "revision", "body", "created_at"}
+)
+
+func leadColumnNames() []string {
+	names := []string{
+		"member_id", "sql_ID", "was_ticket", "read_at", "read_ticket", "revision", "row_hash",
+		"raw_json", "date_create_at", "date_modify_at", "solution",
+	}
+	for _, f := range leads.Fields {
+		names = append(names, "sql_"+f.Name)
+	}
+	return names
+}
+
+// rows is what a transaction writes.
+type rows struct {
+	leads    [][]any // whole rows
+	fresh    int64   // of them, those that are new
+	contacts [][]any
+	marks    [][]any
+	gone     int // of the marks, those that delete
+	outbox   [][]any
+}
+
+// store writes what was decided, set by set.
+func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, now time.Time) error {
+	var r rows
+	for i := range items {
+		if err := r.add(&items[i], d.solution, now); err != nil {
+			return err
+		}
+	}
+	if err := d.storeLeads(ctx, tx, &r); err != nil {
+		return err
+	}
+	if err := d.storeMarks(ctx, tx, &r); err != nil {
+		return err
+	}
+	if len(r.outbox) == 0 {
+		return nil
+	}
+	outbox := target{"dbo.leadsync_outbox", d.dialect.sql.OutboxInsert, outboxColumns}
+	return d.dialect.load(ctx, tx, outbox, r.outbox)
+}
+
+func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
+	if len(r.leads) == 0 {
+		return nil
+	}
+	s := d.dialect.sql
+	if _, err := tx.ExecContext(ctx, s.StageLeadsCreate); err != nil {
+		return err
+	}
+	if err := d.dialect.load(ctx, tx, target{"#stage_leads", s.StageLeadsInsert, leadColumns}, r.leads); err != nil {
+		return err
+	}
+	if err := expect(ctx, tx, s.LeadsUpdate, int64(len(r.leads))-r.fresh); err != nil {
+		return err
+	}
+	if err := expect(ctx, tx, s.LeadsInsert, r.fresh); err != nil {
+		return err
+	}
+	if err := d.storeContacts(ctx, tx, r); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, s.StageLeadsDrop)
+	return err
+}
+
+// storeContacts replaces contacts and solution of the staged leads: what the portal no
+// longer shows goes.
+func (d *DB) storeContacts(ctx context.Context, tx *sql.Tx, r *rows) error {
+	s := d.dialect.sql
+	old := []string{s.ContactsDelete}
+	if d.solution != "" {
+		old = append(old, s.SolutionDelete, s.SolutionInsert)
+	}
+	if err := execAll(ctx, tx, old); err != nil || len(r.contacts) == 0 {
+		return err
+	}
+	return d.dialect.load(ctx, tx, target{"dbo.bitrix_lead_contacts", s.ContactsInsert, contactColumns}, r.contacts)
+}
+
+func (d *DB) storeMarks(ctx context.Context, tx *sql.Tx, r *rows) error {
+	if len(r.marks) == 0 {
+		return nil
+	}
+	s := d.dialect.sql
+	if _, err := tx.ExecContext(ctx, s.StageMarksCreate); err != nil {
+		return err
+	}
+	if err := d.dialect.load(ctx, tx, target{"#stage_marks", s.StageMarksInsert, markColumns}, r.marks); err != nil {
+		return err
+	}
+	if err := expect(ctx, tx, s.LeadsMark, int64(len(r.marks))); err != nil {
+		return err
+	}
+	after := []string{s.StageMarksDrop}
+	if r.gone > 0 {
+		after = []string{s.ContactsDeleteGone, s.SolutionDeleteGone, s.StageMarksDrop}
+	}
+	return execAll(ctx, tx, after)
+}
+
+// expect runs a statement that guards itself. Fewer rows than expected: something has
+// changed them since they were locked. (More is what triggers of the operator's add.)
+func expect(ctx context.Context, tx *sql.Tx, statement string, want int64) error {
+	if want == 0 {
+		return nil
+	}
+	n, err := affect(ctx, tx, statement)
+	if err == nil && n < want {
+		err = errStale
+	}
+	return err
+}
+
+func execAll(ctx context.Context, tx *sql.Tx, statements []string) error {
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add puts what was decided for one lead into the sets.
+func (r *rows) add(it *item, solution string, now time.Time) error {
+	switch it.step.act {
+	case put:
+		r.leads = append(r.leads, leadRow(it, solution))
+		if it.row == nil {
+			r.fresh++
+		}
+		for _, c := range it.snapshot.Lead.Contacts {
+			r.contacts = append(r.contacts, contactRow(it.snapshot.Ref, c.Columns()))
+		}
+	case mark:
+		gone := it.step.outcome.Verdict == leads.Deleted
+		if gone {
+			r.gone++
+		}
+		r.marks = append(r.marks, markRow(it, gone))
+	case nothing:
+	}
+	change := it.step.announcement(it.snapshot)
+	if change == nil {
+		return nil
+	}
+	body, err := encode(change)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errData, err)
+	}
+	r.outbox = append(r.outbox, []any{change.MemberID, change.LeadID, change.Revision, body, instant(now)})
+	return nil
+}
+
+func leadRow(it *item, solution string) []any {
+	s, lead := it.snapshot, &it.snapshot.Lead
+	was := sql.NullInt64{}
+	if it.row != nil {
+		was = sql.NullInt64{Int64: int64(it.row.ticket), Valid: true}
+	}
+	row := []any{
+		s.MemberID, s.LeadID, was, instant(s.ReadAt), int64(it.step.ticket), it.step.outcome.Revision, text(lead.Hash()),
+		text(string(lead.Raw)), exact(lead.Value("DATE_CREATE")), exact(lead.Value("DATE_MODIFY")), text(solutionOf(lead, solution)),
+	}
+	for i, f := range leads.Fields {
+		row = append(row, text(f.Column(lead.Values[i])))
+	}
+	return row
+}
+
+func markRow(it *item, gone bool) []any {
+	return []any{
+		it.snapshot.MemberID, it.snapshot.LeadID, int64(it.row.ticket), int64(it.step.ticket),
+		it.step.outcome.Revision, instant(it.step.absent), instant(it.step.deleted), gone,
+	}
+}
+
+func contactRow(ref leads.Ref, c leads.Contact) []any {
+	return []any{ref.MemberID, ref.LeadID, text(c.ID), text(c.ValueType), text(c.Value), text(c.TypeID)}
+}
+
+// exact is the instant that a portal's time names; NULL where it is none, or one that
+// leaves the years 1 to 9999 when told in UTC.
+func exact(value string) sql.NullString {
+	t, ok := leads.ParseTime(value)
+	if t = t.UTC(); !ok || t.Year() < 1 || t.Year() > 9999 {
+		return sql.NullString{}
+	}
+	return text(t.Format(time.RFC3339))
+}
+
+// solutionColumn is the width of the seed's sql_solution.
+var solutionColumn = leads.Field{Max: 2000}
+
+// solutionOf is the text of the field that is kept in bitrix_lead_solution: of several
+// values, all; of anything else, its JSON.
+func solutionOf(lead *leads.Lead, name string) string {
+	if name == "" {
+		return ""
+	}
+	if value := lead.Value(name); value != "" {
+		return solutionColumn.Column(value)
+	}
+	dec := json.NewDecoder(bytes.NewReader(lead.Custom[name]))
+	dec.UseNumber()
+	var value any
+	if dec.Decode(&value) != nil {
+		return ""
+	}
+	return solutionColumn.Column(storable(plain(value)))
+}
+
+func plain(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case bool:
+		if v {
+			return "1"
+		}
+		return ""
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case []any:
+		texts := make([]string, len(v))
+		for i := range v {
+			texts[i] = plain(v[i])
+		}
+		return strings.Join(texts, ", ")
+	default:
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return ""
+		}
+		return string(raw)
+	}
+}
+
+// encode is json.Marshal with <, > and & as they are.
+func encode(change *leads.Change) (string, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(change); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}

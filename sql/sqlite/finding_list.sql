@@ -1,0 +1,4 @@
+SELECT f.run_id, f.member_id, f.lead_id, f.kind, f.fields, f.found_at, f.repaired
+FROM leadsync_findings AS f
+WHERE f.run_id = @run_id
+ORDER BY f.id

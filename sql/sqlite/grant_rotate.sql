@@ -1,0 +1,12 @@
+-- Only over the pair that was spent: whoever rotated first has won.
+UPDATE bitrix_oauth SET
+    access_token = @access_token,
+    refresh_token = @refresh_token,
+    refresh_token_hash = @refresh_token_hash,
+    expires_in = @expires_in,
+    scope = @scope,
+    user_id = @user_id,
+    client_id = @client_id,
+    expires_at = @expires_at,
+    dateexec = @dateexec
+WHERE member_id = @member_id AND refresh_token_hash = @old_hash

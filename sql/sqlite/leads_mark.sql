@@ -1,0 +1,10 @@
+-- The database decides what is newer. was_ticket is what the row said when it was locked:
+-- a row that somebody has changed since is left alone, and the caller, who counts, starts anew.
+UPDATE bitrix_leads AS l SET
+    read_ticket = s.read_ticket,
+    revision = s.revision,
+    absent_since = s.absent_since,
+    deleted_at = s.deleted_at
+FROM stage_marks AS s
+WHERE s.member_id = l.member_id AND s.sql_ID = l.sql_ID
+    AND l.read_ticket <= s.read_ticket AND l.read_ticket = s.was_ticket

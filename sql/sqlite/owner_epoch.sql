@@ -1,0 +1,1 @@
+SELECT o.epoch FROM leadsync_owners AS o WHERE o.member_id = @member_id

@@ -1,0 +1,5 @@
+SELECT
+    p.member_id, p.domain, p.state, p.client_endpoint, p.server_endpoint, p.webhook_url, p.token_hash,
+    p.user_id, p.updated_at
+FROM leadsync_portals AS p
+ORDER BY p.member_id

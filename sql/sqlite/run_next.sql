@@ -1,0 +1,8 @@
+-- The oldest that waits, or that an earlier owner left: its claim is of an earlier epoch.
+SELECT r.id, r.state, r.claimed_epoch, COALESCE(o.epoch, 0)
+FROM leadsync_runs AS r
+LEFT JOIN leadsync_owners AS o ON o.member_id = r.member_id
+WHERE r.member_id = @member_id
+    AND (r.state = 'requested' OR r.state = 'running' AND r.claimed_epoch < COALESCE(o.epoch, 0))
+ORDER BY r.seq
+LIMIT 1

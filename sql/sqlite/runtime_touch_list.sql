@@ -1,0 +1,1 @@
+UPDATE bitrix_lead_runtime SET lead_list_dt = @at WHERE Id = 1

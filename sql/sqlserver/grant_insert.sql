@@ -1,0 +1,9 @@
+INSERT INTO dbo.bitrix_oauth (
+    member_id, domain, access_token, refresh_token, refresh_token_hash, expires_in, scope, user_id, client_id,
+    expires_at, dateexec
+)
+VALUES (
+    @member_id, (SELECT p.domain FROM dbo.leadsync_portals AS p WHERE p.member_id = @member_id),
+    @access_token, @refresh_token, @refresh_token_hash, @expires_in, @scope, @user_id, @client_id,
+    CONVERT(datetimeoffset(3), @expires_at, 127), CONVERT(datetime, @dateexec, 126)
+)

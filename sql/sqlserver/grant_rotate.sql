@@ -1,0 +1,12 @@
+-- Only over the pair that was spent: whoever rotated first has won.
+UPDATE dbo.bitrix_oauth SET
+    access_token = @access_token,
+    refresh_token = @refresh_token,
+    refresh_token_hash = @refresh_token_hash,
+    expires_in = @expires_in,
+    scope = @scope,
+    user_id = @user_id,
+    client_id = @client_id,
+    expires_at = CONVERT(datetimeoffset(3), @expires_at, 127),
+    dateexec = CONVERT(datetime, @dateexec, 126)
+WHERE member_id = @member_id AND refresh_token_hash = @old_hash

@@ -1,0 +1,10 @@
+-- The database decides what is newer. was_ticket is what the row said when it was locked:
+-- a row that somebody has changed since is left alone, and the caller, who counts, starts anew.
+UPDATE l SET
+    read_ticket = s.read_ticket,
+    revision = s.revision,
+    absent_since = CONVERT(datetimeoffset(3), s.absent_since, 127),
+    deleted_at = CONVERT(datetimeoffset(3), s.deleted_at, 127)
+FROM dbo.bitrix_leads AS l
+INNER JOIN #stage_marks AS s ON s.member_id = l.member_id AND s.sql_ID = l.sql_ID
+WHERE l.read_ticket <= s.read_ticket AND l.read_ticket = s.was_ticket

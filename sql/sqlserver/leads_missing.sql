@@ -1,0 +1,5 @@
+SELECT TOP (@limit) l.sql_ID
+FROM dbo.bitrix_leads AS l
+WHERE l.member_id = @member_id AND l.deleted_at IS NULL
+    AND l.absent_since <= CONVERT(datetimeoffset(3), @until, 127)
+ORDER BY l.sql_ID

@@ -1,0 +1,3 @@
+UPDATE dbo.leadsync_owners
+SET epoch = epoch + 1, owner = @owner, taken_at = CONVERT(datetimeoffset(3), @taken_at, 127)
+WHERE member_id = @member_id

@@ -1,0 +1,7 @@
+INSERT INTO dbo.leadsync_portals (
+    member_id, domain, state, client_endpoint, server_endpoint, webhook_url, token_hash, user_id, updated_at
+)
+SELECT
+    @member_id, @domain, @state, @client_endpoint, @server_endpoint, @webhook_url, @token_hash, @user_id,
+    CONVERT(datetimeoffset(3), @updated_at, 127)
+WHERE NOT EXISTS (SELECT 1 FROM dbo.leadsync_portals AS t WITH (UPDLOCK, HOLDLOCK) WHERE t.member_id = @member_id)

@@ -1,0 +1,8 @@
+-- A dry run repaired nothing: it does not count.
+SELECT TOP (1)
+    r.id, r.member_id, r.mode, r.state, r.dry_run, r.requested_at, r.started_at, r.finished_at,
+    r.checkpoint_id, r.error, r.scanned, r.unchanged, r.missed, r.stale, r.phantom, r.unreadable,
+    r.rows_inserted, r.rows_updated, r.rows_deleted, r.requests
+FROM dbo.leadsync_runs AS r
+WHERE r.member_id = @member_id AND r.state = 'completed' AND r.dry_run = 0
+ORDER BY r.seq DESC

@@ -1,0 +1,7 @@
+-- The oldest that waits, or that an earlier owner left: its claim is of an earlier epoch.
+SELECT TOP (1) r.id, r.state, r.claimed_epoch, COALESCE(o.epoch, 0)
+FROM dbo.leadsync_runs AS r WITH (UPDLOCK)
+LEFT JOIN dbo.leadsync_owners AS o ON o.member_id = r.member_id
+WHERE r.member_id = @member_id
+    AND (r.state = 'requested' OR r.state = 'running' AND r.claimed_epoch < COALESCE(o.epoch, 0))
+ORDER BY r.seq
