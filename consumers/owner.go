@@ -42,6 +42,7 @@ type Mirror interface {
 // Ownership is what a desk is opened with.
 type Ownership struct {
 	Portal  leads.Portal
+	Epoch   int64 // how often the portal has changed its owner; 1 for its first
 	Tickets *leads.Tickets
 	// Turn is held while the result of a read is on its way into the mirror. A pass
 	// draws its ticket and compares within a turn, and reads outside of it.
@@ -75,7 +76,7 @@ func Own(ctx context.Context, cfg OwnerConfig, portal leads.Portal, work func(co
 		if err != nil {
 			return fmt.Errorf("take over portal %s: %w", portal.MemberID, err)
 		}
-		own := Ownership{Portal: portal, Tickets: leads.NewTickets(epoch), Turn: &sync.Mutex{}}
+		own := Ownership{Portal: portal, Epoch: epoch, Tickets: leads.NewTickets(epoch), Turn: &sync.Mutex{}}
 		desk, err := cfg.Open(own)
 		if err != nil {
 			return err
@@ -102,8 +103,8 @@ func (o *owner) serve(ctx context.Context) error {
 	}
 	group.Go(func() error { return w.run(ctx) })
 	group.Go(func() error { return o.installs(ctx) })
-	group.Go(func() error { return o.repeat(ctx, "passes wait", time.Second/2, o.passes) })
-	group.Go(func() error { return o.repeat(ctx, "second looks wait", o.Grace/4, o.lookAgain) })
+	group.Go(func() error { return o.repeat(ctx, "passes", time.Second/2, o.passes) })
+	group.Go(func() error { return o.repeat(ctx, "second looks", o.Grace/4, o.lookAgain) })
 	group.Go(func() error { return o.nightly(ctx) })
 	return group.Wait()
 }
@@ -111,7 +112,7 @@ func (o *owner) serve(ctx context.Context) error {
 func (o *owner) memberID() string { return o.own.Portal.MemberID }
 
 // repeat calls work at an interval until the context ends or it gives up.
-func (o *owner) repeat(ctx context.Context, complaint string, interval time.Duration, work func(context.Context) error) error {
+func (o *owner) repeat(ctx context.Context, what string, interval time.Duration, work func(context.Context) error) error {
 	for failures := 0; ctx.Err() == nil; {
 		err := work(ctx)
 		switch judge(err) {
@@ -122,7 +123,7 @@ func (o *owner) repeat(ctx context.Context, complaint string, interval time.Dura
 			return err
 		case tryLater:
 			if ctx.Err() == nil {
-				o.Log.WarnContext(ctx, complaint, "member_id", o.memberID(), "error", err)
+				o.Log.WarnContext(ctx, "work waits", "work", what, "member_id", o.memberID(), "error", err)
 			}
 			pause(ctx, delay(failures))
 			failures++
@@ -166,7 +167,7 @@ func (o *owner) nightly(ctx context.Context) error {
 	if o.NextPass == nil {
 		return nil
 	}
-	return o.repeat(ctx, "nightly pass waits", 0, func(ctx context.Context) error {
+	return o.repeat(ctx, "nightly pass", 0, func(ctx context.Context) error {
 		pause(ctx, time.Until(o.NextPass(time.Now())))
 		if ctx.Err() != nil {
 			return nil
@@ -183,7 +184,7 @@ func (o *owner) installs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.repeat(ctx, "installation waits", 0, func(ctx context.Context) error {
+	return o.repeat(ctx, "installation", 0, func(ctx context.Context) error {
 		msgs, err := take(consumer, 1, time.Second)
 		if err != nil || len(msgs) == 0 {
 			return err
@@ -208,13 +209,15 @@ func (o *owner) installed(ctx context.Context, notice events.PortalNotice) error
 	if err := o.desk.Bind(ctx); err != nil {
 		return err
 	}
-	mode := leads.RunImport
-	if _, ok, err := o.Mirror.LastCompleted(ctx, o.memberID()); err != nil {
+	_, again, err := o.Mirror.LastCompleted(ctx, o.memberID())
+	if err != nil {
 		return err
-	} else if ok {
+	}
+	mode := leads.RunImport
+	if again {
 		mode = leads.RunFull // changes while it was not installed sent no events
 	}
-	_, err := o.Mirror.RequestRun(ctx, leads.Run{MemberID: o.memberID(), Mode: mode})
+	_, err = o.Mirror.RequestRun(ctx, leads.Run{MemberID: o.memberID(), Mode: mode})
 	return err
 }
 
@@ -238,7 +241,7 @@ func RunPasses(ctx context.Context, cfg OwnerConfig, portal leads.Portal) error 
 	for ctx.Err() == nil {
 		err := Own(ctx, cfg, portal, func(ctx context.Context, desk Desk, own Ownership) error {
 			o := &owner{OwnerConfig: cfg, desk: desk, own: own}
-			return o.repeat(ctx, "passes wait", time.Second/2, o.passes)
+			return o.repeat(ctx, "passes", time.Second/2, o.passes)
 		})
 		if err != nil && !errors.Is(err, events.ErrLeaseHeld) {
 			return err

@@ -76,7 +76,6 @@ func (a *app) complain(ctx context.Context, err error) int {
 	case errors.As(err, &usage):
 		fmt.Fprintf(a.stderr, "leadsync: %v\n", err)
 		return exitUsage
-	case errors.Is(err, errReported):
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.stderr, "leadsync: stopped")
 	default:
@@ -85,9 +84,6 @@ func (a *app) complain(ctx context.Context, err error) int {
 	return exitFailure
 }
 
-// errReported says that a command failed and has said so itself.
-var errReported = errors.New("already reported")
-
 type versionCmd struct{}
 
 // Run prints the version that the build knows.
@@ -95,11 +91,6 @@ func (versionCmd) Run(a *app) error {
 	version := "(unknown)"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				version += " " + s.Value
-			}
-		}
 	}
 	_, err := fmt.Fprintln(a.stdout, "leadsync", version)
 	return err
