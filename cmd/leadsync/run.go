@@ -37,6 +37,8 @@ type cli struct {
 	Reconcile reconcileCmd `cmd:"" help:"Compare every lead of the portal with the mirror and repair what differs."`
 	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
+
+	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask the running service whether it is ready; for containers."`
 }
 
 const about = `Keeps Bitrix24 leads in SQL Server (or SQLite) about a second behind the portal, and proves that nothing is missing.
