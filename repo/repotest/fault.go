@@ -112,6 +112,7 @@ func invalid(m *mirror) {
 
 func missingTable(m *mirror) {
 	m.exec("DROP TABLE leadsync_outbox")
+	m.exec("DELETE FROM leadsync_migrations WHERE version_id > 0")
 	_, err := m.Apply(m.ctx, []leads.Snapshot{present(m.t, 3, 500, "a"), present(m.t, 3, 501, "b")})
 	if !errors.Is(err, repo.ErrNotMigrated) {
 		m.t.Errorf("apply without outbox: %v", err)

@@ -250,7 +250,7 @@ func records(t *testing.T, server Server) {
 	}
 	for column, want := range map[string]time.Time{"lead_list_dt": at, "lead_get_by_id_dt": at.Add(time.Minute)} {
 		got := m.text(m.on("SELECT "+column+" FROM bitrix_lead_runtime WHERE Id = 1",
-			"SELECT CONVERT(nvarchar(30), "+column+", 126) FROM bitrix_lead_runtime WHERE Id = 1"))
+			"SELECT CONVERT(nvarchar(19), "+column+", 126) FROM bitrix_lead_runtime WHERE Id = 1"))
 		if got != want.Format(leads.WallClock) {
 			t.Errorf("%s is %s, want %s", column, got, want.Format(leads.WallClock))
 		}
