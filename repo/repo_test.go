@@ -22,25 +22,25 @@ func TestSQLServer(t *testing.T) {
 
 // sqlServer is the server to test on; without one the test is skipped, or fails where
 // LEADSYNC_TEST_REQUIRE=1.
-func sqlServer(t testing.TB) repotest.Server {
-	t.Helper()
+func sqlServer(tb testing.TB) repotest.Server {
+	tb.Helper()
 	raw := os.Getenv("LEADSYNC_TEST_SQLSERVER_URL")
 	if raw == "" {
 		if os.Getenv("LEADSYNC_TEST_REQUIRE") == "1" {
-			t.Fatal("LEADSYNC_TEST_SQLSERVER_URL is not set, and LEADSYNC_TEST_REQUIRE=1 wants it to be")
+			tb.Fatal("LEADSYNC_TEST_SQLSERVER_URL is not set, and LEADSYNC_TEST_REQUIRE=1 wants it to be")
 		}
-		t.Skip("no SQL Server to test on: LEADSYNC_TEST_SQLSERVER_URL is not set (sqlserver://user:password@host:1433?database=leadsync_test)")
+		tb.Skip("no SQL Server to test on: LEADSYNC_TEST_SQLSERVER_URL is not set (sqlserver://user:password@host:1433?database=leadsync_test)")
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		t.Fatal("LEADSYNC_TEST_SQLSERVER_URL cannot be read")
+		tb.Fatal("LEADSYNC_TEST_SQLSERVER_URL cannot be read")
 	}
 	if name := u.Query().Get("database"); !strings.HasPrefix(name, "leadsync_test") {
-		t.Fatalf("database %q is not named leadsync_test…: this test drops tables", name)
+		tb.Fatalf("database %q is not named leadsync_test…: this test drops tables", name)
 	}
-	return repotest.Server{URL: func(t testing.TB) string {
-		t.Helper()
-		wipe(t, raw)
+	return repotest.Server{URL: func(tb testing.TB) string {
+		tb.Helper()
+		wipe(tb, raw)
 		return raw
 	}}
 }
@@ -52,16 +52,16 @@ var ours = []string{
 	"leadsync_migrations",
 }
 
-func wipe(t testing.TB, url string) {
-	t.Helper()
+func wipe(tb testing.TB, url string) {
+	tb.Helper()
 	db, err := sql.Open("sqlserver", url)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer db.Close()
 	for _, table := range ours {
-		if _, err := db.ExecContext(t.Context(), "IF OBJECT_ID(N'dbo."+table+"', N'U') IS NOT NULL DROP TABLE dbo."+table); err != nil {
-			t.Fatal(err)
+		if _, err := db.ExecContext(tb.Context(), "IF OBJECT_ID(N'dbo."+table+"', N'U') IS NOT NULL DROP TABLE dbo."+table); err != nil {
+			tb.Fatal(err)
 		}
 	}
 }

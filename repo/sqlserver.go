@@ -53,20 +53,21 @@ func sqlServerDialect() dialect {
 }
 
 // loadBulk streams the rows by bulk copy, on the transaction's own connection.
-func loadBulk(ctx context.Context, tx *sql.Tx, into target, rows [][]any) error {
+func loadBulk(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
 	statement, err := tx.PrepareContext(ctx, mssql.CopyIn(into.table, mssql.BulkOptions{}, into.columns...))
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, statement.Close()) }()
 	for _, row := range rows {
 		if _, err := statement.ExecContext(ctx, row...); err != nil {
-			return bulk{errors.Join(err, statement.Close())}
+			return bulk{err}
 		}
 	}
 	if _, err := statement.ExecContext(ctx); err != nil { // ends the copying
-		return bulk{errors.Join(err, statement.Close())}
+		return bulk{err}
 	}
-	return statement.Close()
+	return nil
 }
 
 // judgeSQLServer goes by number where one is known, else by severity. Source: the

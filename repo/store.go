@@ -72,8 +72,10 @@ func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, load loader) e
 		rows  [][]any
 		use   func(context.Context, *sql.Tx, *rows) error
 	}{
-		{lead, r.leads, d.storeLeads}, {contact, r.contacts, d.storeContacts},
-		{mark, r.marks, d.storeMarks}, {outbox, r.outbox, d.storeOutbox},
+		{lead, r.leads, d.storeLeads},
+		{contact, r.contacts, d.storeContacts},
+		{mark, r.marks, d.storeMarks},
+		{outbox, r.outbox, d.storeOutbox},
 	} {
 		if len(set.rows) == 0 {
 			continue

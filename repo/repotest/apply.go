@@ -12,6 +12,7 @@ import (
 )
 
 func applying(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{SolutionField: "UF_CRM_SOLUTION"})
 	t.Run("a new lead is inserted whole", func(t *testing.T) { m.on1(t, insertWhole) })
 	t.Run("the same again writes nothing", func(t *testing.T) { m.on1(t, sameAgain) })
@@ -174,8 +175,13 @@ func solution(m *mirror) {
 		field any
 		want  string
 	}{
-		{"Коробка", "Коробка"}, {[]any{"a", 7}, "a, 7"}, {false, "<null>"}, {12.5, "12.5"},
-		{map[string]any{"id": 1}, `{"id":1}`}, {nil, "<null>"}, {true, "1"},
+		{"Коробка", "Коробка"},
+		{[]any{"a", 7}, "a, 7"},
+		{false, "<null>"},
+		{12.5, "12.5"},
+		{map[string]any{"id": 1}, `{"id":1}`},
+		{nil, "<null>"},
+		{true, "1"},
 	} {
 		m.apply(seen(leads.Ticket(i+1), card(m.t, 109, map[string]any{"UF_CRM_SOLUTION": c.field})))
 		if got := m.text(read); got != c.want {

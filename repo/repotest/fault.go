@@ -13,6 +13,7 @@ import (
 )
 
 func fencing(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	first, err := m.RaiseEpoch(m.ctx, member, "one")
 	if err != nil || first != 1 {
@@ -47,6 +48,7 @@ func fencing(t *testing.T, server Server) {
 }
 
 func poison(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	m.exec(m.on(`CREATE TRIGGER poison BEFORE INSERT ON bitrix_leads WHEN NEW.sql_TITLE = 'poison'
 		BEGIN SELECT RAISE(ABORT, 'poisonous'); END`,
@@ -123,6 +125,7 @@ func missingTable(m *mirror) {
 }
 
 func forcing(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	lead := card(t, 1, map[string]any{"TITLE": "true", "NAME": "N", "PHONE": []any{phone("1", "111")}})
 	m.verdict(leads.Inserted, seen(1, lead))

@@ -13,6 +13,7 @@ import (
 )
 
 func runs(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	t.Run("a run from request to end", func(t *testing.T) { m.on1(t, lifeOfARun) })
 	t.Run("at most one unfinished run of a mode", func(t *testing.T) { m.on1(t, oneUnfinished) })
@@ -226,6 +227,7 @@ func findings(m *mirror) {
 }
 
 func records(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	ref := leads.Ref{MemberID: member, LeadID: 77}
 	const reason = "причина 🙂 \uFFFD"
