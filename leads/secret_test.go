@@ -19,8 +19,11 @@ func TestSecretsDoNotShow(t *testing.T) {
 	grant := leads.Grant{MemberID: "m", AccessToken: secret, RefreshToken: secret}
 	portal := leads.Portal{MemberID: "m", WebhookURL: secret}
 	for _, value := range []any{
-		leads.Secret(secret), &grant, grant, portal, []leads.Secret{secret}, map[string]leads.Secret{"a": secret},
-		struct{ S any }{leads.Secret(secret)}, fmt.Errorf("refused: %v", leads.Secret(secret)),
+		leads.Secret(secret), &grant, grant, portal,
+		[]leads.Secret{secret},
+		map[string]leads.Secret{"a": secret},
+		struct{ S any }{leads.Secret(secret)},
+		fmt.Errorf("refused: %v", leads.Secret(secret)),
 	} {
 		for _, shown := range []string{
 			fmt.Sprint(value), fmt.Sprintf("%+v", value), fmt.Sprintf("%#v", value), fmt.Sprintf("%s", value), fmt.Sprintf("%q", value),

@@ -64,15 +64,18 @@ func TestDecide(t *testing.T) {
 		{"tombstone seen again", present(6, a), tombstone, want{leads.Inserted, put, 4, "[TITLE]", leads.Added, 6, false, false}},
 		{
 			"hash of another version, same card", present(6, a),
-			row(func(r *current) { r.hash = "v0:x" }), want{leads.Unchanged, put, 3, "[]", "", 6, false, false},
+			row(func(r *current) { r.hash = "v0:x" }),
+			want{leads.Unchanged, put, 3, "[]", "", 6, false, false},
 		},
 		{
 			"hash of another version, other card", present(6, b),
-			row(func(r *current) { r.hash = "v0:x" }), want{leads.Updated, put, 4, "[TITLE]", leads.Changed, 6, false, false},
+			row(func(r *current) { r.hash = "v0:x" }),
+			want{leads.Updated, put, 4, "[TITLE]", leads.Changed, 6, false, false},
 		},
 		{
 			"adopted row", present(6, b),
-			row(func(r *current) { r.hash, r.raw = "", nil }), want{leads.Updated, put, 4, "[TITLE]", leads.Changed, 6, false, false},
+			row(func(r *current) { r.hash, r.raw = "", nil }),
+			want{leads.Updated, put, 4, "[TITLE]", leads.Changed, 6, false, false},
 		},
 		{"forced, edited by hand", forced, edited, want{leads.Updated, put, 4, "[TITLE]", leads.Changed, 6, false, false}},
 		{"forced, nothing wrong", forced, row(nil), want{leads.Unchanged, mark, 3, "[]", "", 6, false, false}},

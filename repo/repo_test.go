@@ -17,7 +17,9 @@ func TestSQLite(t *testing.T) {
 // TestSQLServer runs the suite on the server that LEADSYNC_TEST_SQLSERVER_URL names. It
 // drops every object of ours there.
 func TestSQLServer(t *testing.T) {
-	repotest.Run(t, sqlServer(t))
+	server := sqlServer(t)
+	repotest.Run(t, server)
+	t.Run("CutConnections", func(t *testing.T) { repotest.CutConnections(t, server) })
 }
 
 // sqlServer is the server to test on; without one the test is skipped, or fails where
