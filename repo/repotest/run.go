@@ -13,6 +13,7 @@ import (
 )
 
 func runs(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	t.Run("a run from request to end", func(t *testing.T) { m.on1(t, lifeOfARun) })
 	t.Run("at most one unfinished run of a mode", func(t *testing.T) { m.on1(t, oneUnfinished) })
@@ -226,6 +227,7 @@ func findings(m *mirror) {
 }
 
 func records(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	ref := leads.Ref{MemberID: member, LeadID: 77}
 	const reason = "причина 🙂 \uFFFD"
@@ -250,7 +252,7 @@ func records(t *testing.T, server Server) {
 	}
 	for column, want := range map[string]time.Time{"lead_list_dt": at, "lead_get_by_id_dt": at.Add(time.Minute)} {
 		got := m.text(m.on("SELECT "+column+" FROM bitrix_lead_runtime WHERE Id = 1",
-			"SELECT CONVERT(nvarchar(30), "+column+", 126) FROM bitrix_lead_runtime WHERE Id = 1"))
+			"SELECT CONVERT(nvarchar(19), "+column+", 126) FROM bitrix_lead_runtime WHERE Id = 1"))
 		if got != want.Format(leads.WallClock) {
 			t.Errorf("%s is %s, want %s", column, got, want.Format(leads.WallClock))
 		}
