@@ -73,9 +73,9 @@ type Switches struct {
 	PlainHTTP          bool // with TLS, plain http is accepted too
 	NoOfflineExtended  bool // the plan lacks rest_offline_extended
 	NoAuthConnector    bool // the plan lacks rest_auth_connector
-	SimpleMode         bool // crm.settings.mode.get says 2: no leads
+	SimpleMode         bool // the CRM has no leads: a new one becomes a deal at once and cannot be read
 	NoOperating        bool // time blocks without operating: an old or self-hosted portal
-	RawUnicode         bool // reserved: answers in UTF-8 instead of \u escapes
+	RawUnicode         bool // answers in UTF-8 instead of \u escapes
 }
 
 // Info is what somebody needs to talk to the portal (design section 4). Webhook
@@ -116,6 +116,7 @@ type Portal struct {
 	faults    *faultBox
 	bindings  *bindings
 	queue     *queue
+	offline   *offlineQueue
 
 	luck   *dice // what happens to whom, guarded by luckMu
 	luckMu sync.Mutex
@@ -152,6 +153,7 @@ func New(cfg Config) (*Portal, error) {
 	p.faults = &faultBox{now: p.cfg.Faults}
 	p.bindings = &bindings{}
 	p.queue = newQueue(&p.cfg)
+	p.offline = &offlineQueue{dice: newDice(p.cfg.Seed, useOffline), open: map[string]int{}, rung: map[int]time.Time{}}
 	p.luck = newDice(p.cfg.Seed, useLuck)
 	p.store = &store{}
 	p.maker = &maker{seed: p.cfg.Seed, files: p.cfg.Switches.Files}
@@ -166,6 +168,7 @@ const (
 	useLuck
 	useQueue
 	useLeads
+	useOffline
 )
 
 const alphanumeric = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -16,6 +16,8 @@ func init() { // a variable initializer would be a cycle: batch calls methods
 	methods = map[string]method{
 		"app.info":                {run: appInfo, app: true},
 		"batch":                   {run: batch, noBatch: true},
+		"crm.item.get":            {run: crmItemGet, scope: "crm"},
+		"crm.item.list":           {run: crmItemList, scope: "crm", page: true},
 		"crm.lead.add":            {run: crmLeadAdd, scope: "crm"},
 		"crm.lead.delete":         {run: crmLeadDelete, scope: "crm"},
 		"crm.lead.fields":         {run: crmLeadFields, scope: "crm"},
@@ -25,12 +27,23 @@ func init() { // a variable initializer would be a cycle: batch calls methods
 		"crm.lead.userfield.list": {run: crmUserFieldList, scope: "crm"},
 		"crm.settings.mode.get":   {run: crmModeGet, scope: "crm"},
 		"crm.status.list":         {run: crmStatusList, scope: "crm"},
+		"department.get":          {run: departmentGet, scope: "department"},
 		"event.bind":              {run: eventBind, app: true},
 		"event.get":               {run: eventGet, app: true},
+		"event.offline.clear":     {run: offlineClear, app: true},
+		"event.offline.error":     {run: offlineError, app: true},
+		"event.offline.get":       {run: offlineGet, app: true},
+		"event.offline.list":      {run: offlineList, app: true},
+		"event.test":              {run: eventTest, app: true},
 		"event.unbind":            {run: eventUnbind, app: true},
+		"events":                  {run: eventsList, app: true},
+		"feature.get":             {run: featureGet},
+		"method.get":              {run: methodGet},
+		"methods":                 {run: methodsList},
 		"profile":                 {run: profile},
 		"scope":                   {run: scopeList},
 		"server.time":             {run: serverTime},
+		"user.current":            {run: userCurrent, scope: "user"},
 	}
 }
 
