@@ -71,3 +71,15 @@ func BenchmarkFirstPage(b *testing.B) {
 	b.ReportMetric(float64(after.Sys)/1e6, "MB-from-OS")
 	runtime.KeepAlive(p)
 }
+
+// serveAny calls a method of a portal that does not listen; the answer may be an
+// error.
+func serveAny(tb testing.TB, p *portal.Portal, method, body string) []byte {
+	tb.Helper()
+	w := httptest.NewRecorder()
+	path := strings.TrimPrefix(p.Info().Webhook, p.Info().Portal) + method
+	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	p.Handler().ServeHTTP(w, r)
+	return w.Body.Bytes()
+}

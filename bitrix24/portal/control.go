@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"leadsync/bitrix24"
@@ -190,6 +191,10 @@ func (p *Portal) putFaults(w http.ResponseWriter, r *http.Request) {
 	f := p.Faults()
 	if err := readJSON(r, &f); err != nil {
 		complain(w, http.StatusBadRequest, err)
+		return
+	}
+	if _, known := refusable[strings.ToLower(f.Refuse)]; f.Refuse != "" && !known {
+		complain(w, http.StatusBadRequest, fmt.Errorf("refuse: no portal answers %q to every call", f.Refuse))
 		return
 	}
 	p.SetFaults(f)

@@ -75,7 +75,7 @@ func compareEvent(t *testing.T, name string, anyOrder bool, raw string) {
 	if strings.HasSuffix(name, "app") || strings.HasSuffix(name, "outgoing-webhook") || strings.HasSuffix(name, "observed-shape") {
 		want = formKeys(t, strings.TrimSpace(string(example(t, name+".urlencoded"))))
 	} else {
-		var text any = tree(t, example(t, name+".json"))
+		text := tree(t, example(t, name+".json"))
 		want = treeKeys("", text)
 	}
 	if anyOrder {
@@ -152,10 +152,11 @@ func TestExampleRequests(t *testing.T) {
 			t.Errorf("%s of %s: %d %.200s", file, lead, r.status, r.body)
 		}
 	}
-	if r := b.send(t, "batch.request.linked.json", ""); len(r.part(t, "result_error").([]any)) != 0 {
+	r := b.send(t, "batch.request.linked.json", "")
+	if errs, ok := r.part(t, "result_error").([]any); !ok || len(errs) != 0 {
 		t.Errorf("linked batch: %s", r.body)
 	}
-	r := b.do(t, "POST", b.info.Webhook+"crm.lead.add", "application/x-www-form-urlencoded", strings.TrimSpace(string(example(t, "rest.form-body.lead-add.txt"))))
+	r = b.do(t, "POST", b.info.Webhook+"crm.lead.add", "application/x-www-form-urlencoded", strings.TrimSpace(string(example(t, "rest.form-body.lead-add.txt"))))
 	lead, _ := b.hook(t, "crm.lead.get", `{"id":`+jsonText(t, r.tree["result"])+`}`).tree["result"].(map[string]any)
 	if phones, _ := lead["PHONE"].([]any); len(phones) != 2 || lead["TITLE"] != "My company" {
 		t.Errorf("%v", lead)

@@ -62,70 +62,77 @@ func TestEveryExampleIsAccountedFor(t *testing.T) {
 	}
 }
 
+// trial is a portal with an installed application and a token for it.
+type trial struct {
+	t     *testing.T
+	b     *box
+	token string
+}
+
 // goldenAnswers say how the answer of each example comes about.
-var goldenAnswers = map[string]func(t *testing.T, b *box, token string) reply{
-	"app.info.error.json":    func(t *testing.T, b *box, _ string) reply { return b.hook(t, "app.info", "") },
-	"app.info.response.json": func(t *testing.T, b *box, token string) reply { return b.rest(t, token, "app.info", "") },
-	"batch.response.errors.halt0.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "batch", `{"cmd":{"get_user":"crm.lead.get?id=x","get_department":"crm.lead.get?id=y"}}`)
+var goldenAnswers = map[string]func(x *trial) reply{
+	"app.info.error.json":    func(x *trial) reply { return x.b.hook(x.t, "app.info", "") },
+	"app.info.response.json": func(x *trial) reply { return x.b.rest(x.t, x.token, "app.info", "") },
+	"batch.response.errors.halt0.json": func(x *trial) reply {
+		return x.b.hook(x.t, "batch", `{"cmd":{"get_user":"crm.lead.get?id=x","get_department":"crm.lead.get?id=y"}}`)
 	},
-	"batch.response.errors.halt1.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "batch", `{"halt":1,"cmd":{"get_user":"crm.lead.get?id=x","get_department":"crm.lead.get?id=y"}}`)
+	"batch.response.errors.halt1.json": func(x *trial) reply {
+		return x.b.hook(x.t, "batch", `{"halt":1,"cmd":{"get_user":"crm.lead.get?id=x","get_department":"crm.lead.get?id=y"}}`)
 	},
-	"batch.response.list-empty.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "batch", `{"cmd":{"order0000000000":"crm.lead.list?filter[TITLE]=nobody"}}`)
+	"batch.response.list-empty.json": func(x *trial) reply {
+		return x.b.hook(x.t, "batch", `{"cmd":{"order0000000000":"crm.lead.list?filter[TITLE]=nobody"}}`)
 	},
-	"batch.response.mixed-numeric-keys.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "batch", `{"cmd":{"0":"crm.lead.get?id=0","1":"crm.lead.get?id=99999","35943":"crm.lead.get?id=3"}}`)
+	"batch.response.mixed-numeric-keys.json": func(x *trial) reply {
+		return x.b.hook(x.t, "batch", `{"cmd":{"0":"crm.lead.get?id=0","1":"crm.lead.get?id=99999","35943":"crm.lead.get?id=3"}}`)
 	},
-	"batch.response.numeric-keys-all-failed.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "batch", `{"cmd":["crm.lead.get?id=0","crm.lead.get?id=99999"]}`)
+	"batch.response.numeric-keys-all-failed.json": func(x *trial) reply {
+		return x.b.hook(x.t, "batch", `{"cmd":["crm.lead.get?id=0","crm.lead.get?id=99999"]}`)
 	},
-	"batch.response.success.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "batch", `{"cmd":{"get_user":"user.current","get_department":"department.get?ID=$result[get_user][UF_DEPARTMENT][0]"}}`)
+	"batch.response.success.json": func(x *trial) reply {
+		return x.b.hook(x.t, "batch", `{"cmd":{"get_user":"user.current","get_department":"department.get?ID=$result[get_user][UF_DEPARTMENT][0]"}}`)
 	},
-	"crm.item.get.error.not_found.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "crm.item.get", `{"entityTypeId":1,"id":99999}`)
+	"crm.item.get.error.not_found.json": func(x *trial) reply {
+		return x.b.hook(x.t, "crm.item.get", `{"entityTypeId":1,"id":99999}`)
 	},
-	"crm.item.get.lead.response.json": func(t *testing.T, b *box, _ string) reply {
-		b.hook(t, "crm.lead.update", `{"id":3,"fields":{"BIRTHDATE":"2000-01-01","CONTACT_ID":0,"COMPANY_ID":0,"STATUS_ID":"NEW","OPPORTUNITY":999.9}}`)
-		return b.hook(t, "crm.item.get", `{"entityTypeId":1,"id":3}`)
+	"crm.item.get.lead.response.json": func(x *trial) reply {
+		x.b.hook(x.t, "crm.lead.update", `{"id":3,"fields":{"BIRTHDATE":"2000-01-01","CONTACT_ID":0,"COMPANY_ID":0,"STATUS_ID":"NEW","OPPORTUNITY":999.9}}`)
+		return x.b.hook(x.t, "crm.item.get", `{"entityTypeId":1,"id":3}`)
 	},
-	"crm.item.list.error.bad_filter.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "crm.item.list", `{"entityTypeId":1,"filter":{"FIELD":1}}`)
+	"crm.item.list.error.bad_filter.json": func(x *trial) reply {
+		return x.b.hook(x.t, "crm.item.list", `{"entityTypeId":1,"filter":{"FIELD":1}}`)
 	},
-	"crm.item.list.lead.response.json": func(t *testing.T, b *box, _ string) reply {
-		b.hook(t, "crm.lead.add", `{"fields":{"NAME":"Klaus","SOURCE_ID":"WEB","OPPORTUNITY":12000.5,"IS_MANUAL_OPPORTUNITY":"Y"}}`)
-		return b.send(t, "crm.item.list.request.json", "")
+	"crm.item.list.lead.response.json": func(x *trial) reply {
+		x.b.hook(x.t, "crm.lead.add", `{"fields":{"NAME":"Klaus","SOURCE_ID":"WEB","OPPORTUNITY":12000.5,"IS_MANUAL_OPPORTUNITY":"Y"}}`)
+		return x.b.send(x.t, "crm.item.list.request.json", "")
 	},
-	"crm.lead.add.response.json":        func(t *testing.T, b *box, _ string) reply { return b.send(t, "crm.lead.add.request.json", "") },
-	"crm.lead.delete.response.json":     func(t *testing.T, b *box, _ string) reply { return b.hook(t, "crm.lead.delete", `{"id":"3"}`) },
-	"crm.lead.fields.response.json":     func(t *testing.T, b *box, _ string) reply { return b.hook(t, "crm.lead.fields", "") },
-	"crm.lead.get.error.not_found.json": func(t *testing.T, b *box, _ string) reply { return b.hook(t, "crm.lead.get", `{"id":99999}`) },
-	"crm.lead.update.error.bad_id.json": func(t *testing.T, b *box, _ string) reply { return b.hook(t, "crm.lead.update", `{"id":0}`) },
-	"crm.lead.update.response.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "crm.lead.update", `{"id":3,"fields":{}}`)
+	"crm.lead.add.response.json":        func(x *trial) reply { return x.b.send(x.t, "crm.lead.add.request.json", "") },
+	"crm.lead.delete.response.json":     func(x *trial) reply { return x.b.hook(x.t, "crm.lead.delete", `{"id":"3"}`) },
+	"crm.lead.fields.response.json":     func(x *trial) reply { return x.b.hook(x.t, "crm.lead.fields", "") },
+	"crm.lead.get.error.not_found.json": func(x *trial) reply { return x.b.hook(x.t, "crm.lead.get", `{"id":99999}`) },
+	"crm.lead.update.error.bad_id.json": func(x *trial) reply { return x.b.hook(x.t, "crm.lead.update", `{"id":0}`) },
+	"crm.lead.update.response.json": func(x *trial) reply {
+		return x.b.hook(x.t, "crm.lead.update", `{"id":3,"fields":{}}`)
 	},
-	"crm.lead.userfield.list.response.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "crm.lead.userfield.list", `{"filter":{"FIELD_NAME":["UF_CRM_1713790573","UF_CRM_1724077760","UF_CRM_1722578010","UF_CRM_1709565075","UF_CRM_HELLO_WORLD"]}}`)
+	"crm.lead.userfield.list.response.json": func(x *trial) reply {
+		return x.b.hook(x.t, "crm.lead.userfield.list", `{"filter":{"FIELD_NAME":["UF_CRM_1713790573","UF_CRM_1724077760","UF_CRM_1722578010","UF_CRM_1709565075","UF_CRM_HELLO_WORLD"]}}`)
 	},
-	"crm.status.list.response.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "crm.status.list", `{"filter":{"ENTITY_ID":"STATUS"},"order":{"SORT":"ASC"}}`)
+	"crm.status.list.response.json": func(x *trial) reply {
+		return x.b.hook(x.t, "crm.status.list", `{"filter":{"ENTITY_ID":"STATUS"},"order":{"SORT":"ASC"}}`)
 	},
-	"crm.lead.get.response.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "crm.lead.get", `{"id":`+jsonText(t, sampleLead(t, b))+`}`)
+	"crm.lead.get.response.json": func(x *trial) reply {
+		return x.b.hook(x.t, "crm.lead.get", `{"id":`+jsonText(x.t, sampleLead(x.t, x.b))+`}`)
 	},
-	"crm.lead.list.response.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "crm.lead.list", `{"select":["*","UF_CRM_1704817278","UF_CRM_1706782596092","UF_CRM_1708952993785"]}`)
+	"crm.lead.list.response.json": func(x *trial) reply {
+		return x.b.hook(x.t, "crm.lead.list", `{"select":["*","UF_CRM_1704817278","UF_CRM_1706782596092","UF_CRM_1708952993785"]}`)
 	},
-	"crm.lead.list.error.access_denied.json": func(t *testing.T, b *box, _ string) reply {
-		b.SetFaults(portal.Faults{Hidden: 1})
-		return b.hook(t, "crm.lead.get", `{"id":3}`)
+	"crm.lead.list.error.access_denied.json": func(x *trial) reply {
+		x.b.SetFaults(portal.Faults{Hidden: 1})
+		return x.b.hook(x.t, "crm.lead.get", `{"id":3}`)
 	},
-	"error.401.NO_AUTH_FOUND.json": func(t *testing.T, b *box, _ string) reply { return b.rest(t, "x", "profile", "") },
-	"error.401.expired_token.json": func(t *testing.T, b *box, token string) reply {
-		b.ExpireTokens()
-		return b.rest(t, token, "profile", "")
+	"error.401.NO_AUTH_FOUND.json": func(x *trial) reply { return x.b.rest(x.t, "x", "profile", "") },
+	"error.401.expired_token.json": func(x *trial) reply {
+		x.b.ExpireTokens()
+		return x.b.rest(x.t, x.token, "profile", "")
 	},
 	"error.403.ACCESS_DENIED.tariff.json":  refusedWith("ACCESS_DENIED"),
 	"error.403.insufficient_scope.json":    refusedWith("insufficient_scope"),
@@ -133,71 +140,70 @@ var goldenAnswers = map[string]func(t *testing.T, b *box, token string) reply{
 	"error.500.INTERNAL_SERVER_ERROR.json": refusedWith("INTERNAL_SERVER_ERROR"),
 	"error.503.OVERLOAD_LIMIT.json":        refusedWith("OVERLOAD_LIMIT"),
 	"error.503.QUERY_LIMIT_EXCEEDED.json":  refusedWith("QUERY_LIMIT_EXCEEDED"),
-	"event.bind.error.json": func(t *testing.T, b *box, token string) reply {
-		return b.rest(t, token, "event.bind", "event=X&handler=http://a.b/")
+	"event.bind.error.json": func(x *trial) reply {
+		return x.b.rest(x.t, x.token, "event.bind", "event=X&handler=http://a.b/")
 	},
-	"event.bind.response.json":   func(t *testing.T, b *box, token string) reply { return b.send(t, "event.bind.request.json", token) },
-	"event.unbind.response.json": func(t *testing.T, b *box, token string) reply { return b.send(t, "event.unbind.request.json", token) },
-	"event.unbind.error.json": func(t *testing.T, b *box, _ string) reply {
-		return b.rest(t, employee(t, b), "event.unbind", "event=ONCRMLEADADD&event_type=offline")
+	"event.bind.response.json":   func(x *trial) reply { return x.b.send(x.t, "event.bind.request.json", x.token) },
+	"event.unbind.response.json": func(x *trial) reply { return x.b.send(x.t, "event.unbind.request.json", x.token) },
+	"event.unbind.error.json": func(x *trial) reply {
+		return x.b.rest(x.t, employee(x.t, x.b), "event.unbind", "event=ONCRMLEADADD&event_type=offline")
 	},
-	"event.get.response.json": func(t *testing.T, b *box, token string) reply {
-		b.send(t, "event.bind.request.json", token)
-		b.rest(t, token, "event.bind", "event=ONCRMLEADADD&handler=https://www.my-domain.com/handler/&auth_type=15")
-		return b.rest(t, token, "event.get", "")
+	"event.get.response.json": func(x *trial) reply {
+		x.b.send(x.t, "event.bind.request.json", x.token)
+		x.b.rest(x.t, x.token, "event.bind", "event=ONCRMLEADADD&handler=https://www.my-domain.com/handler/&auth_type=15")
+		return x.b.rest(x.t, x.token, "event.get", "")
 	},
-	"event.offline.clear.response.json": func(t *testing.T, b *box, token string) reply {
-		return b.send(t, "event.offline.clear.request.json", token)
+	"event.offline.clear.response.json": func(x *trial) reply {
+		return x.b.send(x.t, "event.offline.clear.request.json", x.token)
 	},
-	"event.offline.error.response.json": func(t *testing.T, b *box, token string) reply {
-		return b.send(t, "event.offline.error.request.json", token)
+	"event.offline.error.response.json": func(x *trial) reply {
+		return x.b.send(x.t, "event.offline.error.request.json", x.token)
 	},
-	"event.offline.error-access-denied.json": func(t *testing.T, b *box, _ string) reply {
-		return b.rest(t, employee(t, b), "event.offline.get", "")
+	"event.offline.error-access-denied.json": func(x *trial) reply {
+		return x.b.rest(x.t, employee(x.t, x.b), "event.offline.get", "")
 	},
-	"event.offline.get.response.json": func(t *testing.T, b *box, token string) reply {
-		b.rest(t, token, "event.bind", "event=ONCRMLEADADD&event_type=offline")
-		b.hook(t, "crm.lead.add", "")
-		return b.rest(t, token, "event.offline.get", "")
+	"event.offline.get.response.json": func(x *trial) reply {
+		x.b.rest(x.t, x.token, "event.bind", "event=ONCRMLEADADD&event_type=offline")
+		x.b.hook(x.t, "crm.lead.add", "")
+		return x.b.rest(x.t, x.token, "event.offline.get", "")
 	},
-	"event.offline.list.response.json": func(t *testing.T, b *box, token string) reply {
-		b.rest(t, token, "event.bind", "event=ONCRMLEADADD&event_type=offline")
-		b.SetFaults(portal.Faults{NoUser: 1})
-		b.hook(t, "crm.lead.add", "") // by nobody
-		b.SetFaults(portal.Faults{})
-		b.hook(t, "crm.lead.add", "")
-		return b.send(t, "event.offline.list.request.json", token)
+	"event.offline.list.response.json": func(x *trial) reply {
+		x.b.rest(x.t, x.token, "event.bind", "event=ONCRMLEADADD&event_type=offline")
+		x.b.SetFaults(portal.Faults{NoUser: 1})
+		x.b.hook(x.t, "crm.lead.add", "") // by nobody
+		x.b.SetFaults(portal.Faults{})
+		x.b.hook(x.t, "crm.lead.add", "")
+		return x.b.send(x.t, "event.offline.list.request.json", x.token)
 	},
-	"events.response.json": func(t *testing.T, b *box, token string) reply { return b.rest(t, token, "events", "FULL=1") },
-	"feature.get.response.json": func(t *testing.T, b *box, _ string) reply {
-		return b.hook(t, "feature.get", `{"CODE":"rest_auth_connector"}`)
+	"events.response.json": func(x *trial) reply { return x.b.rest(x.t, x.token, "events", "FULL=1") },
+	"feature.get.response.json": func(x *trial) reply {
+		return x.b.hook(x.t, "feature.get", `{"CODE":"rest_auth_connector"}`)
 	},
 	"oauth.redirect.query.txt":          nil, // TestAuthorizeRedirectsWithSixParameters
 	"oauth.token.code.response.json":    nil, // TestTokenAnswerHasTheKeysOfAllSamples
 	"oauth.token.refresh.response.json": nil,
-	"oauth.token.response.observed-shape.json": func(t *testing.T, b *box, _ string) reply {
-		_, refresh := b.authorize(t)
-		return b.token(t, "grant_type=refresh_token&refresh_token="+refresh)
+	"oauth.token.response.observed-shape.json": func(x *trial) reply {
+		_, refresh := x.b.authorize(x.t)
+		return x.b.token(x.t, "grant_type=refresh_token&refresh_token="+refresh)
 	},
-	"oauth.token.error.invalid_grant.json": func(t *testing.T, b *box, _ string) reply {
-		return b.token(t, "grant_type=refresh_token&refresh_token=x")
+	"oauth.token.error.invalid_grant.json": func(x *trial) reply {
+		return x.b.token(x.t, "grant_type=refresh_token&refresh_token=x")
 	},
-	"oauth.token.error.payment_required.json": func(t *testing.T, b *box, _ string) reply {
-		b.SetFaults(portal.Faults{PaymentRequired: true})
-		return b.token(t, "grant_type=refresh_token&refresh_token=x")
+	"oauth.token.error.payment_required.json": func(x *trial) reply {
+		x.b.SetFaults(portal.Faults{PaymentRequired: true})
+		return x.b.token(x.t, "grant_type=refresh_token&refresh_token=x")
 	},
-	"oauth.token.error.wrong_client.json": func(t *testing.T, b *box, _ string) reply {
-		return b.do(t, http.MethodGet, b.info.OAuth+"/oauth/token/?grant_type=refresh_token&refresh_token=x&client_id=x&client_secret=x", "", "")
+	"oauth.token.error.wrong_client.json": func(x *trial) reply {
+		return x.b.do(x.t, http.MethodGet, x.b.info.OAuth+"/oauth/token/?grant_type=refresh_token&refresh_token=x&client_id=x&client_secret=x", "", "")
 	},
-	"profile-style.first-call.response.json": func(t *testing.T, b *box, _ string) reply { return b.hook(t, "profile", "") },
-	"server.time.response.json":              func(t *testing.T, b *box, _ string) reply { return b.hook(t, "server.time", "") },
+	"profile-style.first-call.response.json": func(x *trial) reply { return x.b.hook(x.t, "profile", "") },
+	"server.time.response.json":              func(x *trial) reply { return x.b.hook(x.t, "server.time", "") },
 }
 
-func refusedWith(code string) func(*testing.T, *box, string) reply {
-	return func(t *testing.T, b *box, _ string) reply {
-		t.Helper()
-		b.SetFaults(portal.Faults{Refuse: code})
-		return b.hook(t, "crm.lead.list", "")
+func refusedWith(code string) func(*trial) reply {
+	return func(x *trial) reply {
+		x.b.SetFaults(portal.Faults{Refuse: code})
+		return x.b.hook(x.t, "crm.lead.list", "")
 	}
 }
 
@@ -238,7 +244,7 @@ func TestAnswersLookLikeTheExamples(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			b := start(t, portal.Config{Leads: 120, Seed: 4, NoLimits: true})
 			token, _ := b.authorize(t)
-			r := answer(t, b, token)
+			r := answer(&trial{t, b, token})
 			g := &golden{tb: t, extra: extra, loose: loose}
 			g.compare("", tree(t, example(t, file)), tree(t, r.body))
 			if _, failed := r.tree["error"]; failed != topLevelError(t, file) || !failed && r.status != http.StatusOK {
