@@ -120,6 +120,7 @@ func (p *Portal) addAuth(f *form, n *notice, now time.Time) {
 // fire sends an event to everybody who bound it, and notes it in the offline
 // queue. connector is the source key of the writer, whose own queue leaves it out.
 func (p *Portal) fire(event string, lead int64, by int, connector string) {
+	p.recent.touch(lead)
 	if p.strike(p.Faults().NoUser) {
 		by = 0
 	}

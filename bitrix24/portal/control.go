@@ -17,6 +17,8 @@ import (
 
 // control adds the control surface /_portal/… (design section 4).
 func (p *Portal) control(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", showPage)
+	mux.HandleFunc("GET /_portal/state", p.showState)
 	mux.HandleFunc("GET /_portal/info", func(w http.ResponseWriter, _ *http.Request) { showJSON(w, p.Info()) })
 	mux.HandleFunc("GET /_portal/leads", p.showLeads)
 	mux.HandleFunc("POST /_portal/leads", p.postLeads)

@@ -117,6 +117,7 @@ type Portal struct {
 	bindings  *bindings
 	queue     *queue
 	offline   *offlineQueue
+	recent    recent
 
 	luck   *dice // what happens to whom, guarded by luckMu
 	luckMu sync.Mutex
