@@ -141,7 +141,7 @@ func (p *Portal) deliver(n *notice) {
 	n.wrong = p.luck.chance(f.WrongToken)
 	p.luckMu.Unlock()
 	if lost {
-		p.queue.lose(n, p.clock.now())
+		p.queue.lose(n, p.clock.now().In(p.zone))
 		return
 	}
 	p.queue.push(p, n, late)

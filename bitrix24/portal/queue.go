@@ -127,7 +127,7 @@ func (q *queue) work(h *handler) {
 
 // deliver makes the one attempt.
 func (q *queue) deliver(p *Portal, n *notice) {
-	cb := Callback{Event: n.event, SentAt: p.clock.now()}
+	cb := Callback{Event: n.event, SentAt: p.clock.now().In(p.zone)}
 	if n.lead != 0 {
 		cb.Lead = &n.lead
 	}
