@@ -156,7 +156,9 @@ func (p *Portal) deliver(n *notice) {
 // goes to eventsURL (facts 1.8). Saving again sends it again, with new tokens. An
 // empty address keeps the one before.
 func (p *Portal) Install(eventsURL, redirectURL string) {
-	p.app.save(eventsURL, redirectURL)
+	if p.app.save(eventsURL, redirectURL) {
+		p.tokens.clear() // those of an installation before
+	}
 	if eventsURL == "" {
 		return
 	}

@@ -126,9 +126,7 @@ func (p *Portal) patchLead(w http.ResponseWriter, r *http.Request) {
 			complain(w, http.StatusBadRequest, err)
 			return
 		}
-		if !p.change(id, fields, users[0].id, "") {
-			err = fmt.Errorf("lead %d: %w", id, ErrNoLead)
-		}
+		err = p.changeAs(id, fields, users[0].id)
 	}
 	if err != nil {
 		complain(w, http.StatusNotFound, err)

@@ -26,8 +26,17 @@ func TestSystemErrors(t *testing.T) {
 		{401, "NO_AUTH_FOUND", "Wrong authorization data", func(x *trial) reply {
 			return x.b.rest(x.t, "unknown", "profile", "")
 		}},
-		{401, "NO_AUTH_FOUND", "Wrong authorization data", func(x *trial) reply {
+		{401, "ERROR_OAUTH", "Application not installed", func(x *trial) reply {
 			x.b.Uninstall(false) // all its tokens are dead
+			return x.b.rest(x.t, x.token, "profile", "")
+		}},
+		{401, "NOT_INSTALLED", "Application not installed", func(x *trial) reply {
+			x.b.Uninstall(false)
+			return x.b.do(x.t, http.MethodGet, x.b.info.OAuth+"/rest/app.info?auth="+x.token, "", "")
+		}},
+		{401, "NO_AUTH_FOUND", "Wrong authorization data", func(x *trial) reply {
+			x.b.Uninstall(false)
+			x.b.Install("", "") // a new installation has new tokens
 			return x.b.rest(x.t, x.token, "profile", "")
 		}},
 		{403, "ACCESS_DENIED", "Access denied!", func(x *trial) reply {

@@ -37,7 +37,6 @@ var notProduced = map[string]string{
 	"event.handler.reply.bad_token.json":           "what an application answers",
 	"event.handler.reply.ok.json":                  "what an application answers",
 	"network.app-world.json.txt":                   "a list of the vendor's addresses",
-	"crm.lead.userfield.get.response.json":         "crm.lead.userfield.get is not emulated",
 	"event.offline.get.response.old-edition.json":  "an older edition; the newer one is followed",
 	"event.offline.list.response.old-edition.json": "an older edition; the newer one is followed",
 	"event.deal.app-no-refresh.json":               "a deal; the same as event.ONCRMLEADADD without a refresh token",
@@ -116,6 +115,7 @@ var goldenAnswers = map[string]func(x *trial) reply{
 	"crm.lead.userfield.list.response.json": func(x *trial) reply {
 		return x.b.hook(x.t, "crm.lead.userfield.list", `{"filter":{"FIELD_NAME":["UF_CRM_1713790573","UF_CRM_1724077760","UF_CRM_1722578010","UF_CRM_1709565075","UF_CRM_HELLO_WORLD"]}}`)
 	},
+	"crm.lead.userfield.get.response.json": func(x *trial) reply { return x.b.hook(x.t, "crm.lead.userfield.get", `{"id":6997}`) },
 	"crm.status.list.response.json": func(x *trial) reply {
 		return x.b.hook(x.t, "crm.status.list", `{"filter":{"ENTITY_ID":"STATUS"},"order":{"SORT":"ASC"}}`)
 	},

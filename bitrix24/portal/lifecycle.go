@@ -25,8 +25,8 @@ func (p *Portal) Update() {
 	}
 }
 
-// Uninstall removes the application: all its tokens are dead and its handlers
-// gone, ONAPPUNINSTALL is the last thing they hear; clean is the administrator's
+// Uninstall removes the application: its tokens are of no use any more and its
+// handlers gone, ONAPPUNINSTALL is the last thing they hear; clean is the administrator's
 // wish that its data be deleted (facts 1.12). It can be installed again under the
 // same client id, which a real portal would change.
 func (p *Portal) Uninstall(clean bool) {
@@ -34,7 +34,6 @@ func (p *Portal) Uninstall(clean bool) {
 	p.app.mu.Lock()
 	p.app.installed = false
 	p.app.mu.Unlock()
-	p.tokens.clear()
 	p.bindings.remove(func(b binding) bool { return !b.webhook })
 	flag := "0"
 	if clean {

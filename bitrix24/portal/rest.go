@@ -24,6 +24,7 @@ func init() { // a variable initializer would be a cycle: batch calls methods
 		"crm.lead.get":            {run: crmLeadGet, scope: "crm"},
 		"crm.lead.list":           {run: crmLeadList, scope: "crm", page: true},
 		"crm.lead.update":         {run: crmLeadUpdate, scope: "crm"},
+		"crm.lead.userfield.get":  {run: crmUserFieldGet, scope: "crm"},
 		"crm.lead.userfield.list": {run: crmUserFieldList, scope: "crm"},
 		"crm.settings.mode.get":   {run: crmModeGet, scope: "crm"},
 		"crm.status.list":         {run: crmStatusList, scope: "crm"},
@@ -61,7 +62,7 @@ func (p *Portal) serveREST(w http.ResponseWriter, r *http.Request) {
 
 // answerREST runs one call and returns what goes on the wire.
 func (p *Portal) answerREST(r *http.Request, to route, watch *stopwatch) (int, []byte) {
-	if p.cfg.TLS && r.TLS == nil && !p.cfg.Switches.PlainHTTP {
+	if r.TLS == nil && (p.cfg.TLS && !p.cfg.Switches.PlainHTTP || p.cfg.Switches.RequireHTTPS) {
 		return refused(errHTTPS)
 	}
 	if err := p.admit(r); err != nil {
@@ -122,7 +123,7 @@ func (p *Portal) authenticate(to route, args *bitrix24.Form) (caller, error) {
 			}
 			return caller{}, errNoAuth
 		}
-		return caller{user: p.user(p.webhookUser), key: "webhook", scope: p.cfg.Scope, token: to.secret}, nil
+		return caller{user: userByID(p.webhookUser), key: "webhook", scope: p.cfg.Scope, token: to.secret}, nil
 	}
 	var token string
 	if f := args.Fold("auth"); f != nil {
@@ -135,7 +136,7 @@ func (p *Portal) authenticate(to route, args *bitrix24.Form) (caller, error) {
 	if !p.app.isInstalled() {
 		return caller{}, errNotInstalled
 	}
-	u := p.user(who)
+	u := userByID(who)
 	if u == nil || u.blocked {
 		return caller{}, errUserBlocked
 	}

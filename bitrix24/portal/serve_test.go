@@ -3,6 +3,7 @@ package portal_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -53,6 +54,8 @@ func TestHttpsRequired(t *testing.T) {
 	if body := string(serveAny(t, p, "profile", "")); !strings.HasPrefix(body, `{"result":`) {
 		t.Error(body)
 	}
+	b := start(t, portal.Config{Switches: portal.Switches{RequireHTTPS: true}})
+	b.hook(t, "profile", "").wantError(t, 400, "INVALID_REQUEST", "Https required.")
 }
 
 func TestHandlersCanBeServedBySomebodyElse(t *testing.T) {
@@ -86,6 +89,33 @@ func TestAddressInUseIsNamed(t *testing.T) {
 	}
 	if _, err := portal.Start(portal.Config{OAuthAddr: u.Host}); err == nil || !strings.Contains(err.Error(), u.Host) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestAuthorizationServerTakesTheNextPort(t *testing.T) {
+	free, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, portal.Config{PortalAddr: address})
+	home, _ := url.Parse(b.info.Portal)
+	oauth, _ := url.Parse(b.info.OAuth)
+	a, _ := strconv.Atoi(home.Port())
+	o, _ := strconv.Atoi(oauth.Port())
+	if home.Host != address || o <= a || o >= a+50 {
+		t.Errorf("portal %s, authorization server %s", home.Host, oauth.Host)
+	}
+}
+
+func TestWrongConfiguration(t *testing.T) {
+	for _, cfg := range []portal.Config{{Leads: -1}, {WebhookUser: 99}} {
+		if p, err := portal.New(cfg); err == nil {
+			t.Errorf("%+v makes %v", cfg, p.Info())
+		}
 	}
 }
 
