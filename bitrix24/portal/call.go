@@ -150,7 +150,7 @@ func (p *Portal) watch() *stopwatch {
 }
 
 func (s *stopwatch) stop() timing {
-	return timing{start: s.wall, took: time.Since(s.begin), zone: s.p.zone}
+	return timing{start: s.wall, took: time.Since(s.begin), zone: s.p.zone, bare: s.p.cfg.Switches.NoOperating}
 }
 
 // timing is the time block of an answer (facts 3.2).
@@ -160,6 +160,7 @@ type timing struct {
 	zone      *time.Location
 	operating float64
 	reset     time.Time // zero: left out
+	bare      bool      // without operating
 }
 
 func (t timing) appendJSON(dst []byte) []byte {
@@ -177,6 +178,9 @@ func (t timing) appendJSON(dst []byte) []byte {
 	dst = append(dst, `","date_finish":"`...)
 	dst = finish.In(t.zone).AppendFormat(dst, time.RFC3339)
 	dst = append(dst, '"')
+	if t.bare {
+		return append(dst, '}')
+	}
 	if !t.reset.IsZero() {
 		dst = append(dst, `,"operating_reset_at":`...)
 		dst = strconv.AppendInt(dst, t.reset.Unix(), 10)

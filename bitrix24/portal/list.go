@@ -1,8 +1,8 @@
 package portal
 
 import (
+	"cmp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -73,7 +73,7 @@ type query struct {
 	low, high int64   // ids within these bounds, both included
 	ids       []int64 // if listed: only these, rising
 	listed    bool
-	where     []condition
+	where     []predicate
 	hidden    func(*lead) bool
 	order     []ordering
 }
@@ -86,10 +86,7 @@ type ordering struct {
 
 // query reads filter and order; the default order is by id (facts 6.5).
 func (c *call) query(filter, order *bitrix24.Form) (*query, error) {
-	q := &query{low: 1, high: 1<<63 - 1}
-	if c.Faults().Hidden > 0 {
-		q.hidden = c.hidden
-	}
+	q := c.openQuery()
 	if filter != nil {
 		for _, f := range filter.Children {
 			if err := q.restrict(f, c.Portal); err != nil {
@@ -105,6 +102,15 @@ func (c *call) query(filter, order *bitrix24.Form) (*query, error) {
 		}
 	}
 	return q, nil
+}
+
+// openQuery asks for every lead that can be seen.
+func (c *call) openQuery() *query {
+	q := &query{low: 1, high: 1<<63 - 1}
+	if c.Faults().Hidden > 0 {
+		q.hidden = c.hidden
+	}
+	return q
 }
 
 // byID tells that rows come in the order of their ids, and in which direction.
@@ -203,13 +209,16 @@ func (q *query) sorted(candidates []*lead, start int) (rows []*lead, total int) 
 			rows = append(rows, l)
 		}
 	}
-	sort.SliceStable(rows, func(i, j int) bool {
+	slices.SortFunc(rows, func(a, b *lead) int {
 		for _, o := range q.order {
-			if d := compareField(rows[i], rows[j], o.place); d != 0 {
-				return d < 0 != o.descending
+			if d := compareField(a, b, o.place); d != 0 {
+				if o.descending {
+					return -d
+				}
+				return d
 			}
 		}
-		return false
+		return cmp.Compare(a.id, b.id)
 	})
 	total = len(rows)
 	if start >= total {

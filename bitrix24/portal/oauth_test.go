@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -44,6 +45,23 @@ func TestAuthorizeShowsAPageWhenItCannotRedirect(t *testing.T) {
 	if r := b.do(t, http.MethodGet, page+b.info.ClientID, "", ""); r.status != http.StatusForbidden {
 		t.Errorf("application that is not installed: %d", r.status)
 	}
+}
+
+func TestAuthorizeWithAClick(t *testing.T) {
+	b := start(t, portal.Config{AskLogin: true})
+	b.Install("", "http://127.0.0.1/callback")
+	page := b.info.Portal + "/oauth/authorize/?client_id=" + b.info.ClientID + "&state=s%261"
+	r := b.do(t, http.MethodGet, page, "", "")
+	link := regexp.MustCompile(`href="([^"]+)"`).FindSubmatch(r.body)
+	if r.status != http.StatusOK || link == nil {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	r = b.do(t, http.MethodGet, b.info.Portal+"/oauth/authorize/"+html.UnescapeString(string(link[1])), "", "")
+	if to, err := url.Parse(r.header.Get("Location")); err != nil || to.Query().Get("state") != "s&1" {
+		t.Errorf("%d %s", r.status, r.header.Get("Location"))
+	}
+	b.Uninstall(false)
+	b.Install("", "")
 }
 
 func TestCodeWorksOnceAndForThirtySeconds(t *testing.T) {
