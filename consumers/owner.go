@@ -102,8 +102,8 @@ func (o *owner) serve(ctx context.Context) error {
 	}
 	group.Go(func() error { return w.run(ctx) })
 	group.Go(func() error { return o.installs(ctx) })
-	group.Go(func() error { return o.repeat(ctx, "passes wait", time.Second/2, o.passes) })
-	group.Go(func() error { return o.repeat(ctx, "second looks wait", o.Grace/4, o.lookAgain) })
+	group.Go(func() error { return o.repeat(ctx, "passes", time.Second/2, o.passes) })
+	group.Go(func() error { return o.repeat(ctx, "second looks", o.Grace/4, o.lookAgain) })
 	group.Go(func() error { return o.nightly(ctx) })
 	return group.Wait()
 }
@@ -111,7 +111,7 @@ func (o *owner) serve(ctx context.Context) error {
 func (o *owner) memberID() string { return o.own.Portal.MemberID }
 
 // repeat calls work at an interval until the context ends or it gives up.
-func (o *owner) repeat(ctx context.Context, complaint string, interval time.Duration, work func(context.Context) error) error {
+func (o *owner) repeat(ctx context.Context, what string, interval time.Duration, work func(context.Context) error) error {
 	for failures := 0; ctx.Err() == nil; {
 		err := work(ctx)
 		switch judge(err) {
@@ -122,7 +122,7 @@ func (o *owner) repeat(ctx context.Context, complaint string, interval time.Dura
 			return err
 		case tryLater:
 			if ctx.Err() == nil {
-				o.Log.WarnContext(ctx, complaint, "member_id", o.memberID(), "error", err)
+				o.Log.WarnContext(ctx, "portal's work waits", "work", what, "member_id", o.memberID(), "error", err)
 			}
 			pause(ctx, delay(failures))
 			failures++
@@ -166,10 +166,10 @@ func (o *owner) nightly(ctx context.Context) error {
 	if o.NextPass == nil {
 		return nil
 	}
-	return o.repeat(ctx, "nightly pass waits", 0, func(ctx context.Context) error {
+	return o.repeat(ctx, "nightly pass", 0, func(ctx context.Context) error {
 		pause(ctx, time.Until(o.NextPass(time.Now())))
-		if ctx.Err() != nil {
-			return nil
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		_, err := o.Mirror.RequestRun(ctx, leads.Run{MemberID: o.memberID(), Mode: leads.RunFull})
 		return err
@@ -183,7 +183,7 @@ func (o *owner) installs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.repeat(ctx, "installation waits", 0, func(ctx context.Context) error {
+	return o.repeat(ctx, "installation", 0, func(ctx context.Context) error {
 		msgs, err := take(consumer, 1, time.Second)
 		if err != nil || len(msgs) == 0 {
 			return err
@@ -238,7 +238,7 @@ func RunPasses(ctx context.Context, cfg OwnerConfig, portal leads.Portal) error 
 	for ctx.Err() == nil {
 		err := Own(ctx, cfg, portal, func(ctx context.Context, desk Desk, own Ownership) error {
 			o := &owner{OwnerConfig: cfg, desk: desk, own: own}
-			return o.repeat(ctx, "passes wait", time.Second/2, o.passes)
+			return o.repeat(ctx, "passes", time.Second/2, o.passes)
 		})
 		if err != nil && !errors.Is(err, events.ErrLeaseHeld) {
 			return err
