@@ -123,7 +123,7 @@ func (o *owner) repeat(ctx context.Context, what string, interval time.Duration,
 			return err
 		case tryLater:
 			if ctx.Err() == nil {
-				o.Log.WarnContext(ctx, "work waits", "work", what, "member_id", o.memberID(), "error", err)
+				o.Log.WarnContext(ctx, "portal's work waits", "work", what, "member_id", o.memberID(), "error", err)
 			}
 			pause(ctx, delay(failures))
 			failures++
@@ -169,8 +169,8 @@ func (o *owner) nightly(ctx context.Context) error {
 	}
 	return o.repeat(ctx, "nightly pass", 0, func(ctx context.Context) error {
 		pause(ctx, time.Until(o.NextPass(time.Now())))
-		if ctx.Err() != nil {
-			return nil
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		_, err := o.Mirror.RequestRun(ctx, leads.Run{MemberID: o.memberID(), Mode: leads.RunFull})
 		return err

@@ -17,8 +17,7 @@ import (
 func (s *Server) callback(c echo.Context) error {
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, bodyLimit))
 	if err != nil {
-		var long *http.MaxBytesError
-		if errors.As(err, &long) {
+		if _, long := errors.AsType[*http.MaxBytesError](err); long {
 			return s.refuse(c, http.StatusRequestEntityTooLarge, RefusedTooLong)
 		}
 		return s.refuse(c, http.StatusBadRequest, RefusedForm)

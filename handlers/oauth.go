@@ -70,7 +70,7 @@ func (s *Server) start(c echo.Context) error {
 			"Open this address with the portal's host name: /bitrix24/oauth/start?domain=example.bitrix24.com")
 	}
 	nonce := rand.Text()
-	c.SetCookie(&http.Cookie{
+	c.SetCookie(&http.Cookie{ //nolint:gosec // Secure where we are reached by https; a first try is on http
 		Name: stateCookie, Value: nonce, Path: "/bitrix24/oauth", MaxAge: int(stateLife.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.PublicURL, "https://"),
 	})
@@ -94,7 +94,7 @@ func (s *Server) redirected(c echo.Context) error {
 		return page(c, http.StatusForbidden, "This log-in was not started here",
 			"Begin at /bitrix24/oauth/start?domain=… in this browser, and finish within 15 minutes.")
 	}
-	c.SetCookie(&http.Cookie{Name: stateCookie, Path: "/bitrix24/oauth", MaxAge: -1, HttpOnly: true})
+	c.SetCookie(&http.Cookie{Name: stateCookie, Path: "/bitrix24/oauth", MaxAge: -1, HttpOnly: true}) //nolint:gosec // it is removed
 	ctx, cancel := context.WithTimeout(c.Request().Context(), 20*time.Second)
 	defer cancel()
 	domain, err := s.exchange(ctx, c)

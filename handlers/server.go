@@ -117,8 +117,7 @@ func (s *Server) fail(err error, c echo.Context) {
 		return
 	}
 	status := http.StatusInternalServerError
-	var he *echo.HTTPError
-	if errors.As(err, &he) {
+	if he, ok := errors.AsType[*echo.HTTPError](err); ok {
 		status = he.Code
 	}
 	if status >= http.StatusInternalServerError {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 )
@@ -29,9 +30,7 @@ func (t *Tally) Refused() map[string]int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	counts := make(map[string]int64, len(t.refused))
-	for reason, n := range t.refused {
-		counts[reason] = n
-	}
+	maps.Copy(counts, t.refused)
 	return counts
 }
 

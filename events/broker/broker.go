@@ -36,8 +36,9 @@ type Config struct {
 
 // Broker is a running embedded server.
 type Broker struct {
-	server *server.Server
-	token  string
+	server  *server.Server
+	token   string
+	listens bool
 }
 
 // Start starts the server and waits until it is ready. Errors say what to do.
@@ -69,7 +70,7 @@ func Start(cfg Config) (*Broker, error) {
 		ns.Shutdown()
 		return nil, fmt.Errorf("the embedded NATS server could not open its store %s", cfg.Dir)
 	}
-	return &Broker{server: ns, token: cfg.ServiceToken}, nil
+	return &Broker{server: ns, token: cfg.ServiceToken, listens: cfg.Listen != ""}, nil
 }
 
 // listenOn checks the address first: a server whose port is taken is never ready and
@@ -101,7 +102,12 @@ func listenOn(opts *server.Options, cfg Config) error {
 }
 
 // URL is where subscribers connect, "" where it listens nowhere.
-func (b *Broker) URL() string { return b.server.ClientURL() }
+func (b *Broker) URL() string {
+	if !b.listens {
+		return "" // the server would name a port that it does not listen on
+	}
+	return b.server.ClientURL()
+}
 
 // Connect returns the service's own connection, in process and with every right.
 func (b *Broker) Connect(opts ...nats.Option) (*nats.Conn, error) {

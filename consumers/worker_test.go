@@ -1,0 +1,184 @@
+package consumers_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"leadsync/leads"
+)
+
+func TestNoticesBecomeRows(t *testing.T) {
+	o := open(t, 120)
+	o.tell("ONCRMLEADADD", o.ids()...)
+	o.work(o.config("one", nil))
+	o.until("all leads are written", func() bool { return o.tally.Outcomes(leads.Inserted) == 120 && o.settled() })
+	o.equal()
+	if n := o.desk.reads.Load(); n > 2 {
+		t.Errorf("%d reads for one backlog", n)
+	}
+}
+
+// While one read is under way, whatever happens to the lead costs one read more, and
+// that one is sent after the last notice.
+func TestEditsDuringAReadCostOneReadMore(t *testing.T) {
+	o := open(t, 1)
+	id := o.ids()[0]
+	begun, finish := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	o.desk.script(nil, func([]leads.Snapshot) {
+		once.Do(func() { close(begun); <-finish })
+	})
+	o.tell("ONCRMLEADADD", id)
+	o.work(o.config("one", nil))
+	<-begun
+	for range 100 {
+		o.edit(id, "edited")
+		o.tell("ONCRMLEADUPDATE", id)
+	}
+	o.edit(id, "the last word")
+	o.tell("ONCRMLEADUPDATE", id)
+	close(finish)
+	o.until("the last word is written", func() bool { return o.tally.Outcomes(leads.Updated) == 1 && o.settled() })
+	o.equal()
+	if n := o.desk.reads.Load(); n != 2 {
+		t.Errorf("%d reads, want 2", n)
+	}
+}
+
+func TestLeadThatFailsIsParkedAndTheOthersGoOn(t *testing.T) {
+	o := open(t, 5)
+	ids := o.ids()
+	o.desk.script(nil, func(snaps []leads.Snapshot) {
+		for i := range snaps {
+			if snaps[i].LeadID == ids[2] {
+				snaps[i].Err = errors.New("not a lead: the card is a poem")
+			}
+		}
+	})
+	o.tell("ONCRMLEADADD", ids...)
+	o.work(o.config("one", nil))
+	o.until("the others are written and it is parked", func() bool {
+		return o.tally.Outcomes(leads.Inserted) == 4 && o.tally.Parked.Load() == 1 && o.settled()
+	})
+	letters := o.dead()
+	letter, ok := letters[ids[2]]
+	if !ok || len(letters) != 1 {
+		t.Fatalf("dead letters %v", letters)
+	}
+	if !strings.Contains(letter.Reason, "a poem") || letter.Attempts < 1 || letter.FirstAt.IsZero() || letter.LastAt.Before(letter.FirstAt) {
+		t.Errorf("dead letter %+v", letter)
+	}
+}
+
+func TestDeleteCallbackAndNotFoundMakeATombstone(t *testing.T) {
+	o := open(t, 2)
+	ids := o.ids()
+	o.tell("ONCRMLEADADD", ids...)
+	o.work(o.config("one", nil))
+	o.until("both are written", func() bool { return o.written(ids[0]) && o.written(ids[1]) && o.settled() })
+	if err := o.portal.Delete(ids[0]); err != nil {
+		t.Fatal(err)
+	}
+	o.tell("ONCRMLEADDELETE", ids[0])
+	o.until("the row is a tombstone", func() bool { return o.deleted(ids[0]) })
+	// A delete callback that is not true deletes nothing.
+	reads := o.desk.reads.Load()
+	o.tell("ONCRMLEADDELETE", ids[1])
+	o.until("the callback is dealt with", func() bool { return o.settled() && o.desk.reads.Load() > reads })
+	if !o.written(ids[1]) {
+		t.Error("a lead that is there was deleted")
+	}
+}
+
+func TestNotFoundWithoutDeleteCallbackWaitsForASecondLook(t *testing.T) {
+	o := open(t, 1)
+	id := o.ids()[0]
+	o.tell("ONCRMLEADADD", id)
+	o.work(o.config("one", nil))
+	o.until("it is written", func() bool { return o.written(id) })
+	if err := o.portal.Delete(id); err != nil {
+		t.Fatal(err)
+	}
+	o.tell("ONCRMLEADUPDATE", id)
+	o.until("the second look finds it absent again", func() bool { return o.deleted(id) })
+	if n := o.tally.Outcomes(leads.Missing); n < 1 {
+		t.Error("the first look alone deleted it")
+	}
+}
+
+func TestNotFoundWithoutARowWritesNothing(t *testing.T) {
+	o := open(t, 0)
+	o.work(o.config("one", nil))
+	o.tell("ONCRMLEADDELETE", 77)
+	o.until("it was read", func() bool { return o.desk.reads.Load() > 0 && o.settled() })
+	if _, ok := o.held(77); ok {
+		t.Error("there is a row")
+	}
+}
+
+func TestIllPortalCostsNoNoticeAndNoLead(t *testing.T) {
+	o := open(t, 3)
+	var failures int
+	o.desk.script(func(context.Context, []int64) error {
+		if failures++; failures <= 2 {
+			return errors.New("the portal shows a web page")
+		}
+		return nil
+	}, nil)
+	o.tell("ONCRMLEADADD", o.ids()...)
+	o.work(o.config("one", nil))
+	o.until("the portal is well and the leads are written", func() bool { return o.tally.Outcomes(leads.Inserted) == 3 })
+	o.equal()
+	if n := o.tally.Parked.Load(); n != 0 || len(o.dead()) != 0 {
+		t.Errorf("%d notices parked", n)
+	}
+}
+
+func TestMessagesThatAreNoNoticesDoNotStopTheRest(t *testing.T) {
+	o := open(t, 1)
+	if _, err := o.js.Publish(t.Context(), "bitrix24.notices."+o.member()+".poem", []byte("roses are red")); err != nil {
+		t.Fatal(err)
+	}
+	o.tell("ONCRMLEADADD", o.ids()...)
+	o.work(o.config("one", nil))
+	o.until("the lead is written", func() bool { return o.tally.Outcomes(leads.Inserted) == 1 && o.settled() })
+	if log := o.logged.String(); strings.Contains(log, "roses") || !strings.Contains(log, "message is no notice") {
+		t.Error("the log is wrong")
+	}
+}
+
+func TestStopFinishesTheReadUnderWay(t *testing.T) {
+	o := open(t, 1)
+	id := o.ids()[0]
+	begun, finish := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	o.desk.script(func(context.Context, []int64) error {
+		once.Do(func() { close(begun); <-finish })
+		return nil
+	}, nil)
+	o.tell("ONCRMLEADADD", id)
+	stop := o.work(o.config("one", nil))
+	<-begun
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	close(finish)
+	<-stopped
+	if !o.written(id) || !o.settled() {
+		t.Error("the read under way was thrown away")
+	}
+}
+
+func TestNoticesAreReadInOrderOfNobody(t *testing.T) {
+	o := open(t, 4)
+	ids := o.ids()
+	slices.Reverse(ids)
+	o.tell("ONCRMLEADUPDATE", ids...) // updates before anything was added
+	o.tell("ONCRMLEADADD", ids...)    // late
+	o.work(o.config("one", nil))
+	o.until("all are written", func() bool { return o.tally.Outcomes(leads.Inserted) == 4 && o.settled() })
+	o.equal()
+}

@@ -1,0 +1,200 @@
+package broker_test
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+
+	"leadsync/events/broker"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const loopback = "127.0.0.1:0"
+
+func start(tb testing.TB, cfg broker.Config) *broker.Broker {
+	tb.Helper()
+	if cfg.Dir == "" {
+		cfg.Dir = tb.TempDir()
+	}
+	cfg.ServiceToken = "the service"
+	b, err := broker.Start(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(b.Close)
+	return b
+}
+
+func service(tb testing.TB, b *broker.Broker) jetstream.JetStream {
+	tb.Helper()
+	nc, err := b.Connect()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for name, subject := range map[string]string{"LEADS": "leads.*.*", "BITRIX24_NOTICES": "bitrix24.notices.*.*"} {
+		if _, err := js.CreateStream(tb.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{subject}}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return js
+}
+
+// subscriber connects as another system does; its refusals come through the channel.
+func subscriber(tb testing.TB, b *broker.Broker, opts ...nats.Option) (*nats.Conn, <-chan error) {
+	tb.Helper()
+	refusals := make(chan error, 10)
+	nc, err := nats.Connect(b.URL(), append(opts, nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+		refusals <- err
+	}))...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(nc.Close)
+	return nc, refusals
+}
+
+func TestSubscriberReadsTheTopicOfLeads(t *testing.T) {
+	b := start(t, broker.Config{Listen: loopback})
+	if _, err := service(t, b).Publish(t.Context(), "leads.m.1", []byte("a change")); err != nil {
+		t.Fatal(err)
+	}
+	nc, refusals := subscriber(t, b)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := js.OrderedConsumer(t.Context(), "LEADS", jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg, err := consumer.Next(jetstream.FetchMaxWait(5 * time.Second))
+	if err != nil || string(msg.Data()) != "a change" {
+		t.Fatalf("%v", err)
+	}
+	select {
+	case err := <-refusals:
+		t.Errorf("refused: %v", err)
+	default:
+	}
+}
+
+func TestSubscriberMayDoNothingElse(t *testing.T) {
+	b := start(t, broker.Config{Listen: loopback})
+	own := service(t, b)
+	nc, refusals := subscriber(t, b)
+	for _, test := range []struct {
+		name string
+		try  func() error
+	}{
+		{"publish a change", func() error { return nc.Publish("leads.m.1", nil) }},
+		{"publish a notice", func() error { return nc.Publish("bitrix24.notices.m.1", nil) }},
+		{"publish an installation", func() error { return nc.Publish("bitrix24.portals.m", nil) }},
+		{"hear notices", func() error { _, err := nc.SubscribeSync("bitrix24.>"); return err }},
+		{"hear everything", func() error { _, err := nc.SubscribeSync(">"); return err }},
+		{"hear dead letters", func() error { _, err := nc.SubscribeSync("leadsync.dead.>"); return err }},
+		{"read a notice", func() error { return nc.Publish("$JS.API.STREAM.MSG.GET.BITRIX24_NOTICES", []byte(`{"seq":1}`)) }},
+		{"consume notices", func() error { return nc.Publish("$JS.API.CONSUMER.CREATE.BITRIX24_NOTICES", nil) }},
+		{"delete the topic", func() error { return nc.Publish("$JS.API.STREAM.DELETE.LEADS", nil) }},
+		{"purge the topic", func() error { return nc.Publish("$JS.API.STREAM.PURGE.LEADS", nil) }},
+		{"take a lease", func() error { return nc.Publish("$KV.LEADSYNC_LEASES.relay", nil) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := test.try(); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-refusals; !errors.Is(err, nats.ErrPermissionViolation) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	for _, name := range []string{"LEADS", "BITRIX24_NOTICES"} {
+		s, err := own.Stream(t.Context(), name)
+		if err != nil || s.CachedInfo().State.Msgs != 0 {
+			t.Errorf("%s has messages, %v", name, err)
+		}
+	}
+}
+
+func TestTokenIsAskedFor(t *testing.T) {
+	b := start(t, broker.Config{Listen: loopback, Token: "subscribers"})
+	for _, test := range []struct {
+		name  string
+		token string
+		want  error
+	}{
+		{"right", "subscribers", nil},
+		{"wrong", "subscribes", nats.ErrAuthorization},
+		{"none", "", nats.ErrAuthorization},
+		{"the service's has every right", "the service", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			nc, err := nats.Connect(b.URL(), nats.Token(test.token))
+			if !errors.Is(err, test.want) {
+				t.Fatalf("%v, want %v", err, test.want)
+			}
+			if nc != nil {
+				nc.Close()
+			}
+		})
+	}
+}
+
+func TestAddressesThatCannotBe(t *testing.T) {
+	taken, err := net.Listen("tcp", loopback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, test := range []struct {
+		name   string
+		cfg    broker.Config
+		says   string
+		advice string
+	}{
+		{"taken", broker.Config{Listen: taken.Addr().String(), ServiceToken: "s"}, taken.Addr().String(), "choose another port"},
+		{"no port", broker.Config{Listen: "127.0.0.1", ServiceToken: "s"}, "no host:port", "127.0.0.1:4222"},
+		{"a name for a port", broker.Config{Listen: "127.0.0.1:nats", ServiceToken: "s"}, "no host:port", "127.0.0.1:4222"},
+		{"open to everybody", broker.Config{Listen: "0.0.0.0:0", ServiceToken: "s"}, "needs a token", ""},
+		{"without a service token", broker.Config{}, "service token", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.cfg.Dir = t.TempDir()
+			_, err := broker.Start(test.cfg)
+			if err == nil || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), test.advice) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+func TestStoreOutlivesTheServer(t *testing.T) {
+	dir := t.TempDir()
+	first := start(t, broker.Config{Dir: dir})
+	if _, err := service(t, first).Publish(t.Context(), "leads.m.1", []byte("kept")); err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	js := service(t, start(t, broker.Config{Dir: dir}))
+	s, err := js.Stream(t.Context(), "LEADS")
+	if err != nil || s.CachedInfo().State.Msgs != 1 {
+		t.Errorf("after a restart: %v", err)
+	}
+}
+
+func TestListensNowhereWithoutAnAddress(t *testing.T) {
+	if url := start(t, broker.Config{}).URL(); url != "" {
+		t.Errorf("it listens on %s", url)
+	}
+}

@@ -1,0 +1,222 @@
+package events_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/events"
+	"leadsync/leads"
+)
+
+func notice(id int64, event string) events.Notice {
+	return events.Notice{
+		Ref: ref(id), Event: event, Cause: leads.CauseEvent, SentAt: 1766047124,
+		ReceivedAt: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC),
+	}
+}
+
+func publish(tb testing.TB, js jetstream.JetStream, notices ...events.Notice) {
+	tb.Helper()
+	for _, n := range notices {
+		if err := events.PublishNotice(tb.Context(), js, n); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func TestSubjectsAreTheContract(t *testing.T) {
+	got := []string{
+		events.NoticeSubject(ref(7)), events.PortalSubject(member), events.LeadSubject(ref(7)),
+		events.RunSubject(member), events.DeadSubject(ref(7)),
+	}
+	want := []string{
+		"bitrix24.notices." + member + ".7", "bitrix24.portals." + member, "leads." + member + ".7",
+		"leadsync.runs." + member, "leadsync.dead." + member + ".7",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("subjects (-want +got):\n%s", diff)
+	}
+}
+
+func TestStreamsHaveThePoliciesThatPromisesStandOn(t *testing.T) {
+	js := connected(t)
+	type policy struct {
+		Retention jetstream.RetentionPolicy
+		Discard   jetstream.DiscardPolicy
+		PerLead   int64
+		Storage   jetstream.StorageType
+		Rollup    bool
+		TTL       bool
+		MaxAge    time.Duration
+	}
+	want := map[string]policy{
+		events.StreamNotices: {Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, PerLead: 1},
+		events.StreamPortals: {Retention: jetstream.WorkQueuePolicy, PerLead: -1},
+		events.StreamLeads:   {PerLead: 1, Rollup: true, TTL: true},
+		events.StreamRuns:    {PerLead: -1, MaxAge: 90 * 24 * time.Hour},
+		events.StreamDead:    {PerLead: 1},
+	}
+	got := map[string]policy{}
+	for name := range want {
+		c := stream(t, js, name).CachedInfo().Config
+		got[name] = policy{c.Retention, c.Discard, c.MaxMsgsPerSubject, c.Storage, c.AllowRollup, c.AllowMsgTTL, c.MaxAge}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("policies (-want +got):\n%s", diff)
+	}
+}
+
+func TestSetupMayBeRepeated(t *testing.T) {
+	js := connected(t)
+	publish(t, js, notice(1, "ONCRMLEADADD"))
+	if err := events.Setup(t.Context(), js, 1); err != nil {
+		t.Fatal(err)
+	}
+	if n := messages(t, js, events.StreamNotices); n != 1 {
+		t.Errorf("%d notices after a second set-up, want 1", n)
+	}
+}
+
+func TestNewerNoticeReplacesTheOneThatWaits(t *testing.T) {
+	js := connected(t)
+	publish(t, js, notice(1, "ONCRMLEADADD"), notice(2, "ONCRMLEADADD"), notice(1, "ONCRMLEADUPDATE"))
+	if n := messages(t, js, events.StreamNotices); n != 2 {
+		t.Fatalf("%d notices wait, want 2", n)
+	}
+	got := map[int64]string{}
+	for _, msg := range fetch(t, js, 2) {
+		n, err := events.ParseNotice(msg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[n.Ref.LeadID] = n.Event
+	}
+	if diff := cmp.Diff(map[int64]string{1: "ONCRMLEADUPDATE", 2: "ONCRMLEADADD"}, got); diff != "" {
+		t.Errorf("notices (-want +got):\n%s", diff)
+	}
+}
+
+// A read that is under way answers the older notice only: the newer one comes again,
+// whatever is acknowledged.
+func TestNoticeThatComesDuringAReadIsDeliveredAfterIt(t *testing.T) {
+	js := connected(t)
+	publish(t, js, notice(1, "ONCRMLEADADD"))
+	first := fetch(t, js, 1)[0]
+	publish(t, js, notice(1, "ONCRMLEADUPDATE"))
+	if err := first.DoubleAck(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n, err := events.ParseNotice(fetch(t, js, 1)[0])
+	if err != nil || n.Event != "ONCRMLEADUPDATE" {
+		t.Fatalf("after the read comes %q, %v", n.Event, err)
+	}
+}
+
+func TestFullStreamRefusesAndStillReplaces(t *testing.T) {
+	js := connected(t)
+	cfg := stream(t, js, events.StreamNotices).CachedInfo().Config
+	cfg.MaxBytes = 2000
+	if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	last := int64(0)
+	for err := error(nil); err == nil; {
+		last++
+		if last > 100 {
+			t.Fatal("the stream never refuses")
+		}
+		err = events.PublishNotice(t.Context(), js, notice(last, "ONCRMLEADADD"))
+	}
+	held := messages(t, js, events.StreamNotices)
+	if held != uint64(last-1) {
+		t.Errorf("%d notices are held, %d were taken: some were dropped", held, last-1)
+	}
+	publish(t, js, notice(1, "ONCRMLEADADD"))
+}
+
+func TestConsumersArePerPortal(t *testing.T) {
+	js := connected(t)
+	ill := notice(1, "ONCRMLEADADD")
+	ill.Ref.MemberID = "other"
+	publish(t, js, ill, notice(2, "ONCRMLEADADD"))
+	if got := fetch(t, js, 10); len(got) != 1 || got[0].Subject() != events.NoticeSubject(ref(2)) {
+		t.Fatalf("%d notices, want this portal's alone", len(got))
+	}
+	if n, err := events.Pending(t.Context(), js, member); n != 1 || err != nil {
+		t.Errorf("%d pending, %v; a notice under way is one", n, err)
+	}
+	if _, err := events.Pending(t.Context(), js, "other"); err == nil {
+		t.Error("a portal without consumer has nothing pending")
+	}
+}
+
+func TestKeepWorkingHoldsWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	js := connected(t)
+	publish(t, js, notice(1, "ONCRMLEADADD"))
+	msgs := fetch(t, js, 1)
+	stop := events.KeepWorking(msgs)
+	consumer := notices(t, js)
+	// Twice AckWait: without the in-progress acks it would have come again.
+	if again, err := consumer.Fetch(1, jetstream.FetchMaxWait(10*time.Second)); err != nil || len(drain(again)) != 0 {
+		t.Errorf("a notice under way came again, %v", err)
+	}
+	stop()
+	if again, err := consumer.Fetch(1, jetstream.FetchMaxWait(20*time.Second)); err != nil || len(drain(again)) != 1 {
+		t.Errorf("a notice whose worker died did not come again, %v", err)
+	}
+}
+
+func TestForeignMessagesAreNamed(t *testing.T) {
+	js := connected(t)
+	for _, test := range []struct{ name, subject, body string }{
+		{"no JSON", "bitrix24.notices." + member + ".1", "hello"},
+		{"no lead", "bitrix24.notices." + member + ".x", "{}"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := js.Publish(t.Context(), test.subject, []byte(test.body)); err != nil {
+				t.Fatal(err)
+			}
+			msg := fetch(t, js, 1)[0]
+			if _, err := events.ParseNotice(msg); err == nil {
+				t.Error("it passes for a notice")
+			}
+			if err := msg.DoubleAck(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func notices(tb testing.TB, js jetstream.JetStream) jetstream.Consumer {
+	tb.Helper()
+	consumer, err := events.Notices(tb.Context(), js, member)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return consumer
+}
+
+func fetch(tb testing.TB, js jetstream.JetStream, count int) []jetstream.Msg {
+	tb.Helper()
+	batch, err := notices(tb, js).Fetch(count, jetstream.FetchMaxWait(time.Second))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	msgs := drain(batch)
+	if len(msgs) == 0 {
+		tb.Fatal("no notice came")
+	}
+	return msgs
+}
+
+func drain(batch jetstream.MessageBatch) []jetstream.Msg {
+	var msgs []jetstream.Msg
+	for msg := range batch.Messages() {
+		msgs = append(msgs, msg)
+	}
+	return msgs
+}
