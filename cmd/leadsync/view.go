@@ -81,7 +81,7 @@ func (v *view) close(r result) error {
 	if v.terminal {
 		begin = "\r\x1b[K\n"
 	}
-	_, err := fmt.Fprintf(v.out, `%sWhat happened                                     
+	_, err := fmt.Fprintf(v.out, `%sWhat happened
   callbacks the portal sent              %8d   one for each change; Bitrix24 never repeats one
   ... of them lost on purpose            %8d   these changes events missed
   leads read because of callbacks        %8d   several changes of one lead need one read
