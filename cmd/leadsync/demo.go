@@ -71,11 +71,11 @@ func (d *demoCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	p, err := portal.Start(portal.Config{Leads: d.Leads, Seed: d.Seed})
+	p, err := portal.Start(portal.Config{Leads: d.Leads, Seed: d.Seed}) //nolint:contextcheck // it lives until Close, not as long as a context
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+	defer func() { err = errors.Join(err, p.Close()) }() //nolint:contextcheck // it lives until Close, not as long as a context
 	b, err := openBase(ctx, demoConfig(dir, p.Info()), log, false)
 	if err != nil {
 		return err

@@ -29,14 +29,14 @@ func (e emulatorCmd) Run(ctx context.Context, a *app) (err error) {
 	if oauth == "" {
 		oauth = nextFree(ctx, e.Addr)
 	}
-	p, err := portal.Start(portal.Config{
+	p, err := portal.Start(portal.Config{ //nolint:contextcheck // it lives until Close, not as long as a context
 		PortalAddr: e.Addr, OAuthAddr: oauth, Leads: e.Leads, Seed: e.Seed, NoLimits: e.NoLimits, TLS: e.TLS,
 		Logger: slog.New(slog.NewTextHandler(a.stderr, nil)),
 	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+	defer func() { err = errors.Join(err, p.Close()) }() //nolint:contextcheck // it lives until Close, not as long as a context
 	if err := e.announce(a, p.Info()); err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (e emulatorCmd) Run(ctx context.Context, a *app) (err error) {
 
 func (e emulatorCmd) announce(a *app, info portal.Info) error {
 	if e.JSON {
-		return json.NewEncoder(a.stdout).Encode(info)
+		return json.NewEncoder(a.stdout).Encode(info) //nolint:gosec // these secrets are made up, and what the command is asked for
 	}
 	_, err := fmt.Fprintf(a.stdout, `A Bitrix24 portal with %d leads is ready.
 
