@@ -89,11 +89,11 @@ func openMigrated(t *testing.T) (db *repo.DB, path string) {
 	return db, path
 }
 
-func sighting(t testing.TB, ticket leads.Ticket, id int64, card string) leads.Snapshot {
-	t.Helper()
+func sighting(tb testing.TB, ticket leads.Ticket, id int64, card string) leads.Snapshot {
+	tb.Helper()
 	lead, err := leads.Parse([]byte(card))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return leads.Snapshot{Ref: leads.Ref{MemberID: "m", LeadID: id}, Ticket: ticket, Lead: lead}
 }

@@ -138,12 +138,12 @@ func cutting(t *testing.T, to string) (through string, cuts *counter) {
 }
 
 func carry(client net.Conn, server string, share int64, cuts *counter) {
-	defer client.Close()                     //nolint:errcheck // cut on purpose
+	defer client.Close()
 	upstream, err := net.Dial("tcp", server) //nolint:noctx // ends with the test
 	if err != nil {
 		return
 	}
-	defer upstream.Close() //nolint:errcheck // cut on purpose
+	defer upstream.Close()
 	go func() {
 		_, _ = io.Copy(client, upstream)
 		_ = client.Close()
