@@ -241,7 +241,7 @@ func (n naive) unique() naive {
 }
 
 func TestListEqualsTheNaiveList(t *testing.T) {
-	b := start(t, portal.Config{Leads: 260, Seed: 11, NoLimits: true})
+	b := start(t, portal.Config{Leads: 1300, Seed: 11, NoLimits: true})
 	all := truths(t, b.Portal)
 	rapid.Check(t, func(rt *rapid.T) {
 		n, start := drawNaive(rt, all)
