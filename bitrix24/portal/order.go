@@ -45,7 +45,7 @@ func rankOf(l *lead, place int) rank {
 func (q *query) compare(a, b ranked) int {
 	for i, o := range q.order {
 		x, y := a.keys[i], b.keys[i]
-		d := 0
+		var d int
 		if x.numeric && y.numeric {
 			d = cmp.Compare(x.number, y.number)
 		} else {
