@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,6 +108,26 @@ func TestRefreshRotates(t *testing.T) {
 		if got := again.tree["error"] == "invalid_grant"; got == lenient {
 			t.Errorf("lenient %t: old refresh token: %s", lenient, again.body)
 		}
+	}
+}
+
+// TestRefreshTokenIsWorthOnePair: of many who use the same refresh token at once
+// one gets a pair.
+func TestRefreshTokenIsWorthOnePair(t *testing.T) {
+	b := start(t, portal.Config{})
+	_, refresh := b.authorize(t)
+	var won atomic.Int32
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			if r := b.token(t, "grant_type=refresh_token&refresh_token="+refresh); r.tree["access_token"] != nil {
+				won.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if n := won.Load(); n != 1 {
+		t.Errorf("%d got a pair", n)
 	}
 }
 
