@@ -131,6 +131,32 @@ func TestRefreshTokenIsWorthOnePair(t *testing.T) {
 	}
 }
 
+func TestRefreshMayEndTheAccessToken(t *testing.T) {
+	for _, kills := range []bool{false, true} {
+		b := start(t, portal.Config{Switches: portal.Switches{RefreshKillsAccess: kills}})
+		access, refresh := b.authorize(t)
+		b.token(t, "grant_type=refresh_token&refresh_token="+refresh)
+		if r := b.rest(t, access, "profile", ""); (r.status == http.StatusOK) == kills {
+			t.Errorf("kills %t: %d", kills, r.status)
+		}
+	}
+}
+
+func TestLifetimesAreConfigurable(t *testing.T) {
+	b := start(t, portal.Config{AccessLife: time.Minute, RefreshLife: time.Hour})
+	access, refresh := b.authorize(t)
+	b.Advance(59 * time.Second)
+	if r := b.rest(t, access, "profile", ""); r.status != http.StatusOK {
+		t.Errorf("before its end: %s", r.body)
+	}
+	b.Advance(time.Second)
+	b.rest(t, access, "profile", "").wantError(t, 401, "expired_token", "The access token provided has expired.")
+	b.Advance(time.Hour)
+	if r := b.token(t, "grant_type=refresh_token&refresh_token="+refresh); r.tree["error"] != "invalid_grant" {
+		t.Errorf("refresh token after its end: %s", r.body)
+	}
+}
+
 func TestTokenShape(t *testing.T) {
 	b := start(t, portal.Config{})
 	access, refresh := b.authorize(t)
