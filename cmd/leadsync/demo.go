@@ -46,8 +46,12 @@ func (d *demoCmd) Validate() error {
 	return nil
 }
 
-// The demo's grace period is short: nobody waits a minute for a demonstration.
-const demoGrace = 2 * time.Second
+const (
+	// The demo's grace period is short: nobody waits a minute for a demonstration.
+	demoGrace = 2 * time.Second
+	// Callbacks wait in the portal's queue between this and six times as long.
+	demoDelay = 50 * time.Millisecond
+)
 
 // demo is a running demonstration: an emulated portal, the service, a subscriber.
 type demo struct {
@@ -71,7 +75,7 @@ func (d *demoCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	p, err := portal.Start(portal.Config{Leads: d.Leads, Seed: d.Seed}) //nolint:contextcheck // it lives until Close, not as long as a context
+	p, err := portal.Start(portal.Config{Leads: d.Leads, Seed: d.Seed, Delay: demoDelay, DelayMax: 6 * demoDelay}) //nolint:contextcheck // it lives until Close, not as long as a context
 	if err != nil {
 		return err
 	}
