@@ -92,11 +92,33 @@ func sqlServer(tb testing.TB) repotest.Server {
 	if name := u.Query().Get("database"); !strings.HasPrefix(name, "leadsync_test") {
 		tb.Fatalf("database %q is not named leadsync_test…: this test drops tables", name)
 	}
+	alone(tb, raw)
 	return repotest.Server{URL: func(tb testing.TB) string {
 		tb.Helper()
 		wipe(tb, raw)
 		return raw
 	}}
+}
+
+// alone waits until no other run tests on the same database, and keeps others waiting: each
+// would drop the other's tables.
+func alone(tb testing.TB, url string) {
+	tb.Helper()
+	db, err := sql.Open("sqlserver", url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = db.Close() }) // and with it the lock
+	db.SetMaxOpenConns(1)
+	var result mssql.ReturnStatus
+	_, err = db.ExecContext(tb.Context(), "sp_getapplock", sql.Named("Resource", "leadsync_test"),
+		sql.Named("LockMode", "Exclusive"), sql.Named("LockOwner", "Session"), sql.Named("LockTimeout", 600_000), &result)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if result < 0 {
+		tb.Fatalf("another run has been testing on this database for ten minutes (sp_getapplock: %d)", result)
+	}
 }
 
 // ours are the tables of the migrations, and goose's.

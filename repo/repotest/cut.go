@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -41,11 +42,12 @@ func cutOnce(m *mirror) {
 		if err != nil {
 			m.t.Fatal(err)
 		}
-		outcomes, err := db.Apply(m.ctx, []leads.Snapshot{present(m.t, leads.Ticket(share), 1000, fmt.Sprint(share))})
+		title := strconv.FormatInt(share, 10)
+		outcomes, err := db.Apply(m.ctx, []leads.Snapshot{present(m.t, leads.Ticket(share), 1000, title)})
 		if err := errors.Join(err, db.Close()); err != nil {
 			m.t.Fatalf("cut after %d bytes: %v", share, err)
 		}
-		if outcomes[0].Err != nil || column(m.row(member, 1000), "TITLE") != fmt.Sprint(share) {
+		if outcomes[0].Err != nil || column(m.row(member, 1000), "TITLE") != title {
 			m.t.Fatalf("cut after %d bytes: %+v", share, outcomes[0])
 		}
 		if cuts.load() == 0 {
