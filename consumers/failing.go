@@ -3,6 +3,7 @@ package consumers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"leadsync/events"
@@ -63,6 +64,13 @@ func (w *worker) retry(ctx context.Context) error {
 
 // settle counts the failures of a batch and forgets those of leads that are well again.
 func (w *worker) settle(ctx context.Context, notices map[int64]events.Notice, outcomes []leads.Outcome, snaps []leads.Snapshot) error {
+	failed := slices.ContainsFunc(outcomes, func(o leads.Outcome) bool { return o.Verdict == leads.Failed })
+	if failed {
+		// An operator may have had some forgotten meanwhile.
+		if err := w.load(ctx); err != nil {
+			return err
+		}
+	}
 	var well []int64
 	for i, o := range outcomes {
 		if o.Verdict == leads.Failed {

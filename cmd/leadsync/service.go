@@ -150,7 +150,11 @@ func (s *service) ill(ctx context.Context) map[string]string {
 	if err != nil {
 		ill["database"] = err.Error()
 	}
+	sick := s.owners.Ill()
 	for _, p := range portals {
+		if what, sick := sick[p.Domain]; sick {
+			ill["portal "+p.Domain] = what
+		}
 		if p.State == leads.PortalNeedsAuthorization {
 			ill["portal "+p.Domain] = "needs authorization: open /bitrix24/oauth/start?domain=" + p.Domain
 		}
