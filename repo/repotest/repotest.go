@@ -56,6 +56,8 @@ func Run(t *testing.T, server Server) {
 		{"Tokens", tokens},
 		{"Runs", runs},
 		{"Records", records},
+		{"Failing", failing},
+		{"Callbacks", callbacks},
 		{"Concurrent", concurrent},
 		{"Property", property},
 	} {
