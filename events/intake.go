@@ -70,7 +70,10 @@ func (i *Intake) publish(ctx context.Context, e Entry) error {
 		i.Published.Add(1)
 		i.direct.Store(0)
 	case ctx.Err() != nil:
-		i.direct.Store(i.Now().Add(directFor).UnixNano())
+		now := i.Now()
+		if before := i.direct.Swap(now.Add(directFor).UnixNano()); before > now.UnixNano() {
+			break // another callback has said so
+		}
 		i.Log.WarnContext(ctx, "NATS does not answer, callbacks go into the spool", "error", err, "for", directFor)
 	}
 	return err
