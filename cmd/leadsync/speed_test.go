@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,7 +16,7 @@ import (
 )
 
 var (
-	speedFor  = flag.Duration("speed", 2*time.Second, "how long each load of the speed test lasts")
+	speedFor  = flag.Duration("speed", time.Second, "how long each load of the speed test lasts")
 	speedRate = flag.Int("speed-rate", 500, "callbacks a second in the speed test")
 )
 
@@ -114,6 +115,8 @@ func answerTimes(t *testing.T, d *drill) {
 	t.Helper()
 	d.install()
 	d.judge("well", d.blast(*speedRate, d.genuine))
+	before := d.serve.memory()
+	defer d.dawdle(300)()
 	var forged *load
 	var group sync.WaitGroup
 	group.Go(func() { forged = d.blast(2**speedRate, d.forged) })
@@ -121,6 +124,28 @@ func answerTimes(t *testing.T, d *drill) {
 	group.Wait()
 	if forged.status[http.StatusOK] != 0 {
 		t.Errorf("forgeries were answered %v", forged.status)
+	}
+	t.Logf("forgeries, with 300 clients that never finish a request beside them: %s; memory %d MB, then %d MB", forged, before, d.serve.memory())
+}
+
+// dawdle opens connections that send half a request and then nothing.
+func (d *drill) dawdle(count int) (hangUp func()) {
+	d.t.Helper()
+	var conns []net.Conn
+	for range count {
+		conn, err := net.Dial("tcp", host(d.url))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "POST "+callbackPath+" HTTP/1.1\r\nHost: x\r\nContent-Length: 400\r\nContent-Ty"); err != nil {
+			d.t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	return func() {
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
 	}
 }
 
