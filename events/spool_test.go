@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -70,7 +71,7 @@ func drained(tb testing.TB, s *events.Spool) []string {
 func numbers(from, to int) []string {
 	var list []string
 	for n := from; n <= to; n++ {
-		list = append(list, fmt.Sprint(n))
+		list = append(list, strconv.Itoa(n))
 	}
 	return list
 }
@@ -322,7 +323,7 @@ func TestFullDiskRefusesAndHeals(t *testing.T) {
 			d.mu.Unlock()
 		}
 		if err == nil {
-			kept = append(kept, fmt.Sprint(n))
+			kept = append(kept, strconv.Itoa(n))
 			continue
 		}
 		if refused++; !errors.Is(err, errNoSpace) {
@@ -440,7 +441,7 @@ func TestSpoolAgainstItsModel(t *testing.T) {
 			},
 		})
 		for _, n := range drained(t, s) {
-			if n == fmt.Sprint(next) {
+			if n == strconv.Itoa(next) {
 				next++
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,7 +56,7 @@ func (d *drill) blast(rate int, body func(n int) string) *load {
 		due := begun.Add(time.Duration(n) * time.Second / time.Duration(rate))
 		time.Sleep(time.Until(due))
 		group.Go(func() {
-			response, err := client.Post(d.url+callbackPath, "application/x-www-form-urlencoded", strings.NewReader(body(n))) //nolint:noctx // limited
+			response, err := client.Post(d.url+callbackPath, "application/x-www-form-urlencoded", strings.NewReader(body(n)))
 			if err != nil {
 				l.add(0, time.Since(due))
 				return
@@ -73,7 +74,7 @@ func (d *drill) blast(rate int, body func(n int) string) *load {
 func (d *drill) genuine(n int) string {
 	info := d.portal.Info()
 	return url.Values{
-		"event": {"ONCRMLEADUPDATE"}, "ts": {"1766047124"}, "data[FIELDS][ID]": {fmt.Sprint(1 + n*7919%5000)},
+		"event": {"ONCRMLEADUPDATE"}, "ts": {"1766047124"}, "data[FIELDS][ID]": {strconv.Itoa(1 + n*7919%5000)},
 		"auth[member_id]": {info.MemberID}, "auth[application_token]": {info.ApplicationToken}, "auth[domain]": {"x"},
 	}.Encode()
 }
