@@ -36,16 +36,16 @@ type Budget struct {
 	at     time.Time
 	until  time.Time // nothing is sent before
 	misses int       // refusals in a row
-
-	now func() time.Time
 }
 
-// NewBudget starts as if the bucket were full, since a former owner may have filled it.
-func NewBudget(now func() time.Time) *Budget {
-	if now == nil {
-		now = time.Now
+// NewBudget is the budget of a new owner. It starts as if the bucket were full, since a
+// former owner may have filled it; empty where there never was one.
+func NewBudget(first bool) *Budget {
+	b := &Budget{level: bucketDepth, at: time.Now()}
+	if first {
+		b.level = 0
 	}
-	return &Budget{level: bucketDepth, at: now(), now: now}
+	return b
 }
 
 // Wait returns when a request of that lane may be sent, and counts it.
@@ -65,7 +65,7 @@ func (b *Budget) Wait(ctx context.Context, lane Lane) error {
 func (b *Budget) take(lane Lane) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := b.now()
+	now := time.Now()
 	b.level = max(0, b.level-bucketLeak*now.Sub(b.at).Seconds())
 	b.at = now
 	if wait := b.until.Sub(now); wait > 0 {
@@ -85,7 +85,7 @@ func (b *Budget) refused() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.level = bucketDepth
-	b.until = b.now().Add(backoff(b.misses))
+	b.until = time.Now().Add(backoff(b.misses))
 	b.misses++
 }
 

@@ -164,8 +164,7 @@ func (c *Client) token(ctx context.Context) (leads.Secret, error) {
 // slowDown makes the next request wait: of every method after 503, of this one after
 // 429.
 func (c *Client) slowDown(method string, err error) {
-	var e *Error
-	if errors.As(err, &e) && e.Code == "OPERATION_TIME_LIMIT" {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == "OPERATION_TIME_LIMIT" {
 		until := e.ResetAt
 		if until.IsZero() {
 			until = c.cfg.Now().Add(time.Minute)
@@ -237,7 +236,7 @@ func post(ctx context.Context, client *http.Client, url, contentType string, bod
 	if err != nil {
 		return 0, nil, withoutURL(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // the answer was read or it was not
+	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
 	if err != nil {
 		return 0, nil, withoutURL(err)

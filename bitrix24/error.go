@@ -46,15 +46,14 @@ func (e *Error) Error() string {
 
 // Is lets errors.Is recognise what is wrong with the portal as a whole.
 func (e *Error) Is(target error) bool {
-	return target == leads.ErrUnauthorized && e.Reaction == Reauthorize || //nolint:errorlint // this is the comparison
-		target == leads.ErrStopped && e.Reaction == Stop //nolint:errorlint // this is the comparison
+	return target == leads.ErrUnauthorized && e.Reaction == Reauthorize ||
+		target == leads.ErrStopped && e.Reaction == Stop
 }
 
 // ReactionTo is what to do about an error; Repeat for errors that are not a portal's,
 // such as a broken connection.
 func ReactionTo(err error) Reaction {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reaction
 	}
 	return Repeat

@@ -125,7 +125,7 @@ func (o *OAuth) AppInfo(ctx context.Context, server string, token leads.Secret) 
 	if err := json.Unmarshal(answer.Result, &body); err != nil {
 		return Installation{}, garbled(method, status, "the answer is not that of app.info")
 	}
-	scope, _ := body.Scope.(string) //nolint:errcheck // for display only; some servers send a list
+	scope, _ := body.Scope.(string) // for display only; some servers send a list
 	return Installation{
 		ClientID: body.ClientID, UserID: body.UserID, Scope: scope, MemberID: body.Install.MemberID,
 		ClientEndpoint: body.Install.ClientEndpoint, Installed: body.Install.Installed,

@@ -44,6 +44,7 @@ type Mirror interface {
 // Ownership is what a desk is opened with.
 type Ownership struct {
 	Portal  leads.Portal
+	Epoch   int64 // how often the portal has changed its owner; 1 for its first
 	Tickets *leads.Tickets
 	// Turn is held while the result of a read is on its way into the mirror. A pass
 	// draws its ticket and compares within a turn, and reads outside of it.
@@ -79,7 +80,7 @@ func Own(ctx context.Context, cfg OwnerConfig, portal leads.Portal, work func(co
 		if err != nil {
 			return fmt.Errorf("take over portal %s: %w", portal.MemberID, err)
 		}
-		own := Ownership{Portal: portal, Tickets: leads.NewTickets(epoch), Turn: &sync.Mutex{}}
+		own := Ownership{Portal: portal, Epoch: epoch, Tickets: leads.NewTickets(epoch), Turn: &sync.Mutex{}}
 		desk, err := cfg.Open(own)
 		if err != nil {
 			return err
@@ -221,13 +222,15 @@ func (o *owner) installed(ctx context.Context, notice events.PortalNotice) error
 	if err := o.desk.Bind(ctx); err != nil {
 		return err
 	}
-	mode := leads.RunImport
-	if _, ok, err := o.Mirror.LastCompleted(ctx, o.memberID()); err != nil {
+	_, again, err := o.Mirror.LastCompleted(ctx, o.memberID())
+	if err != nil {
 		return err
-	} else if ok {
+	}
+	mode := leads.RunImport
+	if again {
 		mode = leads.RunFull // changes while it was not installed sent no events
 	}
-	_, err := o.Mirror.RequestRun(ctx, leads.Run{MemberID: o.memberID(), Mode: mode})
+	_, err = o.Mirror.RequestRun(ctx, leads.Run{MemberID: o.memberID(), Mode: mode})
 	return err
 }
 

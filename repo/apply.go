@@ -97,14 +97,20 @@ func newestEach(items []item) (newest []item, superseded [][2]item) {
 // applySet writes a set in one transaction. If a lead in it cannot be written the set is
 // halved until that one stands alone.
 func (d *DB) applySet(ctx context.Context, items []item) error {
-	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.applyTx(ctx, tx, items) })
+	load := d.dialect.load
+	err := d.transactAfter(ctx, func(ctx context.Context, tx *sql.Tx, last error) error {
+		if last != nil && d.judge(last) == faultBroken {
+			load = loadPrepared // it may have been bulk copy that broke the connection
+		}
+		return d.applyTx(ctx, tx, items, load)
+	})
 	switch {
 	case err == nil:
 		for i := range items {
 			*items[i].outcome = items[i].step.outcome
 		}
 		return nil
-	case ctx.Err() != nil || !d.culpable(err):
+	case ctx.Err() != nil || errors.Is(err, ErrNotMigrated) || !d.culpable(err):
 		return err
 	case len(items) == 1:
 		*items[0].outcome = leads.Outcome{Ref: items[0].snapshot.Ref, Verdict: leads.Failed, Err: err}
@@ -125,20 +131,20 @@ func (d *DB) culpable(err error) bool {
 	}
 }
 
-func (d *DB) applyTx(ctx context.Context, tx *sql.Tx, items []item) error {
-	now := d.now().UTC().Truncate(time.Millisecond)
+func (d *DB) applyTx(ctx context.Context, tx *sql.Tx, items []item, load loader) error {
 	for _, portal := range byPortal(items) {
 		if err := d.fence(ctx, tx, portal); err != nil {
-			return err
+			return preparation{err}
 		}
 		if err := d.lock(ctx, tx, portal); err != nil {
-			return err
+			return preparation{err}
 		}
 	}
+	now := d.now().UTC().Truncate(time.Millisecond)
 	for i := range items {
 		items[i].step = decide(items[i].snapshot, items[i].row, now, d.grace)
 	}
-	return d.store(ctx, tx, items, now)
+	return d.store(ctx, tx, items, load)
 }
 
 // byPortal cuts the items, which are ordered, where a new portal begins.

@@ -72,7 +72,8 @@ func (st step) present(s *leads.Snapshot, row *current) step {
 	if row == nil || !row.deleted.IsZero() {
 		return st.writes(leads.Inserted, leads.Added, leads.Diff(&blank, &s.Lead))
 	}
-	if row.hash == s.Lead.Hash() && !s.Force {
+	same := row.hash == s.Lead.Hash()
+	if same && !s.Force {
 		st.act, st.absent = mark, time.Time{}
 		return st
 	}
@@ -80,7 +81,7 @@ func (st step) present(s *leads.Snapshot, row *current) step {
 	switch {
 	case len(changed) > 0 || !known:
 		return st.writes(leads.Updated, leads.Changed, changed)
-	case row.hash == s.Lead.Hash():
+	case same:
 		st.act, st.absent = mark, time.Time{}
 	default: // hashed by another version: the row is rewritten, and nobody need know
 		st.act, st.absent = put, time.Time{}

@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -22,18 +23,41 @@ type dialect struct {
 	history    string             // goose's table
 	locker     lock.SessionLocker // one migration at a time; nil where goose needs none
 	// load puts rows into a table, many at a time, the way this database does it best.
-	load func(ctx context.Context, tx *sql.Tx, into target, rows [][]any) error
+	load loader
 	// judge says what kind of failure an error of the driver is.
 	judge func(error) fault
 	// advise says what an operator can do about a failed opening.
 	advise func(error) string
 }
 
+// loader puts rows into a table.
+type loader func(ctx context.Context, tx *sql.Tx, into target, rows [][]any) error
+
 // target is a table that load fills.
 type target struct {
 	table   string // as SQL Server calls it
-	insert  string // the statement for one row, for databases without bulk copy
+	insert  string // the statement for one row, where there is no bulk copy
 	columns []string
+}
+
+// loadPrepared inserts row by row. In the same process nothing is faster; over a network
+// it is the slow way that always works.
+func loadPrepared(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
+	statement, err := tx.PrepareContext(ctx, into.insert)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, statement.Close()) }()
+	args := make([]any, len(into.columns))
+	for _, row := range rows {
+		for i, column := range into.columns {
+			args[i] = sql.Named(column, row[i])
+		}
+		if _, err := statement.ExecContext(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // opened is what opening a URL gives.

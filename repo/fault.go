@@ -31,8 +31,37 @@ var errStale = errors.New("rows changed while locked")
 // errData marks a failure of one lead that shows before the database sees it.
 var errData = errors.New("lead cannot be stored")
 
+// preparation is an error of what comes before a lead's content is sent: none can be to
+// blame for it.
+type preparation struct{ error }
+
+// Unwrap is the error itself.
+func (p preparation) Unwrap() error { return p.error }
+
+// bulk is an error of bulk copy. Its stages take any content, so it is the copying that
+// went wrong, and the connection may be out of step.
+type bulk struct{ error }
+
+// Unwrap is the error itself.
+func (b bulk) Unwrap() error { return b.error }
+
 // judge says what an error means, whoever made it.
 func (d *DB) judge(err error) fault {
+	meaning := d.meaning(err)
+	if meaning != faultData {
+		return meaning
+	}
+	switch {
+	case errors.As(err, new(preparation)):
+		return faultOther
+	case errors.As(err, new(bulk)):
+		return faultBroken
+	default:
+		return meaning
+	}
+}
+
+func (d *DB) meaning(err error) fault {
 	var network net.Error
 	switch {
 	case errors.Is(err, errStale):
@@ -58,12 +87,18 @@ func (d *DB) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
+	if errors.Is(err, ErrNotOwner) || errors.Is(err, errData) {
+		return err
+	}
 	switch d.judge(err) {
 	case faultBusy, faultBroken, faultDown:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case faultMissing:
 		return fmt.Errorf("%w: %w", ErrNotMigrated, err)
 	default:
+		if d.lacksMigrations(ctx) { // a server need not say that it is a table which is missing
+			return fmt.Errorf("%w: %w", ErrNotMigrated, err)
+		}
 		return err
 	}
 }

@@ -49,13 +49,27 @@ func (d *DB) migrateOnce(ctx context.Context) ([]string, error) {
 // MigrationPlan names the migrations that Migrate would apply; none: the database is up
 // to date. It writes nothing.
 func (d *DB) MigrationPlan(ctx context.Context) ([]string, error) {
+	plan, err := d.missingMigrations(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read applied migrations: %w", d.explain(ctx, err))
+	}
+	return plan, nil
+}
+
+// lacksMigrations tells whether migrations are known to be missing.
+func (d *DB) lacksMigrations(ctx context.Context) bool {
+	plan, err := d.missingMigrations(ctx)
+	return err == nil && len(plan) > 0
+}
+
+func (d *DB) missingMigrations(ctx context.Context) ([]string, error) {
 	known, err := fs.Glob(d.dialect.migrations, "*.sql")
 	if err != nil {
 		return nil, err
 	}
 	done, err := d.appliedVersions(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read applied migrations: %w", d.explain(ctx, err))
+		return nil, err
 	}
 	return slices.DeleteFunc(known, func(name string) bool {
 		digits, _, _ := strings.Cut(name, "_")

@@ -1,11 +1,143 @@
 package repo_test
 
 import (
+	"database/sql"
+	"net/url"
+	"os"
+	"strings"
 	"testing"
 
+	mssql "github.com/microsoft/go-mssqldb"
+
+	"leadsync/repo"
 	"leadsync/repo/repotest"
 )
 
 func TestSQLite(t *testing.T) {
 	repotest.Run(t, repotest.SQLite())
+}
+
+// TestSQLServer runs the suite on the server that LEADSYNC_TEST_SQLSERVER_URL names. It
+// drops every object of ours there.
+func TestSQLServer(t *testing.T) {
+	server := sqlServer(t)
+	repotest.Run(t, server)
+	t.Run("CutConnections", func(t *testing.T) { repotest.CutConnections(t, server) })
+	t.Run("MigrationLock", func(t *testing.T) { migrationLock(t, server.URL(t)) })
+}
+
+// migrationLock wants one session to hold the lock at a time, and the next to get it.
+func migrationLock(t *testing.T, url string) {
+	t.Helper()
+	db, err := sql.Open("sqlserver", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var sessions [2]*sql.Conn
+	for i := range sessions {
+		if sessions[i], err = db.Conn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer sessions[i].Close()
+	}
+	free := func() bool {
+		t.Helper()
+		var result mssql.ReturnStatus
+		_, err := sessions[1].ExecContext(t.Context(), "sp_getapplock", sql.Named("Resource", "leadsync_migrations"),
+			sql.Named("LockMode", "Exclusive"), sql.Named("LockOwner", "Session"), sql.Named("LockTimeout", 0), &result)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result < 0 {
+			return false
+		}
+		if err := repo.MigrationLock.SessionUnlock(t.Context(), sessions[1]); err != nil {
+			t.Fatal(err)
+		}
+		return true
+	}
+	if !free() {
+		t.Fatal("the lock is not free to begin with")
+	}
+	if err := repo.MigrationLock.SessionLock(t.Context(), sessions[0]); err != nil {
+		t.Fatal(err)
+	}
+	if free() {
+		t.Error("two sessions have the lock")
+	}
+	if err := repo.MigrationLock.SessionUnlock(t.Context(), sessions[0]); err != nil {
+		t.Fatal(err)
+	}
+	if !free() {
+		t.Error("the lock was not given back")
+	}
+}
+
+// sqlServer is the server to test on; without one the test is skipped, or fails where
+// LEADSYNC_TEST_REQUIRE=1.
+func sqlServer(tb testing.TB) repotest.Server {
+	tb.Helper()
+	raw := os.Getenv("LEADSYNC_TEST_SQLSERVER_URL")
+	if raw == "" {
+		if os.Getenv("LEADSYNC_TEST_REQUIRE") == "1" {
+			tb.Fatal("LEADSYNC_TEST_SQLSERVER_URL is not set, and LEADSYNC_TEST_REQUIRE=1 wants it to be")
+		}
+		tb.Skip("no SQL Server to test on: LEADSYNC_TEST_SQLSERVER_URL is not set (sqlserver://user:password@host:1433?database=leadsync_test)")
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		tb.Fatal("LEADSYNC_TEST_SQLSERVER_URL cannot be read")
+	}
+	if name := u.Query().Get("database"); !strings.HasPrefix(name, "leadsync_test") {
+		tb.Fatalf("database %q is not named leadsync_test…: this test drops tables", name)
+	}
+	alone(tb, raw)
+	return repotest.Server{URL: func(tb testing.TB) string {
+		tb.Helper()
+		wipe(tb, raw)
+		return raw
+	}}
+}
+
+// alone waits until no other run tests on the same database, and keeps others waiting: each
+// would drop the other's tables.
+func alone(tb testing.TB, url string) {
+	tb.Helper()
+	db, err := sql.Open("sqlserver", url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = db.Close() }) // and with it the lock
+	db.SetMaxOpenConns(1)
+	var result mssql.ReturnStatus
+	_, err = db.ExecContext(tb.Context(), "sp_getapplock", sql.Named("Resource", "leadsync_test"),
+		sql.Named("LockMode", "Exclusive"), sql.Named("LockOwner", "Session"), sql.Named("LockTimeout", 600_000), &result)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if result < 0 {
+		tb.Fatalf("another run has been testing on this database for ten minutes (sp_getapplock: %d)", result)
+	}
+}
+
+// ours are the tables of the migrations, and goose's.
+var ours = []string{
+	"bitrix_leads", "bitrix_lead_contacts", "bitrix_lead_solution", "bitrix_import_lead_error", "bitrix_lead_runtime",
+	"bitrix_oauth", "leadsync_portals", "leadsync_owners", "leadsync_outbox", "leadsync_runs", "leadsync_findings",
+	"leadsync_migrations",
+}
+
+func wipe(tb testing.TB, url string) {
+	tb.Helper()
+	db, err := sql.Open("sqlserver", url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	for _, table := range ours {
+		if _, err := db.ExecContext(tb.Context(), "IF OBJECT_ID(N'dbo."+table+"', N'U') IS NOT NULL DROP TABLE dbo."+table); err != nil {
+			tb.Fatal(err)
+		}
+	}
 }

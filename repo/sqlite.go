@@ -1,7 +1,6 @@
 package repo
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -79,25 +78,6 @@ func sqlitePool(path string, connections int, extra string) (*sql.DB, error) {
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	return pool, nil
-}
-
-// loadPrepared inserts row by row: in the same process nothing is faster.
-func loadPrepared(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
-	statement, err := tx.PrepareContext(ctx, into.insert)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, statement.Close()) }()
-	args := make([]any, len(into.columns))
-	for _, row := range rows {
-		for i, column := range into.columns {
-			args[i] = sql.Named(column, row[i])
-		}
-		if _, err := statement.ExecContext(ctx, args...); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // judgeSQLite reads the primary result code, and the extended one of constraints.

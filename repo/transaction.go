@@ -19,8 +19,14 @@ const (
 // that somebody else has just inserted and broken connections have the whole of it run
 // again; fn must bear that.
 func (d *DB) transact(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	return d.transactAfter(ctx, func(ctx context.Context, tx *sql.Tx, _ error) error { return fn(ctx, tx) })
+}
+
+// transactAfter tells fn why it runs again; nil the first time.
+func (d *DB) transactAfter(ctx context.Context, fn func(context.Context, *sql.Tx, error) error) error {
+	var last error
 	for try := 1; ; try++ {
-		err := d.once(ctx, fn)
+		err := d.once(ctx, func(ctx context.Context, tx *sql.Tx) error { return fn(ctx, tx, last) })
 		if err == nil {
 			return nil
 		}
@@ -28,6 +34,7 @@ func (d *DB) transact(ctx context.Context, fn func(context.Context, *sql.Tx) err
 			return d.explain(ctx, err)
 		}
 		d.log.DebugContext(ctx, "transaction runs again", "try", try, "error", err)
+		last = err
 	}
 }
 

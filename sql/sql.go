@@ -35,8 +35,10 @@ type Statements struct {
 	RunUpdate                                                                      string
 	RuntimeTouchGet, RuntimeTouchList                                              string
 	SolutionDelete, SolutionDeleteGone, SolutionInsert                             string
+	StageContactsCreate, StageContactsDrop, StageContactsInsert                    string
 	StageLeadsCreate, StageLeadsDrop, StageLeadsInsert                             string
 	StageMarksCreate, StageMarksDrop, StageMarksInsert                             string
+	StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                          string
 }
 
 // The statements of both databases.

@@ -27,7 +27,7 @@ var users = [...]user{
 
 const systemUser = 512
 
-func (p *Portal) user(id int) *user {
+func userByID(id int) *user {
 	for i := range users {
 		if users[i].id == id {
 			return &users[i]

@@ -150,7 +150,7 @@ func (p *Portal) watch() *stopwatch {
 }
 
 func (s *stopwatch) stop() timing {
-	return timing{start: s.wall, took: time.Since(s.begin), zone: s.p.zone}
+	return timing{start: s.wall, took: time.Since(s.begin), zone: s.p.zone, bare: s.p.cfg.Switches.NoOperating}
 }
 
 // timing is the time block of an answer (facts 3.2).
@@ -160,6 +160,7 @@ type timing struct {
 	zone      *time.Location
 	operating float64
 	reset     time.Time // zero: left out
+	bare      bool      // without operating
 }
 
 func (t timing) appendJSON(dst []byte) []byte {
@@ -177,6 +178,9 @@ func (t timing) appendJSON(dst []byte) []byte {
 	dst = append(dst, `","date_finish":"`...)
 	dst = finish.In(t.zone).AppendFormat(dst, time.RFC3339)
 	dst = append(dst, '"')
+	if t.bare {
+		return append(dst, '}')
+	}
 	if !t.reset.IsZero() {
 		dst = append(dst, `,"operating_reset_at":`...)
 		dst = strconv.AppendInt(dst, t.reset.Unix(), 10)
@@ -193,7 +197,7 @@ func appendUnix(dst []byte, t time.Time) []byte {
 
 // envelope is the body of a successful answer. Lists show next before total.
 func envelope(a answer, t timing) []byte {
-	dst := append(make([]byte, 0, 4096), `{"result":`...)
+	dst := append(make([]byte, 0, sizeOf(a.result)), `{"result":`...)
 	dst = appendValue(dst, a.result)
 	if a.next != nil {
 		dst = append(dst, `,"next":`...)
@@ -206,6 +210,27 @@ func envelope(a answer, t timing) []byte {
 	dst = append(dst, `,"time":`...)
 	dst = t.appendJSON(dst)
 	return append(dst, '}')
+}
+
+// sizeOf guesses how long a result will be, so that a batch of fifty pages is not
+// copied again and again while it grows.
+func sizeOf(v any) int {
+	switch v := v.(type) {
+	case leadRows:
+		return 64 + 2100*len(v.leads)
+	case array:
+		return sizeOf(object(v))
+	case object:
+		n := 64
+		for _, p := range v {
+			n += 64 + sizeOf(p.val)
+		}
+		return n
+	case timing:
+		return 320
+	default:
+		return 256
+	}
 }
 
 // writeJSON sends a body; nobody is left to tell when that fails.

@@ -88,13 +88,17 @@ func (p *Portal) addAuth(f *form, n *notice, now time.Time) {
 			}
 		}
 		f.add("auth[access_token]", access)
-		if !p.cfg.Switches.NoUserKeys {
+		if !p.cfg.Switches.NoUserKeys && n.event != "ONAPPUSERREADY" {
 			f.add("auth[expires]", strconv.FormatInt(expires.Unix(), 10))
 		}
 		f.add("auth[expires_in]", strconv.FormatInt(max(0, int64(expires.Sub(now)/time.Second)), 10))
 		f.add("auth[scope]", p.scopeText())
 	}
-	f.add("auth[domain]", hostOf(p.portalURL))
+	if n.event == "ONAPPUSERREADY" { // this one names the authorization server (event.ONAPPUSERREADY.json)
+		f.add("auth[domain]", hostOf(p.oauthURL))
+	} else {
+		f.add("auth[domain]", hostOf(p.portalURL))
+	}
 	if n.to.webhook || n.noToken {
 		f.add("auth[client_endpoint]", p.portalURL+"/rest/")
 		f.add("auth[server_endpoint]", p.oauthURL+"/rest/")
@@ -116,6 +120,10 @@ func (p *Portal) addAuth(f *form, n *notice, now time.Time) {
 // fire sends an event to everybody who bound it, and notes it in the offline
 // queue. connector is the source key of the writer, whose own queue leaves it out.
 func (p *Portal) fire(event string, lead int64, by int, connector string) {
+	p.recent.touch(lead)
+	if p.strike(p.Faults().NoUser) {
+		by = 0
+	}
 	for _, b := range p.bindings.of(event) {
 		if b.offline {
 			p.noteOffline(b, event, lead, by, connector)
@@ -131,12 +139,9 @@ func (p *Portal) deliver(n *notice) {
 	p.luckMu.Lock()
 	lost, twice, late := p.luck.chance(f.Lose), p.luck.chance(f.Repeat), p.luck.chance(f.Reorder)
 	n.wrong = p.luck.chance(f.WrongToken)
-	if p.luck.chance(f.NoUser) && n.pair == nil {
-		n.by = 0
-	}
 	p.luckMu.Unlock()
 	if lost {
-		p.queue.lose(n, p.clock.now())
+		p.queue.lose(n, p.clock.now().In(p.zone))
 		return
 	}
 	p.queue.push(p, n, late)
@@ -151,7 +156,9 @@ func (p *Portal) deliver(n *notice) {
 // goes to eventsURL (facts 1.8). Saving again sends it again, with new tokens. An
 // empty address keeps the one before.
 func (p *Portal) Install(eventsURL, redirectURL string) {
-	p.app.save(eventsURL, redirectURL)
+	if p.app.save(eventsURL, redirectURL) {
+		p.tokens.clear() // those of an installation before
+	}
 	if eventsURL == "" {
 		return
 	}

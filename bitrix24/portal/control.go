@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"leadsync/bitrix24"
@@ -16,6 +17,8 @@ import (
 
 // control adds the control surface /_portal/… (design section 4).
 func (p *Portal) control(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", showPage)
+	mux.HandleFunc("GET /_portal/state", p.showState)
 	mux.HandleFunc("GET /_portal/info", func(w http.ResponseWriter, _ *http.Request) { showJSON(w, p.Info()) })
 	mux.HandleFunc("GET /_portal/leads", p.showLeads)
 	mux.HandleFunc("POST /_portal/leads", p.postLeads)
@@ -23,6 +26,7 @@ func (p *Portal) control(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /_portal/leads/{id}", p.deleteLead)
 	mux.HandleFunc("POST /_portal/install", p.postInstall)
 	mux.HandleFunc("POST /_portal/webhook", p.postWebhook)
+	mux.HandleFunc("POST /_portal/{what}", p.postApp)
 	mux.HandleFunc("GET /_portal/stats", func(w http.ResponseWriter, _ *http.Request) { showJSON(w, p.Stats()) })
 	mux.HandleFunc("GET /_portal/callbacks", p.showCallbacks)
 	mux.HandleFunc("GET /_portal/faults", func(w http.ResponseWriter, _ *http.Request) { showJSON(w, p.Faults()) })
@@ -122,9 +126,7 @@ func (p *Portal) patchLead(w http.ResponseWriter, r *http.Request) {
 			complain(w, http.StatusBadRequest, err)
 			return
 		}
-		if !p.change(id, fields, users[0].id, "") {
-			err = fmt.Errorf("lead %d: %w", id, ErrNoLead)
-		}
+		err = p.changeAs(id, fields, users[0].id)
 	}
 	if err != nil {
 		complain(w, http.StatusNotFound, err)
@@ -191,6 +193,10 @@ func (p *Portal) putFaults(w http.ResponseWriter, r *http.Request) {
 		complain(w, http.StatusBadRequest, err)
 		return
 	}
+	if _, known := refusable[strings.ToLower(f.Refuse)]; f.Refuse != "" && !known {
+		complain(w, http.StatusBadRequest, fmt.Errorf("refuse: no portal answers %q to every call", f.Refuse))
+		return
+	}
 	p.SetFaults(f)
 	showJSON(w, f)
 }
@@ -221,5 +227,38 @@ func (p *Portal) putClock(w http.ResponseWriter, r *http.Request) {
 	p.showClock(w, r)
 }
 
-// Advance moves the portal's clock: limits leak, tokens age.
-func (p *Portal) Advance(d time.Duration) { p.clock.advance(d) }
+// postApp does one of the rarer things that happen to an application or to leads.
+func (p *Portal) postApp(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		Clean bool  `json:"clean"`
+		Keep  int64 `json:"keep"`
+		Drop  int64 `json:"drop"`
+		Count int   `json:"count"`
+	}
+	if err := readJSON(r, &ask); err != nil {
+		complain(w, http.StatusBadRequest, err)
+		return
+	}
+	done := map[string]any{"done": r.PathValue("what")}
+	switch r.PathValue("what") {
+	case "update":
+		p.Update()
+	case "uninstall":
+		p.Uninstall(ask.Clean)
+	case "user-ready":
+		p.UserReady()
+	case "expire":
+		p.ExpireTokens()
+	case "mass-edit":
+		done["ids"] = p.MassEdit(max(ask.Count, 1))
+	case "merge":
+		if err := p.Merge(ask.Keep, ask.Drop); err != nil {
+			complain(w, http.StatusNotFound, err)
+			return
+		}
+	default:
+		complain(w, http.StatusNotFound, errors.New("known are update, uninstall, user-ready, expire, mass-edit, merge, install, webhook, leads"))
+		return
+	}
+	showJSON(w, done)
+}

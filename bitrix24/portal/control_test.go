@@ -81,8 +81,9 @@ func TestVirtualClock(t *testing.T) {
 	b.control(t, "PUT", "clock", `{"frozen":false}`)
 	id := b.Add(1)[0]
 	lead, _ := b.hook(t, "crm.lead.get", `{"id":`+jsonText(t, id)+`}`).tree["result"].(map[string]any)
-	created, err := time.Parse(time.RFC3339, lead["DATE_CREATE"].(string))
-	if err != nil || created.Year() != 2027 || !strings.HasSuffix(lead["DATE_CREATE"].(string), "+03:00") {
+	text, _ := lead["DATE_CREATE"].(string)
+	created, err := time.Parse(time.RFC3339, text)
+	if err != nil || created.Year() != 2027 || !strings.HasSuffix(text, "+03:00") {
 		t.Errorf("created %v", lead["DATE_CREATE"])
 	}
 }
@@ -113,10 +114,11 @@ func TestSameSeedSamePortal(t *testing.T) {
 		id, _ := b.RandomID()
 		return s.String() + b.info.ClientID + b.info.ClientSecret + b.info.ApplicationToken + b.info.MemberID + jsonText(t, id)
 	}
-	if text(7) != text(7) {
+	once, again, other := text(7), text(7), text(8)
+	if once != again {
 		t.Error("the same seed makes different portals")
 	}
-	if text(7) == text(8) {
+	if once == other {
 		t.Error("different seeds make the same portal")
 	}
 }

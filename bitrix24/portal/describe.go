@@ -177,3 +177,37 @@ func sortRows(rows list, order *bitrix24.Form) {
 		return a < b != descending && a != b
 	})
 }
+
+// languages are those in which crm.lead.userfield.get shows labels.
+var languages = strings.Fields("ar br de en fr hi id in it ja kz la ms pl ru sc tc th tr ua vn")
+
+// crmUserFieldGet is crm.lead.userfield.get: the same as the list, but with labels
+// by language.
+func crmUserFieldGet(c *call) (answer, error) {
+	id, err := c.id()
+	if err != nil {
+		return answer{}, err
+	}
+	for i := range userFields {
+		if userFields[i].id != strconv.FormatInt(id, 10) {
+			continue
+		}
+		row := userFields[i].show()
+		for k := range row {
+			if strings.HasSuffix(row[k].key, "_LABEL") || strings.HasSuffix(row[k].key, "_MESSAGE") {
+				text, _ := row[k].val.(string)
+				row[k].val = byLanguage(text)
+			}
+		}
+		return answer{result: row}, nil
+	}
+	return answer{}, errLeadNotFound
+}
+
+func byLanguage(text string) object {
+	labels := make(object, 0, len(languages))
+	for _, l := range languages {
+		labels = append(labels, pair{l, text})
+	}
+	return labels
+}

@@ -2,8 +2,11 @@ package portal_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"leadsync/bitrix24/portal"
@@ -114,6 +117,42 @@ func TestOutgoingWebhookHasNoTokens(t *testing.T) {
 	f := b.drain(t, r)[0]
 	if f.Get("auth[application_token]") != b.info.WebhookApplicationToken || f.Has("auth[access_token]") || f.Has("auth[status]") {
 		t.Errorf("%s", f.Get("raw"))
+	}
+}
+
+func TestSlowHandlersAreServedOneByOne(t *testing.T) {
+	var under, most atomic.Int32
+	gate := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		n := under.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+			runtime.Gosched()
+		}
+		<-gate
+		under.Add(-1)
+	}))
+	t.Cleanup(slow.Close)
+	b := start(t, portal.Config{Leads: 60, NoLimits: true, SlowAnswer: 1, Delay: 1, DelayMax: 1, Deliveries: 4})
+	b.OutgoingWebhook(slow.URL)
+	b.MassEdit(20)
+	for most.Load() < 4 {
+		runtime.Gosched() // the first four are under way together
+	}
+	gate <- struct{}{} // one answer, a slow one
+	for range 3 {
+		gate <- struct{}{}
+	}
+	for under.Load() > 1 {
+		runtime.Gosched()
+	}
+	most.Store(0)
+	close(gate)
+	b.drain(t, &receiver{})
+	if got := most.Load(); got != 1 {
+		t.Errorf("%d callbacks at a time to a slow handler", got)
+	}
+	if s := b.Stats(); s.CallbacksSent != 20 {
+		t.Errorf("stats %+v", s)
 	}
 }
 

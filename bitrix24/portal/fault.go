@@ -169,6 +169,9 @@ func (p *Portal) wait(ctx context.Context, ms int) bool {
 // from arriving.
 func (p *Portal) send(w http.ResponseWriter, status int, body []byte) {
 	f := p.Faults()
+	if p.cfg.Switches.RawUnicode {
+		body = unescape(body)
+	}
 	switch {
 	case status == http.StatusGatewayTimeout, p.strike(f.Error504):
 		p.htmlError(w, http.StatusGatewayTimeout, "504 Gateway Time-out")

@@ -65,10 +65,17 @@ func (q *query) restrict(f *bitrix24.Form, p *Portal) error {
 		}
 		return nil
 	}
-	c := condition{place: place, multi: multi}
 	if isMulti {
-		c.place = -1
-	} else {
+		place = -1
+	}
+	q.and(newCondition(op, place, multi, f, p))
+	return nil
+}
+
+// newCondition reads the values of a filter member.
+func newCondition(op string, place, multi int, f *bitrix24.Form, p *Portal) *condition {
+	c := &condition{place: place, multi: multi}
+	if place >= 0 {
 		c.how = comparisonOf(place)
 	}
 	c.setOperator(op)
@@ -82,11 +89,36 @@ func (q *query) restrict(f *bitrix24.Form, p *Portal) error {
 	for _, v := range values {
 		c.needles = append(c.needles, c.how.needle(v, p))
 	}
-	if place == fieldID && known && q.bound(&c) {
-		return nil
+	return c
+}
+
+// predicate is a condition or a group of them.
+type predicate interface {
+	holds(l *lead) bool
+}
+
+// group holds if all its parts do, or with or, if any does. Groups in groups are
+// how crm.item.list says OR; crm.lead.list knows no OR.
+type group struct {
+	or    bool
+	parts []predicate
+}
+
+func (g *group) holds(l *lead) bool {
+	for _, part := range g.parts {
+		if part.holds(l) == g.or {
+			return g.or
+		}
 	}
-	q.where = append(q.where, c)
-	return nil
+	return !g.or
+}
+
+// and adds what must hold too.
+func (q *query) and(part predicate) {
+	if c, ok := part.(*condition); ok && c.place == fieldID && q.bound(c) {
+		return
+	}
+	q.where = append(q.where, part)
 }
 
 func (c *condition) setOperator(op string) {
@@ -338,26 +370,4 @@ func like(text, pattern string) bool {
 		j++
 	}
 	return j == len(p)
-}
-
-// compareField orders two leads by a field; empty ones come first.
-func compareField(a, b *lead, place int) int {
-	if place < standardFields {
-		switch leadFields[place].kind {
-		case kindID:
-			return cmp.Compare(a.id, b.id)
-		case kindTime:
-			return cmp.Compare(a.instant(place), b.instant(place))
-		default:
-		}
-	}
-	x, y := shownText(a, place), shownText(b, place)
-	if comparisonOf(place) == asNumber && x != "" && y != "" {
-		m, errM := strconv.ParseFloat(x, 64)
-		n, errN := strconv.ParseFloat(y, 64)
-		if errM == nil && errN == nil {
-			return cmp.Compare(m, n)
-		}
-	}
-	return strings.Compare(strings.ToLower(x), strings.ToLower(y))
 }

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -179,4 +180,36 @@ func appendRune(dst []byte, r rune) []byte {
 		return appendRune(dst, 0xdc00+r&0x3ff)
 	}
 	return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+}
+
+// unescape turns \uXXXX back into UTF-8, for Switches.RawUnicode. Control
+// characters stay escaped.
+func unescape(body []byte) []byte {
+	out := make([]byte, 0, len(body))
+	var high rune // the first half of a surrogate pair
+	for i := 0; i < len(body); i++ {
+		if body[i] != '\\' || i+1 == len(body) {
+			out = append(out, body[i])
+			continue
+		}
+		if body[i+1] != 'u' || i+6 > len(body) {
+			out = append(out, body[i], body[i+1])
+			i++
+			continue
+		}
+		n, err := strconv.ParseUint(string(body[i+2:i+6]), 16, 16)
+		r := rune(n)
+		switch {
+		case err != nil || r < 0x20:
+			out = append(out, body[i:i+6]...)
+		case utf16.IsSurrogate(r) && high == 0:
+			high = r
+		case high != 0:
+			out, high = utf8.AppendRune(out, utf16.DecodeRune(high, r)), 0
+		default:
+			out = utf8.AppendRune(out, r)
+		}
+		i += 5
+	}
+	return out
 }

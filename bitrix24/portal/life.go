@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"leadsync/bitrix24"
 )
 
 // ErrNoLead says that the portal has no lead of that id (any more).
@@ -16,6 +18,7 @@ func (p *Portal) Add(n int) []int64 {
 		now := p.clock.now().Unix()
 		p.luckMu.Lock()
 		d := p.maker.draft(now)
+		d.happenNow(now)
 		p.luckMu.Unlock()
 		l := p.store.add(d)
 		ids = append(ids, l.id)
@@ -27,19 +30,22 @@ func (p *Portal) Add(n int) []int64 {
 // Edit changes a lead as crm.lead.update would on behalf of the administrator;
 // nil fields are one believable edit by somebody. The error is ErrNoLead.
 func (p *Portal) Edit(id int64, fields map[string]any) error {
-	by, form := users[0].id, p.believableEdit()
-	if fields != nil {
-		text, err := json.Marshal(fields)
-		if err != nil {
-			return fmt.Errorf("lead %d: %w", id, err)
-		}
-		if form, err = fieldsForm(text); err != nil {
-			return fmt.Errorf("lead %d: %w", id, err)
-		}
-	} else {
-		by = p.someone()
+	if fields == nil {
+		return p.changeAs(id, p.believableEdit(), p.someone())
 	}
-	if !p.change(id, form, by, "") {
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return fmt.Errorf("lead %d: %w", id, err)
+	}
+	form, err := fieldsForm(text)
+	if err != nil {
+		return fmt.Errorf("lead %d: %w", id, err)
+	}
+	return p.changeAs(id, form, users[0].id)
+}
+
+func (p *Portal) changeAs(id int64, fields *bitrix24.Form, by int) error {
+	if !p.change(id, fields, by, "") {
 		return fmt.Errorf("lead %d: %w", id, ErrNoLead)
 	}
 	return nil

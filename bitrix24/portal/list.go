@@ -2,7 +2,6 @@ package portal
 
 import (
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -73,23 +72,14 @@ type query struct {
 	low, high int64   // ids within these bounds, both included
 	ids       []int64 // if listed: only these, rising
 	listed    bool
-	where     []condition
+	where     []predicate
 	hidden    func(*lead) bool
 	order     []ordering
 }
 
-// ordering is one field of the parameter order.
-type ordering struct {
-	place      int
-	descending bool
-}
-
 // query reads filter and order; the default order is by id (facts 6.5).
 func (c *call) query(filter, order *bitrix24.Form) (*query, error) {
-	q := &query{low: 1, high: 1<<63 - 1}
-	if c.Faults().Hidden > 0 {
-		q.hidden = c.hidden
-	}
+	q := c.openQuery()
 	if filter != nil {
 		for _, f := range filter.Children {
 			if err := q.restrict(f, c.Portal); err != nil {
@@ -105,6 +95,15 @@ func (c *call) query(filter, order *bitrix24.Form) (*query, error) {
 		}
 	}
 	return q, nil
+}
+
+// openQuery asks for every lead that can be seen.
+func (c *call) openQuery() *query {
+	q := &query{low: 1, high: 1<<63 - 1}
+	if c.Faults().Hidden > 0 {
+		q.hidden = c.hidden
+	}
+	return q
 }
 
 // byID tells that rows come in the order of their ids, and in which direction.
@@ -131,13 +130,16 @@ func (q *query) matches(l *lead) bool {
 // there are in all; with start -1 it stops as soon as the page is full. Ids are an
 // index: a bound on them costs nothing.
 func (s *store) page(q *query, start int) (rows []*lead, total int) {
+	descending, byID := q.byID()
+	if !byID {
+		s.mu.RLock()
+		all := slices.Clone(s.candidates(q)) // sorting takes long, writers do not wait for it
+		s.mu.RUnlock()
+		return q.sorted(all, max(start, 0))
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	candidates := s.candidates(q)
-	descending, byID := q.byID()
-	if !byID {
-		return q.sorted(candidates, max(start, 0))
-	}
 	if len(q.where) == 0 && q.hidden == nil {
 		return slice(candidates, max(start, 0), descending), len(candidates)
 	}
@@ -193,27 +195,4 @@ func slice(all []*lead, start int, descending bool) []*lead {
 	rows := slices.Clone(all[n-end : n-start])
 	slices.Reverse(rows)
 	return rows
-}
-
-// sorted is one page of rows in an order that needs sorting. Ties are in the order
-// of ids, which a real portal does not promise.
-func (q *query) sorted(candidates []*lead, start int) (rows []*lead, total int) {
-	for _, l := range candidates {
-		if q.matches(l) {
-			rows = append(rows, l)
-		}
-	}
-	sort.SliceStable(rows, func(i, j int) bool {
-		for _, o := range q.order {
-			if d := compareField(rows[i], rows[j], o.place); d != 0 {
-				return d < 0 != o.descending
-			}
-		}
-		return false
-	})
-	total = len(rows)
-	if start >= total {
-		return nil, total
-	}
-	return rows[start:min(start+pageSize, total)], total
 }

@@ -140,7 +140,7 @@ func (p *Portal) serveAuthREST(w http.ResponseWriter, r *http.Request) {
 		token = f.Value
 	}
 	who, err := p.tokens.check(token, p.clock.now())
-	if err == nil && !p.app.isInstalled() {
+	if !p.app.isInstalled() && token != "" {
 		err = &refusal{http.StatusUnauthorized, "NOT_INSTALLED", "Application not installed"}
 	}
 	if err != nil {

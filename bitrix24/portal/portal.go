@@ -8,6 +8,7 @@ package portal
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -25,7 +26,7 @@ type Config struct {
 	Seed  uint64 // same seed: same leads, ids and secrets; tokens but for the expiry they carry
 
 	PortalAddr string // Start listens here; empty: 127.0.0.1:0
-	OAuthAddr  string // the authorization server; empty: 127.0.0.1:0
+	OAuthAddr  string // the authorization server; empty: the next free port
 	TLS        bool   // serve https with a generated authority (Info().CA), plain http is refused
 	CAFile     string // where the authority's certificate is written; empty: a temporary file
 
@@ -48,6 +49,7 @@ type Config struct {
 	Delay, DelayMax time.Duration // a callback waits between the two; both 0: 5 to 25 ms
 	HandlerTimeout  time.Duration // how long a handler may take; 0: 10 s
 	Deliveries      int           // callbacks under way per handler; 0: 16
+	SlowAnswer      time.Duration // a handler that takes longer is served one by one; 0: 2 s
 
 	Switches Switches
 	Faults   Faults           // the ones it starts with
@@ -71,11 +73,12 @@ type Switches struct {
 	NoUserKeys         bool // callbacks come without auth[expires] and auth[user_id]
 	EventRefreshToken  bool // lead callbacks carry a refresh token
 	PlainHTTP          bool // with TLS, plain http is accepted too
+	RequireHTTPS       bool // without TLS too, plain http is refused with "Https required."
 	NoOfflineExtended  bool // the plan lacks rest_offline_extended
 	NoAuthConnector    bool // the plan lacks rest_auth_connector
-	SimpleMode         bool // crm.settings.mode.get says 2: no leads
+	SimpleMode         bool // the CRM has no leads: a new one becomes a deal at once and cannot be read
 	NoOperating        bool // time blocks without operating: an old or self-hosted portal
-	RawUnicode         bool // reserved: answers in UTF-8 instead of \u escapes
+	RawUnicode         bool // answers in UTF-8 instead of \u escapes
 }
 
 // Info is what somebody needs to talk to the portal (design section 4). Webhook
@@ -116,6 +119,8 @@ type Portal struct {
 	faults    *faultBox
 	bindings  *bindings
 	queue     *queue
+	offline   *offlineQueue
+	recent    recent
 
 	luck   *dice // what happens to whom, guarded by luckMu
 	luckMu sync.Mutex
@@ -129,6 +134,9 @@ type Portal struct {
 func New(cfg Config) (*Portal, error) {
 	if cfg.Leads < 0 {
 		return nil, errors.New("portal: the number of leads is negative")
+	}
+	if u := userByID(cfg.WebhookUser); cfg.WebhookUser != 0 && u == nil {
+		return nil, fmt.Errorf("portal: there is no user %d to own the webhook; there are 1, 7, 9, 12, 15 and 512", cfg.WebhookUser)
 	}
 	p := &Portal{cfg: withDefaults(cfg), zone: time.FixedZone("MSK", 3*3600)}
 	p.log = p.cfg.Logger
@@ -152,6 +160,7 @@ func New(cfg Config) (*Portal, error) {
 	p.faults = &faultBox{now: p.cfg.Faults}
 	p.bindings = &bindings{}
 	p.queue = newQueue(&p.cfg)
+	p.offline = &offlineQueue{dice: newDice(p.cfg.Seed, useOffline), open: map[string]int{}, rung: map[int]time.Time{}}
 	p.luck = newDice(p.cfg.Seed, useLuck)
 	p.store = &store{}
 	p.maker = &maker{seed: p.cfg.Seed, files: p.cfg.Switches.Files}
@@ -166,6 +175,7 @@ const (
 	useLuck
 	useQueue
 	useLeads
+	useOffline
 )
 
 const alphanumeric = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -184,6 +194,7 @@ func withDefaults(cfg Config) Config {
 	duration(&cfg.CallCost, 2*time.Millisecond)
 	duration(&cfg.Wall, time.Minute)
 	duration(&cfg.HandlerTimeout, 10*time.Second)
+	duration(&cfg.SlowAnswer, 2*time.Second)
 	if cfg.Delay == 0 && cfg.DelayMax == 0 {
 		cfg.Delay, cfg.DelayMax = 5*time.Millisecond, 25*time.Millisecond
 	}

@@ -16,21 +16,35 @@ func init() { // a variable initializer would be a cycle: batch calls methods
 	methods = map[string]method{
 		"app.info":                {run: appInfo, app: true},
 		"batch":                   {run: batch, noBatch: true},
+		"crm.item.get":            {run: crmItemGet, scope: "crm"},
+		"crm.item.list":           {run: crmItemList, scope: "crm", page: true},
 		"crm.lead.add":            {run: crmLeadAdd, scope: "crm"},
 		"crm.lead.delete":         {run: crmLeadDelete, scope: "crm"},
 		"crm.lead.fields":         {run: crmLeadFields, scope: "crm"},
 		"crm.lead.get":            {run: crmLeadGet, scope: "crm"},
 		"crm.lead.list":           {run: crmLeadList, scope: "crm", page: true},
 		"crm.lead.update":         {run: crmLeadUpdate, scope: "crm"},
+		"crm.lead.userfield.get":  {run: crmUserFieldGet, scope: "crm"},
 		"crm.lead.userfield.list": {run: crmUserFieldList, scope: "crm"},
 		"crm.settings.mode.get":   {run: crmModeGet, scope: "crm"},
 		"crm.status.list":         {run: crmStatusList, scope: "crm"},
+		"department.get":          {run: departmentGet, scope: "department"},
 		"event.bind":              {run: eventBind, app: true},
 		"event.get":               {run: eventGet, app: true},
+		"event.offline.clear":     {run: offlineClear, app: true},
+		"event.offline.error":     {run: offlineError, app: true},
+		"event.offline.get":       {run: offlineGet, app: true},
+		"event.offline.list":      {run: offlineList, app: true},
+		"event.test":              {run: eventTest, app: true},
 		"event.unbind":            {run: eventUnbind, app: true},
+		"events":                  {run: eventsList, app: true},
+		"feature.get":             {run: featureGet},
+		"method.get":              {run: methodGet},
+		"methods":                 {run: methodsList},
 		"profile":                 {run: profile},
 		"scope":                   {run: scopeList},
 		"server.time":             {run: serverTime},
+		"user.current":            {run: userCurrent, scope: "user"},
 	}
 }
 
@@ -48,7 +62,7 @@ func (p *Portal) serveREST(w http.ResponseWriter, r *http.Request) {
 
 // answerREST runs one call and returns what goes on the wire.
 func (p *Portal) answerREST(r *http.Request, to route, watch *stopwatch) (int, []byte) {
-	if p.cfg.TLS && r.TLS == nil && !p.cfg.Switches.PlainHTTP {
+	if r.TLS == nil && (p.cfg.TLS && !p.cfg.Switches.PlainHTTP || p.cfg.Switches.RequireHTTPS) {
 		return refused(errHTTPS)
 	}
 	if err := p.admit(r); err != nil {
@@ -109,7 +123,7 @@ func (p *Portal) authenticate(to route, args *bitrix24.Form) (caller, error) {
 			}
 			return caller{}, errNoAuth
 		}
-		return caller{user: p.user(p.webhookUser), key: "webhook", scope: p.cfg.Scope, token: to.secret}, nil
+		return caller{user: userByID(p.webhookUser), key: "webhook", scope: p.cfg.Scope, token: to.secret}, nil
 	}
 	var token string
 	if f := args.Fold("auth"); f != nil {
@@ -122,7 +136,7 @@ func (p *Portal) authenticate(to route, args *bitrix24.Form) (caller, error) {
 	if !p.app.isInstalled() {
 		return caller{}, errNotInstalled
 	}
-	u := p.user(who)
+	u := userByID(who)
 	if u == nil || u.blocked {
 		return caller{}, errUserBlocked
 	}

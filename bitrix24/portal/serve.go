@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -37,7 +38,7 @@ func Start(cfg Config) (*Portal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("portal: cannot listen on %s: %w", p.cfg.PortalAddr, err)
 	}
-	oauth, err := listen(p.cfg.OAuthAddr, certs)
+	oauth, err := p.listenOAuth(portal.Addr(), certs)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("portal: cannot listen on %s: %w", p.cfg.OAuthAddr, err), portal.Close())
 	}
@@ -47,6 +48,22 @@ func Start(cfg Config) (*Portal, error) {
 	p.servers.serve(portal, p.Handler())
 	p.servers.serve(oauth, p.AuthHandler())
 	return p, nil
+}
+
+// listenOAuth listens on the authorization server's address: the given one, or
+// the next free port after a portal's that was chosen, or any.
+func (p *Portal) listenOAuth(portal net.Addr, certs *tls.Config) (net.Listener, error) {
+	_, chosen, err := net.SplitHostPort(p.cfg.PortalAddr)
+	tcp, ok := portal.(*net.TCPAddr)
+	if p.cfg.OAuthAddr != "127.0.0.1:0" || err != nil || !ok || chosen == "0" {
+		return listen(p.cfg.OAuthAddr, certs)
+	}
+	for port := tcp.Port + 1; port < tcp.Port+50; port++ {
+		if l, err := listen(net.JoinHostPort(tcp.IP.String(), strconv.Itoa(port)), certs); err == nil {
+			return l, nil
+		}
+	}
+	return listen(p.cfg.OAuthAddr, certs)
 }
 
 func listen(address string, certs *tls.Config) (net.Listener, error) {

@@ -102,7 +102,10 @@ func crmStatusList(c *call) (answer, error) {
 }
 
 // crmModeGet is crm.settings.mode.get: 1 is the classic mode, the one with leads.
-func crmModeGet(*call) (answer, error) {
+func crmModeGet(c *call) (answer, error) {
+	if c.cfg.Switches.SimpleMode {
+		return answer{result: 2}, nil
+	}
 	return answer{result: 1}, nil
 }
 

@@ -86,6 +86,9 @@ func (p *Portal) create(fields *bitrix24.Form, by int, connector string) *lead {
 	d.settle(now)
 	d.modified = now
 	l := p.store.add(d)
+	if p.cfg.Switches.SimpleMode {
+		p.store.delete(l.id)
+	}
 	p.fire("ONCRMLEADADD", l.id, by, connector)
 	return l
 }

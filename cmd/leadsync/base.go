@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -64,8 +65,8 @@ func openBase(ctx context.Context, cfg config, log *slog.Logger, join bool) (_ *
 // Close closes what was opened, the last first.
 func (b *base) Close() error {
 	var errs []error
-	for i := len(b.closers) - 1; i >= 0; i-- {
-		errs = append(errs, b.closers[i]())
+	for _, closer := range slices.Backward(b.closers) {
+		errs = append(errs, closer())
 	}
 	b.closers = nil
 	return errors.Join(errs...)

@@ -71,7 +71,7 @@ func (d *dataDir) announce(url string, token leads.Secret, http string) error {
 // readRunning reads what the service that owns the directory has announced.
 func readRunning(dir string) (running, error) {
 	var r running
-	data, err := os.ReadFile(runFile(dir)) //nolint:gosec // the path is the user's own data directory
+	data, err := os.ReadFile(runFile(dir))
 	if err != nil {
 		return r, fmt.Errorf("no leadsync service is running on the data directory %s: start `leadsync serve`", dir)
 	}

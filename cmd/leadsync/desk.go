@@ -28,10 +28,10 @@ type desk struct {
 	report func(leads.Run) // progress of passes; may be nil
 }
 
-// openDesk opens a portal that this process owns. Its budget starts as if it were spent.
+// openDesk opens a portal that this process owns.
 func (b *base) openDesk(own consumers.Ownership, wake func(), report func(leads.Run)) (*desk, error) {
 	portal := own.Portal
-	cfg := bitrix24.ClientConfig{Endpoint: portal.WebhookURL, Budget: bitrix24.NewBudget(nil)}
+	cfg := bitrix24.ClientConfig{Endpoint: portal.WebhookURL, Budget: bitrix24.NewBudget(own.Epoch == 1)}
 	if portal.WebhookURL == "" {
 		endpoint, err := b.cfg.trust.Endpoint(portal.ClientEndpoint)
 		if err != nil {

@@ -38,6 +38,8 @@ type cli struct {
 	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced."`
 	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that were given up."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
+
+	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask the running service whether it is ready; for containers."`
 }
 
 const about = `Keeps Bitrix24 leads in SQL Server (or SQLite) about a second behind the portal, and proves that nothing is missing.
@@ -77,7 +79,6 @@ func (a *app) complain(ctx context.Context, err error) int {
 	case errors.As(err, &usage):
 		fmt.Fprintf(a.stderr, "leadsync: %v\n", err)
 		return exitUsage
-	case errors.Is(err, errReported):
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.stderr, "leadsync: stopped")
 	default:
@@ -86,9 +87,6 @@ func (a *app) complain(ctx context.Context, err error) int {
 	return exitFailure
 }
 
-// errReported says that a command failed and has said so itself.
-var errReported = errors.New("already reported")
-
 type versionCmd struct{}
 
 // Run prints the version that the build knows.
@@ -96,11 +94,6 @@ func (versionCmd) Run(a *app) error {
 	version := "(unknown)"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				version += " " + s.Value
-			}
-		}
 	}
 	_, err := fmt.Fprintln(a.stdout, "leadsync", version)
 	return err

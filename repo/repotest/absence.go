@@ -11,6 +11,7 @@ import (
 )
 
 func absence(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{Grace: 10 * time.Second})
 	t.Run("a lead is deleted when it is still absent after the grace period", func(t *testing.T) { m.on1(t, grace) })
 	t.Run("a proven deletion needs no grace", func(t *testing.T) { m.on1(t, provenDeletion) })

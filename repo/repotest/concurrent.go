@@ -16,6 +16,7 @@ import (
 // concurrent lets eight appliers loose on the same leads, from two replicas, in batches
 // that overlap and in no order of tickets.
 func concurrent(t *testing.T, server Server) {
+	t.Helper()
 	const writers, batches, population = 8, 12, 15
 	m := open(t, server, repo.Config{})
 	replicas := []*repo.DB{m.DB, m.again(repo.Config{})}
@@ -25,7 +26,7 @@ func concurrent(t *testing.T, server Server) {
 	last := map[int64]leads.Ticket{}
 	wrote := map[int64]int64{}
 	for w := range writers {
-		random := rand.New(rand.NewPCG(1, uint64(w)))
+		random := rand.New(rand.NewPCG(1, uint64(w))) //nolint:gosec // the same each time, on purpose
 		wg.Go(func() {
 			for range batches {
 				var batch []leads.Snapshot
@@ -89,6 +90,7 @@ func (m *mirror) wantHistories(changes []leads.Change) {
 // order, in any batches, more than once. Afterwards each row is what the highest ticket
 // saw, and each announcement was of a change.
 func property(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	round := 0
 	rapid.Check(t, func(r *rapid.T) {

@@ -13,6 +13,7 @@ import (
 )
 
 func fencing(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	first, err := m.RaiseEpoch(m.ctx, member, "one")
 	if err != nil || first != 1 {
@@ -47,6 +48,7 @@ func fencing(t *testing.T, server Server) {
 }
 
 func poison(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	m.exec(m.on(`CREATE TRIGGER poison BEFORE INSERT ON bitrix_leads WHEN NEW.sql_TITLE = 'poison'
 		BEGIN SELECT RAISE(ABORT, 'poisonous'); END`,
@@ -112,6 +114,7 @@ func invalid(m *mirror) {
 
 func missingTable(m *mirror) {
 	m.exec("DROP TABLE leadsync_outbox")
+	m.exec("DELETE FROM leadsync_migrations WHERE version_id > 0")
 	_, err := m.Apply(m.ctx, []leads.Snapshot{present(m.t, 3, 500, "a"), present(m.t, 3, 501, "b")})
 	if !errors.Is(err, repo.ErrNotMigrated) {
 		m.t.Errorf("apply without outbox: %v", err)
@@ -122,6 +125,7 @@ func missingTable(m *mirror) {
 }
 
 func forcing(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	lead := card(t, 1, map[string]any{"TITLE": "true", "NAME": "N", "PHONE": []any{phone("1", "111")}})
 	m.verdict(leads.Inserted, seen(1, lead))

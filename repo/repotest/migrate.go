@@ -10,6 +10,7 @@ import (
 )
 
 func migrations(t *testing.T, server Server) {
+	t.Helper()
 	m := &mirror{t: t, ctx: t.Context(), url: server.URL(t), clock: &clock{now: start}}
 	m.DB = m.again(repo.Config{})
 	if err := m.CheckMigrated(m.ctx); !errors.Is(err, repo.ErrNotMigrated) {

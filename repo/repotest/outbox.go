@@ -11,6 +11,7 @@ import (
 )
 
 func outbox(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	first := seen(7, card(t, 1, map[string]any{"TITLE": `<b>"Тест" & \ 🙂</b>`}))
 	m.apply(first)

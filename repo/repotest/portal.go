@@ -14,6 +14,7 @@ import (
 )
 
 func portals(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	if _, ok, err := m.Portal(m.ctx, member); ok || err != nil {
 		t.Errorf("a portal before any: %v, %v", ok, err)
@@ -59,6 +60,7 @@ func portals(t *testing.T, server Server) {
 }
 
 func tokens(t *testing.T, server Server) {
+	t.Helper()
 	key := bytes.Repeat([]byte{7}, 32)
 	t.Run("plain", func(t *testing.T) { rotation(t, open(t, server, repo.Config{})) })
 	t.Run("sealed", func(t *testing.T) { rotation(t, open(t, server, repo.Config{SecretKey: key})) })

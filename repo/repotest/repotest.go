@@ -6,8 +6,9 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"fmt"
+	"maps"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,14 +25,14 @@ import (
 type Server struct {
 	// URL names a database that is empty, or emptied of everything of ours, for the
 	// test that asks.
-	URL func(t testing.TB) string
+	URL func(tb testing.TB) string
 }
 
 // SQLite is a new file for each test.
 func SQLite() Server {
-	return Server{URL: func(t testing.TB) string {
-		t.Helper()
-		return "sqlite:" + filepath.Join(t.TempDir(), "mirror.db")
+	return Server{URL: func(tb testing.TB) string {
+		tb.Helper()
+		return "sqlite:" + filepath.Join(tb.TempDir(), "mirror.db")
 	}}
 }
 
@@ -103,14 +104,14 @@ type mirror struct {
 }
 
 // open gives the test an empty, migrated database. cfg's URL and clock are set here.
-func open(t testing.TB, server Server, cfg repo.Config) *mirror {
-	t.Helper()
-	m := &mirror{t: t, ctx: t.Context(), url: server.URL(t), clock: &clock{now: start}}
+func open(tb testing.TB, server Server, cfg repo.Config) *mirror {
+	tb.Helper()
+	m := &mirror{t: tb, ctx: tb.Context(), url: server.URL(tb), clock: &clock{now: start}}
 	m.DB = m.again(cfg)
 	if _, err := m.Migrate(m.ctx); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	m.raw = openRaw(t, m.url)
+	m.raw = openRaw(tb, m.url)
 	return m
 }
 
@@ -130,24 +131,24 @@ func (m *mirror) again(cfg repo.Config) *repo.DB {
 	return db
 }
 
-func openRaw(t testing.TB, url string) *sql.DB {
-	t.Helper()
+func openRaw(tb testing.TB, url string) *sql.DB {
+	tb.Helper()
 	driver, dsn := "sqlserver", url
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
 		driver, dsn = "sqlite", path+"?_pragma=busy_timeout(10000)"
 	}
 	raw, err := sql.Open(driver, dsn)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = raw.Close() })
+	tb.Cleanup(func() { _ = raw.Close() })
 	return raw
 }
 
 // exec changes the database by hand.
-func (m *mirror) exec(statement string, args ...any) {
+func (m *mirror) exec(statement string) {
 	m.t.Helper()
-	if _, err := m.raw.ExecContext(m.ctx, statement, args...); err != nil {
+	if _, err := m.raw.ExecContext(m.ctx, statement); err != nil {
 		m.t.Fatalf("%s: %v", statement, err)
 	}
 }
@@ -183,9 +184,9 @@ func (m *mirror) apply(snapshots ...leads.Snapshot) []leads.Outcome {
 	if len(outcomes) != len(snapshots) {
 		m.t.Fatalf("%d outcomes of %d snapshots", len(outcomes), len(snapshots))
 	}
-	for i, o := range outcomes {
-		if o.Ref != snapshots[i].Ref {
-			m.t.Fatalf("outcome %d is of %s, its snapshot of %s", i, o.Ref, snapshots[i].Ref)
+	for i, s := range snapshots {
+		if o := outcomes[i]; o.Ref != s.Ref {
+			m.t.Fatalf("outcome %d is of %s, its snapshot of %s", i, o.Ref, s.Ref)
 		}
 	}
 	return outcomes
@@ -253,27 +254,25 @@ func (m *mirror) drain() {
 
 // card is a lead as a portal shows it, with these fields beside its id; a field may be
 // anything JSON can say.
-func card(t testing.TB, id int64, fields map[string]any) leads.Lead {
-	t.Helper()
-	shown := map[string]any{"ID": fmt.Sprint(id)}
-	for name, value := range fields {
-		shown[name] = value
-	}
+func card(tb testing.TB, id int64, fields map[string]any) leads.Lead {
+	tb.Helper()
+	shown := map[string]any{"ID": strconv.FormatInt(id, 10)}
+	maps.Copy(shown, fields)
 	raw, err := json.Marshal(shown)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	lead, err := leads.Parse(raw)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return lead
 }
 
 // present is a sighting of a lead with this title.
-func present(t testing.TB, ticket leads.Ticket, id int64, title string) leads.Snapshot {
-	t.Helper()
-	return seen(ticket, card(t, id, map[string]any{"TITLE": title}))
+func present(tb testing.TB, ticket leads.Ticket, id int64, title string) leads.Snapshot {
+	tb.Helper()
+	return seen(ticket, card(tb, id, map[string]any{"TITLE": title}))
 }
 
 // seen is a sighting of a card.

@@ -3,6 +3,7 @@ package repotest
 import (
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -15,8 +16,8 @@ import (
 func sqlID(id int64) sql.NamedArg { return sql.Named("id", id) }
 
 // every is a card in which each field has a value of its own.
-func every(t testing.TB, id int64) leads.Lead {
-	t.Helper()
+func every(tb testing.TB, id int64) leads.Lead {
+	tb.Helper()
 	fields := map[string]any{}
 	for i, f := range leads.Fields {
 		switch f.Kind {
@@ -28,12 +29,14 @@ func every(t testing.TB, id int64) leads.Lead {
 			fields[f.Name] = "value of " + f.Name
 		}
 	}
-	return card(t, id, fields)
+	return card(tb, id, fields)
 }
 
-func two(i int) string { return string([]byte{byte('0' + i/10), byte('0' + i%10)}) }
+// two is i in two digits.
+func two(i int) string { return fmt.Sprintf("%02d", i) }
 
 func values(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	lead := every(t, 1)
 	m.verdict(leads.Inserted, seen(1, lead))
@@ -113,6 +116,7 @@ func (m *mirror) roundTrip(lead leads.Lead) {
 }
 
 func ranges(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	byID := map[int64]leads.Lead{}
 	for _, id := range []int64{3, 5, 8, 13, 21} {

@@ -30,7 +30,7 @@ SELECT
     s.sql_COMPANY_ID,
     s.sql_CONTACT_ID,
     s.sql_IS_RETURN_CUSTOMER,
-    CONVERT(datetime, s.sql_BIRTHDATE, 126),
+    CONVERT(datetime2(0), s.sql_BIRTHDATE, 126),
     s.sql_SOURCE_ID,
     s.sql_SOURCE_DESCRIPTION,
     s.sql_STATUS_ID,
@@ -46,15 +46,15 @@ SELECT
     s.sql_ASSIGNED_BY_ID,
     s.sql_CREATED_BY_ID,
     s.sql_MODIFY_BY_ID,
-    CONVERT(datetime, s.sql_DATE_CREATE, 126),
-    CONVERT(datetime, s.sql_DATE_MODIFY, 126),
-    CONVERT(datetime, s.sql_DATE_CLOSED, 126),
+    CONVERT(datetime2(0), s.sql_DATE_CREATE, 126),
+    CONVERT(datetime2(0), s.sql_DATE_MODIFY, 126),
+    CONVERT(datetime2(0), s.sql_DATE_CLOSED, 126),
     s.sql_STATUS_SEMANTIC_ID,
     s.sql_OPENED,
     s.sql_ORIGINATOR_ID,
     s.sql_ORIGIN_ID,
     s.sql_MOVED_BY_ID,
-    CONVERT(datetime, s.sql_MOVED_TIME, 126),
+    CONVERT(datetime2(0), s.sql_MOVED_TIME, 126),
     s.sql_ADDRESS,
     s.sql_ADDRESS_2,
     s.sql_ADDRESS_CITY,
@@ -70,7 +70,7 @@ SELECT
     s.sql_UTM_CONTENT,
     s.sql_UTM_TERM,
     s.sql_LAST_ACTIVITY_BY,
-    CONVERT(datetime, s.sql_LAST_ACTIVITY_TIME, 126)
+    CONVERT(datetime2(0), s.sql_LAST_ACTIVITY_TIME, 126)
 FROM #stage_leads AS s
 WHERE s.was_ticket IS NULL AND NOT EXISTS (
     SELECT 1 FROM dbo.bitrix_leads AS l WITH (UPDLOCK, HOLDLOCK)

@@ -1,3 +1,4 @@
+-- The key has no name: those of temporary constraints would be shared by all sessions.
 CREATE TABLE #stage_marks (
     member_id nvarchar(64) COLLATE DATABASE_DEFAULT NOT NULL,
     sql_ID int NOT NULL,

@@ -1,0 +1,44 @@
+# Targets explain themselves: make help.
+GO ?= go
+LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.DEFAULT_GOAL := help
+.PHONY: help build check test race test-sqlserver test-clients lint fmt demo bench fuzz
+
+help: ## show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build ./bin/leadsync
+	$(GO) build -o bin/leadsync ./cmd/leadsync
+
+check: lint test ## everything that must pass before a commit
+
+test: ## the whole suite, on SQLite
+	$(GO) test -shuffle on ./...
+
+race: ## the whole suite under the race detector
+	$(GO) test -race -shuffle on ./...
+
+test-sqlserver: ## the suite of the mirror on the server of LEADSYNC_TEST_SQLSERVER_URL
+	LEADSYNC_TEST_REQUIRE=1 $(GO) test -count=1 -run 'TestSQLServer' ./repo/...
+
+test-clients: ## Bitrix24's own JavaScript SDK against the emulator; needs node and npm
+	npm ci --silent --prefix bitrix24/portal/testdata/clients
+	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./bitrix24/portal -run TestClients -count=1 -v
+
+lint: ## golangci-lint, with the import map of the design
+	$(LINT) run ./...
+
+fmt: ## gofumpt and goimports
+	$(LINT) fmt ./...
+
+demo: ## watch leads travel
+	$(GO) run ./cmd/leadsync demo
+
+bench: ## benchmarks; compare the ratios, not the times
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## each fuzz target for a minute
+	$(GO) test -run '^$$' -fuzz FuzzParseForm -fuzztime 1m ./bitrix24
+	$(GO) test -run '^$$' -fuzz FuzzParseCallback -fuzztime 1m ./bitrix24
+	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./leads

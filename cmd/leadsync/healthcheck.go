@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+type healthcheckCmd struct{}
+
+// Run asks the service on this data directory whether it is ready: for containers that
+// have no other program.
+func (healthcheckCmd) Run(ctx context.Context, a *app) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	service, err := readRunning(cfg.dataDir)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, local(service.HTTP)+"/readyz", nil)
+	if err != nil {
+		return fmt.Errorf("ask the service: %w", err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the service: %w", err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(a.stdout, io.LimitReader(resp.Body, 64<<10)); err != nil {
+		return fmt.Errorf("ask the service: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the service is not ready: HTTP %d", resp.StatusCode)
+	}
+	return nil
+}
+
+// local turns the address of a service that listens everywhere into one to connect to.
+func local(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsUnspecified() {
+		u.Host = net.JoinHostPort("127.0.0.1", u.Port())
+	}
+	return u.String()
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// output is a writer that a running command and its test share.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// environment of a test: nothing but what the test says.
+func environmentOf(vars map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		value, ok := vars[name]
+		return value, ok
+	}
+}
+
+// command runs leadsync to its end.
+func command(ctx context.Context, t *testing.T, vars map[string]string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs output
+	code = run(ctx, args, environmentOf(vars), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestWrongUsageIsExplained(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		vars map[string]string
+		want []string // on stderr
+	}{
+		{"no command", nil, nil, []string{"expected one of", "leadsync --help"}},
+		{"an unknown flag", []string{"serve", "--fast"}, nil, []string{"--fast"}},
+		{"a fraction above one", []string{"demo", "--lose", "5"}, nil, []string{"--lose is a fraction from 0 to 1"}},
+		{"every faulty variable at once", []string{"serve"}, map[string]string{
+			"LEADSYNC_HTTP_ADDR": "8080", "LEADSYNC_DATABASE_URL": "mysql://x", "LEADSYNC_SECRET_KEY": "short",
+			"LEADSYNC_RECONCILE_AT": "25:00", "LEADSYNC_PUBLIC_URL": "https://localhost", "LEADSYNC_NATS_URL": "http://x",
+			"LEADSYNC_B24_WEBHOOK_URL": "https://p.bitrix24.com/rest/1/abc/", "LEADSYNC_LOG_LEVEL": "loud",
+		}, []string{
+			"LEADSYNC_HTTP_ADDR", "host:port", "LEADSYNC_DATABASE_URL", "sqlserver://", "LEADSYNC_SECRET_KEY", "openssl rand -base64 32",
+			"LEADSYNC_RECONCILE_AT", "03:00", "LEADSYNC_PUBLIC_URL", "LEADSYNC_NATS_URL", "LEADSYNC_B24_APPLICATION_TOKEN", "LEADSYNC_LOG_LEVEL",
+		}},
+		{"a database without a name", []string{"migrate"}, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@h:1433"}, []string{"names no database"}},
+		{"a portal that is none", []string{"watch", "--portal", "a.b"}, nil, []string{"member_id"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			code, _, stderr := command(t.Context(), t, test.vars, test.args...)
+			if code != exitUsage {
+				t.Errorf("exit code %d, want %d", code, exitUsage)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("stderr does not mention %q:\n%s", want, stderr)
+				}
+			}
+		})
+	}
+}
+
+func TestFaultsNeverRepeatAValue(t *testing.T) {
+	_, _, stderr := command(t.Context(), t, map[string]string{
+		"LEADSYNC_DATABASE_URL": "sqlserver://sa:hunter2@:", "LEADSYNC_SECRET_KEY": "hunter2", "LEADSYNC_B24_WEBHOOK_URL": "ftp://hunter2",
+	}, "serve")
+	if strings.Contains(stderr, "hunter2") {
+		t.Errorf("a secret is printed:\n%s", stderr)
+	}
+}
+
+func TestUnreachableServersAreNamed(t *testing.T) {
+	tests := []struct{ name, variable, value, want string }{
+		{"database", "LEADSYNC_DATABASE_URL", "sqlserver://sa:hunter2@127.0.0.1:1?database=oktell&dial+timeout=1", "127.0.0.1:1"},
+		{"NATS", "LEADSYNC_NATS_URL", "nats://user:hunter2@127.0.0.1:1", "nats://127.0.0.1:1"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			vars := map[string]string{"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_HTTP_ADDR": "127.0.0.1:0", test.variable: test.value}
+			code, _, stderr := command(t.Context(), t, vars, "serve")
+			if code != exitFailure || !strings.Contains(stderr, test.want) || strings.Contains(stderr, "hunter2") || strings.Contains(stderr, "goroutine") {
+				t.Errorf("exit %d:\n%s", code, stderr)
+			}
+		})
+	}
+}
+
+func TestDemoEndsEqual(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := command(t.Context(), t, map[string]string{"LEADSYNC_DATA_DIR": "/nonexistent"},
+		"demo", "--leads", "300", "--for", "3s", "--changes", "30", "--lose", "0.3", "--json")
+	var r result
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+		t.Fatalf("%v in %q; stderr %s", err, stdout, stderr)
+	}
+	if code != exitOK || r.Differences != 0 {
+		t.Errorf("exit %d, %d differences\n%s", code, r.Differences, stderr)
+	}
+	if r.PortalLeads != r.MirrorLeads || r.PortalLeads < 250 {
+		t.Errorf("%d leads in the portal, %d in the mirror", r.PortalLeads, r.MirrorLeads)
+	}
+	if r.CallbacksLost == 0 || r.MissedFound == 0 || r.MissedRepaired < r.MissedFound {
+		t.Errorf("%d callbacks lost, %d misses found, %d repaired", r.CallbacksLost, r.MissedFound, r.MissedRepaired)
+	}
+	if written := r.Inserted + r.Updated + r.Deleted; r.TopicMessages < r.PortalLeads || r.TopicMessages > written {
+		t.Errorf("%d messages for %d writes of %d leads", r.TopicMessages, written, r.PortalLeads)
+	}
+}
+
+func TestDemoWithoutReconciliationFails(t *testing.T) {
+	t.Parallel()
+	code, stdout, _ := command(t.Context(), t, nil,
+		"demo", "--leads", "100", "--for", "2s", "--changes", "30", "--lose", "0.9", "--no-reconcile", "--json")
+	var r result
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+		t.Fatalf("%v in %q", err, stdout)
+	}
+	if code != exitFailure || r.Differences == 0 {
+		t.Errorf("exit %d, %d differences; lost callbacks were not missed", code, r.Differences)
+	}
+}
+
+func TestDemoKeepsItsDataWhereAsked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	code, stdout, stderr := command(t.Context(), t, nil, "demo", "--leads", "20", "--for", "0s", "--data", dir)
+	if code != exitOK || !strings.Contains(stdout, "portal and mirror are equal") || !strings.Contains(stdout, dir) {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	if code, _, stderr = command(t.Context(), t, nil, "demo", "--data", dir); code != exitUsage || !strings.Contains(stderr, "not empty") {
+		t.Errorf("a directory in use is taken: exit %d, %s", code, stderr)
+	}
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"leadsync/bitrix24/portal"
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+// served is a running `leadsync serve` beside an emulated portal.
+type served struct {
+	portal *portal.Portal
+	vars   map[string]string
+	url    string
+	log    *output
+	stop   func() int // stops it and returns its exit code
+}
+
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func startServe(t *testing.T, p *portal.Portal, more map[string]string) *served {
+	t.Helper()
+	address := freeAddress(t)
+	s := &served{portal: p, url: "http://" + address, log: &output{}}
+	s.vars = map[string]string{
+		"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_HTTP_ADDR": address, "LEADSYNC_PUBLIC_URL": s.url,
+		"LEADSYNC_NATS_LISTEN": "127.0.0.1:0", "LEADSYNC_B24_INSECURE_HOSTS": host(p.Info().Portal) + "," + host(p.Info().OAuth),
+		"LEADSYNC_B24_CLIENT_ID": p.Info().ClientID, "LEADSYNC_B24_CLIENT_SECRET": p.Info().ClientSecret,
+	}
+	maps.Copy(s.vars, more)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log) }()
+	stopped := -1
+	s.stop = func() int {
+		if cancel(); stopped < 0 {
+			stopped = <-ended
+		}
+		return stopped
+	}
+	t.Cleanup(func() { s.stop() })
+	eventually(t, "the service is ready", func() bool {
+		if len(ended) > 0 {
+			t.Fatalf("serve ended: %s", s.log)
+		}
+		return s.status(t, "/readyz") == http.StatusOK
+	})
+	return s
+}
+
+func (s *served) status(tb testing.TB, path string) int {
+	tb.Helper()
+	resp, err := http.Get(s.url + path)
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
+// eventually waits far longer than anything takes: a slow machine is no failure, and a
+// test that hangs should say for what.
+func eventually(tb testing.TB, what string, done func() bool) {
+	tb.Helper()
+	never := time.After(2 * time.Minute)
+	for !done() {
+		select {
+		case <-never:
+			tb.Fatal("never: " + what)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// mirror opens the service's database beside it.
+func (s *served) mirror(tb testing.TB) *repo.DB {
+	tb.Helper()
+	db, err := repo.Open(tb.Context(), repo.Config{URL: "sqlite:" + filepath.Join(s.vars["LEADSYNC_DATA_DIR"], "leadsync.db")})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { db.Close() })
+	return db
+}
+
+func (s *served) member() string { return s.portal.Info().MemberID }
+
+// equal tells whether the mirror shows what the portal shows.
+func (s *served) equal(tb testing.TB, db *repo.DB) bool {
+	tb.Helper()
+	var r result
+	truth := maps.Collect(s.portal.Leads())
+	rows, err := db.Range(tb.Context(), s.member(), 0, leads.MaxID, 100_000)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, row := range rows {
+		r.compareRow(row, truth)
+		delete(truth, row.LeadID)
+	}
+	return len(truth) == 0 && r.Differences == 0
+}
+
+// imported waits until the first pass is over, so that what is found afterwards is due to
+// what is done afterwards.
+func (s *served) imported(tb testing.TB, db *repo.DB) {
+	tb.Helper()
+	eventually(tb, "the leads are imported", func() bool {
+		run, ok, err := db.LastCompleted(tb.Context(), s.member())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return ok && run.Mode == leads.RunImport
+	})
+	if !s.equal(tb, db) {
+		tb.Error("the mirror is not equal after the import")
+	}
+}
+
+func startEmulator(tb testing.TB, cfg portal.Config) *portal.Portal {
+	tb.Helper()
+	p, err := portal.Start(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return p
+}
+
+func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
+	t.Parallel()
+	p := startEmulator(t, portal.Config{Leads: 120, Seed: 4})
+	s := startServe(t, p, map[string]string{"LEADSYNC_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="})
+	db := s.mirror(t)
+	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	s.imported(t, db)
+	id, _ := p.RandomID()
+	if err := p.Edit(id, map[string]any{"TITLE": "Звонок из Oktell", "COMMENTS": "'; drop table bitrix_leads; -- 🙂"}); err != nil {
+		t.Fatal(err)
+	}
+	gone, _ := p.RandomID()
+	for gone == id {
+		gone, _ = p.RandomID()
+	}
+	if err := p.Delete(gone); err != nil {
+		t.Fatal(err)
+	}
+	added := p.Add(3)
+	eventually(t, "changes arrive by events", func() bool { return s.equal(t, db) })
+
+	t.Run("a second service does not touch the data", func(t *testing.T) {
+		code, _, stderr := command(t.Context(), t, s.vars, "serve")
+		if code != exitFailure || !strings.Contains(stderr, "LEADSYNC_DATA_DIR") {
+			t.Errorf("exit %d: %s", code, stderr)
+		}
+	})
+	t.Run("watch shows the current state", func(t *testing.T) {
+		lines := watchLines(t, s, 123, "--from-start", "--json")
+		found := false
+		for _, line := range lines {
+			var change leads.Change
+			if err := json.Unmarshal([]byte(line), &change); err != nil {
+				t.Fatalf("%v in %s", err, line)
+			}
+			if change.LeadID == added[0] {
+				found = change.Kind == leads.Added && change.Cause == leads.CauseEvent && change.Revision == 1
+			}
+		}
+		if !found {
+			t.Errorf("lead %d was not announced as added", added[0])
+		}
+	})
+	t.Run("reconcile finds a hand edit and what nobody reported", func(t *testing.T) {
+		p.SetFaults(portal.Faults{Lose: 1})
+		missed := p.Add(2)
+		var sums leads.Summary
+		code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--json")
+		if err := json.Unmarshal([]byte(stdout), &sums); err != nil || code != exitOK {
+			t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
+		}
+		if sums.Missed != int64(len(missed)) || sums.Inserted != sums.Missed || sums.Found() != sums.Missed {
+			t.Errorf("sums %+v; %+v; log %s", sums, p.Stats(), s.log)
+		}
+		if !s.equal(t, db) {
+			t.Error("the mirror is not equal after the pass")
+		}
+	})
+	t.Run("metrics and tokens", func(t *testing.T) {
+		if got := s.status(t, "/metrics"); got != http.StatusOK {
+			t.Errorf("/metrics answers %d", got)
+		}
+		for _, secret := range []string{p.Info().ClientSecret, p.Info().ApplicationToken} {
+			if strings.Contains(s.log.String(), secret) {
+				t.Error("the log shows a secret")
+			}
+		}
+	})
+	if code := s.stop(); code != exitOK {
+		t.Errorf("exit code %d after a stop:\n%s", code, s.log)
+	}
+	if _, err := os.Stat(runFile(s.vars["LEADSYNC_DATA_DIR"])); err == nil {
+		t.Error("run.json is left behind")
+	}
+	t.Run("reconcile works alone", func(t *testing.T) {
+		code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile")
+		if code != exitOK || !strings.Contains(stdout, "completed") {
+			t.Errorf("exit %d: %s%s", code, stdout, stderr)
+		}
+	})
+	t.Run("watch needs a running service", func(t *testing.T) {
+		code, _, stderr := command(t.Context(), t, s.vars, "watch")
+		if code != exitFailure || !strings.Contains(stderr, "leadsync serve") {
+			t.Errorf("exit %d: %s", code, stderr)
+		}
+	})
+}
+
+// watchLines runs watch until it has printed that many lines.
+func watchLines(t *testing.T, s *served, count int, args ...string) []string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out output
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, append([]string{"watch"}, args...), environmentOf(s.vars), &out, &out) }()
+	eventually(t, "watch prints every lead", func() bool { return strings.Count(out.String(), "\n") >= count })
+	cancel()
+	if code := <-ended; code != exitOK {
+		t.Errorf("watch ended with %d: %s", code, out.String())
+	}
+	return strings.Split(strings.TrimSpace(out.String()), "\n")
+}
+
+func TestServeMirrorsAPortalByWebhooks(t *testing.T) {
+	t.Parallel()
+	p := startEmulator(t, portal.Config{Leads: 30, Seed: 9})
+	s := startServe(t, p, map[string]string{
+		"LEADSYNC_B24_WEBHOOK_URL": p.Info().Webhook, "LEADSYNC_B24_APPLICATION_TOKEN": p.Info().WebhookApplicationToken,
+		"LEADSYNC_B24_CLIENT_ID": "", "LEADSYNC_B24_CLIENT_SECRET": "",
+	})
+	db := s.mirror(t)
+	p.OutgoingWebhook(s.url+callbackPath, "ONCRMLEADADD", "ONCRMLEADUPDATE", "ONCRMLEADDELETE")
+	p.Add(1) // the first callback brings the member id, and with it the import
+	s.imported(t, db)
+	id, _ := p.RandomID()
+	if err := p.Edit(id, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "an edit arrives", func() bool { return s.equal(t, db) })
+	if code := s.stop(); code != exitOK {
+		t.Errorf("exit code %d after a stop:\n%s", code, s.log)
+	}
+}

@@ -1,0 +1,98 @@
+package leads_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"leadsync/leads"
+)
+
+func TestColumn(t *testing.T) {
+	text := leads.Field{Name: "X", Kind: leads.Text, Max: 5}
+	unlimited := leads.Field{Name: "X", Kind: leads.Text}
+	ref := leads.Field{Name: "X", Kind: leads.RefKind, Max: 5}
+	number := leads.Field{Name: "X", Kind: leads.Number, Max: 10}
+	moment := leads.Field{Name: "X", Kind: leads.DateTime}
+	day := leads.Field{Name: "X", Kind: leads.Date}
+	long := strings.Repeat("ы", 70_000)
+	for _, c := range []struct {
+		name  string
+		field leads.Field
+		value string
+		want  string
+	}{
+		{"fits", text, "абвгд", "абвгд"},
+		{"cut", text, "абвгде", "абвгд"},
+		{"zero is text", text, "0", "0"},
+		{"emoji are two units", text, "🙂🙂🙂", "🙂🙂"},
+		{"never half a character", text, "abcd🙂", "abcd"},
+		{"unlimited", unlimited, long, long},
+		{"reference", ref, "12", "12"},
+		{"no reference", ref, "0", ""},
+		{"number", number, "0.00", "0.00"},
+		{"offset dropped", moment, "2021-05-31T15:10:16+02:00", "2021-05-31T15:10:16"},
+		{"no offset", moment, "2021-05-31T15:10:16", "2021-05-31T15:10:16"},
+		{"fractions dropped", moment, "2021-05-31T15:10:16.123Z", "2021-05-31T15:10:16"},
+		{"the hour that summer time skips", moment, "2021-03-28T02:30:00+01:00", "2021-03-28T02:30:00"},
+		{"a day", day, "1980-02-29", "1980-02-29T00:00:00"},
+		{"a day that is none", day, "1981-02-29", ""},
+		{"too early for datetime", day, "1752-12-31T23:59:59+00:00", ""},
+		{"the first datetime", day, "1753-01-01T00:00:00+00:00", "1753-01-01T00:00:00"},
+		{"the last", day, "9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59"},
+		{"year 1", day, "0001-01-01T00:00:00+00:00", ""},
+		{"five digits of a year", day, "10000-01-01T00:00:00+00:00", ""},
+		{"no date", day, "soon", ""},
+		{"blank instead of T", moment, "2021-05-31 15:10:16", ""},
+		{"empty", moment, "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := c.field.Column(c.value)
+			if got != c.want {
+				t.Errorf("%.40q becomes %.40q, want %.40q", c.value, got, c.want)
+			}
+			if n := len(utf16.Encode([]rune(got))); c.field.Max > 0 && n > c.field.Max {
+				t.Errorf("%d units in a column of %d", n, c.field.Max)
+			}
+			if again := c.field.Column(got); again != got {
+				t.Errorf("%q, read back from the column, becomes %q", got, again)
+			}
+		})
+	}
+}
+
+func TestVolatileFields(t *testing.T) {
+	var names []string
+	for _, f := range leads.Fields {
+		if f.Volatile() {
+			names = append(names, f.Name)
+		}
+	}
+	if got := strings.Join(names, " "); got != "LAST_ACTIVITY_BY LAST_ACTIVITY_TIME" {
+		t.Errorf("volatile: %s", got)
+	}
+}
+
+func TestParseID(t *testing.T) {
+	for s, want := range map[string]int64{"1": 1, "2147483647": leads.MaxID, "007": 7} {
+		if got, err := leads.ParseID(s); err != nil || got != want {
+			t.Errorf("ParseID(%q) = %d, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"", "0", "-1", "+1", "2147483648", "9223372036854775808", "1.0", " 1", "1 ", "0x1", "१"} {
+		if got, err := leads.ParseID(s); err == nil {
+			t.Errorf("ParseID(%q) = %d", s, got)
+		}
+	}
+}
+
+func TestValidMemberID(t *testing.T) {
+	for s, want := range map[string]bool{
+		"a223c6b3710f85df22e9377d6c4f7553": true, "A1": true, strings.Repeat("a", 64): true,
+		"": false, strings.Repeat("a", 65): false, "a.b": false, "a b": false, "*": false, ">": false, "é": false, "a\n": false,
+	} {
+		if got := leads.ValidMemberID(s); got != want {
+			t.Errorf("ValidMemberID(%q) = %v", s, got)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package repo_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := nobody.Addr().String()
+	if err := nobody.Close(); err != nil {
+		t.Fatal(err)
+	}
+	noDatabase := filepath.Join(t.TempDir(), "notes.txt")
+	if err := os.WriteFile(noDatabase, []byte(strings.Repeat("these are notes ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, url string
+		key       []byte
+		want      []string
+	}{
+		{"no scheme", "leads.db", nil, []string{"sqlite:<path>", "sqlserver://"}},
+		{"unknown scheme", "postgres://u:hunter2@h/db", nil, []string{"postgres", "sqlite:<path>"}},
+		{"no path", "sqlite:", nil, []string{"path"}},
+		{"memory", "sqlite::memory:", nil, []string{"path"}},
+		{"missing folder", "sqlite:" + filepath.Join(t.TempDir(), "no", "such", "folder.db"), nil, []string{"folder.db", "create its folder"}},
+		{"no database file", "sqlite:" + noDatabase, nil, []string{"notes.txt", "not a SQLite file"}},
+		{"no database name", "sqlserver://u:hunter2@h:1433", nil, []string{"database", "?database=name"}},
+		{"unreadable", "sqlserver://u:hunter2%zz@h:1433?database=x", nil, []string{"%-encoded"}},
+		{"nobody listens", "sqlserver://u:hunter2@" + closed + "?database=oktell&dial+timeout=5", nil, []string{closed, "oktell", "host and port"}},
+		{"short key", "sqlite:x", []byte("short"), []string{"32"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db, err := repo.Open(t.Context(), repo.Config{URL: c.url, SecretKey: c.key})
+			if err == nil {
+				t.Fatal(errors.Join(errors.New("opened"), db.Close()))
+			}
+			for _, part := range c.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q does not say %q", err, part)
+				}
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%q shows the password", err)
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("%q is more than a line", err)
+			}
+			if c.name == "nobody listens" && !errors.Is(err, repo.ErrUnavailable) {
+				t.Errorf("%q is not ErrUnavailable", err)
+			}
+		})
+	}
+}
+
+// openMigrated is a new, migrated SQLite mirror in a folder with a name that URLs dislike.
+func openMigrated(t *testing.T) (db *repo.DB, path string) {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "папка #1 100%?")
+	if runtime.GOOS == "windows" {
+		folder = filepath.Join(t.TempDir(), "папка #1 100%")
+	}
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(folder, "mirror.db")
+	db, err := repo.Open(t.Context(), repo.Config{URL: "sqlite:" + path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return db, path
+}
+
+func sighting(tb testing.TB, id int64, card string) leads.Snapshot {
+	tb.Helper()
+	lead, err := leads.Parse([]byte(card))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return leads.Snapshot{Ref: leads.Ref{MemberID: "m", LeadID: id}, Ticket: 1, Lead: lead}
+}
+
+func TestSQLiteFileIsPrivateAndReadable(t *testing.T) {
+	db, path := openMigrated(t)
+	if _, err := db.Apply(t.Context(), []leads.Snapshot{sighting(t, 7, `{"ID":"7","TITLE":"Ёж"}`)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 && runtime.GOOS != "windows" {
+			t.Errorf("%s has mode %o, want 600", filepath.Base(path+suffix), mode)
+		}
+	}
+	copied := filepath.Join(t.TempDir(), "seen.db") // another reader's name for the same file
+	if err := os.Symlink(path, copied); err != nil {
+		t.Skip("no symbolic links here: ", err)
+	}
+	other, err := sql.Open("sqlite", copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	var title string
+	if err := other.QueryRow("SELECT sql_TITLE FROM bitrix_leads WHERE sql_ID = 7").Scan(&title); err != nil || title != "Ёж" {
+		t.Errorf("beside the service the title reads %q, %v", title, err)
+	}
+}
+
+func TestContextEndsBlameNoLead(t *testing.T) {
+	db, _ := openMigrated(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	outcomes, err := db.Apply(ctx, []leads.Snapshot{sighting(t, 7, `{"ID":"7"}`), sighting(t, 8, `{"ID":"8"}`)})
+	if !errors.Is(err, context.Canceled) || outcomes != nil {
+		t.Errorf("%v, %v; want the context's error and no outcomes", outcomes, err)
+	}
+}
+
+func TestAClosedDatabaseIsUnavailable(t *testing.T) {
+	db, _ := openMigrated(t)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	outcomes, err := db.Apply(t.Context(), []leads.Snapshot{sighting(t, 7, `{"ID":"7"}`)})
+	if err == nil {
+		t.Errorf("%+v of a closed database", outcomes)
+	}
+	if err := db.Ping(t.Context()); err == nil {
+		t.Error("a closed database answers")
+	}
+}

@@ -1,0 +1,7 @@
+CREATE TABLE #stage_outbox (
+    member_id nvarchar(64) NOT NULL,
+    lead_id int NOT NULL,
+    revision bigint NOT NULL,
+    body nvarchar(max) NOT NULL,
+    created_at nvarchar(40) NOT NULL
+)
