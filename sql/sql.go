@@ -20,15 +20,18 @@ var files embed.FS
 // the same in both folders; times go in as text.
 type Statements struct {
 	ContactsDelete, ContactsDeleteGone, ContactsInsert                             string
+	EraseContacts, EraseFailures, EraseFindings, EraseGrants, EraseLeads           string
+	EraseOutbox, ErasePortal, EraseRuns, EraseSolutions                            string
 	FailureInsert                                                                  string
 	FindingInsert, FindingList                                                     string
-	GrantDelete, GrantGet, GrantInsert, GrantRotate                                string
+	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                   string
 	HeldRange, HeldRangeContacts, HeldRows, HeldRowsContacts                       string
 	LeadsCount, LeadsInsert, LeadsLock, LeadsMark, LeadsMissing, LeadsUpdate       string
 	MigrationsApplied, MigrationsTable                                             string
 	OutboxCount, OutboxDelete, OutboxInsert, OutboxList                            string
-	OwnerEpoch, OwnerInsert, OwnerRaise                                            string
-	PortalDomain, PortalGet, PortalInsert, PortalList, PortalState, PortalUpdate   string
+	OwnerBudget, OwnerEpoch, OwnerInsert, OwnerRaise                               string
+	PortalBound, PortalDomain, PortalGet, PortalInsert, PortalLearn, PortalList    string
+	PortalMove, PortalStanding, PortalState, PortalUpdate                          string
 	RunClaim, RunGet, RunInsert, RunLastCompleted, RunList, RunNext, RunUnfinished string
 	RunUpdate                                                                      string
 	RuntimeTouchGet, RuntimeTouchList                                              string
