@@ -20,12 +20,12 @@ type Command struct {
 	Query  url.Values
 }
 
-// Batch is what the commands of one batch answered, by key. A key that is in neither map
-// was not run.
+// Batch is what the commands of one batch answered, by key: a result or an error.
 type Batch struct {
 	Results map[string]json.RawMessage
 	Errors  map[string]*Error
-	Time    Time // of the whole batch
+	Times   map[string]Time // of the commands that succeeded
+	Time    Time            // of the whole batch
 }
 
 // Batch runs up to 50 commands, in their order, in one request. Commands fail alone.
@@ -44,11 +44,20 @@ func (c *Client) batch(ctx context.Context, commands []Command,
 	if err != nil {
 		return Batch{}, err
 	}
+	for _, method := range methodsOf(commands) {
+		if err := c.rest(ctx, method); err != nil {
+			return Batch{}, err
+		}
+	}
 	answer, err := call(ctx, "batch", Params{"halt": 0, "cmd": cmd})
 	if err != nil {
 		return Batch{}, err
 	}
-	return decodeBatch(commands, answer)
+	b, err := decodeBatch(commands, answer)
+	if err == nil {
+		c.observeBatch(commands, b)
+	}
+	return b, err
 }
 
 // encodeCommands writes the map by hand: commands run in the order of its keys, and Go
@@ -83,6 +92,7 @@ func decodeBatch(commands []Command, answer Answer) (Batch, error) {
 	var parts struct {
 		Result json.RawMessage `json:"result"`
 		Errors json.RawMessage `json:"result_error"`
+		Times  json.RawMessage `json:"result_time"`
 	}
 	if err := json.Unmarshal(answer.Result, &parts); err != nil {
 		return Batch{}, garbled("batch", 200, "the answer is not that of a batch")
@@ -93,15 +103,23 @@ func decodeBatch(commands []Command, answer Answer) (Batch, error) {
 	}
 	refusals, err := mapOrList[struct {
 		Code        json.RawMessage `json:"error"`
-		Description string          `json:"error_description"`
+		Description looseText       `json:"error_description"`
 	}](parts.Errors)
 	if err != nil {
 		return Batch{}, err
 	}
-	b := Batch{Results: results, Errors: make(map[string]*Error, len(refusals)), Time: answer.Time}
+	times, err := mapOrList[Time](parts.Times)
+	if err != nil {
+		times = nil // of no consequence but that we do not see the limit coming
+	}
+	b := Batch{Results: results, Errors: make(map[string]*Error, len(refusals)), Times: times, Time: answer.Time}
 	for _, cmd := range commands {
-		if refusal, ok := refusals[cmd.Key]; ok {
-			b.Errors[cmd.Key] = newError(cmd.Method, 0, text(refusal.Code), refusal.Description)
+		refusal, failed := refusals[cmd.Key]
+		switch {
+		case failed:
+			b.Errors[cmd.Key] = newError(cmd.Method, 0, text(refusal.Code), string(refusal.Description))
+		case results[cmd.Key] == nil:
+			b.Errors[cmd.Key] = garbled(cmd.Method, 0, "the batch has no answer for this command")
 		}
 	}
 	return b, nil
@@ -123,17 +141,4 @@ func mapOrList[T any](raw json.RawMessage) (map[string]T, error) {
 		return nil, garbled("batch", 200, "the answer has a part of the wrong shape")
 	}
 	return m, nil
-}
-
-// refusal returns a command's error that concerns the portal rather than the command: a
-// limit, dead tokens, a sick server. nil where there is none.
-func (b Batch) refusal() error {
-	for _, e := range b.Errors {
-		switch e.Reaction {
-		case Reauthorize, Refresh, Stop, SlowDown, Repeat:
-			return e
-		case Never, NotFound, NoAccess:
-		}
-	}
-	return nil
 }
