@@ -29,14 +29,13 @@ type Batch struct {
 }
 
 // Batch runs up to 50 commands, in their order, in one request. Commands fail alone.
-// It repeats like Read, so the commands must only read.
+// It repeats like Read, so the commands must only read; but not what took too long, for
+// which smaller batches are needed.
 func (c *Client) Batch(ctx context.Context, commands []Command) (Batch, error) {
-	return c.batch(ctx, commands, c.Read)
+	return c.batch(ctx, commands, repeats)
 }
 
-func (c *Client) batch(ctx context.Context, commands []Command,
-	call func(context.Context, string, Params) (Answer, error),
-) (Batch, error) {
+func (c *Client) batch(ctx context.Context, commands []Command, repeat int) (Batch, error) {
 	if len(commands) > batchLimit {
 		return Batch{}, fmt.Errorf("batch: %d commands, at most %d are possible", len(commands), batchLimit)
 	}
@@ -49,7 +48,7 @@ func (c *Client) batch(ctx context.Context, commands []Command,
 			return Batch{}, err
 		}
 	}
-	answer, err := call(ctx, "batch", Params{"halt": 0, "cmd": cmd})
+	answer, err := c.call(ctx, "batch", Params{"halt": 0, "cmd": cmd}, manner{repeat: repeat, large: len(commands) > 1})
 	if err != nil {
 		return Batch{}, err
 	}

@@ -88,7 +88,7 @@ func (c *Client) each(ctx context.Context, method, handler string, events []Even
 			Query: url.Values{"event": {string(event)}, "handler": {handler}},
 		}
 	}
-	batch, err := c.batch(ctx, commands, c.Call)
+	batch, err := c.batch(ctx, commands, 0)
 	return batch, commands, err
 }
 

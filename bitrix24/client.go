@@ -122,18 +122,24 @@ type Time struct {
 // Call calls a method once. Only a refusal that did not execute it is answered by
 // sending it again: an expired token, an overflown bucket, a redirect.
 func (c *Client) Call(ctx context.Context, method string, params Params) (Answer, error) {
-	return c.call(ctx, method, params, 0)
+	return c.call(ctx, method, params, manner{})
 }
 
 // Read calls a method that changes nothing, and so may be sent again after a broken
 // connection, a page of HTML, a 500. A batch that took too long is not: smaller ones
 // are needed.
 func (c *Client) Read(ctx context.Context, method string, params Params) (Answer, error) {
-	return c.call(ctx, method, params, repeats)
+	return c.call(ctx, method, params, manner{repeat: repeats})
 }
 
-func (c *Client) call(ctx context.Context, method string, params Params, repeat int) (Answer, error) {
-	a := attempt{client: c, method: method, repeat: repeat}
+// manner is how a call is repeated.
+type manner struct {
+	repeat int  // how often it may be sent again although it may have been executed
+	large  bool // a batch of several: where it took too long, smaller ones are needed
+}
+
+func (c *Client) call(ctx context.Context, method string, params Params, m manner) (Answer, error) {
+	a := attempt{client: c, method: method, manner: m}
 	for {
 		var err error
 		c.mu.Lock()
@@ -164,16 +170,21 @@ func (c *Client) token(ctx context.Context) (leads.Secret, error) {
 
 // attempt is one call on its way through what goes wrong.
 type attempt struct {
+	manner
+
 	client    *Client
 	method    string
-	repeat    int // how often it may be sent again although it may have been executed
 	endpoint  leads.Secret
 	token     leads.Secret
 	failures  int
 	slowed    int
 	moves     int
-	refreshed bool
+	refreshed int
 }
+
+// refreshTries is how often a call asks for another token: the first it gets may be one
+// that somebody else has stored, and just as old.
+const refreshTries = 2
 
 // mend does what an error asks for; it returns nil where the call is to be sent again.
 func (a *attempt) mend(ctx context.Context, err error) error {
@@ -185,8 +196,8 @@ func (a *attempt) mend(ctx context.Context, err error) error {
 		return c.follow(ctx, a.method, a.endpoint, moved)
 	}
 	switch reaction := ReactionTo(err); {
-	case mustRefresh(err) && c.cfg.Tokens != nil && !a.refreshed:
-		a.refreshed = true
+	case mustRefresh(err) && c.cfg.Tokens != nil && a.refreshed < refreshTries:
+		a.refreshed++
 		_, err = c.cfg.Tokens.Refresh(ctx, a.token)
 		return err
 	case reaction == Reauthorize && c.cfg.Tokens != nil:
@@ -195,13 +206,14 @@ func (a *attempt) mend(ctx context.Context, err error) error {
 			return failure
 		}
 		return err
-	case reaction == Refresh && a.refreshed:
+	case reaction == Refresh && a.refreshed > 0:
 		return beyondRefresh(err)
-	case reaction == SlowDown && a.slowed < repeats && !c.resting(err):
-		a.slowed++
-		c.slowDown(a.method, err)
-		return nil
-	case reaction == Repeat && a.failures < a.repeat && (a.method != "batch" || !tooLong(err)):
+	case reaction == SlowDown && !c.resting(err):
+		if a.slowed++; a.slowed > slowLimit(err) {
+			return err
+		}
+		return c.slowDown(ctx, a.method, err, a.slowed-1)
+	case reaction == Repeat && a.failures < a.repeat && !(a.large && tooLong(err)):
 		a.failures++
 		return pause(ctx, backoff(a.failures-1))
 	default:
@@ -228,14 +240,28 @@ func (c *Client) resting(err error) bool {
 	return ok && e.Code == codeOperating && e.Status == 0
 }
 
+// restLimit is how often in a row a method is found blocked before that is an error: for
+// longer than the ten minutes after which operating time is free again.
+const restLimit = 15
+
+// slowLimit is how often a request is sent again that came too soon.
+func slowLimit(err error) int {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == codeOperating {
+		return restLimit
+	}
+	return repeats
+}
+
 // slowDown makes the next request wait: of every method after 503, of this one after
 // 429.
-func (c *Client) slowDown(method string, err error) {
+func (c *Client) slowDown(ctx context.Context, method string, err error, before int) error {
 	if e, ok := errors.AsType[*Error](err); ok && e.Code == codeOperating {
 		c.block(method, e.Wait)
-		return
+		return nil
 	}
-	if c.cfg.Budget != nil {
-		c.cfg.Budget.refused()
+	if c.cfg.Budget == nil {
+		return pause(ctx, backoff(before))
 	}
+	c.cfg.Budget.refused()
+	return nil
 }

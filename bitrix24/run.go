@@ -27,7 +27,8 @@ type commandRun struct {
 
 	done     map[string]outcome
 	tries    map[string]int
-	failures int // batches in a row that brought nothing
+	failures int // batches that brought nothing, while no command has been answered yet
+	rests    int // batches in which a method was blocked
 }
 
 // runAll returns one outcome for each command, by key. Its error is the portal's as a
@@ -52,20 +53,24 @@ func (c *Client) runAll(ctx context.Context, commands []Command, size *sizer, dr
 func (r *commandRun) batch(ctx context.Context, commands []Command) ([]Command, error) {
 	ticket := r.draw()
 	batch, err := r.client.Batch(ctx, commands)
-	if tooLong(err) && ctx.Err() == nil && (len(commands) > 1 || r.failures < repeats) {
+	if tooLong(err) && ctx.Err() == nil && len(commands) > 1 {
 		r.size.cut(len(commands))
-		if len(commands) > 1 {
-			return commands, nil
-		}
-		r.failures++
-		return commands, pause(ctx, backoff(r.failures-1))
+		return commands, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	r.size.took(len(commands), batch.Time.Duration)
-	var again []Command
-	var last *Error
+	again, err := r.sort(commands, batch, ticket)
+	if err != nil || len(again) == 0 {
+		return again, err
+	}
+	return r.judge(ctx, again, batch.Errors, ticket)
+}
+
+// sort keeps what the commands of a batch came to and returns those that failed for no
+// fault of their own, as it seems.
+func (r *commandRun) sort(commands []Command, batch Batch, ticket leads.Ticket) (again []Command, err error) {
 	for _, cmd := range commands {
 		e := batch.Errors[cmd.Key]
 		switch {
@@ -74,28 +79,31 @@ func (r *commandRun) batch(ctx context.Context, commands []Command) ([]Command, 
 		case e.Reaction == Reauthorize || e.Reaction == Stop:
 			return nil, e
 		case e.Reaction == SlowDown:
-			again, last = append(again, cmd), e
+			again = append(again, cmd)
 		case e.Reaction == Repeat || e.Reaction == Refresh:
 			r.tries[cmd.Key]++
-			again, last = append(again, cmd), e
+			again = append(again, cmd)
 		default:
 			r.done[cmd.Key] = outcome{refusal: e, ticket: ticket}
 		}
 	}
-	if len(again) == 0 {
-		r.failures = 0
-		return nil, nil
-	}
-	return r.judge(ctx, again, batch.Errors, last, ticket)
+	return again, nil
 }
 
-// judge decides about commands that failed for no fault of their own, as it seems. Where
-// others were answered, a command that fails again and again is given up; where none
-// was, the portal is ill.
-func (r *commandRun) judge(ctx context.Context, failed []Command, errs map[string]*Error, last *Error, ticket leads.Ticket) ([]Command, error) {
+// judge decides about commands that are to be sent again. A blocked method is waited
+// for. Where others were answered, a command that fails again and again is given up;
+// where none was, the portal is ill.
+func (r *commandRun) judge(ctx context.Context, failed []Command, errs map[string]*Error, ticket leads.Ticket) ([]Command, error) {
+	first := errs[failed[0].Key]
+	if first.Reaction == SlowDown {
+		if r.rests++; r.rests > restLimit {
+			return nil, first
+		}
+		return failed, nil // the next batch waits
+	}
 	if len(r.done) == 0 {
 		if r.failures++; r.failures > repeats {
-			return nil, last
+			return nil, first
 		}
 		return failed, pause(ctx, backoff(r.failures-1))
 	}

@@ -17,21 +17,13 @@ import (
 // A batch that takes too long is halved; a page that cannot be listed is read lead by
 // lead, so that one bad lead does not hide the others.
 func (c *Client) Scan(ctx context.Context, after int64, draw Draw) (leads.Page, error) {
-	for failures := 0; ; {
+	for failures, rests := 0, 0; ; {
 		commands := chain(after, c.nextPages())
 		ticket := draw()
 		batch, err := c.Batch(ctx, commands)
-		if tooLong(err) && ctx.Err() == nil && (len(commands) > 1 || failures < repeats) {
+		if tooLong(err) && ctx.Err() == nil && len(commands) > 1 {
 			c.lists.cut(len(commands))
-			if len(commands) == 1 {
-				failures++
-				err = pause(ctx, backoff(failures-1))
-			} else {
-				err = nil
-			}
-			if err == nil {
-				continue
-			}
+			continue
 		}
 		if err != nil {
 			return leads.Page{}, err
@@ -41,25 +33,19 @@ func (c *Client) Scan(ctx context.Context, after int64, draw Draw) (leads.Page, 
 		if err != nil || refusal == nil || page.UpTo > after {
 			return page, err
 		}
-		if failures++; failures <= commandRepeats {
-			if err := c.relent(ctx, refusal, failures); err != nil {
+		switch reaction := ReactionTo(refusal); {
+		case reaction == Reauthorize, reaction == Stop, rests > restLimit:
+			return leads.Page{}, refusal
+		case reaction == SlowDown:
+			rests++ // the next batch waits
+		case failures == commandRepeats:
+			return c.piecemeal(ctx, after, draw, refusal)
+		default:
+			if err := pause(ctx, backoff(failures)); err != nil {
 				return leads.Page{}, err
 			}
-			continue
+			failures++
 		}
-		return c.piecemeal(ctx, after, draw, refusal)
-	}
-}
-
-// relent waits as a refused page asks for; it returns what no waiting mends.
-func (c *Client) relent(ctx context.Context, refusal error, failures int) error {
-	switch ReactionTo(refusal) {
-	case Reauthorize, Stop:
-		return refusal
-	case SlowDown:
-		return nil // the next batch rests
-	default:
-		return pause(ctx, backoff(failures-1))
 	}
 }
 
