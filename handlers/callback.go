@@ -60,7 +60,7 @@ func (s *Server) recognise(c echo.Context, cb bitrix24.Callback) (portal leads.P
 		return portal, http.StatusInternalServerError, RefusedIll
 	case !known:
 		return portal, http.StatusForbidden, RefusedPortal
-	case !portal.Recognises(cb.ApplicationToken):
+	case !portal.Recognises(cb.ApplicationToken) && !s.learnt(ctx, portal, cb):
 		return portal, http.StatusForbidden, RefusedToken
 	}
 	return portal, 0, ""

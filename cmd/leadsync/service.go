@@ -48,6 +48,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	}
 	s.server = handlers.New(handlers.Config{
 		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
+		StateKey:      b.cfg.stateKey(),
 		PublishNotice: func(ctx context.Context, n events.Notice) error { return events.PublishNotice(ctx, b.js, n) },
 		PublishPortal: func(ctx context.Context, n events.PortalNotice) error { return events.PublishPortal(ctx, b.js, n) },
 		Ready:         s.ill, Metrics: s.metrics(), Now: time.Now, Log: b.log,
