@@ -42,8 +42,9 @@ func (l *learner) end() {
 	l.busy = false
 }
 
-// learnt tells whether a callback has taught us the portal's application_token.
-func (s *Server) learnt(ctx context.Context, portal leads.Portal, cb bitrix24.Callback) bool {
+// learnt tells whether a callback has taught us the portal's application_token, which
+// then is the portal's.
+func (s *Server) learnt(ctx context.Context, portal *leads.Portal, cb bitrix24.Callback) bool {
 	if portal.TokenHash != "" || portal.WebhookURL != "" || cb.AccessToken == "" || cb.ApplicationToken == "" {
 		return false
 	}
@@ -67,9 +68,10 @@ func (s *Server) learnt(ctx context.Context, portal leads.Portal, cb bitrix24.Ca
 	}
 	s.known.forget(portal.MemberID)
 	if !ours { // another replica was faster, with this one or another
-		now, _, err := s.Portals.Portal(ctx, portal.MemberID)
-		return err == nil && now.Recognises(cb.ApplicationToken)
+		*portal, _, err = s.Portals.Portal(ctx, portal.MemberID)
+		return err == nil && portal.Recognises(cb.ApplicationToken)
 	}
+	portal.TokenHash = hash
 	s.Log.InfoContext(ctx, "application_token learnt from a verified callback", "member_id", portal.MemberID, "event", string(cb.Event))
 	return true
 }

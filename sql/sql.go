@@ -19,16 +19,18 @@ var files embed.FS
 // portal_get.sql: so a misspelt statement does not compile. Parameters are named,
 // the same in both folders; times go in as text.
 type Statements struct {
+	CallbackList, CallbacksInsert, CallbacksUpdate                                 string
 	ContactsDelete, ContactsDeleteGone, ContactsInsert                             string
-	EraseContacts, EraseFailures, EraseFindings, EraseGrants, EraseLeads           string
-	EraseOutbox, ErasePortal, EraseRuns, EraseSolutions                            string
-	FailureInsert                                                                  string
+	EraseCallbacks, EraseContacts, EraseFailing, EraseFailures, EraseFindings      string
+	EraseGrants, EraseLeads, EraseOutbox, ErasePortal, EraseRuns, EraseSolutions   string
+	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate           string
+	FailureInsert, FailurePayload                                                  string
 	FindingInsert, FindingList                                                     string
 	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                   string
 	HeldRange, HeldRangeContacts, HeldRows, HeldRowsContacts                       string
 	LeadsCount, LeadsInsert, LeadsLock, LeadsMark, LeadsMissing, LeadsUpdate       string
 	MigrationsApplied, MigrationsTable                                             string
-	OutboxCount, OutboxDelete, OutboxInsert, OutboxList                            string
+	OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxOldest              string
 	OwnerBudget, OwnerEpoch, OwnerInsert, OwnerRaise                               string
 	PortalBound, PortalDomain, PortalGet, PortalInsert, PortalLearn, PortalList    string
 	PortalMove, PortalStanding, PortalState, PortalUpdate                          string

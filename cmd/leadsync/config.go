@@ -49,6 +49,8 @@ type config struct {
 	ignored       []string
 
 	grace time.Duration
+	// patient starts without database and NATS where they are down; set by serve.
+	patient bool
 }
 
 // clockTime is a time of day in the machine's zone.

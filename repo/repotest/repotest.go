@@ -57,6 +57,8 @@ func Run(t *testing.T, server Server) {
 		{"Standings", standings},
 		{"Runs", runs},
 		{"Records", records},
+		{"Failing", failing},
+		{"Callbacks", callbacks},
 		{"Concurrent", concurrent},
 		{"Property", property},
 	} {
