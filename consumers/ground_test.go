@@ -120,6 +120,10 @@ func (d *desk) Bind(context.Context) error {
 	return d.bindError
 }
 
+func (d *desk) Upkeep(context.Context) error { return nil }
+
+func (d *desk) Close() {}
+
 func (d *desk) Installed(context.Context) (bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

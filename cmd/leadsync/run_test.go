@@ -93,14 +93,14 @@ func TestFaultsNeverRepeatAValue(t *testing.T) {
 }
 
 func TestUnreachableServersAreNamed(t *testing.T) {
-	tests := []struct{ name, variable, value, want string }{
-		{"database", "LEADSYNC_DATABASE_URL", "sqlserver://sa:hunter2@127.0.0.1:1?database=oktell&dial+timeout=1", "127.0.0.1:1"},
-		{"NATS", "LEADSYNC_NATS_URL", "nats://user:hunter2@127.0.0.1:1", "nats://127.0.0.1:1"},
+	tests := []struct{ name, command, variable, value, want string }{
+		{"database", "migrate", "LEADSYNC_DATABASE_URL", "sqlserver://sa:hunter2@127.0.0.1:1?database=oktell&dial+timeout=1", "127.0.0.1:1"},
+		{"NATS", "watch", "LEADSYNC_NATS_URL", "nats://user:hunter2@127.0.0.1:1", "nats://127.0.0.1:1"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			vars := map[string]string{"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_HTTP_ADDR": "127.0.0.1:0", test.variable: test.value}
-			code, _, stderr := command(t.Context(), t, vars, "serve")
+			code, _, stderr := command(t.Context(), t, vars, test.command)
 			if code != exitFailure || !strings.Contains(stderr, test.want) || strings.Contains(stderr, "hunter2") || strings.Contains(stderr, "goroutine") {
 				t.Errorf("exit %d:\n%s", code, stderr)
 			}
