@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"leadsync/leads"
 )
@@ -63,12 +62,8 @@ func (p *Pass) confirm(ctx context.Context) error {
 	}
 	p.Log.InfoContext(ctx, "waiting before asking again for absent leads",
 		"member_id", p.run.MemberID, "leads", len(p.gone), "grace", p.Grace)
-	timer := time.NewTimer(p.Grace)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
+	if err := p.Wait(ctx, p.Grace); err != nil {
+		return err
 	}
 	snaps, outcomes, err := p.askAndApply(ctx, p.gone)
 	for i, o := range outcomes {

@@ -53,7 +53,9 @@ type Config struct {
 	Report func(leads.Run)
 	Wake   func() // there is something to relay
 	Now    func() time.Time
-	Log    *slog.Logger
+	// Wait waits, less if the context ends, whose error it then returns; nil is a timer.
+	Wait func(context.Context, time.Duration) error
+	Log  *slog.Logger
 }
 
 // Pass is one run over one portal.
@@ -74,6 +76,9 @@ func Run(ctx context.Context, cfg Config, run leads.Run) (leads.Run, error) {
 	p := &Pass{Config: cfg, run: run, base: run.Requests - cfg.Portal.Requests(), cause: leads.CauseReconcile}
 	if run.Mode == leads.RunImport {
 		p.cause = leads.CauseImport
+	}
+	if p.Wait == nil {
+		p.Wait = wait
 	}
 	err := p.scan(ctx)
 	if err == nil {
@@ -299,4 +304,16 @@ func (p *Pass) save(ctx context.Context) error {
 		p.Report(p.run)
 	}
 	return nil
+}
+
+// wait waits by the machine's clock.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
