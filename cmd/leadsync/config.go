@@ -46,7 +46,8 @@ type config struct {
 	logFormat     string // text, json or "" for what the terminal suggests
 	ignored       []string
 
-	grace time.Duration
+	grace       time.Duration
+	deleteFloor int64 // see repo.Config; 0 is its default
 }
 
 // clockTime is a time of day in the machine's zone.

@@ -55,6 +55,8 @@ func Run(t *testing.T, server Server) {
 		{"Portals", portals},
 		{"Tokens", tokens},
 		{"Runs", runs},
+		{"Passes", passes},
+		{"Breaker", breakers},
 		{"Records", records},
 		{"Concurrent", concurrent},
 		{"Property", property},
