@@ -58,6 +58,7 @@ type Client struct {
 // counters are shared by a client's lanes.
 type counters struct {
 	requests atomic.Int64
+	refused  atomic.Int64 // of them, by a limit
 
 	mu      sync.Mutex
 	blocked map[string]time.Time // method → when its operating time is available again
@@ -93,6 +94,9 @@ func (c *Client) In(lane Lane) *Client {
 
 // Requests is how many HTTP requests were sent so far, over all lanes.
 func (c *Client) Requests() int64 { return c.requests.Load() }
+
+// Refused is how many requests the portal refused because of a limit.
+func (c *Client) Refused() int64 { return c.refused.Load() }
 
 // Params are the parameters of a call, as JSON.
 type Params map[string]any
@@ -164,6 +168,7 @@ func (c *Client) token(ctx context.Context) (leads.Secret, error) {
 // slowDown makes the next request wait: of every method after 503, of this one after
 // 429.
 func (c *Client) slowDown(method string, err error) {
+	c.refused.Add(1)
 	if e, ok := errors.AsType[*Error](err); ok && e.Code == "OPERATION_TIME_LIMIT" {
 		until := e.ResetAt
 		if until.IsZero() {

@@ -133,9 +133,10 @@ func TestADeletedLeadIsAskedForTwice(t *testing.T) {
 }
 
 func TestAStoppedPassGoesOnAtItsCheckpoint(t *testing.T) {
-	g := filled(t, 6000)
+	g := filled(t, 600)
+	g.stretch = 250
 	ids := g.ids()
-	for _, i := range []int{1, 2600, 5999} {
+	for _, i := range []int{1, 260, 599} {
 		g.alter(ids[i], "TITLE", "altered")
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -156,15 +157,15 @@ func TestAStoppedPassGoesOnAtItsCheckpoint(t *testing.T) {
 	g.scanned = nil
 	g.own()
 	taken := g.claim()
-	if taken.ID != run.ID || taken.Checkpoint != ids[2499] || taken.Scanned != 2500 || taken.Stale != 1 {
+	if taken.ID != run.ID || taken.Checkpoint != ids[249] || taken.Scanned != 250 || taken.Stale != 1 {
 		t.Errorf("taken up at %d with %+v", taken.Checkpoint, taken.Sums)
 	}
 	run, err = reconcile.Run(t.Context(), g.config(), taken)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.found(run, map[leads.FindingKind][]int64{leads.FindingStale: {ids[1], ids[2600], ids[5999]}})
-	if run.Scanned != 6000 {
+	g.found(run, map[leads.FindingKind][]int64{leads.FindingStale: {ids[1], ids[260], ids[599]}})
+	if run.Scanned != 600 {
 		t.Errorf("scanned %d in both parts", run.Scanned)
 	}
 	g.equal()
@@ -189,31 +190,10 @@ func TestShortPagesAreNotTheEnd(t *testing.T) {
 	for _, i := range []int{100, 101, 399} {
 		g.alter(ids[i], "TITLE", "altered")
 	}
-	short := &shortPages{ground: g, size: 7}
-	cfg := g.config()
-	cfg.Portal = short
-	run, err := reconcile.Run(t.Context(), cfg, g.request(leads.Run{Mode: leads.RunFull}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	g.stretch = 7
+	run := g.pass(leads.Run{Mode: leads.RunFull})
 	g.found(run, map[leads.FindingKind][]int64{leads.FindingStale: {ids[100], ids[101], ids[399]}})
 	if run.Scanned != 400 {
 		t.Errorf("scanned %d", run.Scanned)
 	}
-}
-
-// shortPages cuts every stretch short.
-type shortPages struct {
-	*ground
-
-	size int
-}
-
-func (s *shortPages) Scan(ctx context.Context, after int64) (leads.Page, error) {
-	page, err := s.ground.Scan(ctx, after)
-	if err == nil && len(page.Snapshots) > s.size {
-		page.Snapshots = page.Snapshots[:s.size]
-		page.UpTo, page.Last = page.Snapshots[s.size-1].LeadID, false
-	}
-	return page, err
 }

@@ -105,10 +105,25 @@ type scanner struct {
 	client *bitrix24.Client
 }
 
+// Clock implements reconcile.Portal.
+func (s *scanner) Clock(ctx context.Context) (time.Time, error) { return s.client.Clock(ctx) }
+
 // Scan implements reconcile.Portal.
 func (s *scanner) Scan(ctx context.Context, after int64) (leads.Page, error) {
-	return s.client.Scan(ctx, after, func() leads.Ticket { return inTurn(s.desk.own.Turn, s.desk.own.Tickets) })
+	return s.client.Scan(ctx, after, s.draw)
 }
+
+// Changed implements reconcile.Portal.
+func (s *scanner) Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error) {
+	return s.client.Changed(ctx, after, since, s.draw)
+}
+
+// IDs implements reconcile.Portal.
+func (s *scanner) IDs(ctx context.Context, after int64) (leads.Page, error) {
+	return s.client.IDs(ctx, after, s.draw)
+}
+
+func (s *scanner) draw() leads.Ticket { return inTurn(s.desk.own.Turn, s.desk.own.Tickets) }
 
 // Leads implements reconcile.Portal; it is called within a turn.
 func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
@@ -117,6 +132,9 @@ func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, err
 
 // Requests implements reconcile.Portal.
 func (s *scanner) Requests() int64 { return s.client.Requests() }
+
+// Refused implements reconcile.Portal.
+func (s *scanner) Refused() int64 { return s.client.Refused() }
 
 func inTurn(turn *sync.Mutex, tickets *leads.Tickets) leads.Ticket {
 	turn.Lock()
