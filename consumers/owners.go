@@ -73,7 +73,7 @@ func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 	for failures := 0; ctx.Err() == nil; {
 		err := Own(ctx, o.OwnerConfig, portal, func(ctx context.Context, desk Desk, own Ownership) error {
 			failures = 0
-			return (&owner{OwnerConfig: o.OwnerConfig, desk: desk, own: own}).serve(ctx)
+			return (&owner{OwnerConfig: o.OwnerConfig, desk: desk, own: own, outages: make(chan struct{}, 1)}).serve(ctx)
 		})
 		switch {
 		case ctx.Err() != nil:

@@ -19,12 +19,14 @@ type Witness interface {
 	Heard(ctx context.Context, memberID string, ids []int64) (map[int64]time.Time, error)
 }
 
+// CauseSilent is the cause where nothing else is known: the portal sent no callback.
+const CauseSilent = "no callback seen"
+
 // Causes in words; operators group by them.
 const (
 	causeAltered        = "the row was altered in the mirror: the portal's card is the one that was written"
 	causeRemoved        = "the row was removed from the mirror: an earlier pass had seen the lead"
 	causeDenied         = "the portal denies access to it"
-	causeSilent         = "no callback seen"
 	causeHeard          = "a callback came and no write followed: see bitrix_import_lead_error and the dead letters"
 	causeUnaskedPhantom = "not in the portal's list; not asked for, because too many are missing at once"
 	causeUnaskedDenied  = "not in the portal's list; not asked for, because access to too many is denied"
@@ -102,7 +104,7 @@ func (p *Pass) explain(f leads.Finding, changed time.Time, known bool, heard map
 	if last, ok := heard[f.Ref.LeadID]; ok && !last.Before(at.Add(-time.Second)) {
 		return causeHeard
 	}
-	return causeSilent
+	return CauseSilent
 }
 
 // explainGone is for leads of which nobody knows when they were deleted: any incident
@@ -116,7 +118,7 @@ func (p *Pass) explainGone(f leads.Finding, heard map[int64]time.Time) string {
 	if _, ok := heard[f.Ref.LeadID]; ok && f.Kind != leads.FindingPhantom {
 		return causeHeard
 	}
-	return causeSilent
+	return CauseSilent
 }
 
 func incidentWords(i leads.Incident) string {

@@ -72,6 +72,19 @@ func (d *desk) Bind(ctx context.Context) error {
 	return err
 }
 
+// Rebind implements consumers.Subscriber.
+func (d *desk) Rebind(ctx context.Context) ([]string, error) {
+	if d.own.Portal.WebhookURL != "" || d.cfg.publicURL == "" {
+		return nil, nil
+	}
+	added, err := d.client.In(bitrix24.Background).Bind(ctx, d.cfg.publicURL+callbackPath)
+	lost := make([]string, len(added))
+	for i, event := range added {
+		lost[i] = string(event)
+	}
+	return lost, err
+}
+
 // Installed implements consumers.Desk.
 func (d *desk) Installed(ctx context.Context) (bool, error) {
 	if d.own.Portal.WebhookURL != "" {
@@ -87,7 +100,7 @@ func (d *desk) Installed(ctx context.Context) (bool, error) {
 func (d *desk) Pass(ctx context.Context, run leads.Run) error {
 	run, err := reconcile.Run(ctx, reconcile.Config{
 		Portal: &scanner{desk: d, client: d.client.In(bitrix24.Background)},
-		Mirror: d.db, Ledger: d.db, Turn: d.own.Turn, Grace: d.cfg.grace, Report: d.report, Wake: d.wake,
+		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Report: d.report, Wake: d.wake,
 		Now: func() time.Time { return time.Now().UTC() }, Log: d.log,
 	}, run)
 	if !run.Finished() {
@@ -95,7 +108,7 @@ func (d *desk) Pass(ctx context.Context, run leads.Run) error {
 	}
 	d.log.InfoContext(ctx, "pass ended", "member_id", run.MemberID, "run", run.ID, "mode", run.Mode, "state", run.State,
 		"scanned", run.Scanned, "found", run.Found(), "repaired", run.Repaired(), "requests", run.Requests)
-	return errors.Join(err, events.PublishRun(ctx, d.js, run), d.db.TouchLeadList(ctx, time.Now()))
+	return errors.Join(err, d.silence(ctx, run), events.PublishRun(ctx, d.js, run), d.db.TouchLeadList(ctx, time.Now()))
 }
 
 // scanner reads for a pass: in the lowest lane, and with tickets that are drawn while no

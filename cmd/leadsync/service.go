@@ -46,6 +46,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	if at := b.cfg.reconcileAt; at != nil {
 		s.owners.NextPass = at.next
 	}
+	s.owners.CatchUpEvery = b.cfg.catchUp
 	s.server = handlers.New(handlers.Config{
 		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
 		PublishNotice: func(ctx context.Context, n events.Notice) error { return events.PublishNotice(ctx, b.js, n) },
