@@ -12,11 +12,11 @@ import (
 	"leadsync/bitrix24"
 )
 
-func readCallback(t testing.TB, name string) string {
-	t.Helper()
+func readCallback(tb testing.TB, name string) string {
+	tb.Helper()
 	body, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return strings.TrimSpace(string(body))
 }

@@ -20,37 +20,37 @@ import (
 	"leadsync/leads"
 )
 
-func startPortal(t testing.TB, cfg portal.Config) *portal.Portal {
-	t.Helper()
+func startPortal(tb testing.TB, cfg portal.Config) *portal.Portal {
+	tb.Helper()
 	p, err := portal.Start(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := p.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return p
 }
 
 // webhookClient reads an emulated portal through its inbound webhook.
-func webhookClient(t testing.TB, cfg portal.Config) (*portal.Portal, *bitrix24.Client) {
-	t.Helper()
+func webhookClient(tb testing.TB, cfg portal.Config) (*portal.Portal, *bitrix24.Client) {
+	tb.Helper()
 	cfg.NoLimits = true
-	p := startPortal(t, cfg)
+	p := startPortal(tb, cfg)
 	return p, bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(p.Info().Webhook)})
 }
 
 func draws() bitrix24.Draw { return leads.NewTickets(1).Draw }
 
-func truth(t testing.TB, p *portal.Portal) map[int64]leads.Lead {
-	t.Helper()
+func truth(tb testing.TB, p *portal.Portal) map[int64]leads.Lead {
+	tb.Helper()
 	all := map[int64]leads.Lead{}
 	for id, card := range p.Leads() {
 		lead, err := leads.Parse(card)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		all[id] = lead
 	}
@@ -290,11 +290,11 @@ func installed(t *testing.T, cfg portal.Config) (*portal.Portal, *bitrix24.Clien
 	return p, bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(cb.ClientEndpoint), Tokens: chain}), store
 }
 
-func hostOf(t testing.TB, raw string) string {
-	t.Helper()
+func hostOf(tb testing.TB, raw string) string {
+	tb.Helper()
 	r, err := http.NewRequest(http.MethodGet, raw, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r.URL.Host
 }

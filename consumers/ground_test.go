@@ -213,6 +213,7 @@ func (o *office) ref(id int64) leads.Ref { return leads.Ref{MemberID: o.member()
 func (o *office) config(holder string, others map[string]*desk) consumers.OwnerConfig {
 	return consumers.OwnerConfig{
 		JS: o.js, Mirror: o.db, Holder: holder, Grace: grace, Tally: o.tally,
+		Patience: func(attempts int) (time.Duration, bool) { return 0, attempts < 3 },
 		Open: func(own consumers.Ownership) (consumers.Desk, error) {
 			d, ok := others[own.Portal.MemberID]
 			if !ok {

@@ -30,6 +30,8 @@ type Desk interface {
 // Mirror is what owning a portal needs of the database.
 type Mirror interface {
 	Applier
+	Failures
+	Callbacks
 	RaiseEpoch(ctx context.Context, memberID, owner string) (int64, error)
 	Missing(ctx context.Context, memberID string, limit int) ([]int64, error)
 	Portals(ctx context.Context) ([]leads.Portal, error)
@@ -61,6 +63,8 @@ type OwnerConfig struct {
 	// CatchUpEvery is the time between two passes over what was changed; 0 is never, at
 	// start and after outages neither.
 	CatchUpEvery time.Duration
+	// Patience is when a lead that failed is tried again; nil is the package's.
+	Patience func(attempts int) (wait time.Duration, again bool)
 	// Grace is after how long a lead that was absent is asked for again.
 	Grace time.Duration
 	Tally *Tally
@@ -101,10 +105,18 @@ type owner struct {
 // serve runs the parts of the work side by side; the first that gives up ends them all.
 func (o *owner) serve(ctx context.Context) error {
 	o.Log.InfoContext(ctx, "portal is ours", "member_id", o.memberID(), "domain", o.own.Portal.Domain)
+	// What an earlier owner left under way, or the server has lost track of (design
+	// section 9), is delivered to new consumers at once.
+	if err := events.RemoveConsumers(ctx, o.JS, o.memberID()); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	w := &worker{
 		memberID: o.memberID(), js: o.JS, reader: o.desk, mirror: o.Mirror, turn: o.own.Turn,
-		tally: o.Tally, wake: o.Wake, log: o.Log,
+		patience: o.Patience, tally: o.Tally, wake: o.Wake, log: o.Log,
+	}
+	if w.patience == nil {
+		w.patience = Patience
 	}
 	group.Go(func() error { return w.run(ctx) })
 	group.Go(func() error { return o.installs(ctx) })
@@ -180,12 +192,12 @@ func (o *owner) lookAgain(ctx context.Context) error {
 // installs binds the events of a portal that was authorized, then has its leads
 // imported: in this order, so that no change falls between.
 func (o *owner) installs(ctx context.Context) error {
-	consumer, err := events.Portals(ctx, o.JS, o.memberID())
-	if err != nil {
-		return err
-	}
 	return o.repeat(ctx, "installation", 0, func(ctx context.Context) error {
-		msgs, err := take(consumer, 1, time.Second)
+		consumer, err := events.Portals(ctx, o.JS, o.memberID())
+		if err != nil {
+			return err
+		}
+		msgs, err := take(ctx, consumer, 1, time.Second)
 		if err != nil || len(msgs) == 0 {
 			return err
 		}
@@ -196,6 +208,7 @@ func (o *owner) installs(ctx context.Context) error {
 			return msgs[0].Term()
 		}
 		if err := o.installed(ctx, notice); err != nil {
+			events.GiveBack(msgs)
 			return err
 		}
 		return msgs[0].Ack()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/consumers"
 	"leadsync/events"
@@ -192,6 +193,10 @@ func TestPortalsComeAndGoWhileOwnersWork(t *testing.T) {
 	o.until("its lease is free", func() bool {
 		_, err := events.TakeLease(t.Context(), o.js, "portal-"+o.member(), "test")
 		return err == nil
+	})
+	o.until("its consumers are gone", func() bool {
+		_, err := o.js.Consumer(t.Context(), events.StreamNotices, "notices-"+o.member())
+		return errors.Is(err, jetstream.ErrConsumerNotFound)
 	})
 }
 

@@ -119,7 +119,7 @@ func (r *Relay) publish(ctx context.Context, changes []leads.Change) error {
 		if err := r.Topic.Publish(ctx, change); err != nil {
 			return err
 		}
-		r.Tally.Published.Add(1)
+		r.Tally.announced(change)
 	}
 	return nil
 }

@@ -40,37 +40,43 @@ type Applier interface {
 	RecordFailure(ctx context.Context, ref leads.Ref, reason string, payload []byte) error
 }
 
+// Callbacks keeps when leads had their last callback.
+type Callbacks interface {
+	NoteCallbacks(ctx context.Context, memberID string, callbacks []leads.LastCallback) error
+}
+
 // worker takes a portal's notices, one batch at a time: fetch, read, apply, acknowledge.
-// A batch whose read or write fails is not acknowledged and comes again.
+// A batch whose read or write fails is given back and comes again.
 type worker struct {
 	memberID string
 	js       jetstream.JetStream
 	reader   Reader
-	mirror   Applier
+	mirror   Mirror
 	turn     *sync.Mutex // held while a read's result is on its way into the mirror
+	patience func(attempts int) (time.Duration, bool)
 	tally    *Tally
 	wake     func() // there is something to relay
 	log      *slog.Logger
+
+	failing map[int64]leads.Failing // leads that could not be written, by id
 }
 
 // run works until the context ends or the portal needs a person.
 func (w *worker) run(ctx context.Context) error {
-	consumer, err := events.Notices(ctx, w.js, w.memberID)
-	if err != nil {
-		return err
-	}
+	var consumer jetstream.Consumer
 	for failures := 0; ctx.Err() == nil; {
-		msgs, err := fetch(consumer)
-		if err == nil && len(msgs) > 0 {
-			err = w.handle(ctx, msgs)
-		}
+		count, err := w.step(ctx, &consumer)
 		switch judge(err) {
 		case carryOn:
 			failures = 0
 		case giveUp:
 			return err
 		case tryLater:
-			w.log.WarnContext(ctx, "notices wait", "member_id", w.memberID, "error", err, "notices", len(msgs))
+			if ctx.Err() != nil {
+				return nil
+			}
+			consumer = nil // it may be what is ill
+			w.log.WarnContext(ctx, "notices wait", "member_id", w.memberID, "error", err, "notices", count)
 			pause(ctx, delay(failures))
 			failures++
 		}
@@ -78,18 +84,46 @@ func (w *worker) run(ctx context.Context) error {
 	return nil
 }
 
+// step deals with one batch of notices, then with failed leads whose time has come.
+func (w *worker) step(ctx context.Context, consumer *jetstream.Consumer) (count int, err error) {
+	if w.failing == nil {
+		if err := w.load(ctx); err != nil {
+			return 0, err
+		}
+	}
+	if *consumer == nil {
+		if *consumer, err = events.Notices(ctx, w.js, w.memberID); err != nil {
+			return 0, err
+		}
+	}
+	msgs, err := fetch(ctx, *consumer)
+	if len(msgs) > 0 {
+		err = errors.Join(err, w.handle(ctx, msgs))
+	}
+	if err != nil {
+		return len(msgs), err
+	}
+	return len(msgs), w.retry(ctx)
+}
+
 // fetch waits up to a second for a first notice, then fills the batch.
-func fetch(consumer jetstream.Consumer) ([]jetstream.Msg, error) {
-	msgs, err := take(consumer, 1, time.Second)
+func fetch(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, error) {
+	msgs, err := take(ctx, consumer, 1, time.Second)
 	if err != nil || len(msgs) == 0 {
 		return nil, err
 	}
-	more, err := take(consumer, batchMax-1, linger)
+	more, err := take(ctx, consumer, batchMax-1, linger)
 	return append(msgs, more...), err
 }
 
-func take(consumer jetstream.Consumer, count int, wait time.Duration) ([]jetstream.Msg, error) {
-	batch, err := consumer.Fetch(count, jetstream.FetchMaxWait(wait))
+// take fetches up to count messages; the end of the wait or of the context is no error.
+func take(ctx context.Context, consumer jetstream.Consumer, count int, wait time.Duration) ([]jetstream.Msg, error) {
+	limited, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	batch, err := consumer.Fetch(count, jetstream.FetchContext(limited))
+	if limited.Err() != nil {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch notices: %w", err)
 	}
@@ -97,7 +131,7 @@ func take(consumer jetstream.Consumer, count int, wait time.Duration) ([]jetstre
 	for msg := range batch.Messages() {
 		msgs = append(msgs, msg)
 	}
-	if err := batch.Error(); err != nil {
+	if err := batch.Error(); err != nil && limited.Err() == nil {
 		return msgs, fmt.Errorf("fetch notices: %w", err)
 	}
 	return msgs, nil
@@ -106,24 +140,31 @@ func take(consumer jetstream.Consumer, count int, wait time.Duration) ([]jetstre
 // handle reads what a batch of notices names, writes it, and acknowledges the batch.
 // It finishes although a stop was asked for.
 func (w *worker) handle(ctx context.Context, msgs []jetstream.Msg) error {
-	defer events.KeepWorking(msgs)()
 	ctx, cancel := finishing(ctx)
 	defer cancel()
+	stop := events.KeepWorking(msgs)
 	notices := w.parse(ctx, msgs)
+	err := w.work(ctx, notices)
+	if err == nil {
+		err = w.note(ctx, notices)
+	}
+	stop()
+	if err != nil {
+		events.GiveBack(msgs)
+		return err
+	}
+	w.acknowledge(ctx, msgs)
+	w.tally.Taken.Add(int64(len(msgs)))
+	return nil
+}
+
+// work reads leads and writes them; those that fail alone are counted.
+func (w *worker) work(ctx context.Context, notices map[int64]events.Notice) error {
 	outcomes, snaps, err := w.readAndApply(ctx, notices)
 	if err != nil {
 		return err
 	}
-	for i, o := range outcomes {
-		if o.Verdict != leads.Failed {
-			continue
-		}
-		if err := w.park(ctx, notices[o.LeadID], o, snaps[i].Lead.Raw); err != nil {
-			return err
-		}
-	}
-	w.acknowledge(ctx, msgs)
-	return nil
+	return w.settle(ctx, notices, outcomes, snaps)
 }
 
 // parse keeps the last notice of each lead. What is no notice of ours is logged and
@@ -172,6 +213,9 @@ func (w *worker) readAndApply(ctx context.Context, notices map[int64]events.Noti
 		return nil, nil, fmt.Errorf("write %d leads of %s: %w", len(snaps), w.memberID, err)
 	}
 	w.tally.Count(outcomes)
+	for _, o := range outcomes {
+		w.tally.wrote(o, notices[o.LeadID].ReceivedAt)
+	}
 	w.wake()
 	w.log.DebugContext(ctx, "notices handled", "member_id", w.memberID, "leads", len(ids), "took", time.Since(started))
 	return outcomes, snaps, nil
@@ -199,22 +243,6 @@ func apply(ctx context.Context, mirror Applier, snaps []leads.Snapshot) ([]leads
 		outcomes[i], written = written[0], written[1:]
 	}
 	return outcomes, nil
-}
-
-// park gives a lead's notice up: its payload goes to SQL, the notice to the dead
-// letters, and the other leads go on.
-func (w *worker) park(ctx context.Context, n events.Notice, o leads.Outcome, payload []byte) error {
-	if err := w.mirror.RecordFailure(ctx, o.Ref, o.Err.Error(), payload); err != nil {
-		return fmt.Errorf("record the failure of %s: %w", o.Ref, err)
-	}
-	now := time.Now().UTC()
-	dead := events.DeadLetter{Notice: n, Reason: o.Err.Error(), Attempts: 1, FirstAt: now, LastAt: now}
-	if err := events.PublishDead(ctx, w.js, dead); err != nil {
-		return fmt.Errorf("park the notice of %s: %w", o.Ref, err)
-	}
-	w.tally.Parked.Add(1)
-	w.log.ErrorContext(ctx, "lead cannot be written", "member_id", o.MemberID, "lead_id", o.LeadID, "error", o.Err)
-	return nil
 }
 
 // acknowledge marks the batch as done. Where an acknowledgement is lost the notice comes

@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"leadsync/events"
 	"leadsync/leads"
 )
 
@@ -69,9 +72,108 @@ func TestLeadThatFailsIsParkedAndTheOthersGoOn(t *testing.T) {
 	if !ok || len(letters) != 1 {
 		t.Fatalf("dead letters %v", letters)
 	}
-	if !strings.Contains(letter.Reason, "a poem") || letter.Attempts < 1 || letter.FirstAt.IsZero() || letter.LastAt.Before(letter.FirstAt) {
+	if !strings.Contains(letter.Reason, "a poem") || letter.Attempts != 3 || letter.FirstAt.IsZero() || letter.LastAt.Before(letter.FirstAt) {
 		t.Errorf("dead letter %+v", letter)
 	}
+}
+
+// A lead's failures are counted where the notices that replace each other do not reset
+// them, and are forgotten when it is well again, its dead letter included.
+func TestFailuresAreCountedAcrossNoticesAndOwners(t *testing.T) {
+	o := open(t, 2)
+	ids := o.ids()
+	var ill atomic.Bool
+	ill.Store(true)
+	o.desk.script(nil, func(snaps []leads.Snapshot) {
+		for i := range snaps {
+			if snaps[i].LeadID == ids[0] && ill.Load() {
+				snaps[i].Err = errors.New("a poem")
+			}
+		}
+	})
+	cfg := o.config("one", nil)
+	cfg.Patience = func(attempts int) (time.Duration, bool) { return time.Hour, attempts < 4 }
+	stop := o.work(cfg)
+	attempts := func() int {
+		failing, err := o.db.Failing(t.Context(), o.member())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(failing) == 0 {
+			return 0
+		}
+		return failing[0].Attempts
+	}
+	for n := 1; n <= 4; n++ {
+		if n == 3 {
+			stop()
+			o.work(o.config("two", nil)) // and less patient: but the hour has not passed
+		}
+		o.tell("ONCRMLEADUPDATE", ids[0])
+		o.until("it was tried", func() bool { return attempts() == n && o.settled() })
+	}
+	if letter, ok := o.dead()[ids[0]]; !ok || letter.Attempts != 4 {
+		t.Fatalf("dead letters %+v", o.dead())
+	}
+	ill.Store(false)
+	o.tell("ONCRMLEADUPDATE", ids[0])
+	o.until("it is written and forgotten", func() bool { return o.written(ids[0]) && attempts() == 0 && len(o.dead()) == 0 })
+}
+
+func TestLeadThatFailedIsTriedAgainWithoutANewNotice(t *testing.T) {
+	o := open(t, 1)
+	id := o.ids()[0]
+	var reads int
+	o.desk.script(nil, func(snaps []leads.Snapshot) {
+		if reads++; reads == 1 {
+			snaps[0].Err = errors.New("a poem")
+		}
+	})
+	o.tell("ONCRMLEADADD", id)
+	o.work(o.config("one", nil))
+	o.until("it is written", func() bool { return o.written(id) })
+	if len(o.dead()) != 0 || o.tally.Parked.Load() != 0 {
+		t.Error("it was parked")
+	}
+}
+
+func TestLastCallbackOfEachLeadIsKept(t *testing.T) {
+	o := open(t, 2)
+	ids := o.ids()
+	o.tell("ONCRMLEADADD", ids...)
+	o.work(o.config("one", nil))
+	o.until("they are written", func() bool { return o.settled() && o.written(ids[1]) })
+	o.tell("ONCRMLEADUPDATE", ids[1])
+	var got []leads.LastCallback
+	o.until("the second callback is noted", func() bool {
+		var err error
+		if got, err = o.db.LastCallbacks(t.Context(), o.member(), ids); err != nil {
+			t.Fatal(err)
+		}
+		return len(got) == 2 && got[1].Event == "ONCRMLEADUPDATE"
+	})
+	if got[0].Event != "ONCRMLEADADD" || !got[1].ReceivedAt.After(got[0].ReceivedAt) {
+		t.Errorf("kept %+v", got)
+	}
+}
+
+// After a kill the server may have lost track of what it gave to whom: a new owner is
+// given all that is not acknowledged, at once.
+func TestNewOwnerIsGivenWhatADeadOneHadTaken(t *testing.T) {
+	o := open(t, 1)
+	id := o.ids()[0]
+	o.tell("ONCRMLEADADD", id)
+	consumer, err := events.Notices(t.Context(), o.js, o.member())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if msg, err := consumer.Next(); err != nil || msg.InProgress() != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	o.work(o.config("heir", nil))
+	o.until("it is written", func() bool { return o.written(id) })
+	t.Logf("after %s; the dead one's time would have been up after 5 s", time.Since(begun).Round(time.Millisecond))
 }
 
 func TestDeleteCallbackAndNotFoundMakeATombstone(t *testing.T) {

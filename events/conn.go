@@ -14,15 +14,29 @@ import (
 // publishing fails at once instead of being buffered, because a buffer in memory is no
 // safe place for a callback that was answered 200.
 func Connect(url, token string) (*nats.Conn, error) {
-	opts := append(Options(), nats.Timeout(5*time.Second))
-	if token != "" {
-		opts = append(opts, nats.Token(token))
-	}
-	nc, err := nats.Connect(url, opts...)
+	nc, err := nats.Connect(url, externally(token)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w (is the server running there, with JetStream on?)", withoutPassword(url), err)
 	}
 	return nc, nil
+}
+
+// ConnectLater is Connect for a service that works without NATS for a while: where no
+// server can be reached yet it goes on trying, and publishing fails at once until then.
+func ConnectLater(url, token string) (*nats.Conn, error) {
+	nc, err := nats.Connect(url, append(externally(token), nats.RetryOnFailedConnect(true))...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", withoutPassword(url), err)
+	}
+	return nc, nil
+}
+
+func externally(token string) []nats.Option {
+	opts := append(Options(), nats.Timeout(5*time.Second))
+	if token != "" {
+		opts = append(opts, nats.Token(token))
+	}
+	return opts
 }
 
 // Options are those of every connection of ours.

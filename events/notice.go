@@ -71,21 +71,6 @@ func ParsePortalNotice(msg jetstream.Msg) (PortalNotice, error) {
 	return n, nil
 }
 
-// DeadLetter is a notice that was given up.
-type DeadLetter struct {
-	Notice
-
-	Reason   string    `json:"reason"`
-	Attempts int       `json:"attempts"`
-	FirstAt  time.Time `json:"first_at"`
-	LastAt   time.Time `json:"last_at"`
-}
-
-// PublishDead parks a notice.
-func PublishDead(ctx context.Context, js jetstream.JetStream, d DeadLetter) error {
-	return publishJSON(ctx, js, DeadSubject(d.Ref), d)
-}
-
 // PublishRun publishes the summary of a reconciliation.
 func PublishRun(ctx context.Context, js jetstream.JetStream, run leads.Run) error {
 	return publishJSON(ctx, js, RunSubject(run.MemberID), run.Summary())

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,6 +42,9 @@ func durable(ctx context.Context, js jetstream.JetStream, stream, name, filter s
 // included.
 func Pending(ctx context.Context, js jetstream.JetStream, memberID string) (int, error) {
 	consumer, err := js.Consumer(ctx, StreamNotices, "notices-"+memberID)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return waiting(ctx, js, memberID)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("look up the notices of %s: %w", memberID, err)
 	}
@@ -49,6 +53,54 @@ func Pending(ctx context.Context, js jetstream.JetStream, memberID string) (int,
 		return 0, fmt.Errorf("look up the notices of %s: %w", memberID, err)
 	}
 	return int(info.NumPending) + info.NumAckPending, nil //nolint:gosec // a stream of that many bytes holds fewer
+}
+
+// waiting counts the notices of a portal that has no consumer: all that are there.
+func waiting(ctx context.Context, js jetstream.JetStream, memberID string) (int, error) {
+	stream, err := js.Stream(ctx, StreamNotices)
+	if err != nil {
+		return 0, fmt.Errorf("look up the notices of %s: %w", memberID, err)
+	}
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter("bitrix24.notices."+memberID+".*"))
+	if err != nil {
+		return 0, fmt.Errorf("look up the notices of %s: %w", memberID, err)
+	}
+	return len(info.State.Subjects), nil
+}
+
+// RemoveConsumers removes the portal's durable consumers; its messages stay. The next
+// call of Notices or Portals makes new ones, to which everything that is not acknowledged
+// is delivered, also what the server had given to somebody else or forgotten to give.
+func RemoveConsumers(ctx context.Context, js jetstream.JetStream, memberID string) error {
+	for stream, name := range map[string]string{StreamNotices: "notices-" + memberID, StreamPortals: "portal-" + memberID} {
+		if err := js.DeleteConsumer(ctx, stream, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return fmt.Errorf("remove consumer %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// RemovePortal removes the consumers of a portal that is no longer served, and the
+// notices that nobody will read.
+func RemovePortal(ctx context.Context, js jetstream.JetStream, memberID string) error {
+	if err := RemoveConsumers(ctx, js, memberID); err != nil {
+		return err
+	}
+	stream, err := js.Stream(ctx, StreamNotices)
+	if err == nil {
+		err = stream.Purge(ctx, jetstream.WithPurgeSubject("bitrix24.notices."+memberID+".*"))
+	}
+	if err != nil {
+		return fmt.Errorf("remove the notices of %s: %w", memberID, err)
+	}
+	return nil
+}
+
+// GiveBack has messages delivered again at once.
+func GiveBack(msgs []jetstream.Msg) {
+	for _, msg := range msgs {
+		_ = msg.Nak() // where it is lost the message comes again when its time is up
+	}
 }
 
 // KeepWorking sends in-progress acks for messages until stop is called, so that a long

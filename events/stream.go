@@ -80,6 +80,15 @@ func streams(replicas int) []jetstream.StreamConfig {
 	}
 }
 
+// Depth is how many messages a stream holds.
+func Depth(ctx context.Context, js jetstream.JetStream, name string) (int64, error) {
+	stream, err := js.Stream(ctx, name)
+	if err != nil {
+		return 0, fmt.Errorf("look up stream %s: %w", name, err)
+	}
+	return int64(stream.CachedInfo().State.Msgs), nil //nolint:gosec // far below
+}
+
 // Setup makes the streams and the bucket of leases, or brings them up to date.
 // replicas is 1 on a single server, 3 on a cluster.
 func Setup(ctx context.Context, js jetstream.JetStream, replicas int) error {

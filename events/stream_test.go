@@ -148,8 +148,14 @@ func TestConsumersArePerPortal(t *testing.T) {
 	if n, err := events.Pending(t.Context(), js, member); n != 1 || err != nil {
 		t.Errorf("%d pending, %v; a notice under way is one", n, err)
 	}
-	if _, err := events.Pending(t.Context(), js, "other"); err == nil {
-		t.Error("a portal without consumer has nothing pending")
+	if n, err := events.Pending(t.Context(), js, "other"); n != 1 || err != nil {
+		t.Errorf("%d pending, %v; without a consumer whatever is there is", n, err)
+	}
+	if err := events.RemovePortal(t.Context(), js, "other"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := events.Pending(t.Context(), js, "other"); n != 0 || err != nil {
+		t.Errorf("%d pending of a portal that was removed, %v", n, err)
 	}
 }
 

@@ -16,6 +16,10 @@ const (
 	cacheMax   = 10_000
 )
 
+// lookupLimit is how long a callback waits for the database before what was known
+// before must do.
+const lookupLimit = 500 * time.Millisecond
+
 // cache keeps portals by member id, so that a callback costs no query.
 type cache struct {
 	load func(ctx context.Context, memberID string) (leads.Portal, bool, error)
@@ -28,21 +32,49 @@ type cache struct {
 type cached struct {
 	portal leads.Portal
 	known  bool
+	loaded time.Time
 	until  time.Time
 }
 
-// portal returns the portal; false where it is unknown.
+// portal returns the portal; false where it is unknown. While the database fails, what
+// was known before still is; an error means that nothing was.
 func (c *cache) portal(ctx context.Context, memberID string) (leads.Portal, bool, error) {
-	c.mu.Lock()
-	entry, ok := c.entries[memberID]
-	c.mu.Unlock()
-	if ok && c.now().Before(entry.until) {
+	entry, ok, fresh := c.look(memberID)
+	if fresh {
 		return entry.portal, entry.known, nil
 	}
-	p, known, err := c.load(ctx, memberID)
+	limited, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	p, known, err := c.load(limited, memberID)
+	if err != nil && ok && entry.known {
+		c.keep(memberID, entry)
+		return entry.portal, true, nil
+	}
 	if err != nil {
 		return p, false, err
 	}
+	c.put(memberID, p, known)
+	return p, known, nil
+}
+
+// look finds an entry. Of those that meet a stale one, the first goes to refresh it and
+// the others take it as it is: nobody waits for a slow database but one.
+func (c *cache) look(memberID string) (entry cached, ok, fresh bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry, ok = c.entries[memberID]
+	if !ok || c.now().Before(entry.until) {
+		return entry, ok, ok
+	}
+	if entry.known {
+		later := entry
+		later.until = c.now().Add(lookupLimit)
+		c.entries[memberID] = later
+	}
+	return entry, true, false
+}
+
+func (c *cache) put(memberID string, p leads.Portal, known bool) {
 	life := unknownFor
 	if known {
 		life = knownFor
@@ -52,8 +84,17 @@ func (c *cache) portal(ctx context.Context, memberID string) (leads.Portal, bool
 	if c.entries == nil || len(c.entries) >= cacheMax {
 		c.entries = map[string]cached{}
 	}
-	c.entries[memberID] = cached{portal: p, known: known, until: c.now().Add(life)}
-	return p, known, nil
+	c.entries[memberID] = cached{portal: p, known: known, loaded: c.now(), until: c.now().Add(life)}
+}
+
+// keep has a stale entry do for a while longer.
+func (c *cache) keep(memberID string, entry cached) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry.until = c.now().Add(unknownFor)
+	if c.entries != nil {
+		c.entries[memberID] = entry
+	}
 }
 
 // forget makes the next callback of a portal look again.
@@ -61,4 +102,18 @@ func (c *cache) forget(memberID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.entries, memberID)
+}
+
+// outdated forgets a portal whose token a callback does not have, unless it was looked up
+// just now: another replica may have taken an installation. It reports whether to look
+// again.
+func (c *cache) outdated(memberID string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry, ok := c.entries[memberID]
+	if !ok || c.now().Sub(entry.loaded) < unknownFor {
+		return false
+	}
+	delete(c.entries, memberID)
+	return true
 }

@@ -31,65 +31,44 @@ func (s *Server) callback(c echo.Context) error {
 		return s.install(c, cb)
 	default:
 	}
-	portal, status, reason := s.recognise(c, cb)
-	if reason != "" {
-		return s.refuse(c, status, reason)
+	sender := s.recognise(c.Request().Context(), cb)
+	if sender.reason != "" {
+		return s.refuse(c, sender.status, sender.reason)
 	}
-	switch {
-	case cb.Event.IsLead():
-		return s.notice(c, cb)
-	case cb.Event == bitrix24.AppUninstall:
-		return s.uninstall(c, cb, portal)
-	default:
+	if !cb.Event.IsLead() && cb.Event != bitrix24.AppUninstall {
 		s.Tally.refuse(UnknownEvent)
 		return c.NoContent(http.StatusOK)
 	}
+	return s.keep(c, cb, sender)
 }
 
-// recognise finds the portal by member_id and application_token alone: everything else
-// in a callback can be invented.
-func (s *Server) recognise(c echo.Context, cb bitrix24.Callback) (portal leads.Portal, status int, reason string) {
+// keep stores what is to come of a callback.
+func (s *Server) keep(c echo.Context, cb bitrix24.Callback, sender sender) error {
 	ctx := c.Request().Context()
-	portal, known, err := s.known.portal(ctx, cb.MemberID)
-	if err == nil && !known && s.isWebhook(cb) {
-		portal, known, err = s.adopted(ctx, cb.MemberID)
+	entry, err := s.entry(cb, sender.domain)
+	if err == nil {
+		if !sender.verified {
+			entry = entry.Unverified(cb.MemberID, leads.HashToken(cb.ApplicationToken))
+		}
+		err = s.Store(ctx, entry)
 	}
-	switch {
-	case err != nil:
-		s.Log.ErrorContext(ctx, "portal cannot be looked up, a callback is refused", "error", err)
-		return portal, http.StatusInternalServerError, RefusedIll
-	case !known:
-		return portal, http.StatusForbidden, RefusedPortal
-	case !portal.Recognises(cb.ApplicationToken):
-		return portal, http.StatusForbidden, RefusedToken
-	}
-	return portal, 0, ""
-}
-
-func (s *Server) notice(c echo.Context, cb bitrix24.Callback) error {
-	ctx := c.Request().Context()
-	err := s.PublishNotice(ctx, events.Notice{
-		Ref:   leads.Ref{MemberID: cb.MemberID, LeadID: cb.LeadID},
-		Event: string(cb.Event), Cause: leads.CauseEvent, SentAt: cb.SentAt, ReceivedAt: s.Now().UTC(),
-	})
 	if err != nil {
-		s.Log.ErrorContext(ctx, "a callback is lost: its notice cannot be stored", "member_id", cb.MemberID, "lead_id", cb.LeadID, "error", err)
+		s.Log.ErrorContext(ctx, "a callback is lost: it cannot be stored", "event", cb.Event, "member_id", cb.MemberID, "lead_id", cb.LeadID, "error", err)
 		return s.refuse(c, http.StatusInternalServerError, RefusedIll)
 	}
 	s.Tally.Received.Add(1)
 	return c.NoContent(http.StatusOK)
 }
 
-func (s *Server) uninstall(c echo.Context, cb bitrix24.Callback, portal leads.Portal) error {
-	ctx := c.Request().Context()
-	err := s.PublishPortal(ctx, events.PortalNotice{
-		MemberID: portal.MemberID, Domain: portal.Domain, At: s.Now().UTC(), Event: string(cb.Event),
-	})
-	if err != nil {
-		s.Log.ErrorContext(ctx, "an uninstallation cannot be stored", "member_id", portal.MemberID, "error", err)
-		return s.refuse(c, http.StatusInternalServerError, RefusedIll)
+func (s *Server) entry(cb bitrix24.Callback, domain string) (events.Entry, error) {
+	now := s.Now().UTC()
+	if cb.Event == bitrix24.AppUninstall {
+		return events.PortalEntry(events.PortalNotice{MemberID: cb.MemberID, Domain: domain, At: now, Event: string(cb.Event)})
 	}
-	return c.NoContent(http.StatusOK)
+	return events.NoticeEntry(events.Notice{
+		Ref:   leads.Ref{MemberID: cb.MemberID, LeadID: cb.LeadID},
+		Event: string(cb.Event), Cause: leads.CauseEvent, SentAt: cb.SentAt, ReceivedAt: now,
+	})
 }
 
 func (s *Server) refuse(c echo.Context, status int, reason string) error {

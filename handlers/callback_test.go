@@ -106,8 +106,7 @@ func TestNoticeSaysWhatTheCallbackSaid(t *testing.T) {
 
 func TestNoticeThatCannotBeStoredIsAFailure(t *testing.T) {
 	f := open(t, func(_ *face, cfg *handlers.Config) {
-		cfg.PublishNotice = func(context.Context, events.Notice) error { return errors.New("no space") }
-		cfg.PublishPortal = func(context.Context, events.PortalNotice) error { return errors.New("no space") }
+		cfg.Store = func(context.Context, events.Entry) error { return errors.New("no space") }
 	})
 	f.installed()
 	info := f.portal.Info()

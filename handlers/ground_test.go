@@ -76,11 +76,10 @@ func open(tb testing.TB, change func(*face, *handlers.Config)) *face {
 			ClientID: info.ClientID, ClientSecret: leads.Secret(info.ClientSecret), HTTP: bitrix24.NewHTTP(), Now: time.Now,
 			Trust: bitrix24.Trust{Insecure: []string{host(tb, info.Portal), host(tb, info.OAuth)}},
 		},
-		PublicURL:     "https://leads.example.com",
-		PublishNotice: func(ctx context.Context, n events.Notice) error { return events.PublishNotice(ctx, f.js, n) },
-		PublishPortal: func(ctx context.Context, n events.PortalNotice) error { return events.PublishPortal(ctx, f.js, n) },
-		Ready:         func(context.Context) map[string]string { return nil },
-		Metrics:       http.NotFoundHandler(), Now: f.clock.Now,
+		PublicURL: "https://leads.example.com",
+		Store:     func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, f.js, e) },
+		Ready:     func(context.Context) map[string]string { return nil },
+		Metrics:   http.NotFoundHandler(), Now: f.clock.Now,
 		Log: slog.New(slog.NewTextHandler(f.logged, nil)),
 	}
 	if change != nil {

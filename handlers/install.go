@@ -119,8 +119,11 @@ func (s *Server) authorize(ctx context.Context, a authorization) error {
 		return err
 	}
 	s.known.forget(portal.MemberID)
+	if err := s.Tokens.remember(portal.MemberID, portal.TokenHash); err != nil {
+		s.Log.WarnContext(ctx, "callbacks of this portal will not be told from forgeries while the database is down", "member_id", portal.MemberID, "error", err)
+	}
 	s.Log.InfoContext(ctx, "portal authorized", "member_id", portal.MemberID, "domain", portal.Domain, "by", a.event)
-	return s.PublishPortal(ctx, events.PortalNotice{
+	return s.tell(ctx, events.PortalNotice{
 		MemberID: portal.MemberID, Domain: portal.Domain, Scope: a.grant.Scope, ServerDomain: hostOf(server),
 		UserID: portal.UserID, At: portal.UpdatedAt, Event: a.event,
 	})
@@ -144,6 +147,15 @@ func (s *Server) allow(ctx context.Context, memberID, domain string) error {
 		}
 	}
 	return nil
+}
+
+// tell stores a portal's notice for its owner.
+func (s *Server) tell(ctx context.Context, n events.PortalNotice) error {
+	entry, err := events.PortalEntry(n)
+	if err != nil {
+		return err
+	}
+	return s.Store(ctx, entry)
 }
 
 func hostOf(raw string) string {

@@ -44,8 +44,11 @@ type Config struct {
 	// PublicURL is what Bitrix24 and browsers can reach, without a slash at its end.
 	PublicURL string
 
-	PublishNotice func(context.Context, events.Notice) error
-	PublishPortal func(context.Context, events.PortalNotice) error
+	// Store returns when an entry is on disk, on its stream or in the spool.
+	Store func(context.Context, events.Entry) error
+	// Tokens tells callbacks from forgeries while the database is down; nil remembers
+	// nothing.
+	Tokens *TokenHashes
 	// Ready returns what is ill, in words, by the name of the part; empty is well.
 	Ready   func(context.Context) map[string]string
 	Metrics http.Handler
@@ -65,6 +68,9 @@ type Server struct {
 
 // New wires the routes.
 func New(cfg Config) *Server {
+	if cfg.Tokens == nil {
+		cfg.Tokens = &TokenHashes{}
+	}
 	s := &Server{Config: cfg, Tally: &Tally{}, echo: echo.New()}
 	s.known.load, s.known.now = cfg.Portals.Portal, cfg.Now
 	s.oauth = newRedirects(cfg.Now)

@@ -45,7 +45,7 @@ func TestUnknownPathsAndMethodsLearnNothing(t *testing.T) {
 func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 	begun, end := make(chan struct{}), make(chan struct{})
 	f := open(t, func(_ *face, cfg *handlers.Config) {
-		cfg.PublishNotice = func(context.Context, events.Notice) error {
+		cfg.Store = func(context.Context, events.Entry) error {
 			close(begun)
 			<-end
 			return nil

@@ -8,7 +8,8 @@ import (
 
 // Tally counts the callbacks of this process since it started.
 type Tally struct {
-	Received atomic.Int64 // published, and answered 200
+	Received atomic.Int64 // stored, and answered 200
+	Blind    atomic.Int64 // came while the database could not say whose they were
 
 	mu      sync.Mutex
 	refused map[string]int64
@@ -22,6 +23,7 @@ const (
 	RefusedToken   = "wrong_token"    // 403
 	RefusedInstall = "not_verified"   // 403
 	RefusedIll     = "unavailable"    // 500 or 503: the database, NATS or Bitrix24
+	RefusedLater   = "forged"         // 200 while the database was down; dropped when it could be asked
 	UnknownEvent   = "unknown_event"  // 200
 )
 

@@ -3,15 +3,14 @@ package handlers
 import (
 	"context"
 
-	"leadsync/bitrix24"
 	"leadsync/events"
 	"leadsync/leads"
 )
 
 // isWebhook tells whether a callback of an unknown portal is the configured outgoing
 // webhook's first one.
-func (s *Server) isWebhook(cb bitrix24.Callback) bool {
-	return s.Webhook != nil && s.Webhook.MemberID == "" && s.Webhook.Recognises(cb.ApplicationToken)
+func (s *Server) isWebhook(tokenHash string) bool {
+	return s.Webhook != nil && s.Webhook.MemberID == "" && sameHash(s.Webhook.TokenHash, tokenHash)
 }
 
 // adopted makes the portal of the configured webhook known under the member id that its
@@ -38,7 +37,7 @@ func (s *Server) Adopt(ctx context.Context, portal leads.Portal) error {
 	}
 	s.known.forget(portal.MemberID)
 	s.Log.InfoContext(ctx, "portal adopted", "member_id", portal.MemberID, "domain", portal.Domain, "by", "webhook")
-	return s.PublishPortal(ctx, events.PortalNotice{
+	return s.tell(ctx, events.PortalNotice{
 		MemberID: portal.MemberID, Domain: portal.Domain, At: portal.UpdatedAt, Event: "webhook",
 	})
 }

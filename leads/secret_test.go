@@ -63,7 +63,7 @@ func logged(value any, asJSON bool) string {
 	if asJSON {
 		handler = slog.NewJSONHandler(&b, nil)
 	}
-	slog.New(handler).Info("shown", "value", value) //nolint:sloglint // a test of what is shown
+	slog.New(handler).Info("shown", "value", value)
 	return b.String()
 }
 

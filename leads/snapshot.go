@@ -51,7 +51,7 @@ type Verdict int
 
 // The verdicts.
 const (
-	Unchanged Verdict = iota // the row says the same already; nothing written
+	Unchanged Verdict = iota // the row says the same already; nothing but its ticket is written
 	Inserted                 // there was no row, or a tombstone
 	Updated
 	Deleted // the row became a tombstone

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"leadsync/leads"
 )
@@ -179,7 +178,3 @@ func (p *Pass) alarm(ctx context.Context) (string, error) {
 	}
 	return words, nil
 }
-
-// lateLimit is how recently, by the portal's clock, a lead may have been changed for
-// events not to be blamed yet.
-const lateLimit = time.Minute

@@ -61,7 +61,7 @@ func (p *Pass) lateness(ctx context.Context, repairs []repair) error {
 		r := &repairs[i]
 		changed, known := modified(r.snap)
 		altered := r.finding.Cause == causeAltered
-		young := known && changed.After(p.Now().Add(p.ahead).Add(-lateLimit))
+		young := known && changed.After(p.Now().Add(p.ahead).Add(-p.Young))
 		r.late = waiting[r.finding.Ref.LeadID] || young && !altered
 		if r.finding.Cause == "" {
 			r.finding.Cause = p.explain(r.finding, changed, known, heard)

@@ -73,6 +73,9 @@ type Config struct {
 	Turn *sync.Mutex
 	// Grace is how long a lead must have been absent before its row becomes a tombstone.
 	Grace time.Duration
+	// Young is how recently, by the portal's clock, a lead may have been changed for events
+	// not to be blamed yet; 0 is a minute.
+	Young time.Duration
 	// Report is called after every stretch; nil where nobody watches.
 	Report func(leads.Run)
 	Wake   func() // there is something to relay
@@ -109,6 +112,9 @@ func Run(ctx context.Context, cfg Config, run leads.Run) (leads.Run, error) {
 	p.spent = spending{run.Requests - cfg.Portal.Requests(), run.Refused - cfg.Portal.Refused()}
 	if run.Mode == leads.RunImport {
 		p.cause = leads.CauseImport
+	}
+	if p.Young == 0 {
+		p.Young = time.Minute
 	}
 	if p.Wait == nil {
 		p.Wait = wait

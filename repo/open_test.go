@@ -89,18 +89,18 @@ func openMigrated(t *testing.T) (db *repo.DB, path string) {
 	return db, path
 }
 
-func sighting(t testing.TB, ticket leads.Ticket, id int64, card string) leads.Snapshot {
-	t.Helper()
+func sighting(tb testing.TB, id int64, card string) leads.Snapshot {
+	tb.Helper()
 	lead, err := leads.Parse([]byte(card))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return leads.Snapshot{Ref: leads.Ref{MemberID: "m", LeadID: id}, Ticket: ticket, Lead: lead}
+	return leads.Snapshot{Ref: leads.Ref{MemberID: "m", LeadID: id}, Ticket: 1, Lead: lead}
 }
 
 func TestSQLiteFileIsPrivateAndReadable(t *testing.T) {
 	db, path := openMigrated(t)
-	if _, err := db.Apply(t.Context(), []leads.Snapshot{sighting(t, 1, 7, `{"ID":"7","TITLE":"Ёж"}`)}); err != nil {
+	if _, err := db.Apply(t.Context(), []leads.Snapshot{sighting(t, 7, `{"ID":"7","TITLE":"Ёж"}`)}); err != nil {
 		t.Fatal(err)
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
@@ -131,7 +131,7 @@ func TestContextEndsBlameNoLead(t *testing.T) {
 	db, _ := openMigrated(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	outcomes, err := db.Apply(ctx, []leads.Snapshot{sighting(t, 1, 7, `{"ID":"7"}`), sighting(t, 1, 8, `{"ID":"8"}`)})
+	outcomes, err := db.Apply(ctx, []leads.Snapshot{sighting(t, 7, `{"ID":"7"}`), sighting(t, 8, `{"ID":"8"}`)})
 	if !errors.Is(err, context.Canceled) || outcomes != nil {
 		t.Errorf("%v, %v; want the context's error and no outcomes", outcomes, err)
 	}
@@ -142,7 +142,7 @@ func TestAClosedDatabaseIsUnavailable(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	outcomes, err := db.Apply(t.Context(), []leads.Snapshot{sighting(t, 1, 7, `{"ID":"7"}`)})
+	outcomes, err := db.Apply(t.Context(), []leads.Snapshot{sighting(t, 7, `{"ID":"7"}`)})
 	if err == nil {
 		t.Errorf("%+v of a closed database", outcomes)
 	}

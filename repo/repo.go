@@ -33,6 +33,7 @@ type Config struct {
 	SecretKey     []byte        // 32 bytes, seals tokens and webhook URLs at rest; nil keeps them plain
 	SolutionField string        // the UF_CRM_* field kept in bitrix_lead_solution; "" leaves the table alone
 	Grace         time.Duration // how long a lead must have been absent to count as deleted; 0 is 60 s
+	Lazy          bool          // do not ask the database at the start whether it is there
 	// DeleteFloor is of how many rows deletions are never stopped as too many; 0 is 100.
 	DeleteFloor int64
 	Now         func() time.Time // nil is time.Now
@@ -73,19 +74,22 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if db.log == nil {
 		db.log = slog.New(slog.DiscardHandler)
 	}
-	if err := db.connect(ctx, cfg.URL); err != nil {
+	if err := db.connect(ctx, cfg.URL, cfg.Lazy); err != nil {
 		return nil, err
 	}
 	return db, nil
 }
 
-// connect opens the pools and asks the database whether it is there.
-func (d *DB) connect(ctx context.Context, url string) error {
+// connect opens the pools and, unless lazy, asks the database whether it is there.
+func (d *DB) connect(ctx context.Context, url string, lazy bool) error {
 	opened, err := openURL(url)
 	if err != nil {
 		return err
 	}
 	d.dialect, d.read, d.write = opened.dialect, opened.read, opened.write
+	if lazy {
+		return nil
+	}
 	if err := d.write.PingContext(ctx); err != nil {
 		return errors.Join(
 			fmt.Errorf("open %s: %w: %w: %s", opened.place, ErrUnavailable, err, opened.dialect.advise(err)),

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	mssql "github.com/microsoft/go-mssqldb"
+
+	"leadsync/repo"
 	"leadsync/repo/repotest"
 )
 
@@ -20,6 +23,55 @@ func TestSQLServer(t *testing.T) {
 	server := sqlServer(t)
 	repotest.Run(t, server)
 	t.Run("CutConnections", func(t *testing.T) { repotest.CutConnections(t, server) })
+	t.Run("MigrationLock", func(t *testing.T) { migrationLock(t, server.URL(t)) })
+}
+
+// migrationLock wants one session to hold the lock at a time, and the next to get it.
+func migrationLock(t *testing.T, url string) {
+	t.Helper()
+	db, err := sql.Open("sqlserver", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var sessions [2]*sql.Conn
+	for i := range sessions {
+		if sessions[i], err = db.Conn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer sessions[i].Close()
+	}
+	free := func() bool {
+		t.Helper()
+		var result mssql.ReturnStatus
+		_, err := sessions[1].ExecContext(t.Context(), "sp_getapplock", sql.Named("Resource", "leadsync_migrations"),
+			sql.Named("LockMode", "Exclusive"), sql.Named("LockOwner", "Session"), sql.Named("LockTimeout", 0), &result)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result < 0 {
+			return false
+		}
+		if err := repo.MigrationLock.SessionUnlock(t.Context(), sessions[1]); err != nil {
+			t.Fatal(err)
+		}
+		return true
+	}
+	if !free() {
+		t.Fatal("the lock is not free to begin with")
+	}
+	if err := repo.MigrationLock.SessionLock(t.Context(), sessions[0]); err != nil {
+		t.Fatal(err)
+	}
+	if free() {
+		t.Error("two sessions have the lock")
+	}
+	if err := repo.MigrationLock.SessionUnlock(t.Context(), sessions[0]); err != nil {
+		t.Fatal(err)
+	}
+	if !free() {
+		t.Error("the lock was not given back")
+	}
 }
 
 // sqlServer is the server to test on; without one the test is skipped, or fails where
@@ -40,11 +92,33 @@ func sqlServer(tb testing.TB) repotest.Server {
 	if name := u.Query().Get("database"); !strings.HasPrefix(name, "leadsync_test") {
 		tb.Fatalf("database %q is not named leadsync_test…: this test drops tables", name)
 	}
+	alone(tb, raw)
 	return repotest.Server{URL: func(tb testing.TB) string {
 		tb.Helper()
 		wipe(tb, raw)
 		return raw
 	}}
+}
+
+// alone waits until no other run tests on the same database, and keeps others waiting: each
+// would drop the other's tables.
+func alone(tb testing.TB, url string) {
+	tb.Helper()
+	db, err := sql.Open("sqlserver", url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = db.Close() }) // and with it the lock
+	db.SetMaxOpenConns(1)
+	var result mssql.ReturnStatus
+	_, err = db.ExecContext(tb.Context(), "sp_getapplock", sql.Named("Resource", "leadsync_test"),
+		sql.Named("LockMode", "Exclusive"), sql.Named("LockOwner", "Session"), sql.Named("LockTimeout", 600_000), &result)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if result < 0 {
+		tb.Fatalf("another run has been testing on this database for ten minutes (sp_getapplock: %d)", result)
+	}
 }
 
 // ours are the tables of the migrations, and goose's.

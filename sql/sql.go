@@ -19,14 +19,16 @@ var files embed.FS
 // portal_get.sql: so a misspelt statement does not compile. Parameters are named,
 // the same in both folders; times go in as text.
 type Statements struct {
+	CallbackList, CallbacksInsert, CallbacksUpdate                                 string
 	ContactsDelete, ContactsDeleteGone, ContactsInsert                             string
-	FailureInsert                                                                  string
+	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate           string
+	FailureInsert, FailurePayload                                                  string
 	FindingInsert, FindingList                                                     string
 	GrantDelete, GrantGet, GrantInsert, GrantRotate                                string
 	HeldRange, HeldRangeContacts, HeldRows, HeldRowsContacts                       string
 	LeadsCount, LeadsInsert, LeadsLock, LeadsMark, LeadsMissing, LeadsUpdate       string
 	MigrationsApplied, MigrationsTable                                             string
-	OutboxCount, OutboxDelete, OutboxInsert, OutboxList                            string
+	OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxOldest              string
 	OwnerEpoch, OwnerInsert, OwnerRaise                                            string
 	PortalDomain, PortalGet, PortalInsert, PortalList, PortalState, PortalUpdate   string
 	RunClaim, RunGet, RunInsert, RunLastCompleted, RunList, RunNext, RunUnfinished string

@@ -197,7 +197,7 @@ func appendUnix(dst []byte, t time.Time) []byte {
 
 // envelope is the body of a successful answer. Lists show next before total.
 func envelope(a answer, t timing) []byte {
-	dst := append(make([]byte, 0, 4096), `{"result":`...)
+	dst := append(make([]byte, 0, sizeOf(a.result)), `{"result":`...)
 	dst = appendValue(dst, a.result)
 	if a.next != nil {
 		dst = append(dst, `,"next":`...)
@@ -210,6 +210,27 @@ func envelope(a answer, t timing) []byte {
 	dst = append(dst, `,"time":`...)
 	dst = t.appendJSON(dst)
 	return append(dst, '}')
+}
+
+// sizeOf guesses how long a result will be, so that a batch of fifty pages is not
+// copied again and again while it grows.
+func sizeOf(v any) int {
+	switch v := v.(type) {
+	case leadRows:
+		return 64 + 2100*len(v.leads)
+	case array:
+		return sizeOf(object(v))
+	case object:
+		n := 64
+		for _, p := range v {
+			n += 64 + sizeOf(p.val)
+		}
+		return n
+	case timing:
+		return 320
+	default:
+		return 256
+	}
 }
 
 // writeJSON sends a body; nobody is left to tell when that fails.

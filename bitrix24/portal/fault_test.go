@@ -42,6 +42,9 @@ func TestSystemErrors(t *testing.T) {
 		{403, "ACCESS_DENIED", "Access denied!", func(x *trial) reply {
 			return x.b.rest(x.t, employee(x.t, x.b), "event.bind", "event=ONCRMLEADADD&event_type=offline")
 		}},
+		{403, "ACCESS_DENIED", "Access denied!", func(x *trial) reply { // with somebody else's tokens
+			return x.b.rest(x.t, employee(x.t, x.b), "event.bind", "event=ONCRMLEADADD&auth_type=1&handler=http://a.b/")
+		}},
 		{403, "WRONG_AUTH_TYPE", "Current authorization type is denied for this method", func(x *trial) reply {
 			return x.b.hook(x.t, "event.get", "")
 		}},

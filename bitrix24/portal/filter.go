@@ -371,25 +371,3 @@ func like(text, pattern string) bool {
 	}
 	return j == len(p)
 }
-
-// compareField orders two leads by a field; empty ones come first.
-func compareField(a, b *lead, place int) int {
-	if place < standardFields {
-		switch leadFields[place].kind {
-		case kindID:
-			return cmp.Compare(a.id, b.id)
-		case kindTime:
-			return cmp.Compare(a.instant(place), b.instant(place))
-		default:
-		}
-	}
-	x, y := shownText(a, place), shownText(b, place)
-	if comparisonOf(place) == asNumber && x != "" && y != "" {
-		m, errM := strconv.ParseFloat(x, 64)
-		n, errN := strconv.ParseFloat(y, 64)
-		if errM == nil && errN == nil {
-			return cmp.Compare(m, n)
-		}
-	}
-	return strings.Compare(strings.ToLower(x), strings.ToLower(y))
-}

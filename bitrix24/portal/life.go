@@ -18,6 +18,7 @@ func (p *Portal) Add(n int) []int64 {
 		now := p.clock.now().Unix()
 		p.luckMu.Lock()
 		d := p.maker.draft(now)
+		d.happenNow(now)
 		p.luckMu.Unlock()
 		l := p.store.add(d)
 		ids = append(ids, l.id)

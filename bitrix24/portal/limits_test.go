@@ -62,3 +62,42 @@ func TestOperatingTimeBlocksTheMethodAlone(t *testing.T) {
 		t.Errorf("stats %+v", s)
 	}
 }
+
+func TestBatchBilling(t *testing.T) {
+	batch := `{"cmd":{"a":"crm.lead.list","b":"crm.lead.list"}}`
+	for bill, want := range map[bool]map[string]any{
+		false: {"batch": nil, "crm.lead.list": 8.0},
+		true:  {"batch": 4.0, "crm.lead.list": nil}, // half weight
+	} {
+		b := start(t, portal.Config{Leads: 1, PageCost: 4 * time.Second, Switches: portal.Switches{BillBatch: bill}})
+		b.hook(t, "batch", batch)
+		used, _ := b.control(t, "GET", "state", "").tree["operating"].(map[string]any)
+		for method, seconds := range want {
+			if got := used[method]; got != seconds && !(seconds == nil && got == 0.0) {
+				t.Errorf("bill batch %t: %s %v, want %v", bill, method, got, seconds)
+			}
+		}
+	}
+}
+
+func TestEnterpriseBucket(t *testing.T) {
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	b := start(t, portal.Config{Enterprise: true, Now: func() time.Time { return now }})
+	for i := range 250 {
+		if r := b.hook(t, "server.time", ""); r.status != http.StatusOK {
+			t.Fatalf("request %d: %d", i+1, r.status)
+		}
+	}
+	if r := b.hook(t, "server.time", ""); r.status != http.StatusServiceUnavailable {
+		t.Errorf("request 251: %d", r.status)
+	}
+}
+
+func TestNoLimits(t *testing.T) {
+	b := start(t, portal.Config{Leads: 1, NoLimits: true, PageCost: 2 * time.Second, OperatingLimit: time.Second})
+	for i := range 60 {
+		if r := b.hook(t, "crm.lead.list", ""); r.status != http.StatusOK {
+			t.Fatalf("request %d: %d", i+1, r.status)
+		}
+	}
+}

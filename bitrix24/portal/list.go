@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,12 +77,6 @@ type query struct {
 	order     []ordering
 }
 
-// ordering is one field of the parameter order.
-type ordering struct {
-	place      int
-	descending bool
-}
-
 // query reads filter and order; the default order is by id (facts 6.5).
 func (c *call) query(filter, order *bitrix24.Form) (*query, error) {
 	q := c.openQuery()
@@ -137,13 +130,16 @@ func (q *query) matches(l *lead) bool {
 // there are in all; with start -1 it stops as soon as the page is full. Ids are an
 // index: a bound on them costs nothing.
 func (s *store) page(q *query, start int) (rows []*lead, total int) {
+	descending, byID := q.byID()
+	if !byID {
+		s.mu.RLock()
+		all := slices.Clone(s.candidates(q)) // sorting takes long, writers do not wait for it
+		s.mu.RUnlock()
+		return q.sorted(all, max(start, 0))
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	candidates := s.candidates(q)
-	descending, byID := q.byID()
-	if !byID {
-		return q.sorted(candidates, max(start, 0))
-	}
 	if len(q.where) == 0 && q.hidden == nil {
 		return slice(candidates, max(start, 0), descending), len(candidates)
 	}
@@ -199,30 +195,4 @@ func slice(all []*lead, start int, descending bool) []*lead {
 	rows := slices.Clone(all[n-end : n-start])
 	slices.Reverse(rows)
 	return rows
-}
-
-// sorted is one page of rows in an order that needs sorting. Ties are in the order
-// of ids, which a real portal does not promise.
-func (q *query) sorted(candidates []*lead, start int) (rows []*lead, total int) {
-	for _, l := range candidates {
-		if q.matches(l) {
-			rows = append(rows, l)
-		}
-	}
-	slices.SortFunc(rows, func(a, b *lead) int {
-		for _, o := range q.order {
-			if d := compareField(a, b, o.place); d != 0 {
-				if o.descending {
-					return -d
-				}
-				return d
-			}
-		}
-		return cmp.Compare(a.id, b.id)
-	})
-	total = len(rows)
-	if start >= total {
-		return nil, total
-	}
-	return rows[start:min(start+pageSize, total)], total
 }

@@ -57,6 +57,15 @@ func (m *maker) draft(created int64) *draft {
 	return l
 }
 
+// happenNow moves a lead's whole history into the moment of its creation: nothing can
+// have been changed in the future.
+func (l *draft) happenNow(now int64) {
+	l.moved, l.modified, l.activity = now, now, now
+	if l.closed != 0 {
+		l.closed = now
+	}
+}
+
 // person is who asks: name, company, post, birthday.
 func (m *maker) person(l *draft, d *dice, p person) {
 	l.put(fieldName, p.name)

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,6 +108,52 @@ func TestRefreshRotates(t *testing.T) {
 		if got := again.tree["error"] == "invalid_grant"; got == lenient {
 			t.Errorf("lenient %t: old refresh token: %s", lenient, again.body)
 		}
+	}
+}
+
+// TestRefreshTokenIsWorthOnePair: of many who use the same refresh token at once
+// one gets a pair.
+func TestRefreshTokenIsWorthOnePair(t *testing.T) {
+	b := start(t, portal.Config{})
+	_, refresh := b.authorize(t)
+	var won atomic.Int32
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			if r := b.token(t, "grant_type=refresh_token&refresh_token="+refresh); r.tree["access_token"] != nil {
+				won.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if n := won.Load(); n != 1 {
+		t.Errorf("%d got a pair", n)
+	}
+}
+
+func TestRefreshMayEndTheAccessToken(t *testing.T) {
+	for _, kills := range []bool{false, true} {
+		b := start(t, portal.Config{Switches: portal.Switches{RefreshKillsAccess: kills}})
+		access, refresh := b.authorize(t)
+		b.token(t, "grant_type=refresh_token&refresh_token="+refresh)
+		if r := b.rest(t, access, "profile", ""); (r.status == http.StatusOK) == kills {
+			t.Errorf("kills %t: %d", kills, r.status)
+		}
+	}
+}
+
+func TestLifetimesAreConfigurable(t *testing.T) {
+	b := start(t, portal.Config{AccessLife: time.Minute, RefreshLife: time.Hour})
+	access, refresh := b.authorize(t)
+	b.Advance(59 * time.Second)
+	if r := b.rest(t, access, "profile", ""); r.status != http.StatusOK {
+		t.Errorf("before its end: %s", r.body)
+	}
+	b.Advance(time.Second)
+	b.rest(t, access, "profile", "").wantError(t, 401, "expired_token", "The access token provided has expired.")
+	b.Advance(time.Hour)
+	if r := b.token(t, "grant_type=refresh_token&refresh_token="+refresh); r.tree["error"] != "invalid_grant" {
+		t.Errorf("refresh token after its end: %s", r.body)
 	}
 }
 

@@ -51,8 +51,10 @@ func newQueue(cfg *Config) *queue {
 	return &queue{
 		delay: cfg.Delay, delayMax: cfg.DelayMax, width: cfg.Deliveries, slow: cfg.SlowAnswer,
 		client: &http.Client{
-			Timeout:       cfg.HandlerTimeout,
-			Transport:     &http.Transport{MaxIdleConnsPerHost: cfg.Deliveries},
+			Timeout: cfg.HandlerTimeout,
+			// A connection that was dialled and not needed would keep a handler's server
+			// from shutting down, so it does not stay open for long.
+			Transport:     &http.Transport{MaxIdleConnsPerHost: cfg.Deliveries, MaxConnsPerHost: cfg.Deliveries, IdleConnTimeout: time.Second},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		ctx: ctx, cancel: cancel,

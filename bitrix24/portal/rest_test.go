@@ -112,3 +112,139 @@ func TestIdsAreNeverUsedAgain(t *testing.T) {
 		t.Errorf("unknown path: %d", r.status)
 	}
 }
+
+func TestEmptyValuesAreWrittenInFourWays(t *testing.T) {
+	b := start(t, portal.Config{NoLimits: true})
+	b.hook(t, "crm.lead.add", "")
+	lead, _ := b.hook(t, "crm.lead.get", `{"id":1}`).tree["result"].(map[string]any)
+	for field, want := range map[string]any{
+		"TITLE": nil, "NAME": "", "COMPANY_ID": nil, "BIRTHDATE": "", "DATE_CLOSED": "", "OPPORTUNITY": "0.00",
+		"IS_RETURN_CUSTOMER": "N", "HAS_EMAIL": "N", "STATUS_SEMANTIC_ID": "P", "OPENED": "Y", "UF_CRM_1704817278": nil,
+		"UF_CRM_1706782596092": nil, "UF_CRM_1708952993785": false, "UF_CRM_1724077760": false, "UF_CRM_HELLO_WORLD": false,
+	} {
+		if got, ok := lead[field]; got != want || !ok {
+			t.Errorf("%s = %v, want %v", field, got, want)
+		}
+	}
+	for _, name := range []string{"PHONE", "EMAIL", "WEB", "IM", "LINK", "CONTACT_IDS"} {
+		if v, ok := lead[name]; ok {
+			t.Errorf("%s is there: %v", name, v)
+		}
+	}
+}
+
+func TestFilledCustomFields(t *testing.T) {
+	b := start(t, portal.Config{NoLimits: true, Switches: portal.Switches{BooleanText: true, DateOnly: true}})
+	b.hook(t, "crm.lead.add", `{"fields":{"BIRTHDATE":"2000-01-31","OPPORTUNITY":"12.5","COMPANY_ID":7,"UF_CRM_1708952993785":true,
+		"UF_CRM_1724077760":[3157,3159],"UF_CRM_NEXT_CALL":"2026-05-01T10:00:00Z","UF_CRM_1706782596092":"100|USD","READ_ONLY":1,"ID":99}}`)
+	lead, _ := b.hook(t, "crm.lead.get", `{"id":1}`).tree["result"].(map[string]any)
+	for field, want := range map[string]string{
+		"ID": `"1"`, "BIRTHDATE": `"2000-01-31"`, "OPPORTUNITY": `"12.50"`, "COMPANY_ID": `"7"`, "IS_RETURN_CUSTOMER": `"Y"`,
+		"UF_CRM_1708952993785": `"1"`, "UF_CRM_1724077760": `["3157","3159"]`, "UF_CRM_NEXT_CALL": `"2026-05-01T13:00:00+03:00"`,
+		"UF_CRM_1706782596092": `"100|USD"`,
+	} {
+		if got := jsonText(t, lead[field]); got != want {
+			t.Errorf("%s = %s, want %s", field, got, want)
+		}
+	}
+}
+
+func TestNextIsAbsentOnTheLastPage(t *testing.T) {
+	b := start(t, portal.Config{Leads: 100, NoLimits: true})
+	for start, want := range map[string]any{"0": 50.0, "49": 50.0, "50": nil, "100": nil} {
+		if r := b.hook(t, "crm.lead.list", `{"start":`+start+`,"select":["ID"]}`); r.tree["next"] != want || r.tree["total"] != 100.0 {
+			t.Errorf("start %s: next %v, total %v", start, r.tree["next"], r.tree["total"])
+		}
+	}
+}
+
+func TestMultifieldRowsOfUnknownIdsAreIgnored(t *testing.T) {
+	b := start(t, portal.Config{NoLimits: true})
+	b.hook(t, "crm.lead.add", `{"fields":{"PHONE":[{"VALUE":"1"}]}}`)
+	b.hook(t, "crm.lead.update", `{"id":1,"fields":{"PHONE":[{"ID":77,"VALUE":"2"},{"ID":78,"DELETE":"Y"}]}}`)
+	lead, _ := b.hook(t, "crm.lead.get", `{"id":1}`).tree["result"].(map[string]any)
+	if got := jsonText(t, lead["PHONE"]); got != `[{"ID":"1","TYPE_ID":"PHONE","VALUE":"1","VALUE_TYPE":"WORK"}]` {
+		t.Error(got)
+	}
+}
+
+func TestItemsKnowOr(t *testing.T) {
+	b := start(t, portal.Config{NoLimits: true})
+	for _, name := range []string{"a", "b", "c"} {
+		b.hook(t, "crm.lead.add", `{"fields":{"TITLE":"`+name+`"}}`)
+	}
+	ids := func(filter string) string {
+		result, _ := b.hook(t, "crm.item.list", `{"entityTypeId":1,"select":["id"],"filter":`+filter+`}`).tree["result"].(map[string]any)
+		return jsonText(t, result["items"])
+	}
+	if got := ids(`{"0":{"logic":"OR","0":{"title":"a"},"1":{"=title":"c"}}}`); got != `[{"id":1},{"id":3}]` {
+		t.Error(got)
+	}
+	if got := ids(`{"0":{"logic":"OR","0":{"title":"a"},"1":{"=title":"c"}},">id":1}`); got != `[{"id":3}]` {
+		t.Error(got)
+	}
+	if got := ids(`{"0":{"0":{"title":"a"},"1":{"=title":"c"}}}`); got != `[]` {
+		t.Error("without logic it is AND:", got)
+	}
+	b.hook(t, "crm.item.list", `{"entityTypeId":2}`).wantError(t, 400, "ENTITY_TYPE_NOT_SUPPORTED", "Entity type `2` is not supported")
+}
+
+func TestUnknownFilterKeys(t *testing.T) {
+	b := start(t, portal.Config{Leads: 3, NoLimits: true})
+	if rows := b.hook(t, "crm.lead.list", `{"filter":{"DATE_MODIFIED":"x"}}`).rows(t); len(rows) != 3 {
+		t.Errorf("an unknown key is not ignored: %d rows", len(rows))
+	}
+	b = start(t, portal.Config{Leads: 3, NoLimits: true, Switches: portal.Switches{RefuseFilterKeys: true}})
+	b.hook(t, "crm.lead.list", `{"filter":{">DATE_MODIFIED":"x"}}`).
+		wantError(t, 400, "INVALID_ARG_VALUE", "Invalid filter: field 'DATE_MODIFIED' is not allowed in filter")
+}
+
+func TestDateFiltersAreServerTime(t *testing.T) {
+	for _, ignore := range []bool{false, true} {
+		b := start(t, portal.Config{NoLimits: true, Switches: portal.Switches{IgnoreDateOffset: ignore}})
+		b.control(t, "PUT", "clock", `{"frozen":true,"now":"2026-11-01T12:00:00+03:00"}`)
+		b.hook(t, "crm.lead.add", "")
+		for value, want := range map[string]int{
+			"2026-11-01T12:00:00": 1, "2026-11-01T12:00:01": 0, "2026-11-01 12:00:00": 1, "01.11.2026 12:00:00": 1, "2026-11-01": 1,
+			"2026-11-01T09:00:00Z": 1, "2026-11-01T10:00:00Z": map[bool]int{false: 0, true: 1}[ignore], "nonsense": 0,
+		} {
+			if rows := b.hook(t, "crm.lead.list", `{"filter":{">=DATE_MODIFY":"`+value+`"}}`).rows(t); len(rows) != want {
+				t.Errorf("ignore %t, %s: %d rows", ignore, value, len(rows))
+			}
+		}
+	}
+}
+
+func TestSwitchesOfAnswers(t *testing.T) {
+	b := start(t, portal.Config{NoLimits: true, Switches: portal.Switches{RawUnicode: true, NoOperating: true, SimpleMode: true, Files: true}})
+	r := b.hook(t, "crm.status.list", "")
+	if !strings.Contains(string(r.body), "Не обработан") || strings.Contains(string(r.body), "operating") {
+		t.Errorf("%.300s", r.body)
+	}
+	id := b.hook(t, "crm.lead.add", `{"fields":{"TITLE":"x"}}`).tree["result"]
+	b.hook(t, "crm.lead.get", `{"id":`+jsonText(t, id)+`}`).wantError(t, 400, "", "Not found")
+	if mode := b.hook(t, "crm.settings.mode.get", "").tree["result"]; mode != 2.0 {
+		t.Errorf("mode %v", mode)
+	}
+}
+
+func TestFileLinksCarryTheCallersToken(t *testing.T) {
+	b := start(t, portal.Config{Leads: 100, Seed: 1, NoLimits: true, Switches: portal.Switches{Files: true}})
+	access, _ := b.authorize(t)
+	rows := b.rest(t, access, "crm.lead.list", "select[]=UF_*&start=-1").rows(t)
+	seen := 0
+	for _, row := range rows {
+		files, _ := row["UF_CRM_1722578010"].([]any)
+		for _, f := range files {
+			file, _ := f.(map[string]any)
+			link, _ := file["downloadUrl"].(string)
+			if !strings.Contains(link, "auth="+access) {
+				t.Errorf("link %s", link)
+			}
+			seen++
+		}
+	}
+	if seen == 0 {
+		t.Error("no lead has files")
+	}
+}

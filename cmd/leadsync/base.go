@@ -34,6 +34,7 @@ type base struct {
 
 	serviceToken leads.Secret // of the embedded server
 	closers      []func() error
+	waiting      []preparation // for what was down at the start
 }
 
 // openBase opens data directory, database and NATS, in this order. With join, a data
@@ -80,12 +81,12 @@ func (b *base) openDatabase(ctx context.Context) error {
 	}
 	b.db = db
 	b.closing(db.Close)
-	return migrate(ctx, db, b.log)
+	return b.tolerate(ctx, "database", func(ctx context.Context) error { return migrate(ctx, db, b.log) })
 }
 
 func openDB(ctx context.Context, cfg config, log *slog.Logger) (*repo.DB, error) {
 	return repo.Open(ctx, repo.Config{
-		URL: cfg.databaseURL, SecretKey: cfg.secretKey, SolutionField: cfg.solutionField, Grace: cfg.grace,
+		URL: cfg.databaseURL, Lazy: cfg.patient, SecretKey: cfg.secretKey, SolutionField: cfg.solutionField, Grace: cfg.grace,
 		DeleteFloor: cfg.deleteFloor, Logger: log,
 	})
 }
@@ -117,11 +118,13 @@ func (b *base) openNATS(ctx context.Context) error {
 		return err
 	}
 	b.js = js
-	return events.Setup(ctx, js, b.cfg.replicas)
+	return b.tolerate(ctx, "NATS", func(ctx context.Context) error { return events.Setup(ctx, js, b.cfg.replicas) })
 }
 
 func (b *base) connect() (err error) {
 	switch {
+	case b.cfg.natsURL != embedded && b.cfg.patient:
+		b.nc, err = events.ConnectLater(b.cfg.natsURL, b.cfg.natsToken.Reveal())
 	case b.cfg.natsURL != embedded:
 		b.nc, err = events.Connect(b.cfg.natsURL, b.cfg.natsToken.Reveal())
 	case b.data == nil:

@@ -48,7 +48,10 @@ type config struct {
 	ignored       []string
 
 	grace       time.Duration
-	deleteFloor int64 // see repo.Config; 0 is its default
+	young       time.Duration // see reconcile.Config; 0 is its default
+	deleteFloor int64         // see repo.Config; 0 is its default
+	// patient starts without database and NATS where they are down; set by serve.
+	patient bool
 }
 
 // clockTime is a time of day in the machine's zone.

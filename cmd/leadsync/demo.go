@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -48,8 +46,12 @@ func (d *demoCmd) Validate() error {
 	return nil
 }
 
-// The demo's grace period is short: nobody waits a minute for a demonstration.
-const demoGrace = 2 * time.Second
+const (
+	// The demo's grace period is short: nobody waits a minute for a demonstration.
+	demoGrace = 2 * time.Second
+	// Callbacks wait in the portal's queue between this and six times as long.
+	demoDelay = 50 * time.Millisecond
+)
 
 // demo is a running demonstration: an emulated portal, the service, a subscriber.
 type demo struct {
@@ -73,11 +75,11 @@ func (d *demoCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	p, err := portal.Start(portal.Config{Leads: d.Leads, Seed: d.Seed})
+	p, err := portal.Start(portal.Config{Leads: d.Leads, Seed: d.Seed, Delay: demoDelay, DelayMax: 6 * demoDelay}) //nolint:contextcheck // it lives until Close, not as long as a context
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+	defer func() { err = errors.Join(err, p.Close()) }() //nolint:contextcheck // it lives until Close, not as long as a context
 	b, err := openBase(ctx, demoConfig(dir, p.Info()), log, false)
 	if err != nil {
 		return err
@@ -112,6 +114,10 @@ func (d *demoCmd) directory() (dir string, remove func() error, err error) {
 	return d.Data, func() error { return nil }, nil
 }
 
+// demoYoung is shorter than what a callback takes: a demonstration is over before a minute
+// has passed, and what got lost in it is to be found.
+const demoYoung = time.Nanosecond
+
 // demoDeletes is more deletions than a demonstration makes: its story is another than that
 // of too many at once.
 const demoDeletes = 1_000_000
@@ -122,7 +128,7 @@ func demoConfig(dir string, info portal.Info) config {
 		natsURL: embedded, natsListen: "127.0.0.1:0", replicas: 1, httpAddr: "127.0.0.1:0",
 		clientID: info.ClientID, clientSecret: leads.Secret(info.ClientSecret),
 		trust: bitrix24.Trust{Insecure: []string{host(info.Portal), host(info.OAuth)}}, grace: demoGrace,
-		deleteFloor: demoDeletes,
+		young: demoYoung, deleteFloor: demoDeletes,
 	}
 }
 
@@ -301,118 +307,4 @@ func pauseFor(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// result is what --json prints; its names are a contract.
-type result struct {
-	PortalLeads     int64   `json:"portal_leads"`
-	MirrorLeads     int64   `json:"mirror_leads"` // without tombstones
-	Differences     int64   `json:"differences"`
-	CallbacksSent   int64   `json:"callbacks_sent"`
-	CallbacksLost   int64   `json:"callbacks_lost"`
-	Reads           int64   `json:"reads"`
-	RESTRequests    int64   `json:"rest_requests"`
-	Inserted        int64   `json:"inserted"`
-	Updated         int64   `json:"updated"`
-	Deleted         int64   `json:"deleted"`
-	TopicMessages   int64   `json:"topic_messages"`
-	MissedFound     int64   `json:"missed_found"`
-	MissedRepaired  int64   `json:"missed_repaired"`
-	Seconds         float64 `json:"seconds"`
-	unannounced     int64   // repaired rows that the subscriber never heard of
-	firstDifference string
-}
-
-// verdict is nil if the demonstration has shown what it promises.
-func (r result) verdict() error {
-	if r.Differences > 0 || r.unannounced > 0 {
-		return fmt.Errorf("%d differences between portal and mirror (first: %s), %d repaired rows not announced",
-			r.Differences, r.firstDifference, r.unannounced)
-	}
-	return nil
-}
-
-// compare holds the portal's truth against the mirror, field by field.
-func (d *demo) compare(ctx context.Context) (result, error) {
-	var r result
-	truth := maps.Collect(d.portal.Leads())
-	r.PortalLeads = int64(len(truth))
-	for after := int64(0); ; {
-		rows, err := d.db.Range(ctx, d.memberID(), after, leads.MaxID, 1000)
-		if err != nil {
-			return r, err
-		}
-		for _, row := range rows {
-			after = row.LeadID
-			r.compareRow(row, truth)
-			delete(truth, row.LeadID)
-		}
-		if len(rows) < 1000 {
-			break
-		}
-	}
-	for id := range truth {
-		r.differ(fmt.Sprintf("lead %d is not in the mirror", id))
-	}
-	err := d.sums(ctx, &r)
-	return r, err
-}
-
-func (r *result) compareRow(row leads.Held, truth map[int64]json.RawMessage) {
-	card, there := truth[row.LeadID]
-	switch {
-	case row.Deleted && !there:
-	case row.Deleted:
-		r.differ(fmt.Sprintf("lead %d is a tombstone in the mirror", row.LeadID))
-	case !there:
-		r.MirrorLeads++
-		r.differ(fmt.Sprintf("lead %d is gone in the portal", row.LeadID))
-	default:
-		r.MirrorLeads++
-		lead, err := leads.Parse(card)
-		if err != nil {
-			r.differ(err.Error())
-		} else if fields := row.Differences(&lead); len(fields) > 0 {
-			r.differ(fmt.Sprintf("lead %d differs in %v", row.LeadID, fields))
-		}
-	}
-}
-
-func (r *result) differ(what string) {
-	if r.Differences++; r.firstDifference == "" {
-		r.firstDifference = what
-	}
-}
-
-// sums collects what portal, service and subscriber counted.
-func (d *demo) sums(ctx context.Context, r *result) error {
-	stats := d.portal.Stats()
-	r.CallbacksSent, r.CallbacksLost = int64(stats.CallbacksSent), int64(stats.CallbacksLost)
-	for _, n := range stats.Requests {
-		r.RESTRequests += int64(n)
-	}
-	r.Reads = d.tally.Read.Load()
-	r.TopicMessages = d.audience.count()
-	runs, err := d.db.Runs(ctx, d.memberID(), 100)
-	if err != nil {
-		return err
-	}
-	r.Inserted, r.Updated, r.Deleted = d.tally.Outcomes(leads.Inserted), d.tally.Outcomes(leads.Updated), d.tally.Outcomes(leads.Deleted)
-	for _, run := range runs {
-		r.Inserted += run.Inserted
-		r.Updated += run.Updated
-		r.Deleted += run.Deleted
-	}
-	r.MissedFound, r.MissedRepaired = d.run.Found(), d.run.Repaired()
-	findings, err := d.db.Findings(ctx, d.run.ID)
-	if err != nil {
-		return err
-	}
-	for _, f := range findings {
-		if !d.audience.heardRepair(f.Ref) {
-			r.unannounced++
-		}
-	}
-	r.Seconds = time.Since(d.started).Seconds()
-	return nil
 }

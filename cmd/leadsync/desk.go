@@ -100,7 +100,7 @@ func (d *desk) Installed(ctx context.Context) (bool, error) {
 func (d *desk) Pass(ctx context.Context, run leads.Run) error {
 	run, err := reconcile.Run(ctx, reconcile.Config{
 		Portal: &scanner{desk: d, client: d.client.In(bitrix24.Background)},
-		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Report: d.report, Wake: d.wake,
+		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Young: d.cfg.young, Report: d.report, Wake: d.wake,
 		Now: func() time.Time { return time.Now().UTC() }, Log: d.log,
 	}, run)
 	if !run.Finished() {

@@ -6,37 +6,37 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
-	"strconv"
+	"time"
 
 	"leadsync/bitrix24/portal"
 )
 
 type emulatorCmd struct {
-	Addr      string `default:"127.0.0.1:8924" help:"Address of the portal."`
-	OAuthAddr string `name:"oauth-addr" help:"Address of the authorization server; by default the next free port."`
-	Leads     int    `default:"1000" help:"Leads it starts with."`
-	Seed      uint64 `default:"1" help:"The same seed gives the same leads and tokens."`
-	NoLimits  bool   `help:"Switch the request limits off."`
-	TLS       bool   `name:"tls" help:"Serve https with a certificate authority of its own."`
-	JSON      bool   `name:"json" help:"Print one JSON object when ready."`
+	Addr       string        `default:"127.0.0.1:8924" help:"Address of the portal."`
+	OAuthAddr  string        `name:"oauth-addr" help:"Address of the authorization server; by default the next free port."`
+	Leads      int           `default:"1000" help:"Leads it starts with."`
+	Seed       uint64        `default:"1" help:"The same seed gives the same leads and secrets."`
+	NoLimits   bool          `help:"Switch the request limits off."`
+	Enterprise bool          `help:"The limits of the Enterprise plan: 5 requests a second, bursts of 250."`
+	AccessLife time.Duration `default:"1h" help:"How long access tokens live."`
+	AskLogin   bool          `help:"The log-in page waits for a click instead of coming back at once."`
+	Delay      time.Duration `default:"50ms" help:"The least time that callbacks wait in the portal's queue; the longest is six times that."`
+	TLS        bool          `name:"tls" help:"Serve https with a certificate authority of its own."`
+	JSON       bool          `name:"json" help:"Print one JSON object when ready."`
 }
 
 // Run serves the portal until it is told to stop.
 func (e emulatorCmd) Run(ctx context.Context, a *app) (err error) {
-	oauth := e.OAuthAddr
-	if oauth == "" {
-		oauth = nextFree(ctx, e.Addr)
-	}
-	p, err := portal.Start(portal.Config{
-		PortalAddr: e.Addr, OAuthAddr: oauth, Leads: e.Leads, Seed: e.Seed, NoLimits: e.NoLimits, TLS: e.TLS,
-		Logger: slog.New(slog.NewTextHandler(a.stderr, nil)),
+	p, err := portal.Start(portal.Config{ //nolint:contextcheck // it lives until Close, not as long as a context
+		PortalAddr: e.Addr, OAuthAddr: e.OAuthAddr, Leads: e.Leads, Seed: e.Seed, TLS: e.TLS,
+		NoLimits: e.NoLimits, Enterprise: e.Enterprise, AccessLife: e.AccessLife, AskLogin: e.AskLogin,
+		Delay: e.Delay, DelayMax: 6 * e.Delay, Logger: slog.New(slog.NewTextHandler(a.stderr, nil)),
 	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+	defer func() { err = errors.Join(err, p.Close()) }() //nolint:contextcheck // it lives until Close, not as long as a context
 	if err := e.announce(a, p.Info()); err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (e emulatorCmd) Run(ctx context.Context, a *app) (err error) {
 
 func (e emulatorCmd) announce(a *app, info portal.Info) error {
 	if e.JSON {
-		return json.NewEncoder(a.stdout).Encode(info)
+		return json.NewEncoder(a.stdout).Encode(info) //nolint:gosec // these secrets are made up, and what the command is asked for
 	}
 	_, err := fmt.Fprintf(a.stdout, `A Bitrix24 portal with %d leads is ready.
 
@@ -66,24 +66,6 @@ then install the application, as saving its form in Bitrix24 does:
 `, e.Leads, info.Portal, info.OAuth, info.MemberID, info.Webhook, info.WebhookApplicationToken, info.ClientID, info.ClientSecret,
 		host(info.Portal), host(info.OAuth), info.ClientID, info.ClientSecret, info.Portal, callbackPath)
 	return err
-}
-
-// nextFree is the address with the next port above that nobody listens on.
-func nextFree(ctx context.Context, addr string) string {
-	host, text, err := net.SplitHostPort(addr)
-	port, convErr := strconv.Atoi(text)
-	if err != nil || convErr != nil || port == 0 {
-		return "127.0.0.1:0"
-	}
-	for range 100 {
-		port++
-		next := net.JoinHostPort(host, strconv.Itoa(port))
-		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", next)
-		if err == nil && l.Close() == nil {
-			return next
-		}
-	}
-	return net.JoinHostPort(host, "0")
 }
 
 // host is the host:port of a URL.

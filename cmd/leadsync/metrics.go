@@ -13,7 +13,8 @@ import (
 // metrics shows the tallies to Prometheus.
 func (s *service) metrics() http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s)
+	row, topic := s.tally.Lags()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), row, topic, s)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
@@ -23,6 +24,7 @@ var (
 	readDesc      = prometheus.NewDesc("leadsync_leads_read_total", "Leads read from portals because of notices.", nil, nil)
 	outcomesDesc  = prometheus.NewDesc("leadsync_outcomes_total", "What became of leads that were read because of notices.", []string{"outcome"}, nil)
 	publishedDesc = prometheus.NewDesc("leadsync_changes_published_total", "Changes put on the topic of leads.", nil, nil)
+	takenDesc     = prometheus.NewDesc("leadsync_notices_taken_total", "Notices dealt with.", nil, nil)
 	parkedDesc    = prometheus.NewDesc("leadsync_notices_parked_total", "Notices given up and kept as dead letters.", nil, nil)
 )
 
@@ -40,7 +42,10 @@ func (s *service) Collect(c chan<- prometheus.Metric) {
 			count(refusedDesc, n, reason)
 		}
 	}
+	s.collectIntake(c, count)
+	s.collectWaiting(c)
 	count(readDesc, s.tally.Read.Load())
+	count(takenDesc, s.tally.Taken.Load())
 	for v := leads.Unchanged; v <= leads.Failed; v++ {
 		count(outcomesDesc, s.tally.Outcomes(v), v.String())
 	}

@@ -40,7 +40,7 @@ func environmentOf(vars map[string]string) func(string) (string, bool) {
 }
 
 // command runs leadsync to its end.
-func command(t testing.TB, ctx context.Context, vars map[string]string, args ...string) (code int, stdout, stderr string) {
+func command(ctx context.Context, t *testing.T, vars map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs output
 	code = run(ctx, args, environmentOf(vars), &out, &errs)
@@ -70,7 +70,7 @@ func TestWrongUsageIsExplained(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			code, _, stderr := command(t, t.Context(), test.vars, test.args...)
+			code, _, stderr := command(t.Context(), t, test.vars, test.args...)
 			if code != exitUsage {
 				t.Errorf("exit code %d, want %d", code, exitUsage)
 			}
@@ -84,7 +84,7 @@ func TestWrongUsageIsExplained(t *testing.T) {
 }
 
 func TestFaultsNeverRepeatAValue(t *testing.T) {
-	_, _, stderr := command(t, t.Context(), map[string]string{
+	_, _, stderr := command(t.Context(), t, map[string]string{
 		"LEADSYNC_DATABASE_URL": "sqlserver://sa:hunter2@:", "LEADSYNC_SECRET_KEY": "hunter2", "LEADSYNC_B24_WEBHOOK_URL": "ftp://hunter2",
 	}, "serve")
 	if strings.Contains(stderr, "hunter2") {
@@ -93,14 +93,14 @@ func TestFaultsNeverRepeatAValue(t *testing.T) {
 }
 
 func TestUnreachableServersAreNamed(t *testing.T) {
-	tests := []struct{ name, variable, value, want string }{
-		{"database", "LEADSYNC_DATABASE_URL", "sqlserver://sa:hunter2@127.0.0.1:1?database=oktell&dial+timeout=1", "127.0.0.1:1"},
-		{"NATS", "LEADSYNC_NATS_URL", "nats://user:hunter2@127.0.0.1:1", "nats://127.0.0.1:1"},
+	tests := []struct{ name, command, variable, value, want string }{
+		{"database", "migrate", "LEADSYNC_DATABASE_URL", "sqlserver://sa:hunter2@127.0.0.1:1?database=oktell&dial+timeout=1", "127.0.0.1:1"},
+		{"NATS", "watch", "LEADSYNC_NATS_URL", "nats://user:hunter2@127.0.0.1:1", "nats://127.0.0.1:1"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			vars := map[string]string{"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_HTTP_ADDR": "127.0.0.1:0", test.variable: test.value}
-			code, _, stderr := command(t, t.Context(), vars, "serve")
+			code, _, stderr := command(t.Context(), t, vars, test.command)
 			if code != exitFailure || !strings.Contains(stderr, test.want) || strings.Contains(stderr, "hunter2") || strings.Contains(stderr, "goroutine") {
 				t.Errorf("exit %d:\n%s", code, stderr)
 			}
@@ -110,7 +110,7 @@ func TestUnreachableServersAreNamed(t *testing.T) {
 
 func TestDemoEndsEqual(t *testing.T) {
 	t.Parallel()
-	code, stdout, stderr := command(t, t.Context(), map[string]string{"LEADSYNC_DATA_DIR": "/nonexistent"},
+	code, stdout, stderr := command(t.Context(), t, map[string]string{"LEADSYNC_DATA_DIR": "/nonexistent"},
 		"demo", "--leads", "300", "--for", "3s", "--changes", "30", "--lose", "0.3", "--json")
 	var r result
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
@@ -132,7 +132,7 @@ func TestDemoEndsEqual(t *testing.T) {
 
 func TestDemoWithoutReconciliationFails(t *testing.T) {
 	t.Parallel()
-	code, stdout, _ := command(t, t.Context(), nil,
+	code, stdout, _ := command(t.Context(), t, nil,
 		"demo", "--leads", "100", "--for", "2s", "--changes", "30", "--lose", "0.9", "--no-reconcile", "--json")
 	var r result
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
@@ -146,11 +146,11 @@ func TestDemoWithoutReconciliationFails(t *testing.T) {
 func TestDemoKeepsItsDataWhereAsked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	code, stdout, stderr := command(t, t.Context(), nil, "demo", "--leads", "20", "--for", "0s", "--data", dir)
+	code, stdout, stderr := command(t.Context(), t, nil, "demo", "--leads", "20", "--for", "0s", "--data", dir)
 	if code != exitOK || !strings.Contains(stdout, "portal and mirror are equal") || !strings.Contains(stdout, dir) {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
-	if code, _, stderr = command(t, t.Context(), nil, "demo", "--data", dir); code != exitUsage || !strings.Contains(stderr, "not empty") {
+	if code, _, stderr = command(t.Context(), t, nil, "demo", "--data", dir); code != exitUsage || !strings.Contains(stderr, "not empty") {
 		t.Errorf("a directory in use is taken: exit %d, %s", code, stderr)
 	}
 }

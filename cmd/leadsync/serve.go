@@ -3,17 +3,23 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 )
 
 type serveCmd struct{}
 
 // Run serves until it is told to stop.
-func (serveCmd) Run(ctx context.Context, a *app) (err error) {
+func (serveCmd) Run(ctx context.Context, a *app) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
-	log := newLog(a.stderr, cfg)
+	cfg.patient = true
+	return serve(ctx, cfg, newLog(a.stderr, cfg))
+}
+
+// serve is the service with a configuration of any origin.
+func serve(ctx context.Context, cfg config, log *slog.Logger) (err error) {
 	for _, name := range cfg.ignored {
 		log.WarnContext(ctx, "variable has no effect in this version", "variable", name)
 	}

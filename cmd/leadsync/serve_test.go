@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,16 +25,6 @@ type served struct {
 	stop   func() int // stops it and returns its exit code
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func startServe(t *testing.T, p *portal.Portal, more map[string]string) *served {
 	t.Helper()
 	address := freeAddress(t)
@@ -45,9 +34,7 @@ func startServe(t *testing.T, p *portal.Portal, more map[string]string) *served 
 		"LEADSYNC_NATS_LISTEN": "127.0.0.1:0", "LEADSYNC_B24_INSECURE_HOSTS": host(p.Info().Portal) + "," + host(p.Info().OAuth),
 		"LEADSYNC_B24_CLIENT_ID": p.Info().ClientID, "LEADSYNC_B24_CLIENT_SECRET": p.Info().ClientSecret,
 	}
-	for name, value := range more {
-		s.vars[name] = value
-	}
+	maps.Copy(s.vars, more)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan int, 1)
 	go func() { ended <- run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log) }()
@@ -68,8 +55,8 @@ func startServe(t *testing.T, p *portal.Portal, more map[string]string) *served 
 	return s
 }
 
-func (s *served) status(t testing.TB, path string) int {
-	t.Helper()
+func (s *served) status(tb testing.TB, path string) int {
+	tb.Helper()
 	resp, err := http.Get(s.url + path)
 	if err != nil {
 		return 0
@@ -80,39 +67,39 @@ func (s *served) status(t testing.TB, path string) int {
 
 // eventually waits far longer than anything takes: a slow machine is no failure, and a
 // test that hangs should say for what.
-func eventually(t testing.TB, what string, done func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, done func() bool) {
+	tb.Helper()
 	never := time.After(2 * time.Minute)
 	for !done() {
 		select {
 		case <-never:
-			t.Fatal("never: " + what)
+			tb.Fatal("never: " + what)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
 // mirror opens the service's database beside it.
-func (s *served) mirror(t testing.TB) *repo.DB {
-	t.Helper()
-	db, err := repo.Open(t.Context(), repo.Config{URL: "sqlite:" + filepath.Join(s.vars["LEADSYNC_DATA_DIR"], "leadsync.db")})
+func (s *served) mirror(tb testing.TB) *repo.DB {
+	tb.Helper()
+	db, err := repo.Open(tb.Context(), repo.Config{URL: "sqlite:" + filepath.Join(s.vars["LEADSYNC_DATA_DIR"], "leadsync.db")})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { db.Close() })
+	tb.Cleanup(func() { db.Close() })
 	return db
 }
 
 func (s *served) member() string { return s.portal.Info().MemberID }
 
 // equal tells whether the mirror shows what the portal shows.
-func (s *served) equal(t testing.TB, db *repo.DB) bool {
-	t.Helper()
+func (s *served) equal(tb testing.TB, db *repo.DB) bool {
+	tb.Helper()
 	var r result
 	truth := maps.Collect(s.portal.Leads())
-	rows, err := db.Range(t.Context(), s.member(), 0, leads.MaxID, 100_000)
+	rows, err := db.Range(tb.Context(), s.member(), 0, leads.MaxID, 100_000)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, row := range rows {
 		r.compareRow(row, truth)
@@ -123,29 +110,29 @@ func (s *served) equal(t testing.TB, db *repo.DB) bool {
 
 // imported waits until the first pass is over, so that what is found afterwards is due to
 // what is done afterwards.
-func (s *served) imported(t testing.TB, db *repo.DB) {
-	t.Helper()
-	eventually(t, "the leads are imported", func() bool {
-		run, ok, err := db.LastCompleted(t.Context(), s.member())
+func (s *served) imported(tb testing.TB, db *repo.DB) {
+	tb.Helper()
+	eventually(tb, "the leads are imported", func() bool {
+		run, ok, err := db.LastCompleted(tb.Context(), s.member())
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return ok && run.Mode == leads.RunImport
 	})
-	if !s.equal(t, db) {
-		t.Error("the mirror is not equal after the import")
+	if !s.equal(tb, db) {
+		tb.Error("the mirror is not equal after the import")
 	}
 }
 
-func startEmulator(t testing.TB, cfg portal.Config) *portal.Portal {
-	t.Helper()
+func startEmulator(tb testing.TB, cfg portal.Config) *portal.Portal {
+	tb.Helper()
 	p, err := portal.Start(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := p.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return p
@@ -173,7 +160,7 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 	eventually(t, "changes arrive by events", func() bool { return s.equal(t, db) })
 
 	t.Run("a second service does not touch the data", func(t *testing.T) {
-		code, _, stderr := command(t, t.Context(), s.vars, "serve")
+		code, _, stderr := command(t.Context(), t, s.vars, "serve")
 		if code != exitFailure || !strings.Contains(stderr, "LEADSYNC_DATA_DIR") {
 			t.Errorf("exit %d: %s", code, stderr)
 		}
@@ -197,8 +184,9 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 	t.Run("reconcile finds a hand edit and what nobody reported", func(t *testing.T) {
 		p.SetFaults(portal.Faults{Lose: 1})
 		missed := p.Add(2)
+		p.Advance(2 * time.Minute) // or they were too young to be missed
 		var sums leads.Summary
-		code, stdout, stderr := command(t, t.Context(), s.vars, "reconcile", "--json")
+		code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--json")
 		if err := json.Unmarshal([]byte(stdout), &sums); err != nil || code != exitOK {
 			t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 		}
@@ -226,13 +214,13 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 		t.Error("run.json is left behind")
 	}
 	t.Run("reconcile works alone", func(t *testing.T) {
-		code, stdout, stderr := command(t, t.Context(), s.vars, "reconcile")
+		code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile")
 		if code != exitOK || !strings.Contains(stdout, "completed") {
 			t.Errorf("exit %d: %s%s", code, stdout, stderr)
 		}
 	})
 	t.Run("watch needs a running service", func(t *testing.T) {
-		code, _, stderr := command(t, t.Context(), s.vars, "watch")
+		code, _, stderr := command(t.Context(), t, s.vars, "watch")
 		if code != exitFailure || !strings.Contains(stderr, "leadsync serve") {
 			t.Errorf("exit %d: %s", code, stderr)
 		}

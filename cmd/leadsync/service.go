@@ -23,8 +23,10 @@ type service struct {
 	listener net.Listener
 	server   *handlers.Server
 	owners   *consumers.Owners
-	relay    *consumers.Relay
+	intake   *events.Intake
 	tally    *consumers.Tally
+	bell     func()
+	rung     <-chan struct{}
 }
 
 // newService wires the parts. It listens already, so that an address that is taken is
@@ -36,22 +38,23 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	}
 	b.closing(func() error { return ignoreClosed(listener.Close()) })
 	s := &service{base: b, listener: listener, tally: &consumers.Tally{}}
-	wake, wakened := bell()
-	topic, err := events.OpenTopic(ctx, b.js)
+	s.bell, s.rung = bell()
+	if s.intake, err = b.openIntake(); err != nil {
+		return nil, err
+	}
+	tokens, err := handlers.OpenTokenHashes(b.data.file("tokens.json"))
 	if err != nil {
 		return nil, err
 	}
-	s.relay = &consumers.Relay{JS: b.js, Outbox: b.db, Topic: topic, Holder: b.holder, Wake: wakened, Tally: s.tally, Log: b.log}
-	s.owners = &consumers.Owners{OwnerConfig: b.ownerConfig(s.tally, wake, nil)}
+	s.owners = &consumers.Owners{OwnerConfig: b.ownerConfig(s.tally, s.bell, nil)}
 	if at := b.cfg.reconcileAt; at != nil {
 		s.owners.NextPass = at.next
 	}
 	s.owners.CatchUpEvery = b.cfg.catchUp
 	s.server = handlers.New(handlers.Config{
 		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
-		PublishNotice: func(ctx context.Context, n events.Notice) error { return events.PublishNotice(ctx, b.js, n) },
-		PublishPortal: func(ctx context.Context, n events.PortalNotice) error { return events.PublishPortal(ctx, b.js, n) },
-		Ready:         s.ill, Metrics: s.metrics(), Now: time.Now, Log: b.log,
+		Store: s.intake.Take, Tokens: tokens,
+		Ready: s.ill, Metrics: s.metrics(), Now: time.Now, Log: b.log,
 	})
 	return s, nil
 }
@@ -66,13 +69,32 @@ func (b *base) ownerConfig(tally *consumers.Tally, wake func(), report func(lead
 
 // run works until the context ends; what is under way then is finished.
 func (s *service) run(ctx context.Context) error {
-	if err := s.adoptWebhook(ctx); err != nil {
-		return err
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.server.Serve(ctx, s.listener) })
+	group.Go(func() error { return s.intake.Run(ctx, s.server.Verify) })
+	group.Go(func() error { return s.work(ctx) })
+	return group.Wait()
+}
+
+// work does all that needs database and NATS, as soon as both are there.
+func (s *service) work(ctx context.Context) error {
+	if err := s.prepared(ctx); err != nil {
+		return unlessStopped(ctx, err)
+	}
+	var topic *events.Topic
+	for _, step := range []func(context.Context) error{
+		s.server.Learn,
+		s.adoptWebhook,
+		func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, s.js); return err },
+	} {
+		if err := s.insist(ctx, step); err != nil {
+			return unlessStopped(ctx, err)
+		}
+	}
+	relay := &consumers.Relay{JS: s.js, Outbox: s.db, Topic: topic, Holder: s.holder, Wake: s.rung, Tally: s.tally, Log: s.log}
+	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.owners.Run(ctx) })
-	group.Go(func() error { return s.relay.Run(ctx) })
+	group.Go(func() error { return relay.Run(ctx) })
 	return group.Wait()
 }
 
@@ -115,8 +137,12 @@ func (s *service) ill(ctx context.Context) map[string]string {
 	defer cancel()
 	ill := map[string]string{}
 	if !s.nc.IsConnected() {
-		ill["nats"] = "not connected to " + s.natsURL() + ": callbacks are refused until it is back"
+		ill["nats"] = "not connected to " + s.natsURL() + ": callbacks are kept in the spool until it is back"
+		if err := s.nc.LastError(); err != nil {
+			ill["nats"] += " (" + err.Error() + ")"
+		}
 	}
+	s.illSpool(ill)
 	if err := s.db.Ping(ctx); err != nil {
 		ill["database"] = err.Error()
 		return ill
@@ -125,7 +151,11 @@ func (s *service) ill(ctx context.Context) map[string]string {
 	if err != nil {
 		ill["database"] = err.Error()
 	}
+	sick := s.owners.Ill()
 	for _, p := range portals {
+		if what, sick := sick[p.Domain]; sick {
+			ill["portal "+p.Domain] = what
+		}
 		if p.State == leads.PortalNeedsAuthorization {
 			ill["portal "+p.Domain] = "needs authorization: open /bitrix24/oauth/start?domain=" + p.Domain
 		}

@@ -81,9 +81,9 @@ func (v *view) close(r result) error {
 	if v.terminal {
 		begin = "\r\x1b[K\n"
 	}
-	_, err := fmt.Fprintf(v.out, `%sWhat happened                                     
-  callbacks the portal sent              %8d   one for each change; Bitrix24 never repeats one
-  ... of them lost on purpose            %8d   these changes events missed
+	_, err := fmt.Fprintf(v.out, `%sWhat happened
+  callbacks that reached leadsync        %8d   one for each change in the portal
+  callbacks lost on purpose              %8d   Bitrix24 never repeats one: these changes events missed
   leads read because of callbacks        %8d   several changes of one lead need one read
   requests to the portal                 %8d   batched, within its limit of two a second
   rows inserted, updated, deleted        %8d   %d, %d, %d; import and repairs included

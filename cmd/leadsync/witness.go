@@ -27,8 +27,13 @@ func (w witness) Waiting(ctx context.Context, ids []int64) (map[int64]bool, erro
 }
 
 // Heard implements reconcile.Witness.
-func (w witness) Heard(context.Context, string, []int64) (map[int64]time.Time, error) {
-	return nil, nil
+func (w witness) Heard(ctx context.Context, memberID string, ids []int64) (map[int64]time.Time, error) {
+	callbacks, err := w.db.LastCallbacks(ctx, memberID, ids)
+	heard := make(map[int64]time.Time, len(callbacks))
+	for _, c := range callbacks {
+		heard[c.LeadID] = c.ReceivedAt
+	}
+	return heard, err
 }
 
 // silentChanges is how many changes without a callback are no accident any more.

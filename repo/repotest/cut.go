@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -15,17 +17,60 @@ import (
 	"leadsync/repo"
 )
 
-// CutConnections lets appliers loose on the same leads over connections that are cut at
-// random, in the middle of whatever they carry. It is for servers that are reached over
-// TCP. Nothing may be lost, and nothing be told twice.
+// CutConnections is about connections that go in the middle of whatever they carry. It is
+// for servers that are reached over TCP.
 func CutConnections(t *testing.T, server Server) {
 	t.Helper()
-	const writers, batches, population = 4, 8, 12
 	m := open(t, server, repo.Config{})
-	through, cuts := cutting(t, m.url)
-	shaky, err := repo.Open(t.Context(), repo.Config{URL: through, Now: m.clock.Now})
+	t.Run("one cut is borne", func(t *testing.T) { m.on1(t, cutOnce) })
+	t.Run("many cuts lose nothing", func(t *testing.T) { m.on1(t, cutOften) })
+}
+
+// cutOnce cuts the first connection after more and more bytes; Apply must not notice.
+func cutOnce(m *mirror) {
+	cut := false
+	for share := int64(4_000); ; share += 5_000 {
+		first := true
+		through, cuts := m.cutting(func() int64 {
+			if first {
+				first = false
+				return share
+			}
+			return math.MaxInt64
+		})
+		db, err := repo.Open(m.ctx, repo.Config{URL: through, Now: m.clock.Now})
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		title := strconv.FormatInt(share, 10)
+		outcomes, err := db.Apply(m.ctx, []leads.Snapshot{present(m.t, leads.Ticket(share), 1000, title)})
+		if err := errors.Join(err, db.Close()); err != nil {
+			m.t.Fatalf("cut after %d bytes: %v", share, err)
+		}
+		if outcomes[0].Err != nil || column(m.row(member, 1000), "TITLE") != title {
+			m.t.Fatalf("cut after %d bytes: %+v", share, outcomes[0])
+		}
+		if cuts.load() == 0 {
+			break
+		}
+		cut = true
+	}
+	if !cut {
+		m.t.Error("no connection was cut: the test has shown nothing")
+	}
+	m.wantHistories(m.changes())
+}
+
+// cutOften lets appliers loose on the same leads while connections are cut at random.
+// Nothing may be lost, and nothing be told twice.
+func cutOften(m *mirror) {
+	t := m.t
+	const writers, batches, population = 4, 8, 12
+	random := rand.New(rand.NewPCG(3, 3)) //nolint:gosec // the same each time, on purpose
+	through, cuts := m.cutting(func() int64 { return 10_000 + random.Int64N(200_000) })
+	shaky, err := repo.Open(m.ctx, repo.Config{URL: through, Now: m.clock.Now})
 	for try := 0; err != nil && try < 20; try++ { // the very first may be cut, too
-		shaky, err = repo.Open(t.Context(), repo.Config{URL: through, Now: m.clock.Now})
+		shaky, err = repo.Open(m.ctx, repo.Config{URL: through, Now: m.clock.Now})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +90,7 @@ func CutConnections(t *testing.T, server Server) {
 					batch = append(batch, present(t, ticket, int64(i+1), fmt.Sprint(ticket)))
 					last[w][int64(i+1)] = ticket
 				}
-				if err := persist(t.Context(), shaky, batch); err != nil {
+				if err := persist(m.ctx, shaky, batch); err != nil {
 					t.Error(err)
 					return
 				}
@@ -109,28 +154,26 @@ func (c *counter) load() int {
 
 // cutting listens in front of the server and returns the URL that leads through it. Each
 // connection is cut when it has carried its share of bytes towards the server.
-func cutting(t *testing.T, to string) (through string, cuts *counter) {
-	t.Helper()
-	u, err := url.Parse(to)
+func (m *mirror) cutting(share func() int64) (through string, cuts *counter) {
+	m.t.Helper()
+	u, err := url.Parse(m.url)
 	if err != nil {
-		t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	server := u.Host
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // ends with the test
 	if err != nil {
-		t.Fatal(err)
+		m.t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = listener.Close() })
+	m.t.Cleanup(func() { _ = listener.Close() })
 	cuts = &counter{}
-	random := rand.New(rand.NewPCG(3, 3)) //nolint:gosec // the same each time, on purpose
 	go func() {
 		for {
 			client, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			share := 10_000 + random.Int64N(200_000)
-			go carry(client, server, share, cuts)
+			go carry(client, server, share(), cuts)
 		}
 	}()
 	u.Host = listener.Addr().String()
@@ -138,12 +181,12 @@ func cutting(t *testing.T, to string) (through string, cuts *counter) {
 }
 
 func carry(client net.Conn, server string, share int64, cuts *counter) {
-	defer client.Close()                     //nolint:errcheck // cut on purpose
+	defer client.Close()
 	upstream, err := net.Dial("tcp", server) //nolint:noctx // ends with the test
 	if err != nil {
 		return
 	}
-	defer upstream.Close() //nolint:errcheck // cut on purpose
+	defer upstream.Close()
 	go func() {
 		_, _ = io.Copy(client, upstream)
 		_ = client.Close()

@@ -58,6 +58,8 @@ func Run(t *testing.T, server Server) {
 		{"Passes", passes},
 		{"Breaker", breakers},
 		{"Records", records},
+		{"Failing", failing},
+		{"Callbacks", callbacks},
 		{"Concurrent", concurrent},
 		{"Property", property},
 	} {

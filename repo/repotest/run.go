@@ -2,6 +2,8 @@ package repotest
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -126,33 +128,35 @@ func (m *mirror) finish(id string, state leads.RunState) {
 	}
 }
 
+// manyAsk has eight replicas' worth of callers ask for the same run, and claim it, at the
+// same moment; a few times over, for the moments must meet.
 func manyAsk(m *mirror) {
-	const memberID = "many"
-	var wg sync.WaitGroup
-	ids, claimed := make([]string, 8), make([]bool, 8)
-	for i := range ids {
-		wg.Go(func() {
-			id, err := m.RequestRun(m.ctx, leads.Run{MemberID: memberID, Mode: leads.RunFull})
-			ids[i] = id
-			_, ok, claimErr := m.ClaimRun(m.ctx, memberID)
-			claimed[i] = ok
-			if err := errors.Join(err, claimErr); err != nil {
-				m.t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	owners := 0
-	for i := range ids {
-		if ids[i] != ids[0] {
-			m.t.Errorf("runs %s and %s", ids[0], ids[i])
+	for round := range 6 {
+		memberID := fmt.Sprint("many", round)
+		var wg sync.WaitGroup
+		begin := make(chan struct{})
+		ids, claimed := make([]string, 8), make([]bool, 8)
+		for i := range ids {
+			wg.Go(func() {
+				<-begin
+				id, err := m.RequestRun(m.ctx, leads.Run{MemberID: memberID, Mode: leads.RunFull})
+				ids[i] = id
+				_, ok, claimErr := m.ClaimRun(m.ctx, memberID)
+				claimed[i] = ok
+				if err := errors.Join(err, claimErr); err != nil {
+					m.t.Error(err)
+				}
+			})
 		}
-		if claimed[i] {
-			owners++
+		close(begin)
+		wg.Wait()
+		slices.Sort(ids)
+		if ids = slices.Compact(ids); len(ids) != 1 {
+			m.t.Fatalf("several runs at once: %v", ids)
 		}
-	}
-	if owners != 1 {
-		m.t.Errorf("%d have claimed the same run", owners)
+		if owners := len(slices.DeleteFunc(claimed, func(ok bool) bool { return !ok })); owners != 1 {
+			m.t.Fatalf("%d have claimed the same run", owners)
+		}
 	}
 }
 

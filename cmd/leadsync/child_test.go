@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// childRole names what a process started by a test is to be.
+const childRole = "LEADSYNC_TEST_CHILD"
+
+// TestChild is no test: it is the main function of the processes that tests start and
+// kill.
+func TestChild(t *testing.T) {
+	role := os.Getenv(childRole)
+	if role == "" {
+		t.Skip("for processes that tests start")
+	}
+	go func() { // whoever started this process is gone: so is this
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	var err error
+	switch role {
+	case "serve":
+		err = childServe(ctx)
+	case "nats":
+		err = childNATS(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// childServe is `leadsync serve` with a short grace period.
+func childServe(ctx context.Context) error {
+	cfg, err := readConfig(os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	cfg.patient, cfg.grace = true, 2*time.Second
+	return serve(ctx, cfg, newLog(os.Stderr, cfg))
+}
+
+// childNATS is a NATS server of its own, as an operator would run it.
+func childNATS(ctx context.Context) error {
+	port, err := strconv.Atoi(os.Getenv("LEADSYNC_TEST_PORT"))
+	if err != nil {
+		return err
+	}
+	ns, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: os.Getenv("LEADSYNC_TEST_DIR"), SyncAlways: true, NoSigs: true,
+	})
+	if err != nil {
+		return err
+	}
+	ns.Start()
+	<-ctx.Done()
+	ns.Shutdown()
+	ns.WaitForShutdown()
+	return nil
+}
+
+// child is a process that a test starts, kills and starts again.
+type child struct {
+	tb   testing.TB
+	role string
+	env  []string
+	log  string
+
+	cmd   *exec.Cmd
+	stdin io.Closer
+}
+
+func newChild(tb testing.TB, role string, env ...string) *child {
+	tb.Helper()
+	c := &child{tb: tb, role: role, env: env, log: filepath.Join(tb.TempDir(), role+".log")}
+	tb.Cleanup(func() {
+		c.kill()
+		if tb.Failed() {
+			c.tail()
+		}
+	})
+	return c
+}
+
+func (c *child) start() {
+	c.tb.Helper()
+	out, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	defer out.Close() // the process has its own
+	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$", "-test.timeout=0")
+	cmd.Env = append([]string{childRole + "=" + c.role, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir()}, c.env...)
+	cmd.Stdout, cmd.Stderr = out, out
+	if c.stdin, err = cmd.StdinPipe(); err != nil {
+		c.tb.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		c.tb.Fatal(err)
+	}
+	c.cmd = cmd
+}
+
+// kill is kill -9.
+func (c *child) kill() { c.end((*os.Process).Kill) }
+
+// stop is a polite one.
+func (c *child) stop() { c.end(func(p *os.Process) error { return p.Signal(syscall.SIGTERM) }) }
+
+func (c *child) end(how func(*os.Process) error) {
+	if c.cmd == nil {
+		return
+	}
+	_ = how(c.cmd.Process)
+	_ = c.cmd.Wait() // it was killed: that is its error
+	_ = c.stdin.Close()
+	c.cmd = nil
+}
+
+// tail shows the end of what the process said.
+func (c *child) tail() {
+	data, err := os.ReadFile(c.log)
+	if err != nil {
+		return
+	}
+	c.tb.Logf("the last of %s:\n%s", c.role, data[max(0, len(data)-6000):])
+}
+
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

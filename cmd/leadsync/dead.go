@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"leadsync/events"
+	"leadsync/leads"
+)
+
+// deadCmd deals with notices that were given up.
+type deadCmd struct {
+	List   deadListCmd   `cmd:"" default:"withargs" help:"List dead letters."`
+	Show   deadShowCmd   `cmd:"" help:"Show dead letters with what the portal sent of the leads."`
+	Replay deadReplayCmd `cmd:"" help:"Have the leads of dead letters read again, their failures forgotten."`
+	Drop   deadDropCmd   `cmd:"" help:"Forget dead letters."`
+}
+
+// deadFilter chooses dead letters; all that is given must fit.
+type deadFilter struct {
+	Portal    string        `help:"Only this portal's, by its member_id."`
+	Lead      int64         `help:"Only this lead's."`
+	Reason    string        `help:"Only those whose reason contains this text."`
+	OlderThan time.Duration `help:"Only those that failed last before that, such as 24h."`
+	JSON      bool          `name:"json" help:"Print one JSON object."`
+}
+
+// deadReport is what --json prints.
+type deadReport struct {
+	Action  string     `json:"action"`
+	Count   int        `json:"count"`
+	Letters []deadView `json:"letters"`
+}
+
+// deadView is a dead letter as it is printed.
+type deadView struct {
+	Portal   string          `json:"portal"`
+	Lead     int64           `json:"lead"`
+	Event    string          `json:"event"`
+	Reason   string          `json:"reason"`
+	Attempts int             `json:"attempts"`
+	FirstAt  time.Time       `json:"first_at"`
+	LastAt   time.Time       `json:"last_at"`
+	Payload  json.RawMessage `json:"payload,omitempty"`
+}
+
+type deadListCmd struct{ deadFilter }
+
+// Run lists.
+func (d deadListCmd) Run(ctx context.Context, a *app) error { return d.each(ctx, a, "list", nil) }
+
+type deadShowCmd struct{ deadFilter }
+
+// Run shows payloads too.
+func (d deadShowCmd) Run(ctx context.Context, a *app) error {
+	return d.each(ctx, a, "show", func(ctx context.Context, b *base, letter events.DeadLetter, v *deadView) error {
+		payload, _, err := b.db.FailedPayload(ctx, letter.Ref)
+		if err != nil || payload == "" {
+			return err
+		}
+		if v.Payload = json.RawMessage(payload); !json.Valid(v.Payload) {
+			v.Payload, err = json.Marshal(payload)
+		}
+		return err
+	})
+}
+
+type deadReplayCmd struct{ deadFilter }
+
+// Run publishes the notices again. The failures are forgotten first and the letter last:
+// whatever is cut off between costs an attempt, never the letter.
+func (d deadReplayCmd) Run(ctx context.Context, a *app) error {
+	return d.each(ctx, a, "replay", func(ctx context.Context, b *base, letter events.DeadLetter, _ *deadView) error {
+		if err := b.db.ForgetFailures(ctx, letter.Ref.MemberID, []int64{letter.Ref.LeadID}); err != nil {
+			return err
+		}
+		if err := events.PublishNotice(ctx, b.js, letter.Notice); err != nil {
+			return err
+		}
+		return events.DropDead(ctx, b.js, letter.Ref)
+	})
+}
+
+type deadDropCmd struct {
+	deadFilter
+	All bool `help:"Really all of them, where nothing else is given."`
+}
+
+// Run forgets letters and the failures counted for them.
+func (d deadDropCmd) Run(ctx context.Context, a *app) error {
+	if d.Portal == "" && d.Lead == 0 && d.Reason == "" && d.OlderThan == 0 && !d.All {
+		return usageError{errors.New("dead drop: say which, by --portal, --lead, --reason or --older-than, or --all")}
+	}
+	return d.each(ctx, a, "drop", func(ctx context.Context, b *base, letter events.DeadLetter, _ *deadView) error {
+		if err := b.db.ForgetFailures(ctx, letter.Ref.MemberID, []int64{letter.Ref.LeadID}); err != nil {
+			return err
+		}
+		return events.DropDead(ctx, b.js, letter.Ref)
+	})
+}
+
+// each does something with every letter that is chosen, and reports.
+func (f deadFilter) each(ctx context.Context, a *app, action string, do func(context.Context, *base, events.DeadLetter, *deadView) error) (err error) {
+	if f.Portal != "" && !leads.ValidMemberID(f.Portal) {
+		return usageError{errors.New("--portal takes a member_id, as Bitrix24 sends it")}
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	b, err := openBase(ctx, cfg, newLog(a.stderr, cfg), true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	letters, err := events.DeadLetters(ctx, b.js, f.Portal)
+	if err != nil {
+		return err
+	}
+	report := deadReport{Action: action, Letters: []deadView{}}
+	for _, letter := range letters {
+		if !f.fits(letter, time.Now()) {
+			continue
+		}
+		v := viewOf(letter)
+		if do != nil {
+			if err := do(ctx, b, letter, &v); err != nil {
+				return fmt.Errorf("%s %s: %w", action, letter.Ref, err)
+			}
+		}
+		report.Letters = append(report.Letters, v)
+	}
+	report.Count = len(report.Letters)
+	return report.print(a.stdout, f.JSON)
+}
+
+func (f deadFilter) fits(d events.DeadLetter, now time.Time) bool {
+	return (f.Lead == 0 || d.Ref.LeadID == f.Lead) && strings.Contains(d.Reason, f.Reason) && now.Sub(d.LastAt) >= f.OlderThan
+}
+
+func viewOf(d events.DeadLetter) deadView {
+	return deadView{
+		Portal: d.Ref.MemberID, Lead: d.Ref.LeadID, Event: d.Event, Reason: d.Reason,
+		Attempts: d.Attempts, FirstAt: d.FirstAt, LastAt: d.LastAt,
+	}
+}
+
+func (r deadReport) print(out io.Writer, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(r)
+	}
+	for _, v := range r.Letters {
+		_, err := fmt.Fprintf(out, "%s  %s/%d  %s  %d attempts since %s  %s\n", v.LastAt.Local().Format(time.DateTime), v.Portal, v.Lead,
+			v.Event, v.Attempts, v.FirstAt.Local().Format(time.DateTime), v.Reason)
+		if err == nil && len(v.Payload) > 0 {
+			_, err = fmt.Fprintf(out, "    %s\n", v.Payload)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	done := map[string]string{"list": "parked", "show": "parked", "replay": "will be read again", "drop": "forgotten"}[r.Action]
+	_, err := fmt.Fprintf(out, "%d %s\n", r.Count, done)
+	return err
+}

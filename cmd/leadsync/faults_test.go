@@ -1,0 +1,379 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	_ "modernc.org/sqlite" // to lock the database
+
+	"leadsync/bitrix24/portal"
+	"leadsync/events"
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+var (
+	faultKills = flag.Int("faults", 6, "how often the fault suite kills the service")
+	faultSeed  = flag.Uint64("faults-seed", 1, "of what the fault suite does when")
+)
+
+// drill is a service in a process of its own, with all that it talks to, while things go
+// wrong.
+type drill struct {
+	t      *testing.T
+	portal *portal.Portal
+	serve  *child
+	nats   *child // nil where it is embedded
+	url    string // of the service
+	natsAt string
+	dbPath string
+	db     *repo.DB
+	chance *rand.Rand
+	ears   *ears
+	kills  int
+}
+
+// What was answered 200 is right in SQL at the end, without any reconciliation, and a
+// subscriber ends at every row's last revision; whatever is killed, stopped, locked or
+// ill meanwhile.
+func TestFaults(t *testing.T) {
+	for _, embedded := range []bool{false, true} {
+		name := "external nats"
+		if embedded {
+			name = "embedded nats"
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDrill(t, embedded)
+			d.install()
+			stop := d.live()
+			for d.kills < (*faultKills+1)/2 {
+				d.mischief()
+			}
+			stop()
+			d.settle()
+		})
+	}
+}
+
+func newDrill(t *testing.T, embedded bool) *drill {
+	t.Helper()
+	p, err := portal.Start(portal.Config{Leads: 100, Seed: *faultSeed, NoLimits: true, Delay: time.Millisecond, DelayMax: 80 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	dir, httpAt := t.TempDir(), freeAddress(t)
+	d := &drill{
+		t: t, portal: p, url: "http://" + httpAt, natsAt: "nats://" + freeAddress(t), dbPath: filepath.Join(dir, "leadsync.db"),
+		chance: rand.New(rand.NewPCG(*faultSeed, 7)),
+	}
+	info := p.Info()
+	env := []string{
+		"LEADSYNC_DATA_DIR=" + dir, "LEADSYNC_HTTP_ADDR=" + httpAt, "LEADSYNC_PUBLIC_URL=" + d.url, "LEADSYNC_RECONCILE_AT=off",
+		"LEADSYNC_B24_CLIENT_ID=" + info.ClientID, "LEADSYNC_B24_CLIENT_SECRET=" + info.ClientSecret,
+		"LEADSYNC_B24_INSECURE_HOSTS=" + host(info.Portal) + "," + host(info.OAuth),
+	}
+	if embedded {
+		env = append(env, "LEADSYNC_NATS_LISTEN="+host(d.natsAt))
+	} else {
+		env = append(env, "LEADSYNC_NATS_URL="+d.natsAt)
+		_, port, err := net.SplitHostPort(host(d.natsAt))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.nats = newChild(t, "nats", "LEADSYNC_TEST_PORT="+port, "LEADSYNC_TEST_DIR="+t.TempDir())
+		d.nats.start()
+	}
+	d.serve = newChild(t, "serve", env...)
+	d.serve.start()
+	d.up()
+	if d.db, err = repo.Open(t.Context(), repo.Config{URL: "sqlite:" + d.dbPath}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.db.Close() })
+	return d
+}
+
+// up waits until the service takes callbacks.
+func (d *drill) up() {
+	d.t.Helper()
+	d.until("the service answers", func() bool {
+		response, err := http.Get(d.url + "/healthz") //nolint:noctx // loopback
+		if err != nil {
+			return false
+		}
+		_ = response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
+}
+
+func (d *drill) until(what string, done func() bool) {
+	d.t.Helper()
+	for end := time.Now().Add(2 * time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			d.t.Fatalf("still waiting: %s", what)
+		}
+	}
+}
+
+func (d *drill) install() {
+	d.t.Helper()
+	member := d.portal.Info().MemberID
+	d.until("the database is migrated", func() bool { _, err := d.db.Portals(d.t.Context()); return err == nil })
+	d.portal.Install(d.url+callbackPath, d.url+"/bitrix24/oauth/callback")
+	d.until("the leads are imported", func() bool {
+		run, ok, err := d.db.LastCompleted(d.t.Context(), member)
+		return err == nil && ok && run.Mode == leads.RunImport
+	})
+	d.ears = d.listen()
+}
+
+// live has the portal live until the returned stop is called.
+func (d *drill) live() (stop func()) {
+	ctx, cancel := context.WithCancel(d.t.Context())
+	var group sync.WaitGroup
+	group.Go(func() {
+		chance := rand.New(rand.NewPCG(*faultSeed, 8))
+		for pauseFor(ctx, time.Duration(5+chance.IntN(30))*time.Millisecond) == nil {
+			id, _ := d.portal.RandomID()
+			switch dice := chance.IntN(100); {
+			case dice < 25:
+				d.portal.Add(1)
+			case dice < 37:
+				_ = d.portal.Delete(id)
+			default:
+				_ = d.portal.Edit(id, nil)
+			}
+		}
+	})
+	return func() { cancel(); group.Wait() }
+}
+
+// mischief kills the service at a random point, beside something else that goes wrong.
+func (d *drill) mischief() {
+	d.t.Helper()
+	var group sync.WaitGroup
+	for _, trouble := range []struct {
+		odds int
+		make func(time.Duration)
+	}{{45, d.troubleNATS}, {35, d.lockDatabase}, {45, d.spoilPortal}} {
+		if d.chance.IntN(100) < trouble.odds {
+			length := time.Duration(200+d.chance.IntN(1800)) * time.Millisecond
+			group.Go(func() { trouble.make(length) })
+		}
+	}
+	d.nap(200, 2000)
+	d.serve.kill()
+	d.kills++
+	d.nap(0, 500)
+	d.serve.start()
+	if d.chance.IntN(3) > 0 { // else it is killed again while it starts
+		d.up()
+	}
+	group.Wait()
+}
+
+func (d *drill) nap(least, most int) {
+	time.Sleep(time.Duration(least+d.chance.IntN(most-least)) * time.Millisecond)
+}
+
+func (d *drill) troubleNATS(length time.Duration) {
+	switch {
+	case d.nats == nil:
+		return
+	case length%2 == 0:
+		d.nats.kill()
+	default:
+		d.nats.stop()
+	}
+	time.Sleep(length)
+	d.nats.start()
+}
+
+func (d *drill) lockDatabase(length time.Duration) {
+	raw, err := sql.Open("sqlite", d.dbPath+"?_txlock=immediate&_pragma=busy_timeout(2000)")
+	if err != nil {
+		d.t.Error(err)
+		return
+	}
+	defer raw.Close()
+	tx, err := raw.BeginTx(context.WithoutCancel(d.t.Context()), nil)
+	if err != nil {
+		return // it was busy all the time
+	}
+	time.Sleep(length)
+	_ = tx.Rollback()
+}
+
+func (d *drill) spoilPortal(length time.Duration) {
+	d.portal.SetFaults(portal.Faults{Error503: .3, ErrorHTML: .2, Reset: .2, Error500: .1, SlowMS: 50, Repeat: .1, Reorder: .2})
+	time.Sleep(length)
+	d.portal.SetFaults(portal.Faults{})
+}
+
+// settle heals everything, waits until all that can come has come, and judges.
+func (d *drill) settle() {
+	d.t.Helper()
+	d.portal.SetFaults(portal.Faults{})
+	d.up()
+	if err := d.portal.DrainCallbacks(d.t.Context()); err != nil {
+		d.t.Fatal(err)
+	}
+	var wrong []string
+	for end := time.Now().Add(90 * time.Second); ; time.Sleep(250 * time.Millisecond) {
+		var err error
+		if wrong, err = d.wrong(); err == nil && len(wrong) == 0 || time.Now().After(end) {
+			break
+		}
+	}
+	all := d.portal.Callbacks()
+	answered := 0
+	for _, cb := range all {
+		if cb.Status == http.StatusOK {
+			answered++
+		}
+	}
+	d.t.Logf("kills %d, callbacks %d, answered %d, lost %d, duplicates %d, topic messages %d", d.kills, len(all), answered, len(wrong), d.ears.duplicates(), d.ears.count())
+	for _, w := range wrong {
+		d.t.Error(w)
+	}
+	for _, fall := range d.ears.fallen() {
+		d.t.Error(fall)
+	}
+	if len(all) == 0 || answered == 0 {
+		d.t.Error("nothing happened")
+	}
+}
+
+// wrong lists leads whose last callback was answered 200 and whose row is not right, and
+// rows whose last revision the subscriber does not have.
+func (d *drill) wrong() ([]string, error) {
+	truth := map[int64]leads.Lead{}
+	for id, raw := range d.portal.Leads() {
+		lead, err := leads.Parse(raw)
+		if err != nil {
+			return nil, err
+		}
+		truth[id] = lead
+	}
+	last := map[int64]portal.Callback{}
+	for _, cb := range d.portal.Callbacks() {
+		if cb.Lead != nil && !cb.SentAt.Before(last[*cb.Lead].SentAt) {
+			last[*cb.Lead] = cb
+		}
+	}
+	var wrong []string
+	for id, cb := range last {
+		if cb.Status != http.StatusOK {
+			continue
+		}
+		row, held, err := d.db.Held(d.t.Context(), leads.Ref{MemberID: d.portal.Info().MemberID, LeadID: id})
+		if err != nil {
+			return nil, err
+		}
+		lead, there := truth[id]
+		switch alive := held && !row.Deleted; {
+		case there != alive:
+			wrong = append(wrong, fmt.Sprintf("lead %d: in the portal %v, in the mirror %v, after %s at %s", id, there, alive, cb.Event, cb.SentAt))
+		case there && len(row.Differences(&lead)) > 0:
+			wrong = append(wrong, fmt.Sprintf("lead %d differs in %v", id, row.Differences(&lead)))
+		}
+	}
+	rows, err := d.db.Range(d.t.Context(), d.portal.Info().MemberID, 0, leads.MaxID, 100_000)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		if heard := d.ears.revision(row.LeadID); heard != row.Revision {
+			wrong = append(wrong, fmt.Sprintf("lead %d is at revision %d, the subscriber at %d", row.LeadID, row.Revision, heard))
+		}
+	}
+	return wrong, nil
+}
+
+// ears are a subscriber that is itself restarted all the time.
+type ears struct {
+	mu     sync.Mutex
+	seqs   map[string]uint64 // where a ce-id was heard first
+	last   map[int64]heard
+	twice  map[uint64]bool
+	falls  []string
+	number int
+}
+
+type heard struct {
+	seq      uint64
+	revision int64
+}
+
+func (d *drill) listen() *ears {
+	d.t.Helper()
+	e := &ears{seqs: map[string]uint64{}, last: map[int64]heard{}, twice: map[uint64]bool{}}
+	ctx, cancel := context.WithCancel(d.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			session, end := context.WithTimeout(ctx, 3*time.Second)
+			_ = d.session(session, e) // NATS may be down: the next one hears it all
+			end()
+			_ = pauseFor(ctx, 50*time.Millisecond)
+		}
+	}()
+	d.t.Cleanup(func() { cancel(); <-done })
+	return e
+}
+
+func (d *drill) session(ctx context.Context, e *ears) error {
+	nc, err := events.Connect(d.natsAt, "")
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := events.JetStream(nc)
+	if err != nil {
+		return err
+	}
+	return events.Subscribe(ctx, js, "", true, e.hear)
+}
+
+func (e *ears) hear(msg jetstream.Msg) {
+	c, err := events.ParseChange(msg)
+	meta, metaErr := msg.Metadata()
+	if errors.Join(err, metaErr) != nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.number++
+	id, seq := msg.Headers().Get("ce-id"), meta.Sequence.Stream
+	if first, ok := e.seqs[id]; ok && first != seq {
+		e.twice[seq] = true
+	} else {
+		e.seqs[id] = seq
+	}
+	before := e.last[c.LeadID]
+	switch {
+	case seq > before.seq && c.Revision <= before.revision && !e.twice[seq], seq < before.seq:
+		e.falls = append(e.falls, fmt.Sprintf("lead %d: revision %d (message %d) came after %d (message %d)", c.LeadID, c.Revision, seq, before.revision, before.seq))
+	case seq > before.seq:
+		e.last[c.LeadID] = heard{seq, c.Revision}
+	}
+}
+
+func (e *ears) revision(id int64) int64 { e.mu.Lock(); defer e.mu.Unlock(); return e.last[id].revision }
+func (e *ears) duplicates() int         { e.mu.Lock(); defer e.mu.Unlock(); return len(e.twice) }
+func (e *ears) count() int              { e.mu.Lock(); defer e.mu.Unlock(); return e.number }
+func (e *ears) fallen() []string        { e.mu.Lock(); defer e.mu.Unlock(); return e.falls }

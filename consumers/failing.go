@@ -1,0 +1,173 @@
+package consumers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"leadsync/events"
+	"leadsync/leads"
+)
+
+// Failures counts the failures of single leads where newer notices do not reset them.
+type Failures interface {
+	CountFailure(ctx context.Context, ref leads.Ref, event, reason string, next func(attempts int) time.Time) (leads.Failing, error)
+	Failing(ctx context.Context, memberID string) ([]leads.Failing, error)
+	ForgetFailures(ctx context.Context, memberID string, ids []int64) error
+}
+
+// Patience says how long a lead that failed waits for its next attempt, given the
+// attempts so far; false gives it up.
+func Patience(attempts int) (wait time.Duration, again bool) {
+	waits := [...]time.Duration{10 * time.Second, time.Minute, 6 * time.Minute, 36 * time.Minute}
+	if attempts > len(waits) {
+		return 0, false
+	}
+	return waits[attempts-1], true
+}
+
+// load reads which leads failed under earlier owners.
+func (w *worker) load(ctx context.Context) error {
+	failing, err := w.mirror.Failing(ctx, w.memberID)
+	if err != nil {
+		return err
+	}
+	w.failing = make(map[int64]leads.Failing, len(failing))
+	for _, f := range failing {
+		w.failing[f.LeadID] = f
+	}
+	return nil
+}
+
+// due are notices of failed leads whose next attempt has come.
+func (w *worker) due() map[int64]events.Notice {
+	notices, now := map[int64]events.Notice{}, time.Now()
+	for id, f := range w.failing {
+		if !f.Parked() && !now.Before(f.NextAttemptAt) {
+			notices[id] = events.Notice{Ref: f.Ref, Event: f.Event, Cause: leads.CauseEvent}
+		}
+	}
+	return notices
+}
+
+// retry tries those again.
+func (w *worker) retry(ctx context.Context) error {
+	notices := w.due()
+	if len(notices) == 0 {
+		return nil
+	}
+	ctx, cancel := finishing(ctx)
+	defer cancel()
+	return w.work(ctx, notices)
+}
+
+// settle counts the failures of a batch and forgets those of leads that are well again.
+func (w *worker) settle(ctx context.Context, notices map[int64]events.Notice, outcomes []leads.Outcome, snaps []leads.Snapshot) error {
+	failed := slices.ContainsFunc(outcomes, func(o leads.Outcome) bool { return o.Verdict == leads.Failed })
+	if failed {
+		// An operator may have had some forgotten meanwhile.
+		if err := w.load(ctx); err != nil {
+			return err
+		}
+	}
+	var well []int64
+	for i, o := range outcomes {
+		if o.Verdict == leads.Failed {
+			if err := w.fail(ctx, notices[o.LeadID], o, snaps[i].Lead.Raw); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, ok := w.failing[o.LeadID]; ok {
+			well = append(well, o.LeadID)
+		}
+	}
+	return w.recover(ctx, well)
+}
+
+// fail counts a failure. A lead whose patience is at its end is parked first: a kill
+// between the two parks it twice, which is one dead letter.
+func (w *worker) fail(ctx context.Context, n events.Notice, o leads.Outcome, payload []byte) error {
+	known := w.failing[o.LeadID]
+	wait, again := w.patience(known.Attempts + 1)
+	if !again {
+		if err := w.park(ctx, n, o, payload, known); err != nil {
+			return err
+		}
+	}
+	f, err := w.mirror.CountFailure(ctx, o.Ref, n.Event, o.Err.Error(), func(int) time.Time {
+		if !again {
+			return time.Time{}
+		}
+		return time.Now().Add(wait)
+	})
+	if err != nil {
+		return err
+	}
+	w.failing[o.LeadID] = f
+	w.log.WarnContext(ctx, "lead cannot be written", "member_id", o.MemberID, "lead_id", o.LeadID,
+		"attempts", f.Attempts, "parked", f.Parked(), "next_attempt_at", f.NextAttemptAt, "error", o.Err)
+	return nil
+}
+
+// park gives a lead up: its payload goes to SQL, the notice to the dead letters, and the
+// other leads go on. A parked lead that fails again in the same way leaves no second
+// payload.
+func (w *worker) park(ctx context.Context, n events.Notice, o leads.Outcome, payload []byte, known leads.Failing) error {
+	reason, now := o.Err.Error(), time.Now().UTC()
+	repeated := known.Attempts > 0 && known.Parked() && known.Reason == reason
+	if !repeated {
+		if err := w.mirror.RecordFailure(ctx, o.Ref, reason, payload); err != nil {
+			return err
+		}
+	}
+	dead := events.DeadLetter{Notice: n, Reason: reason, Attempts: known.Attempts + 1, FirstAt: known.FirstAt, LastAt: now}
+	if dead.FirstAt.IsZero() {
+		dead.FirstAt = now
+	}
+	if err := events.PublishDead(ctx, w.js, dead); err != nil {
+		return err
+	}
+	if !repeated {
+		w.tally.Parked.Add(1)
+	}
+	return nil
+}
+
+// recover forgets the failures of leads that are well again, and their dead letters.
+func (w *worker) recover(ctx context.Context, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	for _, id := range ids {
+		if !w.failing[id].Parked() {
+			continue
+		}
+		if err := events.DropDead(ctx, w.js, leads.Ref{MemberID: w.memberID, LeadID: id}); err != nil {
+			return err
+		}
+	}
+	if err := w.mirror.ForgetFailures(ctx, w.memberID, ids); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		delete(w.failing, id)
+	}
+	w.log.InfoContext(ctx, "leads that had failed are written", "member_id", w.memberID, "lead_ids", ids)
+	return nil
+}
+
+// note keeps when the last callback of each lead came.
+func (w *worker) note(ctx context.Context, notices map[int64]events.Notice) error {
+	var callbacks []leads.LastCallback
+	for id, n := range notices {
+		if n.Cause == leads.CauseEvent && !n.ReceivedAt.IsZero() {
+			callbacks = append(callbacks, leads.LastCallback{LeadID: id, Event: n.Event, ReceivedAt: n.ReceivedAt})
+		}
+	}
+	if err := w.mirror.NoteCallbacks(ctx, w.memberID, callbacks); err != nil {
+		return fmt.Errorf("after writing: %w", err)
+	}
+	return nil
+}

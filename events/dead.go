@@ -1,0 +1,71 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/leads"
+)
+
+// DeadLetter is a notice that was given up.
+type DeadLetter struct {
+	Notice
+
+	Reason   string    `json:"reason"`
+	Attempts int       `json:"attempts"`
+	FirstAt  time.Time `json:"first_at"`
+	LastAt   time.Time `json:"last_at"`
+}
+
+// PublishDead parks a notice, in place of an earlier one of the same lead.
+func PublishDead(ctx context.Context, js jetstream.JetStream, d DeadLetter) error {
+	return publishJSON(ctx, js, DeadSubject(d.Ref), d)
+}
+
+// DropDead forgets a lead's dead letter; it is no error where there is none.
+func DropDead(ctx context.Context, js jetstream.JetStream, ref leads.Ref) error {
+	stream, err := js.Stream(ctx, StreamDead)
+	if err == nil {
+		err = stream.Purge(ctx, jetstream.WithPurgeSubject(DeadSubject(ref)))
+	}
+	if err != nil {
+		return fmt.Errorf("drop the dead letter of %s: %w", ref, err)
+	}
+	return nil
+}
+
+// DeadLetters are all that are parked, of one portal or, with "", of all, the oldest
+// first. What is no letter of ours is left out.
+func DeadLetters(ctx context.Context, js jetstream.JetStream, memberID string) ([]DeadLetter, error) {
+	stream, err := js.Stream(ctx, StreamDead)
+	if err != nil {
+		return nil, fmt.Errorf("read dead letters: %w", err)
+	}
+	filter := "leadsync.dead.*.*"
+	if memberID != "" {
+		filter = "leadsync.dead." + memberID + ".*"
+	}
+	var letters []DeadLetter
+	for seq := uint64(1); ; {
+		msg, err := stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(filter))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return letters, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read dead letters: %w", err)
+		}
+		seq = msg.Sequence + 1
+		var letter DeadLetter
+		ref, err := parseRef(msg.Subject)
+		if err != nil || json.Unmarshal(msg.Data, &letter) != nil {
+			continue
+		}
+		letter.Ref = ref
+		letters = append(letters, letter)
+	}
+}

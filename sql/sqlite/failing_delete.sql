@@ -1,0 +1,2 @@
+DELETE FROM leadsync_failures
+WHERE member_id = @member_id AND lead_id IN (SELECT j.value FROM json_each(@ids) AS j)

@@ -1,0 +1,1 @@
+SELECT MIN(o.created_at) FROM leadsync_outbox AS o

@@ -1,0 +1,4 @@
+SELECT TOP (1) e.sql_full_lead_info
+FROM dbo.bitrix_import_lead_error AS e
+WHERE e.member_id = @member_id AND e.sql_ID = @lead_id
+ORDER BY e.Id DESC
