@@ -95,6 +95,7 @@ func (s *service) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.owners.Run(ctx) })
 	group.Go(func() error { return relay.Run(ctx) })
+	group.Go(func() error { return s.incidents(ctx) })
 	return group.Wait()
 }
 
