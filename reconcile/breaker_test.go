@@ -3,7 +3,6 @@ package reconcile_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"leadsync/bitrix24/portal"
 	"leadsync/leads"
@@ -33,7 +32,7 @@ func TestTooManyDeletionsAreStoppedUntilAllowed(t *testing.T) {
 	if ids, err := g.db.Missing(t.Context(), g.member(), 1000); err != nil || len(ids) != 0 {
 		t.Errorf("second looks at %d leads, %v", len(ids), err)
 	}
-	g.clock.Wait(t.Context(), time.Hour)
+	g.hours(1)
 	if run = g.pass(leads.Run{Mode: leads.RunFull, MaxDeletes: 119}); run.Deleted != 0 {
 		t.Errorf("119 were allowed, 120 needed: %+v", run.Sums)
 	}

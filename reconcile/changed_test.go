@@ -37,7 +37,7 @@ func TestAChangedPassFindsWhatEventsMissed(t *testing.T) {
 	g.hours(1)
 	ids := g.ids()
 	var edited []int64
-	for i := 0; i < 120; i++ {
+	for i := range 120 {
 		g.edit(ids[i], "edited")
 		edited = append(edited, ids[i])
 	}
