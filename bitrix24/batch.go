@@ -20,23 +20,22 @@ type Command struct {
 	Query  url.Values
 }
 
-// Batch is what the commands of one batch answered, by key. A key that is in neither map
-// was not run.
+// Batch is what the commands of one batch answered, by key: a result or an error.
 type Batch struct {
 	Results map[string]json.RawMessage
 	Errors  map[string]*Error
-	Time    Time // of the whole batch
+	Times   map[string]Time // of the commands that succeeded
+	Time    Time            // of the whole batch
 }
 
 // Batch runs up to 50 commands, in their order, in one request. Commands fail alone.
-// It repeats like Read, so the commands must only read.
+// It repeats like Read, so the commands must only read; but not what took too long, for
+// which smaller batches are needed.
 func (c *Client) Batch(ctx context.Context, commands []Command) (Batch, error) {
-	return c.batch(ctx, commands, c.Read)
+	return c.batch(ctx, commands, repeats)
 }
 
-func (c *Client) batch(ctx context.Context, commands []Command,
-	call func(context.Context, string, Params) (Answer, error),
-) (Batch, error) {
+func (c *Client) batch(ctx context.Context, commands []Command, repeat int) (Batch, error) {
 	if len(commands) > batchLimit {
 		return Batch{}, fmt.Errorf("batch: %d commands, at most %d are possible", len(commands), batchLimit)
 	}
@@ -44,11 +43,20 @@ func (c *Client) batch(ctx context.Context, commands []Command,
 	if err != nil {
 		return Batch{}, err
 	}
-	answer, err := call(ctx, "batch", Params{"halt": 0, "cmd": cmd})
+	for _, method := range methodsOf(commands) {
+		if err := c.rest(ctx, method); err != nil {
+			return Batch{}, err
+		}
+	}
+	answer, err := c.call(ctx, "batch", Params{"halt": 0, "cmd": cmd}, manner{repeat: repeat, large: len(commands) > 1})
 	if err != nil {
 		return Batch{}, err
 	}
-	return decodeBatch(commands, answer)
+	b, err := decodeBatch(commands, answer)
+	if err == nil {
+		c.observeBatch(commands, b)
+	}
+	return b, err
 }
 
 // encodeCommands writes the map by hand: commands run in the order of its keys, and Go
@@ -83,6 +91,7 @@ func decodeBatch(commands []Command, answer Answer) (Batch, error) {
 	var parts struct {
 		Result json.RawMessage `json:"result"`
 		Errors json.RawMessage `json:"result_error"`
+		Times  json.RawMessage `json:"result_time"`
 	}
 	if err := json.Unmarshal(answer.Result, &parts); err != nil {
 		return Batch{}, garbled("batch", 200, "the answer is not that of a batch")
@@ -93,15 +102,23 @@ func decodeBatch(commands []Command, answer Answer) (Batch, error) {
 	}
 	refusals, err := mapOrList[struct {
 		Code        json.RawMessage `json:"error"`
-		Description string          `json:"error_description"`
+		Description looseText       `json:"error_description"`
 	}](parts.Errors)
 	if err != nil {
 		return Batch{}, err
 	}
-	b := Batch{Results: results, Errors: make(map[string]*Error, len(refusals)), Time: answer.Time}
+	times, err := mapOrList[Time](parts.Times)
+	if err != nil {
+		times = nil // of no consequence but that we do not see the limit coming
+	}
+	b := Batch{Results: results, Errors: make(map[string]*Error, len(refusals)), Times: times, Time: answer.Time}
 	for _, cmd := range commands {
-		if refusal, ok := refusals[cmd.Key]; ok {
-			b.Errors[cmd.Key] = newError(cmd.Method, 0, text(refusal.Code), refusal.Description)
+		refusal, failed := refusals[cmd.Key]
+		switch {
+		case failed:
+			b.Errors[cmd.Key] = newError(cmd.Method, 0, text(refusal.Code), string(refusal.Description))
+		case results[cmd.Key] == nil:
+			b.Errors[cmd.Key] = garbled(cmd.Method, 0, "the batch has no answer for this command")
 		}
 	}
 	return b, nil
@@ -123,17 +140,4 @@ func mapOrList[T any](raw json.RawMessage) (map[string]T, error) {
 		return nil, garbled("batch", 200, "the answer has a part of the wrong shape")
 	}
 	return m, nil
-}
-
-// refusal returns a command's error that concerns the portal rather than the command: a
-// limit, dead tokens, a sick server. nil where there is none.
-func (b Batch) refusal() error {
-	for _, e := range b.Errors {
-		switch e.Reaction {
-		case Reauthorize, Refresh, Stop, SlowDown, Repeat:
-			return e
-		case Never, NotFound, NoAccess:
-		}
-	}
-	return nil
 }

@@ -18,6 +18,9 @@ const (
 	Background             // reconciliation, imports
 )
 
+// String names the lane as metrics do.
+func (l Lane) String() string { return [...]string{"live", "operator", "background"}[l] }
+
 // laneReserve is the part of the burst that a lane leaves to the lanes before it.
 var laneReserve = [...]float64{Live: 0, Operator: 5, Background: 10}
 
@@ -28,28 +31,68 @@ const (
 	bucketDepth = 40.0
 )
 
+// A refusal although we are within our share means that others call from our address:
+// we take half of what we took, down to leastShare, and twice as much again after each
+// yieldFor without another.
+const (
+	leastShare = 1.0 / 8
+	yieldFor   = time.Minute
+)
+
 // Budget is our share of a portal's leaky bucket. The portal's owner has the only one.
 // It is safe for concurrent use.
 type Budget struct {
-	mu     sync.Mutex
-	level  float64 // requests in the bucket
-	at     time.Time
-	until  time.Time // nothing is sent before
-	misses int       // refusals in a row
+	mu       sync.Mutex
+	level    float64 // requests in the bucket
+	at       time.Time
+	until    time.Time // nothing is sent before
+	misses   int       // refusals in a row
+	share    float64   // of what we may use, 1 where nobody else is noticed
+	eased    time.Time // when the share was changed last
+	sent     int64
+	refusals int64
+	waiting  [len(laneReserve)]int
 }
 
 // NewBudget is the budget of a new owner. It starts as if the bucket were full, since a
 // former owner may have filled it; empty where there never was one.
 func NewBudget(first bool) *Budget {
-	b := &Budget{level: bucketDepth, at: time.Now()}
+	b := &Budget{level: bucketDepth, at: time.Now(), share: 1}
 	if first {
 		b.level = 0
 	}
 	return b
 }
 
+// BudgetState is how a budget stands.
+type BudgetState struct {
+	Level    float64 // requests in the bucket, as far as they are ours
+	Depth    float64 // up to which we fill it now
+	Share    float64 // 1, or less while others use the address
+	Sent     int64
+	Refusals int64        // QUERY_LIMIT_EXCEEDED, although we were within our share
+	Waiting  map[Lane]int // requests that wait for the bucket to leak
+}
+
+// State is how the budget stands now.
+func (b *Budget) State() BudgetState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.leak(time.Now())
+	s := BudgetState{
+		Level: b.level, Depth: bucketDepth * b.share, Share: b.share, Sent: b.sent, Refusals: b.refusals,
+		Waiting: map[Lane]int{},
+	}
+	for lane, n := range b.waiting {
+		s.Waiting[Lane(lane)] = n
+	}
+	return s
+}
+
 // Wait returns when a request of that lane may be sent, and counts it.
 func (b *Budget) Wait(ctx context.Context, lane Lane) error {
+	b.queue(lane, 1)
+	defer b.queue(lane, -1)
 	for {
 		wait := b.take(lane)
 		if wait <= 0 {
@@ -61,31 +104,65 @@ func (b *Budget) Wait(ctx context.Context, lane Lane) error {
 	}
 }
 
+func (b *Budget) queue(lane Lane, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting[lane] += n
+}
+
 // take counts one request, or returns how long to wait before asking again.
 func (b *Budget) take(lane Lane) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	b.level = max(0, b.level-bucketLeak*now.Sub(b.at).Seconds())
-	b.at = now
+	b.leak(now)
 	if wait := b.until.Sub(now); wait > 0 {
 		return wait
 	}
-	room := bucketDepth - laneReserve[lane] - b.level
-	if room < 1 {
-		return time.Duration((1-room)/bucketLeak*float64(time.Second)) + time.Millisecond
+	room := (bucketDepth-laneReserve[lane])*b.share - b.level
+	if room < 1 && b.level > 0 {
+		// With a small share even one request may be more than the lane's room: then it
+		// is sent when the bucket is empty.
+		missing := min(1-room, b.level)
+		return time.Duration(missing/(bucketLeak*b.share)*float64(time.Second)) + time.Millisecond
 	}
 	b.level++
+	b.sent++
 	return 0
 }
 
+// leak brings level and share up to now. What leaks for us is our share of it.
+func (b *Budget) leak(now time.Time) {
+	for b.share < 1 && now.Sub(b.eased) >= yieldFor {
+		b.leakAt(b.eased.Add(yieldFor))
+		b.eased = b.eased.Add(yieldFor)
+		b.share = min(1, 2*b.share)
+	}
+	b.leakAt(now)
+}
+
+func (b *Budget) leakAt(now time.Time) {
+	if passed := now.Sub(b.at); passed > 0 {
+		b.level = max(0, b.level-bucketLeak*b.share*passed.Seconds())
+		b.at = now
+	}
+}
+
 // refused takes the portal's word that the bucket overflowed although we were under:
-// somebody else calls from the same address. Back off 1 s, 2 s, 4 s … with jitter.
+// somebody else calls from the same address. Back off 1 s, 2 s, 4 s … with jitter, and
+// leave more to them for a while. Requests that were under way together count once.
 func (b *Budget) refused() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.level = bucketDepth
-	b.until = time.Now().Add(backoff(b.misses))
+	now := time.Now()
+	b.refusals++
+	if now.Before(b.until) {
+		return
+	}
+	b.leak(now)
+	b.share, b.eased = max(leastShare, b.share/2), now
+	b.level = bucketDepth * b.share
+	b.until = now.Add(backoff(b.misses))
 	b.misses++
 }
 

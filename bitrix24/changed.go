@@ -79,28 +79,42 @@ func (c *Client) bareRows(result json.RawMessage, ticket leads.Ticket) ([]leads.
 func (c *Client) walk(ctx context.Context, after int64, list url.Values, draw Draw,
 	rows func(json.RawMessage, leads.Ticket) ([]leads.Snapshot, error),
 ) (leads.Page, error) {
-	pages := morePages
-	if after == 0 {
-		pages = 1
-	}
-	commands := append([]Command{{Key: "now", Method: "server.time"}}, linked(after, list, pages)...)
-	ticket := draw()
-	batch, err := c.Batch(ctx, commands)
-	if err != nil {
-		return leads.Page{}, err
-	}
-	page := leads.Page{Ticket: ticket, UpTo: after}
-	for i, cmd := range commands {
-		if e := batch.Errors[cmd.Key]; e != nil {
-			return leads.Page{}, e
+	for {
+		pages := 1
+		if after > 0 {
+			pages = min(morePages, c.affordable("crm.lead.list", c.lists.next()))
 		}
-		if i == 0 {
-			if page.At, err = portalTime(batch.Results[cmd.Key]); err != nil {
-				return leads.Page{}, err
-			}
+		commands := append([]Command{{Key: "now", Method: "server.time"}}, linked(after, list, pages)...)
+		ticket := draw()
+		batch, err := c.Batch(ctx, commands)
+		if tooLong(err) && ctx.Err() == nil && pages > 1 {
+			c.lists.cut(pages)
 			continue
 		}
-		snaps, err := rows(batch.Results[cmd.Key], ticket)
+		if err != nil {
+			return leads.Page{}, err
+		}
+		return walked(commands, batch, leads.Page{Ticket: ticket, UpTo: after}, rows)
+	}
+}
+
+// walked adds the pages of a batch to the page, up to the first that was refused.
+func walked(commands []Command, batch Batch, page leads.Page, rows func(json.RawMessage, leads.Ticket) ([]leads.Snapshot, error)) (leads.Page, error) {
+	if e := batch.Errors[commands[0].Key]; e != nil {
+		return leads.Page{}, e
+	}
+	var err error
+	if page.At, err = portalTime(batch.Results[commands[0].Key]); err != nil {
+		return leads.Page{}, err
+	}
+	for _, cmd := range commands[1:] {
+		if e := batch.Errors[cmd.Key]; e != nil {
+			if len(page.Snapshots) > 0 {
+				return page, nil
+			}
+			return leads.Page{}, e
+		}
+		snaps, err := rows(batch.Results[cmd.Key], page.Ticket)
 		if err != nil {
 			return leads.Page{}, err
 		}

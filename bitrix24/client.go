@@ -1,15 +1,10 @@
 package bitrix24
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"maps"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +31,9 @@ type Tokens interface {
 	Token(ctx context.Context) (leads.Secret, error)
 	// Refresh is called when the portal refused a token as expired; it returns another.
 	Refresh(ctx context.Context, refused leads.Secret) (leads.Secret, error)
+	// Abandon is called when the portal no longer lets the token's user in; true where
+	// there is a token of somebody else.
+	Abandon(ctx context.Context, refused leads.Secret) (bool, error)
 }
 
 // ClientConfig says which portal is called, and as whom.
@@ -45,6 +43,9 @@ type ClientConfig struct {
 	Budget   *Budget      // nil has no limit: only before the portal has an owner
 	HTTP     *http.Client // nil: a client with sane time-outs that follows no redirect
 	Now      func() time.Time
+	// Moved returns the confirmed endpoint of a portal that redirects; see Home. nil: a
+	// redirect is an error, as it is for a webhook, whose new address nobody confirms.
+	Moved func(ctx context.Context) (leads.Secret, error)
 }
 
 // Client calls one portal's REST methods within its limits. It is safe for concurrent
@@ -52,17 +53,20 @@ type ClientConfig struct {
 type Client struct {
 	cfg  ClientConfig
 	lane Lane
-	*counters
+	*shared
 }
 
-// counters are shared by a client's lanes.
-type counters struct {
+// shared is what a client's lanes have in common.
+type shared struct {
 	requests atomic.Int64
-	refused  atomic.Int64 // of them, by a limit
+	crowded  atomic.Int64 // of them, refused as too many
+	gets     *sizer       // of batches of crm.lead.get
+	lists    *sizer       // of batches of crm.lead.list
 
-	mu      sync.Mutex
-	blocked map[string]time.Time // method → when its operating time is available again
-	pages   int                  // of the next batch of a scan, see scan.go
+	mu       sync.Mutex
+	endpoint leads.Secret // of now: portals are renamed
+	meters   map[string]*meter
+	nearEnd  bool // of a scan, see scan.go
 }
 
 // NewClient returns a client of the Live lane.
@@ -73,7 +77,9 @@ func NewClient(cfg ClientConfig) *Client {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Client{cfg: cfg, counters: &counters{blocked: map[string]time.Time{}, pages: batchLimit}}
+	return &Client{cfg: cfg, shared: &shared{
+		gets: newSizer(), lists: newSizer(), endpoint: cfg.Endpoint, meters: map[string]*meter{},
+	}}
 }
 
 // NewHTTP is the HTTP client for talking to Bitrix24. It follows no redirect: one would
@@ -96,63 +102,72 @@ func (c *Client) In(lane Lane) *Client {
 func (c *Client) Requests() int64 { return c.requests.Load() }
 
 // Refused is how many requests the portal refused because of a limit.
-func (c *Client) Refused() int64 { return c.refused.Load() }
+func (c *Client) Refused() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.crowded.Load()
+	for _, m := range c.meters {
+		n += m.refused
+	}
+	return n
+}
 
 // Params are the parameters of a call, as JSON.
 type Params map[string]any
 
 // Answer is what a method returned.
 type Answer struct {
-	Result json.RawMessage `json:"result"`
-	Total  int64           `json:"total"`
-	Next   int64           `json:"next"` // 0 where there is no further page
-	Time   Time            `json:"time"`
+	Result json.RawMessage
+	Total  int64
+	Next   int64 // 0 where there is no further page
+	Time   Time
 }
 
 // Time is the part of the time block that limits are watched by. Source: facts 3.2.
 type Time struct {
-	Duration         float64 `json:"duration"`  // seconds
-	Operating        float64 `json:"operating"` // seconds of the method within ten minutes
-	OperatingResetAt float64 `json:"operating_reset_at"`
+	Finish           float64 // unix seconds, by the portal's clock
+	Duration         float64 // seconds
+	Operating        float64 // seconds of the method within ten minutes
+	OperatingResetAt float64 // unix seconds, by the portal's clock; 0 unknown
 }
 
 // Call calls a method once. Only a refusal that did not execute it is answered by
-// sending it again: an expired token, an overflown bucket.
+// sending it again: an expired token, an overflown bucket, a redirect.
 func (c *Client) Call(ctx context.Context, method string, params Params) (Answer, error) {
-	return c.call(ctx, method, params, 0)
+	return c.call(ctx, method, params, manner{})
 }
 
 // Read calls a method that changes nothing, and so may be sent again after a broken
-// connection, a page of HTML, a 500.
+// connection, a page of HTML, a 500. A batch that took too long is not: smaller ones
+// are needed.
 func (c *Client) Read(ctx context.Context, method string, params Params) (Answer, error) {
-	return c.call(ctx, method, params, repeats)
+	return c.call(ctx, method, params, manner{repeat: repeats})
 }
 
-func (c *Client) call(ctx context.Context, method string, params Params, repeat int) (Answer, error) {
-	refreshed := false
-	for attempt := 0; ; attempt++ {
-		token, err := c.token(ctx)
-		if err != nil {
+// manner is how a call is repeated.
+type manner struct {
+	repeat int  // how often it may be sent again although it may have been executed
+	large  bool // a batch of several: where it took too long, smaller ones are needed
+}
+
+func (c *Client) call(ctx context.Context, method string, params Params, m manner) (Answer, error) {
+	a := attempt{client: c, method: method, manner: m}
+	for {
+		var err error
+		c.mu.Lock()
+		a.endpoint = c.endpoint
+		c.mu.Unlock()
+		if a.token, err = c.token(ctx); err != nil {
 			return Answer{}, err
 		}
-		answer, err := c.send(ctx, method, params, token)
-		switch reaction := ReactionTo(err); {
-		case err == nil:
+		answer, err := c.send(ctx, method, params, a.endpoint, a.token)
+		if err == nil {
 			return answer, nil
-		case ctx.Err() != nil:
+		}
+		if ctx.Err() != nil {
 			return Answer{}, ctx.Err()
-		case reaction == Refresh && c.cfg.Tokens != nil && !refreshed:
-			refreshed = true
-			if _, err := c.cfg.Tokens.Refresh(ctx, token); err != nil {
-				return Answer{}, err
-			}
-		case reaction == SlowDown && attempt < repeats:
-			c.slowDown(method, err)
-		case reaction == Repeat && attempt < repeat:
-			if err := pause(ctx, backoff(attempt)); err != nil {
-				return Answer{}, err
-			}
-		default:
+		}
+		if err := a.mend(ctx, err); err != nil {
 			return Answer{}, err
 		}
 	}
@@ -165,135 +180,101 @@ func (c *Client) token(ctx context.Context) (leads.Secret, error) {
 	return c.cfg.Tokens.Token(ctx)
 }
 
+// attempt is one call on its way through what goes wrong.
+type attempt struct {
+	manner
+
+	client    *Client
+	method    string
+	endpoint  leads.Secret
+	token     leads.Secret
+	failures  int
+	slowed    int
+	moves     int
+	refreshed int
+}
+
+// refreshTries is how often a call asks for another token: the first it gets may be one
+// that somebody else has stored, and just as old.
+const refreshTries = 2
+
+// mend does what an error asks for; it returns nil where the call is to be sent again.
+func (a *attempt) mend(ctx context.Context, err error) error {
+	c := a.client
+	if moved, ok := errors.AsType[*movedError](err); ok {
+		if a.moves++; a.moves > moveLimit {
+			return &Error{Method: a.method, Status: moved.status, Description: "the portal redirects in a loop, last to " + hostIn(moved.location), Reaction: Repeat}
+		}
+		return c.follow(ctx, a.method, a.endpoint, moved)
+	}
+	switch reaction := ReactionTo(err); {
+	case mustRefresh(err) && c.cfg.Tokens != nil && a.refreshed < refreshTries:
+		a.refreshed++
+		_, err = c.cfg.Tokens.Refresh(ctx, a.token)
+		return err
+	case reaction == Reauthorize && c.cfg.Tokens != nil:
+		other, failure := c.cfg.Tokens.Abandon(ctx, a.token)
+		if failure != nil || other {
+			return failure
+		}
+		return err
+	case reaction == Refresh && a.refreshed > 0:
+		return beyondRefresh(err)
+	case reaction == SlowDown && !c.resting(err):
+		if a.slowed++; a.slowed > slowLimit(err) {
+			return err
+		}
+		return c.slowDown(ctx, a.method, err, a.slowed-1)
+	case reaction == Repeat && a.failures < a.repeat && !(a.large && tooLong(err)):
+		a.failures++
+		return pause(ctx, backoff(a.failures-1))
+	default:
+		return err
+	}
+}
+
+// beyondRefresh is a token that is refused although it is new. Where the portal cannot
+// find the application by it, somebody must authorize again (facts 3.4).
+func beyondRefresh(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		odd := *e
+		if odd.Reaction = Repeat; odd.Code == "INVALID_TOKEN" {
+			odd.Reaction = Reauthorize
+		}
+		return &odd
+	}
+	return err
+}
+
+// resting tells our own refusal, see rest, from the portal's.
+func (c *Client) resting(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == codeOperating && e.Status == 0
+}
+
+// restLimit is how often in a row a method is found blocked before that is an error: for
+// longer than the ten minutes after which operating time is free again.
+const restLimit = 15
+
+// slowLimit is how often a request is sent again that came too soon.
+func slowLimit(err error) int {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == codeOperating {
+		return restLimit
+	}
+	return repeats
+}
+
 // slowDown makes the next request wait: of every method after 503, of this one after
 // 429.
-func (c *Client) slowDown(method string, err error) {
-	c.refused.Add(1)
-	if e, ok := errors.AsType[*Error](err); ok && e.Code == "OPERATION_TIME_LIMIT" {
-		until := e.ResetAt
-		if until.IsZero() {
-			until = c.cfg.Now().Add(time.Minute)
-		}
-		c.mu.Lock()
-		c.blocked[method] = until
-		c.mu.Unlock()
-		return
+func (c *Client) slowDown(ctx context.Context, method string, err error, before int) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == codeOperating {
+		c.block(method, e.Wait)
+		return nil
 	}
-	if c.cfg.Budget != nil {
-		c.cfg.Budget.refused()
-	}
-}
-
-// send waits for the limits and sends one request.
-func (c *Client) send(ctx context.Context, method string, params Params, token leads.Secret) (Answer, error) {
-	if err := c.admit(ctx, method); err != nil {
-		return Answer{}, err
-	}
-	body := maps.Clone(params)
-	if body == nil {
-		body = Params{}
-	}
-	if token != "" {
-		body["auth"] = token.Reveal()
-	}
-	data, err := json.Marshal(body)
-	if err != nil {
-		return Answer{}, fmt.Errorf("%s: encode the parameters: %w", method, err)
-	}
-	c.requests.Add(1)
-	status, data, err := post(ctx, c.cfg.HTTP, c.cfg.Endpoint.Reveal()+method, "application/json", data)
-	if err != nil {
-		return Answer{}, fmt.Errorf("%s: %w", method, err)
-	}
-	answer, err := decodeAnswer(method, status, data)
-	if err == nil && c.cfg.Budget != nil {
-		c.cfg.Budget.accepted()
-	}
-	return answer, err
-}
-
-func (c *Client) admit(ctx context.Context, method string) error {
-	c.mu.Lock()
-	wait := c.blocked[method].Sub(c.cfg.Now())
-	c.mu.Unlock()
-	if wait > 0 {
-		if err := pause(ctx, wait); err != nil {
-			return err
-		}
-	}
+	c.crowded.Add(1)
 	if c.cfg.Budget == nil {
-		return ctx.Err()
+		return pause(ctx, backoff(before))
 	}
-	return c.cfg.Budget.Wait(ctx, c.lane)
-}
-
-// post sends a body and reads the whole answer. Its errors name no URL: a webhook's is
-// a secret.
-func post(ctx context.Context, client *http.Client, url, contentType string, body []byte) (int, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, errors.New("the address is no URL")
-	}
-	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", userAgent)
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, nil, withoutURL(err)
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
-	if err != nil {
-		return 0, nil, withoutURL(err)
-	}
-	return resp.StatusCode, data, nil
-}
-
-// withoutURL strips the URL that net/http puts into its errors.
-func withoutURL(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil || !strings.Contains(err.Error(), "://") {
-			return err
-		}
-		err = inner
-	}
-}
-
-// envelope is a success or a failure; either may come with any status.
-type envelope struct {
-	Answer
-
-	Error       json.RawMessage `json:"error"`
-	Description string          `json:"error_description"`
-}
-
-func decodeAnswer(method string, status int, data []byte) (Answer, error) {
-	if status >= 300 && status < 400 {
-		return Answer{}, garbled(method, status, "the portal has moved to another address: authorize again there")
-	}
-	var env envelope
-	if err := json.Unmarshal(data, &env); err != nil {
-		return Answer{}, garbled(method, status, "the answer is not JSON")
-	}
-	if env.Error != nil {
-		e := newError(method, status, text(env.Error), env.Description)
-		if env.Time.OperatingResetAt > 0 {
-			e.ResetAt = time.Unix(int64(env.Time.OperatingResetAt), 0)
-		}
-		return Answer{}, e
-	}
-	if env.Result == nil {
-		return Answer{}, garbled(method, status, "the answer has neither result nor error")
-	}
-	return env.Answer, nil
-}
-
-// text reads an error code, which is a string or, in some modules, a number.
-func text(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return s
-	}
-	return strings.TrimSpace(string(raw))
+	c.cfg.Budget.refused()
+	return nil
 }

@@ -184,7 +184,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"deleted portal, other status", 410, `{"error":"PORTAL_DELETED"}`, bitrix24.Stop},
 		{"an error with status 200", 200, `{"error":"NO_AUTH_FOUND"}`, bitrix24.Reauthorize},
 		{"a numeric error", 400, `{"error":0,"error_description":"odd"}`, bitrix24.Never},
-		{"moved", 302, ``, bitrix24.Repeat},
+		{"moved, and nobody to ask where", 302, ``, bitrix24.Stop},
 		{"a page of HTML", 404, `<html>nginx</html>`, bitrix24.Never},
 		{"half an answer", 200, `{"result":{"ID":`, bitrix24.Repeat},
 		{"an empty answer", 200, ``, bitrix24.Repeat},
@@ -250,10 +250,6 @@ type grants struct {
 	rotated int
 }
 
-func (g *grants) Grant(context.Context, string) (leads.Grant, bool, error) {
-	return g.grant, g.grant.AccessToken != "", nil
-}
-
 func (g *grants) RotateGrant(_ context.Context, old leads.Secret, next leads.Grant) (bool, error) {
 	if g.grant.RefreshToken != old {
 		return false, nil
@@ -261,6 +257,17 @@ func (g *grants) RotateGrant(_ context.Context, old leads.Secret, next leads.Gra
 	g.grant = next
 	g.rotated++
 	return true, nil
+}
+
+func (g *grants) Grants(context.Context, string) ([]leads.Grant, error) {
+	if g.grant.AccessToken == "" {
+		return nil, nil
+	}
+	return []leads.Grant{g.grant}, nil
+}
+
+func (g *grants) BeginRefresh(_ context.Context, pair leads.Grant, _ string, _ time.Duration) (bool, error) {
+	return pair.RefreshToken == g.grant.RefreshToken, nil
 }
 
 // installed saves the application's form on an emulated portal and returns a client with
@@ -332,15 +339,23 @@ func TestADeadRefreshTokenIsReportedAsUnauthorized(t *testing.T) {
 func TestBindAddsOnlyWhatIsMissing(t *testing.T) {
 	_, client, _ := installed(t, portal.Config{Leads: 1})
 	const handler = "http://127.0.0.1:1/bitrix24/events"
-	added, err := client.Bind(t.Context(), handler)
+	_, added, err := client.Bind(t.Context(), handler)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(bitrix24.Bound, added); diff != "" {
 		t.Errorf("first binding (-want +got):\n%s", diff)
 	}
-	if added, err = client.Bind(t.Context(), handler); err != nil || len(added) != 0 {
-		t.Errorf("second binding added %v, %v", added, err)
+	bound, added, err := client.Bind(t.Context(), handler)
+	if err != nil || len(added) != 0 || len(bound) < len(bitrix24.Bound) {
+		t.Errorf("second binding added %v to %v, %v", added, bound, err)
+	}
+	if err := client.Unbind(t.Context(), handler); err != nil {
+		t.Fatal(err)
+	}
+	left, err := client.Bindings(t.Context())
+	if err != nil || slices.ContainsFunc(left, func(b bitrix24.Binding) bool { return b.Handler == handler }) {
+		t.Errorf("still bound: %v, %v", left, err)
 	}
 }
 

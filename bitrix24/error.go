@@ -32,8 +32,13 @@ type Error struct {
 	Code        string // Bitrix24's error, in upper case; "" is one, and so is an answer without JSON
 	Description string // Bitrix24's words
 	Reaction    Reaction
-	ResetAt     time.Time // when a method blocked for its operating time is free again; zero unknown
+	// Wait is how long a method that was blocked for its operating time stays blocked;
+	// 0 unknown.
+	Wait time.Duration
 }
+
+// RetryAfter is how long to leave the method alone; 0 where the portal did not say.
+func (e *Error) RetryAfter() time.Duration { return e.Wait }
 
 // Error names method, status and code. It never contains a token or a body.
 func (e *Error) Error() string {
@@ -60,6 +65,15 @@ func ReactionTo(err error) Reaction {
 	return Repeat
 }
 
+// mustRefresh are the refusals of a token that another one of the same chain may mend.
+func mustRefresh(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.Reaction == Refresh || e.Code == "NO_AUTH_FOUND")
+}
+
+// codeOperating is the refusal of one method that has used up its operating time.
+const codeOperating = "OPERATION_TIME_LIMIT"
+
 // reactions maps the codes that mean the same whatever status they come with: older
 // servers answer some of them with 200 (facts 3.4).
 var reactions = map[string]Reaction{
@@ -72,14 +86,14 @@ var reactions = map[string]Reaction{
 	"NOT_INSTALLED":           Reauthorize,
 	"INVALID_CREDENTIALS":     Reauthorize,
 	"INVALID_GRANT":           Reauthorize,
-	"INVALID_CLIENT":          Reauthorize,
-	"WRONG_CLIENT":            Reauthorize,
 	"USER_ACCESS_ERROR":       Reauthorize,
+	"INVALID_CLIENT":          Stop, // our client id or secret is wrong: new tokens would not help
+	"WRONG_CLIENT":            Stop,
 	"PAYMENT_REQUIRED":        Stop,
 	"OVERLOAD_LIMIT":          Stop,
 	"PORTAL_DELETED":          Stop,
 	"QUERY_LIMIT_EXCEEDED":    SlowDown,
-	"OPERATION_TIME_LIMIT":    SlowDown,
+	codeOperating:             SlowDown,
 	"INTERNAL_SERVER_ERROR":   Repeat,
 	"ERROR_UNEXPECTED_ANSWER": Repeat,
 }

@@ -49,39 +49,48 @@ func (o *OAuth) grant(ctx context.Context, server, kind string, form url.Values)
 	form.Set("grant_type", kind)
 	form.Set("client_id", o.ClientID)
 	form.Set("client_secret", o.ClientSecret.Reveal())
-	status, data, err := post(ctx, o.HTTP, base+"/oauth/token/", "application/x-www-form-urlencoded", []byte(form.Encode()))
+	r, err := post(ctx, o.HTTP, base+"/oauth/token/", "application/x-www-form-urlencoded", []byte(form.Encode()))
 	if err != nil {
 		return Pair{}, fmt.Errorf("%s at %s: %w", kind, base, err)
 	}
 	var body struct {
 		Error          json.RawMessage `json:"error"`
-		Description    string          `json:"error_description"`
-		AccessToken    leads.Secret    `json:"access_token"`
-		RefreshToken   leads.Secret    `json:"refresh_token"`
-		ExpiresIn      int64           `json:"expires_in"`
-		Scope          string          `json:"scope"`
-		MemberID       string          `json:"member_id"`
-		UserID         int64           `json:"user_id"`
-		ClientEndpoint string          `json:"client_endpoint"`
-		ServerEndpoint string          `json:"server_endpoint"`
+		Description    looseText       `json:"error_description"`
+		AccessToken    looseText       `json:"access_token"`
+		RefreshToken   looseText       `json:"refresh_token"`
+		ExpiresIn      looseFloat      `json:"expires_in"`
+		Scope          looseText       `json:"scope"`
+		MemberID       looseText       `json:"member_id"`
+		UserID         looseFloat      `json:"user_id"`
+		ClientEndpoint looseText       `json:"client_endpoint"`
+		ServerEndpoint looseText       `json:"server_endpoint"`
 	}
-	if err := json.Unmarshal(data, &body); err != nil {
-		return Pair{}, garbled(kind, status, "the answer is not JSON")
+	if err := json.Unmarshal(r.body, &body); err != nil {
+		return Pair{}, garbled(kind, r.status, "the answer is not JSON")
 	}
 	if body.Error != nil {
-		return Pair{}, newError(kind, status, text(body.Error), body.Description)
+		return Pair{}, newError(kind, r.status, text(body.Error), string(body.Description))
 	}
 	if body.AccessToken == "" || body.RefreshToken == "" {
-		return Pair{}, garbled(kind, status, "the answer has no tokens")
+		return Pair{}, garbled(kind, r.status, "the answer has no tokens")
 	}
 	return Pair{
 		Grant: leads.Grant{
-			MemberID: body.MemberID, AccessToken: body.AccessToken, RefreshToken: body.RefreshToken,
-			ExpiresAt: o.Now().Add(time.Duration(body.ExpiresIn) * time.Second),
-			Scope:     body.Scope, UserID: body.UserID, ClientID: o.ClientID,
+			MemberID: string(body.MemberID), AccessToken: leads.Secret(body.AccessToken),
+			RefreshToken: leads.Secret(body.RefreshToken), ExpiresAt: o.expiry(float64(body.ExpiresIn)),
+			Scope: string(body.Scope), UserID: int64(body.UserID), ClientID: o.ClientID,
 		},
-		ClientEndpoint: body.ClientEndpoint, ServerEndpoint: body.ServerEndpoint,
+		ClientEndpoint: string(body.ClientEndpoint), ServerEndpoint: string(body.ServerEndpoint),
 	}, nil
+}
+
+// expiry is when a token ends that lives so many seconds; zero, for unknown, where the
+// answer did not say.
+func (o *OAuth) expiry(seconds float64) time.Time {
+	if seconds <= 0 {
+		return time.Time{}
+	}
+	return o.Now().Add(time.Duration(seconds * float64(time.Second)))
 }
 
 // Installation is what the authorization server says of an access token: whose it is.
@@ -104,30 +113,30 @@ func (o *OAuth) AppInfo(ctx context.Context, server string, token leads.Secret) 
 		return Installation{}, err
 	}
 	form := url.Values{"auth": {token.Reveal()}}
-	status, data, err := post(ctx, o.HTTP, base+"/rest/app.info", "application/x-www-form-urlencoded", []byte(form.Encode()))
+	r, err := post(ctx, o.HTTP, base+"/rest/app.info", "application/x-www-form-urlencoded", []byte(form.Encode()))
 	if err != nil {
 		return Installation{}, fmt.Errorf("%s at %s: %w", method, base, err)
 	}
-	answer, err := decodeAnswer(method, status, data)
+	answer, err := decodeAnswer(method, r)
 	if err != nil {
 		return Installation{}, err
 	}
 	var body struct {
-		ClientID string `json:"client_id"`
-		UserID   int64  `json:"user_id"`
-		Scope    any    `json:"scope"`
+		ClientID looseText  `json:"client_id"`
+		UserID   looseFloat `json:"user_id"`
+		Scope    any        `json:"scope"`
 		Install  struct {
-			Installed      bool   `json:"installed"`
-			MemberID       string `json:"member_id"`
-			ClientEndpoint string `json:"client_endpoint"`
+			Installed      looseBool `json:"installed"`
+			MemberID       looseText `json:"member_id"`
+			ClientEndpoint looseText `json:"client_endpoint"`
 		} `json:"install"`
 	}
 	if err := json.Unmarshal(answer.Result, &body); err != nil {
-		return Installation{}, garbled(method, status, "the answer is not that of app.info")
+		return Installation{}, garbled(method, r.status, "the answer is not that of app.info")
 	}
 	scope, _ := body.Scope.(string) // for display only; some servers send a list
 	return Installation{
-		ClientID: body.ClientID, UserID: body.UserID, Scope: scope, MemberID: body.Install.MemberID,
-		ClientEndpoint: body.Install.ClientEndpoint, Installed: body.Install.Installed,
+		ClientID: string(body.ClientID), UserID: int64(body.UserID), Scope: scope, MemberID: string(body.Install.MemberID),
+		ClientEndpoint: string(body.Install.ClientEndpoint), Installed: bool(body.Install.Installed),
 	}, nil
 }

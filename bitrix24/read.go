@@ -33,82 +33,72 @@ func (c *Client) Leads(ctx context.Context, ids []int64, draw Draw) ([]leads.Sna
 		}
 		left = without(ids, shown)
 	}
-	for part := range slices.Chunk(left, batchLimit) {
-		snaps, err := c.asked(ctx, part, draw)
-		if err != nil {
-			return nil, err
-		}
-		shown = append(shown, snaps...)
+	snaps, err := c.asked(ctx, left, draw)
+	if err != nil {
+		return nil, err
 	}
+	shown = append(shown, snaps...)
 	slices.SortFunc(shown, func(a, b leads.Snapshot) int { return int(a.LeadID - b.LeadID) })
 	return shown, nil
 }
 
-// asked reads up to 50 leads by crm.lead.get.
+// asked reads leads by crm.lead.get.
 func (c *Client) asked(ctx context.Context, ids []int64, draw Draw) ([]leads.Snapshot, error) {
 	commands := make([]Command, len(ids))
 	for i, id := range ids {
 		commands[i] = Command{Key: leadKey(id), Method: "crm.lead.get", Query: url.Values{"id": {strconv.FormatInt(id, 10)}}}
 	}
-	ticket := draw()
-	batch, err := c.Batch(ctx, commands)
+	done, err := c.runAll(ctx, commands, c.gets, draw)
 	if err != nil {
-		return nil, err
-	}
-	if err := batch.refusal(); err != nil {
 		return nil, err
 	}
 	snaps := make([]leads.Snapshot, len(ids))
 	for i, id := range ids {
-		snaps[i] = c.snapshot(id, ticket, batch.Results[leadKey(id)], batch.Errors[leadKey(id)])
+		snaps[i] = c.snapshot(id, done[leadKey(id)])
 	}
 	return snaps, nil
 }
 
 // snapshot turns what crm.lead.get answered into a snapshot.
-func (c *Client) snapshot(id int64, ticket leads.Ticket, result json.RawMessage, refusal *Error) leads.Snapshot {
-	snap := leads.Snapshot{Ref: leads.Ref{LeadID: id}, Ticket: ticket, ReadAt: c.cfg.Now()}
+func (c *Client) snapshot(id int64, o outcome) leads.Snapshot {
+	snap := leads.Snapshot{Ref: leads.Ref{LeadID: id}, Ticket: o.ticket, ReadAt: c.cfg.Now()}
 	switch {
-	case refusal != nil && refusal.Reaction == NotFound:
+	case o.refusal != nil && o.refusal.Reaction == NotFound:
 		snap.Sight = leads.Absent
-	case refusal != nil && refusal.Reaction == NoAccess:
+	case o.refusal != nil && o.refusal.Reaction == NoAccess:
 		snap.Sight = leads.Denied
-	case refusal != nil:
-		snap.Err = refusal
+	case o.refusal != nil:
+		snap.Err = o.refusal
 	default:
-		snap.Lead, snap.Err = leads.Parse(result)
+		snap.Lead, snap.Err = leads.Parse(o.result)
 		if snap.Err == nil && snap.Lead.ID != id {
 			snap.Err = fmt.Errorf("%w: asked for lead %d, got lead %d", leads.ErrNoLead, id, snap.Lead.ID)
 		}
 		if snap.Err != nil {
-			snap.Lead.Raw = result
+			snap.Lead.Raw = o.result
 		}
 	}
 	return snap
 }
 
 // listed reads leads by crm.lead.list, 50 a command. Those that the list leaves out are
-// not in its answer.
+// not in its answer, nor are those of a list that cannot be read.
 func (c *Client) listed(ctx context.Context, ids []int64, draw Draw) ([]leads.Snapshot, error) {
+	var commands []Command
+	for list := range slices.Chunk(ids, listPage) {
+		commands = append(commands, Command{Key: leadKey(list[0]), Method: "crm.lead.list", Query: idQuery(list)})
+	}
+	done, err := c.runAll(ctx, commands, c.lists, draw)
+	if err != nil {
+		return nil, err
+	}
 	var shown []leads.Snapshot
-	for part := range slices.Chunk(ids, listPage*batchLimit) {
-		var commands []Command
-		for list := range slices.Chunk(part, listPage) {
-			commands = append(commands, Command{Key: leadKey(list[0]), Method: "crm.lead.list", Query: idQuery(list)})
+	for _, cmd := range commands {
+		o := done[cmd.Key]
+		if o.refusal != nil {
+			continue
 		}
-		ticket := draw()
-		batch, err := c.Batch(ctx, commands)
-		if err != nil {
-			return nil, err
-		}
-		for _, cmd := range commands {
-			if e := batch.Errors[cmd.Key]; e != nil {
-				return nil, e
-			}
-			snaps, err := c.rows(batch.Results[cmd.Key], ticket)
-			if err != nil {
-				return nil, err
-			}
+		if snaps, err := c.rows(o.result, o.ticket); err == nil {
 			shown = append(shown, snaps...)
 		}
 	}

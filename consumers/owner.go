@@ -25,7 +25,15 @@ type Desk interface {
 	// Pass runs a reconciliation to its end; what stopped before that goes on when the
 	// run is claimed again.
 	Pass(ctx context.Context, run leads.Run) error
+	// Upkeep does what has to be done from time to time: see that the events are still
+	// bound, keep idle tokens alive, note how the budget stands.
+	Upkeep(ctx context.Context) error
+	// Close is called when the portal is no longer ours.
+	Close()
 }
+
+// upkeepEvery is how often a desk's Upkeep is called.
+const upkeepEvery = 5 * time.Second
 
 // Mirror is what owning a portal needs of the database.
 type Mirror interface {
@@ -89,6 +97,7 @@ func Own(ctx context.Context, cfg OwnerConfig, portal leads.Portal, work func(co
 		if err != nil {
 			return err
 		}
+		defer desk.Close()
 		return work(ctx, desk, own)
 	})
 }
@@ -125,7 +134,7 @@ func (o *owner) serve(ctx context.Context) error {
 	group.Go(func() error { return o.nightly(ctx) })
 	group.Go(func() error { return o.beat(ctx) })
 	group.Go(func() error { return o.catchUps(ctx) })
-	group.Go(func() error { return o.subscription(ctx) })
+	group.Go(func() error { return o.repeat(ctx, "upkeep", upkeepEvery, o.desk.Upkeep) })
 	return group.Wait()
 }
 

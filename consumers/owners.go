@@ -138,7 +138,9 @@ func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 			pause(ctx, events.LeaseLife/5)
 			continue
 		}
-		o.diagnose(portal, err)
+		if !begun.IsZero() { // else it is NATS or the database that is ill
+			o.diagnose(portal, err)
+		}
 		o.complain(ctx, portal, err)
 		pause(ctx, delay(failures))
 		failures++

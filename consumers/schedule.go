@@ -19,19 +19,11 @@ type Planner interface {
 	AddIncident(ctx context.Context, incident leads.Incident) error
 }
 
-// Subscriber is a desk that can tell whether the portal still sends us its events.
-type Subscriber interface {
-	// Rebind binds what the portal should send and does not, and names it.
-	Rebind(ctx context.Context) (lost []string, err error)
-}
-
 const (
 	beatEvery = 10 * time.Second
 	// downAfter is after how long without a beat the portal was not served: longer than a
 	// lease takes to change hands.
 	downAfter = 30 * time.Second
-	// subscriptionEvery is how often it is looked up what the portal sends us.
-	subscriptionEvery = time.Hour
 	// scheduleEvery is how often the time of the nightly pass is looked up. A timer for the
 	// whole day would stand still while the machine sleeps.
 	scheduleEvery = 30 * time.Second
@@ -160,46 +152,4 @@ func jitter(memberID string) time.Duration {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(memberID)) // never fails
 	return time.Duration(h.Sum64() % uint64(jitterMax))
-}
-
-// subscription looks up, at start and each hour, whether the portal still sends us its
-// events: updating an application there can take its handlers away (facts 2.1).
-func (o *owner) subscription(ctx context.Context) error {
-	desk, ok := o.desk.(Subscriber)
-	if !ok {
-		return nil
-	}
-	var good time.Time
-	return o.repeat(ctx, "subscription", subscriptionEvery, func(ctx context.Context) error {
-		last, imported, err := o.Mirror.LastFull(ctx, o.memberID())
-		if err != nil || !imported { // its events are bound when it is installed
-			return err
-		}
-		lost, err := desk.Rebind(ctx)
-		if err != nil {
-			return err
-		}
-		now := time.Now()
-		if len(lost) > 0 {
-			since := good
-			if since.IsZero() {
-				since = last.RequestedAt
-			}
-			if err := o.unbound(ctx, lost, since, now); err != nil {
-				return err
-			}
-		}
-		good = now
-		return nil
-	})
-}
-
-func (o *owner) unbound(ctx context.Context, lost []string, since, now time.Time) error {
-	o.Log.ErrorContext(ctx, "the portal had lost our handlers: they are bound again, and what they missed is looked for",
-		"member_id", o.memberID(), "events", lost, "since", since.UTC())
-	err := o.Mirror.AddIncident(ctx, leads.Incident{MemberID: o.memberID(), Kind: leads.IncidentUnbound, From: since, To: now})
-	if err != nil {
-		return err
-	}
-	return o.catchUp(ctx, true)
 }

@@ -1,7 +1,6 @@
 package consumers_test
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -105,28 +104,3 @@ func TestChangesAreLookedForAtAnInterval(t *testing.T) {
 		return passes >= 3
 	})
 }
-
-func TestHandlersThatThePortalLostAreBoundAgain(t *testing.T) {
-	o := open(t, 0)
-	o.imported(time.Minute)
-	cfg := o.config("one", nil)
-	cfg.CatchUpEvery = time.Hour
-	opened := cfg.Open
-	cfg.Open = func(own consumers.Ownership) (consumers.Desk, error) {
-		desk, err := opened(own)
-		return forgetful{desk}, err
-	}
-	o.work(cfg)
-	o.until("what was missed is looked for", func() bool {
-		return slices.Contains(o.desk.asked(), "pass changed") && slices.Contains(o.desk.asked(), "pass ids")
-	})
-	found, err := o.db.Incidents(t.Context(), o.member(), time.Now().Add(-time.Hour))
-	if err != nil || len(found) != 1 || found[0].Kind != leads.IncidentUnbound {
-		t.Errorf("incidents %v, %v", found, err)
-	}
-}
-
-// forgetful is a portal that has lost a handler.
-type forgetful struct{ consumers.Desk }
-
-func (forgetful) Rebind(context.Context) ([]string, error) { return []string{"ONCRMLEADADD"}, nil }

@@ -72,11 +72,10 @@ func (w *worker) run(ctx context.Context) error {
 		case giveUp:
 			return err
 		case tryLater:
-			if ctx.Err() != nil {
-				return nil
-			}
 			consumer = nil // it may be what is ill
-			w.log.WarnContext(ctx, "notices wait", "member_id", w.memberID, "error", err, "notices", count)
+			if ctx.Err() == nil {
+				w.log.WarnContext(ctx, "notices wait", "member_id", w.memberID, "error", err, "notices", count)
+			}
 			pause(ctx, delay(failures))
 			failures++
 		}

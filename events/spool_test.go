@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -70,7 +71,7 @@ func drained(tb testing.TB, s *events.Spool) []string {
 func numbers(from, to int) []string {
 	var list []string
 	for n := from; n <= to; n++ {
-		list = append(list, fmt.Sprint(n))
+		list = append(list, strconv.Itoa(n))
 	}
 	return list
 }
@@ -215,7 +216,11 @@ type disk struct {
 	fails map[int]error // by number of the sync, from 1
 	syncs int
 	slow  chan struct{} // a sync waits for it; nil does not
+	room  int           // bytes that can still be written, where full is set
+	full  bool
 }
+
+var errNoSpace = errors.New("no space left on device")
 
 type platter struct {
 	disk           *disk
@@ -238,6 +243,13 @@ func (p *platter) Write(b []byte) (int, error) {
 	if p.closed {
 		return 0, io.ErrClosedPipe
 	}
+	if p.disk.full && len(b) > p.disk.room { // what fits is written, as on a real disk
+		n := p.disk.room
+		p.disk.room = 0
+		p.cached = append(p.cached, b[:n]...)
+		return n, errNoSpace
+	}
+	p.disk.room -= len(b)
 	p.cached = append(p.cached, b...)
 	return len(b), nil
 }
@@ -293,6 +305,35 @@ func TestFailedSyncClosesItsSegment(t *testing.T) {
 		t.Errorf("%d segments; the failed ones must be closed", len(d.files))
 	}
 	if diff := cmp.Diff([]string{"1", "3"}, drained(t, d.powerCut(t))); diff != "" {
+		t.Errorf("after the cut (-want +got):\n%s", diff)
+	}
+}
+
+// A full disk refuses, says so, and takes entries again when there is room.
+func TestFullDiskRefusesAndHeals(t *testing.T) {
+	d := &disk{full: true, room: 700}
+	s := openSpool(t, events.SpoolConfig{Dir: t.TempDir(), Create: d.create})
+	var kept []string
+	refused := 0
+	for n := 1; n <= 10; n++ {
+		err := s.Append(t.Context(), letter(n))
+		if n == 9 {
+			d.mu.Lock()
+			d.full = false // somebody has cleared up
+			d.mu.Unlock()
+		}
+		if err == nil {
+			kept = append(kept, strconv.Itoa(n))
+			continue
+		}
+		if refused++; !errors.Is(err, errNoSpace) {
+			t.Errorf("%v", err)
+		}
+	}
+	if refused == 0 || !slices.Contains(kept, "10") {
+		t.Fatalf("%d refused, kept %v", refused, kept)
+	}
+	if diff := cmp.Diff(kept, drained(t, d.powerCut(t))); diff != "" {
 		t.Errorf("after the cut (-want +got):\n%s", diff)
 	}
 }
@@ -400,7 +441,7 @@ func TestSpoolAgainstItsModel(t *testing.T) {
 			},
 		})
 		for _, n := range drained(t, s) {
-			if n == fmt.Sprint(next) {
+			if n == strconv.Itoa(next) {
 				next++
 			}
 		}

@@ -157,6 +157,13 @@ func (f *face) post(body string) (status int, answer string) {
 	return f.do(request)
 }
 
+// served is the status that a server answers without a network.
+func served(h http.Handler, request *http.Request) int {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, request)
+	return w.Code
+}
+
 // get asks for a path.
 func (f *face) get(path string) (status int, answer string) {
 	f.t.Helper()

@@ -43,7 +43,7 @@ func (s *Server) install(c echo.Context, cb bitrix24.Callback) error {
 
 func (s *Server) takeInstall(ctx context.Context, cb bitrix24.Callback) error {
 	if cb.AccessToken == "" || cb.RefreshToken == "" || cb.ApplicationToken == "" {
-		return fmt.Errorf("%w: it came without tokens", errForged)
+		return s.takeUpdate(ctx, cb)
 	}
 	info, err := s.verify(ctx, cb.ServerEndpoint, cb.AccessToken, cb.MemberID)
 	if err != nil {
@@ -52,11 +52,27 @@ func (s *Server) takeInstall(ctx context.Context, cb bitrix24.Callback) error {
 	grant := leads.Grant{
 		MemberID: cb.MemberID, AccessToken: cb.AccessToken, RefreshToken: cb.RefreshToken,
 		ExpiresAt: s.Now().Add(time.Duration(cb.ExpiresIn) * time.Second), Scope: cb.Scope,
-		UserID: info.UserID, ClientID: info.ClientID,
+		UserID: info.UserID, ClientID: info.ClientID, System: cb.Event == bitrix24.UserReady,
 	}
 	return s.authorize(ctx, authorization{
 		grant: grant, clientEndpoint: info.ClientEndpoint, serverEndpoint: cb.ServerEndpoint,
 		tokenHash: leads.HashToken(cb.ApplicationToken), event: string(cb.Event),
+	})
+}
+
+// takeUpdate is for an installation or an update that no user caused, and so brings no
+// tokens (facts 1.9). Of a portal that is known it is believed on the word of its
+// application_token; there is nothing to store, but events may have to be bound again.
+func (s *Server) takeUpdate(ctx context.Context, cb bitrix24.Callback) error {
+	portal, known, err := s.Portals.Portal(ctx, cb.MemberID)
+	if err != nil {
+		return err
+	}
+	if !known || !portal.Recognises(cb.ApplicationToken) || cb.Event == bitrix24.UserReady {
+		return fmt.Errorf("%w: it came without tokens", errForged)
+	}
+	return s.tell(ctx, events.PortalNotice{
+		MemberID: portal.MemberID, Domain: portal.Domain, UserID: portal.UserID, At: s.Now().UTC(), Event: string(cb.Event),
 	})
 }
 
@@ -107,7 +123,10 @@ func (s *Server) authorize(ctx context.Context, a authorization) error {
 	}
 	portal.MemberID, portal.Domain, portal.State = a.grant.MemberID, host.Host, leads.PortalActive
 	portal.ClientEndpoint, portal.ServerEndpoint = a.clientEndpoint, server+"/rest/"
-	portal.UserID, portal.UpdatedAt = a.grant.UserID, s.Now().UTC()
+	portal.UpdatedAt = s.Now().UTC()
+	if !a.grant.System {
+		portal.UserID = a.grant.UserID
+	}
 	if a.tokenHash != "" {
 		portal.TokenHash = a.tokenHash
 	}

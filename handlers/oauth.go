@@ -26,16 +26,19 @@ const stateLife = 15 * time.Minute
 // stateCookie binds the state to the browser that began.
 const stateCookie = "leadsync_oauth"
 
-// redirects makes and checks the state parameter: what comes back must be what this
-// process sent out, in the same browser, not long ago.
+// redirects makes and checks the state parameter: what comes back must be what a replica
+// with the same key sent out, in the same browser, not long ago.
 type redirects struct {
 	key []byte
 	now func() time.Time
 }
 
-func newRedirects(now func() time.Time) redirects {
-	key := make([]byte, sha256.Size)
-	_, _ = rand.Read(key) // never fails
+// newRedirects makes up a key where none is given: then only this process knows its own.
+func newRedirects(key []byte, now func() time.Time) redirects {
+	if len(key) == 0 {
+		key = make([]byte, sha256.Size)
+		_, _ = rand.Read(key) // never fails
+	}
 	return redirects{key: key, now: now}
 }
 

@@ -34,7 +34,7 @@ func (s *Server) recognise(ctx context.Context, cb bitrix24.Callback) sender {
 		return s.recogniseByHash(ctx, cb, err)
 	case !known:
 		return sender{status: http.StatusForbidden, reason: RefusedPortal}
-	case !portal.Recognises(cb.ApplicationToken):
+	case !portal.Recognises(cb.ApplicationToken) && !s.learnt(ctx, &portal, cb):
 		return sender{status: http.StatusForbidden, reason: RefusedToken}
 	}
 	if err := s.Tokens.remember(portal.MemberID, portal.TokenHash); err != nil {

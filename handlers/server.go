@@ -28,6 +28,9 @@ type Portals interface {
 	Portals(ctx context.Context) ([]leads.Portal, error)
 	SavePortal(ctx context.Context, p leads.Portal) error
 	SaveGrant(ctx context.Context, g leads.Grant) error
+	// LearnToken stores the hash of an application_token where none is known; false where
+	// one is.
+	LearnToken(ctx context.Context, memberID, tokenHash string) (bool, error)
 }
 
 // Config is what the HTTP face works with.
@@ -41,6 +44,9 @@ type Config struct {
 	// where there is none. Its MemberID may be unknown: the first callback with its token
 	// brings it.
 	Webhook *leads.Portal
+	// StateKey signs what goes to the portal's log-in and comes back, so that it may come
+	// back to another replica; empty is a key that only this process knows.
+	StateKey []byte
 	// PublicURL is what Bitrix24 and browsers can reach, without a slash at its end.
 	PublicURL string
 
@@ -64,6 +70,7 @@ type Server struct {
 	echo  *echo.Echo
 	known cache
 	oauth redirects
+	learn learner
 }
 
 // New wires the routes.
@@ -73,7 +80,7 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{Config: cfg, Tally: &Tally{}, echo: echo.New()}
 	s.known.load, s.known.now = cfg.Portals.Portal, cfg.Now
-	s.oauth = newRedirects(cfg.Now)
+	s.oauth = newRedirects(cfg.StateKey, cfg.Now)
 	e := s.echo
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // Echo trusts X-Forwarded-For from anybody otherwise

@@ -64,6 +64,12 @@ type Grant struct {
 	Scope        string
 	UserID       int64
 	ClientID     string // of the application it was given to
+	// System says that it is the application's own user's, which no dismissal ends
+	// (facts 1.13), and not the installer's.
+	System bool
+	// RefreshBegan is when somebody began to spend the refresh token and has not stored
+	// what came for it; zero where nobody has.
+	RefreshBegan time.Time
 }
 
 // Same tells whether two records describe the same way to the same portal.

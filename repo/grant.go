@@ -11,14 +11,16 @@ import (
 )
 
 // SaveGrant writes the tokens that an installation or an authorization brought, in place
-// of whatever the portal had.
+// of what the portal had of the same kind: the application's own user has tokens beside
+// the installer's.
 func (d *DB) SaveGrant(ctx context.Context, g leads.Grant) error {
 	args := d.grantArgs(g)
 	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, d.dialect.sql.GrantDelete, sql.Named("member_id", g.MemberID)); err != nil {
+		if _, err := tx.ExecContext(ctx, d.dialect.sql.GrantDelete,
+			sql.Named("member_id", g.MemberID), sql.Named("holder_kind", holderKind(g))); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, d.dialect.sql.GrantInsert, args...)
+		_, err := tx.ExecContext(ctx, d.dialect.sql.GrantInsert, append(args, sql.Named("holder_kind", holderKind(g)))...)
 		return err
 	})
 	if err != nil {
@@ -38,13 +40,44 @@ func (d *DB) RotateGrant(ctx context.Context, old leads.Secret, next leads.Grant
 	return n > 0, nil
 }
 
-// Grant is the portal's present pair of tokens; false where there is none.
-func (d *DB) Grant(ctx context.Context, memberID string) (leads.Grant, bool, error) {
-	grant, ok, err := one(ctx, d, d.scanGrant, d.dialect.sql.GrantGet, sql.Named("member_id", memberID))
+// BeginRefresh notes that by is about to spend the refresh token of a pair. False where
+// the pair is no longer stored, or where somebody else has begun less than life ago and
+// has not stored what came.
+func (d *DB) BeginRefresh(ctx context.Context, pair leads.Grant, by string, life time.Duration) (bool, error) {
+	now := d.now()
+	n, err := d.exec(ctx, d.dialect.sql.GrantBegin,
+		sql.Named("member_id", pair.MemberID), sql.Named("old_hash", leads.HashToken(pair.RefreshToken)),
+		sql.Named("began_by", by), sql.Named("now", instant(now)), sql.Named("stale", instant(now.Add(-life))))
 	if err != nil {
-		return leads.Grant{}, false, fmt.Errorf("grant of %s: %w", memberID, err)
+		return false, fmt.Errorf("begin to refresh the tokens of %s: %w", pair.MemberID, err)
 	}
-	return grant, ok, nil
+	return n > 0, nil
+}
+
+// Grants are the portal's present pairs of tokens, the application's own user's first.
+func (d *DB) Grants(ctx context.Context, memberID string) ([]leads.Grant, error) {
+	grants, err := list(ctx, d, d.scanGrant, d.dialect.sql.GrantList, sql.Named("member_id", memberID))
+	if err != nil {
+		return nil, fmt.Errorf("grants of %s: %w", memberID, err)
+	}
+	return grants, nil
+}
+
+// Grant is the preferred of the portal's present pairs; false where there is none.
+func (d *DB) Grant(ctx context.Context, memberID string) (leads.Grant, bool, error) {
+	grants, err := d.Grants(ctx, memberID)
+	if err != nil || len(grants) == 0 {
+		return leads.Grant{}, false, err
+	}
+	return grants[0], true, nil
+}
+
+// holderKind is how the kind of a pair's user is stored.
+func holderKind(g leads.Grant) string {
+	if g.System {
+		return "system"
+	}
+	return ""
 }
 
 // grantArgs are the columns of a pair. The refresh token's hash is what a rotation looks
@@ -63,12 +96,13 @@ func (d *DB) grantArgs(g leads.Grant) []any {
 }
 
 func (d *DB) scanGrant(row scanner) (g leads.Grant, err error) {
-	var access, refresh, user string
+	var access, refresh, user, kind string
 	err = row.Scan(textColumn{&g.MemberID}, textColumn{&access}, textColumn{&refresh}, instantColumn{&g.ExpiresAt},
-		textColumn{&g.Scope}, textColumn{&user}, textColumn{&g.ClientID})
+		textColumn{&g.Scope}, textColumn{&user}, textColumn{&g.ClientID}, textColumn{&kind}, instantColumn{&g.RefreshBegan})
 	if err != nil {
 		return leads.Grant{}, err
 	}
+	g.System = kind == "system"
 	if user != "" { // a row of the seed's may hold anything
 		g.UserID, _ = strconv.ParseInt(user, 10, 64)
 	}

@@ -21,16 +21,19 @@ var files embed.FS
 type Statements struct {
 	CallbackList, CallbacksInsert, CallbacksUpdate                                 string
 	ContactsDelete, ContactsDeleteGone, ContactsInsert                             string
+	EraseCallbacks, EraseContacts, EraseFailing, EraseFailures, EraseFindings      string
+	EraseGrants, EraseLeads, EraseOutbox, ErasePortal, EraseRuns, EraseSolutions   string
 	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate           string
 	FailureInsert, FailurePayload                                                  string
 	FindingInsert, FindingList                                                     string
-	GrantDelete, GrantGet, GrantInsert, GrantRotate                                string
+	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                   string
 	HeldRange, HeldRangeContacts, HeldRows, HeldRowsContacts                       string
 	LeadsCount, LeadsInsert, LeadsLock, LeadsMark, LeadsMissing, LeadsUpdate       string
 	MigrationsApplied, MigrationsTable                                             string
 	OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxOldest              string
-	OwnerEpoch, OwnerInsert, OwnerRaise                                            string
-	PortalDomain, PortalGet, PortalInsert, PortalList, PortalState, PortalUpdate   string
+	OwnerBudget, OwnerEpoch, OwnerInsert, OwnerRaise                               string
+	PortalBound, PortalDomain, PortalGet, PortalInsert, PortalLearn, PortalList    string
+	PortalMove, PortalStanding, PortalState, PortalUpdate                          string
 	RunClaim, RunGet, RunInsert, RunLastCompleted, RunList, RunNext, RunUnfinished string
 	RunUpdate                                                                      string
 	RuntimeTouchGet, RuntimeTouchList                                              string

@@ -31,6 +31,7 @@ type base struct {
 	db     *repo.DB
 	nc     *nats.Conn
 	js     jetstream.JetStream
+	desks  desks // of the portals that this process owns
 
 	serviceToken leads.Secret // of the embedded server
 	closers      []func() error

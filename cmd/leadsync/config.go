@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -283,6 +285,19 @@ func (e *environment) choice(name string, choices ...string) string {
 		e.fault(name, "is unknown", strings.Join(choices, " or "))
 	}
 	return value
+}
+
+// stateKey signs the state of log-ins. It comes from the secret key, which all replicas
+// share, and is none of its uses; nil without one.
+func (c config) stateKey() []byte {
+	if c.secretKey == nil {
+		return nil
+	}
+	key, err := hkdf.Key(sha256.New, c.secretKey, nil, "leadsync oauth state v1", sha256.Size)
+	if err != nil {
+		return nil // impossible for one hash of output
+	}
+	return key
 }
 
 // next is the first moment after t that the clock shows this time.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"net/url"
 	"sync"
 	"time"
 
@@ -17,6 +19,15 @@ import (
 // callbackPath is where Bitrix24 posts everything.
 const callbackPath = "/bitrix24/events"
 
+// bindEvery is how often it is looked whether the events are still bound, and firstBind
+// how long after a portal became ours: an installation binds at once anyway.
+const (
+	bindEvery = time.Hour
+	firstBind = time.Minute
+	// keepEvery is how often it is looked whether tokens die for want of use.
+	keepEvery = 12 * time.Hour
+)
+
 // desk is one portal as its owner works on it: the place where the client of Bitrix24,
 // the passes and the mirror meet.
 type desk struct {
@@ -24,23 +35,63 @@ type desk struct {
 
 	own    consumers.Ownership
 	client *bitrix24.Client
+	chain  *bitrix24.Chain // nil where a webhook is used
 	wake   func()
 	report func(leads.Run) // progress of passes; may be nil
+
+	binding  sync.Mutex // one at a time
+	bindAt   time.Time  // when to look again; of Upkeep alone, as are those below
+	boundAt  time.Time  // when they were seen to be bound
+	keepAt   time.Time
+	reported leads.Budget
+
+	reportedAt time.Time
 }
 
 // openDesk opens a portal that this process owns.
 func (b *base) openDesk(own consumers.Ownership, wake func(), report func(leads.Run)) (*desk, error) {
-	portal := own.Portal
-	cfg := bitrix24.ClientConfig{Endpoint: portal.WebhookURL, Budget: bitrix24.NewBudget(own.Epoch == 1)}
-	if portal.WebhookURL == "" {
-		endpoint, err := b.cfg.trust.Endpoint(portal.ClientEndpoint)
-		if err != nil {
-			return nil, fmt.Errorf("portal %s: %w", portal.MemberID, err)
-		}
-		cfg.Endpoint = leads.Secret(endpoint)
-		cfg.Tokens = &bitrix24.Chain{MemberID: portal.MemberID, Server: portal.ServerEndpoint, OAuth: b.oauth(), Grants: b.db}
+	d := &desk{base: b, own: own, wake: wake, report: report, bindAt: time.Now().Add(firstBind)}
+	var err error
+	if d.client, d.chain, err = b.openClient(own.Portal, bitrix24.NewBudget(own.Epoch == 1)); err != nil {
+		return nil, err
 	}
-	return &desk{base: b, own: own, client: bitrix24.NewClient(cfg), wake: wake, report: report}, nil
+	b.desks.open(d)
+	return d, nil
+}
+
+// openClient makes a client of a portal, with its chain of tokens where it has one. Only
+// the portal's owner may use it.
+func (b *base) openClient(portal leads.Portal, budget *bitrix24.Budget) (*bitrix24.Client, *bitrix24.Chain, error) {
+	if portal.WebhookURL != "" {
+		return bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: portal.WebhookURL, Budget: budget}), nil, nil
+	}
+	endpoint, err := b.cfg.trust.Endpoint(portal.ClientEndpoint)
+	if err != nil {
+		return nil, nil, fmt.Errorf("portal %s: %w", portal.MemberID, err)
+	}
+	chain := &bitrix24.Chain{
+		MemberID: portal.MemberID, Server: portal.ServerEndpoint, OAuth: b.oauth(), Grants: b.db, By: b.holder, Log: b.log,
+	}
+	home := &bitrix24.Home{
+		MemberID: portal.MemberID, Server: portal.ServerEndpoint, OAuth: chain.OAuth, Tokens: chain,
+		Move: func(ctx context.Context, endpoint string) error { return b.movePortal(ctx, portal, endpoint) },
+	}
+	return bitrix24.NewClient(bitrix24.ClientConfig{
+		Endpoint: leads.Secret(endpoint), Tokens: chain, Budget: budget, Moved: home.Moved,
+	}), chain, nil
+}
+
+// movePortal stores the new address of a portal that was renamed.
+func (b *base) movePortal(ctx context.Context, portal leads.Portal, endpoint string) error {
+	if endpoint == portal.ClientEndpoint {
+		return nil
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return fmt.Errorf("portal %s: its new address is none", portal.MemberID)
+	}
+	b.log.WarnContext(ctx, "portal was renamed", "member_id", portal.MemberID, "from", portal.Domain, "to", u.Host)
+	return b.db.MovePortal(ctx, portal.MemberID, u.Host, endpoint)
 }
 
 func (b *base) oauth() *bitrix24.OAuth {
@@ -50,6 +101,9 @@ func (b *base) oauth() *bitrix24.OAuth {
 	}
 }
 
+// Close implements consumers.Desk.
+func (d *desk) Close() { d.desks.close(d) }
+
 // Leads implements consumers.Reader.
 func (d *desk) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
 	return d.client.Leads(ctx, ids, d.own.Tickets.Draw)
@@ -58,42 +112,109 @@ func (d *desk) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error)
 // Bind implements consumers.Desk. A webhook cannot bind: its outgoing webhook is made by
 // hand in Bitrix24.
 func (d *desk) Bind(ctx context.Context) error {
-	switch {
-	case d.own.Portal.WebhookURL != "":
-		return nil
-	case d.cfg.publicURL == "":
-		d.log.WarnContext(ctx, "events are not bound: set LEADSYNC_PUBLIC_URL to an address that Bitrix24 can reach", "member_id", d.own.Portal.MemberID)
+	if d.chain == nil {
 		return nil
 	}
-	added, err := d.client.In(bitrix24.Operator).Bind(ctx, d.cfg.publicURL+callbackPath)
-	if len(added) > 0 {
-		d.log.InfoContext(ctx, "events bound", "member_id", d.own.Portal.MemberID, "events", added)
-	}
+	d.chain.Reload() // what made us bind may have brought tokens
+	_, err := d.bind(ctx)
 	return err
 }
 
-// Rebind implements consumers.Subscriber.
-func (d *desk) Rebind(ctx context.Context) ([]string, error) {
-	if d.own.Portal.WebhookURL != "" || d.cfg.publicURL == "" {
+// bind returns the events that were not bound.
+func (d *desk) bind(ctx context.Context) ([]bitrix24.Event, error) {
+	if d.cfg.publicURL == "" {
+		d.log.WarnContext(ctx, "events are not bound: set LEADSYNC_PUBLIC_URL to an address that Bitrix24 can reach", "member_id", d.own.Portal.MemberID)
 		return nil, nil
 	}
-	added, err := d.client.In(bitrix24.Background).Bind(ctx, d.cfg.publicURL+callbackPath)
-	lost := make([]string, len(added))
-	for i, event := range added {
-		lost[i] = string(event)
+	d.binding.Lock()
+	defer d.binding.Unlock()
+	bound, added, err := d.client.In(bitrix24.Operator).Bind(ctx, d.cfg.publicURL+callbackPath)
+	if err != nil {
+		return nil, err
 	}
-	return lost, err
+	if len(added) > 0 {
+		d.log.InfoContext(ctx, "events bound", "member_id", d.own.Portal.MemberID, "events", added)
+	}
+	lines := make([]string, len(bound))
+	for i, b := range bound {
+		lines[i] = string(b.Event) + " " + b.Handler
+	}
+	return added, d.db.SaveBound(ctx, d.own.Portal.MemberID, lines)
 }
 
 // Installed implements consumers.Desk.
 func (d *desk) Installed(ctx context.Context) (bool, error) {
-	if d.own.Portal.WebhookURL != "" {
+	if d.chain == nil {
 		return true, nil
 	}
 	if _, err := d.client.Read(ctx, "app.info", nil); err != nil {
 		return false, err
 	}
 	return true, nil
+}
+
+// Upkeep implements consumers.Desk.
+func (d *desk) Upkeep(ctx context.Context) error {
+	now := time.Now()
+	if err := d.saveBudget(ctx, now); err != nil {
+		return err
+	}
+	if d.chain == nil {
+		return nil
+	}
+	if now.After(d.bindAt) {
+		if err := d.rebind(ctx); err != nil {
+			return err
+		}
+		d.bindAt = now.Add(bindEvery)
+	}
+	if now.After(d.keepAt) {
+		if err := d.chain.KeepAlive(ctx); err != nil {
+			return err
+		}
+		d.keepAt = now.Add(keepEvery)
+	}
+	return nil
+}
+
+// rebind sees that the events are still bound: an update of the application may have
+// taken them away (facts 2.1). What happened meanwhile sent no callbacks.
+func (d *desk) rebind(ctx context.Context) error {
+	added, err := d.bind(ctx)
+	good := d.boundAt
+	d.boundAt = time.Now()
+	if err != nil || len(added) == 0 {
+		return err
+	}
+	last, imported, err := d.db.LastCompleted(ctx, d.own.Portal.MemberID)
+	if err != nil || !imported {
+		return err // the import, which is to come, sees everything
+	}
+	d.log.WarnContext(ctx, "events were no longer bound; everything is compared", "member_id", d.own.Portal.MemberID, "events", added)
+	if good.IsZero() {
+		good = last.StartedAt // they were bound then, or nothing would have been imported
+	}
+	if err := d.db.AddIncident(ctx, leads.Incident{
+		MemberID: d.own.Portal.MemberID, Kind: leads.IncidentUnbound, From: good, To: d.boundAt, Detail: fmt.Sprint(added),
+	}); err != nil {
+		return err
+	}
+	_, err = d.db.RequestRun(ctx, leads.Run{MemberID: d.own.Portal.MemberID, Mode: leads.RunFull})
+	return err
+}
+
+// saveBudget lets other processes see how the budget stands, when that has changed.
+func (d *desk) saveBudget(ctx context.Context, now time.Time) error {
+	s := d.client.State().Budget
+	b := leads.Budget{Level: math.Round(s.Level), Depth: s.Depth, Share: s.Share, Refusals: s.Refusals}
+	if b == d.reported && !d.reportedAt.Before(now.Add(-time.Minute)) {
+		return nil
+	}
+	if err := d.db.SaveBudget(ctx, d.own.Portal.MemberID, d.own.Epoch, b); err != nil {
+		return err
+	}
+	d.reported, d.reportedAt = b, now
+	return nil
 }
 
 // Pass implements consumers.Desk. It publishes a summary when the run has ended.

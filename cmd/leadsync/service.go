@@ -53,7 +53,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	s.owners.CatchUpEvery = b.cfg.catchUp
 	s.server = handlers.New(handlers.Config{
 		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
-		Store: s.intake.Take, Tokens: tokens,
+		Store: s.intake.Take, Tokens: tokens, StateKey: b.cfg.stateKey(),
 		Ready: s.ill, Metrics: s.metrics(), Now: time.Now, Log: b.log,
 	})
 	return s, nil

@@ -54,6 +54,7 @@ func Run(t *testing.T, server Server) {
 		{"Range", ranges},
 		{"Portals", portals},
 		{"Tokens", tokens},
+		{"Standings", standings},
 		{"Runs", runs},
 		{"Passes", passes},
 		{"Breaker", breakers},

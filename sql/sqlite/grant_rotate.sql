@@ -8,5 +8,7 @@ UPDATE bitrix_oauth SET
     user_id = @user_id,
     client_id = @client_id,
     expires_at = @expires_at,
-    dateexec = @dateexec
+    dateexec = @dateexec,
+    refresh_began_at = NULL,
+    refresh_began_by = NULL
 WHERE member_id = @member_id AND refresh_token_hash = @old_hash

@@ -8,5 +8,7 @@ UPDATE dbo.bitrix_oauth SET
     user_id = @user_id,
     client_id = @client_id,
     expires_at = CONVERT(datetimeoffset(3), @expires_at, 127),
-    dateexec = CONVERT(datetime2(0), @dateexec, 126)
+    dateexec = CONVERT(datetime2(0), @dateexec, 126),
+    refresh_began_at = NULL,
+    refresh_began_by = NULL
 WHERE member_id = @member_id AND refresh_token_hash = @old_hash

@@ -1,0 +1,366 @@
+package bitrix24_test
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/bitrix24/portal"
+	"leadsync/leads"
+)
+
+// scanAll walks over all leads and returns their ids.
+func scanAll(t testing.TB, client *bitrix24.Client) []int64 {
+	t.Helper()
+	var ids []int64
+	for after, last := int64(0), false; !last; {
+		page, err := client.Scan(t.Context(), after, draws())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range page.Snapshots {
+			if s.Err == nil {
+				ids = append(ids, s.LeadID)
+			}
+		}
+		after, last = page.UpTo, page.Last
+	}
+	return ids
+}
+
+func wantNoRefusal(t testing.TB, p *portal.Portal) {
+	t.Helper()
+	if r := p.Stats().Refusals; len(r) > 0 {
+		t.Errorf("the portal refused %v", r)
+	}
+}
+
+// What an import of a large portal costs, with the real limits.
+func TestImportSpendsTheFewestRequests(t *testing.T) {
+	count := 20_000
+	if os.Getenv("LEADSYNC_TEST_SCALE") != "" {
+		count = 100_000 // make test-scale
+	}
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Leads: count, Seed: 1})
+		client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
+		begin := time.Now()
+		if got := len(scanAll(t, client)); got != count {
+			t.Errorf("scanned %d leads of %d", got, count)
+		}
+		// One more proves the end: only an empty page is believed.
+		limit := (count+2499)/2500 + 1
+		if got := in.portal.Stats().Requests["batch"]; got > limit {
+			t.Errorf("%d requests, at most %d are allowed", got, limit)
+		}
+		wantNoRefusal(t, in.portal)
+		t.Logf("%d leads: %d requests, %d pages, %s by the limits alone", count, in.portal.Stats().Requests["batch"],
+			in.portal.Stats().Commands["crm.lead.list"], time.Since(begin).Round(time.Second))
+	})
+}
+
+// A list page that costs 2.4 s of operating time: 200 of them are all that ten minutes
+// allow, and a pass may take only part of that.
+func TestAPassStaysWithinTheOperatingTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Leads: 20_000, Seed: 1, PageCost: 1100 * time.Millisecond})
+		client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
+		begin := time.Now()
+		if got := len(scanAll(t, client)); got != 20_000 {
+			t.Errorf("scanned %d leads", got)
+		}
+		wantNoRefusal(t, in.portal)
+		if took := time.Since(begin); took < 10*time.Minute {
+			t.Errorf("440 s of operating time within %s", took)
+		}
+		if state := client.State().Methods["crm.lead.list"]; state.Pauses == 0 || state.Refused != 0 {
+			t.Errorf("state %+v", state)
+		}
+	})
+}
+
+// Without operating in its answers a portal can only be asked.
+func TestARefusedMethodIsLeftAlone(t *testing.T) {
+	for _, bill := range []bool{false, true} {
+		t.Run("billed to batch "+strconv.FormatBool(bill), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in := startInside(t, portal.Config{
+					Leads: 12_000, Seed: 1, PageCost: 1100 * time.Millisecond, OperatingLimit: 60 * time.Second,
+					Switches: portal.Switches{NoOperating: true, BillBatch: bill},
+				})
+				client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
+				begin := time.Now()
+				if got := len(scanAll(t, client)); got != 12_000 {
+					t.Errorf("scanned %d leads", got)
+				}
+				took := time.Since(begin)
+				if min := 10 * time.Minute; took < min {
+					t.Errorf("it took %s", took)
+				}
+				if n := in.portal.Stats().Requests["batch"]; n > int(took/time.Minute)+30 {
+					t.Errorf("%d requests within %s: a blocked method was hammered", n, took)
+				}
+			})
+		})
+	}
+}
+
+func TestALiveReadDoesNotWaitForABlockedMethod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Leads: 5, Seed: 1, CallCost: 20 * time.Second, OperatingLimit: 30 * time.Second})
+		ids := sortedIDs(truth(t, in.portal))
+		client := in.webhook(bitrix24.NewBudget(true))
+		if _, err := client.Leads(t.Context(), ids[:2], draws()); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		_, err := client.Leads(t.Context(), ids[2:3], draws())
+		if bitrix24.ReactionTo(err) != bitrix24.SlowDown || time.Since(begin) > 5*time.Second {
+			t.Fatalf("after %s: %v", time.Since(begin), err)
+		}
+		sent := client.Requests()
+		if _, err = client.Leads(t.Context(), ids[2:3], draws()); err == nil || client.Requests() != sent {
+			t.Errorf("asked again at once: %v", err)
+		}
+		time.Sleep(10 * time.Minute)
+		if _, err = client.Leads(t.Context(), ids[2:3], draws()); err != nil {
+			t.Errorf("after ten minutes: %v", err)
+		}
+	})
+}
+
+// Fifty pages of 2 s are more than the 60 s after which the web server gives up.
+func TestBatchesShrinkUntilTheyFitIntoAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Leads: 10_000, Seed: 1, PageCost: 2 * time.Second, NoLimits: true})
+		client := in.webhook(nil).In(bitrix24.Background)
+		if got := len(scanAll(t, client)); got != 10_000 {
+			t.Errorf("scanned %d leads", got)
+		}
+		if n := client.Requests(); n > 25 {
+			t.Errorf("%d requests", n)
+		}
+		ids := sortedIDs(truth(t, in.portal))
+		snaps, err := in.webhook(nil).Leads(t.Context(), ids[:2500], draws())
+		if err != nil || len(snaps) != 2500 {
+			t.Errorf("read %d leads, %v", len(snaps), err)
+		}
+	})
+}
+
+// poisoned answers commands that match with an error of the server.
+func poisoned(in *inside, bad func(command string) bool, code string) {
+	in.answer(func(r *http.Request) *http.Response {
+		if !strings.HasSuffix(r.URL.Path, "batch") {
+			return nil
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return canned(500, "")
+		}
+		text := string(body)
+		var keys []string
+		for cmd := range strings.SplitSeq(text, `","`) {
+			if bad(cmd) {
+				_, after, _ := strings.Cut(cmd, `{"cmd":{"`)
+				if after == "" {
+					after = cmd
+				}
+				key, _, _ := strings.Cut(after, `":"`)
+				keys = append(keys, key)
+				// The portal does not know the method: an error of this command alone.
+				text = strings.Replace(text, `"`+key+`":"crm.`, `"`+key+`":"broken.`, 1)
+			}
+		}
+		r.Body = io.NopCloser(strings.NewReader(text))
+		in.mu.Lock()
+		again := in.at
+		in.at = nil
+		in.mu.Unlock()
+		resp, err := in.RoundTrip(r)
+		in.answer(again)
+		if err != nil || len(keys) == 0 {
+			return resp
+		}
+		data, _ := io.ReadAll(resp.Body)
+		answer := strings.ReplaceAll(string(data), `{"error":"ERROR_METHOD_NOT_FOUND","error_description":"Method not found!"}`,
+			`{"error":"`+code+`","error_description":"broken"}`)
+		return canned(resp.StatusCode, answer)
+	})
+}
+
+func TestOneBadLeadDoesNotHideTheOthers(t *testing.T) {
+	for _, code := range []string{"INTERNAL_SERVER_ERROR", "ERROR_CORE"} {
+		for _, count := range []int{50, 400} {
+			t.Run(code+" among "+strconv.Itoa(count), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					in := startInside(t, portal.Config{Leads: count, Seed: 1, NoLimits: true})
+					ids := sortedIDs(truth(t, in.portal))
+					bad := ids[17]
+					// Neither a list that contains it nor the lead itself can be read.
+					poisoned(in, func(cmd string) bool {
+						u, _ := url.QueryUnescape(strings.ReplaceAll(cmd, `\u0026`, "&"))
+						return strings.Contains(u+"&", "="+strconv.FormatInt(bad, 10)+"&") || strings.Contains(u, "="+strconv.FormatInt(bad, 10)+`"`)
+					}, code)
+					snaps, err := in.webhook(nil).Leads(t.Context(), ids, draws())
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, s := range snaps {
+						if (s.Err != nil) != (s.LeadID == bad) {
+							t.Errorf("lead %d: %v", s.LeadID, s.Err)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// A page of the scan that cannot be listed is read lead by lead.
+func TestAPageThatCannotBeListedIsReadLeadByLead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Leads: 500, Seed: 1, NoLimits: true})
+		ids := sortedIDs(truth(t, in.portal))
+		third := strconv.FormatInt(ids[149], 10)
+		poisoned(in, func(cmd string) bool {
+			return strings.Contains(cmd, `"p3":`) || strings.Contains(cmd, `p3":"crm.lead.list`) || strings.Contains(cmd, "filter%5B%3EID%5D="+third+"\\u0026")
+		}, "INTERNAL_SERVER_ERROR")
+		got := scanAll(t, in.webhook(nil))
+		if !slices.Equal(got, ids) {
+			t.Errorf("scanned %d leads of %d", len(got), len(ids))
+		}
+		if in.portal.Stats().Commands["crm.lead.get"] == 0 {
+			t.Error("no lead was read alone: the page was not refused")
+		}
+	})
+}
+
+func TestForeignTrafficIsYieldedTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Leads: 5, Seed: 1})
+		budget := bitrix24.NewBudget(true)
+		client := in.webhook(budget)
+		// Somebody else on our address uses three requests of four that leak out, and
+		// gives up what is refused.
+		stop := make(chan struct{})
+		refused := 0
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			foreign := in.client("")
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(2 * time.Second / 3):
+				}
+				resp, err := foreign.Post(in.portal.Info().Webhook+"server.time", "application/json", strings.NewReader("{}"))
+				if err == nil && resp.StatusCode == http.StatusServiceUnavailable {
+					refused++
+				}
+			}
+		}()
+		for begin := time.Now(); time.Since(begin) < 10*time.Minute; {
+			for range 20 {
+				if _, err := client.Read(t.Context(), "server.time", nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(5 * time.Second)
+		}
+		state := budget.State()
+		if state.Share >= 1 || state.Refusals == 0 {
+			t.Errorf("the foreigner was not noticed: %+v", state)
+		}
+		close(stop)
+		<-stopped
+		if state.Refusals > 30 || refused > 60 {
+			t.Errorf("we were refused %d times within ten minutes, the other %d times: nothing was yielded", state.Refusals, refused)
+		}
+		t.Logf("within ten minutes we were refused %d times, the other %d times of 900; share %.3f, %d requests sent",
+			state.Refusals, refused, state.Share, state.Sent)
+		time.Sleep(5 * time.Minute)
+		if share := budget.State().Share; share != 1 {
+			t.Errorf("share %v after five quiet minutes", share)
+		}
+	})
+}
+
+// Owners that take over from each other never fill the bucket together.
+func TestOwnersInSuccessionNeverFillTheBucket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Leads: 5, Seed: 1})
+		for epoch := range 30 {
+			client := in.webhook(bitrix24.NewBudget(epoch == 0))
+			for begin := time.Now(); time.Since(begin) < time.Duration(1+epoch%7)*time.Second; {
+				if _, err := client.Read(t.Context(), "server.time", nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		wantNoRefusal(t, in.portal)
+	})
+}
+
+func TestLiveReadsDoNotWaitForAPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Leads: 60, Seed: 1})
+		client := in.webhook(bitrix24.NewBudget(true))
+		id := sortedIDs(truth(t, in.portal))[0]
+		begin, done := time.Now(), make(chan struct{})
+		go func() {
+			defer close(done)
+			for time.Since(begin) < 3*time.Minute {
+				scanAll(t, client.In(bitrix24.Background))
+			}
+		}()
+		var longest time.Duration
+		for reading := true; reading; {
+			select {
+			case <-done:
+				reading = false
+			case <-time.After(time.Second):
+				asked := time.Now()
+				if _, err := client.Leads(t.Context(), []int64{id}, draws()); err != nil {
+					t.Fatal(err)
+				}
+				longest = max(longest, time.Since(asked))
+			}
+		}
+		if longest >= time.Second {
+			t.Errorf("a live read waited %s", longest)
+		}
+		wantNoRefusal(t, in.portal)
+	})
+}
+
+func TestLooseAnswersAreUnderstood(t *testing.T) {
+	for _, body := range []string{
+		`{"result":[],"time":[]}`, `{"result":{},"total":"5","next":false,"time":{"operating":"1.5","duration":null,"operating_reset_at":false}}`,
+		`{"result":null,"time":null}`, `{"result":"x","total":null,"time":{"operating":[]}}`,
+	} {
+		if _, err := answering(t, answer(200, body)).Call(t.Context(), "x", nil); err != nil {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	oauth := &bitrix24.OAuth{ClientID: "c", ClientSecret: "s", HTTP: &http.Client{Transport: tripper(func(*http.Request) *http.Response {
+		return canned(200, `{"access_token":"a","refresh_token":"r","expires_in":"3600","user_id":"67","member_id":null,"scope":false}`)
+	})}, Now: time.Now}
+	pair, err := oauth.Refresh(t.Context(), insideServer, "old")
+	if err != nil || pair.RefreshToken != leads.Secret("r") || time.Until(pair.ExpiresAt) < 59*time.Minute || pair.UserID != 67 {
+		t.Errorf("pair %+v, %v", pair, err)
+	}
+}
+
+type tripper func(*http.Request) *http.Response
+
+func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }

@@ -1,0 +1,112 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"leadsync/leads"
+)
+
+// MovePortal writes the address that a renamed portal has now.
+func (d *DB) MovePortal(ctx context.Context, memberID, domain, endpoint string) error {
+	args := []any{
+		sql.Named("member_id", memberID), sql.Named("domain", domain), sql.Named("client_endpoint", endpoint),
+		sql.Named("updated_at", instant(d.now())),
+	}
+	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for _, statement := range []string{d.dialect.sql.PortalMove, d.dialect.sql.PortalDomain} {
+			if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("move portal %s: %w", memberID, err)
+	}
+	return nil
+}
+
+// LearnToken stores the hash of a portal's application_token where none is known yet;
+// false where one is.
+func (d *DB) LearnToken(ctx context.Context, memberID, tokenHash string) (bool, error) {
+	n, err := d.exec(ctx, d.dialect.sql.PortalLearn, sql.Named("member_id", memberID),
+		sql.Named("token_hash", tokenHash), sql.Named("updated_at", instant(d.now())))
+	if err != nil {
+		return false, fmt.Errorf("learn the application token of %s: %w", memberID, err)
+	}
+	return n > 0, nil
+}
+
+// SaveBound notes which events the portal sends to which of our addresses, as "EVENT URL".
+func (d *DB) SaveBound(ctx context.Context, memberID string, bound []string) error {
+	_, err := d.exec(ctx, d.dialect.sql.PortalBound, sql.Named("member_id", memberID),
+		sql.Named("bound_events", strings.Join(bound, "\n")), sql.Named("bound_at", instant(d.now())))
+	if err != nil {
+		return fmt.Errorf("save what is bound at %s: %w", memberID, err)
+	}
+	return nil
+}
+
+// SaveBudget notes how the budget of a portal stands, for other processes to see; only
+// of the owner of that epoch.
+func (d *DB) SaveBudget(ctx context.Context, memberID string, epoch int64, b leads.Budget) error {
+	_, err := d.exec(ctx, d.dialect.sql.OwnerBudget, sql.Named("member_id", memberID), sql.Named("epoch", epoch),
+		sql.Named("budget_at", instant(d.now())), sql.Named("budget_level", b.Level), sql.Named("budget_depth", b.Depth),
+		sql.Named("budget_share", b.Share), sql.Named("budget_refusals", b.Refusals))
+	if err != nil {
+		return fmt.Errorf("save the budget of %s: %w", memberID, err)
+	}
+	return nil
+}
+
+// Standing is what a portal's owners have noted of it; false where the portal is unknown.
+func (d *DB) Standing(ctx context.Context, memberID string) (leads.Standing, bool, error) {
+	standing, ok, err := one(ctx, d, scanStanding, d.dialect.sql.PortalStanding, sql.Named("member_id", memberID))
+	if err != nil {
+		return leads.Standing{}, false, fmt.Errorf("standing of %s: %w", memberID, err)
+	}
+	return standing, ok, nil
+}
+
+func scanStanding(row scanner) (s leads.Standing, err error) {
+	var bound string
+	var epoch, refusals sql.NullInt64
+	var level, depth, share sql.NullFloat64
+	err = row.Scan(textColumn{&bound}, instantColumn{&s.BoundAt}, textColumn{&s.Owner}, &epoch,
+		instantColumn{&s.Budget.At}, &level, &depth, &share, &refusals)
+	if bound != "" {
+		s.Bound = strings.Split(bound, "\n")
+	}
+	s.Epoch, s.Budget.Refusals = epoch.Int64, refusals.Int64
+	s.Budget.Level, s.Budget.Depth, s.Budget.Share = level.Float64, depth.Float64, share.Float64
+	return s, err
+}
+
+// ErasePortal deletes everything that is kept of a portal, but for the count of its
+// owners: what a former owner still writes must be refused. Large tables are emptied in
+// small transactions, the portal's record goes last, so that an erasure that was cut
+// short is repeated.
+func (d *DB) ErasePortal(ctx context.Context, memberID string) error {
+	s := d.dialect.sql
+	for _, statement := range []string{
+		s.EraseContacts, s.EraseSolutions, s.EraseFailures, s.EraseFailing, s.EraseCallbacks, s.EraseLeads,
+		s.EraseOutbox, s.EraseFindings, s.EraseRuns, s.EraseGrants, s.ErasePortal,
+	} {
+		for {
+			n, err := d.exec(ctx, statement, sql.Named("member_id", memberID))
+			if err != nil {
+				return fmt.Errorf("erase portal %s: %w", memberID, err)
+			}
+			if n < eraseStep {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// eraseStep is how many rows a statement of an erasure deletes at most.
+const eraseStep = 1000

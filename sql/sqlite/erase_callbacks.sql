@@ -1,0 +1,3 @@
+DELETE FROM leadsync_callbacks
+WHERE member_id = @member_id
+    AND lead_id IN (SELECT t.lead_id FROM leadsync_callbacks AS t WHERE t.member_id = @member_id LIMIT 1000)

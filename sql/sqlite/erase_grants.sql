@@ -1,0 +1,1 @@
+DELETE FROM bitrix_oauth WHERE member_id = @member_id

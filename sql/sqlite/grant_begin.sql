@@ -1,0 +1,4 @@
+-- One at a time spends a refresh token; whoever began and was not heard of again is not waited for for ever.
+UPDATE bitrix_oauth SET refresh_began_at = @now, refresh_began_by = @began_by
+WHERE member_id = @member_id AND refresh_token_hash = @old_hash
+    AND (refresh_began_at IS NULL OR refresh_began_by = @began_by OR refresh_began_at < @stale)

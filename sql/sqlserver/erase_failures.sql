@@ -1,0 +1,1 @@
+DELETE FROM dbo.bitrix_import_lead_error WHERE member_id = @member_id
