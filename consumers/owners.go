@@ -126,7 +126,7 @@ func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 			begun = time.Now()
 			well := time.AfterFunc(wellAfter, func() { o.diagnose(portal, nil) })
 			defer well.Stop()
-			return (&owner{OwnerConfig: o.OwnerConfig, desk: desk, own: own}).serve(ctx)
+			return (&owner{OwnerConfig: o.OwnerConfig, desk: desk, own: own, outages: make(chan struct{}, 1)}).serve(ctx)
 		})
 		if !begun.IsZero() && time.Since(begun) > wellAfter {
 			failures = 0
