@@ -158,6 +158,9 @@ func TestARenamedPortalIsFoundAgain(t *testing.T) {
 	if err := db.MovePortal(t.Context(), s.member(), host(old.URL), old.URL+"/rest/"); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "an owner knows the old address only", func() bool {
+		return strings.Contains(s.log.String(), `"domain":"`+host(old.URL)+`"`)
+	})
 	id, _ := p.RandomID()
 	if err := p.Edit(id, map[string]any{"TITLE": "after the renaming"}); err != nil {
 		t.Fatal(err)
