@@ -95,16 +95,16 @@ func TestPortalsAreListedShownReboundAndRemoved(t *testing.T) {
 	}
 }
 
-func (s *served) metrics(t testing.TB) string {
-	t.Helper()
+func (s *served) metrics(tb testing.TB) string {
+	tb.Helper()
 	resp, err := http.Get(s.url + "/metrics")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(body)
 }
