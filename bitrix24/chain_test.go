@@ -102,11 +102,11 @@ type chainWorld struct {
 	lose   string // of the next token request: "request", "answer", "page", "half"
 }
 
-func newChainWorld(t testing.TB, cfg portal.Config) *chainWorld {
-	t.Helper()
+func newChainWorld(tb testing.TB, cfg portal.Config) *chainWorld {
+	tb.Helper()
 	cfg.NoLimits = true
-	w := &chainWorld{in: startInside(t, cfg), vault: &vault{}}
-	w.vault.save(w.in.install(t))
+	w := &chainWorld{in: startInside(tb, cfg), vault: &vault{}}
+	w.vault.save(w.in.install(tb))
 	w.in.answer(w.spoil)
 	w.crash()
 	return w
@@ -141,12 +141,12 @@ func (w *chainWorld) crash() {
 		MemberID: w.in.portal.Info().MemberID, Server: insideServer, OAuth: w.in.oauth(), Grants: w.vault,
 		By: "process " + string(rune('A'+w.births%26)),
 	}
-	w.client = bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: insidePortal + "/rest/", Tokens: w.chain, HTTP: w.in.client("")})
+	w.client = bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: insidePortal + "/rest/", Tokens: w.chain, HTTP: w.in.client()})
 }
 
-func (w *chainWorld) call(t testing.TB) error {
-	t.Helper()
-	_, err := w.client.Call(t.Context(), "server.time", nil)
+func (w *chainWorld) call(tb testing.TB) error {
+	tb.Helper()
+	_, err := w.client.Call(tb.Context(), "server.time", nil)
 	return err
 }
 

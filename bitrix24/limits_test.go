@@ -18,13 +18,13 @@ import (
 )
 
 // scanAll walks over all leads and returns their ids.
-func scanAll(t testing.TB, client *bitrix24.Client) []int64 {
-	t.Helper()
+func scanAll(tb testing.TB, client *bitrix24.Client) []int64 {
+	tb.Helper()
 	var ids []int64
 	for after, last := int64(0), false; !last; {
-		page, err := client.Scan(t.Context(), after, draws())
+		page, err := client.Scan(tb.Context(), after, draws())
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		for _, s := range page.Snapshots {
 			if s.Err == nil {
@@ -36,10 +36,10 @@ func scanAll(t testing.TB, client *bitrix24.Client) []int64 {
 	return ids
 }
 
-func wantNoRefusal(t testing.TB, p *portal.Portal) {
-	t.Helper()
+func wantNoRefusal(tb testing.TB, p *portal.Portal) {
+	tb.Helper()
 	if r := p.Stats().Refusals; len(r) > 0 {
-		t.Errorf("the portal refused %v", r)
+		tb.Errorf("the portal refused %v", r)
 	}
 }
 
@@ -256,7 +256,7 @@ func TestForeignTrafficIsYieldedTo(t *testing.T) {
 		stopped := make(chan struct{})
 		go func() {
 			defer close(stopped)
-			foreign := in.client("")
+			foreign := in.client()
 			for {
 				select {
 				case <-stop:
@@ -264,7 +264,11 @@ func TestForeignTrafficIsYieldedTo(t *testing.T) {
 				case <-time.After(2 * time.Second / 3):
 				}
 				resp, err := foreign.Post(in.portal.Info().Webhook+"server.time", "application/json", strings.NewReader("{}"))
-				if err == nil && resp.StatusCode == http.StatusServiceUnavailable {
+				if err != nil {
+					continue
+				}
+				_ = resp.Body.Close()
+				if resp.StatusCode == http.StatusServiceUnavailable {
 					refused++
 				}
 			}
