@@ -21,7 +21,9 @@ import (
 type vault struct {
 	grants []leads.Grant
 	by     string
-	fail   string // "", "before" or "after": whether a write that fails has been done
+	// fail is "", or how it fails: "before" and "after" say whether a write has been done,
+	// "rotate" that it takes no new pair.
+	fail string
 }
 
 var errVault = errors.New("database is down")
@@ -36,7 +38,7 @@ func (v *vault) at(token leads.Secret) *leads.Grant {
 }
 
 func (v *vault) Grants(context.Context, string) ([]leads.Grant, error) {
-	if v.fail != "" {
+	if v.fail == "before" || v.fail == "after" {
 		return nil, errVault
 	}
 	sorted := slices.Clone(v.grants)
@@ -66,7 +68,7 @@ func (v *vault) BeginRefresh(_ context.Context, pair leads.Grant, by string, lif
 }
 
 func (v *vault) RotateGrant(_ context.Context, old leads.Secret, next leads.Grant) (bool, error) {
-	if v.fail == "before" {
+	if v.fail == "before" || v.fail == "rotate" {
 		return false, errVault
 	}
 	g := v.at(old)
@@ -158,7 +160,7 @@ func TestTokensEndInAWorkingPairOrInAWordToAPerson(t *testing.T) {
 		kills := rapid.Bool().Draw(r, "a refresh kills the access token")
 		steps := rapid.SliceOfN(rapid.SampledFrom([]string{
 			"call", "call", "hour", "minute", "expire", "lose request", "lose answer", "lose page", "lose half", "crash", "crash",
-			"database down before", "database down after", "database up", "database up", "install", "system user", "abandoned", "two owners", "keep alive", "half a year",
+			"database down before", "database down after", "database down rotate", "database up", "database up", "install", "system user", "abandoned", "two owners", "keep alive", "half a year",
 		}), 1, 25).Draw(r, "steps")
 		synctest.Test(t, func(t *testing.T) {
 			w := newChainWorld(t, portal.Config{Switches: portal.Switches{LenientRotation: !strict, RefreshKillsAccess: kills}})
