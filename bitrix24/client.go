@@ -59,8 +59,9 @@ type Client struct {
 // shared is what a client's lanes have in common.
 type shared struct {
 	requests atomic.Int64
-	gets     *sizer // of batches of crm.lead.get
-	lists    *sizer // of batches of crm.lead.list
+	crowded  atomic.Int64 // of them, refused as too many
+	gets     *sizer       // of batches of crm.lead.get
+	lists    *sizer       // of batches of crm.lead.list
 
 	mu       sync.Mutex
 	endpoint leads.Secret // of now: portals are renamed
@@ -99,6 +100,17 @@ func (c *Client) In(lane Lane) *Client {
 
 // Requests is how many HTTP requests were sent so far, over all lanes.
 func (c *Client) Requests() int64 { return c.requests.Load() }
+
+// Refused is how many requests the portal refused because of a limit.
+func (c *Client) Refused() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.crowded.Load()
+	for _, m := range c.meters {
+		n += m.refused
+	}
+	return n
+}
 
 // Params are the parameters of a call, as JSON.
 type Params map[string]any
@@ -259,6 +271,7 @@ func (c *Client) slowDown(ctx context.Context, method string, err error, before 
 		c.block(method, e.Wait)
 		return nil
 	}
+	c.crowded.Add(1)
 	if c.cfg.Budget == nil {
 		return pause(ctx, backoff(before))
 	}

@@ -52,7 +52,8 @@ func (e *Error) Error() string {
 // Is lets errors.Is recognise what is wrong with the portal as a whole.
 func (e *Error) Is(target error) bool {
 	return target == leads.ErrUnauthorized && e.Reaction == Reauthorize ||
-		target == leads.ErrStopped && e.Reaction == Stop
+		target == leads.ErrStopped && e.Reaction == Stop ||
+		target == leads.ErrRefused && (e.Reaction == Never || e.Reaction == NoAccess)
 }
 
 // ReactionTo is what to do about an error; Repeat for errors that are not a portal's,

@@ -3,6 +3,7 @@ package consumers_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -24,7 +25,14 @@ import (
 	"leadsync/repo"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain draws fewer histories than rapid's default: each takes half a second.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		_ = checks.Value.Set("12")
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // grace is how long a lead must have been absent in these tests.
 const grace = 400 * time.Millisecond

@@ -47,6 +47,7 @@ type Mirror interface {
 	RequestRun(ctx context.Context, run leads.Run) (string, error)
 	ClaimRun(ctx context.Context, memberID string) (leads.Run, bool, error)
 	LastCompleted(ctx context.Context, memberID string) (leads.Run, bool, error)
+	Planner
 }
 
 // Ownership is what a desk is opened with.
@@ -67,6 +68,9 @@ type OwnerConfig struct {
 	Holder string // names this process
 	// NextPass returns when the nightly full pass after a moment is due; nil is never.
 	NextPass func(after time.Time) time.Time
+	// CatchUpEvery is the time between two passes over what was changed; 0 is never, at
+	// start and after outages neither.
+	CatchUpEvery time.Duration
 	// Patience is when a lead that failed is tried again; nil is the package's.
 	Patience func(attempts int) (wait time.Duration, again bool)
 	// Grace is after how long a lead that was absent is asked for again.
@@ -102,8 +106,9 @@ func Own(ctx context.Context, cfg OwnerConfig, portal leads.Portal, work func(co
 type owner struct {
 	OwnerConfig
 
-	desk Desk
-	own  Ownership
+	desk    Desk
+	own     Ownership
+	outages chan struct{} // one was over
 }
 
 // serve runs the parts of the work side by side; the first that gives up ends them all.
@@ -127,6 +132,8 @@ func (o *owner) serve(ctx context.Context) error {
 	group.Go(func() error { return o.repeat(ctx, "passes", time.Second/2, o.passes) })
 	group.Go(func() error { return o.repeat(ctx, "second looks", o.Grace/4, o.lookAgain) })
 	group.Go(func() error { return o.nightly(ctx) })
+	group.Go(func() error { return o.beat(ctx) })
+	group.Go(func() error { return o.catchUps(ctx) })
 	group.Go(func() error { return o.repeat(ctx, "upkeep", upkeepEvery, o.desk.Upkeep) })
 	return group.Wait()
 }
@@ -135,10 +142,14 @@ func (o *owner) memberID() string { return o.own.Portal.MemberID }
 
 // repeat calls work at an interval until the context ends or it gives up.
 func (o *owner) repeat(ctx context.Context, what string, interval time.Duration, work func(context.Context) error) error {
+	var ill time.Time // since when
 	for failures := 0; ctx.Err() == nil; {
 		err := work(ctx)
 		switch judge(err) {
 		case carryOn:
+			if failures > 0 {
+				o.recovered(ill)
+			}
 			failures = 0
 			pause(ctx, interval)
 		case giveUp:
@@ -146,6 +157,9 @@ func (o *owner) repeat(ctx context.Context, what string, interval time.Duration,
 		case tryLater:
 			if ctx.Err() == nil {
 				o.Log.WarnContext(ctx, "portal's work waits", "work", what, "member_id", o.memberID(), "error", err)
+			}
+			if failures == 0 {
+				ill = time.Now()
 			}
 			pause(ctx, delay(failures))
 			failures++
@@ -182,21 +196,6 @@ func (o *owner) lookAgain(ctx context.Context) error {
 	o.Tally.Count(outcomes)
 	o.Wake()
 	return err
-}
-
-// nightly requests the full pass when it is due.
-func (o *owner) nightly(ctx context.Context) error {
-	if o.NextPass == nil {
-		return nil
-	}
-	return o.repeat(ctx, "nightly pass", 0, func(ctx context.Context) error {
-		pause(ctx, time.Until(o.NextPass(time.Now())))
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		_, err := o.Mirror.RequestRun(ctx, leads.Run{MemberID: o.memberID(), Mode: leads.RunFull})
-		return err
-	})
 }
 
 // installs binds the events of a portal that was authorized, then has its leads
@@ -263,7 +262,7 @@ func (o *owner) uninstalled(ctx context.Context) error {
 func RunPasses(ctx context.Context, cfg OwnerConfig, portal leads.Portal) error {
 	for ctx.Err() == nil {
 		err := Own(ctx, cfg, portal, func(ctx context.Context, desk Desk, own Ownership) error {
-			o := &owner{OwnerConfig: cfg, desk: desk, own: own}
+			o := &owner{OwnerConfig: cfg, desk: desk, own: own, outages: make(chan struct{}, 1)}
 			return o.repeat(ctx, "passes", time.Second/2, o.passes)
 		})
 		if err != nil && !errors.Is(err, events.ErrLeaseHeld) {

@@ -85,20 +85,6 @@ func TestRequestedPassesAreRunByTheOwner(t *testing.T) {
 	})
 }
 
-func TestNightlyPassIsRequestedWhenItIsDue(t *testing.T) {
-	o := open(t, 0)
-	cfg := o.config("one", nil)
-	var asked int
-	cfg.NextPass = func(after time.Time) time.Time {
-		if asked++; asked == 1 {
-			return after
-		}
-		return after.Add(24 * time.Hour)
-	}
-	o.work(cfg)
-	o.until("it ran", func() bool { return slices.Contains(o.desk.asked(), "pass full") })
-}
-
 func TestPortalHasOneOwnerAmongReplicas(t *testing.T) {
 	o := open(t, 30)
 	var mu sync.Mutex

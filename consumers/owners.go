@@ -126,7 +126,7 @@ func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 			begun = time.Now()
 			well := time.AfterFunc(wellAfter, func() { o.diagnose(portal, nil) })
 			defer well.Stop()
-			return (&owner{OwnerConfig: o.OwnerConfig, desk: desk, own: own}).serve(ctx)
+			return (&owner{OwnerConfig: o.OwnerConfig, desk: desk, own: own, outages: make(chan struct{}, 1)}).serve(ctx)
 		})
 		if !begun.IsZero() && time.Since(begun) > wellAfter {
 			failures = 0
@@ -138,7 +138,9 @@ func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 			pause(ctx, events.LeaseLife/5)
 			continue
 		}
-		o.diagnose(portal, err)
+		if !begun.IsZero() { // else it is NATS or the database that is ill
+			o.diagnose(portal, err)
+		}
 		o.complain(ctx, portal, err)
 		pause(ctx, delay(failures))
 		failures++

@@ -133,6 +133,30 @@ func TestRelayKilledBetweenPublishAndDeleteRepeatsNothing(t *testing.T) {
 	}
 }
 
+// witness sees to it that nothing leaves the outbox that is not on the topic.
+type witness struct {
+	*repo.DB
+
+	t    testing.TB
+	js   jetstream.JetStream
+	left int
+}
+
+func (w *witness) DropOutbox(ctx context.Context, ids []int64) error {
+	w.left += len(ids)
+	if n, err := events.Depth(ctx, w.js, events.StreamLeads); err != nil || n < int64(w.left) {
+		w.t.Errorf("%d changes leave the outbox, %d are on the topic, %v", w.left, n, err)
+	}
+	return w.DB.DropOutbox(ctx, ids)
+}
+
+func TestNothingLeavesTheOutboxBeforeItIsOnTheTopic(t *testing.T) {
+	o := open(t, 20)
+	o.write(leads.NewTickets(0), o.ids()...)
+	background(t, o.relay(&witness{DB: o.db, t: t, js: o.js}, "one").Run)
+	o.until("the outbox is empty", o.emptied)
+}
+
 func TestOneRelayWorksAtATime(t *testing.T) {
 	o := open(t, 1)
 	lease, err := events.TakeLease(t.Context(), o.js, "relay", "other")

@@ -22,7 +22,7 @@ const batchMax = 2500
 const linger = 300 * time.Millisecond
 
 // finishLimit is how long work under way may go on after a stop was asked for.
-const finishLimit = 3 * time.Second
+const finishLimit = 2 * time.Second
 
 // bitrixDelete is the event after which "Not found" needs no second proof.
 const bitrixDelete = "ONCRMLEADDELETE"
@@ -72,11 +72,10 @@ func (w *worker) run(ctx context.Context) error {
 		case giveUp:
 			return err
 		case tryLater:
-			if ctx.Err() != nil {
-				return nil
-			}
 			consumer = nil // it may be what is ill
-			w.log.WarnContext(ctx, "notices wait", "member_id", w.memberID, "error", err, "notices", count)
+			if ctx.Err() == nil {
+				w.log.WarnContext(ctx, "notices wait", "member_id", w.memberID, "error", err, "notices", count)
+			}
 			pause(ctx, delay(failures))
 			failures++
 		}

@@ -31,9 +31,9 @@ type Intake struct {
 	// What this process has taken since it started.
 	Published, Spooled, Lost atomic.Int64
 
-	direct  atomic.Int64 // unix nanoseconds until which the spool is used directly; 0 where NATS is well
-	probing atomic.Bool  // somebody tries whether it is well again
-	full    atomic.Bool  // the alarm was raised
+	direct  atomic.Pointer[time.Time] // until when the spool is used directly; nil where NATS is well
+	probing atomic.Bool               // somebody tries whether it is well again
+	full    atomic.Bool               // the alarm was raised
 }
 
 // Take returns when the entry is on disk, on its stream or in a spool. An error means
@@ -57,7 +57,7 @@ func (i *Intake) Take(ctx context.Context, e Entry) error {
 // time tries, when its moment has come; the others do not wait for it.
 func (i *Intake) promising() bool {
 	until := i.direct.Load()
-	return until == 0 || i.Now().UnixNano() >= until && i.probing.CompareAndSwap(false, true)
+	return until == nil || !i.Now().Before(*until) && i.probing.CompareAndSwap(false, true)
 }
 
 func (i *Intake) publish(ctx context.Context, e Entry) error {
@@ -68,9 +68,13 @@ func (i *Intake) publish(ctx context.Context, e Entry) error {
 	switch {
 	case err == nil:
 		i.Published.Add(1)
-		i.direct.Store(0)
+		i.direct.Store(nil)
 	case ctx.Err() != nil:
-		i.direct.Store(i.Now().Add(directFor).UnixNano())
+		now := i.Now()
+		until := now.Add(directFor)
+		if before := i.direct.Swap(&until); before != nil && before.After(now) {
+			break // another callback has said so
+		}
 		i.Log.WarnContext(ctx, "NATS does not answer, callbacks go into the spool", "error", err, "for", directFor)
 	}
 	return err

@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -70,7 +69,7 @@ func drained(tb testing.TB, s *events.Spool) []string {
 func numbers(from, to int) []string {
 	var list []string
 	for n := from; n <= to; n++ {
-		list = append(list, fmt.Sprint(n))
+		list = append(list, strconv.Itoa(n))
 	}
 	return list
 }
@@ -208,69 +207,6 @@ func TestDamageInTheMiddleIsLoudAndHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// disk is a file system that forgets what was not synced, as a power cut makes it do.
-type disk struct {
-	mu    sync.Mutex
-	files []*platter
-	fails map[int]error // by number of the sync, from 1
-	syncs int
-	slow  chan struct{} // a sync waits for it; nil does not
-}
-
-type platter struct {
-	disk           *disk
-	path           string
-	cached, synced []byte
-	closed         bool
-}
-
-func (d *disk) create(path string) (events.SegmentFile, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	p := &platter{disk: d, path: path}
-	d.files = append(d.files, p)
-	return p, nil
-}
-
-func (p *platter) Write(b []byte) (int, error) {
-	p.disk.mu.Lock()
-	defer p.disk.mu.Unlock()
-	if p.closed {
-		return 0, io.ErrClosedPipe
-	}
-	p.cached = append(p.cached, b...)
-	return len(b), nil
-}
-
-func (p *platter) Sync() error {
-	if p.disk.slow != nil {
-		<-p.disk.slow
-	}
-	p.disk.mu.Lock()
-	defer p.disk.mu.Unlock()
-	p.disk.syncs++
-	if err := p.disk.fails[p.disk.syncs]; err != nil {
-		p.cached = p.cached[:len(p.synced)] // the kernel drops dirty pages and says so once
-		return err
-	}
-	p.synced = slices.Clone(p.cached)
-	return nil
-}
-
-func (p *platter) Close() error { p.closed = true; return nil }
-
-// powerCut writes what reached the platters into a directory and opens it.
-func (d *disk) powerCut(tb testing.TB) *events.Spool {
-	tb.Helper()
-	dir := tb.TempDir()
-	for _, p := range d.files {
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(p.path)), p.synced, 0o600); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	return openSpool(tb, events.SpoolConfig{Dir: dir})
-}
-
 func TestWhatAppendReturnedForSurvivesAPowerCut(t *testing.T) {
 	d := &disk{fails: map[int]error{3: errors.New("EIO"), 7: errors.New("EIO")}}
 	s := openSpool(t, events.SpoolConfig{Dir: t.TempDir(), Create: d.create, Segment: 400})
@@ -293,6 +229,35 @@ func TestFailedSyncClosesItsSegment(t *testing.T) {
 		t.Errorf("%d segments; the failed ones must be closed", len(d.files))
 	}
 	if diff := cmp.Diff([]string{"1", "3"}, drained(t, d.powerCut(t))); diff != "" {
+		t.Errorf("after the cut (-want +got):\n%s", diff)
+	}
+}
+
+// A full disk refuses, says so, and takes entries again when there is room.
+func TestFullDiskRefusesAndHeals(t *testing.T) {
+	d := &disk{full: true, room: 700}
+	s := openSpool(t, events.SpoolConfig{Dir: t.TempDir(), Create: d.create})
+	var kept []string
+	refused := 0
+	for n := 1; n <= 10; n++ {
+		err := s.Append(t.Context(), letter(n))
+		if n == 9 {
+			d.mu.Lock()
+			d.full = false // somebody has cleared up
+			d.mu.Unlock()
+		}
+		if err == nil {
+			kept = append(kept, strconv.Itoa(n))
+			continue
+		}
+		if refused++; !errors.Is(err, errNoSpace) {
+			t.Errorf("%v", err)
+		}
+	}
+	if refused == 0 || !slices.Contains(kept, "10") {
+		t.Fatalf("%d refused, kept %v", refused, kept)
+	}
+	if diff := cmp.Diff(kept, drained(t, d.powerCut(t))); diff != "" {
 		t.Errorf("after the cut (-want +got):\n%s", diff)
 	}
 }
@@ -400,7 +365,7 @@ func TestSpoolAgainstItsModel(t *testing.T) {
 			},
 		})
 		for _, n := range drained(t, s) {
-			if n == fmt.Sprint(next) {
+			if n == strconv.Itoa(next) {
 				next++
 			}
 		}

@@ -12,7 +12,9 @@ import (
 var (
 	ErrUnauthorized = errors.New("the portal needs authorization again")
 	ErrStopped      = errors.New("the portal is blocked or gone")
-	ErrNotOwner     = errors.New("another process owns the portal by now")
+	// ErrRefused is a call that is wrong, or not for us, and will be so again.
+	ErrRefused  = errors.New("the portal refuses the call")
+	ErrNotOwner = errors.New("another process owns the portal by now")
 )
 
 // PortalState says whether a portal can be read.

@@ -1,6 +1,12 @@
 package leads
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrPaused says that somebody has paused or given up a run while it was worked on.
+var ErrPaused = errors.New("the run was paused")
 
 // RunMode says which pass a run is.
 type RunMode string
@@ -9,6 +15,10 @@ type RunMode string
 const (
 	RunImport RunMode = "import" // the first full pass of a portal
 	RunFull   RunMode = "full"   // every lead of the portal against every row
+	// RunChanged reads only what was changed since the pass before.
+	RunChanged RunMode = "changed"
+	// RunIDs reads ids alone: it finds what is missing on either side, and nothing else.
+	RunIDs RunMode = "ids"
 )
 
 // RunState is how far a run has come.
@@ -20,6 +30,7 @@ const (
 	RunRunning    RunState = "running"
 	RunCompleted  RunState = "completed"
 	RunIncomplete RunState = "incomplete" // gave up; Error says why
+	RunPaused     RunState = "paused"     // somebody stopped it at its checkpoint; it can be resumed
 )
 
 // Run is one pass over one portal, as leadsync_runs keeps it.
@@ -33,7 +44,16 @@ type Run struct {
 	StartedAt   time.Time // zero until an owner takes it
 	FinishedAt  time.Time // zero until it ends
 	Checkpoint  int64     // every lead up to this id is done
-	Error       string
+	// Error says why the run gave up or, of a completed one, what a person has to look at:
+	// deletions that were stopped, leads that may no longer be read.
+	Error string
+	Epoch int64 // under which it was claimed last
+	// MaxDeletes is how many deletions the operator allows; 0 is what the breaker does.
+	MaxDeletes int64
+	// Since is from when on changes are read, where Mode is changed; PortalAt is the
+	// portal's clock when the first read was answered. Both in the portal's own zone.
+	Since    time.Time
+	PortalAt time.Time
 	Sums
 }
 
@@ -52,6 +72,8 @@ type Sums struct {
 	Updated    int64 `json:"updated"`
 	Deleted    int64 `json:"deleted"`
 	Requests   int64 `json:"requests"` // HTTP requests spent
+	// Refused is how many of them the portal refused because of a limit.
+	Refused int64 `json:"refused_by_limits"`
 }
 
 // Add adds the sums of another run.
@@ -66,6 +88,7 @@ func (s *Sums) Add(o Sums) {
 	s.Updated += o.Updated
 	s.Deleted += o.Deleted
 	s.Requests += o.Requests
+	s.Refused += o.Refused
 }
 
 // Found is the number of differences.
@@ -114,4 +137,9 @@ type Finding struct {
 	FoundAt time.Time
 	// Repaired is the verdict of the repair; Unchanged where nothing was written.
 	Repaired Verdict
+	// Cause is the likely reason, in words.
+	Cause string
+	// Behind is by how much the mirror was late: from the portal's last change of the lead
+	// until it was found, by the portal's clock; 0 where that is not known.
+	Behind time.Duration
 }

@@ -57,12 +57,16 @@ const (
 	Deleted // the row became a tombstone
 	Older   // the row has seen a later read
 	Missing // absent for the first time: noted, deleted when it is absent again after the grace period
-	Failed  // this lead alone could not be written; Outcome.Err says why
+	// Withheld is a deletion that the breaker has stopped: the row stays, noted as absent.
+	Withheld
+	// Pending is what is written of a repair before it is made.
+	Pending
+	Failed // this lead alone could not be written; Outcome.Err says why
 )
 
 // String names the verdict as metrics and logs do.
 func (v Verdict) String() string {
-	return [...]string{"unchanged", "inserted", "updated", "deleted", "older", "missing", "failed"}[v]
+	return [...]string{"unchanged", "inserted", "updated", "deleted", "older", "missing", "withheld", "pending", "failed"}[v]
 }
 
 // Outcome is what became of one snapshot.
@@ -84,6 +88,7 @@ func (o Outcome) Wrote() bool {
 type Page struct {
 	Snapshots []Snapshot // ascending
 	Ticket    Ticket     // of the read
+	At        time.Time  // when it was answered, by the portal's clock and in its zone; zero unknown
 	UpTo      int64      // where the next page begins; MaxID where Last
 	Last      bool       // the portal has no lead beyond
 }

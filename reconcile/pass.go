@@ -1,7 +1,7 @@
 // Package reconcile proves the mirror equal to the portal: it reads every lead of the
 // portal, compares it with what the rows hold now, repairs what differs, and records
-// every difference. It must not know how a portal is called or which database the mirror
-// is in.
+// every difference and its likely cause. It must not know how a portal is called or
+// which database the mirror is in.
 package reconcile
 
 import (
@@ -17,26 +17,48 @@ import (
 
 // Portal is the side that is believed.
 type Portal interface {
+	// Clock is the portal's time, in its zone.
+	Clock(ctx context.Context) (time.Time, error)
 	// Scan returns the next stretch of leads with ids above after.
 	Scan(ctx context.Context, after int64) (leads.Page, error)
+	// Changed returns of these only leads that were changed since; IDs only their ids.
+	Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error)
+	IDs(ctx context.Context, after int64) (leads.Page, error)
 	// Leads asks for leads one by one, so that "Not found" and "Access denied." differ.
 	Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error)
-	// Requests is how many HTTP requests were sent so far.
+	// Requests is how many HTTP requests were sent so far, Refused how many of them the
+	// portal refused because of a limit.
 	Requests() int64
+	Refused() int64
 }
 
 // Mirror is the side that is repaired.
 type Mirror interface {
-	// Range returns up to limit rows with after < id <= upTo, tombstones included.
+	// Range returns up to limit rows with after < id <= upTo, tombstones included; IDs
+	// the same without their columns; Rows those with these ids.
 	Range(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Held, error)
+	IDs(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Held, error)
+	Rows(ctx context.Context, memberID string, ids []int64) ([]leads.Held, error)
 	Apply(ctx context.Context, snaps []leads.Snapshot) ([]leads.Outcome, error)
 	RecordFailure(ctx context.Context, ref leads.Ref, reason string, payload []byte) error
+	// Breaker is how near deletions are to being stopped; AllowDeletions lets more pass.
+	Breaker(ctx context.Context, memberID string) (leads.Breaker, error)
+	AllowDeletions(ctx context.Context, memberID string, deletes int64, until time.Time) error
 }
 
 // Ledger keeps the run and what it found.
 type Ledger interface {
 	SaveRun(ctx context.Context, run leads.Run) error
+	// AddFindings notes findings before their repair. Settle replaces them, up to the
+	// run's checkpoint, by what became of them; Noted are those that it did not reach.
 	AddFindings(ctx context.Context, findings []leads.Finding) error
+	Settle(ctx context.Context, run leads.Run, found []leads.Finding) error
+	Noted(ctx context.Context, runID string) ([]leads.Finding, error)
+	// Unconfirmed are phantoms that were absent once; Confirm records the second answer.
+	Unconfirmed(ctx context.Context, runID string, after int64, limit int) ([]int64, error)
+	Confirm(ctx context.Context, run leads.Run, outcomes []leads.Outcome) error
+	// Watermark is the portal's clock at the start of the newest completed pass.
+	Watermark(ctx context.Context, memberID string) (time.Time, error)
 }
 
 // Config is what a pass works with.
@@ -44,16 +66,23 @@ type Config struct {
 	Portal Portal
 	Mirror Mirror
 	Ledger Ledger
+	// Witness knows what explains findings; nil knows nothing.
+	Witness Witness
 	// Turn is held from comparing to writing; no other read of the portal is then on its
 	// way into the mirror.
 	Turn *sync.Mutex
 	// Grace is how long a lead must have been absent before its row becomes a tombstone.
 	Grace time.Duration
+	// Young is how recently, by the portal's clock, a lead may have been changed for events
+	// not to be blamed yet; 0 is a minute.
+	Young time.Duration
 	// Report is called after every stretch; nil where nobody watches.
 	Report func(leads.Run)
 	Wake   func() // there is something to relay
 	Now    func() time.Time
-	Log    *slog.Logger
+	// Wait waits, less if the context ends, whose error it then returns; nil is a timer.
+	Wait func(context.Context, time.Duration) error
+	Log  *slog.Logger
 }
 
 // Pass is one run over one portal.
@@ -61,242 +90,141 @@ type Pass struct {
 	Config
 
 	run   leads.Run
-	base  int64 // requests spent before this part of the run
+	saved leads.Run // as the ledger has it: a stretch that fails begins anew from there
+	spent spending
 	cause leads.Cause
-	// gone are leads that were absent when asked; they are asked again after Grace.
-	gone []int64
+
+	ahead     time.Duration // of the portal's clock before ours
+	limit     int64         // of deletions, as the breaker sets it
+	proven    time.Time     // what was changed before was in the mirror then, by the portal's clock
+	noted     map[int64]leads.Finding
+	incidents []leads.Incident
 }
 
-// Run brings a run from its checkpoint to its end and returns it. Where it is stopped it
-// returns the context's error, and the run can be claimed again; where it cannot go on
-// it ends as incomplete, with the reason.
+// spending is what was spent before this part of the run.
+type spending struct{ requests, refused int64 }
+
+// Run brings a run from its checkpoint to its end and returns it. Where it is stopped,
+// or a person or another process has to act first, it returns the error and the run can
+// be claimed again; where it cannot go on it ends as incomplete, with the reason.
 func Run(ctx context.Context, cfg Config, run leads.Run) (leads.Run, error) {
-	p := &Pass{Config: cfg, run: run, base: run.Requests - cfg.Portal.Requests(), cause: leads.CauseReconcile}
+	p := &Pass{Config: cfg, run: run, saved: run, cause: leads.CauseReconcile}
+	p.spent = spending{run.Requests - cfg.Portal.Requests(), run.Refused - cfg.Portal.Refused()}
 	if run.Mode == leads.RunImport {
 		p.cause = leads.CauseImport
 	}
-	err := p.scan(ctx)
-	if err == nil {
-		err = p.confirm(ctx)
+	if p.Young == 0 {
+		p.Young = time.Minute
 	}
-	if ctx.Err() != nil {
-		return p.run, ctx.Err()
+	if p.Wait == nil {
+		p.Wait = wait
 	}
+	err := p.work(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return p.saved, ctx.Err()
+	case errors.Is(err, leads.ErrPaused):
+		p.saved.State = leads.RunPaused
+		return p.saved, nil
+	case mustWait(err):
+		return p.saved, err
+	}
+	p.run = p.saved
 	p.run.State, p.run.FinishedAt = leads.RunCompleted, p.Now()
-	if err != nil {
+	words, failure := p.alarm(ctx)
+	p.run.Error = words
+	if err = errors.Join(err, failure); err != nil {
 		p.run.State, p.run.Error = leads.RunIncomplete, err.Error()
 	}
-	return p.run, errors.Join(err, p.save(ctx))
+	return p.run, errors.Join(err, p.save(ctx), p.forbid(ctx))
 }
 
-// scan compares stretch by stretch. A stretch is done when it is compared, repaired and
-// the checkpoint saved.
-func (p *Pass) scan(ctx context.Context) error {
-	for {
-		page, err := p.Portal.Scan(ctx, p.run.Checkpoint)
-		if err != nil {
-			return fmt.Errorf("read leads above %d: %w", p.run.Checkpoint, err)
-		}
-		absent, err := p.compare(ctx, page)
-		if err != nil {
+// mustWait tells errors that somebody else has to mend; the run goes on when that is
+// done.
+func mustWait(err error) bool {
+	return errors.Is(err, leads.ErrUnauthorized) || errors.Is(err, leads.ErrStopped) || errors.Is(err, leads.ErrNotOwner)
+}
+
+// work does what is left of the run.
+func (p *Pass) work(ctx context.Context) error {
+	if err := p.patiently(ctx, "prepare", p.prepare); err != nil {
+		return err
+	}
+	for p.saved.Checkpoint < leads.MaxID {
+		if err := p.patiently(ctx, "compare", p.stretch); err != nil {
 			return err
 		}
-		if err := p.ask(ctx, absent); err != nil {
+	}
+	return p.confirm(ctx)
+}
+
+// allowanceLife is how long an operator's word for more deletions outlives a run that
+// does not come to its end.
+const allowanceLife = 24 * time.Hour
+
+// prepare looks up what the comparison hangs on.
+func (p *Pass) prepare(ctx context.Context) (err error) {
+	p.run = p.saved
+	if p.run.MaxDeletes > 0 && !p.run.DryRun {
+		if err := p.Mirror.AllowDeletions(ctx, p.run.MemberID, p.run.MaxDeletes, p.Now().Add(allowanceLife)); err != nil {
 			return err
 		}
-		p.run.Checkpoint = page.UpTo
-		if err := p.save(ctx); err != nil {
-			return err
-		}
-		if page.Last {
-			return nil
-		}
 	}
-}
-
-// compare holds the turn while it compares a stretch with the mirror's rows and repairs
-// them. It returns the ids of rows that the portal did not show.
-func (p *Pass) compare(ctx context.Context, page leads.Page) (absent []int64, err error) {
-	p.Turn.Lock()
-	defer p.Turn.Unlock()
-	d, err := p.differences(ctx, page)
-	if err != nil {
-		return nil, err
-	}
-	p.run.Scanned += int64(len(page.Snapshots))
-	p.run.Unchanged += int64(len(page.Snapshots) - len(d.repairs))
-	return d.absent, p.repair(ctx, d)
-}
-
-// difference is what a stretch of the portal and the mirror's rows do not agree on.
-type difference struct {
-	repairs  []leads.Snapshot
-	findings []leads.Finding // one for each of repairs
-	absent   []int64
-}
-
-// rowsAtOnce bounds the rows that are compared at a time, and with them the memory.
-const rowsAtOnce = 2500
-
-// differences walks both sides by ascending id.
-func (p *Pass) differences(ctx context.Context, page leads.Page) (difference, error) {
-	var d difference
-	shown := page.Snapshots
-	for after := p.run.Checkpoint; ; {
-		rows, err := p.Mirror.Range(ctx, p.run.MemberID, after, page.UpTo, rowsAtOnce)
-		if err != nil {
-			return d, fmt.Errorf("read rows above %d: %w", after, err)
-		}
-		for _, row := range rows {
-			for len(shown) > 0 && shown[0].LeadID < row.LeadID {
-				p.missed(&d, shown[0])
-				shown = shown[1:]
-			}
-			if len(shown) > 0 && shown[0].LeadID == row.LeadID {
-				p.both(&d, shown[0], row)
-				shown = shown[1:]
-				continue
-			}
-			if !row.Deleted && row.Ticket < page.Ticket {
-				d.absent = append(d.absent, row.LeadID)
-			}
-		}
-		if len(rows) < rowsAtOnce {
-			break
-		}
-		after = rows[len(rows)-1].LeadID
-	}
-	for _, snap := range shown {
-		p.missed(&d, snap)
-	}
-	return d, nil
-}
-
-func (p *Pass) both(d *difference, snap leads.Snapshot, row leads.Held) {
-	if row.Ticket > snap.Ticket {
-		return // a later read has been here already
-	}
-	if row.Deleted {
-		p.missed(d, snap)
-		return
-	}
-	if snap.Err != nil {
-		d.add(snap, leads.Finding{Ref: p.ref(snap.LeadID), Kind: leads.FindingStale, FoundAt: p.Now()})
-		return
-	}
-	fields := row.Differences(&snap.Lead)
-	if len(fields) == 0 {
-		return
-	}
-	snap.Force = true // somebody may have altered the row and not its hash
-	d.add(snap, leads.Finding{Ref: p.ref(snap.LeadID), Kind: leads.FindingStale, Fields: fields, FoundAt: p.Now()})
-}
-
-func (p *Pass) missed(d *difference, snap leads.Snapshot) {
-	d.add(snap, leads.Finding{Ref: p.ref(snap.LeadID), Kind: leads.FindingMissed, FoundAt: p.Now()})
-}
-
-func (d *difference) add(snap leads.Snapshot, finding leads.Finding) {
-	d.repairs = append(d.repairs, snap)
-	d.findings = append(d.findings, finding)
-}
-
-func (p *Pass) ref(id int64) leads.Ref { return leads.Ref{MemberID: p.run.MemberID, LeadID: id} }
-
-// repair writes what differs and records it.
-func (p *Pass) repair(ctx context.Context, d difference) error {
-	if len(d.repairs) == 0 {
-		return nil
-	}
-	outcomes, err := p.apply(ctx, d.repairs)
+	breaker, err := p.Mirror.Breaker(ctx, p.run.MemberID)
 	if err != nil {
 		return err
 	}
-	findings := d.findings[:0]
-	for i, f := range d.findings {
-		if f.Repaired = outcomes[i].Verdict; f.Repaired == leads.Older {
-			continue // somebody was faster: it was not missed, only late
-		}
-		findings = append(findings, f)
-		switch f.Kind {
-		case leads.FindingMissed:
-			p.run.Missed++
-		case leads.FindingStale:
-			p.run.Stale++
-		case leads.FindingPhantom, leads.FindingUnreadable:
-		}
+	p.limit = max(breaker.Limit, p.run.MaxDeletes)
+	if p.proven, err = p.Ledger.Watermark(ctx, p.run.MemberID); err != nil {
+		return err
 	}
-	return p.record(ctx, findings)
-}
-
-// apply writes snapshots unless this is a dry run, and counts what became of them.
-func (p *Pass) apply(ctx context.Context, snaps []leads.Snapshot) ([]leads.Outcome, error) {
-	outcomes := make([]leads.Outcome, len(snaps))
-	if p.run.DryRun {
-		return outcomes, nil
+	if err := p.summon(ctx); err != nil {
+		return err
 	}
-	var good []leads.Snapshot
-	var places []int
-	for i, s := range snaps {
-		s.MemberID, s.Cause = p.run.MemberID, p.cause
-		if s.Err == nil {
-			good, places = append(good, s), append(places, i)
-			continue
-		}
-		outcomes[i] = leads.Outcome{Ref: s.Ref, Verdict: leads.Failed, Err: s.Err}
+	if p.run.Mode == leads.RunChanged {
+		return p.begin()
 	}
-	written, err := p.Mirror.Apply(ctx, good)
+	at, err := p.Portal.Clock(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("write %d leads: %w", len(good), err)
+		return fmt.Errorf("ask for the portal's time: %w", err)
 	}
-	for i, o := range written {
-		outcomes[places[i]] = o
+	p.ahead = at.Sub(p.Now())
+	if p.run.PortalAt.IsZero() {
+		p.run.PortalAt = at
 	}
-	p.Wake()
-	return outcomes, p.count(ctx, snaps, outcomes)
+	return p.save(ctx)
 }
 
-func (p *Pass) count(ctx context.Context, snaps []leads.Snapshot, outcomes []leads.Outcome) error {
-	for i, o := range outcomes {
-		switch o.Verdict {
-		case leads.Inserted:
-			p.run.Inserted++
-		case leads.Updated:
-			p.run.Updated++
-		case leads.Deleted:
-			p.run.Deleted++
-		case leads.Failed:
-			p.Log.ErrorContext(ctx, "lead cannot be written", "member_id", p.run.MemberID, "lead_id", snaps[i].LeadID, "error", o.Err)
-			if err := p.Mirror.RecordFailure(ctx, p.ref(snaps[i].LeadID), o.Err.Error(), snaps[i].Lead.Raw); err != nil {
-				return err
-			}
-		case leads.Unchanged, leads.Older, leads.Missing:
-		}
+// forbid takes back what --max-deletes allowed.
+func (p *Pass) forbid(ctx context.Context) error {
+	if p.run.MaxDeletes == 0 || p.run.DryRun {
+		return nil
 	}
-	return nil
-}
-
-func (p *Pass) record(ctx context.Context, findings []leads.Finding) error {
-	if len(findings) == 0 || p.run.Mode == leads.RunImport {
-		return nil // an import finds everything missing, which explains nothing
-	}
-	for i := range findings {
-		findings[i].RunID = p.run.ID
-	}
-	if err := p.Ledger.AddFindings(ctx, findings); err != nil {
-		return fmt.Errorf("record what was found: %w", err)
-	}
-	return nil
+	return p.Mirror.AllowDeletions(ctx, p.run.MemberID, 0, time.Time{})
 }
 
 // save writes the checkpoint and the sums.
 func (p *Pass) save(ctx context.Context) error {
-	p.run.Requests = p.base + p.Portal.Requests()
-	if err := p.Ledger.SaveRun(ctx, p.run); err != nil {
-		return fmt.Errorf("save the run: %w", err)
+	p.account()
+	return p.kept(p.Ledger.SaveRun(ctx, p.run))
+}
+
+func (p *Pass) account() {
+	p.run.Requests = p.spent.requests + p.Portal.Requests()
+	p.run.Refused = p.spent.refused + p.Portal.Refused()
+}
+
+// kept takes what the ledger has as what is sure. A run that was paused meanwhile has
+// been saved too.
+func (p *Pass) kept(err error) error {
+	if err != nil && !errors.Is(err, leads.ErrPaused) {
+		return err
 	}
+	p.saved = p.run
 	if p.Report != nil {
 		p.Report(p.run)
 	}
-	return nil
+	return err
 }
+
+func (p *Pass) ref(id int64) leads.Ref { return leads.Ref{MemberID: p.run.MemberID, LeadID: id} }

@@ -144,6 +144,11 @@ func (d *DB) applyTx(ctx context.Context, tx *sql.Tx, items []item, load loader)
 	for i := range items {
 		items[i].step = decide(items[i].snapshot, items[i].row, now, d.grace)
 	}
+	for _, portal := range byPortal(items) {
+		if err := d.guard(ctx, tx, portal, now); err != nil {
+			return preparation{err}
+		}
+	}
 	return d.store(ctx, tx, items, load)
 }
 

@@ -5,17 +5,23 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"leadsync/leads"
 )
 
-var findingColumns = []string{"run_id", "member_id", "lead_id", "kind", "fields", "found_at", "repaired"}
+var findingColumns = []string{"run_id", "member_id", "lead_id", "kind", "fields", "found_at", "repaired", "cause", "seconds_behind"}
 
 // AddFindings writes what a run found, all or nothing. A zero FoundAt is now.
 func (d *DB) AddFindings(ctx context.Context, findings []leads.Finding) error {
 	if len(findings) == 0 {
 		return nil
 	}
+	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.addFindings(ctx, tx, findings) })
+	return wrapped(err, "add findings")
+}
+
+func (d *DB) addFindings(ctx context.Context, tx *sql.Tx, findings []leads.Finding) error {
 	rows := make([][]any, len(findings))
 	for i, f := range findings {
 		fields, err := json.Marshal(append([]string{}, f.Fields...)) // [] rather than null
@@ -25,18 +31,71 @@ func (d *DB) AddFindings(ctx context.Context, findings []leads.Finding) error {
 		if f.FoundAt.IsZero() {
 			f.FoundAt = d.now()
 		}
+		behind := sql.NullInt64{Int64: int64(f.Behind / time.Second), Valid: f.Behind != 0}
 		rows[i] = []any{
 			f.RunID, f.Ref.MemberID, f.Ref.LeadID, string(f.Kind), string(fields),
-			instant(f.FoundAt), f.Repaired.String(),
+			instant(f.FoundAt), f.Repaired.String(), text(clipped(f.Cause, causeMax)), behind,
 		}
 	}
+	return loadPrepared(ctx, tx, target{insert: d.dialect.sql.FindingInsert, columns: findingColumns}, rows)
+}
+
+// causeMax is the width of the columns for words.
+const causeMax = 1000
+
+func clipped(s string, units int) string { return leads.Field{Max: units}.Column(s) }
+
+// Settle records a stretch of a run as done, all or nothing: what was found there takes
+// the place of what was noted, and the run gets its checkpoint and sums. Errors as of
+// SaveRun.
+func (d *DB) Settle(ctx context.Context, run leads.Run, found []leads.Finding) error {
 	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return loadPrepared(ctx, tx, target{insert: d.dialect.sql.FindingInsert, columns: findingColumns}, rows)
+		if err := d.saveRun(ctx, tx, run); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, d.dialect.sql.FindingPendingDelete,
+			sql.Named("run_id", run.ID), sql.Named("up_to", run.Checkpoint)); err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return nil
+		}
+		return d.addFindings(ctx, tx, found)
 	})
-	if err != nil {
-		return fmt.Errorf("add findings: %w", err)
+	if err == nil {
+		err = d.stillWanted(ctx, run)
 	}
-	return nil
+	return wrapped(err, "settle run %s", run.ID)
+}
+
+// Noted is what a run noted before a repair, and did not record as done.
+func (d *DB) Noted(ctx context.Context, runID string) ([]leads.Finding, error) {
+	noted, err := list(ctx, d, scanFinding, d.dialect.sql.FindingPendingList, sql.Named("run_id", runID))
+	return noted, wrapped(err, "noted by %s", runID)
+}
+
+// Unconfirmed are phantoms of a run that were absent once, by id, above after.
+func (d *DB) Unconfirmed(ctx context.Context, runID string, after int64, limit int) ([]int64, error) {
+	ids, err := list(ctx, d, scanInt, d.dialect.sql.FindingMissingList,
+		sql.Named("run_id", runID), sql.Named("after", after), sql.Named("limit", limit))
+	return ids, wrapped(err, "unconfirmed by %s", runID)
+}
+
+// Confirm records what became of phantoms that were asked for again, with the run's sums.
+func (d *DB) Confirm(ctx context.Context, run leads.Run, outcomes []leads.Outcome) error {
+	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for _, o := range outcomes {
+			if _, err := tx.ExecContext(ctx, d.dialect.sql.FindingUpdate, sql.Named("run_id", run.ID),
+				sql.Named("lead_id", o.LeadID), sql.Named("repaired", o.Verdict.String())); err != nil {
+				return err
+			}
+		}
+		return d.saveRun(ctx, tx, run)
+	})
+	if err == nil {
+		err = d.stillWanted(ctx, run)
+	}
+	return wrapped(err, "confirm for run %s", run.ID)
 }
 
 // Findings are what a run found, in the order in which it did.
@@ -50,10 +109,13 @@ func (d *DB) Findings(ctx context.Context, runID string) ([]leads.Finding, error
 
 func scanFinding(row scanner) (f leads.Finding, err error) {
 	var fields, repaired string
-	err = row.Scan(&f.RunID, &f.Ref.MemberID, &f.Ref.LeadID, &f.Kind, &fields, instantColumn{&f.FoundAt}, &repaired)
+	var behind sql.NullInt64
+	err = row.Scan(&f.RunID, &f.Ref.MemberID, &f.Ref.LeadID, &f.Kind, &fields, instantColumn{&f.FoundAt}, &repaired,
+		textColumn{&f.Cause}, &behind)
 	if err != nil {
 		return leads.Finding{}, err
 	}
+	f.Behind = time.Duration(behind.Int64) * time.Second
 	for v := leads.Unchanged; v <= leads.Failed; v++ {
 		if v.String() == repaired {
 			f.Repaired = v

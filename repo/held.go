@@ -67,6 +67,27 @@ func (d *DB) heldRows(ctx context.Context, tx *sql.Tx, memberID string, ids []in
 	return rows, addContacts(ctx, tx, rows, d.dialect.sql.HeldRowsContacts, args...)
 }
 
+// Rows are the portal's rows with these ids, tombstones included, by id.
+func (d *DB) Rows(ctx context.Context, memberID string, ids []int64) (rows []leads.Held, err error) {
+	err = d.consistent(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		rows, err = d.heldRows(ctx, tx, memberID, ids)
+		return err
+	})
+	return rows, wrapped(err, "%d rows of %s", len(ids), memberID)
+}
+
+// IDs are like Range, but only ids, tickets and whether the row is a tombstone.
+func (d *DB) IDs(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Held, error) {
+	rows, err := list(ctx, d, func(row scanner) (leads.Held, error) {
+		h := leads.Held{Ref: leads.Ref{MemberID: memberID}}
+		var deleted time.Time
+		err := row.Scan(&h.LeadID, &h.Ticket, instantColumn{&deleted})
+		h.Deleted = !deleted.IsZero()
+		return h, err
+	}, d.dialect.sql.HeldIds, sql.Named("member_id", memberID), sql.Named("after", after), sql.Named("up_to", upTo), sql.Named("limit", limit))
+	return rows, wrapped(err, "ids of %s after %d", memberID, after)
+}
+
 // leadContact is a contact and whose it is.
 type leadContact struct {
 	leadID  int64
@@ -118,11 +139,18 @@ func scanContact(row scanner) (c leadContact, err error) {
 }
 
 // Missing are leads that were absent when they were read, and since then for at least
-// the grace period: to be asked for once more. At most limit, by id.
+// the grace period: to be asked for once more. At most limit, by id. There are none
+// while the breaker is open: asking for them would be for nothing.
 func (d *DB) Missing(ctx context.Context, memberID string, limit int) ([]int64, error) {
 	ids, err := list(ctx, d, scanInt, d.dialect.sql.LeadsMissing, sql.Named("member_id", memberID),
 		sql.Named("until", instant(d.now().Add(-d.grace))), sql.Named("limit", limit))
-	return ids, wrapped(err, "missing leads of %s", memberID)
+	if err != nil || len(ids) == 0 {
+		return nil, wrapped(err, "missing leads of %s", memberID)
+	}
+	if b, err := d.Breaker(ctx, memberID); err != nil || b.Open() {
+		return nil, err
+	}
+	return ids, nil
 }
 
 // CountLeads is the number of the portal's rows, without tombstones.

@@ -29,13 +29,15 @@ var ErrNotOwner = leads.ErrNotOwner
 
 // Config says which database, and how.
 type Config struct {
-	URL           string           // "sqlite:<path>" or "sqlserver://user:password@host:1433?database=name"
-	SecretKey     []byte           // 32 bytes, seals tokens and webhook URLs at rest; nil keeps them plain
-	SolutionField string           // the UF_CRM_* field kept in bitrix_lead_solution; "" leaves the table alone
-	Grace         time.Duration    // how long a lead must have been absent to count as deleted; 0 is 60 s
-	Lazy          bool             // do not ask the database at the start whether it is there
-	Now           func() time.Time // nil is time.Now
-	Logger        *slog.Logger     // nil is silent
+	URL           string        // "sqlite:<path>" or "sqlserver://user:password@host:1433?database=name"
+	SecretKey     []byte        // 32 bytes, seals tokens and webhook URLs at rest; nil keeps them plain
+	SolutionField string        // the UF_CRM_* field kept in bitrix_lead_solution; "" leaves the table alone
+	Grace         time.Duration // how long a lead must have been absent to count as deleted; 0 is 60 s
+	Lazy          bool          // do not ask the database at the start whether it is there
+	// DeleteFloor is of how many rows deletions are never stopped as too many; 0 is 100.
+	DeleteFloor int64
+	Now         func() time.Time // nil is time.Now
+	Logger      *slog.Logger     // nil is silent
 }
 
 // DB is an open mirror, safe for concurrent use.
@@ -46,8 +48,10 @@ type DB struct {
 	seal     sealer
 	solution string
 	grace    time.Duration
-	now      func() time.Time
-	log      *slog.Logger
+
+	deleteFloor int64 // see breaker.go
+	now         func() time.Time
+	log         *slog.Logger
 }
 
 // Open opens the database and pings it; it creates a missing SQLite file but migrates
@@ -57,9 +61,12 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{seal: seal, solution: cfg.SolutionField, grace: cfg.Grace, now: cfg.Now, log: cfg.Logger}
+	db := &DB{seal: seal, solution: cfg.SolutionField, grace: cfg.Grace, deleteFloor: cfg.DeleteFloor, now: cfg.Now, log: cfg.Logger}
 	if db.grace == 0 {
 		db.grace = time.Minute
+	}
+	if db.deleteFloor == 0 {
+		db.deleteFloor = deleteFloor
 	}
 	if db.now == nil {
 		db.now = time.Now

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,7 +24,7 @@ func (d *DB) RequestRun(ctx context.Context, run leads.Run) (id string, err erro
 	args := []any{
 		sql.Named("id", run.ID), sql.Named("member_id", run.MemberID), sql.Named("mode", string(run.Mode)),
 		sql.Named("state", string(leads.RunRequested)), sql.Named("dry_run", run.DryRun),
-		sql.Named("requested_at", instant(run.RequestedAt)),
+		sql.Named("requested_at", instant(run.RequestedAt)), sql.Named("max_deletes", run.MaxDeletes),
 	}
 	err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, d.dialect.sql.RunInsert, args...); err != nil {
@@ -83,23 +84,66 @@ func scanClaim(row scanner) (c claim, err error) {
 }
 
 // SaveRun writes how far a run has come: state, times, checkpoint, error and sums. It is
-// an error where the run is unknown.
+// ErrNotOwner where a later owner has claimed the run, leads.ErrPaused where somebody has
+// paused it or given it up meanwhile (the checkpoint is kept), and an error where the
+// run is unknown.
 func (d *DB) SaveRun(ctx context.Context, run leads.Run) error {
-	n, err := d.exec(ctx, d.dialect.sql.RunUpdate,
-		sql.Named("id", run.ID), sql.Named("state", string(run.State)),
+	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.saveRun(ctx, tx, run) })
+	if err == nil {
+		err = d.stillWanted(ctx, run)
+	}
+	return wrapped(err, "save run %s", run.ID)
+}
+
+func (d *DB) saveRun(ctx context.Context, tx *sql.Tx, run leads.Run) error {
+	n, err := affect(ctx, tx, d.dialect.sql.RunUpdate,
+		sql.Named("id", run.ID), sql.Named("state", string(run.State)), sql.Named("claimed_epoch", run.Epoch),
 		sql.Named("started_at", instant(run.StartedAt)), sql.Named("finished_at", instant(run.FinishedAt)),
 		sql.Named("checkpoint_id", run.Checkpoint), sql.Named("error", text(run.Error)),
 		sql.Named("scanned", run.Scanned), sql.Named("unchanged", run.Unchanged), sql.Named("missed", run.Missed),
 		sql.Named("stale", run.Stale), sql.Named("phantom", run.Phantom), sql.Named("unreadable", run.Unreadable),
 		sql.Named("rows_inserted", run.Inserted), sql.Named("rows_updated", run.Updated),
-		sql.Named("rows_deleted", run.Deleted), sql.Named("requests", run.Requests))
-	if err == nil && n == 0 {
-		err = sql.ErrNoRows
+		sql.Named("rows_deleted", run.Deleted), sql.Named("requests", run.Requests),
+		sql.Named("since_at", zoned(run.Since)), sql.Named("portal_at", zoned(run.PortalAt)), sql.Named("refused", run.Refused))
+	if err != nil || n > 0 {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("save run %s: %w", run.ID, err)
+	if _, err := scanRun(tx.QueryRowContext(ctx, d.dialect.sql.RunGet, sql.Named("id", run.ID))); err != nil {
+		return err
 	}
-	return nil
+	return fmt.Errorf("%w: somebody has claimed run %s since", ErrNotOwner, run.ID)
+}
+
+// stillWanted looks up whether a run that goes on was paused or given up by somebody.
+func (d *DB) stillWanted(ctx context.Context, run leads.Run) error {
+	if run.State != leads.RunRunning {
+		return nil
+	}
+	now, ok, err := one(ctx, d, scanRun, d.dialect.sql.RunGet, sql.Named("id", run.ID))
+	if err == nil && ok && now.State != leads.RunRunning {
+		return leads.ErrPaused
+	}
+	return err
+}
+
+// StopRun pauses a run at its checkpoint, or gives it up as incomplete with a reason;
+// false where it has ended by then.
+func (d *DB) StopRun(ctx context.Context, id string, state leads.RunState, reason string) (bool, error) {
+	finished := sql.NullString{}
+	if state == leads.RunIncomplete {
+		finished = instant(d.now())
+	}
+	n, err := d.exec(ctx, d.dialect.sql.RunStop, sql.Named("id", id), sql.Named("state", string(state)),
+		sql.Named("finished_at", finished), sql.Named("error", text(reason)))
+	return n > 0, wrapped(err, "stop run %s", id)
+}
+
+// ResumeRun requests a paused run again, from its checkpoint; false where it is not
+// paused, or another of its mode has begun since.
+func (d *DB) ResumeRun(ctx context.Context, run leads.Run) (bool, error) {
+	n, err := d.exec(ctx, d.dialect.sql.RunResume, sql.Named("id", run.ID), sql.Named("member_id", run.MemberID),
+		sql.Named("mode", string(run.Mode)), sql.Named("max_deletes", run.MaxDeletes))
+	return n > 0, wrapped(err, "resume run %s", run.ID)
 }
 
 // Run is one run; false where it is unknown.
@@ -130,10 +174,28 @@ func (d *DB) LastCompleted(ctx context.Context, memberID string) (leads.Run, boo
 	return run, ok, nil
 }
 
+// LastFull is the newest full pass that was asked for, the import included, whatever
+// became of it; dry runs apart.
+func (d *DB) LastFull(ctx context.Context, memberID string) (leads.Run, bool, error) {
+	run, ok, err := one(ctx, d, scanRun, d.dialect.sql.RunLastFull, sql.Named("member_id", memberID))
+	return run, ok, wrapped(err, "last full run of %s", memberID)
+}
+
+// Watermark is the portal's clock at the start of the newest completed pass: what was
+// changed before it is in the mirror. Zero where there was none.
+func (d *DB) Watermark(ctx context.Context, memberID string) (at time.Time, err error) {
+	at, _, err = one(ctx, d, func(row scanner) (at time.Time, err error) {
+		err = row.Scan(zonedColumn{&at})
+		return at, err
+	}, d.dialect.sql.RunWatermark, sql.Named("member_id", memberID))
+	return at, wrapped(err, "watermark of %s", memberID)
+}
+
 func scanRun(row scanner) (r leads.Run, err error) {
 	err = row.Scan(&r.ID, &r.MemberID, &r.Mode, &r.State, &r.DryRun,
 		instantColumn{&r.RequestedAt}, instantColumn{&r.StartedAt}, instantColumn{&r.FinishedAt},
 		&r.Checkpoint, textColumn{&r.Error}, &r.Scanned, &r.Unchanged, &r.Missed, &r.Stale, &r.Phantom,
-		&r.Unreadable, &r.Inserted, &r.Updated, &r.Deleted, &r.Requests)
+		&r.Unreadable, &r.Inserted, &r.Updated, &r.Deleted, &r.Requests,
+		&r.Epoch, &r.MaxDeletes, zonedColumn{&r.Since}, zonedColumn{&r.PortalAt}, &r.Refused)
 	return r, err
 }

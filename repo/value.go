@@ -73,3 +73,27 @@ func (c instantColumn) Scan(value any) error {
 	}
 	return nil
 }
+
+// zoned is an instant with the zone it was told in, kept as text: what a portal is asked
+// for in its own time.
+func zoned(t time.Time) sql.NullString {
+	if t.IsZero() {
+		return sql.NullString{}
+	}
+	return text(t.Format(time.RFC3339))
+}
+
+// zonedColumn scans what zoned wrote.
+type zonedColumn struct{ to *time.Time }
+
+// Scan implements sql.Scanner.
+func (c zonedColumn) Scan(value any) error {
+	var told string
+	if err := (textColumn{&told}).Scan(value); err != nil || told == "" {
+		*c.to = time.Time{}
+		return err
+	}
+	t, err := time.Parse(time.RFC3339, told)
+	*c.to = t
+	return err
+}

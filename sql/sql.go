@@ -42,6 +42,13 @@ type Statements struct {
 	StageLeadsCreate, StageLeadsDrop, StageLeadsInsert                             string
 	StageMarksCreate, StageMarksDrop, StageMarksInsert                             string
 	StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                          string
+	AllowanceDelete, AllowanceGet, AllowanceInsert                                 string
+	FindingMissingList, FindingPendingDelete, FindingPendingList, FindingUpdate    string
+	HeldIds                                                                        string
+	IncidentInsert, IncidentList                                                   string
+	LeadsCandidates                                                                string
+	OwnerBeat, OwnerBeatGet                                                        string
+	RunLastFull, RunResume, RunStop, RunWatermark                                  string
 }
 
 // The statements of both databases.

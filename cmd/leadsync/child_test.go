@@ -143,6 +143,19 @@ func (c *child) tail() {
 	c.tb.Logf("the last of %s:\n%s", c.role, data[max(0, len(data)-6000):])
 }
 
+// memory is how much the process has resident, in MB; 0 where the system does not say.
+func (c *child) memory() int {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", c.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	var size, resident int
+	if _, err := fmt.Sscan(string(data), &size, &resident); err != nil {
+		return 0
+	}
+	return resident * os.Getpagesize() >> 20
+}
+
 func freeAddress(tb testing.TB) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -42,13 +42,16 @@ type config struct {
 	trust        bitrix24.Trust
 	secretKey    []byte
 
-	reconcileAt   *clockTime // nil is off
+	reconcileAt   *clockTime    // nil is off
+	catchUp       time.Duration // 0 is off
 	solutionField string
 	logLevel      slog.Level
 	logFormat     string // text, json or "" for what the terminal suggests
 	ignored       []string
 
-	grace time.Duration
+	grace       time.Duration
+	young       time.Duration // see reconcile.Config; 0 is its default
+	deleteFloor int64         // see repo.Config; 0 is its default
 	// patient starts without database and NATS where they are down; set by serve.
 	patient bool
 }
@@ -87,10 +90,11 @@ func readConfig(lookup func(string) (string, bool)) (config, error) {
 		trust:         bitrix24.Trust{Insecure: e.hosts("LEADSYNC_B24_INSECURE_HOSTS")},
 		secretKey:     e.key("LEADSYNC_SECRET_KEY"),
 		reconcileAt:   e.clock("LEADSYNC_RECONCILE_AT", "03:00"),
+		catchUp:       e.interval("LEADSYNC_CATCHUP_EVERY", "10m"),
 		solutionField: e.field("LEADSYNC_SOLUTION_FIELD"),
 		logLevel:      e.level("LEADSYNC_LOG_LEVEL"),
 		logFormat:     e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
-		ignored:       e.present("LEADSYNC_CATCHUP_EVERY", "LEADSYNC_PHONE_REGION", "LEADSYNC_API_TOKEN"),
+		ignored:       e.present("LEADSYNC_PHONE_REGION", "LEADSYNC_API_TOKEN"),
 		grace:         absenceGrace,
 	}
 	cfg.databaseURL = e.databaseURL("LEADSYNC_DATABASE_URL", "sqlite:"+filepath.Join(cfg.dataDir, "leadsync.db"))
@@ -98,7 +102,23 @@ func readConfig(lookup func(string) (string, bool)) (config, error) {
 	if cfg.webhookURL != "" && cfg.webhookToken == "" {
 		e.fault("LEADSYNC_B24_APPLICATION_TOKEN", "is missing", "the token that Bitrix24 shows for the outgoing webhook; without it callbacks cannot be told from forgeries")
 	}
+	e.together(cfg)
 	return cfg, errors.Join(e.faults...)
+}
+
+// together checks what only makes sense together.
+func (e *environment) together(cfg config) {
+	if (cfg.clientID == "") != (cfg.clientSecret == "") {
+		e.fault("LEADSYNC_B24_CLIENT_ID", "and LEADSYNC_B24_CLIENT_SECRET are not both set", "both, as Bitrix24 shows them for the application, or neither")
+	}
+	if cfg.webhookURL == "" && (cfg.webhookToken != "" || cfg.webhookID != "") {
+		e.fault("LEADSYNC_B24_WEBHOOK_URL", "is missing", "the inbound webhook that LEADSYNC_B24_APPLICATION_TOKEN and LEADSYNC_B24_MEMBER_ID belong to")
+	}
+	host, _, err := net.SplitHostPort(cfg.natsListen)
+	ip := net.ParseIP(host)
+	if err == nil && cfg.natsURL == embedded && cfg.natsToken == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		e.fault("LEADSYNC_NATS_TOKEN", "is missing", "set where LEADSYNC_NATS_LISTEN is an address that others can reach")
+	}
 }
 
 // fault remembers what is wrong with a variable. The value is never repeated: it may be
@@ -242,6 +262,21 @@ func (e *environment) clock(name, otherwise string) *clockTime {
 		e.fault(name, "is no time of day", `hours and minutes, such as 03:00, or "off"`)
 	}
 	return &clockTime{t.Hour(), t.Minute()}
+}
+
+// shortestInterval keeps a portal's budget for callbacks.
+const shortestInterval = time.Minute
+
+func (e *environment) interval(name, otherwise string) time.Duration {
+	value := e.text(name, otherwise)
+	if value == "off" {
+		return 0
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d < shortestInterval {
+		e.fault(name, "is no interval", `a duration of at least a minute, such as 10m or 1h30m, or "off"`)
+	}
+	return d
 }
 
 func (e *environment) field(name string) string {

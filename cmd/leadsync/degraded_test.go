@@ -14,7 +14,7 @@ import (
 // ready is what /readyz says.
 func (d *drill) ready() (status int, words string) {
 	d.t.Helper()
-	response, err := http.Get(d.url + "/readyz") //nolint:noctx // loopback
+	response, err := http.Get(d.url + "/readyz")
 	if err != nil {
 		d.t.Fatal(err)
 	}

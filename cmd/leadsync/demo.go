@@ -36,9 +36,9 @@ func (d *demoCmd) Validate() error {
 	switch {
 	case d.Leads < 0 || d.Leads > 1_000_000:
 		return errors.New("--leads must be from 0 to 1,000,000")
-	case d.Lose < 0 || d.Lose > 1:
+	case !(d.Lose >= 0 && d.Lose <= 1): // so that NaN is refused too
 		return errors.New("--lose is a fraction from 0 to 1")
-	case d.Changes < 0 || d.Changes > 1000:
+	case !(d.Changes >= 0 && d.Changes <= 1000):
 		return errors.New("--changes must be from 0 to 1000 a second")
 	case d.For < 0:
 		return errors.New("--for must not be negative")
@@ -114,12 +114,21 @@ func (d *demoCmd) directory() (dir string, remove func() error, err error) {
 	return d.Data, func() error { return nil }, nil
 }
 
+// demoYoung is shorter than what a callback takes: a demonstration is over before a minute
+// has passed, and what got lost in it is to be found.
+const demoYoung = time.Nanosecond
+
+// demoDeletes is more deletions than a demonstration makes: its story is another than that
+// of too many at once.
+const demoDeletes = 1_000_000
+
 func demoConfig(dir string, info portal.Info) config {
 	return config{
 		dataDir: dir, databaseURL: "sqlite:" + filepath.Join(dir, "leadsync.db"),
 		natsURL: embedded, natsListen: "127.0.0.1:0", replicas: 1, httpAddr: "127.0.0.1:0",
 		clientID: info.ClientID, clientSecret: leads.Secret(info.ClientSecret),
 		trust: bitrix24.Trust{Insecure: []string{host(info.Portal), host(info.OAuth)}}, grace: demoGrace,
+		young: demoYoung, deleteFloor: demoDeletes,
 	}
 }
 

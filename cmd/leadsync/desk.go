@@ -41,6 +41,7 @@ type desk struct {
 
 	binding  sync.Mutex // one at a time
 	bindAt   time.Time  // when to look again; of Upkeep alone, as are those below
+	boundAt  time.Time  // when they were seen to be bound
 	keepAt   time.Time
 	reported leads.Budget
 
@@ -188,14 +189,24 @@ func (d *desk) Upkeep(ctx context.Context) error {
 // taken them away (facts 2.1). What happened meanwhile sent no callbacks.
 func (d *desk) rebind(ctx context.Context) error {
 	added, err := d.bind(ctx)
+	good := d.boundAt
+	d.boundAt = time.Now()
 	if err != nil || len(added) == 0 {
 		return err
 	}
-	_, imported, err := d.db.LastCompleted(ctx, d.own.Portal.MemberID)
+	last, imported, err := d.db.LastCompleted(ctx, d.own.Portal.MemberID)
 	if err != nil || !imported {
 		return err // the import, which is to come, sees everything
 	}
 	d.log.WarnContext(ctx, "events were no longer bound; everything is compared", "member_id", d.own.Portal.MemberID, "events", added)
+	if good.IsZero() {
+		good = last.StartedAt // they were bound then, or nothing would have been imported
+	}
+	if err := d.db.AddIncident(ctx, leads.Incident{
+		MemberID: d.own.Portal.MemberID, Kind: leads.IncidentUnbound, From: good, To: d.boundAt, Detail: fmt.Sprint(added),
+	}); err != nil {
+		return err
+	}
 	_, err = d.db.RequestRun(ctx, leads.Run{MemberID: d.own.Portal.MemberID, Mode: leads.RunFull})
 	return err
 }
@@ -218,7 +229,7 @@ func (d *desk) saveBudget(ctx context.Context, now time.Time) error {
 func (d *desk) Pass(ctx context.Context, run leads.Run) error {
 	run, err := reconcile.Run(ctx, reconcile.Config{
 		Portal: &scanner{desk: d, client: d.client.In(bitrix24.Background)},
-		Mirror: d.db, Ledger: d.db, Turn: d.own.Turn, Grace: d.cfg.grace, Report: d.report, Wake: d.wake,
+		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Young: d.cfg.young, Report: d.report, Wake: d.wake,
 		Now: func() time.Time { return time.Now().UTC() }, Log: d.log,
 	}, run)
 	if !run.Finished() {
@@ -226,7 +237,7 @@ func (d *desk) Pass(ctx context.Context, run leads.Run) error {
 	}
 	d.log.InfoContext(ctx, "pass ended", "member_id", run.MemberID, "run", run.ID, "mode", run.Mode, "state", run.State,
 		"scanned", run.Scanned, "found", run.Found(), "repaired", run.Repaired(), "requests", run.Requests)
-	return errors.Join(err, events.PublishRun(ctx, d.js, run), d.db.TouchLeadList(ctx, time.Now()))
+	return errors.Join(err, d.silence(ctx, run), events.PublishRun(ctx, d.js, run), d.db.TouchLeadList(ctx, time.Now()))
 }
 
 // scanner reads for a pass: in the lowest lane, and with tickets that are drawn while no
@@ -236,10 +247,25 @@ type scanner struct {
 	client *bitrix24.Client
 }
 
+// Clock implements reconcile.Portal.
+func (s *scanner) Clock(ctx context.Context) (time.Time, error) { return s.client.Clock(ctx) }
+
 // Scan implements reconcile.Portal.
 func (s *scanner) Scan(ctx context.Context, after int64) (leads.Page, error) {
-	return s.client.Scan(ctx, after, func() leads.Ticket { return inTurn(s.desk.own.Turn, s.desk.own.Tickets) })
+	return s.client.Scan(ctx, after, s.draw)
 }
+
+// Changed implements reconcile.Portal.
+func (s *scanner) Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error) {
+	return s.client.Changed(ctx, after, since, s.draw)
+}
+
+// IDs implements reconcile.Portal.
+func (s *scanner) IDs(ctx context.Context, after int64) (leads.Page, error) {
+	return s.client.IDs(ctx, after, s.draw)
+}
+
+func (s *scanner) draw() leads.Ticket { return inTurn(s.desk.own.Turn, s.desk.own.Tickets) }
 
 // Leads implements reconcile.Portal; it is called within a turn.
 func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
@@ -248,6 +274,9 @@ func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, err
 
 // Requests implements reconcile.Portal.
 func (s *scanner) Requests() int64 { return s.client.Requests() }
+
+// Refused implements reconcile.Portal.
+func (s *scanner) Refused() int64 { return s.client.Refused() }
 
 func inTurn(turn *sync.Mutex, tickets *leads.Tickets) leads.Ticket {
 	turn.Lock()

@@ -110,7 +110,7 @@ func newDrill(t *testing.T, embedded bool) *drill {
 func (d *drill) up() {
 	d.t.Helper()
 	d.until("the service answers", func() bool {
-		response, err := http.Get(d.url + "/healthz") //nolint:noctx // loopback
+		response, err := http.Get(d.url + "/healthz")
 		if err != nil {
 			return false
 		}

@@ -44,10 +44,10 @@ func (b *base) tolerate(ctx context.Context, what string, do func(context.Contex
 
 // unlessStopped is the error of a step, but where the service was told to stop.
 func unlessStopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // isDown tells errors that pass when something comes up from those that a person has to

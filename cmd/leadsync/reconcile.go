@@ -17,17 +17,27 @@ import (
 )
 
 type reconcileCmd struct {
-	Portal string `help:"Only this portal, by its member_id; otherwise all that are active."`
-	DryRun bool   `help:"Record what differs and repair nothing."`
-	JSON   bool   `name:"json" help:"Print one JSON object at the end."`
+	Pass     passCmd     `cmd:"" default:"withargs" help:"Compare portal and mirror, and repair what differs."`
+	History  historyCmd  `cmd:"" help:"List the passes there were."`
+	Findings findingsCmd `cmd:"" help:"List what a pass found, and why."`
+}
+
+type passCmd struct {
+	Portal     string `help:"Only this portal, by its member_id; otherwise all that are active."`
+	Changed    bool   `help:"Only leads that were changed since the pass before."`
+	DryRun     bool   `help:"Record what differs and repair nothing."`
+	MaxDeletes int64  `help:"Let that many deletions pass, where more than 100 or 2 % at once are stopped." placeholder:"N"`
+	Resume     bool   `help:"Go on with a pass that was paused." xor:"begin"`
+	Restart    bool   `help:"Give up a pass that is under way or paused, and begin a new one." xor:"begin"`
+	JSON       bool   `name:"json" help:"Print one JSON object at the end."`
 }
 
 // followEvery is how often the progress of a run is looked up.
 const followEvery = 250 * time.Millisecond
 
-// Run brings a full pass of each portal to its end: through the portal's owner where one
-// is at work, else on its own.
-func (r reconcileCmd) Run(ctx context.Context, a *app) (err error) {
+// Run brings a pass of each portal to its end: through the portal's owner where one is
+// at work, else on its own.
+func (r passCmd) Run(ctx context.Context, a *app) (err error) {
 	cfg, err := a.config()
 	if err != nil {
 		return err
@@ -52,7 +62,7 @@ func (r reconcileCmd) Run(ctx context.Context, a *app) (err error) {
 	return r.report(a.stdout, runs)
 }
 
-func (r reconcileCmd) portals(ctx context.Context, b *base) ([]leads.Portal, error) {
+func (r passCmd) portals(ctx context.Context, b *base) ([]leads.Portal, error) {
 	all, err := b.db.Portals(ctx)
 	if err != nil {
 		return nil, err
@@ -72,11 +82,20 @@ func (r reconcileCmd) portals(ctx context.Context, b *base) ([]leads.Portal, err
 	return chosen, nil
 }
 
-// one requests a run and works on it if nobody else does.
-func (r reconcileCmd) one(ctx context.Context, b *base, portal leads.Portal, progress io.Writer) (leads.Run, error) {
-	id, err := b.db.RequestRun(ctx, leads.Run{
-		ID: uuid.NewString(), MemberID: portal.MemberID, Mode: leads.RunFull, DryRun: r.DryRun, RequestedAt: time.Now().UTC(),
-	})
+func (r passCmd) mode() leads.RunMode {
+	if r.Changed {
+		return leads.RunChanged
+	}
+	return leads.RunFull
+}
+
+// one requests a run and works on it if nobody else does. Being stopped pauses it.
+func (r passCmd) one(ctx context.Context, b *base, portal leads.Portal, out io.Writer) (leads.Run, error) {
+	id, err := r.begin(ctx, b, portal.MemberID, out)
+	if err != nil {
+		return leads.Run{}, err
+	}
+	total, err := b.db.CountLeads(ctx, portal.MemberID)
 	if err != nil {
 		return leads.Run{}, err
 	}
@@ -87,16 +106,111 @@ func (r reconcileCmd) one(ctx context.Context, b *base, portal leads.Portal, pro
 	var run leads.Run
 	group.Go(func() error {
 		defer stop()
-		run, err = follow(work, b, id, progress)
+		run, err = follow(work, b, id, newProgress(out, total, r.mode()))
 		return err
 	})
-	if err := group.Wait(); err != nil && !run.Finished() {
-		if ctx.Err() != nil {
-			return run, fmt.Errorf("stopped at lead %d; the same command goes on from there: %w", run.Checkpoint, ctx.Err())
-		}
+	err = group.Wait()
+	if ctx.Err() != nil && !run.Finished() {
+		return run, r.pause(ctx, b, id)
+	}
+	if err != nil && !run.Finished() {
 		return run, err
 	}
 	return run, nil
+}
+
+// begin returns the run to follow: a new one, the paused one, or one that is under way.
+func (r passCmd) begin(ctx context.Context, b *base, memberID string, out io.Writer) (string, error) {
+	open, err := r.open(ctx, b, memberID)
+	if err != nil {
+		return "", err
+	}
+	for _, run := range open {
+		switch {
+		case r.Restart:
+			if _, err := b.db.StopRun(ctx, run.ID, leads.RunIncomplete, "given up for a new pass (--restart)"); err != nil {
+				return "", err
+			}
+		case r.Resume && run.State == leads.RunPaused:
+			if run.MaxDeletes = max(run.MaxDeletes, r.MaxDeletes); run.DryRun != r.DryRun {
+				return "", usageError{fmt.Errorf("the paused pass is %sa dry run; resume it as it was, or --restart", not(!run.DryRun))}
+			}
+			ok, err := b.db.ResumeRun(ctx, run)
+			if err != nil || ok {
+				return run.ID, err
+			}
+		case run.State == leads.RunPaused:
+			fmt.Fprintf(out, "A pass was paused at lead %d; --resume would go on with it. This is a new one.\n", run.Checkpoint)
+		case run.DryRun != r.DryRun || run.MaxDeletes < r.MaxDeletes:
+			return "", fmt.Errorf("another pass is under way, with other flags, at lead %d: wait for it, or begin anew by --restart", run.Checkpoint)
+		case run.State == leads.RunRunning && run.Checkpoint > 0:
+			fmt.Fprintf(out, "A pass is under way at lead %d: going on with it.\n", run.Checkpoint)
+		}
+	}
+	if r.Resume && len(open) == 0 {
+		return "", usageError{errors.New("there is no paused pass to go on with")}
+	}
+	return b.db.RequestRun(ctx, leads.Run{
+		ID: uuid.NewString(), MemberID: memberID, Mode: r.mode(), DryRun: r.DryRun, MaxDeletes: r.MaxDeletes, RequestedAt: time.Now().UTC(),
+	})
+}
+
+func not(yes bool) string {
+	if yes {
+		return "not "
+	}
+	return ""
+}
+
+// historyBack is how many runs are looked through for one that is not over.
+const historyBack = 500
+
+// open are the portal's runs of the mode that are not over, the newest paused one only:
+// later ones have replaced those before.
+func (r passCmd) open(ctx context.Context, b *base, memberID string) ([]leads.Run, error) {
+	runs, err := b.db.Runs(ctx, memberID, historyBack)
+	if err != nil {
+		return nil, err
+	}
+	var open []leads.Run
+	for _, run := range runs {
+		if run.Mode != r.mode() {
+			continue
+		}
+		if run.State == leads.RunCompleted && !run.DryRun {
+			break
+		}
+		if !run.Finished() {
+			open = append(open, run)
+		}
+	}
+	return open, nil
+}
+
+// pauseLimit is how long pausing may take after Ctrl-C.
+const pauseLimit = 5 * time.Second
+
+// pause stops the run at its checkpoint and says how to go on. It returns an error,
+// because what was asked for is not done.
+func (r passCmd) pause(ctx context.Context, b *base, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pauseLimit)
+	defer cancel()
+	if _, err := b.db.StopRun(ctx, id, leads.RunPaused, ""); err != nil {
+		return err
+	}
+	run, _, err := b.db.Run(ctx, id)
+	if err != nil {
+		return err
+	}
+	flags := ""
+	if r.Changed {
+		flags = " --changed"
+	}
+	if r.DryRun {
+		flags += " --dry-run"
+	}
+	return fmt.Errorf("paused at lead %d, %d leads compared, %d differences so far; go on with: leadsync reconcile%s --resume",
+		run.Checkpoint, run.Scanned, run.Found(), flags)
 }
 
 // workAlone does the owner's work as long as no service does: passes and the relay.
@@ -114,11 +228,11 @@ func workAlone(ctx context.Context, b *base, portal leads.Portal) error {
 	return group.Wait()
 }
 
-// follow prints a run's progress until it has ended and what it wrote is announced.
-func follow(ctx context.Context, b *base, id string, progress io.Writer) (leads.Run, error) {
+// follow shows a run's progress until it has ended and what it wrote is announced.
+func follow(ctx context.Context, b *base, id string, shown *progress) (leads.Run, error) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	for shown := int64(-1); ; {
+	for {
 		run, ok, err := b.db.Run(ctx, id)
 		if err != nil {
 			return run, err
@@ -126,12 +240,12 @@ func follow(ctx context.Context, b *base, id string, progress io.Writer) (leads.
 		if !ok {
 			return run, fmt.Errorf("run %s has disappeared from leadsync_runs", id)
 		}
-		if run.Scanned != shown {
-			shown = run.Scanned
-			fmt.Fprintf(progress, "%s: %d leads compared, %d differences, %d repaired\n", run.State, run.Scanned, run.Found(), run.Repaired())
-		}
-		if run.Finished() {
+		shown.show(run)
+		switch {
+		case run.Finished():
 			return run, announced(ctx, b)
+		case run.State == leads.RunPaused:
+			return run, fmt.Errorf("somebody paused the pass at lead %d; go on with: leadsync reconcile --resume", run.Checkpoint)
 		}
 		select {
 		case <-ctx.Done():
@@ -158,20 +272,25 @@ func announced(ctx context.Context, b *base) error {
 	}
 }
 
-// report prints the sums: one object, with "portals" where there are several.
-func (r reconcileCmd) report(out io.Writer, runs []leads.Run) error {
+// report prints the sums: one object, with "portals" where there are several. What needs
+// a person is an error: the exit code is 1.
+func (r passCmd) report(out io.Writer, runs []leads.Run) error {
 	if err := r.print(out, runs); err != nil {
 		return err
 	}
+	var errs []error
 	for _, run := range runs {
-		if run.State != leads.RunCompleted {
-			return fmt.Errorf("pass over portal %s is incomplete: %s", run.MemberID, run.Error)
+		switch {
+		case run.State != leads.RunCompleted:
+			errs = append(errs, fmt.Errorf("pass over portal %s is incomplete: %s", run.MemberID, run.Error))
+		case run.Error != "":
+			errs = append(errs, fmt.Errorf("portal %s: %s", run.MemberID, run.Error))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-func (r reconcileCmd) print(out io.Writer, runs []leads.Run) error {
+func (r passCmd) print(out io.Writer, runs []leads.Run) error {
 	if r.JSON {
 		if len(runs) == 1 {
 			return json.NewEncoder(out).Encode(runs[0].Summary())
@@ -180,14 +299,17 @@ func (r reconcileCmd) print(out io.Writer, runs []leads.Run) error {
 	}
 	for _, run := range runs {
 		s := run.Summary()
-		_, err := fmt.Fprintf(out, `Portal %s: pass %s in %.1f s, %d requests
+		_, err := fmt.Fprintf(out, `Portal %s: pass %s in %.1f s, %d requests, %d of them refused by a limit
   %8d leads compared, %d of them right
   %8d missed by events (not in the mirror)
   %8d stale (in the mirror, but different)
   %8d phantoms (in the mirror, deleted in the portal)
   %8d unreadable (kept: the portal denies access)
   %8d rows inserted, %d updated, %d deleted
-`, s.Portal, s.State, s.Seconds, s.Requests, s.Scanned, s.Unchanged, s.Missed, s.Stale, s.Phantom, s.Unreadable, s.Inserted, s.Updated, s.Deleted)
+`, s.Portal, s.State, s.Seconds, s.Requests, s.Refused, s.Scanned, s.Unchanged, s.Missed, s.Stale, s.Phantom, s.Unreadable, s.Inserted, s.Updated, s.Deleted)
+		if err == nil && run.Found() > 0 {
+			_, err = fmt.Fprintf(out, "Each difference and its likely cause: leadsync reconcile findings %s\n", run.ID)
+		}
 		if err != nil {
 			return err
 		}
@@ -202,7 +324,7 @@ func severalReports(runs []leads.Run) any {
 
 		Portals []leads.Summary `json:"portals"`
 	}
-	all.Mode, all.State = leads.RunFull, leads.RunCompleted
+	all.Mode, all.State = runs[0].Mode, leads.RunCompleted
 	for _, run := range runs {
 		s := run.Summary()
 		all.Portals = append(all.Portals, s)

@@ -184,6 +184,7 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 	t.Run("reconcile finds a hand edit and what nobody reported", func(t *testing.T) {
 		p.SetFaults(portal.Faults{Lose: 1})
 		missed := p.Add(2)
+		p.Advance(2 * time.Minute) // or they were too young to be missed
 		var sums leads.Summary
 		code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--json")
 		if err := json.Unmarshal([]byte(stdout), &sums); err != nil || code != exitOK {

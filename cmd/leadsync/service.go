@@ -50,6 +50,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	if at := b.cfg.reconcileAt; at != nil {
 		s.owners.NextPass = at.next
 	}
+	s.owners.CatchUpEvery = b.cfg.catchUp
 	s.server = handlers.New(handlers.Config{
 		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
 		Store: s.intake.Take, Tokens: tokens, StateKey: b.cfg.stateKey(),
@@ -94,6 +95,7 @@ func (s *service) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.owners.Run(ctx) })
 	group.Go(func() error { return relay.Run(ctx) })
+	group.Go(func() error { return s.incidents(ctx) })
 	return group.Wait()
 }
 
@@ -136,7 +138,7 @@ func (s *service) ill(ctx context.Context) map[string]string {
 	defer cancel()
 	ill := map[string]string{}
 	if !s.nc.IsConnected() {
-		ill["nats"] = "not connected to " + s.natsURL() + ": callbacks are kept in the spool until it is back"
+		ill["nats"] = "not connected to " + events.WithoutPassword(s.natsURL()) + ": callbacks are kept in the spool until it is back"
 		if err := s.nc.LastError(); err != nil {
 			ill["nats"] += " (" + err.Error() + ")"
 		}

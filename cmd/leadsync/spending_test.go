@@ -19,6 +19,9 @@ func spent(p *portal.Portal) (n int) {
 	return n
 }
 
+// reads is how often single leads were read.
+func reads(p *portal.Portal) int { return p.Stats().Commands["crm.lead.get"] }
+
 // What a service spends on its portal, limits on: an import, a backlog, a busy lead.
 func TestRequestsAreSpentSparingly(t *testing.T) {
 	t.Parallel()
@@ -57,7 +60,7 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	t.Logf("%d queued callbacks: %d requests", count, spent(p)-before)
 
 	id, _ := p.RandomID()
-	before = spent(p)
+	before = reads(p)
 	begin := time.Now()
 	for range 100 {
 		if err := p.Edit(id, nil); err != nil {
@@ -70,11 +73,12 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	}
 	took := time.Since(begin)
 	eventually(t, "the last edit arrives", func() bool { return s.equal(t, db) })
-	// Reads begin at least 300 ms apart, and the last after the last callback.
-	if n, limit := spent(p)-before, int(took/(300*time.Millisecond))+1; n > limit {
+	// Reads begin at least 300 ms apart, and the last after the last callback. A pass that
+	// catches up meanwhile lists, it does not get.
+	if n, limit := reads(p)-before, int(took/(300*time.Millisecond))+1; n > limit {
 		t.Errorf("100 edits within %s took %d reads, at most %d are allowed", took, n, limit)
 	}
-	t.Logf("100 edits of one lead within %s: %d reads", took, spent(p)-before)
+	t.Logf("100 edits of one lead within %s: %d reads", took, reads(p)-before)
 	if r := p.Stats().Refusals; len(r) > 0 {
 		t.Errorf("the portal refused %v", r)
 	}

@@ -56,6 +56,8 @@ func Run(t *testing.T, server Server) {
 		{"Tokens", tokens},
 		{"Standings", standings},
 		{"Runs", runs},
+		{"Passes", passes},
+		{"Breaker", breakers},
 		{"Records", records},
 		{"Failing", failing},
 		{"Callbacks", callbacks},

@@ -176,6 +176,7 @@ func leftRunning(m *mirror) {
 	if _, err := m.RaiseEpoch(m.ctx, memberID, "two"); err != nil {
 		m.t.Fatal(err)
 	}
+	run.Epoch = 2
 	if diff := cmp.Diff(run, m.claim(memberID)); diff != "" {
 		m.t.Errorf("taken up (-want +got):\n%s", diff)
 	}

@@ -1,9 +1,10 @@
+-- Only the owner that has claimed the run speaks for it, and somebody may have paused it or given it up meanwhile.
 UPDATE dbo.leadsync_runs SET
-    state = @state,
+    state = CASE WHEN state IN ('paused', 'incomplete') AND @state = 'running' THEN state ELSE @state END,
     started_at = CONVERT(datetimeoffset(3), @started_at, 127),
-    finished_at = CONVERT(datetimeoffset(3), @finished_at, 127),
+    finished_at = CASE WHEN state = 'incomplete' AND @state = 'running' THEN finished_at ELSE CONVERT(datetimeoffset(3), @finished_at, 127) END,
     checkpoint_id = @checkpoint_id,
-    error = @error,
+    error = CASE WHEN state = 'incomplete' AND @state = 'running' THEN error ELSE @error END,
     scanned = @scanned,
     unchanged = @unchanged,
     missed = @missed,
@@ -13,5 +14,8 @@ UPDATE dbo.leadsync_runs SET
     rows_inserted = @rows_inserted,
     rows_updated = @rows_updated,
     rows_deleted = @rows_deleted,
-    requests = @requests
-WHERE id = @id
+    requests = @requests,
+    since_at = @since_at,
+    portal_at = @portal_at,
+    refused = @refused
+WHERE id = @id AND claimed_epoch = @claimed_epoch

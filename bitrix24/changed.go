@@ -1,0 +1,149 @@
+package bitrix24
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"leadsync/leads"
+)
+
+// wallClock is how a portal is asked for times: on its own clock, without an offset,
+// since offsets in filters are reported to be misunderstood (facts 6.5).
+const wallClock = "2006-01-02T15:04:05"
+
+// morePages is how many pages are asked for at once where there is more than one: the
+// portal's clock takes one command of the batch.
+const morePages = batchLimit - 1
+
+// Clock is the portal's time, in its zone.
+func (c *Client) Clock(ctx context.Context) (time.Time, error) {
+	answer, err := c.Read(ctx, "server.time", nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return portalTime(answer.Result)
+}
+
+func portalTime(result json.RawMessage) (time.Time, error) {
+	var told string
+	if err := json.Unmarshal(result, &told); err != nil {
+		return time.Time{}, garbled("server.time", 200, "the answer is not a time")
+	}
+	at, err := time.Parse(time.RFC3339, told)
+	if err != nil {
+		return time.Time{}, garbled("server.time", 200, "the answer is not a time")
+	}
+	return at, nil
+}
+
+// Changed reads the next stretch of leads with ids above after that were changed at or
+// after since, on the portal's clock as since shows it. Its first request asks for one
+// page only: mostly nothing was changed.
+func (c *Client) Changed(ctx context.Context, after int64, since time.Time, draw Draw) (leads.Page, error) {
+	q := cardQuery()
+	q.Set("filter[>=DATE_MODIFY]", since.Format(wallClock))
+	return c.walk(ctx, after, q, draw, c.rows)
+}
+
+// IDs reads the ids alone of the next stretch of leads above after; its snapshots have
+// nothing else.
+func (c *Client) IDs(ctx context.Context, after int64, draw Draw) (leads.Page, error) {
+	q := url.Values{"order[ID]": {"ASC"}, "start": {"-1"}, "select[0]": {"ID"}}
+	return c.walk(ctx, after, q, draw, c.bareRows)
+}
+
+func (c *Client) bareRows(result json.RawMessage, ticket leads.Ticket) ([]leads.Snapshot, error) {
+	var rows []struct {
+		ID json.RawMessage `json:"ID"`
+	}
+	if err := json.Unmarshal(result, &rows); err != nil {
+		return nil, garbled("crm.lead.list", 200, "the answer is not a list")
+	}
+	snaps := make([]leads.Snapshot, len(rows))
+	for i, row := range rows {
+		id, err := leads.ParseID(text(row.ID))
+		if err != nil {
+			return nil, garbled("crm.lead.list", 200, "the answer has a row without an id")
+		}
+		snaps[i] = leads.Snapshot{Ref: leads.Ref{LeadID: id}, Ticket: ticket, ReadAt: c.cfg.Now()}
+	}
+	return snaps, nil
+}
+
+// walk is one batch of chained pages of a list, with the portal's clock before them.
+// Only an empty page is believed to be the end.
+func (c *Client) walk(ctx context.Context, after int64, list url.Values, draw Draw,
+	rows func(json.RawMessage, leads.Ticket) ([]leads.Snapshot, error),
+) (leads.Page, error) {
+	for {
+		pages := 1
+		if after > 0 {
+			pages = min(morePages, c.affordable("crm.lead.list", c.lists.next()))
+		}
+		commands := append([]Command{{Key: "now", Method: "server.time"}}, linked(after, list, pages)...)
+		ticket := draw()
+		batch, err := c.Batch(ctx, commands)
+		if tooLong(err) && ctx.Err() == nil && pages > 1 {
+			c.lists.cut(pages)
+			continue
+		}
+		if err != nil {
+			return leads.Page{}, err
+		}
+		return walked(commands, batch, leads.Page{Ticket: ticket, UpTo: after}, rows)
+	}
+}
+
+// walked adds the pages of a batch to the page, up to the first that was refused.
+func walked(commands []Command, batch Batch, page leads.Page, rows func(json.RawMessage, leads.Ticket) ([]leads.Snapshot, error)) (leads.Page, error) {
+	if e := batch.Errors[commands[0].Key]; e != nil {
+		return leads.Page{}, e
+	}
+	var err error
+	if page.At, err = portalTime(batch.Results[commands[0].Key]); err != nil {
+		return leads.Page{}, err
+	}
+	for _, cmd := range commands[1:] {
+		if e := batch.Errors[cmd.Key]; e != nil {
+			if len(page.Snapshots) > 0 {
+				return page, nil
+			}
+			return leads.Page{}, e
+		}
+		snaps, err := rows(batch.Results[cmd.Key], page.Ticket)
+		if err != nil {
+			return leads.Page{}, err
+		}
+		if err := page.Append(snaps); err != nil {
+			return leads.Page{}, garbled("crm.lead.list", 200, err.Error())
+		}
+		if len(snaps) < listPage {
+			break // what follows refers to a row that is not there
+		}
+	}
+	if page.Last = len(page.Snapshots) == 0; page.Last {
+		page.UpTo = leads.MaxID
+	}
+	return page, nil
+}
+
+// linked are pages of a list, each from where the one before ends.
+func linked(after int64, list url.Values, count int) []Command {
+	commands := make([]Command, count)
+	from := strconv.FormatInt(after, 10)
+	for i := range commands {
+		q := url.Values{}
+		for name, values := range list {
+			q[name] = values
+		}
+		q.Set("filter[>ID]", from)
+		key := "p" + strconv.Itoa(i)
+		commands[i] = Command{Key: key, Method: "crm.lead.list", Query: q}
+		from = fmt.Sprintf("$result[%s][%d][ID]", key, listPage-1)
+	}
+	return commands
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"leadsync/leads"
+)
+
+// incidentEvery is how often it is looked up whether callbacks were kept aside or lost.
+const incidentEvery = 30 * time.Second
+
+// incidents writes down when callbacks went into the spool or were lost: reconciliation
+// explains by it what it finds. What cannot be written now is written when the database
+// is back.
+func (s *service) incidents(ctx context.Context) error {
+	spooled, lost, from := s.intake.Spooled.Load(), s.intake.Lost.Load(), time.Now()
+	for pauseFor(ctx, incidentEvery) == nil {
+		now := time.Now()
+		for _, i := range []struct {
+			kind  leads.IncidentKind
+			count int64
+			seen  *int64
+		}{
+			{leads.IncidentSpooled, s.intake.Spooled.Load(), &spooled},
+			{leads.IncidentRefused, s.intake.Lost.Load(), &lost},
+		} {
+			if i.count == *i.seen {
+				continue
+			}
+			err := s.db.AddIncident(ctx, leads.Incident{Kind: i.kind, From: from, To: now, Detail: fmt.Sprintf("%d callbacks of any portal", i.count-*i.seen)})
+			if err != nil {
+				s.log.WarnContext(ctx, "incident waits to be recorded", "kind", i.kind, "error", err)
+				continue
+			}
+			*i.seen = i.count
+		}
+		if spooled == s.intake.Spooled.Load() && lost == s.intake.Lost.Load() {
+			from = now
+		}
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var (
+	speedFor  = flag.Duration("speed", time.Second, "how long each load of the speed test lasts")
+	speedRate = flag.Int("speed-rate", 500, "callbacks a second in the speed test")
+)
+
+// load is what a stretch of callbacks was answered, and how fast. Times are from the
+// moment a callback was due, so that a stall counts for all that it holds up.
+type load struct {
+	mu     sync.Mutex
+	took   []time.Duration
+	status map[int]int
+}
+
+func (l *load) add(status int, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.took = append(l.took, took)
+	l.status[status]++
+}
+
+func (l *load) String() string {
+	slices.Sort(l.took)
+	at := func(share float64) time.Duration {
+		return l.took[int(share*float64(len(l.took)-1))].Round(10 * time.Microsecond)
+	}
+	return fmt.Sprintf("%d callbacks, p50 %s, p99 %s, max %s, answered %v", len(l.took), at(.5), at(.99), at(1), l.status)
+}
+
+// blast sends callbacks at a rate, whatever the answers do.
+func (d *drill) blast(rate int, body func(n int) string) *load {
+	d.t.Helper()
+	l := &load{status: map[int]int{}}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: 20 * time.Second}
+	defer client.CloseIdleConnections()
+	var group sync.WaitGroup
+	begun := time.Now()
+	for n := 0; time.Since(begun) < *speedFor; n++ {
+		due := begun.Add(time.Duration(n) * time.Second / time.Duration(rate))
+		time.Sleep(time.Until(due))
+		group.Go(func() {
+			response, err := client.Post(d.url+callbackPath, "application/x-www-form-urlencoded", strings.NewReader(body(n)))
+			if err != nil {
+				l.add(0, time.Since(due))
+				return
+			}
+			_, _ = io.Copy(io.Discard, response.Body)
+			_ = response.Body.Close()
+			l.add(response.StatusCode, time.Since(due))
+		})
+	}
+	group.Wait()
+	return l
+}
+
+// genuine is a callback of one of some thousand leads.
+func (d *drill) genuine(n int) string {
+	info := d.portal.Info()
+	return url.Values{
+		"event": {"ONCRMLEADUPDATE"}, "ts": {"1766047124"}, "data[FIELDS][ID]": {strconv.Itoa(1 + n*7919%5000)},
+		"auth[member_id]": {info.MemberID}, "auth[application_token]": {info.ApplicationToken}, "auth[domain]": {"x"},
+	}.Encode()
+}
+
+// forged is one of four things that are no callback of ours.
+func (d *drill) forged(n int) string {
+	member := d.portal.Info().MemberID
+	switch n % 4 {
+	case 0:
+		return "event=ONCRMLEADADD&data[FIELDS][ID]=1&auth[member_id]=" + member + "&auth[application_token]=wrong"
+	case 1:
+		return fmt.Sprintf("event=ONCRMLEADADD&data[FIELDS][ID]=1&auth[member_id]=x%d&auth[application_token]=wrong", n)
+	case 2:
+		return strings.Repeat("x", 70_000)
+	default:
+		return "%zz&&&[[[=]]]"
+	}
+}
+
+// TestAnswerTimes prints figures, which depend on the machine; only what is answered can
+// fail it. Every callback is on disk, fsynced, when it is answered.
+func TestAnswerTimes(t *testing.T) {
+	t.Run("embedded", func(t *testing.T) { answerTimes(t, newDrill(t, true)) })
+	t.Run("apart", func(t *testing.T) {
+		d := newDrill(t, false)
+		answerTimes(t, d)
+		if err := d.nats.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		d.judge("NATS hangs", d.blast(*speedRate, d.genuine))
+		d.nats.kill()
+		d.judge("NATS is down", d.blast(*speedRate, d.genuine))
+		_, words := d.ready()
+		t.Logf("readyz: %s", words)
+	})
+}
+
+func answerTimes(t *testing.T, d *drill) {
+	t.Helper()
+	d.install()
+	d.judge("well", d.blast(*speedRate, d.genuine))
+	before := d.serve.memory()
+	defer d.dawdle(300)()
+	var forged *load
+	var group sync.WaitGroup
+	group.Go(func() { forged = d.blast(2**speedRate, d.forged) })
+	d.judge("beside forgeries at twice the rate", d.blast(*speedRate, d.genuine))
+	group.Wait()
+	if forged.status[http.StatusOK] != 0 {
+		t.Errorf("forgeries were answered %v", forged.status)
+	}
+	t.Logf("forgeries, with 300 clients that never finish a request beside them: %s; memory %d MB, then %d MB", forged, before, d.serve.memory())
+}
+
+// dawdle opens connections that send half a request and then nothing.
+func (d *drill) dawdle(count int) (hangUp func()) {
+	d.t.Helper()
+	var conns []net.Conn
+	for range count {
+		conn, err := net.Dial("tcp", host(d.url))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "POST "+callbackPath+" HTTP/1.1\r\nHost: x\r\nContent-Length: 400\r\nContent-Ty"); err != nil {
+			d.t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	return func() {
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+	}
+}
+
+func (d *drill) judge(what string, l *load) {
+	d.t.Helper()
+	d.t.Logf("%s: %s", what, l)
+	if l.status[http.StatusOK] != len(l.took) {
+		d.t.Errorf("%s: answered %v", what, l.status)
+	}
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"leadsync/events"
+	"leadsync/leads"
+	"leadsync/reconcile"
+)
+
+// witness knows what explains a pass's findings.
+type witness struct {
+	*base
+
+	memberID string
+}
+
+// Incidents implements reconcile.Witness.
+func (w witness) Incidents(ctx context.Context, memberID string, since time.Time) ([]leads.Incident, error) {
+	return w.db.Incidents(ctx, memberID, since)
+}
+
+// Waiting implements reconcile.Witness.
+func (w witness) Waiting(ctx context.Context, ids []int64) (map[int64]bool, error) {
+	return events.Waiting(ctx, w.js, w.memberID, ids)
+}
+
+// Heard implements reconcile.Witness.
+func (w witness) Heard(ctx context.Context, memberID string, ids []int64) (map[int64]time.Time, error) {
+	callbacks, err := w.db.LastCallbacks(ctx, memberID, ids)
+	heard := make(map[int64]time.Time, len(callbacks))
+	for _, c := range callbacks {
+		heard[c.LeadID] = c.ReceivedAt
+	}
+	return heard, err
+}
+
+// silentChanges is how many changes without a callback are no accident any more.
+const silentChanges = 3
+
+// silence raises the alarm where a pass found changes of which no callback came: on a
+// portal where nothing is changed, none come either, and that is no fault.
+func (d *desk) silence(ctx context.Context, run leads.Run) error {
+	if run.Mode != leads.RunChanged || run.DryRun || run.Missed+run.Stale < silentChanges {
+		return nil
+	}
+	found, err := d.db.Findings(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	silent := 0
+	for _, f := range found {
+		if f.Cause == reconcile.CauseSilent {
+			silent++
+		}
+	}
+	if silent < silentChanges {
+		return nil
+	}
+	d.log.ErrorContext(ctx, "leads were changed and no callback came: look whether Bitrix24 can reach LEADSYNC_PUBLIC_URL",
+		"member_id", run.MemberID, "changes", silent, "since", run.Since)
+	return d.db.AddIncident(ctx, leads.Incident{
+		MemberID: run.MemberID, Kind: leads.IncidentSilence, From: run.Since, To: time.Now(),
+	})
+}

@@ -1,0 +1,38 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/leads"
+)
+
+// Waiting tells of which of a portal's leads a notice is not dealt with yet. Where
+// nothing is pending at all that is none, whatever the stream still holds.
+func Waiting(ctx context.Context, js jetstream.JetStream, memberID string, ids []int64) (map[int64]bool, error) {
+	stream, err := js.Stream(ctx, StreamNotices)
+	if err != nil {
+		return nil, fmt.Errorf("open stream %s: %w", StreamNotices, err)
+	}
+	pending, err := Pending(ctx, js, memberID)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil, nil // nobody has ever taken notices: a command that works alone
+	}
+	if err != nil || pending == 0 {
+		return nil, err
+	}
+	waiting := map[int64]bool{}
+	for _, id := range ids {
+		_, err := stream.GetLastMsgForSubject(ctx, NoticeSubject(leads.Ref{MemberID: memberID, LeadID: id}))
+		switch {
+		case err == nil:
+			waiting[id] = true
+		case !errors.Is(err, jetstream.ErrMsgNotFound):
+			return nil, fmt.Errorf("look for the notice of lead %d: %w", id, err)
+		}
+	}
+	return waiting, nil
+}

@@ -1,0 +1,199 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadsync/bitrix24/portal"
+	"leadsync/leads"
+	"leadsync/reconcile"
+)
+
+func TestAnImportCopiesThePortal(t *testing.T) {
+	for _, count := range []int{0, 1, 49, 50, 51, 2500, 2501} {
+		g := open(t, portal.Config{Leads: count})
+		run := g.pass(leads.Run{Mode: leads.RunImport})
+		g.equal()
+		if run.Inserted != int64(count) || run.Scanned != int64(count) || len(g.named(run)) != 0 {
+			t.Errorf("%d leads: %+v", count, run.Sums)
+		}
+	}
+}
+
+func TestAFullPassNamesExactlyWhatDiffers(t *testing.T) {
+	g := filled(t, 300)
+	ids := g.ids()
+	g.remove(ids[0])
+	g.remove(ids[150])
+	g.alter(ids[10], "TITLE", "altered by hand")
+	g.alter(ids[299], "STATUS_ID", "X")
+	g.exec("DELETE FROM bitrix_lead_contacts WHERE sql_LEAD_ID = ?", withPhone(t, g, ids[20:]))
+	last := ids[len(ids)-1]
+	g.phantom(ids[30], last+1)
+	g.phantom(ids[31], last+2)
+	run := g.pass(leads.Run{Mode: leads.RunFull})
+	g.found(run, map[leads.FindingKind][]int64{
+		leads.FindingMissed: {ids[0], ids[150]}, leads.FindingStale: {ids[10], withPhone(t, g, ids[20:]), ids[299]},
+		leads.FindingPhantom: {last + 1, last + 2},
+	})
+	if run.Inserted != 2 || run.Updated != 3 || run.Deleted != 2 || run.Scanned != 300 || run.Unchanged != 295 {
+		t.Errorf("sums %+v", run.Sums)
+	}
+	g.equal()
+	if again := g.pass(leads.Run{Mode: leads.RunFull}); again.Found() != 0 || again.Repaired() != 0 || again.Unchanged != 300 {
+		t.Errorf("a second pass: %+v", again.Sums)
+	}
+}
+
+// withPhone is the first of the leads that has a phone.
+func withPhone(t *testing.T, g *ground, ids []int64) int64 {
+	t.Helper()
+	for id, raw := range g.portal.Leads() {
+		lead, err := leads.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id >= ids[0] && len(lead.Contacts) > 0 {
+			return id
+		}
+	}
+	t.Fatal("no lead has a phone")
+	return 0
+}
+
+func TestAHandEditIsFoundAlthoughTheHashIsRight(t *testing.T) {
+	g := filled(t, 3)
+	id := g.ids()[1]
+	g.alter(id, "LAST_NAME", "Mallory")
+	run := g.pass(leads.Run{Mode: leads.RunFull})
+	list, err := g.db.Findings(t.Context(), run.ID)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("findings %v, %v", list, err)
+	}
+	if diff := cmp.Diff([]string{"LAST_NAME"}, list[0].Fields); diff != "" || list[0].Repaired != leads.Updated {
+		t.Errorf("repaired %s, fields (-want +got):\n%s", list[0].Repaired, diff)
+	}
+	g.equal()
+}
+
+func TestADryRunWritesNothingButFindings(t *testing.T) {
+	g := filled(t, 120)
+	ids := g.ids()
+	g.remove(ids[5])
+	g.alter(ids[6], "TITLE", "altered")
+	g.phantom(ids[7], ids[119]+1)
+	before := g.mirror()
+	run := g.pass(leads.Run{Mode: leads.RunFull, DryRun: true})
+	g.found(run, map[leads.FindingKind][]int64{
+		leads.FindingMissed: {ids[5]}, leads.FindingStale: {ids[6]}, leads.FindingPhantom: {ids[119] + 1},
+	})
+	if run.Repaired() != 0 {
+		t.Errorf("repaired: %+v", run.Sums)
+	}
+	if diff := cmp.Diff(before, g.mirror()); diff != "" {
+		t.Errorf("the mirror has changed:\n%s", diff)
+	}
+}
+
+func TestDeniedLeadsStay(t *testing.T) {
+	g := filled(t, 200)
+	g.portal.SetFaults(portal.Faults{Hidden: 0.05})
+	snaps, err := g.Leads(t.Context(), g.ids())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hidden []int64
+	for _, s := range snaps {
+		if s.Sight == leads.Denied {
+			hidden = append(hidden, s.LeadID)
+		}
+	}
+	run := g.pass(leads.Run{Mode: leads.RunFull})
+	g.found(run, map[leads.FindingKind][]int64{leads.FindingUnreadable: hidden})
+	g.portal.SetFaults(portal.Faults{})
+	g.equal()
+}
+
+func TestADeletedLeadIsAskedForTwice(t *testing.T) {
+	g := filled(t, 60)
+	id := g.ids()[3]
+	if err := g.portal.Delete(id); err != nil {
+		t.Fatal(err)
+	}
+	gone := g.portal.Stats().Commands["crm.lead.get"]
+	run := g.pass(leads.Run{Mode: leads.RunFull})
+	g.found(run, map[leads.FindingKind][]int64{leads.FindingPhantom: {id}})
+	if n := g.portal.Stats().Commands["crm.lead.get"] - gone; n != 2 || run.Deleted != 1 {
+		t.Errorf("asked %d times, %d deleted", n, run.Deleted)
+	}
+	g.equal()
+}
+
+func TestAStoppedPassGoesOnAtItsCheckpoint(t *testing.T) {
+	g := filled(t, 600)
+	g.stretch = 250
+	ids := g.ids()
+	for _, i := range []int{1, 260, 599} {
+		g.alter(ids[i], "TITLE", "altered")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	g.pages = 0
+	g.scanned = func(page int) error {
+		if page == 2 {
+			stop()
+		}
+		return nil
+	}
+	run, err := reconcile.Run(ctx, g.config(), g.request(leads.Run{Mode: leads.RunFull}))
+	if !errors.Is(err, context.Canceled) || run.Finished() {
+		t.Fatalf("stopped: %v, %s", err, run.State)
+	}
+	if last, ok, err := g.db.LastCompleted(t.Context(), g.member()); err != nil || !ok || last.ID == run.ID {
+		t.Errorf("a stopped pass counts as completed: %v, %v", ok, err)
+	}
+	g.scanned = nil
+	g.own()
+	taken := g.claim()
+	if taken.ID != run.ID || taken.Checkpoint != ids[249] || taken.Scanned != 250 || taken.Stale != 1 {
+		t.Errorf("taken up at %d with %+v", taken.Checkpoint, taken.Sums)
+	}
+	run, err = reconcile.Run(t.Context(), g.config(), taken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.found(run, map[leads.FindingKind][]int64{leads.FindingStale: {ids[1], ids[260], ids[599]}})
+	if run.Scanned != 600 {
+		t.Errorf("scanned %d in both parts", run.Scanned)
+	}
+	g.equal()
+}
+
+func TestAPassThatGivesUpIsIncomplete(t *testing.T) {
+	g := filled(t, 10)
+	g.portal.SetFaults(portal.Faults{Refuse: "insufficient_scope"})
+	run, err := reconcile.Run(t.Context(), g.config(), g.request(leads.Run{Mode: leads.RunFull}))
+	if err == nil || run.State != leads.RunIncomplete || run.Error == "" {
+		t.Fatalf("%v: %s %q", err, run.State, run.Error)
+	}
+	if last, _, err := g.db.LastCompleted(t.Context(), g.member()); err != nil || last.ID == run.ID {
+		t.Errorf("an incomplete pass counts as completed: %v", err)
+	}
+}
+
+// A portal may show short pages before its end: only an empty one is the end.
+func TestShortPagesAreNotTheEnd(t *testing.T) {
+	g := filled(t, 400)
+	ids := g.ids()
+	for _, i := range []int{100, 101, 399} {
+		g.alter(ids[i], "TITLE", "altered")
+	}
+	g.stretch = 7
+	run := g.pass(leads.Run{Mode: leads.RunFull})
+	g.found(run, map[leads.FindingKind][]int64{leads.FindingStale: {ids[100], ids[101], ids[399]}})
+	if run.Scanned != 400 {
+		t.Errorf("scanned %d", run.Scanned)
+	}
+}

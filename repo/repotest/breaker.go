@@ -1,0 +1,147 @@
+package repotest
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+// breakers lets five deletions pass whatever the number of rows.
+func breakers(t *testing.T, server Server) {
+	t.Helper()
+	m := open(t, server, repo.Config{Grace: 10 * time.Second, DeleteFloor: 5})
+	for i, c := range []struct {
+		name string
+		test func(*mirror, string)
+	}{
+		{"delete callbacks of too many leads", manyCallbacks},
+		{"a second look at too many leads", manySecondLooks},
+		{"deletions one after the other", dripping},
+		{"a share of many rows", aShare},
+		{"a portal beside it", beside},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m.on1(t, func(m *mirror) { c.test(m, "breaker"+strconv.Itoa(i)) })
+		})
+	}
+}
+
+// fill makes rows 1 to count.
+func (m *mirror) fill(memberID string, count int64) {
+	m.t.Helper()
+	var all []leads.Snapshot
+	for id := int64(1); id <= count; id++ {
+		s := present(m.t, 1, id, "a")
+		s.MemberID = memberID
+		all = append(all, s)
+	}
+	m.apply(all...)
+	m.drain()
+}
+
+// absences are reads that did not find these leads.
+func absences(memberID string, ticket leads.Ticket, proven bool, ids ...int64) []leads.Snapshot {
+	var all []leads.Snapshot
+	for _, id := range ids {
+		s := unseen(ticket, id, leads.Absent)
+		s.MemberID, s.Proven = memberID, proven
+		all = append(all, s)
+	}
+	return all
+}
+
+func upTo(n int64) []int64 {
+	var ids []int64
+	for id := int64(1); id <= n; id++ {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// verdicts wants the same to become of all.
+func (m *mirror) verdicts(want leads.Verdict, snapshots ...leads.Snapshot) {
+	m.t.Helper()
+	for _, o := range m.apply(snapshots...) {
+		if o.Verdict != want {
+			m.t.Fatalf("%s: %s, want %s", o.Ref, o.Verdict, want)
+		}
+	}
+}
+
+func (m *mirror) breaker(memberID string, want leads.Breaker) {
+	m.t.Helper()
+	got, err := m.Breaker(m.ctx, memberID)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		m.t.Errorf("breaker (-want +got):\n%s", diff)
+	}
+}
+
+func manyCallbacks(m *mirror, memberID string) {
+	m.fill(memberID, 20)
+	m.verdicts(leads.Withheld, absences(memberID, 2, true, upTo(6)...)...)
+	if held := m.row(memberID, 1); held.Deleted || held.Revision != 1 {
+		m.t.Errorf("deleted %v, revision %d", held.Deleted, held.Revision)
+	}
+	if n := len(m.changes()); n != 0 {
+		m.t.Errorf("%d announcements", n)
+	}
+	m.breaker(memberID, leads.Breaker{Candidates: 6, Limit: 5})
+	m.verdicts(leads.Withheld, absences(memberID, 3, true, 7)...)
+	if err := m.AllowDeletions(m.ctx, memberID, 7, m.clock.Now().Add(time.Hour)); err != nil {
+		m.t.Fatal(err)
+	}
+	m.verdicts(leads.Deleted, absences(memberID, 4, true, upTo(7)...)...)
+	m.verdicts(leads.Withheld, absences(memberID, 5, true, 8)...)
+	m.clock.advance(2 * time.Hour)
+	m.verdicts(leads.Deleted, absences(memberID, 6, true, 8)...)
+}
+
+func manySecondLooks(m *mirror, memberID string) {
+	m.fill(memberID, 20)
+	m.verdicts(leads.Missing, absences(memberID, 2, false, upTo(6)...)...)
+	m.clock.advance(time.Minute)
+	if ids, err := m.Missing(m.ctx, memberID, 10); err != nil || len(ids) != 0 {
+		m.t.Errorf("asked for again: %v, %v", ids, err)
+	}
+	m.verdicts(leads.Withheld, absences(memberID, 3, false, upTo(6)...)...)
+	seen := present(m.t, 4, 6, "a")
+	seen.MemberID = memberID
+	m.verdicts(leads.Unchanged, seen)
+	m.verdicts(leads.Deleted, absences(memberID, 5, false, upTo(5)...)...)
+}
+
+func dripping(m *mirror, memberID string) {
+	m.fill(memberID, 20)
+	for id := int64(1); id <= 5; id++ {
+		m.verdicts(leads.Deleted, absences(memberID, 2, true, id)...)
+	}
+	m.verdicts(leads.Withheld, absences(memberID, 2, true, 6)...)
+	m.clock.advance(2 * time.Hour)
+	m.verdicts(leads.Deleted, absences(memberID, 3, true, 6)...)
+}
+
+func aShare(m *mirror, memberID string) {
+	m.fill(memberID, 400)
+	m.breaker(memberID, leads.Breaker{Limit: 8})
+	m.verdicts(leads.Withheld, absences(memberID, 2, true, upTo(9)...)...)
+	m.clock.advance(time.Hour)
+	seen := present(m.t, 3, 9, "a")
+	seen.MemberID = memberID
+	m.verdicts(leads.Unchanged, seen)
+	m.verdicts(leads.Deleted, absences(memberID, 4, true, upTo(8)...)...)
+}
+
+func beside(m *mirror, memberID string) {
+	m.fill(memberID, 20)
+	m.fill("x"+memberID, 20)
+	m.verdicts(leads.Withheld, absences(memberID, 2, true, upTo(6)...)...)
+	m.verdicts(leads.Deleted, absences("x"+memberID, 2, true, upTo(5)...)...)
+}

@@ -1,0 +1,2 @@
+DELETE FROM leadsync_allowances
+WHERE member_id = @member_id

@@ -1,0 +1,6 @@
+-- Absent once: to be asked for again.
+SELECT f.lead_id
+FROM leadsync_findings AS f
+WHERE f.run_id = @run_id AND f.repaired IN ('missing', 'withheld') AND f.lead_id > @after
+ORDER BY f.lead_id
+LIMIT @limit

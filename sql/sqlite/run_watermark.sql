@@ -1,0 +1,7 @@
+-- What a completed pass did not see was changed after it had begun.
+SELECT r.portal_at
+FROM leadsync_runs AS r
+WHERE r.member_id = @member_id AND r.state = 'completed' AND r.dry_run = 0 AND r.portal_at IS NOT NULL
+    AND r.mode IN ('import', 'full', 'changed')
+ORDER BY r.seq DESC
+LIMIT 1

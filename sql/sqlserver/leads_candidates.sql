@@ -1,0 +1,6 @@
+-- Rows that wait to be deleted, and those that were of late.
+SELECT
+    (SELECT COUNT(*) FROM dbo.bitrix_leads AS a
+     WHERE a.member_id = @member_id AND a.absent_since IS NOT NULL AND a.deleted_at IS NULL)
+    + (SELECT COUNT(*) FROM dbo.bitrix_leads AS g
+       WHERE g.member_id = @member_id AND g.deleted_at >= CONVERT(datetimeoffset(3), @since, 127))
