@@ -87,6 +87,24 @@ func TestAPassStaysWithinTheOperatingTime(t *testing.T) {
 	})
 }
 
+// Not even a backlog of callbacks makes the portal block a method.
+func TestLiveReadsStayWithinTheOperatingTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Leads: 2500, Seed: 1, PageCost: 1100 * time.Millisecond})
+		ids := sortedIDs(truth(t, in.portal))
+		client := in.webhook(bitrix24.NewBudget(true))
+		var err error
+		reads := 0
+		for ; err == nil && reads < 20; reads++ {
+			_, err = client.Leads(t.Context(), ids, draws())
+		}
+		if bitrix24.ReactionTo(err) != bitrix24.SlowDown || reads < 8 {
+			t.Errorf("after %d reads: %v", reads, err)
+		}
+		wantNoRefusal(t, in.portal)
+	})
+}
+
 // Without operating in its answers a portal can only be asked.
 func TestARefusedMethodIsLeftAlone(t *testing.T) {
 	for _, bill := range []bool{false, true} {
