@@ -3,7 +3,7 @@ GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test race test-sqlserver test-faults test-clients lint fmt demo bench fuzz
+.PHONY: help build check test race test-sqlserver test-faults test-scale test-clients lint fmt demo bench fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test-clients: ## Bitrix24's own JavaScript SDK against the emulator; needs node 
 	npm ci --silent --prefix bitrix24/portal/testdata/clients
 	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./bitrix24/portal -run TestClients -count=1 -v
 
+test-scale: ## the sabotage test with 100,000 leads; takes minutes
+	$(GO) test -count=1 -v -timeout 60m -run TestSabotage ./cmd/leadsync -scale 100000
+
 lint: ## golangci-lint, with the import map of the design
 	$(LINT) run ./...
 
@@ -45,3 +48,4 @@ fuzz: ## each fuzz target for a minute
 	$(GO) test -run '^$$' -fuzz FuzzParseForm -fuzztime 1m ./bitrix24
 	$(GO) test -run '^$$' -fuzz FuzzParseCallback -fuzztime 1m ./bitrix24
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./leads
+	$(GO) test -run '^$$' -fuzz FuzzReadRecords -fuzztime 1m ./events

@@ -272,8 +272,9 @@ func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, err
 	return s.client.Leads(ctx, ids, s.desk.own.Tickets.Draw)
 }
 
-// Requests implements reconcile.Portal.
-func (s *scanner) Requests() int64 { return s.client.Requests() }
+// Requests implements reconcile.Portal: those of passes alone, not of what callbacks and
+// commands ask meanwhile.
+func (s *scanner) Requests() int64 { return s.client.LaneRequests() }
 
 // Refused implements reconcile.Portal.
 func (s *scanner) Refused() int64 { return s.client.Refused() }
