@@ -26,6 +26,12 @@ test-clients: ## Bitrix24's own JavaScript SDK against the emulator; needs node 
 	npm ci --silent --prefix bitrix24/portal/testdata/clients
 	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./bitrix24/portal -run TestClients -count=1 -v
 
+test-scale: ## what a large import and a large backlog cost, on the emulated portal
+	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -run 'FewestRequests|Sparingly' ./bitrix24 ./cmd/leadsync
+
+test-replicas: ## three replicas with short-lived tokens for five minutes, the owner killed at random
+	LEADSYNC_TEST_REPLICAS=5m $(GO) test -count=1 -v -timeout 15m -run ReplicasShare ./cmd/leadsync
+
 lint: ## golangci-lint, with the import map of the design
 	$(LINT) run ./...
 
