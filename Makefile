@@ -3,7 +3,7 @@ GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test race test-sqlserver test-faults test-scale test-clients lint fmt demo bench fuzz
+.PHONY: help build check test race test-sqlserver test-faults test-scale test-replicas test-clients lint fmt demo bench fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,8 +29,12 @@ test-clients: ## Bitrix24's own JavaScript SDK against the emulator; needs node 
 	npm ci --silent --prefix bitrix24/portal/testdata/clients
 	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./bitrix24/portal -run TestClients -count=1 -v
 
-test-scale: ## the sabotage test with 100,000 leads; takes minutes
+test-scale: ## large imports, large backlogs, 100,000 leads sabotaged; takes minutes
+	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -run 'FewestRequests|Sparingly' ./bitrix24 ./cmd/leadsync
 	$(GO) test -count=1 -v -timeout 60m -run TestSabotage ./cmd/leadsync -scale 100000
+
+test-replicas: ## three replicas with short-lived tokens for five minutes, the owner killed at random
+	LEADSYNC_TEST_REPLICAS=5m $(GO) test -count=1 -v -timeout 15m -run ReplicasShare ./cmd/leadsync
 
 lint: ## golangci-lint, with the import map of the design
 	$(LINT) run ./...

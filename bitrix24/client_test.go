@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -190,18 +191,53 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"an empty answer", 200, ``, bitrix24.Repeat},
 		{"a server error", 500, `{"error":"INTERNAL_SERVER_ERROR"}`, bitrix24.Repeat},
 		{"an unknown server error", 502, `{"error":"ODD"}`, bitrix24.Repeat},
+		{"application not found", 401, `{"error":"APPLICATION_NOT_FOUND"}`, bitrix24.Reauthorize},
+		{"application not installed", 401, `{"error":"ERROR_OAUTH"}`, bitrix24.Reauthorize},
+		{"waiting for confirmation", 401, `{"error":"METHOD_CONFIRM_WAITING"}`, bitrix24.Never},
+		{"confirmation denied", 403, `{"error":"METHOD_CONFIRM_DENIED"}`, bitrix24.Never},
+		{"credentials, other status", 401, `{"error":"INVALID_CREDENTIALS"}`, bitrix24.Reauthorize},
+		{"no access to the application", 403, `{"error":"user_access_error"}`, bitrix24.Reauthorize},
+		{"wrong kind of authorization", 403, `{"error":"WRONG_AUTH_TYPE"}`, bitrix24.Never},
+		{"intranet users only", 403, `{"error":"allowed_only_intranet_user"}`, bitrix24.Never},
+		{"access error", 403, `{"error":"ACCESS_ERROR"}`, bitrix24.Never},
+		{"manifest", 404, `{"error":"ERROR_MANIFEST_IS_NOT_AVAILABLE"}`, bitrix24.Never},
+		{"not for batches", 405, `{"error":"ERROR_BATCH_METHOD_NOT_ALLOWED"}`, bitrix24.Never},
+		{"batch too long", 400, `{"error":"ERROR_BATCH_LENGTH_EXCEEDED"}`, bitrix24.Never},
+		{"plain http", 400, `{"error":"INVALID_REQUEST","error_description":"Https required."}`, bitrix24.Never},
+		{"argument value", 400, `{"error":"INVALID_ARG_VALUE"}`, bitrix24.Never},
+		{"core", 400, `{"error":"ERROR_CORE"}`, bitrix24.Never},
+		{"operating time", 429, `{"error":"OPERATION_TIME_LIMIT"}`, bitrix24.SlowDown},
+		{"too many requests", 503, `{"error":"QUERY_LIMIT_EXCEEDED"}`, bitrix24.SlowDown},
+		{"too many requests, old status", 200, `{"error":"query_limit_exceeded"}`, bitrix24.SlowDown},
+		{"an unexpected answer", 500, `{"error":"ERROR_UNEXPECTED_ANSWER"}`, bitrix24.Repeat},
+		{"a page of HTML from a sick server", 503, `<html>maintenance</html>`, bitrix24.Repeat},
+		{"a gateway's time-out", 504, `<html>504</html>`, bitrix24.Repeat},
+		{"OAuth: a dead refresh token", 400, `{"error":"invalid_grant"}`, bitrix24.Reauthorize},
+		{"OAuth: a wrong secret", 400, `{"error":"invalid_client"}`, bitrix24.Stop},
+		{"OAuth: an unknown application", 200, `{"error":"wrong_client"}`, bitrix24.Stop},
+		{"OAuth: malformed", 400, `{"error":"invalid_request"}`, bitrix24.Never},
+		{"OAuth: scope", 403, `{"error":"INVALID_SCOPE"}`, bitrix24.Never},
+		{"OAuth: not installed", 401, `{"error":"NOT_INSTALLED"}`, bitrix24.Reauthorize},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			client := answering(t, answer(test.status, test.body))
-			_, err := client.Call(t.Context(), "crm.lead.get", nil)
-			var refusal *bitrix24.Error
-			if !errors.As(err, &refusal) {
-				t.Fatalf("got %v, want a refusal", err)
-			}
-			if refusal.Reaction != test.want {
-				t.Errorf("reaction %d, want %d (%v)", refusal.Reaction, test.want, err)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				client := bitrix24.NewClient(bitrix24.ClientConfig{
+					Endpoint: insidePortal + "/rest/", Budget: bitrix24.NewBudget(true),
+					HTTP: &http.Client{
+						Transport:     tripper(func(*http.Request) *http.Response { return canned(test.status, test.body) }),
+						CheckRedirect: bitrix24.NewHTTP().CheckRedirect,
+					},
+				})
+				_, err := client.Call(t.Context(), "crm.lead.get", nil)
+				var refusal *bitrix24.Error
+				if !errors.As(err, &refusal) {
+					t.Fatalf("got %v, want a refusal", err)
+				}
+				if refusal.Reaction != test.want {
+					t.Errorf("reaction %d, want %d (%v)", refusal.Reaction, test.want, err)
+				}
+			})
 		})
 	}
 }
