@@ -38,7 +38,9 @@ func TestAfterACompletedPassAllIsEqual(t *testing.T) {
 					return
 				}
 			},
-			"hide":  func(rt *rapid.T) { g.portal.SetFaults(portal.Faults{Hidden: rapid.SampledFrom([]float64{0, 0.1, 0.5}).Draw(rt, "hidden")}) },
+			"hide": func(rt *rapid.T) {
+				g.portal.SetFaults(portal.Faults{Hidden: rapid.SampledFrom([]float64{0, 0.1, 0.5}).Draw(rt, "hidden")})
+			},
 			"ill":   func(*rapid.T) { g.portal.SetFaults(portal.Faults{CommandLimit: 0.1}) },
 			"crash": func(rt *rapid.T) { run = g.crashed(run, rapid.IntRange(1, 25).Draw(rt, "moment")) },
 		})
