@@ -1,6 +1,7 @@
 package bitrix24
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -84,9 +85,9 @@ func ParseCallback(body string) (Callback, error) {
 }
 
 func (c *Callback) takeGrant(f *Form) {
-	c.ServerEndpoint = f.Text("server_endpoint")
-	c.ClientEndpoint = f.Text("client_endpoint")
-	c.Scope = f.Text("scope")
+	c.ServerEndpoint = cmp.Or(f.Text("server_endpoint"), c.ServerEndpoint)
+	c.ClientEndpoint = cmp.Or(f.Text("client_endpoint"), c.ClientEndpoint)
+	c.Scope = cmp.Or(f.Text("scope"), c.Scope)
 	c.AccessToken = leads.Secret(f.Text("access_token"))
 	c.RefreshToken = leads.Secret(f.Text("refresh_token"))
 	c.ExpiresIn = number(f.Text("expires_in"))

@@ -138,6 +138,15 @@ func (c *Chain) Reload() {
 	c.grant, c.dead = leads.Grant{}, nil
 }
 
+// Close stores a pair that could not be stored yet, if there is one: whoever owns the
+// portal next needs it.
+func (c *Chain) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := c.keep(context.Background())
+	return err
+}
+
 // load takes the preferred pair that is not known to be dead. Where all are, cause says
 // why the last one is.
 func (c *Chain) load(ctx context.Context, cause error) error {

@@ -229,7 +229,7 @@ func (a *attempt) mend(ctx context.Context, err error) error {
 			return err
 		}
 		return c.slowDown(ctx, a.method, err, a.slowed-1)
-	case reaction == Repeat && a.failures < a.repeat && !(a.large && tooLong(err)):
+	case reaction == Repeat && a.failures < a.repeat && (!a.large || !tooLong(err)):
 		a.failures++
 		return pause(ctx, backoff(a.failures-1))
 	default:

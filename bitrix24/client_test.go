@@ -217,6 +217,25 @@ func TestReadRepeatsAndCallDoesNot(t *testing.T) {
 	}
 }
 
+func TestAnOddRowSpoilsNoOther(t *testing.T) {
+	client := answering(t, answer(200, `{"result":{"result":{"p0":[{"ID":"1"},{"ID":"2","PHONE":["+7900"]},{"ID":"3"}]},"result_error":[]},"time":{}}`))
+	page, err := client.Scan(t.Context(), 0, draws())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var good, odd int
+	for _, s := range page.Snapshots {
+		if s.Err != nil {
+			odd++
+		} else {
+			good++
+		}
+	}
+	if good != 2 || odd != 1 || page.UpTo != 3 {
+		t.Errorf("%d good rows, %d odd ones, up to %d", good, odd, page.UpTo)
+	}
+}
+
 func TestBatchKeepsItsOrderAndSeparatesErrors(t *testing.T) {
 	p, client := webhookClient(t, portal.Config{Leads: 10, Seed: 1})
 	ids := sortedIDs(truth(t, p))

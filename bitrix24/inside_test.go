@@ -70,35 +70,28 @@ func (i *inside) answer(at func(*http.Request) *http.Response) {
 	i.at = at
 }
 
-// client is an HTTP client from another address, or "" for ours.
-func (i *inside) client(address string) *http.Client {
-	if address == "" {
-		address = i.address
-	}
+func (i *inside) client() *http.Client {
 	c := bitrix24.NewHTTP()
-	c.Transport, c.Timeout = &inside{portal: i.portal, address: address, at: i.at}, 0
-	if address == i.address {
-		c.Transport = i
-	}
+	c.Transport, c.Timeout = i, 0
 	return c
 }
 
 // startInside makes a portal with its limits on.
-func startInside(t testing.TB, cfg portal.Config) *inside {
-	t.Helper()
+func startInside(tb testing.TB, cfg portal.Config) *inside {
+	tb.Helper()
 	p, err := portal.New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	p.SetURLs(insidePortal, insideServer)
-	t.Cleanup(func() { _ = p.Close() })
+	tb.Cleanup(func() { _ = p.Close() })
 	return &inside{portal: p, address: "192.0.2.1"}
 }
 
 // webhook is a client by the portal's webhook, with a budget of its own.
 func (i *inside) webhook(budget *bitrix24.Budget) *bitrix24.Client {
 	return bitrix24.NewClient(bitrix24.ClientConfig{
-		Endpoint: leads.Secret(i.portal.Info().Webhook), HTTP: i.client(""), Budget: budget,
+		Endpoint: leads.Secret(i.portal.Info().Webhook), HTTP: i.client(), Budget: budget,
 	})
 }
 
@@ -106,26 +99,26 @@ func (i *inside) webhook(budget *bitrix24.Budget) *bitrix24.Client {
 func (i *inside) oauth() *bitrix24.OAuth {
 	info := i.portal.Info()
 	return &bitrix24.OAuth{
-		ClientID: info.ClientID, ClientSecret: leads.Secret(info.ClientSecret), HTTP: i.client(""), Now: time.Now,
+		ClientID: info.ClientID, ClientSecret: leads.Secret(info.ClientSecret), HTTP: i.client(), Now: time.Now,
 	}
 }
 
 // install saves the application's form and returns tokens, as the redirect brings them.
-func (i *inside) install(t testing.TB) leads.Grant {
-	t.Helper()
+func (i *inside) install(tb testing.TB) leads.Grant {
+	tb.Helper()
 	i.portal.Install("", "https://leads.example.com/back") // no address for events: there is no network
 	r := httptest.NewRequest(http.MethodGet, insidePortal+"/oauth/authorize/?client_id="+i.portal.Info().ClientID, nil)
 	w := httptest.NewRecorder()
 	i.portal.Handler().ServeHTTP(w, r)
 	back, err := w.Result().Location()
 	if err != nil {
-		t.Fatalf("no redirect: %d", w.Code)
+		tb.Fatalf("no redirect: %d", w.Code)
 	}
 	oauth := i.oauth()
 	oauth.HTTP = &http.Client{Transport: &inside{portal: i.portal, address: i.address}} // whatever is spoilt
 	pair, err := oauth.Exchange(context.Background(), back.Query().Get("server_domain"), back.Query().Get("code"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return pair.Grant
 }

@@ -18,13 +18,13 @@ import (
 )
 
 // scanAll walks over all leads and returns their ids.
-func scanAll(t testing.TB, client *bitrix24.Client) []int64 {
-	t.Helper()
+func scanAll(tb testing.TB, client *bitrix24.Client) []int64 {
+	tb.Helper()
 	var ids []int64
 	for after, last := int64(0), false; !last; {
-		page, err := client.Scan(t.Context(), after, draws())
+		page, err := client.Scan(tb.Context(), after, draws())
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		for _, s := range page.Snapshots {
 			if s.Err == nil {
@@ -36,10 +36,10 @@ func scanAll(t testing.TB, client *bitrix24.Client) []int64 {
 	return ids
 }
 
-func wantNoRefusal(t testing.TB, p *portal.Portal) {
-	t.Helper()
+func wantNoRefusal(tb testing.TB, p *portal.Portal) {
+	tb.Helper()
 	if r := p.Stats().Refusals; len(r) > 0 {
-		t.Errorf("the portal refused %v", r)
+		tb.Errorf("the portal refused %v", r)
 	}
 }
 
@@ -84,6 +84,24 @@ func TestAPassStaysWithinTheOperatingTime(t *testing.T) {
 		if state := client.State().Methods["crm.lead.list"]; state.Pauses == 0 || state.Refused != 0 {
 			t.Errorf("state %+v", state)
 		}
+	})
+}
+
+// Not even a backlog of callbacks makes the portal block a method.
+func TestLiveReadsStayWithinTheOperatingTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Leads: 2500, Seed: 1, PageCost: 1100 * time.Millisecond})
+		ids := sortedIDs(truth(t, in.portal))
+		client := in.webhook(bitrix24.NewBudget(true))
+		var err error
+		reads := 0
+		for ; err == nil && reads < 20; reads++ {
+			_, err = client.Leads(t.Context(), ids, draws())
+		}
+		if bitrix24.ReactionTo(err) != bitrix24.SlowDown || reads < 8 {
+			t.Errorf("after %d reads: %v", reads, err)
+		}
+		wantNoRefusal(t, in.portal)
 	})
 }
 
@@ -256,7 +274,7 @@ func TestForeignTrafficIsYieldedTo(t *testing.T) {
 		stopped := make(chan struct{})
 		go func() {
 			defer close(stopped)
-			foreign := in.client("")
+			foreign := in.client()
 			for {
 				select {
 				case <-stop:
@@ -264,7 +282,11 @@ func TestForeignTrafficIsYieldedTo(t *testing.T) {
 				case <-time.After(2 * time.Second / 3):
 				}
 				resp, err := foreign.Post(in.portal.Info().Webhook+"server.time", "application/json", strings.NewReader("{}"))
-				if err == nil && resp.StatusCode == http.StatusServiceUnavailable {
+				if err != nil {
+					continue
+				}
+				_ = resp.Body.Close()
+				if resp.StatusCode == http.StatusServiceUnavailable {
 					refused++
 				}
 			}

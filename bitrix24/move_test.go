@@ -33,7 +33,7 @@ func renamed(t *testing.T, to string) (*inside, *bitrix24.Client, *[]string) {
 		Move: func(_ context.Context, endpoint string) error { moves = append(moves, endpoint); return nil },
 	}
 	return in, bitrix24.NewClient(bitrix24.ClientConfig{
-		Endpoint: oldPortal + "/rest/", Tokens: chain, HTTP: in.client(""), Moved: home.Moved,
+		Endpoint: oldPortal + "/rest/", Tokens: chain, HTTP: in.client(), Moved: home.Moved,
 	}), &moves
 }
 
@@ -96,6 +96,7 @@ func TestARedirectThatLeadsNowhereIsExplained(t *testing.T) {
 			})
 		}, "it is where it was", nil},
 		{"another portal's token", func(t *testing.T, in *inside) {
+			t.Helper()
 			other := startInside(t, portal.Config{Seed: 2})
 			info := `{"result":{"install":{"installed":true,"member_id":"` + other.portal.Info().MemberID + `","client_endpoint":"` + insidePortal + `/rest/"}},"time":{}}`
 			base := in.at

@@ -11,8 +11,8 @@ import (
 const operatingLimit = 480.0
 
 // operatingShare is up to which part of that limit a lane uses a method. A pass stops
-// early enough that callbacks are still read; only a refusal stops those.
-var operatingShare = [...]float64{Live: 1, Operator: 0.9, Background: 0.75}
+// early enough that callbacks are still read.
+var operatingShare = [...]float64{Live: 0.95, Operator: 0.85, Background: 0.75}
 
 // patience is how long a live read waits for a blocked method before it is told to come
 // again: meanwhile nothing else of that portal can be written.
@@ -133,7 +133,7 @@ func (c *Client) restFor(method string) time.Duration {
 		return 0
 	}
 	wait := m.blocked.Sub(now)
-	if c.lane != Live && m.used >= operatingLimit*operatingShare[c.lane] {
+	if m.used >= operatingLimit*operatingShare[c.lane] {
 		wait = max(wait, m.reset.Sub(now))
 	}
 	if wait > 0 {
@@ -151,7 +151,7 @@ func (c *Client) affordable(method string, count int) int {
 	if m == nil || m.cost <= 0 || m.reset.Before(c.cfg.Now()) {
 		return count
 	}
-	left := (operatingLimit*min(operatingShare[c.lane], 0.95) - m.used) / m.cost
+	left := (operatingLimit*operatingShare[c.lane] - m.used) / m.cost
 	return max(1, min(count, int(left)))
 }
 

@@ -22,7 +22,7 @@ const batchMax = 2500
 const linger = 300 * time.Millisecond
 
 // finishLimit is how long work under way may go on after a stop was asked for.
-const finishLimit = 3 * time.Second
+const finishLimit = 2 * time.Second
 
 // bitrixDelete is the event after which "Not found" needs no second proof.
 const bitrixDelete = "ONCRMLEADDELETE"

@@ -16,7 +16,7 @@ import (
 func Connect(url, token string) (*nats.Conn, error) {
 	nc, err := nats.Connect(url, externally(token)...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w (is the server running there, with JetStream on?)", withoutPassword(url), err)
+		return nil, fmt.Errorf("connect to NATS at %s: %w (is the server running there, with JetStream on?)", WithoutPassword(url), err)
 	}
 	return nc, nil
 }
@@ -26,7 +26,7 @@ func Connect(url, token string) (*nats.Conn, error) {
 func ConnectLater(url, token string) (*nats.Conn, error) {
 	nc, err := nats.Connect(url, append(externally(token), nats.RetryOnFailedConnect(true))...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w", withoutPassword(url), err)
+		return nil, fmt.Errorf("connect to NATS at %s: %w", WithoutPassword(url), err)
 	}
 	return nc, nil
 }
@@ -58,8 +58,8 @@ func JetStream(nc *nats.Conn) (jetstream.JetStream, error) {
 	return js, nil
 }
 
-// withoutPassword strips what stands before @ in each server of a list.
-func withoutPassword(urls string) string {
+// WithoutPassword strips what stands before @ in each server of a list.
+func WithoutPassword(urls string) string {
 	list := strings.Split(urls, ",")
 	for i, url := range list {
 		scheme, rest, ok := strings.Cut(url, "://")

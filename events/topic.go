@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,8 +23,8 @@ const revisionHeader = "Leadsync-Revision"
 // library does not name it yet.
 const wrongLastSequenceConstant jetstream.ErrorCode = 10164
 
-// cardLimit is what a message may need beyond its card.
-const cardLimit = 4 << 10
+// headerLimit is more than the headers of a message need, in bytes.
+const headerLimit = 4 << 10
 
 // Topic publishes changes on LEADS so that a lead's revisions only rise there, whatever
 // a former relay still sends.
@@ -95,10 +96,11 @@ func wrongLastSequence(err error) bool {
 // lead's whole history, names and phone numbers included, and is itself forgotten after
 // TombstoneLife.
 func (t *Topic) message(c leads.Change) (*nats.Msg, error) {
-	if int64(len(c.Lead)+cardLimit) > t.maxPayload {
+	data, err := encode(c)
+	if err == nil && int64(len(data)+headerLimit) > t.maxPayload {
 		c.Lead, c.Oversize = nil, true
+		data, err = encode(c)
 	}
-	data, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode change of %s: %w", c.Ref(), err)
 	}
@@ -118,6 +120,18 @@ func (t *Topic) message(c leads.Change) (*nats.Msg, error) {
 		h.Set(jetstream.MsgTTLHeader, TombstoneLife.String())
 	}
 	return msg, nil
+}
+
+// encode leaves the card as the portal wrote it: <, > and & need no escapes here, which
+// would make a card up to six times as long.
+func encode(c leads.Change) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(c); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // ParseChange reads a message of LEADS.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,6 +176,20 @@ func TestCardThatDoesNotFitIsLeftOutAndSaidSo(t *testing.T) {
 	}
 	if !got.Oversize || got.Lead != nil || got.Revision != 1 {
 		t.Errorf("oversize %v, %d bytes of card, revision %d", got.Oversize, len(got.Lead), got.Revision)
+	}
+}
+
+func TestCardFullOfMarkupTravelsWhole(t *testing.T) {
+	js := connected(t)
+	c := change(1, 1, leads.Added)
+	c.Lead = []byte(`{"ID":"1","COMMENTS":"` + strings.Repeat("<&>", 1<<20) + `"}`)
+	announce(t, openTopic(t, js), c)
+	var got leads.Change
+	if err := json.Unmarshal(lastOn(t, js, 1).Data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Oversize || !bytes.Equal(got.Lead, c.Lead) {
+		t.Errorf("oversize %v, %d bytes of card, want %d", got.Oversize, len(got.Lead), len(c.Lead))
 	}
 }
 

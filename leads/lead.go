@@ -46,7 +46,8 @@ func (c Contact) Columns() Contact {
 var Multifields = []string{"PHONE", "EMAIL", "WEB", "IM", "LINK"}
 
 // Parse reads a lead as crm.lead.get and crm.lead.list show it. Scalars may be strings,
-// numbers, booleans or null; empty maps and lists may stand for each other.
+// numbers, booleans or null; empty maps and lists may stand for each other. With an error
+// it returns what is known: ID, where that can be read, and Raw.
 func Parse(raw json.RawMessage) (Lead, error) {
 	var card map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &card); err != nil {
@@ -59,7 +60,7 @@ func Parse(raw json.RawMessage) (Lead, error) {
 	lead := Lead{ID: id, Values: make([]string, len(Fields)), Custom: map[string]json.RawMessage{}}
 	for name, value := range card {
 		if err := lead.take(name, value); err != nil {
-			return Lead{}, fmt.Errorf("%w: lead %d, field %s: %w", ErrNoLead, id, name, err)
+			return Lead{ID: id, Raw: raw}, fmt.Errorf("%w: lead %d, field %s: %w", ErrNoLead, id, name, err)
 		}
 	}
 	slices.SortFunc(lead.Contacts, compareContacts)

@@ -124,7 +124,8 @@ func alone(tb testing.TB, url string) {
 // ours are the tables of the migrations, and goose's.
 var ours = []string{
 	"bitrix_leads", "bitrix_lead_contacts", "bitrix_lead_solution", "bitrix_import_lead_error", "bitrix_lead_runtime",
-	"bitrix_oauth", "leadsync_portals", "leadsync_owners", "leadsync_outbox", "leadsync_allowances", "leadsync_incidents", "leadsync_runs", "leadsync_findings",
+	"bitrix_oauth", "leadsync_portals", "leadsync_owners", "leadsync_outbox", "leadsync_runs", "leadsync_findings", "leadsync_callbacks", "leadsync_failures",
+	"leadsync_allowances", "leadsync_incidents",
 	"leadsync_migrations",
 }
 

@@ -102,7 +102,23 @@ func readConfig(lookup func(string) (string, bool)) (config, error) {
 	if cfg.webhookURL != "" && cfg.webhookToken == "" {
 		e.fault("LEADSYNC_B24_APPLICATION_TOKEN", "is missing", "the token that Bitrix24 shows for the outgoing webhook; without it callbacks cannot be told from forgeries")
 	}
+	e.together(cfg)
 	return cfg, errors.Join(e.faults...)
+}
+
+// together checks what only makes sense together.
+func (e *environment) together(cfg config) {
+	if (cfg.clientID == "") != (cfg.clientSecret == "") {
+		e.fault("LEADSYNC_B24_CLIENT_ID", "and LEADSYNC_B24_CLIENT_SECRET are not both set", "both, as Bitrix24 shows them for the application, or neither")
+	}
+	if cfg.webhookURL == "" && (cfg.webhookToken != "" || cfg.webhookID != "") {
+		e.fault("LEADSYNC_B24_WEBHOOK_URL", "is missing", "the inbound webhook that LEADSYNC_B24_APPLICATION_TOKEN and LEADSYNC_B24_MEMBER_ID belong to")
+	}
+	host, _, err := net.SplitHostPort(cfg.natsListen)
+	ip := net.ParseIP(host)
+	if err == nil && cfg.natsURL == embedded && cfg.natsToken == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		e.fault("LEADSYNC_NATS_TOKEN", "is missing", "set where LEADSYNC_NATS_LISTEN is an address that others can reach")
+	}
 }
 
 // fault remembers what is wrong with a variable. The value is never repeated: it may be

@@ -36,9 +36,9 @@ func (d *demoCmd) Validate() error {
 	switch {
 	case d.Leads < 0 || d.Leads > 1_000_000:
 		return errors.New("--leads must be from 0 to 1,000,000")
-	case d.Lose < 0 || d.Lose > 1:
+	case !(d.Lose >= 0 && d.Lose <= 1): // so that NaN is refused too
 		return errors.New("--lose is a fraction from 0 to 1")
-	case d.Changes < 0 || d.Changes > 1000:
+	case !(d.Changes >= 0 && d.Changes <= 1000):
 		return errors.New("--changes must be from 0 to 1000 a second")
 	case d.For < 0:
 		return errors.New("--for must not be negative")

@@ -102,7 +102,15 @@ func (b *base) oauth() *bitrix24.OAuth {
 }
 
 // Close implements consumers.Desk.
-func (d *desk) Close() { d.desks.close(d) }
+func (d *desk) Close() {
+	d.desks.close(d)
+	if d.chain == nil {
+		return
+	}
+	if err := d.chain.Close(); err != nil {
+		d.log.Error("refreshed tokens are lost: somebody has to authorize the portal again", "member_id", d.own.Portal.MemberID, "error", err)
+	}
+}
 
 // Leads implements consumers.Reader.
 func (d *desk) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {

@@ -26,6 +26,14 @@ type emulatorCmd struct {
 	JSON       bool          `name:"json" help:"Print one JSON object when ready."`
 }
 
+// Validate implements kong's check of flags.
+func (e *emulatorCmd) Validate() error {
+	if e.Leads < 0 || e.Leads > 5_000_000 {
+		return errors.New("--leads must be from 0 to 5,000,000")
+	}
+	return nil
+}
+
 // Run serves the portal until it is told to stop.
 func (e emulatorCmd) Run(ctx context.Context, a *app) (err error) {
 	p, err := portal.Start(portal.Config{ //nolint:contextcheck // it lives until Close, not as long as a context

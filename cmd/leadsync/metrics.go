@@ -44,6 +44,7 @@ func (s *service) Collect(c chan<- prometheus.Metric) {
 	}
 	s.collectIntake(c, count)
 	s.collectWaiting(c)
+	s.collectPortals(c)
 	count(readDesc, s.tally.Read.Load())
 	count(takenDesc, s.tally.Taken.Load())
 	for v := leads.Unchanged; v <= leads.Failed; v++ {

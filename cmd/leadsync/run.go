@@ -35,6 +35,7 @@ type cli struct {
 	Emulator  emulatorCmd  `cmd:"" help:"Run a Bitrix24 portal in a box, with its authorization server."`
 	Migrate   migrateCmd   `cmd:"" help:"Create or update the tables."`
 	Reconcile reconcileCmd `cmd:"" help:"Compare every lead of the portal with the mirror and repair what differs."`
+	Portals   portalsCmd   `cmd:"" help:"List, show, add, rebind or remove portals."`
 	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced."`
 	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that were given up."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

@@ -65,6 +65,10 @@ func TestWrongUsageIsExplained(t *testing.T) {
 			"LEADSYNC_HTTP_ADDR", "host:port", "LEADSYNC_DATABASE_URL", "sqlserver://", "LEADSYNC_SECRET_KEY", "openssl rand -base64 32",
 			"LEADSYNC_RECONCILE_AT", "03:00", "LEADSYNC_PUBLIC_URL", "LEADSYNC_NATS_URL", "LEADSYNC_B24_APPLICATION_TOKEN", "LEADSYNC_LOG_LEVEL",
 		}},
+		{"halves of what belongs together", []string{"serve"}, map[string]string{
+			"LEADSYNC_B24_CLIENT_ID": "local.1", "LEADSYNC_B24_MEMBER_ID": "abc", "LEADSYNC_NATS_LISTEN": "0.0.0.0:4222",
+		}, []string{"LEADSYNC_B24_CLIENT_SECRET", "LEADSYNC_B24_WEBHOOK_URL", "LEADSYNC_NATS_TOKEN"}},
+		{"a fraction that is no number", []string{"demo", "--lose", "NaN"}, nil, []string{"--lose is a fraction"}},
 		{"a database without a name", []string{"migrate"}, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@h:1433"}, []string{"names no database"}},
 		{"a portal that is none", []string{"watch", "--portal", "a.b"}, nil, []string{"member_id"}},
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+
+	"leadsync/events"
 )
 
 type serveCmd struct{}
@@ -36,7 +38,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) (err error) {
 		return err
 	}
 	s.warn(ctx)
-	log.InfoContext(ctx, "leadsync serves", "http", s.address(), "nats", b.natsURL(), "database", b.db.Dialect(), "data", cfg.dataDir)
+	log.InfoContext(ctx, "leadsync serves", "http", s.address(), "nats", events.WithoutPassword(b.natsURL()), "database", b.db.Dialect(), "data", cfg.dataDir)
 	return s.run(ctx)
 }
 

@@ -138,7 +138,7 @@ func (s *service) ill(ctx context.Context) map[string]string {
 	defer cancel()
 	ill := map[string]string{}
 	if !s.nc.IsConnected() {
-		ill["nats"] = "not connected to " + s.natsURL() + ": callbacks are kept in the spool until it is back"
+		ill["nats"] = "not connected to " + events.WithoutPassword(s.natsURL()) + ": callbacks are kept in the spool until it is back"
 		if err := s.nc.LastError(); err != nil {
 			ill["nats"] += " (" + err.Error() + ")"
 		}

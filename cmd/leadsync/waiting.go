@@ -48,6 +48,7 @@ func (s *service) collectIntake(c chan<- prometheus.Metric, count func(*promethe
 func (s *service) collectWaiting(c chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeLimit)
 	defer cancel()
+	s.collectStates(ctx, c)
 	if n, err := events.Depth(ctx, s.js, events.StreamNotices); err == nil {
 		gauge(c, pendingDesc, float64(n))
 		gauge(c, coalescedDesc, float64(max(0, s.intake.Published.Load()-s.tally.Taken.Load()-n)))

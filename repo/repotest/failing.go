@@ -11,6 +11,7 @@ import (
 )
 
 func failing(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	ref := leads.Ref{MemberID: member, LeadID: 7}
 	later := m.clock.Now().Add(time.Minute)
@@ -64,6 +65,7 @@ func failing(t *testing.T, server Server) {
 }
 
 func callbacks(t *testing.T, server Server) {
+	t.Helper()
 	m := open(t, server, repo.Config{})
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
 	for _, batch := range [][]leads.LastCallback{

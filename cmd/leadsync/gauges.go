@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"leadsync/leads"
+)
+
+var (
+	ownedDesc     = prometheus.NewDesc("leadsync_portal_owned", "1 for each portal that this process owns.", portalLabel, nil)
+	requestsDesc  = prometheus.NewDesc("leadsync_portal_requests_total", "HTTP requests sent to a portal, since this process owns it.", portalLabel, nil)
+	levelDesc     = prometheus.NewDesc("leadsync_budget_level", "Our requests in the portal's leaky bucket.", portalLabel, nil)
+	depthDesc     = prometheus.NewDesc("leadsync_budget_depth", "Up to which the bucket is filled by us.", portalLabel, nil)
+	shareDesc     = prometheus.NewDesc("leadsync_budget_share", "Part of our budget that is used: less than 1 while others call from the same address.", portalLabel, nil)
+	limitedDesc   = prometheus.NewDesc("leadsync_budget_refusals_total", "QUERY_LIMIT_EXCEEDED although we were within our budget.", portalLabel, nil)
+	queuedDesc    = prometheus.NewDesc("leadsync_budget_waiting", "Requests that wait for the budget, by lane.", []string{"member_id", "lane"}, nil)
+	operatingDesc = prometheus.NewDesc("leadsync_operating_seconds", "Operating time of a method within ten minutes, as the portal counts it.", methodLabels, nil)
+	blockedDesc   = prometheus.NewDesc("leadsync_operating_refusals_total", "OPERATION_TIME_LIMIT: times that the portal blocked a method.", methodLabels, nil)
+	restedDesc    = prometheus.NewDesc("leadsync_operating_pauses_total", "Times that a call waited so that a method is not blocked.", methodLabels, nil)
+	statesDesc    = prometheus.NewDesc("leadsync_portals", "Known portals, by state; needs_authorization wants a person.", []string{"state"}, nil)
+
+	portalLabel  = []string{"member_id"}
+	methodLabels = []string{"member_id", "method"}
+)
+
+// collectPortals shows how the portals of this process stand towards their limits.
+func (s *service) collectPortals(c chan<- prometheus.Metric) {
+	for _, d := range s.desks.list() {
+		id, state := d.own.Portal.MemberID, d.client.State()
+		show := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, more ...string) {
+			c <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{id}, more...)...)
+		}
+		show(ownedDesc, prometheus.GaugeValue, 1)
+		show(requestsDesc, prometheus.CounterValue, float64(state.Requests))
+		show(levelDesc, prometheus.GaugeValue, state.Budget.Level)
+		show(depthDesc, prometheus.GaugeValue, state.Budget.Depth)
+		show(shareDesc, prometheus.GaugeValue, state.Budget.Share)
+		show(limitedDesc, prometheus.CounterValue, float64(state.Budget.Refusals))
+		for lane, n := range state.Budget.Waiting {
+			show(queuedDesc, prometheus.GaugeValue, float64(n), lane.String())
+		}
+		for method, m := range state.Methods {
+			show(operatingDesc, prometheus.GaugeValue, m.Used, method)
+			show(blockedDesc, prometheus.CounterValue, float64(m.Refused), method)
+			show(restedDesc, prometheus.CounterValue, float64(m.Pauses), method)
+		}
+	}
+}
+
+// collectStates counts the portals by state, where the database answers.
+func (s *service) collectStates(ctx context.Context, c chan<- prometheus.Metric) {
+	portals, err := s.db.Portals(ctx)
+	if err != nil {
+		return
+	}
+	states := map[leads.PortalState]int{leads.PortalActive: 0, leads.PortalNeedsAuthorization: 0, leads.PortalUninstalled: 0}
+	for _, p := range portals {
+		states[p.State]++
+	}
+	for state, n := range states {
+		c <- prometheus.MustNewConstMetric(statesDesc, prometheus.GaugeValue, float64(n), string(state))
+	}
+}

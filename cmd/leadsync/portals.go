@@ -1,0 +1,318 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+// portalsCmd deals with the portals that are served.
+type portalsCmd struct {
+	List   portalsListCmd   `cmd:"" default:"withargs" help:"List the portals."`
+	Show   portalsShowCmd   `cmd:"" help:"Show a portal: its state, tokens, bound events and budget."`
+	Add    portalsAddCmd    `cmd:"" help:"Add a portal that is reached by webhooks; applications add themselves when they are installed."`
+	Rebind portalsRebindCmd `cmd:"" help:"Have the portal send its events here, where that was lost."`
+	Remove portalsRemoveCmd `cmd:"" help:"Forget a portal and erase everything that is kept of it."`
+}
+
+// portalView is a portal as it is printed. It has no secret in it.
+type portalView struct {
+	MemberID  string            `json:"member_id"`
+	Domain    string            `json:"domain"`
+	State     leads.PortalState `json:"state"`
+	Way       string            `json:"way"` // application or webhook
+	UpdatedAt time.Time         `json:"updated_at"`
+}
+
+func viewPortal(p leads.Portal) portalView {
+	v := portalView{MemberID: p.MemberID, Domain: p.Domain, State: p.State, Way: "application", UpdatedAt: p.UpdatedAt}
+	if p.WebhookURL != "" {
+		v.Way = "webhook"
+	}
+	return v
+}
+
+type portalsListCmd struct {
+	JSON bool `name:"json" help:"Print one JSON object."`
+}
+
+// Run lists.
+func (l portalsListCmd) Run(ctx context.Context, a *app) error {
+	return a.withDatabase(ctx, func(_ config, db *repo.DB) error {
+		portals, err := db.Portals(ctx)
+		if err != nil {
+			return err
+		}
+		views := make([]portalView, len(portals))
+		for i, p := range portals {
+			views[i] = viewPortal(p)
+		}
+		if l.JSON {
+			return json.NewEncoder(a.stdout).Encode(map[string][]portalView{"portals": views})
+		}
+		if len(views) == 0 {
+			_, err = fmt.Fprintln(a.stdout, "no portal is connected yet: install the application in Bitrix24, or add a webhook")
+		}
+		for _, v := range views {
+			_, err = fmt.Fprintf(a.stdout, "%-34s %-12s %-20s %s\n", v.MemberID, v.Way, v.State, v.Domain)
+		}
+		return err
+	})
+}
+
+type portalsShowCmd struct {
+	Portal string `arg:"" help:"The portal, by its member_id or its domain."`
+	JSON   bool   `name:"json" help:"Print one JSON object."`
+}
+
+// portalReport is what show prints.
+type portalReport struct {
+	portalView
+
+	Endpoint   string         `json:"endpoint"`             // of a webhook the host alone
+	AuthServer string         `json:"authorization_server"` // "" for a webhook
+	TokenKnown bool           `json:"application_token_known"`
+	Tokens     []tokenReport  `json:"tokens"`
+	Bound      []string       `json:"bound_events"`
+	BoundAt    *time.Time     `json:"bound_at"`
+	Owner      string         `json:"owner"` // the process that took it last
+	Epoch      int64          `json:"epoch"`
+	Budget     *budgetReport  `json:"budget"`
+	Leads      int64          `json:"leads"` // rows that are no tombstones
+	LastPass   *leads.Summary `json:"last_pass"`
+}
+
+// tokenReport is a pair of tokens, without them.
+type tokenReport struct {
+	UserID     int64     `json:"user_id"`
+	SystemUser bool      `json:"system_user"`
+	ExpiresAt  time.Time `json:"access_token_expires_at"`
+	Idle       time.Time `json:"refresh_token_dies_about"` // unless it is used before
+}
+
+// refreshLife is how long a refresh token lives that is not used (facts 1.5).
+const refreshLife = 180 * 24 * time.Hour
+
+// budgetReport is how an owner has noted its budget.
+type budgetReport struct {
+	At       time.Time `json:"at"`
+	Level    float64   `json:"level"`
+	Depth    float64   `json:"depth"`
+	Share    float64   `json:"share"`
+	Refusals int64     `json:"refusals"`
+}
+
+// Run shows one portal, from the database alone: the portal is not asked.
+func (s portalsShowCmd) Run(ctx context.Context, a *app) error {
+	return a.withDatabase(ctx, func(_ config, db *repo.DB) error {
+		p, err := findPortal(ctx, db, s.Portal)
+		if err != nil {
+			return err
+		}
+		r, err := reportPortal(ctx, db, p)
+		if err != nil {
+			return err
+		}
+		if s.JSON {
+			return json.NewEncoder(a.stdout).Encode(r)
+		}
+		return r.print(a.stdout)
+	})
+}
+
+func reportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (portalReport, error) {
+	r := portalReport{portalView: viewPortal(p), Endpoint: p.ClientEndpoint, AuthServer: p.ServerEndpoint, TokenKnown: p.TokenHash != "", Tokens: []tokenReport{}}
+	if p.WebhookURL != "" {
+		r.Endpoint = "https://" + p.Domain + "/rest/…"
+	}
+	grants, err := db.Grants(ctx, p.MemberID)
+	if err != nil {
+		return r, err
+	}
+	for _, g := range grants {
+		r.Tokens = append(r.Tokens, tokenReport{g.UserID, g.System, g.ExpiresAt, g.ExpiresAt.Add(refreshLife - time.Hour)})
+	}
+	standing, _, err := db.Standing(ctx, p.MemberID)
+	if err != nil {
+		return r, err
+	}
+	r.Bound, r.Owner, r.Epoch = standing.Bound, standing.Owner, standing.Epoch
+	if !standing.BoundAt.IsZero() {
+		r.BoundAt = &standing.BoundAt
+	}
+	if b := standing.Budget; !b.At.IsZero() {
+		r.Budget = &budgetReport{b.At, b.Level, b.Depth, b.Share, b.Refusals}
+	}
+	if r.Leads, err = db.CountLeads(ctx, p.MemberID); err != nil {
+		return r, err
+	}
+	run, ok, err := db.LastCompleted(ctx, p.MemberID)
+	if ok {
+		summary := run.Summary()
+		r.LastPass = &summary
+	}
+	return r, err
+}
+
+func (r portalReport) print(out io.Writer) error {
+	var err error
+	line := func(format string, args ...any) {
+		if err == nil {
+			_, err = fmt.Fprintf(out, format+"\n", args...)
+		}
+	}
+	line("%s  %s (%s)", r.MemberID, r.Domain, r.Way)
+	line("  state      %s", r.State)
+	line("  endpoint   %s", r.Endpoint)
+	line("  leads      %d in the mirror", r.Leads)
+	if !r.TokenKnown {
+		line("  callbacks  the application_token is not known yet: the first callback of a user teaches it")
+	}
+	for _, t := range r.Tokens {
+		who := "user"
+		if t.SystemUser {
+			who = "system user"
+		}
+		line("  tokens     of %s %d: access until %s, refresh dies about %s if unused", who, t.UserID, stamp(t.ExpiresAt), t.Idle.Format(time.DateOnly))
+	}
+	if r.BoundAt != nil {
+		line("  events     %d bound, looked up %s", len(r.Bound), stamp(*r.BoundAt))
+	}
+	for _, b := range r.Bound {
+		line("             %s", b)
+	}
+	line("  owner      %s, the %d. so far", r.Owner, r.Epoch)
+	if b := r.Budget; b != nil {
+		line("  budget     %.0f of %.0f requests in the bucket, share %.3g, %d refusals, at %s", b.Level, b.Depth, b.Share, b.Refusals, stamp(b.At))
+	}
+	if p := r.LastPass; p != nil {
+		line("  last pass  %s, %s: %d leads compared in %.1f s", p.Mode, p.State, p.Scanned, p.Seconds)
+	}
+	return err
+}
+
+func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }
+
+// withDatabase works on the database alone, beside a running service or without one.
+func (a *app) withDatabase(ctx context.Context, work func(config, *repo.DB) error) (err error) {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	if err := makeDataDir(cfg); err != nil {
+		return err
+	}
+	db, err := openDB(ctx, cfg, newLog(a.stderr, cfg))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.CheckMigrated(ctx); err != nil {
+		return err
+	}
+	return work(cfg, db)
+}
+
+// findPortal finds a portal by its member_id or its domain.
+func findPortal(ctx context.Context, db *repo.DB, name string) (leads.Portal, error) {
+	portals, err := db.Portals(ctx)
+	if err != nil {
+		return leads.Portal{}, err
+	}
+	for _, p := range portals {
+		if p.MemberID == name || p.Domain == name {
+			return p, nil
+		}
+	}
+	return leads.Portal{}, usageError{fmt.Errorf("portal %q is not known here; `leadsync portals list` shows those that are", name)}
+}
+
+type portalsAddCmd struct {
+	MemberID string `required:"" name:"member-id" help:"The portal's member_id, as its callbacks carry it."`
+	Webhook  string `help:"The complete inbound webhook. Otherwise LEADSYNC_B24_WEBHOOK_URL, which no list of processes shows."`
+	Token    string `help:"The outgoing webhook's application token. Otherwise LEADSYNC_B24_APPLICATION_TOKEN."`
+	JSON     bool   `name:"json" help:"Print one JSON object."`
+}
+
+// Run adds a portal whose webhook answers, and has its leads imported.
+func (p portalsAddCmd) Run(ctx context.Context, a *app) (err error) {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	portal, err := p.portal(cfg)
+	if err != nil {
+		return usageError{err}
+	}
+	if err := reachWebhook(ctx, portal); err != nil {
+		return err
+	}
+	b, err := openBase(ctx, cfg, newLog(a.stderr, cfg), true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	if known, ok, err := b.db.Portal(ctx, portal.MemberID); err != nil || ok && known.WebhookURL == "" {
+		return errors.Join(err, fmt.Errorf("portal %s is connected by an application: remove it first", portal.MemberID))
+	}
+	portal.UpdatedAt = time.Now().UTC()
+	if err := b.db.SavePortal(ctx, portal); err != nil {
+		return err
+	}
+	if err := b.tellOwner(ctx, portal, "webhook"); err != nil {
+		return err
+	}
+	if p.JSON {
+		return json.NewEncoder(a.stdout).Encode(viewPortal(portal))
+	}
+	_, err = fmt.Fprintf(a.stdout, "portal %s (%s) is added; its leads are imported by the running service\n", portal.MemberID, portal.Domain)
+	return err
+}
+
+func (p portalsAddCmd) portal(cfg config) (leads.Portal, error) {
+	webhook, token := cfg.webhookURL, cfg.webhookToken
+	if p.Webhook != "" {
+		webhook = leads.Secret(p.Webhook)
+	}
+	if p.Token != "" {
+		token = leads.Secret(p.Token)
+	}
+	endpoint, err := cfg.trust.Endpoint(webhook.Reveal())
+	u, urlErr := url.Parse(endpoint)
+	switch {
+	case !leads.ValidMemberID(p.MemberID):
+		return leads.Portal{}, errors.New("--member-id takes the 32 hex digits that Bitrix24 sends as member_id")
+	case err != nil || urlErr != nil || len(splitPath(u)) < 3:
+		return leads.Portal{}, errors.New("--webhook takes the complete inbound webhook, https://portal.bitrix24.com/rest/<user>/<secret>/")
+	case token == "":
+		return leads.Portal{}, errors.New("--token takes the outgoing webhook's application token; without it callbacks cannot be told from forgeries")
+	}
+	return leads.Portal{
+		MemberID: p.MemberID, Domain: u.Host, State: leads.PortalActive,
+		WebhookURL: leads.Secret(endpoint), TokenHash: leads.HashToken(token),
+	}, nil
+}
+
+// reachWebhook asks the webhook what it may do.
+func reachWebhook(ctx context.Context, portal leads.Portal) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	answer, err := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: portal.WebhookURL}).Call(ctx, "scope", nil)
+	if err != nil {
+		return fmt.Errorf("the webhook does not work: %w", err)
+	}
+	var scope []string
+	if json.Unmarshal(answer.Result, &scope) == nil && !slices.Contains(scope, "crm") {
+		return errors.New("the webhook may not read the CRM: give it the permission crm in Bitrix24")
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"leadsync/bitrix24/portal"
+	"leadsync/leads"
+)
+
+// spent is how many requests a portal has had, its authorization server apart.
+func spent(p *portal.Portal) (n int) {
+	for method, count := range p.Stats().Requests {
+		if method != "oauth.token" && method != "oauth.authorize" {
+			n += count
+		}
+	}
+	return n
+}
+
+// reads is how often single leads were read.
+func reads(p *portal.Portal) int { return p.Stats().Commands["crm.lead.get"] }
+
+// What a service spends on its portal, limits on: an import, a backlog, a busy lead.
+func TestRequestsAreSpentSparingly(t *testing.T) {
+	t.Parallel()
+	count, setUp := 1_500, 15
+	if os.Getenv("LEADSYNC_TEST_SCALE") != "" {
+		count = 10_000 // make test-scale
+	}
+	p := startEmulator(t, portal.Config{Leads: count, Seed: 5})
+	s := startServe(t, p, nil)
+	db := s.mirror(t)
+	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	s.imported(t, db)
+	if n, limit := spent(p), (count+2499)/2500+1+setUp; n > limit {
+		t.Errorf("the import took %d requests, at most %d are allowed: %v", n, limit, p.Stats().Requests)
+	}
+	t.Logf("import of %d leads: %v", count, p.Stats().Requests)
+
+	// Nobody owns a portal that needs a person; its callbacks are taken all the same.
+	if err := db.SetPortalState(t.Context(), s.member(), leads.PortalNeedsAuthorization); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "its owner leaves", func() bool { return s.status(t, "/readyz") == 503 })
+	time.Sleep(2 * time.Second)
+	p.MassEdit(count)
+	if err := p.DrainCallbacks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := spent(p)
+	if err := db.SetPortalState(t.Context(), s.member(), leads.PortalActive); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the backlog is read", func() bool { return s.equal(t, db) })
+	if n := spent(p) - before; n > 10 {
+		t.Errorf("%d queued callbacks took %d requests", count, n)
+	}
+	t.Logf("%d queued callbacks: %d requests", count, spent(p)-before)
+
+	id, _ := p.RandomID()
+	before = reads(p)
+	begin := time.Now()
+	for range 100 {
+		if err := p.Edit(id, nil); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := p.DrainCallbacks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(begin)
+	eventually(t, "the last edit arrives", func() bool { return s.equal(t, db) })
+	// Reads begin at least 300 ms apart, and the last after the last callback. A pass that
+	// catches up meanwhile lists, it does not get.
+	if n, limit := reads(p)-before, int(took/(300*time.Millisecond))+1; n > limit {
+		t.Errorf("100 edits within %s took %d reads, at most %d are allowed", took, n, limit)
+	}
+	t.Logf("100 edits of one lead within %s: %d reads", took, reads(p)-before)
+	if r := p.Stats().Refusals; len(r) > 0 {
+		t.Errorf("the portal refused %v", r)
+	}
+}

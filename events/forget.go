@@ -1,0 +1,32 @@
+package events
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ForgetPortal takes everything of a portal from the streams, the topic of leads
+// included: the names and numbers on it are gone.
+func ForgetPortal(ctx context.Context, js jetstream.JetStream, memberID string) error {
+	for stream, subject := range map[string]string{
+		StreamNotices: "bitrix24.notices." + memberID + ".*",
+		StreamPortals: PortalSubject(memberID),
+		StreamLeads:   "leads." + memberID + ".*",
+		StreamRuns:    RunSubject(memberID),
+		StreamDead:    "leadsync.dead." + memberID + ".*",
+	} {
+		s, err := js.Stream(ctx, stream)
+		if err == nil {
+			err = s.Purge(ctx, jetstream.WithPurgeSubject(subject))
+		}
+		if err != nil {
+			return fmt.Errorf("take portal %s from %s: %w", memberID, stream, err)
+		}
+	}
+	return RemovePortal(ctx, js, memberID)
+}
+
+// Rebind is the Event of a portal whose events somebody wants to be bound again.
+const Rebind = "rebind"
