@@ -112,18 +112,20 @@ func (s *served) sabotage(t *testing.T, each int) (want map[leads.FindingKind][]
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
+	member := s.member() // without it each statement reads the whole table
 	for _, id := range want[leads.FindingMissed] {
-		exec("DELETE FROM bitrix_leads WHERE sql_ID = ?", id)
-		exec("DELETE FROM bitrix_lead_contacts WHERE sql_LEAD_ID = ?", id)
+		exec("DELETE FROM bitrix_leads WHERE member_id = ? AND sql_ID = ?", member, id)
+		exec("DELETE FROM bitrix_lead_contacts WHERE member_id = ? AND sql_LEAD_ID = ?", member, id)
 	}
 	for i, id := range want[leads.FindingStale] {
-		exec("UPDATE bitrix_leads SET "+[]string{"sql_TITLE", "sql_STATUS_ID", "sql_LAST_NAME"}[i%3]+" = 'altered' WHERE sql_ID = ?", id)
+		exec("UPDATE bitrix_leads SET "+[]string{"sql_TITLE", "sql_STATUS_ID", "sql_LAST_NAME"}[i%3]+" = 'altered' WHERE member_id = ? AND sql_ID = ?", member, id)
 	}
 	last := ids[len(ids)-1]
 	for i := range each {
 		id := last + 1_000_000 + int64(i)
 		exec(`INSERT INTO bitrix_leads (sql_ID, sql_TITLE, member_id, read_at, read_ticket, revision, row_hash, raw_json)
-			SELECT ?, sql_TITLE, member_id, read_at, read_ticket, revision, row_hash, raw_json FROM bitrix_leads WHERE sql_ID = ?`, id, left[i])
+			SELECT ?, sql_TITLE, member_id, read_at, read_ticket, revision, row_hash, raw_json FROM bitrix_leads
+			WHERE member_id = ? AND sql_ID = ?`, id, member, left[i])
 		want[leads.FindingPhantom] = append(want[leads.FindingPhantom], id)
 	}
 	if err := tx.Commit(); err != nil {
