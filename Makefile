@@ -3,7 +3,7 @@ GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test race test-sqlserver test-clients test-scale test-replicas lint fmt demo bench fuzz
+.PHONY: help build check test race test-sqlserver test-faults test-scale test-replicas test-clients lint fmt demo bench fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,12 +22,16 @@ race: ## the whole suite under the race detector
 test-sqlserver: ## the suite of the mirror on the server of LEADSYNC_TEST_SQLSERVER_URL
 	LEADSYNC_TEST_REQUIRE=1 $(GO) test -count=1 -run 'TestSQLServer' ./repo/...
 
+test-faults: ## 200 kills of real processes, about three minutes
+	$(GO) test -count=1 -v -timeout 60m -run '^TestFaults$$' ./cmd/leadsync -faults=200
+
 test-clients: ## Bitrix24's own JavaScript SDK against the emulator; needs node and npm
 	npm ci --silent --prefix bitrix24/portal/testdata/clients
 	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./bitrix24/portal -run TestClients -count=1 -v
 
-test-scale: ## what a large import and a large backlog cost, on the emulated portal
+test-scale: ## large imports, large backlogs, 100,000 leads sabotaged; takes minutes
 	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -run 'FewestRequests|Sparingly' ./bitrix24 ./cmd/leadsync
+	$(GO) test -count=1 -v -timeout 60m -run TestSabotage ./cmd/leadsync -scale 100000
 
 test-replicas: ## three replicas with short-lived tokens for five minutes, the owner killed at random
 	LEADSYNC_TEST_REPLICAS=5m $(GO) test -count=1 -v -timeout 15m -run ReplicasShare ./cmd/leadsync
@@ -48,3 +52,4 @@ fuzz: ## each fuzz target for a minute
 	$(GO) test -run '^$$' -fuzz FuzzParseForm -fuzztime 1m ./bitrix24
 	$(GO) test -run '^$$' -fuzz FuzzParseCallback -fuzztime 1m ./bitrix24
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./leads
+	$(GO) test -run '^$$' -fuzz FuzzReadRecords -fuzztime 1m ./events

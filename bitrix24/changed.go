@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"strconv"
 	"time"
@@ -137,9 +138,7 @@ func linked(after int64, list url.Values, count int) []Command {
 	from := strconv.FormatInt(after, 10)
 	for i := range commands {
 		q := url.Values{}
-		for name, values := range list {
-			q[name] = values
-		}
+		maps.Copy(q, list)
 		q.Set("filter[>ID]", from)
 		key := "p" + strconv.Itoa(i)
 		commands[i] = Command{Key: key, Method: "crm.lead.list", Query: q}

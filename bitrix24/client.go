@@ -59,7 +59,8 @@ type Client struct {
 // shared is what a client's lanes have in common.
 type shared struct {
 	requests atomic.Int64
-	crowded  atomic.Int64 // of them, refused as too many
+	ofLane   [len(laneReserve)]atomic.Int64
+	crowded  atomic.Int64 // of the requests, refused as too many
 	gets     *sizer       // of batches of crm.lead.get
 	lists    *sizer       // of batches of crm.lead.list
 
@@ -100,6 +101,9 @@ func (c *Client) In(lane Lane) *Client {
 
 // Requests is how many HTTP requests were sent so far, over all lanes.
 func (c *Client) Requests() int64 { return c.requests.Load() }
+
+// LaneRequests is how many of them were sent in this client's lane.
+func (c *Client) LaneRequests() int64 { return c.ofLane[c.lane].Load() }
 
 // Refused is how many requests the portal refused because of a limit.
 func (c *Client) Refused() int64 {

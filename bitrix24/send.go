@@ -31,6 +31,7 @@ func (c *Client) send(ctx context.Context, method string, params Params, endpoin
 		return Answer{}, fmt.Errorf("%s: encode the parameters: %w", method, err)
 	}
 	c.requests.Add(1)
+	c.ofLane[c.lane].Add(1)
 	r, err := post(ctx, c.cfg.HTTP, endpoint.Reveal()+method, "application/json", data)
 	if err != nil {
 		return Answer{}, fmt.Errorf("%s: %w", method, err)

@@ -76,10 +76,8 @@ type Config struct {
 	// Young is how recently, by the portal's clock, a lead may have been changed for events
 	// not to be blamed yet; 0 is a minute.
 	Young time.Duration
-	// Report is called after every stretch; nil where nobody watches.
-	Report func(leads.Run)
-	Wake   func() // there is something to relay
-	Now    func() time.Time
+	Wake  func() // there is something to relay
+	Now   func() time.Time
 	// Wait waits, less if the context ends, whose error it then returns; nil is a timer.
 	Wait func(context.Context, time.Duration) error
 	Log  *slog.Logger
@@ -136,7 +134,8 @@ func Run(ctx context.Context, cfg Config, run leads.Run) (leads.Run, error) {
 	if err = errors.Join(err, failure); err != nil {
 		p.run.State, p.run.Error = leads.RunIncomplete, err.Error()
 	}
-	return p.run, errors.Join(err, p.save(ctx), p.forbid(ctx))
+	// A run whose end is not written would keep every later one from starting.
+	return p.run, errors.Join(err, p.patiently(ctx, "finish", p.save), p.forbid(ctx))
 }
 
 // mustWait tells errors that somebody else has to mend; the run goes on when that is
@@ -221,9 +220,6 @@ func (p *Pass) kept(err error) error {
 		return err
 	}
 	p.saved = p.run
-	if p.Report != nil {
-		p.Report(p.run)
-	}
 	return err
 }
 

@@ -84,7 +84,7 @@ func (d *DB) IDs(ctx context.Context, memberID string, after, upTo int64, limit 
 		err := row.Scan(&h.LeadID, &h.Ticket, instantColumn{&deleted})
 		h.Deleted = !deleted.IsZero()
 		return h, err
-	}, d.dialect.sql.HeldIds, sql.Named("member_id", memberID), sql.Named("after", after), sql.Named("up_to", upTo), sql.Named("limit", limit))
+	}, d.dialect.sql.HeldList, sql.Named("member_id", memberID), sql.Named("after", after), sql.Named("up_to", upTo), sql.Named("limit", limit))
 	return rows, wrapped(err, "ids of %s after %d", memberID, after)
 }
 

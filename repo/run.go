@@ -12,7 +12,8 @@ import (
 )
 
 // RequestRun asks the portal's owner for a pass and returns its id. There is at most one
-// unfinished run of a portal and mode: where there is one, its id is returned. An empty
+// unfinished run of a portal and mode, dry runs apart: where there is one, its id is
+// returned. An empty
 // ID is drawn, a zero RequestedAt is now; State is requested whatever was given.
 func (d *DB) RequestRun(ctx context.Context, run leads.Run) (id string, err error) {
 	if run.ID == "" {
@@ -30,7 +31,7 @@ func (d *DB) RequestRun(ctx context.Context, run leads.Run) (id string, err erro
 		if _, err := tx.ExecContext(ctx, d.dialect.sql.RunInsert, args...); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, d.dialect.sql.RunUnfinished, args[1], args[2]).Scan(&id)
+		return tx.QueryRowContext(ctx, d.dialect.sql.RunUnfinished, args[1], args[2], args[4]).Scan(&id)
 	})
 	if err != nil {
 		return "", fmt.Errorf("request a run of %s: %w", run.MemberID, err)

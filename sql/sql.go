@@ -44,7 +44,7 @@ type Statements struct {
 	StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                          string
 	AllowanceDelete, AllowanceGet, AllowanceInsert                                 string
 	FindingMissingList, FindingPendingDelete, FindingPendingList, FindingUpdate    string
-	HeldIds                                                                        string
+	HeldList                                                                       string
 	IncidentInsert, IncidentList                                                   string
 	LeadsCandidates                                                                string
 	OwnerBeat, OwnerBeatGet                                                        string

@@ -37,7 +37,6 @@ type desk struct {
 	client *bitrix24.Client
 	chain  *bitrix24.Chain // nil where a webhook is used
 	wake   func()
-	report func(leads.Run) // progress of passes; may be nil
 
 	binding  sync.Mutex // one at a time
 	bindAt   time.Time  // when to look again; of Upkeep alone, as are those below
@@ -49,8 +48,8 @@ type desk struct {
 }
 
 // openDesk opens a portal that this process owns.
-func (b *base) openDesk(own consumers.Ownership, wake func(), report func(leads.Run)) (*desk, error) {
-	d := &desk{base: b, own: own, wake: wake, report: report, bindAt: time.Now().Add(firstBind)}
+func (b *base) openDesk(own consumers.Ownership, wake func()) (*desk, error) {
+	d := &desk{base: b, own: own, wake: wake, bindAt: time.Now().Add(firstBind)}
 	var err error
 	if d.client, d.chain, err = b.openClient(own.Portal, bitrix24.NewBudget(own.Epoch == 1)); err != nil {
 		return nil, err
@@ -229,7 +228,7 @@ func (d *desk) saveBudget(ctx context.Context, now time.Time) error {
 func (d *desk) Pass(ctx context.Context, run leads.Run) error {
 	run, err := reconcile.Run(ctx, reconcile.Config{
 		Portal: &scanner{desk: d, client: d.client.In(bitrix24.Background)},
-		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Young: d.cfg.young, Report: d.report, Wake: d.wake,
+		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Young: d.cfg.young, Wake: d.wake,
 		Now: func() time.Time { return time.Now().UTC() }, Log: d.log,
 	}, run)
 	if !run.Finished() {
@@ -272,8 +271,9 @@ func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, err
 	return s.client.Leads(ctx, ids, s.desk.own.Tickets.Draw)
 }
 
-// Requests implements reconcile.Portal.
-func (s *scanner) Requests() int64 { return s.client.Requests() }
+// Requests implements reconcile.Portal: those of passes alone, not of what callbacks and
+// commands ask meanwhile.
+func (s *scanner) Requests() int64 { return s.client.LaneRequests() }
 
 // Refused implements reconcile.Portal.
 func (s *scanner) Refused() int64 { return s.client.Refused() }

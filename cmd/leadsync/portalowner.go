@@ -58,7 +58,7 @@ func (r portalsRebindCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, rebindLimit)
 	defer cancel()
-	cfgOwner := b.ownerConfig(&consumers.Tally{}, func() {}, nil)
+	cfgOwner := b.ownerConfig(&consumers.Tally{}, func() {})
 	err = consumers.Own(ctx, cfgOwner, portal, func(ctx context.Context, d consumers.Desk, _ consumers.Ownership) error {
 		return d.Bind(ctx)
 	})
@@ -146,7 +146,7 @@ func (b *base) removePortal(ctx context.Context, portal leads.Portal) error {
 	if err := b.db.SetPortalState(ctx, portal.MemberID, leads.PortalUninstalled); err != nil {
 		return err
 	}
-	cfg := b.ownerConfig(&consumers.Tally{}, func() {}, nil)
+	cfg := b.ownerConfig(&consumers.Tally{}, func() {})
 	open := cfg.Open
 	cfg.Open = func(own consumers.Ownership) (consumers.Desk, error) {
 		d, err := open(own)

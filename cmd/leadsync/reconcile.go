@@ -224,7 +224,7 @@ func workAlone(ctx context.Context, b *base, portal leads.Portal) error {
 	relay := &consumers.Relay{JS: b.js, Outbox: b.db, Topic: topic, Holder: b.holder, Wake: wakened, Tally: tally, Log: b.log}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return relay.Run(ctx) })
-	group.Go(func() error { return consumers.RunPasses(ctx, b.ownerConfig(tally, wake, nil), portal) })
+	group.Go(func() error { return consumers.RunPasses(ctx, b.ownerConfig(tally, wake), portal) })
 	return group.Wait()
 }
 

@@ -46,7 +46,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.owners = &consumers.Owners{OwnerConfig: b.ownerConfig(s.tally, s.bell, nil)}
+	s.owners = &consumers.Owners{OwnerConfig: b.ownerConfig(s.tally, s.bell)}
 	if at := b.cfg.reconcileAt; at != nil {
 		s.owners.NextPass = at.next
 	}
@@ -59,11 +59,11 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	return s, nil
 }
 
-// ownerConfig is what owners of portals work with. report gets the progress of passes.
-func (b *base) ownerConfig(tally *consumers.Tally, wake func(), report func(leads.Run)) consumers.OwnerConfig {
+// ownerConfig is what owners of portals work with.
+func (b *base) ownerConfig(tally *consumers.Tally, wake func()) consumers.OwnerConfig {
 	return consumers.OwnerConfig{
 		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Tally: tally, Wake: wake, Log: b.log,
-		Open: func(own consumers.Ownership) (consumers.Desk, error) { return b.openDesk(own, wake, report) },
+		Open: func(own consumers.Ownership) (consumers.Desk, error) { return b.openDesk(own, wake) },
 	}
 }
 

@@ -98,6 +98,11 @@ func oneUnfinished(m *mirror) {
 	if again := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull}); again != first {
 		m.t.Errorf("a second run %s beside %s", again, first)
 	}
+	dry := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull, DryRun: true})
+	if dry == first {
+		m.t.Error("who asked for a dry run joined one that repairs")
+	}
+	m.finish(dry, leads.RunCompleted)
 	imported := m.request(leads.Run{MemberID: memberID, Mode: leads.RunImport})
 	if run := m.claim(memberID); run.ID != first {
 		m.t.Errorf("claimed %s before the oldest", run.ID)

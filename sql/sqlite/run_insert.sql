@@ -1,4 +1,5 @@
--- At most one unfinished run of a mode: who asks twice joins the first.
+-- At most one unfinished run of a mode: who asks twice joins the first. Who asks for
+-- repairs does not join a dry run, nor the other way round.
 INSERT INTO leadsync_runs (
     id, member_id, mode, state, dry_run, requested_at, checkpoint_id, claimed_epoch,
     scanned, unchanged, missed, stale, phantom, unreadable, rows_inserted, rows_updated, rows_deleted, requests,
@@ -10,5 +11,5 @@ SELECT
     @max_deletes, 0
 WHERE NOT EXISTS (
     SELECT 1 FROM leadsync_runs AS t
-    WHERE t.member_id = @member_id AND t.mode = @mode AND t.state IN ('requested', 'running')
+    WHERE t.member_id = @member_id AND t.mode = @mode AND t.dry_run = @dry_run AND t.state IN ('requested', 'running')
 )

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"leadsync/bitrix24/portal"
+	"leadsync/leads"
+)
+
+// quiet are variables of a service that makes no passes by itself.
+var quiet = map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off"}
+
+// settled serves a portal with that many leads until they are imported.
+func settled(t *testing.T, count int, more map[string]string) *served {
+	t.Helper()
+	p := startEmulator(t, portal.Config{Leads: count, Seed: 4, NoLimits: true})
+	s := startServe(t, p, more)
+	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	s.imported(t, s.mirror(t))
+	return s
+}
+
+func summary(t *testing.T, stdout string) leads.Summary {
+	t.Helper()
+	var sums leads.Summary
+	if err := json.Unmarshal([]byte(stdout), &sums); err != nil {
+		t.Fatalf("%v: %s", err, stdout)
+	}
+	return sums
+}
+
+func TestReconcileTellsWhatItFoundAndWhy(t *testing.T) {
+	t.Parallel()
+	s := settled(t, 60, quiet)
+	s.portal.SetFaults(portal.Faults{Lose: 1})
+	id, _ := s.portal.RandomID()
+	if err := s.portal.Edit(id, map[string]any{"TITLE": "nobody told"}); err != nil {
+		t.Fatal(err)
+	}
+	s.portal.Advance(time.Hour)
+	code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--changed", "--json")
+	if sums := summary(t, stdout); code != exitOK || sums.Mode != leads.RunChanged || sums.Stale != 1 || sums.Updated != 1 {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+	code, stdout, _ = command(t.Context(), t, s.vars, "reconcile", "findings", "last")
+	if code != exitOK || !strings.Contains(stdout, "stale") || !strings.Contains(stdout, "no callback seen") || !strings.Contains(stdout, "TITLE") {
+		t.Errorf("findings, exit %d: %s", code, stdout)
+	}
+	code, stdout, _ = command(t.Context(), t, s.vars, "reconcile", "history")
+	if code != exitOK || !strings.Contains(stdout, "import") || !strings.Contains(stdout, "changed") {
+		t.Errorf("history, exit %d: %s", code, stdout)
+	}
+	if code, _, stderr = command(t.Context(), t, s.vars, "reconcile", "findings", "nonsense"); code != exitUsage || !strings.Contains(stderr, "history") {
+		t.Errorf("findings of nothing, exit %d: %s", code, stderr)
+	}
+}
+
+func TestReconcileEndsWithOneWhereAPersonIsNeeded(t *testing.T) {
+	t.Parallel()
+	s := settled(t, 300, quiet)
+	s.portal.SetFaults(portal.Faults{Hidden: 0.5})
+	code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--json")
+	if sums := summary(t, stdout); code != exitFailure || sums.Deleted != 0 || sums.Unreadable < 100 || !strings.Contains(stderr, "denies access") {
+		t.Errorf("a permission shrink, exit %d: %s%s", code, stdout, stderr)
+	}
+	s.portal.SetFaults(portal.Faults{Lose: 1})
+	gone := 0
+	for id := range s.portal.Leads() {
+		if gone++; gone > 150 {
+			break
+		}
+		if err := s.portal.Delete(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, stdout, stderr = command(t.Context(), t, s.vars, "reconcile", "--json")
+	if sums := summary(t, stdout); code != exitFailure || sums.Deleted != 0 || sums.Phantom != 150 || !strings.Contains(stderr, "--max-deletes 150") {
+		t.Errorf("too many deletions, exit %d: %s%s", code, stdout, stderr)
+	}
+	if code, _, _ = command(t.Context(), t, s.vars, "reconcile", "--resume"); code != exitUsage {
+		t.Errorf("nothing was paused, exit %d", code)
+	}
+}
+
+// Ctrl-C pauses a pass at its checkpoint, here while it waits for a sick portal, and
+// --resume goes on with it.
+func TestReconcileIsPausedAndResumed(t *testing.T) {
+	t.Parallel()
+	s := settled(t, 60, quiet)
+	if code := s.stop(); code != exitOK {
+		t.Fatalf("serve ended with %d", code)
+	}
+	s.portal.SetFaults(portal.Faults{ErrorHTML: 1})
+	ctx, interrupt := context.WithCancel(t.Context())
+	var out, progress output
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"reconcile"}, environmentOf(s.vars), &out, &progress) }()
+	eventually(t, "the pass runs", func() bool { return strings.Contains(progress.String(), "running") })
+	interrupt()
+	if code := <-ended; code != exitFailure || !strings.Contains(progress.String(), "go on with: leadsync reconcile --resume") {
+		t.Fatalf("exit %d: %s", code, progress.String())
+	}
+	s.portal.SetFaults(portal.Faults{})
+	code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--resume", "--json")
+	if sums := summary(t, stdout); code != exitOK || sums.State != leads.RunCompleted || sums.Scanned != 60 {
+		t.Errorf("resumed, exit %d: %s%s", code, stdout, stderr)
+	}
+}
+
+func TestWhatHappenedWhileTheServiceWasDownIsFoundAtStart(t *testing.T) {
+	t.Parallel()
+	s := settled(t, 60, map[string]string{"LEADSYNC_RECONCILE_AT": "off"})
+	db := s.mirror(t)
+	if code := s.stop(); code != exitOK {
+		t.Fatalf("serve ended with %d", code)
+	}
+	// The last beat is made old: nobody waits half a minute here.
+	at := time.Now().Add(-time.Hour).UTC().Format("2006-01-02T15:04:05.000Z")
+	s.exec(t, "UPDATE leadsync_owners SET beat_at = ?", at)
+	id, _ := s.portal.RandomID()
+	if err := s.portal.Delete(id); err != nil {
+		t.Fatal(err)
+	}
+	for edited := range s.portal.Leads() {
+		if err := s.portal.Edit(edited, map[string]any{"TITLE": "nobody listened"}); err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	again := startServe(t, s.portal, map[string]string{"LEADSYNC_RECONCILE_AT": "off", "LEADSYNC_DATA_DIR": s.vars["LEADSYNC_DATA_DIR"]})
+	eventually(t, "edits and deletions are found", func() bool {
+		runs, err := db.Runs(t.Context(), again.member(), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var edits, gone bool
+		for _, run := range runs {
+			edits = edits || run.Mode == leads.RunChanged && run.Updated == 1
+			gone = gone || run.Mode == leads.RunIDs && run.Phantom == 1
+		}
+		return edits && gone
+	})
+	found, err := db.Incidents(t.Context(), s.member(), time.Now().Add(-2*time.Hour))
+	if err != nil || len(found) == 0 || found[0].Kind != leads.IncidentDown {
+		t.Errorf("incidents %v, %v", found, err)
+	}
+}
+
+// exec changes the service's database by hand.
+func (s *served) exec(t *testing.T, statement string, args ...any) {
+	t.Helper()
+	raw, err := sql.Open("sqlite", filepath.Join(s.vars["LEADSYNC_DATA_DIR"], "leadsync.db")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	if _, err := raw.ExecContext(t.Context(), statement, args...); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
