@@ -240,10 +240,6 @@ func TestANewPairIsKeptUntilTheDatabaseTakesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newChainWorld(t, portal.Config{})
 		time.Sleep(2 * time.Hour)
-		go func() {
-			time.Sleep(5 * time.Second)
-			w.vault.fail = ""
-		}()
 		old := w.vault.grants[0]
 		rotating := &failingRotation{vault: w.vault}
 		w.chain.Grants = rotating
