@@ -24,7 +24,8 @@ func judge(err error) verdict {
 	switch {
 	case err == nil:
 		return carryOn
-	case errors.Is(err, leads.ErrUnauthorized), errors.Is(err, leads.ErrStopped), errors.Is(err, leads.ErrNotOwner):
+	case errors.Is(err, leads.ErrUnauthorized), errors.Is(err, leads.ErrStopped), errors.Is(err, leads.ErrNotOwner),
+		errors.Is(err, leads.ErrUnsettled): // a new ownership can claim the run again
 		return giveUp
 	default:
 		return tryLater

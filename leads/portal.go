@@ -13,8 +13,9 @@ var (
 	ErrUnauthorized = errors.New("the portal needs authorization again")
 	ErrStopped      = errors.New("the portal is blocked or gone")
 	// ErrRefused is a call that is wrong, or not for us, and will be so again.
-	ErrRefused  = errors.New("the portal refuses the call")
-	ErrNotOwner = errors.New("another process owns the portal by now")
+	ErrRefused   = errors.New("the portal refuses the call")
+	ErrNotOwner  = errors.New("another process owns the portal by now")
+	ErrUnsettled = errors.New("a pass has ended, but that could not be written")
 )
 
 // PortalState says whether a portal can be read.

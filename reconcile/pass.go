@@ -134,8 +134,14 @@ func Run(ctx context.Context, cfg Config, run leads.Run) (leads.Run, error) {
 	if err = errors.Join(err, failure); err != nil {
 		p.run.State, p.run.Error = leads.RunIncomplete, err.Error()
 	}
-	// A run whose end is not written would keep every later one from starting.
-	return p.run, errors.Join(err, p.patiently(ctx, "finish", p.save), p.forbid(ctx))
+	switch end := p.patiently(ctx, "finish", p.save); {
+	case errors.Is(end, leads.ErrPaused):
+		p.saved.State = leads.RunPaused
+		return p.saved, nil
+	case end != nil: // it has not ended where everybody looks; who takes the portal next claims it
+		return p.saved, errors.Join(err, fmt.Errorf("%w: %w", leads.ErrUnsettled, end))
+	}
+	return p.run, errors.Join(err, p.forbid(ctx))
 }
 
 // mustWait tells errors that somebody else has to mend; the run goes on when that is
