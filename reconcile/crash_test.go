@@ -96,9 +96,15 @@ func (g *ground) part(run leads.Run, at int) (leads.Run, int) {
 	cfg.Portal = gatedPortal{door}
 	m := gatedMirror{g.db, door}
 	cfg.Mirror, cfg.Ledger = m, m
+	id := run.ID
 	run, err := reconcile.Run(ctx, cfg, run)
 	if err != nil && ctx.Err() == nil {
 		g.t.Fatal(err)
+	}
+	if ctx.Err() != nil { // whoever comes after the dead knows what was written, and no more
+		if run, _, err = g.db.Run(g.t.Context(), id); err != nil {
+			g.t.Fatal(err)
+		}
 	}
 	return run, door.steps
 }
