@@ -11,7 +11,10 @@ import (
 	"leadsync/repo"
 )
 
-var everyMoment = flag.Bool("moments", false, "kill a pass at every single moment")
+var (
+	everyMoment = flag.Bool("moments", false, "kill a pass at every single moment")
+	properties  = flag.Bool("properties", false, "run the property test of whole passes")
+)
 
 // gate kills a pass before or after one of its steps: as with kill -9, what was
 // committed stays and nothing follows.
