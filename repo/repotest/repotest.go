@@ -44,6 +44,7 @@ func Run(t *testing.T, server Server) {
 		test func(*testing.T, Server)
 	}{
 		{"Migrate", migrations},
+		{"Adopt", adopting},
 		{"Apply", applying},
 		{"Absence", absence},
 		{"Fence", fencing},
