@@ -52,6 +52,7 @@ func Run(t *testing.T, server Server) {
 		{"Force", forcing},
 		{"Outbox", outbox},
 		{"Values", values},
+		{"Fields", customFields},
 		{"Range", ranges},
 		{"Portals", portals},
 		{"Tokens", tokens},
