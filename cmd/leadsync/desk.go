@@ -226,6 +226,9 @@ func (d *desk) saveBudget(ctx context.Context, now time.Time) error {
 
 // Pass implements consumers.Desk. It publishes a summary when the run has ended.
 func (d *desk) Pass(ctx context.Context, run leads.Run) error {
+	if run.Mode == leads.RunImport || run.Mode == leads.RunFull {
+		d.saveFieldTypes(ctx)
+	}
 	run, err := reconcile.Run(ctx, reconcile.Config{
 		Portal: &scanner{desk: d, client: d.client.In(bitrix24.Background)},
 		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Young: d.cfg.young, Wake: d.wake,
@@ -237,6 +240,18 @@ func (d *desk) Pass(ctx context.Context, run leads.Run) error {
 	d.log.InfoContext(ctx, "pass ended", "member_id", run.MemberID, "run", run.ID, "mode", run.Mode, "state", run.State,
 		"scanned", run.Scanned, "found", run.Found(), "repaired", run.Repaired(), "requests", run.Requests)
 	return errors.Join(err, d.silence(ctx, run), events.PublishRun(ctx, d.js, run), d.db.TouchLeadList(ctx, time.Now()))
+}
+
+// saveFieldTypes keeps what the portal's custom fields are. A pass does without, where the
+// portal does not tell.
+func (d *desk) saveFieldTypes(ctx context.Context) {
+	types, err := d.client.In(bitrix24.Background).FieldTypes(ctx)
+	if err == nil {
+		err = d.db.SaveFieldTypes(ctx, d.own.Portal.MemberID, types)
+	}
+	if err != nil && ctx.Err() == nil {
+		d.log.WarnContext(ctx, "types of custom fields are not known anew", "member_id", d.own.Portal.MemberID, "error", err)
+	}
 }
 
 // scanner reads for a pass: in the lowest lane, and with tickets that are drawn while no

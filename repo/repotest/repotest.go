@@ -44,6 +44,7 @@ func Run(t *testing.T, server Server) {
 		test func(*testing.T, Server)
 	}{
 		{"Migrate", migrations},
+		{"Adopt", adopting},
 		{"Apply", applying},
 		{"Absence", absence},
 		{"Fence", fencing},
@@ -51,6 +52,7 @@ func Run(t *testing.T, server Server) {
 		{"Force", forcing},
 		{"Outbox", outbox},
 		{"Values", values},
+		{"Fields", customFields},
 		{"Range", ranges},
 		{"Portals", portals},
 		{"Tokens", tokens},
