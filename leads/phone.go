@@ -26,6 +26,10 @@ type PhoneKey struct {
 	Repeated bool
 }
 
+// PhoneRules names the rules below. Change it with them: what mirrors keep of numbers is
+// then made anew.
+const PhoneRules = "1"
+
 const (
 	keyDigits  = 10
 	fewest     = 3  // digits: fewer are nobody's number, not even an internal one
@@ -228,14 +232,15 @@ func (l *list) sequence(text string) {
 
 func (l *list) add(text string) {
 	digits := digitsOf(text)
-	if len(digits) < fewest || strings.Trim(digits, "0") == "" {
+	if len(digits) < fewest {
 		return
 	}
 	l.push(Phone{E164: e164(digits, strings.Contains(text, "+"), l.region), Digits: digits[max(0, len(digits)-keyDigits):]})
 }
 
+// push leaves noughts out: they stand where a form wanted a number.
 func (l *list) push(p Phone) {
-	if len(l.found) < mostOfOne {
+	if len(l.found) < mostOfOne && strings.Trim(p.Digits, "0") != "" {
 		l.found = append(l.found, p)
 	}
 }

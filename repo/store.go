@@ -36,6 +36,7 @@ type rows struct {
 	leads    [][]any // whole rows
 	fresh    int64   // of them, those that are new
 	contacts [][]any
+	phones   [][]any
 	marks    [][]any
 	gone     int // of the marks, those that delete
 	outbox   [][]any
@@ -62,7 +63,7 @@ func (d *DB) stages() (lead, contact, mark, outbox stage) {
 func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, load loader) error {
 	var r rows
 	for i := range items {
-		if err := r.add(&items[i], d.solution, instant(d.now())); err != nil {
+		if err := r.add(&items[i], d, instant(d.now())); err != nil {
 			return err
 		}
 	}
@@ -74,6 +75,7 @@ func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, load loader) e
 	}{
 		{lead, r.leads, d.storeLeads},
 		{contact, r.contacts, d.storeContacts},
+		{d.phoneStage(), r.phones, d.storePhones},
 		{mark, r.marks, d.storeMarks},
 		{outbox, r.outbox, d.storeOutbox},
 	} {
@@ -96,7 +98,7 @@ func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, load loader) e
 	return nil
 }
 
-// storeLeads writes the staged rows. Their former contacts and solution go: what the
+// storeLeads writes the staged rows. Their former contacts, phones and solution go: what the
 // portal no longer shows is not kept.
 func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
 	s := d.dialect.sql
@@ -107,9 +109,9 @@ func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
 		return err
 	}
 	if d.solution == "" {
-		return execAll(ctx, tx, s.ContactsDelete)
+		return execAll(ctx, tx, s.ContactsDelete, s.PhonesDelete)
 	}
-	return execAll(ctx, tx, s.ContactsDelete, s.SolutionDelete, s.SolutionInsert)
+	return execAll(ctx, tx, s.ContactsDelete, s.PhonesDelete, s.SolutionDelete, s.SolutionInsert)
 }
 
 // storeContacts inserts the present ones; storeLeads has deleted the former.
@@ -127,7 +129,7 @@ func (d *DB) storeMarks(ctx context.Context, tx *sql.Tx, r *rows) error {
 	if err != nil || r.gone == 0 {
 		return err
 	}
-	return execAll(ctx, tx, s.ContactsDeleteGone, s.SolutionDeleteGone)
+	return execAll(ctx, tx, s.ContactsDeleteGone, s.PhonesDeleteGone, s.SolutionDeleteGone)
 }
 
 // expect runs a statement that guards itself. Fewer rows than expected: something has
@@ -153,16 +155,17 @@ func execAll(ctx context.Context, tx *sql.Tx, statements ...string) error {
 }
 
 // add puts what was decided for one lead into the sets.
-func (r *rows) add(it *item, solution string, now sql.NullString) error {
+func (r *rows) add(it *item, d *DB, now sql.NullString) error {
 	switch it.step.act {
 	case put:
-		r.leads = append(r.leads, leadRow(it, solution))
+		r.leads = append(r.leads, leadRow(it, d.solution))
 		if it.row == nil {
 			r.fresh++
 		}
 		for _, c := range it.snapshot.Lead.Contacts {
 			r.contacts = append(r.contacts, contactRow(it.snapshot.Ref, c.Columns()))
 		}
+		r.phones = append(r.phones, phoneRows(it.snapshot.Ref, it.snapshot.Lead.Phones(d.region))...)
 	case mark:
 		gone := it.step.outcome.Verdict == leads.Deleted
 		if gone {

@@ -52,6 +52,7 @@ func Run(t *testing.T, server Server) {
 		{"Outbox", outbox},
 		{"Values", values},
 		{"Range", ranges},
+		{"Phones", phones},
 		{"Portals", portals},
 		{"Tokens", tokens},
 		{"Standings", standings},
