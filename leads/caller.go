@@ -34,3 +34,14 @@ type Card struct {
 	DeletedAt time.Time       `json:"deleted_at,omitzero"`
 	Lead      json.RawMessage `json:"lead"` // as the portal sent it
 }
+
+// Answer is what the call centre is told of a number.
+type Answer struct {
+	Count int      `json:"count"`
+	Leads []Caller `json:"leads"`
+}
+
+// NewAnswer counts; none is an empty list.
+func NewAnswer(found []Caller) Answer {
+	return Answer{Count: len(found), Leads: append([]Caller{}, found...)}
+}
