@@ -12,11 +12,14 @@ import (
 // No error of it names the number.
 func (d *DB) Callers(ctx context.Context, digits string, limit int) ([]leads.Caller, error) {
 	callers, err := list(ctx, d, scanCaller, d.dialect.sql.CallersList, sql.Named("digits10", digits), sql.Named("limit", limit))
+	for i := range callers {
+		callers[i].Rank = i + 1
+	}
 	return callers, wrapped(err, "leads of a number")
 }
 
 func scanCaller(row scanner) (c leads.Caller, err error) {
-	err = row.Scan(&c.Rank, &c.Digits, textColumn{&c.E164}, textColumn{&c.Extension}, &c.MemberID, &c.LeadID,
+	err = row.Scan(&c.Digits, textColumn{&c.E164}, textColumn{&c.Extension}, &c.MemberID, &c.LeadID,
 		textColumn{&c.Title}, textColumn{&c.Name}, textColumn{&c.Company}, textColumn{&c.ResponsibleID}, textColumn{&c.StatusID},
 		&c.Open, instantColumn{&c.CreatedAt}, instantColumn{&c.ModifiedAt}, instantColumn{&c.ReadAt}, textColumn{&c.CardURL})
 	return c, err

@@ -248,10 +248,19 @@ func functionNormalizes(m *mirror) {
 			m.t.Errorf("%q: found %s", dialled, got)
 		}
 	}
-	for _, dialled := range []any{"", "anonymous", "1", "01", "2345011", nil} {
-		if got := m.text("SELECT COUNT(*) FROM dbo.bitrix_lead_by_phone(CONVERT(nvarchar(200), @p1))", dialled); got != "0" {
-			m.t.Errorf("%v: found %s", dialled, got)
+	m.apply(seen(1, called(m.t, 201, "S", "8 912 345-01-11")), seen(1, called(m.t, 202, "P", "8 912 345-01-11")))
+	for rank, want := range map[int]string{1: "202", 2: "200", 3: "201"} {
+		if got := m.text("SELECT lead_id FROM dbo.bitrix_lead_by_phone(N'+7 (912) 345-01-11') AS c WHERE c.[rank] = @p1", rank); got != want {
+			m.t.Errorf("rank %d is lead %s, want %s", rank, got, want)
 		}
+	}
+	for _, dialled := range []string{"", "anonymous", "1", "01", "2345011"} {
+		if got := m.text("SELECT COUNT(*) FROM dbo.bitrix_lead_by_phone(@p1)", dialled); got != "0" {
+			m.t.Errorf("%q: found %s", dialled, got)
+		}
+	}
+	if got := m.text("SELECT COUNT(*) FROM dbo.bitrix_lead_by_phone(NULL)"); got != "0" {
+		m.t.Errorf("NULL: found %s", got)
 	}
 }
 

@@ -1,7 +1,5 @@
--- What bitrix_lead_by_phone is on SQL Server.
+-- What bitrix_lead_by_phone is on SQL Server; in the order of its rank.
 SELECT
-    ROW_NUMBER() OVER (ORDER BY CASE WHEN l.sql_STATUS_SEMANTIC_ID IN ('S', 'F') THEN 1 ELSE 0 END,
-        l.date_create_at DESC, l.sql_ID DESC, l.member_id) AS rank,
     p.digits10,
     p.e164,
     p.extension,
@@ -21,5 +19,5 @@ FROM leadsync_phones AS p
 INNER JOIN bitrix_leads AS l ON l.member_id = p.member_id AND l.sql_ID = p.lead_id
 LEFT JOIN leadsync_portals AS o ON o.member_id = p.member_id
 WHERE p.digits10 = @digits10 AND p.repeated = 0 AND l.deleted_at IS NULL
-ORDER BY rank
+ORDER BY CASE WHEN l.sql_STATUS_SEMANTIC_ID IN ('S', 'F') THEN 1 ELSE 0 END, l.date_create_at DESC, l.sql_ID DESC, l.member_id
 LIMIT @limit
