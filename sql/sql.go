@@ -57,6 +57,10 @@ type Statements struct {
 	LeadsCandidates                                                                string
 	OwnerBeat, OwnerBeatGet                                                        string
 	RunLastFull, RunResume, RunStop, RunWatermark                                  string
+	CallersList, CardGet                                                           string
+	ErasePhones, PhonesDelete, PhonesDeleteGone, PhonesDeleteRows, PhonesInsert    string
+	SettingGet, SettingInsert, SettingUpdate                                       string
+	StagePhonesCreate, StagePhonesDrop, StagePhonesInsert                          string
 }
 
 // The statements of both databases.

@@ -46,6 +46,10 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	token, err := b.apiToken()
+	if err != nil {
+		return nil, err
+	}
 	s.owners = &consumers.Owners{OwnerConfig: b.ownerConfig(s.tally, s.bell)}
 	if at := b.cfg.reconcileAt; at != nil {
 		s.owners.NextPass = at.next
@@ -53,6 +57,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	s.owners.CatchUpEvery = b.cfg.catchUp
 	s.server = handlers.New(handlers.Config{
 		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
+		Lookup: b.db, APIToken: token,
 		Store: s.intake.Take, Tokens: tokens, StateKey: b.cfg.stateKey(),
 		Ready: s.ill, Metrics: s.metrics(), Now: time.Now, Log: b.log,
 	})
@@ -96,6 +101,7 @@ func (s *service) work(ctx context.Context) error {
 	group.Go(func() error { return s.owners.Run(ctx) })
 	group.Go(func() error { return relay.Run(ctx) })
 	group.Go(func() error { return s.incidents(ctx) })
+	group.Go(func() error { return s.keyPhones(ctx) })
 	return group.Wait()
 }
 

@@ -54,6 +54,7 @@ func Run(t *testing.T, server Server) {
 		{"Values", values},
 		{"Fields", customFields},
 		{"Range", ranges},
+		{"Phones", phones},
 		{"Portals", portals},
 		{"Tokens", tokens},
 		{"Standings", standings},
