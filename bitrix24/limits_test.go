@@ -1,6 +1,7 @@
 package bitrix24_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -387,3 +388,32 @@ func TestLooseAnswersAreUnderstood(t *testing.T) {
 type tripper func(*http.Request) *http.Response
 
 func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+
+// A clock that is moved by hand is waited by, or a wait that is nearly over would never
+// end: it stood still while a timer ran, again and again.
+func TestABlockedMethodIsWaitedForByTheClientsClock(t *testing.T) {
+	p, err := portal.New(portal.Config{Leads: 10, Seed: 1, NoLimits: true, PortalAddr: "portal.example.com", OAuthAddr: "oauth.example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.SetFaults(portal.Faults{CommandLimit: 1})
+	now, waited := time.Now(), time.Duration(0)
+	in := &inside{portal: p, address: "203.0.113.7"}
+	client := bitrix24.NewClient(bitrix24.ClientConfig{
+		Endpoint: leads.Secret(p.Info().Webhook), HTTP: &http.Client{Transport: in}, Now: func() time.Time { return now },
+		Wait: func(ctx context.Context, d time.Duration) error {
+			p.SetFaults(portal.Faults{})
+			now, waited = now.Add(d), waited+d
+			return ctx.Err()
+		},
+	}).In(bitrix24.Background)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if page, err := client.Scan(ctx, 0, draws()); err != nil || len(page.Snapshots) != 10 {
+		t.Fatalf("%d leads, %v", len(page.Snapshots), err)
+	}
+	if waited < time.Minute {
+		t.Errorf("waited %s by its clock", waited)
+	}
+}

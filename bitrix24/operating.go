@@ -15,7 +15,7 @@ const operatingLimit = 420.0
 // early enough that callbacks are still read.
 var operatingShare = [...]float64{Live: 0.95, Operator: 0.85, Background: 0.75}
 
-// patience is how long a live read waits for a blocked method before it is told to come
+// patience is how long a live or hasty read waits for a blocked method before it is told to come
 // again: meanwhile nothing else of that portal can be written.
 const patience = 5 * time.Second
 
@@ -114,12 +114,12 @@ func (c *Client) rest(ctx context.Context, method string) error {
 		if wait <= 0 {
 			return ctx.Err()
 		}
-		if c.lane == Live && wait > patience {
+		if (c.hasty || c.lane == Live) && wait > patience {
 			e := newError(method, 0, codeOperating, "the method rests until the portal allows it again")
 			e.Wait = wait
 			return e
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := c.cfg.Wait(ctx, wait); err != nil {
 			return err
 		}
 	}

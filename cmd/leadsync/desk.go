@@ -268,7 +268,7 @@ func (s *scanner) draw() leads.Ticket { return inTurn(s.desk.own.Turn, s.desk.ow
 
 // Leads implements reconcile.Portal; it is called within a turn.
 func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
-	return s.client.Leads(ctx, ids, s.desk.own.Tickets.Draw)
+	return s.client.Hasty().Leads(ctx, ids, s.desk.own.Tickets.Draw)
 }
 
 // Requests implements reconcile.Portal: those of passes alone, not of what callbacks and
