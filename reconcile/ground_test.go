@@ -65,11 +65,16 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
-// Wait lets the time pass at once.
-func (c *clock) Wait(ctx context.Context, d time.Duration) error {
+// Advance lets time pass.
+func (c *clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
+}
+
+// Wait lets the time pass at once.
+func (c *clock) Wait(ctx context.Context, d time.Duration) error {
+	c.Advance(d)
 	return ctx.Err()
 }
 
