@@ -68,6 +68,36 @@ func TestImportSpendsTheFewestRequests(t *testing.T) {
 	})
 }
 
+// A million leads, by the portal's clock: hardly longer than its limits make anybody wait.
+// It may send 50 requests at once and two a second then, and list for 480 s within ten
+// minutes, which is more than a million leads need.
+func TestAMillionLeadsTakeWhatTheLimitsAllow(t *testing.T) {
+	if os.Getenv("LEADSYNC_TEST_SCALE") == "" {
+		t.Skip("make test-scale: takes a minute and 800 MB")
+	}
+	const count = 1_000_000
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Leads: count, Seed: 1})
+		client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
+		begin, seen := time.Now(), 0
+		for after, last := int64(0), false; !last; {
+			page, err := client.Scan(t.Context(), after, draws())
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen += len(page.Snapshots)
+			after, last = page.UpTo, page.Last
+		}
+		took, requests := time.Since(begin), in.portal.Stats().Requests["batch"]
+		allowed := time.Duration((count+2499)/2500-50) * time.Second / 2
+		t.Logf("%d leads: %d requests, %s by the portal's clock, its limits allow %s: %.2f of it", seen, requests, took.Round(time.Second), allowed, took.Seconds()/allowed.Seconds())
+		if seen != count || took > allowed*5/4 {
+			t.Errorf("%d leads in %s", seen, took)
+		}
+		wantNoRefusal(t, in.portal)
+	})
+}
+
 // List pages that cost 5 s of operating time: 96 of them are all that ten minutes allow,
 // and a pass may take only part of that.
 func TestAPassStaysWithinTheOperatingTime(t *testing.T) {
