@@ -36,6 +36,8 @@ type base struct {
 	serviceToken leads.Secret // of the embedded server
 	closers      []func() error
 	waiting      []preparation // for what was down at the start
+	// store keeps notices on disk, as callbacks are kept; nil in commands that take none.
+	store func(context.Context, events.Entry) error
 }
 
 // openBase opens data directory, database and NATS, in this order. With join, a data

@@ -53,6 +53,7 @@ type config struct {
 	grace       time.Duration
 	young       time.Duration // see reconcile.Config; 0 is its default
 	deleteFloor int64         // see repo.Config; 0 is its default
+	hurry       int64         // divides what is waited for beside callbacks and passes; 0 is 1
 	// patient starts without database and NATS where they are down; set by serve.
 	patient bool
 }

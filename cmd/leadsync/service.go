@@ -42,6 +42,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	if s.intake, err = b.openIntake(); err != nil {
 		return nil, err
 	}
+	b.store = s.intake.Take
 	tokens, err := handlers.OpenTokenHashes(b.data.file("tokens.json"))
 	if err != nil {
 		return nil, err
@@ -159,6 +160,11 @@ func (s *service) ill(ctx context.Context) map[string]string {
 		ill["database"] = err.Error()
 	}
 	sick := s.owners.Ill()
+	for _, d := range s.desks.list() {
+		if words := d.silentWords(); words != "" {
+			ill["callbacks of "+d.own.Portal.Domain] = words
+		}
+	}
 	for _, p := range portals {
 		if what, sick := sick[p.Domain]; sick {
 			ill["portal "+p.Domain] = what
