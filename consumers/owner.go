@@ -47,6 +47,7 @@ type Mirror interface {
 	RequestRun(ctx context.Context, run leads.Run) (string, error)
 	ClaimRun(ctx context.Context, memberID string) (leads.Run, bool, error)
 	LastCompleted(ctx context.Context, memberID string) (leads.Run, bool, error)
+	Recaller
 	Planner
 }
 
@@ -117,6 +118,9 @@ func (o *owner) serve(ctx context.Context) error {
 	// What an earlier owner left under way, or the server has lost track of (design
 	// section 9), is delivered to new consumers at once.
 	if err := events.RemoveConsumers(ctx, o.JS, o.memberID()); err != nil {
+		return err
+	}
+	if err := o.recall(ctx); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -13,6 +13,7 @@ type current struct {
 	ticket      leads.Ticket
 	revision    int64
 	hash        string // "" on rows adopted from the seed
+	readAt      time.Time
 	deleted     time.Time
 	absentSince time.Time
 	raw         json.RawMessage // nil on rows adopted from the seed

@@ -305,6 +305,8 @@ func (d *drill) wrong() ([]string, error) {
 
 // ears are a subscriber that is itself restarted all the time.
 type ears struct {
+	stop func()
+
 	mu     sync.Mutex
 	seqs   map[string]uint64 // where a ce-id was heard first
 	last   map[int64]heard
@@ -332,7 +334,8 @@ func (d *drill) listen() *ears {
 			_ = pauseFor(ctx, 50*time.Millisecond)
 		}
 	}()
-	d.t.Cleanup(func() { cancel(); <-done })
+	e.stop = func() { cancel(); <-done }
+	d.t.Cleanup(e.stop)
 	return e
 }
 

@@ -50,6 +50,7 @@ func Run(t *testing.T, server Server) {
 		{"Poison", poison},
 		{"Force", forcing},
 		{"Outbox", outbox},
+		{"Announce", announcing},
 		{"Values", values},
 		{"Range", ranges},
 		{"Portals", portals},
