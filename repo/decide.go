@@ -122,7 +122,7 @@ func (st step) gone(s *leads.Snapshot, now time.Time, grace time.Duration) step 
 		st.outcome.Revision++
 	default:
 		st.outcome.Verdict = leads.Missing
-		if st.absent.IsZero() {
+		if st.absent.IsZero() || st.absent.After(now) { // after: the clock was set back, the grace begins anew
 			st.absent = now
 		}
 	}

@@ -52,6 +52,9 @@ type config struct {
 	grace       time.Duration
 	young       time.Duration // see reconcile.Config; 0 is its default
 	deleteFloor int64         // see repo.Config; 0 is its default
+	// now is our clock, as far as what it says is kept or compared with what was kept:
+	// how long something has taken is measured otherwise.
+	now func() time.Time
 	// patient starts without database and NATS where they are down; set by serve.
 	patient bool
 }
@@ -95,7 +98,7 @@ func readConfig(lookup func(string) (string, bool)) (config, error) {
 		logLevel:      e.level("LEADSYNC_LOG_LEVEL"),
 		logFormat:     e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
 		ignored:       e.present("LEADSYNC_PHONE_REGION", "LEADSYNC_API_TOKEN"),
-		grace:         absenceGrace,
+		grace:         absenceGrace, now: time.Now,
 	}
 	cfg.databaseURL = e.databaseURL("LEADSYNC_DATABASE_URL", "sqlite:"+filepath.Join(cfg.dataDir, "leadsync.db"))
 	cfg.webhookURL = e.webhook("LEADSYNC_B24_WEBHOOK_URL", cfg.trust)

@@ -318,6 +318,7 @@ type ears struct {
 type heard struct {
 	seq      uint64
 	revision int64
+	kind     leads.ChangeKind
 }
 
 func (d *drill) listen() *ears {
@@ -372,11 +373,16 @@ func (e *ears) hear(msg jetstream.Msg) {
 	case seq > before.seq && c.Revision <= before.revision && !e.twice[seq], seq < before.seq:
 		e.falls = append(e.falls, fmt.Sprintf("lead %d: revision %d (message %d) came after %d (message %d)", c.LeadID, c.Revision, seq, before.revision, before.seq))
 	case seq > before.seq:
-		e.last[c.LeadID] = heard{seq, c.Revision}
+		e.last[c.LeadID] = heard{seq, c.Revision, c.Kind}
 	}
 }
 
 func (e *ears) revision(id int64) int64 { e.mu.Lock(); defer e.mu.Unlock(); return e.last[id].revision }
-func (e *ears) duplicates() int         { e.mu.Lock(); defer e.mu.Unlock(); return len(e.twice) }
-func (e *ears) count() int              { e.mu.Lock(); defer e.mu.Unlock(); return e.number }
-func (e *ears) fallen() []string        { e.mu.Lock(); defer e.mu.Unlock(); return e.falls }
+func (e *ears) gone(id int64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.last[id].kind == leads.RemovedKind
+}
+func (e *ears) duplicates() int  { e.mu.Lock(); defer e.mu.Unlock(); return len(e.twice) }
+func (e *ears) count() int       { e.mu.Lock(); defer e.mu.Unlock(); return e.number }
+func (e *ears) fallen() []string { e.mu.Lock(); defer e.mu.Unlock(); return e.falls }

@@ -45,7 +45,7 @@ func (s *service) illSpool(ill map[string]string) {
 	switch {
 	case s.intake.Full():
 		ill["spool"] = fmt.Sprintf("full with %d callbacks in %d bytes: callbacks are LOST until NATS and the database are back", w.Entries, w.Bytes)
-	case w.Entries > 0 && time.Since(w.Oldest) > spoolWarning:
+	case w.Entries > 0 && s.cfg.now().Sub(w.Oldest) > spoolWarning:
 		ill["spool"] = fmt.Sprintf("%d callbacks wait on disk since %s, %d of %d bytes", w.Entries, w.Oldest.Format(time.RFC3339), w.Bytes, w.Limit)
 	}
 }

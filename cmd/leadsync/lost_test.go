@@ -151,6 +151,7 @@ func TestLostDatabaseSkipsNoChange(t *testing.T) {
 	d.until("the tables are there", func() bool { _, err := d.db.Portals(t.Context()); return err == nil })
 	d.portal.Install(d.url+callbackPath, d.url+"/bitrix24/oauth/callback")
 	d.agreed("the new database, the portal and the subscriber agree")
+	d.until("the subscriber knows of the deletion", func() bool { return d.ears.gone(b) })
 	d.history("after", a, c)
 	d.agreed("and go on agreeing")
 	if now := d.ears.revision(a); now != revision+3 {
@@ -195,12 +196,16 @@ func TestRestoredDatabaseSkipsNoChange(t *testing.T) {
 	d.up()
 	d.reopen()
 	d.history("after the restoration", a)
+	d.until("the subscriber hears of it", func() bool {
+		row, ok, err := d.db.Held(t.Context(), leads.Ref{MemberID: d.portal.Info().MemberID, LeadID: a})
+		return err == nil && ok && d.ears.revision(a) == row.Revision
+	})
 	if done := d.republish(); done.Recalled != 1 {
 		t.Errorf("republish: %+v; one lead is on the topic alone", done)
 	}
 	d.until("the subscriber knows that it is gone", func() bool {
 		row, ok, err := d.db.Held(t.Context(), leads.Ref{MemberID: d.portal.Info().MemberID, LeadID: newest})
-		return err == nil && ok && row.Deleted && d.ears.revision(newest) == row.Revision
+		return err == nil && ok && row.Deleted && d.ears.revision(newest) == row.Revision && d.ears.gone(newest)
 	})
 	d.agreed("all agree again")
 }

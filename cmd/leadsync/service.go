@@ -54,7 +54,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	s.server = handlers.New(handlers.Config{
 		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
 		Store: s.intake.Take, Tokens: tokens, StateKey: b.cfg.stateKey(),
-		Ready: s.ill, Metrics: s.metrics(), Now: time.Now, Log: b.log,
+		Ready: s.ill, Metrics: s.metrics(), Now: b.cfg.now, Log: b.log,
 	})
 	return s, nil
 }
@@ -62,7 +62,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 // ownerConfig is what owners of portals work with.
 func (b *base) ownerConfig(tally *consumers.Tally, wake func()) consumers.OwnerConfig {
 	return consumers.OwnerConfig{
-		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Tally: tally, Wake: wake, Log: b.log,
+		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Now: b.cfg.now, Tally: tally, Wake: wake, Log: b.log,
 		Open: func(own consumers.Ownership) (consumers.Desk, error) { return b.openDesk(own, wake) },
 	}
 }

@@ -61,6 +61,6 @@ func (d *desk) silence(ctx context.Context, run leads.Run) error {
 	d.log.ErrorContext(ctx, "leads were changed and no callback came: look whether Bitrix24 can reach LEADSYNC_PUBLIC_URL",
 		"member_id", run.MemberID, "changes", silent, "since", run.Since)
 	return d.db.AddIncident(ctx, leads.Incident{
-		MemberID: run.MemberID, Kind: leads.IncidentSilence, From: run.Since, To: time.Now(),
+		MemberID: run.MemberID, Kind: leads.IncidentSilence, From: run.Since, To: d.cfg.now(),
 	})
 }
