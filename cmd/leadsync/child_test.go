@@ -65,6 +65,7 @@ func childNATS(ctx context.Context) error {
 	}
 	ns, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: os.Getenv("LEADSYNC_TEST_DIR"), SyncAlways: true, NoSigs: true,
+		JetStreamMaxStore: 1 << 50,
 	})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -31,17 +32,24 @@ var (
 // drill is a service in a process of its own, with all that it talks to, while things go
 // wrong.
 type drill struct {
-	t      *testing.T
-	portal *portal.Portal
-	serve  *child
-	nats   *child // nil where it is embedded
-	url    string // of the service
-	natsAt string
-	dbPath string
-	db     *repo.DB
-	chance *rand.Rand
-	ears   *ears
-	kills  int
+	t       *testing.T
+	portal  *portal.Portal
+	serve   *child
+	nats    *child // nil where it is embedded
+	url     string // of the service
+	natsAt  string
+	dataDir string
+	disks   []string // small ones, which can be filled: the data directory, NATS' store
+	dbURL   string
+	dbPath  string
+	proxy   *proxy // before a database server; nil on SQLite
+	db      *repo.DB
+	chance  *rand.Rand
+	ears    *ears
+	kills   int
+
+	mu       sync.Mutex
+	troubles map[string]int // how often each was made
 }
 
 // What was answered 200 is right in SQL at the end, without any reconciliation, and a
@@ -67,7 +75,20 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// plan says what a drill is furnished with.
+type plan struct {
+	embedded bool   // NATS is in the service
+	disks    bool   // data directory and NATS' store are on small disks, where that can be
+	sql      string // database server to use through a proxy; "" is SQLite
+	env      []string
+}
+
 func newDrill(t *testing.T, embedded bool) *drill {
+	t.Helper()
+	return furnish(t, plan{embedded: embedded})
+}
+
+func furnish(t *testing.T, plan plan) *drill {
 	t.Helper()
 	p, err := portal.Start(portal.Config{Leads: 100, Seed: *faultSeed, NoLimits: true, Delay: time.Millisecond, DelayMax: 80 * time.Millisecond})
 	if err != nil {
@@ -76,16 +97,21 @@ func newDrill(t *testing.T, embedded bool) *drill {
 	t.Cleanup(func() { _ = p.Close() })
 	dir, httpAt := t.TempDir(), freeAddress(t)
 	d := &drill{
-		t: t, portal: p, url: "http://" + httpAt, natsAt: "nats://" + freeAddress(t), dbPath: filepath.Join(dir, "leadsync.db"),
-		chance: rand.New(rand.NewPCG(*faultSeed, 7)),
+		t: t, portal: p, url: "http://" + httpAt, natsAt: "nats://" + freeAddress(t), dataDir: dir,
+		dbURL: plan.sql, dbPath: filepath.Join(dir, "db", "leadsync.db"), chance: rand.New(rand.NewPCG(*faultSeed, 7)), troubles: map[string]int{},
 	}
+	if plan.disks && mountDisk(t, dir) {
+		d.disks = append(d.disks, dir)
+	}
+	d.openDatabase()
 	info := p.Info()
 	env := []string{
 		"LEADSYNC_DATA_DIR=" + dir, "LEADSYNC_HTTP_ADDR=" + httpAt, "LEADSYNC_PUBLIC_URL=" + d.url, "LEADSYNC_RECONCILE_AT=off",
 		"LEADSYNC_B24_CLIENT_ID=" + info.ClientID, "LEADSYNC_B24_CLIENT_SECRET=" + info.ClientSecret,
-		"LEADSYNC_B24_INSECURE_HOSTS=" + host(info.Portal) + "," + host(info.OAuth),
+		"LEADSYNC_B24_INSECURE_HOSTS=" + host(info.Portal) + "," + host(info.OAuth), "LEADSYNC_DATABASE_URL=" + d.dbURL,
 	}
-	if embedded {
+	env = append(env, plan.env...)
+	if plan.embedded {
 		env = append(env, "LEADSYNC_NATS_LISTEN="+host(d.natsAt))
 	} else {
 		env = append(env, "LEADSYNC_NATS_URL="+d.natsAt)
@@ -93,17 +119,39 @@ func newDrill(t *testing.T, embedded bool) *drill {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.nats = newChild(t, "nats", "LEADSYNC_TEST_PORT="+port, "LEADSYNC_TEST_DIR="+t.TempDir())
+		store := t.TempDir()
+		if plan.disks && mountDisk(t, store) {
+			d.disks = append(d.disks, store)
+		}
+		d.nats = newChild(t, "nats", "LEADSYNC_TEST_PORT="+port, "LEADSYNC_TEST_DIR="+store)
 		d.nats.start()
 	}
 	d.serve = newChild(t, "serve", env...)
 	d.serve.start()
 	d.up()
-	if d.db, err = repo.Open(t.Context(), repo.Config{URL: "sqlite:" + d.dbPath}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = d.db.Close() })
 	return d
+}
+
+// openDatabase makes the folder of the SQLite file, or puts a proxy before the server,
+// and opens it beside the service.
+func (d *drill) openDatabase() {
+	d.t.Helper()
+	direct := d.dbURL
+	if direct == "" {
+		if err := os.Mkdir(filepath.Dir(d.dbPath), 0o700); err != nil {
+			d.t.Fatal(err)
+		}
+		d.dbURL = "sqlite:" + d.dbPath
+		direct = d.dbURL
+	} else {
+		d.proxy, d.dbURL = newProxy(d.t, direct)
+	}
+	db, err := repo.Open(d.t.Context(), repo.Config{URL: direct})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.db = db
+	d.t.Cleanup(func() { _ = db.Close() })
 }
 
 // up waits until the service takes callbacks.
@@ -121,7 +169,7 @@ func (d *drill) up() {
 
 func (d *drill) until(what string, done func() bool) {
 	d.t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			d.t.Fatalf("still waiting: %s", what)
 		}

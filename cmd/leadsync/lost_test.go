@@ -227,7 +227,7 @@ func TestLostTopicIsFilledByRepublish(t *testing.T) {
 			d.agreed("all is well before")
 			d.serve.stop()
 			d.ears.stop()
-			if err := os.RemoveAll(filepath.Join(filepath.Dir(d.dbPath), "nats")); err != nil {
+			if err := os.RemoveAll(filepath.Join(d.dataDir, "nats")); err != nil {
 				t.Fatal(err)
 			}
 			if served {

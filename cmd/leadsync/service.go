@@ -143,6 +143,11 @@ func (s *service) ill(ctx context.Context) map[string]string {
 			ill["nats"] += " (" + err.Error() + ")"
 		}
 	}
+	if s.broker != nil && ill["nats"] == "" {
+		if what := s.broker.Ill(); what != "" {
+			ill["nats"] = "does not store what it is sent: callbacks are kept in the spool until the disk has room again (" + what + ")"
+		}
+	}
 	s.illSpool(ill)
 	if err := s.db.Ping(ctx); err != nil {
 		ill["database"] = err.Error()
