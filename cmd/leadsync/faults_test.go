@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,23 +52,26 @@ type drill struct {
 
 	mu       sync.Mutex
 	troubles map[string]int // how often each was made
+	secrets  map[string]string
+	heard    strings.Builder // what the service has said beside its log
 }
 
 // What was answered 200 is right in SQL at the end, without any reconciliation, and a
 // subscriber ends at every row's last revision; whatever is killed, stopped, locked or
 // ill meanwhile.
 func TestFaults(t *testing.T) {
-	for _, embedded := range []bool{false, true} {
-		name := "external nats"
-		if embedded {
-			name = "embedded nats"
-		}
+	plans := map[string]plan{"external nats": {disks: true}, "embedded nats": {embedded: true, disks: true}}
+	if url := os.Getenv("LEADSYNC_TEST_SQLSERVER_URL"); url != "" {
+		plans["sql server"] = plan{disks: true, sql: url}
+	}
+	for name, plan := range plans {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDrill(t, embedded)
+			plan.env = []string{"LEADSYNC_CATCHUP_EVERY=off", "LEADSYNC_LOG_LEVEL=debug"}
+			d := furnish(t, plan)
 			d.install()
 			stop := d.live()
-			for d.kills < (*faultKills+1)/2 {
+			for d.kills < (*faultKills+len(plans)-1)/len(plans) {
 				d.mischief()
 			}
 			stop()
@@ -98,7 +103,7 @@ func furnish(t *testing.T, plan plan) *drill {
 	dir, httpAt := t.TempDir(), freeAddress(t)
 	d := &drill{
 		t: t, portal: p, url: "http://" + httpAt, natsAt: "nats://" + freeAddress(t), dataDir: dir,
-		dbURL: plan.sql, dbPath: filepath.Join(dir, "db", "leadsync.db"), chance: rand.New(rand.NewPCG(*faultSeed, 7)), troubles: map[string]int{},
+		dbURL: plan.sql, dbPath: filepath.Join(dir, "db", "leadsync.db"), chance: rand.New(rand.NewPCG(*faultSeed, uint64(len(t.Name())))), troubles: map[string]int{}, secrets: map[string]string{},
 	}
 	if plan.disks && mountDisk(t, dir) {
 		d.disks = append(d.disks, dir)
@@ -144,6 +149,7 @@ func (d *drill) openDatabase() {
 		d.dbURL = "sqlite:" + d.dbPath
 		direct = d.dbURL
 	} else {
+		wipe(d.t, direct)
 		d.proxy, d.dbURL = newProxy(d.t, direct)
 	}
 	db, err := repo.Open(d.t.Context(), repo.Config{URL: direct})
@@ -158,6 +164,10 @@ func (d *drill) openDatabase() {
 func (d *drill) up() {
 	d.t.Helper()
 	d.until("the service answers", func() bool {
+		if d.serve.gone() { // it could not start: whoever manages services tries again
+			d.serve.kill()
+			d.serve.start()
+		}
 		response, err := http.Get(d.url + "/healthz")
 		if err != nil {
 			return false
@@ -216,19 +226,24 @@ func (d *drill) mischief() {
 	for _, trouble := range []struct {
 		odds int
 		make func(time.Duration)
-	}{{45, d.troubleNATS}, {35, d.lockDatabase}, {45, d.spoilPortal}} {
+	}{{45, d.troubleNATS}, {45, d.troubleDatabase}, {45, d.spoilPortal}, {20, d.fillDataDisk}} {
 		if d.chance.IntN(100) < trouble.odds {
 			length := time.Duration(200+d.chance.IntN(1800)) * time.Millisecond
 			group.Go(func() { trouble.make(length) })
 		}
 	}
-	d.nap(200, 2000)
+	d.nap(100, 1000)
+	if d.chance.IntN(100) < 50 {
+		d.jumpClock()
+	}
+	d.nap(100, 1000)
 	d.serve.kill()
 	d.kills++
 	d.nap(0, 500)
 	d.serve.start()
 	if d.chance.IntN(3) > 0 { // else it is killed again while it starts
 		d.up()
+		d.overhear()
 	}
 	group.Wait()
 }
@@ -237,17 +252,84 @@ func (d *drill) nap(least, most int) {
 	time.Sleep(time.Duration(least+d.chance.IntN(most-least)) * time.Millisecond)
 }
 
+// made counts a trouble.
+func (d *drill) made(what string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.troubles[what]++
+}
+
+// jumpClock sets our clock by up to three days, forward or back.
+func (d *drill) jumpClock() {
+	d.made("clock jumps")
+	by := time.Duration(d.chance.Int64N(int64(72 * time.Hour)))
+	if by /= time.Duration(1 << (4 * d.chance.IntN(4))); d.chance.IntN(2) == 0 {
+		by = -by
+	}
+	d.serve.jump(by)
+}
+
 func (d *drill) troubleNATS(length time.Duration) {
-	switch {
-	case d.nats == nil:
+	if d.nats == nil {
 		return
-	case length%2 == 0:
+	}
+	switch kind := length.Milliseconds() % 3; {
+	case kind == 0 && len(d.disks) == 2:
+		d.made("NATS' disk full")
+		free := fillDisk(d.t, d.disks[1])
+		time.Sleep(length)
+		free()
+		d.nats.stop() // it does not mend by itself
+	case kind == 1:
+		d.made("NATS killed")
 		d.nats.kill()
+		time.Sleep(length)
 	default:
+		d.made("NATS stopped")
 		d.nats.stop()
+		time.Sleep(length)
+	}
+	d.nats.start()
+}
+
+// fillDataDisk leaves no room for SQLite and the spool, nor for NATS where it is embedded.
+func (d *drill) fillDataDisk(length time.Duration) {
+	if len(d.disks) == 0 {
+		return
+	}
+	d.made("data disk full")
+	free := fillDisk(d.t, d.disks[0])
+	time.Sleep(length)
+	free()
+}
+
+func (d *drill) troubleDatabase(length time.Duration) {
+	switch {
+	case d.proxy != nil:
+		d.made("database cut off")
+		d.proxy.cut()
+		time.Sleep(length)
+		d.proxy.mend()
+	case length.Milliseconds()%2 == 0:
+		d.made("database locked")
+		d.lockDatabase(length)
+	default:
+		d.made("database gone")
+		d.takeDatabase(length)
+	}
+}
+
+// takeDatabase moves the SQLite file away and back, as a disk that is not mounted.
+func (d *drill) takeDatabase(length time.Duration) {
+	folder := filepath.Dir(d.dbPath)
+	if err := os.Rename(folder, folder+".away"); err != nil {
+		d.t.Error(err)
+		return
 	}
 	time.Sleep(length)
-	d.nats.start()
+	if err := os.Rename(folder+".away", folder); err != nil {
+		d.t.Error(err)
+	}
 }
 
 func (d *drill) lockDatabase(length time.Duration) {
@@ -266,6 +348,7 @@ func (d *drill) lockDatabase(length time.Duration) {
 }
 
 func (d *drill) spoilPortal(length time.Duration) {
+	d.made("portal ill")
 	d.portal.SetFaults(portal.Faults{Error503: .3, ErrorHTML: .2, Reset: .2, Error500: .1, SlowMS: 50, Repeat: .1, Reorder: .2})
 	time.Sleep(length)
 	d.portal.SetFaults(portal.Faults{})
@@ -293,7 +376,8 @@ func (d *drill) settle() {
 			answered++
 		}
 	}
-	d.t.Logf("kills %d, callbacks %d, answered %d, lost %d, duplicates %d, topic messages %d", d.kills, len(all), answered, len(wrong), d.ears.duplicates(), d.ears.count())
+	d.t.Logf("kills %d, callbacks %d, answered %d, lost %d, duplicates %d, topic messages %d, subscriber's sessions %d; %v",
+		d.kills, len(all), answered, len(wrong), d.ears.duplicates(), d.ears.count(), d.ears.sessions.Load(), d.troubles)
 	for _, w := range wrong {
 		d.t.Error(w)
 	}
@@ -302,6 +386,21 @@ func (d *drill) settle() {
 	}
 	if len(all) == 0 || answered == 0 {
 		d.t.Error("nothing happened")
+	}
+	d.overhear()
+	d.unaided()
+	d.discreet()
+}
+
+// unaided fails the test if a reconciliation has helped.
+func (d *drill) unaided() {
+	d.t.Helper()
+	runs, err := d.db.Runs(d.t.Context(), d.portal.Info().MemberID, 10)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if len(runs) != 1 || runs[0].Mode != leads.RunImport {
+		d.t.Errorf("passes beside the import: %+v", runs)
 	}
 }
 
@@ -353,7 +452,8 @@ func (d *drill) wrong() ([]string, error) {
 
 // ears are a subscriber that is itself restarted all the time.
 type ears struct {
-	stop func()
+	stop     func()
+	sessions atomic.Int64
 
 	mu     sync.Mutex
 	seqs   map[string]uint64 // where a ce-id was heard first
@@ -378,6 +478,7 @@ func (d *drill) listen() *ears {
 		defer close(done)
 		for ctx.Err() == nil {
 			session, end := context.WithTimeout(ctx, 3*time.Second)
+			e.sessions.Add(1)
 			_ = d.session(session, e) // NATS may be down: the next one hears it all
 			end()
 			_ = pauseFor(ctx, 50*time.Millisecond)

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"database/sql"
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
+
+	_ "github.com/microsoft/go-mssqldb" // to wipe a test's database
 )
 
 // proxy stands before a server and can be cut.
@@ -92,4 +96,41 @@ func (p *proxy) mend() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down = false
+}
+
+// wipe drops every table of ours in a test's database.
+func wipe(tb testing.TB, to string) {
+	tb.Helper()
+	u, err := url.Parse(to)
+	if err != nil {
+		tb.Fatal("the database's URL cannot be read")
+	}
+	if name := u.Query().Get("database"); !strings.HasPrefix(name, "leadsync_test") {
+		tb.Fatalf("database %q is not named leadsync_test…: this test drops tables", name)
+	}
+	raw, err := sql.Open("sqlserver", to)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer raw.Close()
+	rows, err := raw.QueryContext(tb.Context(), "SELECT t.name FROM sys.tables AS t WHERE t.name LIKE 'bitrix[_]%' OR t.name LIKE 'leadsync[_]%'")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var tables []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			tb.Fatal(err)
+		}
+		tables = append(tables, name)
+	}
+	if err := rows.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	for _, name := range tables {
+		if _, err := raw.ExecContext(tb.Context(), "DROP TABLE dbo."+name); err != nil {
+			tb.Fatal(err)
+		}
+	}
 }
