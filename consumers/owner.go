@@ -55,6 +55,7 @@ type Mirror interface {
 	RequestRun(ctx context.Context, run leads.Run) (string, error)
 	ClaimRun(ctx context.Context, memberID string) (leads.Run, bool, error)
 	LastCompleted(ctx context.Context, memberID string) (leads.Run, bool, error)
+	Recaller
 	Planner
 }
 
@@ -83,6 +84,7 @@ type OwnerConfig struct {
 	Patience func(attempts int) (wait time.Duration, again bool)
 	// Grace is after how long a lead that was absent is asked for again.
 	Grace time.Duration
+	Now   func() time.Time // our clock; nil is time.Now
 	Tally *Tally
 	Wake  func() // there is something to relay
 	Log   *slog.Logger
@@ -127,10 +129,13 @@ func (o *owner) serve(ctx context.Context) error {
 	if err := events.RemoveConsumers(ctx, o.JS, o.memberID()); err != nil {
 		return err
 	}
+	if err := o.recall(ctx); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	w := &worker{
 		memberID: o.memberID(), js: o.JS, reader: o.desk, mirror: o.Mirror, turn: o.own.Turn,
-		patience: o.Patience, tally: o.Tally, wake: o.Wake, log: o.Log,
+		patience: o.Patience, now: o.now, tally: o.Tally, wake: o.Wake, log: o.Log,
 	}
 	if w.patience == nil {
 		w.patience = Patience
@@ -145,6 +150,14 @@ func (o *owner) serve(ctx context.Context) error {
 	group.Go(func() error { return o.repeat(ctx, "upkeep", upkeepEvery, o.desk.Upkeep) })
 	group.Go(func() error { return o.repeat(ctx, "offline queue", drainEvery, o.desk.Drain) })
 	return group.Wait()
+}
+
+// now is our clock, which somebody may set.
+func (c *OwnerConfig) now() time.Time {
+	if c.Now == nil {
+		return time.Now()
+	}
+	return c.Now()
 }
 
 func (o *owner) memberID() string { return o.own.Portal.MemberID }

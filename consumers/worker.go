@@ -51,6 +51,7 @@ type worker struct {
 	mirror   Mirror
 	turn     *sync.Mutex // held while a read's result is on its way into the mirror
 	patience func(attempts int) (time.Duration, bool)
+	now      func() time.Time
 	tally    *Tally
 	wake     func() // there is something to relay
 	log      *slog.Logger
@@ -210,7 +211,7 @@ func (w *worker) readAndApply(ctx context.Context, notices map[int64]events.Noti
 	}
 	w.tally.Count(outcomes)
 	for _, o := range outcomes {
-		w.tally.wrote(o, notices[o.LeadID].ReceivedAt)
+		w.tally.wrote(o, notices[o.LeadID].ReceivedAt, w.now())
 	}
 	w.wake()
 	w.log.DebugContext(ctx, "notices handled", "member_id", w.memberID, "leads", len(ids), "took", time.Since(started))

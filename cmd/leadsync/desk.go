@@ -104,7 +104,7 @@ func (b *base) movePortal(ctx context.Context, portal leads.Portal, endpoint str
 func (b *base) oauth() *bitrix24.OAuth {
 	return &bitrix24.OAuth{
 		ClientID: b.cfg.clientID, ClientSecret: b.cfg.clientSecret, Trust: b.cfg.trust,
-		HTTP: bitrix24.NewHTTP(), Now: time.Now,
+		HTTP: bitrix24.NewHTTP(), Now: b.cfg.now,
 	}
 }
 
@@ -212,7 +212,7 @@ func (d *desk) Upkeep(ctx context.Context) error {
 func (d *desk) rebind(ctx context.Context) error {
 	added, err := d.bind(ctx)
 	good := d.boundAt
-	d.boundAt = time.Now()
+	d.boundAt = d.cfg.now()
 	d.reopenOffline()
 	if err != nil || !slices.ContainsFunc(added, bitrix24.Event.IsLead) {
 		return err // what an older version did not bind was not missed
@@ -256,14 +256,14 @@ func (d *desk) Pass(ctx context.Context, run leads.Run) error {
 	run, err := reconcile.Run(ctx, reconcile.Config{
 		Portal: &scanner{desk: d, client: d.client.In(bitrix24.Background)},
 		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Young: d.cfg.young, Wake: d.wake,
-		Now: func() time.Time { return time.Now().UTC() }, Log: d.log,
+		Now: func() time.Time { return d.cfg.now().UTC() }, Log: d.log,
 	}, run)
 	if !run.Finished() {
 		return err
 	}
 	d.log.InfoContext(ctx, "pass ended", "member_id", run.MemberID, "run", run.ID, "mode", run.Mode, "state", run.State,
 		"scanned", run.Scanned, "found", run.Found(), "repaired", run.Repaired(), "requests", run.Requests)
-	return errors.Join(err, d.listenForSilence(ctx, run), events.PublishRun(ctx, d.js, run), d.db.TouchLeadList(ctx, time.Now()))
+	return errors.Join(err, d.listenForSilence(ctx, run), events.PublishRun(ctx, d.js, run), d.db.TouchLeadList(ctx, d.cfg.now()))
 }
 
 // saveFieldTypes keeps what the portal's custom fields are. A pass does without, where the

@@ -60,7 +60,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
 		Lookup: b.db, APIToken: token,
 		Store: s.intake.Take, Tokens: tokens, StateKey: b.cfg.stateKey(),
-		Ready: s.ill, Metrics: s.metrics(), Now: time.Now, Log: b.log,
+		Ready: s.ill, Metrics: s.metrics(), Now: b.cfg.now, Log: b.log,
 	})
 	return s, nil
 }
@@ -68,7 +68,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 // ownerConfig is what owners of portals work with.
 func (b *base) ownerConfig(tally *consumers.Tally, wake func()) consumers.OwnerConfig {
 	return consumers.OwnerConfig{
-		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Tally: tally, Wake: wake, Log: b.log,
+		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Now: b.cfg.now, Tally: tally, Wake: wake, Log: b.log,
 		Open: func(own consumers.Ownership) (consumers.Desk, error) { return b.openDesk(own, wake) },
 	}
 }
@@ -148,6 +148,11 @@ func (s *service) ill(ctx context.Context) map[string]string {
 		ill["nats"] = "not connected to " + events.WithoutPassword(s.natsURL()) + ": callbacks are kept in the spool until it is back"
 		if err := s.nc.LastError(); err != nil {
 			ill["nats"] += " (" + err.Error() + ")"
+		}
+	}
+	if s.broker != nil && ill["nats"] == "" {
+		if what := s.broker.Ill(); what != "" {
+			ill["nats"] = "does not store what it is sent: callbacks are kept in the spool until the disk has room again (" + what + ")"
 		}
 	}
 	s.illSpool(ill)
