@@ -206,7 +206,7 @@ func (o *owner) installs(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		msgs, err := take(ctx, consumer, 1, time.Second)
+		msgs, err := next(ctx, consumer)
 		if err != nil || len(msgs) == 0 {
 			return err
 		}
