@@ -24,13 +24,6 @@ func (l Lane) String() string { return [...]string{"live", "operator", "backgrou
 // laneReserve is the part of the burst that a lane leaves to the lanes before it.
 var laneReserve = [...]float64{Live: 0, Operator: 5, Background: 10}
 
-// The leaky bucket of every plan but Enterprise, and what we use of it: others share
-// the address. Source: facts 4, design section 5.
-const (
-	bucketLeak  = 2.0 // requests a second
-	bucketDepth = 40.0
-)
-
 // A refusal although we are within our share means that others call from our address:
 // we take half of what we took, down to leastShare, and twice as much again after each
 // yieldFor without another.
@@ -43,6 +36,8 @@ const (
 // It is safe for concurrent use.
 type Budget struct {
 	mu       sync.Mutex
+	plan     Plan
+	first    bool    // nobody else can have filled the bucket
 	level    float64 // requests in the bucket
 	at       time.Time
 	until    time.Time // nothing is sent before
@@ -57,15 +52,28 @@ type Budget struct {
 // NewBudget is the budget of a new owner. It starts as if the bucket were full, since a
 // former owner may have filled it; empty where there never was one.
 func NewBudget(first bool) *Budget {
-	b := &Budget{level: bucketDepth, at: time.Now(), share: 1}
+	b := &Budget{plan: StandardPlan, first: first, level: StandardPlan.Depth, at: time.Now(), share: 1}
 	if first {
 		b.level = 0
 	}
 	return b
 }
 
+// Follow makes the budget that of another plan. A bucket that turns out to be larger may
+// have been filled to its brim by a former owner.
+func (b *Budget) Follow(plan Plan) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.leak(time.Now())
+	if more := plan.Depth - b.plan.Depth; more > 0 && !b.first {
+		b.level += more
+	}
+	b.plan = plan
+}
+
 // BudgetState is how a budget stands.
 type BudgetState struct {
+	Plan     Plan
 	Level    float64 // requests in the bucket, as far as they are ours
 	Depth    float64 // up to which we fill it now
 	Share    float64 // 1, or less while others use the address
@@ -80,7 +88,7 @@ func (b *Budget) State() BudgetState {
 	defer b.mu.Unlock()
 	b.leak(time.Now())
 	s := BudgetState{
-		Level: b.level, Depth: bucketDepth * b.share, Share: b.share, Sent: b.sent, Refusals: b.refusals,
+		Plan: b.plan, Level: b.level, Depth: b.plan.Depth * b.share, Share: b.share, Sent: b.sent, Refusals: b.refusals,
 		Waiting: map[Lane]int{},
 	}
 	for lane, n := range b.waiting {
@@ -119,12 +127,12 @@ func (b *Budget) take(lane Lane) time.Duration {
 	if wait := b.until.Sub(now); wait > 0 {
 		return wait
 	}
-	room := (bucketDepth-laneReserve[lane])*b.share - b.level
+	room := (b.plan.Depth-laneReserve[lane])*b.share - b.level
 	if room < 1 && b.level > 0 {
 		// With a small share even one request may be more than the lane's room: then it
 		// is sent when the bucket is empty.
 		missing := min(1-room, b.level)
-		return time.Duration(missing/(bucketLeak*b.share)*float64(time.Second)) + time.Millisecond
+		return time.Duration(missing/(b.plan.Leak*b.share)*float64(time.Second)) + time.Millisecond
 	}
 	b.level++
 	b.sent++
@@ -143,7 +151,7 @@ func (b *Budget) leak(now time.Time) {
 
 func (b *Budget) leakAt(now time.Time) {
 	if passed := now.Sub(b.at); passed > 0 {
-		b.level = max(0, b.level-bucketLeak*b.share*passed.Seconds())
+		b.level = max(0, b.level-b.plan.Leak*b.share*passed.Seconds())
 		b.at = now
 	}
 }
@@ -161,7 +169,7 @@ func (b *Budget) refused() {
 	}
 	b.leak(now)
 	b.share, b.eased = max(leastShare, b.share/2), now
-	b.level = bucketDepth * b.share
+	b.level = b.plan.Depth * b.share
 	b.until = now.Add(backoff(b.misses))
 	b.misses++
 }

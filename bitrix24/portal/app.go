@@ -89,7 +89,11 @@ func (p *Portal) scopeText() string { return strings.Join(p.cfg.Scope, ",") }
 
 // appInfo is the portal's app.info (facts 1.14).
 func appInfo(c *call) (answer, error) {
-	return answer{result: object{
+	plan := "std"
+	if c.cfg.Enterprise {
+		plan = "ent"
+	}
+	info := object{
 		{"ID", 5},
 		{"CODE", c.app.clientID},
 		{"VERSION", c.app.currentVersion()},
@@ -98,10 +102,12 @@ func appInfo(c *call) (answer, error) {
 		{"PAYMENT_EXPIRED", "N"},
 		{"DAYS", nil},
 		{"LANGUAGE_ID", "ru"},
-		{"LICENSE", "ru_ent250"},
-		{"LICENSE_TYPE", "ent250"},
-		{"LICENSE_FAMILY", "ent"},
-	}}, nil
+		{"LICENSE", "ru_" + plan + "250"},
+	}
+	if !c.cfg.Switches.NoLicense {
+		info = append(info, pair{"LICENSE_TYPE", plan + "250"}, pair{"LICENSE_FAMILY", plan})
+	}
+	return answer{result: info}, nil
 }
 
 // serverTime is server.time.

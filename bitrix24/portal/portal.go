@@ -77,6 +77,7 @@ type Switches struct {
 	NoOfflineExtended  bool // the plan lacks rest_offline_extended
 	NoAuthConnector    bool // the plan lacks rest_auth_connector
 	SimpleMode         bool // the CRM has no leads: a new one becomes a deal at once and cannot be read
+	NoLicense          bool // app.info without LICENSE_TYPE and LICENSE_FAMILY: an older portal
 	NoOperating        bool // time blocks without operating: an old or self-hosted portal
 	RawUnicode         bool // answers in UTF-8 instead of \u escapes
 }
