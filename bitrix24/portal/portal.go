@@ -146,11 +146,8 @@ func New(cfg Config) (*Portal, error) {
 	secrets := newDice(p.cfg.Seed, useSecrets)
 	p.memberID = secrets.hex(32)
 	p.webhookUser, p.webhookSecret, p.webhookToken = p.cfg.WebhookUser, secrets.letters(16, alphanumeric), secrets.letters(32, alphanumeric)
-	p.app = &app{
-		clientID:     "local." + secrets.hex(14) + "." + secrets.letters(8, "0123456789"),
-		clientSecret: secrets.letters(50, alphanumeric+"ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
-		token:        secrets.hex(32),
-	}
+	p.app = &app{secrets: secrets}
+	p.app.renew()
 	p.tokens = newTokens(&p.cfg)
 	p.buckets = &buckets{rate: 2, threshold: 50, levels: map[string]bucketLevel{}}
 	if p.cfg.Enterprise {
@@ -253,14 +250,15 @@ func hostOf(address string) string {
 
 // Info is what somebody needs to talk to the portal.
 func (p *Portal) Info() Info {
+	app := p.app.identity()
 	return Info{
 		Portal:                  p.portalURL,
 		OAuth:                   p.oauthURL,
 		MemberID:                p.memberID,
-		ClientID:                p.app.clientID,
-		ClientSecret:            p.app.clientSecret,
+		ClientID:                app.clientID,
+		ClientSecret:            app.clientSecret,
 		Webhook:                 p.portalURL + "/rest/" + strconv.Itoa(p.webhookUser) + "/" + p.webhookSecret + "/",
-		ApplicationToken:        p.app.token,
+		ApplicationToken:        app.token,
 		WebhookApplicationToken: p.webhookToken,
 		CA:                      p.caFile,
 	}
