@@ -126,6 +126,7 @@ var ours = []string{
 	"bitrix_leads", "bitrix_lead_contacts", "bitrix_lead_solution", "bitrix_import_lead_error", "bitrix_lead_runtime",
 	"bitrix_oauth", "leadsync_portals", "leadsync_owners", "leadsync_outbox", "leadsync_runs", "leadsync_findings", "leadsync_callbacks", "leadsync_failures",
 	"leadsync_allowances", "leadsync_incidents", "leadsync_lead_fields", "leadsync_field_types", "leadsync_duplicate_leads",
+	"leadsync_phones", "leadsync_settings",
 	"leadsync_migrations",
 }
 
@@ -136,6 +137,15 @@ func wipe(tb testing.TB, url string) {
 		tb.Fatal(err)
 	}
 	defer db.Close()
+	for _, statement := range []string{ // first what stands on the tables
+		"IF OBJECT_ID(N'dbo.bitrix_lead_by_phone') IS NOT NULL DROP FUNCTION dbo.bitrix_lead_by_phone",
+		"IF OBJECT_ID(N'dbo.bitrix_open_leads', N'V') IS NOT NULL DROP VIEW dbo.bitrix_open_leads",
+		"IF OBJECT_ID(N'dbo.bitrix_phone_leads', N'V') IS NOT NULL DROP VIEW dbo.bitrix_phone_leads",
+	} {
+		if _, err := db.ExecContext(tb.Context(), statement); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	for _, table := range ours {
 		if _, err := db.ExecContext(tb.Context(), "IF OBJECT_ID(N'dbo."+table+"', N'U') IS NOT NULL DROP TABLE dbo."+table); err != nil {
 			tb.Fatal(err)

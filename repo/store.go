@@ -39,6 +39,7 @@ type rows struct {
 	leads    [][]any // whole rows
 	fresh    int64   // of them, those that are new
 	contacts [][]any
+	phones   [][]any
 	fields   [][]any
 	cuts     [][]any // fields of which a column keeps less than there is
 	marks    [][]any
@@ -62,6 +63,7 @@ func (d *DB) sets(r *rows) []set {
 	return []set{
 		{s.StageLeadsCreate, target{"#stage_leads", s.StageLeadsInsert, leadColumns}, r.leads, d.storeLeads, s.StageLeadsDrop},
 		{s.StageContactsCreate, target{"#stage_contacts", s.StageContactsInsert, contactColumns}, r.contacts, then(s.ContactsInsert), s.StageContactsDrop},
+		{s.StagePhonesCreate, target{"#stage_phones", s.StagePhonesInsert, phoneColumns}, r.phones, then(s.PhonesInsert), s.StagePhonesDrop},
 		{s.StageFieldsCreate, target{"#stage_fields", s.StageFieldsInsert, fieldColumns}, r.fields, then(s.FieldsInsert), s.StageFieldsDrop},
 		{s.StageCutsCreate, target{"#stage_cuts", s.StageCutsInsert, cutColumns}, r.cuts, then(s.CutsInsert), s.StageCutsDrop},
 		{s.StageMarksCreate, target{"#stage_marks", s.StageMarksInsert, markColumns}, r.marks, d.storeMarks, s.StageMarksDrop},
@@ -73,15 +75,20 @@ func then(statement string) func(context.Context, *sql.Tx, *rows) error {
 	return func(ctx context.Context, tx *sql.Tx, _ *rows) error { return execAll(ctx, tx, statement) }
 }
 
-// store writes what was decided, set by set.
+// store writes what was decided.
 func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, load loader) error {
 	var r rows
 	for i := range items {
-		if err := r.add(&items[i], d.solution, d.now()); err != nil {
+		if err := r.add(&items[i], d, d.now()); err != nil {
 			return err
 		}
 	}
-	for _, set := range d.sets(&r) {
+	return d.storeRows(ctx, tx, &r, load)
+}
+
+// storeRows writes set by set, each through its temporary table.
+func (d *DB) storeRows(ctx context.Context, tx *sql.Tx, r *rows, load loader) error {
+	for _, set := range d.sets(r) {
 		if len(set.rows) == 0 {
 			continue
 		}
@@ -91,7 +98,7 @@ func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, load loader) e
 		if err := load(ctx, tx, set.into, set.rows); err != nil {
 			return err
 		}
-		if err := set.use(ctx, tx, &r); err != nil {
+		if err := set.use(ctx, tx, r); err != nil {
 			return err
 		}
 		if err := execAll(ctx, tx, set.drop); err != nil {
@@ -101,8 +108,8 @@ func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, load loader) e
 	return nil
 }
 
-// storeLeads writes the staged rows. Their former contacts, custom fields and solution go:
-// what the portal no longer shows is not kept.
+// storeLeads writes the staged rows. Their former contacts, phones, custom fields and solution
+// go: what the portal no longer shows is not kept.
 func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
 	s := d.dialect.sql
 	if err := expect(ctx, tx, s.LeadsUpdate, int64(len(r.leads))-r.fresh); err != nil {
@@ -112,9 +119,9 @@ func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
 		return err
 	}
 	if d.solution == "" {
-		return execAll(ctx, tx, s.ContactsDelete, s.FieldsDelete)
+		return execAll(ctx, tx, s.ContactsDelete, s.PhonesDelete, s.FieldsDelete)
 	}
-	return execAll(ctx, tx, s.ContactsDelete, s.FieldsDelete, s.SolutionDelete, s.SolutionInsert)
+	return execAll(ctx, tx, s.ContactsDelete, s.PhonesDelete, s.FieldsDelete, s.SolutionDelete, s.SolutionInsert)
 }
 
 func (d *DB) storeMarks(ctx context.Context, tx *sql.Tx, r *rows) error {
@@ -123,7 +130,7 @@ func (d *DB) storeMarks(ctx context.Context, tx *sql.Tx, r *rows) error {
 	if err != nil || r.gone == 0 {
 		return err
 	}
-	return execAll(ctx, tx, s.ContactsDeleteGone, s.FieldsDeleteGone, s.SolutionDeleteGone)
+	return execAll(ctx, tx, s.ContactsDeleteGone, s.PhonesDeleteGone, s.FieldsDeleteGone, s.SolutionDeleteGone)
 }
 
 // expect runs a statement that guards itself. Fewer rows than expected: something has
@@ -149,10 +156,10 @@ func execAll(ctx context.Context, tx *sql.Tx, statements ...string) error {
 }
 
 // add puts what was decided for one lead into the sets.
-func (r *rows) add(it *item, solution string, now time.Time) error {
+func (r *rows) add(it *item, d *DB, now time.Time) error {
 	switch it.step.act {
 	case put:
-		r.put(it, solution, now)
+		r.put(it, d, now)
 	case mark:
 		gone := it.step.outcome.Verdict == leads.Deleted
 		if gone {
@@ -174,9 +181,9 @@ func (r *rows) add(it *item, solution string, now time.Time) error {
 }
 
 // put adds a whole card: its row, and those of other tables.
-func (r *rows) put(it *item, solution string, now time.Time) {
+func (r *rows) put(it *item, d *DB, now time.Time) {
 	ref, lead := it.snapshot.Ref, &it.snapshot.Lead
-	chosen := solutionOf(lead, solution)
+	chosen := solutionOf(lead, d.solution)
 	r.leads = append(r.leads, leadRow(it, solutionColumn.Column(chosen)))
 	if it.row == nil {
 		r.fresh++
@@ -184,6 +191,7 @@ func (r *rows) put(it *item, solution string, now time.Time) {
 	for _, c := range lead.Contacts {
 		r.contacts = append(r.contacts, contactRow(ref, c.Columns()))
 	}
+	r.phones = append(r.phones, phoneRows(ref, lead.Phones(d.region))...)
 	for _, v := range lead.FieldValues() {
 		r.fields = append(r.fields, []any{ref.MemberID, ref.LeadID, v.Field, v.Position, v.Value})
 	}

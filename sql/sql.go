@@ -40,6 +40,7 @@ type Statements struct {
 	OwnerBudget, OwnerEpoch, OwnerInsert, OwnerRaise                               string
 	PortalBound, PortalDomain, PortalGet, PortalInsert, PortalLearn, PortalList    string
 	PortalMove, PortalStanding, PortalState, PortalUpdate                          string
+	PortalApplication, PortalAuthorize, PortalStateFrom                            string
 	RunClaim, RunGet, RunInsert, RunLastCompleted, RunList, RunNext, RunUnfinished string
 	RunUpdate                                                                      string
 	RuntimeTouchGet, RuntimeTouchList                                              string
@@ -57,6 +58,10 @@ type Statements struct {
 	LeadsCandidates                                                                string
 	OwnerBeat, OwnerBeatGet                                                        string
 	RunLastFull, RunResume, RunStop, RunWatermark                                  string
+	CallersList, CardGet                                                           string
+	ErasePhones, PhonesDelete, PhonesDeleteGone, PhonesDeleteRows, PhonesInsert    string
+	SettingGet, SettingInsert, SettingUpdate                                       string
+	StagePhonesCreate, StagePhonesDrop, StagePhonesInsert                          string
 }
 
 // The statements of both databases.

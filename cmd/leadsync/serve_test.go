@@ -27,6 +27,32 @@ type served struct {
 
 func startServe(t *testing.T, p *portal.Portal, more map[string]string) *served {
 	t.Helper()
+	return startServing(t, p, more, func(ctx context.Context, s *served) int {
+		return run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log)
+	})
+}
+
+// startHurried is the service for which hours are minutes, and minutes seconds, where it
+// looks after queue, bindings and the way in.
+func startHurried(t *testing.T, p *portal.Portal, more map[string]string) *served {
+	t.Helper()
+	return startServing(t, p, more, func(ctx context.Context, s *served) int {
+		cfg, err := readConfig(environmentOf(s.vars))
+		if err != nil {
+			t.Error(err)
+			return exitUsage
+		}
+		cfg.patient, cfg.hurry, cfg.young = true, 60, time.Millisecond
+		if err := serve(ctx, cfg, newLog(s.log, cfg)); err != nil {
+			t.Error(err)
+			return exitFailure
+		}
+		return exitOK
+	})
+}
+
+func startServing(t *testing.T, p *portal.Portal, more map[string]string, serve func(context.Context, *served) int) *served {
+	t.Helper()
 	address := freeAddress(t)
 	s := &served{portal: p, url: "http://" + address, log: &output{}}
 	s.vars = map[string]string{
@@ -37,7 +63,7 @@ func startServe(t *testing.T, p *portal.Portal, more map[string]string) *served 
 	maps.Copy(s.vars, more)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log) }()
+	go func() { ended <- serve(ctx, s) }()
 	stopped := -1
 	s.stop = func() int {
 		if cancel(); stopped < 0 {
@@ -69,7 +95,12 @@ func (s *served) status(tb testing.TB, path string) int {
 // test that hangs should say for what.
 func eventually(tb testing.TB, what string, done func() bool) {
 	tb.Helper()
-	never := time.After(2 * time.Minute)
+	within(tb, 2*time.Minute, what, done)
+}
+
+func within(tb testing.TB, limit time.Duration, what string, done func() bool) {
+	tb.Helper()
+	never := time.After(limit)
 	for !done() {
 		select {
 		case <-never:
@@ -124,7 +155,16 @@ func (s *served) imported(tb testing.TB, db *repo.DB) {
 	}
 }
 
+// startEmulator starts a portal without a queue of its own: what callbacks miss must not
+// come another way.
 func startEmulator(tb testing.TB, cfg portal.Config) *portal.Portal {
+	tb.Helper()
+	cfg.Switches.NoOffline = true
+	return startWhole(tb, cfg)
+}
+
+// startWhole starts a portal that does all it can.
+func startWhole(tb testing.TB, cfg portal.Config) *portal.Portal {
 	tb.Helper()
 	p, err := portal.Start(cfg)
 	if err != nil {
@@ -268,6 +308,14 @@ func TestServeMirrorsAPortalByWebhooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "an edit arrives", func() bool { return s.equal(t, db) })
+	if words := "the portal's own queue of events is not used"; strings.Count(s.log.String(), words) != 1 {
+		t.Errorf("not said once that %s:\n%s", words, s.log)
+	}
+	for method := range p.Stats().Requests {
+		if strings.HasPrefix(method, "event.") {
+			t.Errorf("%s was called, which a webhook may not", method)
+		}
+	}
 	if code := s.stop(); code != exitOK {
 		t.Errorf("exit code %d after a stop:\n%s", code, s.log)
 	}
