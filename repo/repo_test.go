@@ -30,6 +30,8 @@ func TestSQLServer(t *testing.T) {
 		}
 		repotest.Grants(t, server, string(script))
 	})
+	t.Run("MicrosoftLocks", func(t *testing.T) { microsoftLocks(t, server.URL(t)) })
+	t.Run("MicrosoftPlans", func(t *testing.T) { microsoftPlans(t, server.URL(t)) })
 	t.Run("MigrationLock", func(t *testing.T) { migrationLock(t, server.URL(t)) })
 }
 
