@@ -60,7 +60,7 @@ func (m *mirror) babelfish() bool {
 
 // execLate changes the database by hand when the test is over.
 func (m *mirror) execLate(statement string) {
-	if _, err := m.raw.ExecContext(context.Background(), statement); err != nil { //nolint:usetesting // the test's own is over
+	if _, err := m.raw.ExecContext(context.Background(), statement); err != nil {
 		m.t.Errorf("%s: %v", statement, err)
 	}
 }
