@@ -66,6 +66,7 @@ func Run(t *testing.T, server Server) {
 		{"Failing", failing},
 		{"Callbacks", callbacks},
 		{"Concurrent", concurrent},
+		{"Killed", killed},
 		{"Property", property},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, server) })
