@@ -95,7 +95,7 @@ func rang(p *portal.Portal, event string, status int) bool {
 // wantCause wants the last change of a lead to have come that way.
 func wantCause(t *testing.T, s *served, id int64, cause leads.Cause) {
 	t.Helper()
-	lines := watchLines(t, s, 90, "--from-start", "--json")
+	lines := watchLines(t, s, 100, "--from-start", "--json")
 	for _, line := range lines {
 		var change leads.Change
 		if err := json.Unmarshal([]byte(line), &change); err != nil {
