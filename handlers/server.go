@@ -27,7 +27,9 @@ type Portals interface {
 	Portal(ctx context.Context, memberID string) (leads.Portal, bool, error)
 	Portals(ctx context.Context) ([]leads.Portal, error)
 	SavePortal(ctx context.Context, p leads.Portal) error
-	SaveGrant(ctx context.Context, g leads.Grant) error
+	// Authorize stores tokens and what they say of their portal, at once. One that is
+	// unknown is let in, with onlyFirst only where there is no other; false where not.
+	Authorize(ctx context.Context, p leads.Portal, g leads.Grant, onlyFirst bool) (bool, error)
 	// LearnToken stores the hash of an application_token where none is known; false where
 	// one is.
 	LearnToken(ctx context.Context, memberID, tokenHash string) (bool, error)
@@ -49,6 +51,10 @@ type Config struct {
 	StateKey []byte
 	// PublicURL is what Bitrix24 and browsers can reach, without a slash at its end.
 	PublicURL string
+
+	// Lookup finds leads for the call centre, APIToken lets it ask; "" lets nobody.
+	Lookup   Lookup
+	APIToken leads.Secret
 
 	// Store returns when an entry is on disk, on its stream or in the spool.
 	Store func(context.Context, events.Entry) error
@@ -91,6 +97,9 @@ func New(cfg Config) *Server {
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", s.readyz)
 	e.GET("/metrics", echo.WrapHandler(cfg.Metrics))
+	e.GET("/api/v1/lookup", s.lookup, private, s.bearer)
+	e.GET("/api/v1/leads/:member_id/:id", s.lead, private, s.bearer)
+	e.GET("/card", s.card, private)
 	return s
 }
 

@@ -89,8 +89,8 @@ func (b *base) openDatabase(ctx context.Context) error {
 
 func openDB(ctx context.Context, cfg config, log *slog.Logger) (*repo.DB, error) {
 	return repo.Open(ctx, repo.Config{
-		URL: cfg.databaseURL, Lazy: cfg.patient, SecretKey: cfg.secretKey, SolutionField: cfg.solutionField, Grace: cfg.grace,
-		DeleteFloor: cfg.deleteFloor, Logger: log,
+		URL: cfg.databaseURL, Lazy: cfg.patient, SecretKey: cfg.secretKey, SolutionField: cfg.solutionField, PhoneRegion: cfg.phoneRegion, Grace: cfg.grace,
+		DeleteFloor: cfg.deleteFloor, Now: cfg.now, Logger: log,
 	})
 }
 

@@ -31,9 +31,6 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	for _, name := range cfg.ignored {
-		log.WarnContext(ctx, "variable has no effect in this version", "variable", name)
-	}
 	b, err := openBase(ctx, cfg, log, false)
 	if err != nil {
 		return err
@@ -47,7 +44,8 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) (err error) {
 		return err
 	}
 	s.warn(ctx)
-	log.InfoContext(ctx, "leadsync serves", "http", s.address(), "nats", events.WithoutPassword(b.natsURL()), "database", b.db.Dialect(), "data", cfg.dataDir)
+	log.InfoContext(ctx, "leadsync serves", "http", s.address(), "nats", events.WithoutPassword(b.natsURL()), "database", b.db.Dialect(), "data", cfg.dataDir,
+		"api_token", b.apiTokenPlace())
 	return s.run(ctx)
 }
 

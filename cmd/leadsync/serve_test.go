@@ -95,7 +95,12 @@ func (s *served) status(tb testing.TB, path string) int {
 // test that hangs should say for what.
 func eventually(tb testing.TB, what string, done func() bool) {
 	tb.Helper()
-	never := time.After(2 * time.Minute)
+	within(tb, 2*time.Minute, what, done)
+}
+
+func within(tb testing.TB, limit time.Duration, what string, done func() bool) {
+	tb.Helper()
+	never := time.After(limit)
 	for !done() {
 		select {
 		case <-never:
@@ -194,6 +199,15 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 	added := p.Add(3)
 	eventually(t, "changes arrive by events", func() bool { return s.equal(t, db) })
 
+	t.Run("reports can join custom fields with their types", func(t *testing.T) {
+		raw := s.raw(t)
+		var enumerations, values int
+		err := raw.QueryRowContext(t.Context(), `SELECT COUNT(DISTINCT t.field), COUNT(f.value) FROM leadsync_field_types AS t
+			LEFT JOIN leadsync_lead_fields AS f ON f.member_id = t.member_id AND f.field = t.field WHERE t.type = 'enumeration'`).Scan(&enumerations, &values)
+		if err != nil || enumerations == 0 || values == 0 {
+			t.Errorf("%d enumerations with %d values (%v)", enumerations, values, err)
+		}
+	})
 	t.Run("a second service does not touch the data", func(t *testing.T) {
 		code, _, stderr := command(t.Context(), t, s.vars, "serve")
 		if code != exitFailure || !strings.Contains(stderr, "LEADSYNC_DATA_DIR") {

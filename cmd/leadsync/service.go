@@ -47,6 +47,10 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	token, err := b.apiToken()
+	if err != nil {
+		return nil, err
+	}
 	s.owners = &consumers.Owners{OwnerConfig: b.ownerConfig(s.tally, s.bell)}
 	if at := b.cfg.reconcileAt; at != nil {
 		s.owners.NextPass = at.next
@@ -54,8 +58,9 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	s.owners.CatchUpEvery = b.cfg.catchUp
 	s.server = handlers.New(handlers.Config{
 		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
+		Lookup: b.db, APIToken: token,
 		Store: s.intake.Take, Tokens: tokens, StateKey: b.cfg.stateKey(),
-		Ready: s.ill, Metrics: s.metrics(), Now: time.Now, Log: b.log,
+		Ready: s.ill, Metrics: s.metrics(), Now: b.cfg.now, Log: b.log,
 	})
 	return s, nil
 }
@@ -63,7 +68,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 // ownerConfig is what owners of portals work with.
 func (b *base) ownerConfig(tally *consumers.Tally, wake func()) consumers.OwnerConfig {
 	return consumers.OwnerConfig{
-		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Tally: tally, Wake: wake, Log: b.log,
+		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Now: b.cfg.now, Tally: tally, Wake: wake, Log: b.log,
 		Open: func(own consumers.Ownership) (consumers.Desk, error) { return b.openDesk(own, wake) },
 	}
 }
@@ -97,6 +102,7 @@ func (s *service) work(ctx context.Context) error {
 	group.Go(func() error { return s.owners.Run(ctx) })
 	group.Go(func() error { return relay.Run(ctx) })
 	group.Go(func() error { return s.incidents(ctx) })
+	group.Go(func() error { return s.keyPhones(ctx) })
 	return group.Wait()
 }
 
@@ -122,15 +128,18 @@ func (b *base) webhookPortal() *leads.Portal {
 // adoptWebhook makes a portal of the configured webhook known, so that its leads are
 // imported. Without its member id that waits for the first callback with its token.
 func (s *service) adoptWebhook(ctx context.Context) error {
-	portal := s.webhookPortal()
-	if portal == nil {
+	if s.server.Webhook == nil {
 		return nil
 	}
-	if portal.MemberID == "" {
+	portal, known, err := s.server.WebhookPortal(ctx)
+	if err != nil {
+		return err
+	}
+	if !known {
 		s.log.InfoContext(ctx, "the import waits for the first callback of the outgoing webhook, or for LEADSYNC_B24_MEMBER_ID")
 		return nil
 	}
-	return s.server.Adopt(ctx, *portal)
+	return s.server.Adopt(ctx, portal)
 }
 
 // ill says which part does not work, in words.
@@ -142,6 +151,11 @@ func (s *service) ill(ctx context.Context) map[string]string {
 		ill["nats"] = "not connected to " + events.WithoutPassword(s.natsURL()) + ": callbacks are kept in the spool until it is back"
 		if err := s.nc.LastError(); err != nil {
 			ill["nats"] += " (" + err.Error() + ")"
+		}
+	}
+	if s.broker != nil && ill["nats"] == "" {
+		if what := s.broker.Ill(); what != "" {
+			ill["nats"] = "does not store what it is sent: callbacks are kept in the spool until the disk has room again (" + what + ")"
 		}
 	}
 	s.illSpool(ill)

@@ -71,7 +71,7 @@ func (d *desk) raiseSilence(ctx context.Context, changes int64, since time.Time)
 	d.log.ErrorContext(ctx, "leads were changed and no callback came: look whether Bitrix24 can reach LEADSYNC_PUBLIC_URL",
 		"member_id", d.own.Portal.MemberID, "changes", changes, "since", since)
 	return d.db.AddIncident(ctx, leads.Incident{
-		MemberID: d.own.Portal.MemberID, Kind: leads.IncidentSilence, From: since, To: time.Now(),
+		MemberID: d.own.Portal.MemberID, Kind: leads.IncidentSilence, From: since, To: d.cfg.now(),
 	})
 }
 
