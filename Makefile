@@ -29,9 +29,10 @@ test-clients: ## Bitrix24's own JavaScript SDK against the emulator; needs node 
 	npm ci --silent --prefix bitrix24/portal/testdata/clients
 	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./bitrix24/portal -run TestClients -count=1 -v
 
-test-scale: ## large imports, large backlogs, 100,000 leads sabotaged; takes minutes
-	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -run 'FewestRequests|Sparingly' ./bitrix24 ./cmd/leadsync
+test-scale: ## large imports and backlogs, 100,000 leads sabotaged, 1,000,000 compared; takes half an hour
+	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -run 'FewestRequests|AMillionLeads|Sparingly' ./bitrix24 ./cmd/leadsync
 	$(GO) test -count=1 -v -timeout 60m -run TestSabotage ./cmd/leadsync -scale 100000
+	$(GO) test -count=1 -v -timeout 60m -run TestMemoryStaysConstant ./cmd/leadsync -million 1000000
 
 test-replicas: ## three replicas with short-lived tokens for five minutes, the owner killed at random
 	LEADSYNC_TEST_REPLICAS=5m $(GO) test -count=1 -v -timeout 15m -run ReplicasShare ./cmd/leadsync
