@@ -4,15 +4,22 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"leadsync/handlers"
 	"leadsync/leads"
+	"leadsync/repo"
+	"leadsync/repo/repotest"
 )
 
 // mirrored is a lead of the emulated portal, as if it had been read.
@@ -232,4 +239,36 @@ func TestNeitherNumbersNorTokensAreLogged(t *testing.T) {
 	if diff := cmp.Diff("unavailable", body["error"]); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestLookupTimes prints how long an operator's telephone system waits among a million
+// leads: measured, not asserted.
+func TestLookupTimes(t *testing.T) {
+	if os.Getenv("LEADSYNC_TEST_SCALE") == "" {
+		t.Skip("takes minutes: make test-scale")
+	}
+	const many, rounds = 1_000_000, 10_000
+	url := "sqlite:" + filepath.Join(t.TempDir(), "mirror.db")
+	db, err := repo.Open(t.Context(), repo.Config{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	repotest.Fill(t, url, many)
+	f := open(t, func(_ *face, cfg *handlers.Config) { cfg.Lookup = db })
+	var took []time.Duration
+	for range rounds {
+		path := "/api/v1/lookup?phone=+7" + repotest.FilledDigits(1+rand.IntN(many))
+		begin := time.Now()
+		response := f.asked(path, apiToken)
+		if body := read(t, response); response.StatusCode != http.StatusOK || strings.HasPrefix(body, `{"count":0`) {
+			t.Fatal(response.StatusCode, body)
+		}
+		took = append(took, time.Since(begin))
+	}
+	slices.Sort(took)
+	t.Logf("%d leads, HTTP: p50 %v, p99 %v, p99.9 %v", many, took[rounds/2], took[rounds*99/100], took[rounds*999/1000])
 }

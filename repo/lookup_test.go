@@ -222,3 +222,45 @@ func planOf(t *testing.T, db *sql.DB, query string) string {
 	}
 	return plan.String()
 }
+
+// Whoever pastes the statements of docs/callcentre.md should find that they run.
+func TestSQLiteRunsWhatTheDocumentationSays(t *testing.T) {
+	raw := newCrowd(t, repotest.SQLite(), 10).raw
+	runDocumented(t, raw, "sqlite", "CREATE TABLE missed_calls (phone TEXT, called_at TEXT)")
+}
+
+// documented runs the T-SQL of docs/callcentre.md, but for grants to a login that only
+// exists elsewhere.
+func documented(t *testing.T, server repotest.Server) {
+	t.Helper()
+	raw := newCrowd(t, server, 10).raw
+	const drop = "IF OBJECT_ID(N'dbo.missed_calls', N'U') IS NOT NULL DROP TABLE dbo.missed_calls"
+	runDocumented(t, raw, "sql", drop, "CREATE TABLE dbo.missed_calls (phone nvarchar(50) NULL, called_at datetime NULL)",
+		"INSERT INTO dbo.missed_calls (phone, called_at) VALUES (N'89000000005', GETDATE()), (N'84950000000', GETDATE())")
+	if _, err := raw.ExecContext(t.Context(), drop); err != nil {
+		t.Error(err)
+	}
+}
+
+func runDocumented(t *testing.T, db *sql.DB, language string, before ...string) {
+	t.Helper()
+	page, err := os.ReadFile("../docs/callcentre.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllSubmatch(page, -1)
+	if len(blocks) == 0 {
+		t.Fatal("the page has no statements")
+	}
+	for _, block := range blocks {
+		before = append(before, string(block[1]))
+	}
+	for _, statement := range before {
+		if strings.HasPrefix(statement, "GRANT") {
+			continue
+		}
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Errorf("%s\n%v", statement, err)
+		}
+	}
+}

@@ -23,6 +23,7 @@ func TestSQLServer(t *testing.T) {
 	server := sqlServer(t)
 	repotest.Run(t, server)
 	t.Run("CutConnections", func(t *testing.T) { repotest.CutConnections(t, server) })
+	t.Run("Documented", func(t *testing.T) { documented(t, server) })
 	t.Run("MigrationLock", func(t *testing.T) { migrationLock(t, server.URL(t)) })
 }
 
