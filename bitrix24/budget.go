@@ -24,12 +24,10 @@ func (l Lane) String() string { return [...]string{"live", "operator", "backgrou
 // laneReserve is the part of the burst that a lane leaves to the lanes before it.
 var laneReserve = [...]float64{Live: 0, Operator: 5, Background: 10}
 
-// The leaky bucket of every plan but Enterprise, and what we use of it: others share
-// the address. Source: facts 4, design section 5.
-const (
-	bucketLeak  = 2.0 // requests a second
-	bucketDepth = 40.0
-)
+// starvedAfter is how long a lane waits before it may take one request as the lanes above
+// it do: on a portal where leads are edited all the time live reads take all that leaks,
+// and a pass would never come to its end.
+const starvedAfter = 2 * time.Second
 
 // A refusal although we are within our share means that others call from our address:
 // we take half of what we took, down to leastShare, and twice as much again after each
@@ -43,6 +41,8 @@ const (
 // It is safe for concurrent use.
 type Budget struct {
 	mu       sync.Mutex
+	plan     Plan
+	first    bool    // nobody else can have filled the bucket
 	level    float64 // requests in the bucket
 	at       time.Time
 	until    time.Time // nothing is sent before
@@ -52,20 +52,34 @@ type Budget struct {
 	sent     int64
 	refusals int64
 	waiting  [len(laneReserve)]int
+	since    [len(laneReserve)]time.Time // from when on the lane waits and gets nothing
 }
 
 // NewBudget is the budget of a new owner. It starts as if the bucket were full, since a
 // former owner may have filled it; empty where there never was one.
 func NewBudget(first bool) *Budget {
-	b := &Budget{level: bucketDepth, at: time.Now(), share: 1}
+	b := &Budget{plan: StandardPlan, first: first, level: StandardPlan.Depth, at: time.Now(), share: 1}
 	if first {
 		b.level = 0
 	}
 	return b
 }
 
+// Follow makes the budget that of another plan. A bucket that turns out to be larger may
+// have been filled to its brim by a former owner.
+func (b *Budget) Follow(plan Plan) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.leak(time.Now())
+	if more := plan.Depth - b.plan.Depth; more > 0 && !b.first {
+		b.level += more
+	}
+	b.plan = plan
+}
+
 // BudgetState is how a budget stands.
 type BudgetState struct {
+	Plan     Plan
 	Level    float64 // requests in the bucket, as far as they are ours
 	Depth    float64 // up to which we fill it now
 	Share    float64 // 1, or less while others use the address
@@ -80,7 +94,7 @@ func (b *Budget) State() BudgetState {
 	defer b.mu.Unlock()
 	b.leak(time.Now())
 	s := BudgetState{
-		Level: b.level, Depth: bucketDepth * b.share, Share: b.share, Sent: b.sent, Refusals: b.refusals,
+		Plan: b.plan, Level: b.level, Depth: b.plan.Depth * b.share, Share: b.share, Sent: b.sent, Refusals: b.refusals,
 		Waiting: map[Lane]int{},
 	}
 	for lane, n := range b.waiting {
@@ -107,7 +121,18 @@ func (b *Budget) Wait(ctx context.Context, lane Lane) error {
 func (b *Budget) queue(lane Lane, n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.waiting[lane] == 0 {
+		b.since[lane] = time.Now()
+	}
 	b.waiting[lane] += n
+}
+
+// reserve is what a lane leaves to the lanes above it: nothing where it starves.
+func (b *Budget) reserve(lane Lane, now time.Time) float64 {
+	if now.Sub(b.since[lane]) >= starvedAfter {
+		return 0
+	}
+	return laneReserve[lane]
 }
 
 // take counts one request, or returns how long to wait before asking again.
@@ -119,15 +144,20 @@ func (b *Budget) take(lane Lane) time.Duration {
 	if wait := b.until.Sub(now); wait > 0 {
 		return wait
 	}
-	room := (bucketDepth-laneReserve[lane])*b.share - b.level
+	room := (b.plan.Depth-b.reserve(lane, now))*b.share - b.level
 	if room < 1 && b.level > 0 {
 		// With a small share even one request may be more than the lane's room: then it
 		// is sent when the bucket is empty.
 		missing := min(1-room, b.level)
-		return time.Duration(missing/(bucketLeak*b.share)*float64(time.Second)) + time.Millisecond
+		wait := time.Duration(missing/(b.plan.Leak*b.share)*float64(time.Second)) + time.Millisecond
+		if starves := b.since[lane].Add(starvedAfter).Sub(now); starves > 0 {
+			wait = min(wait, starves) // then it may have more
+		}
+		return wait
 	}
 	b.level++
 	b.sent++
+	b.since[lane] = now
 	return 0
 }
 
@@ -143,7 +173,7 @@ func (b *Budget) leak(now time.Time) {
 
 func (b *Budget) leakAt(now time.Time) {
 	if passed := now.Sub(b.at); passed > 0 {
-		b.level = max(0, b.level-bucketLeak*b.share*passed.Seconds())
+		b.level = max(0, b.level-b.plan.Leak*b.share*passed.Seconds())
 		b.at = now
 	}
 }
@@ -161,7 +191,7 @@ func (b *Budget) refused() {
 	}
 	b.leak(now)
 	b.share, b.eased = max(leastShare, b.share/2), now
-	b.level = bucketDepth * b.share
+	b.level = b.plan.Depth * b.share
 	b.until = now.Add(backoff(b.misses))
 	b.misses++
 }

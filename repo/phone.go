@@ -13,11 +13,6 @@ const phoneRegion = "RU"
 
 var phoneColumns = []string{"digits10", "member_id", "lead_id", "contact_id", "position", "e164", "extension", "repeated"}
 
-func (d *DB) phoneStage() stage {
-	s := d.dialect.sql
-	return stage{s.StagePhonesCreate, target{"#stage_phones", s.StagePhonesInsert, phoneColumns}, s.StagePhonesDrop}
-}
-
 // phoneRows are the numbers of a lead as rows of leadsync_phones.
 func phoneRows(ref leads.Ref, keys []leads.PhoneKey) [][]any {
 	rows := make([][]any, len(keys))
@@ -28,11 +23,6 @@ func phoneRows(ref leads.Ref, keys []leads.PhoneKey) [][]any {
 		}
 	}
 	return rows
-}
-
-// storePhones inserts the present ones; storeLeads has deleted the former.
-func (d *DB) storePhones(ctx context.Context, tx *sql.Tx, _ *rows) error {
-	return execAll(ctx, tx, d.dialect.sql.PhonesInsert)
 }
 
 // phoneKeys is the setting that says how leadsync_phones was filled: version and region.
@@ -103,9 +93,7 @@ func (d *DB) keyLeads(ctx context.Context, tx *sql.Tx, memberID string, ids []in
 	if _, err := tx.ExecContext(ctx, d.dialect.sql.PhonesDeleteRows, args...); err != nil {
 		return err
 	}
-	return d.fillStage(ctx, tx, d.phoneStage(), d.phonesOf(memberID, contacts), func() error {
-		return d.storePhones(ctx, tx, nil)
-	})
+	return d.storeRows(ctx, tx, &rows{phones: d.phonesOf(memberID, contacts)}, d.dialect.load)
 }
 
 // phonesOf are the rows of contacts that come ordered by lead.
@@ -120,21 +108,4 @@ func (d *DB) phonesOf(memberID string, contacts []leadContact) [][]any {
 		all = append(all, phoneRows(leads.Ref{MemberID: memberID, LeadID: lead.ID}, lead.Phones(d.region))...)
 	}
 	return all
-}
-
-// fillStage makes a temporary table, fills and uses it; without rows there is nothing to do.
-func (d *DB) fillStage(ctx context.Context, tx *sql.Tx, s stage, rows [][]any, use func() error) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	if err := execAll(ctx, tx, s.create); err != nil {
-		return err
-	}
-	if err := d.dialect.load(ctx, tx, s.into, rows); err != nil {
-		return err
-	}
-	if err := use(); err != nil {
-		return err
-	}
-	return execAll(ctx, tx, s.drop)
 }

@@ -19,12 +19,18 @@ var files embed.FS
 // portal_get.sql: so a misspelt statement does not compile. Parameters are named,
 // the same in both folders; times go in as text.
 type Statements struct {
+	AdoptAsk, AdoptContacts, AdoptDuplicates, AdoptFailures, AdoptLeads            string
+	AdoptSolutions                                                                 string
 	CallbackList, CallbacksInsert, CallbacksUpdate                                 string
 	ContactsDelete, ContactsDeleteGone, ContactsInsert                             string
+	CutsInsert                                                                     string
 	EraseCallbacks, EraseContacts, EraseFailing, EraseFailures, EraseFindings      string
+	EraseDuplicates, EraseFields, EraseFieldTypes                                  string
 	EraseGrants, EraseLeads, EraseOutbox, ErasePortal, EraseRuns, EraseSolutions   string
 	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate           string
 	FailureInsert, FailurePayload                                                  string
+	FieldsDelete, FieldsDeleteGone, FieldsInsert                                   string
+	FieldTypesDelete, FieldTypesInsert                                             string
 	FindingInsert, FindingList                                                     string
 	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                   string
 	HeldRange, HeldRangeContacts, HeldRows, HeldRowsContacts                       string
@@ -34,11 +40,14 @@ type Statements struct {
 	OwnerBudget, OwnerEpoch, OwnerInsert, OwnerRaise                               string
 	PortalBound, PortalDomain, PortalGet, PortalInsert, PortalLearn, PortalList    string
 	PortalMove, PortalStanding, PortalState, PortalUpdate                          string
+	PortalApplication, PortalAuthorize, PortalStateFrom                            string
 	RunClaim, RunGet, RunInsert, RunLastCompleted, RunList, RunNext, RunUnfinished string
 	RunUpdate                                                                      string
 	RuntimeTouchGet, RuntimeTouchList                                              string
 	SolutionDelete, SolutionDeleteGone, SolutionInsert                             string
 	StageContactsCreate, StageContactsDrop, StageContactsInsert                    string
+	StageCutsCreate, StageCutsDrop, StageCutsInsert                                string
+	StageFieldsCreate, StageFieldsDrop, StageFieldsInsert                          string
 	StageLeadsCreate, StageLeadsDrop, StageLeadsInsert                             string
 	StageMarksCreate, StageMarksDrop, StageMarksInsert                             string
 	StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                          string

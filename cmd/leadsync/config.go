@@ -53,6 +53,10 @@ type config struct {
 	grace       time.Duration
 	young       time.Duration // see reconcile.Config; 0 is its default
 	deleteFloor int64         // see repo.Config; 0 is its default
+	hurry       int64         // divides what is waited for beside callbacks and passes; 0 is 1
+	// now is our clock, as far as what it says is kept or compared with what was kept:
+	// how long something has taken is measured otherwise.
+	now func() time.Time
 	// patient starts without database and NATS where they are down; set by serve.
 	patient bool
 }
@@ -97,7 +101,7 @@ func readConfig(lookup func(string) (string, bool)) (config, error) {
 		logFormat:     e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
 		phoneRegion:   e.region("LEADSYNC_PHONE_REGION", "RU"),
 		apiToken:      e.apiToken("LEADSYNC_API_TOKEN"),
-		grace:         absenceGrace,
+		grace:         absenceGrace, now: time.Now,
 	}
 	cfg.databaseURL = e.databaseURL("LEADSYNC_DATABASE_URL", "sqlite:"+filepath.Join(cfg.dataDir, "leadsync.db"))
 	cfg.webhookURL = e.webhook("LEADSYNC_B24_WEBHOOK_URL", cfg.trust)

@@ -42,6 +42,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	if s.intake, err = b.openIntake(); err != nil {
 		return nil, err
 	}
+	b.store = s.intake.Take
 	tokens, err := handlers.OpenTokenHashes(b.data.file("tokens.json"))
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
 		Lookup: b.db, APIToken: token,
 		Store: s.intake.Take, Tokens: tokens, StateKey: b.cfg.stateKey(),
-		Ready: s.ill, Metrics: s.metrics(), Now: time.Now, Log: b.log,
+		Ready: s.ill, Metrics: s.metrics(), Now: b.cfg.now, Log: b.log,
 	})
 	return s, nil
 }
@@ -67,7 +68,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 // ownerConfig is what owners of portals work with.
 func (b *base) ownerConfig(tally *consumers.Tally, wake func()) consumers.OwnerConfig {
 	return consumers.OwnerConfig{
-		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Tally: tally, Wake: wake, Log: b.log,
+		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Now: b.cfg.now, Tally: tally, Wake: wake, Log: b.log,
 		Open: func(own consumers.Ownership) (consumers.Desk, error) { return b.openDesk(own, wake) },
 	}
 }
@@ -127,15 +128,18 @@ func (b *base) webhookPortal() *leads.Portal {
 // adoptWebhook makes a portal of the configured webhook known, so that its leads are
 // imported. Without its member id that waits for the first callback with its token.
 func (s *service) adoptWebhook(ctx context.Context) error {
-	portal := s.webhookPortal()
-	if portal == nil {
+	if s.server.Webhook == nil {
 		return nil
 	}
-	if portal.MemberID == "" {
+	portal, known, err := s.server.WebhookPortal(ctx)
+	if err != nil {
+		return err
+	}
+	if !known {
 		s.log.InfoContext(ctx, "the import waits for the first callback of the outgoing webhook, or for LEADSYNC_B24_MEMBER_ID")
 		return nil
 	}
-	return s.server.Adopt(ctx, *portal)
+	return s.server.Adopt(ctx, portal)
 }
 
 // ill says which part does not work, in words.
@@ -149,6 +153,11 @@ func (s *service) ill(ctx context.Context) map[string]string {
 			ill["nats"] += " (" + err.Error() + ")"
 		}
 	}
+	if s.broker != nil && ill["nats"] == "" {
+		if what := s.broker.Ill(); what != "" {
+			ill["nats"] = "does not store what it is sent: callbacks are kept in the spool until the disk has room again (" + what + ")"
+		}
+	}
 	s.illSpool(ill)
 	if err := s.db.Ping(ctx); err != nil {
 		ill["database"] = err.Error()
@@ -159,6 +168,11 @@ func (s *service) ill(ctx context.Context) map[string]string {
 		ill["database"] = err.Error()
 	}
 	sick := s.owners.Ill()
+	for _, d := range s.desks.list() {
+		if words := d.silentWords(); words != "" {
+			ill["callbacks of "+d.own.Portal.Domain] = words
+		}
+	}
 	for _, p := range portals {
 		if what, sick := sick[p.Domain]; sick {
 			ill["portal "+p.Domain] = what

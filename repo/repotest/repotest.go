@@ -44,13 +44,16 @@ func Run(t *testing.T, server Server) {
 		test func(*testing.T, Server)
 	}{
 		{"Migrate", migrations},
+		{"Adopt", adopting},
 		{"Apply", applying},
 		{"Absence", absence},
 		{"Fence", fencing},
 		{"Poison", poison},
 		{"Force", forcing},
 		{"Outbox", outbox},
+		{"Announce", announcing},
 		{"Values", values},
+		{"Fields", customFields},
 		{"Range", ranges},
 		{"Phones", phones},
 		{"Portals", portals},
