@@ -68,12 +68,18 @@ func newCrowd(tb testing.TB, server repotest.Server, n int) *crowd {
 	}
 	tb.Cleanup(func() { _ = raw.Close() })
 	c := &crowd{db: db, raw: raw, n: n}
-	for text, into := range map[string]**sql.Stmt{byKey(db.Dialect()): &c.key, bare: &c.bare} {
-		if *into, err = raw.PrepareContext(tb.Context(), text); err != nil {
-			tb.Fatal(err)
-		}
-	}
+	c.key, c.bare = c.prepare(tb, byKey(db.Dialect())), c.prepare(tb, bare)
 	return c
+}
+
+func (c *crowd) prepare(tb testing.TB, text string) *sql.Stmt {
+	tb.Helper()
+	statement, err := c.raw.PrepareContext(tb.Context(), text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = statement.Close() })
+	return statement
 }
 
 func (c *crowd) lookUp(ctx context.Context, tb testing.TB) {

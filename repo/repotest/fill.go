@@ -3,6 +3,7 @@ package repotest
 import (
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -11,7 +12,7 @@ import (
 const FilledMember = member
 
 // FilledDigits is a number of lead i, and of every lead that shares it.
-func FilledDigits(i int) string { return fmt.Sprint(9_000_000_000 + i) }
+func FilledDigits(i int) string { return strconv.Itoa(9_000_000_000 + i) }
 
 // The leads are of ordinary size, two thirds of them closed. Each has a number of its own;
 // three in ten have another that some other lead has, too.
