@@ -27,7 +27,7 @@ type Owners struct {
 
 	mu      sync.Mutex
 	records map[string]leads.Portal // of active portals, as they were read last
-	ill     map[string]string // what is wrong with a portal as a whole, by its domain
+	ill     map[string]string       // what is wrong with a portal as a whole, by its domain
 }
 
 type employment struct {

@@ -248,17 +248,22 @@ func (d *desk) saveBudget(ctx context.Context, now time.Time) error {
 
 // Pass implements consumers.Desk. It publishes a summary when the run has ended.
 func (d *desk) Pass(ctx context.Context, run leads.Run) error {
-	run, err := reconcile.Run(ctx, reconcile.Config{
-		Portal: &scanner{desk: d, client: d.client.In(bitrix24.Background)},
-		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Young: d.cfg.young, Wake: d.wake,
-		Now: func() time.Time { return time.Now().UTC() }, Log: d.log,
-	}, run)
+	run, err := reconcile.Run(ctx, d.passConfig(), run)
 	if !run.Finished() {
 		return err
 	}
 	d.log.InfoContext(ctx, "pass ended", "member_id", run.MemberID, "run", run.ID, "mode", run.Mode, "state", run.State,
 		"scanned", run.Scanned, "found", run.Found(), "repaired", run.Repaired(), "requests", run.Requests)
 	return errors.Join(err, d.silence(ctx, run), events.PublishRun(ctx, d.js, run), d.db.TouchLeadList(ctx, time.Now()))
+}
+
+// passConfig is what passes over this portal work with.
+func (d *desk) passConfig() reconcile.Config {
+	return reconcile.Config{
+		Portal: &scanner{desk: d, client: d.client.In(bitrix24.Background)},
+		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Young: d.cfg.young, Wake: d.wake,
+		Now: func() time.Time { return time.Now().UTC() }, Log: d.log,
+	}
 }
 
 // scanner reads for a pass: in the lowest lane, and with tickets that are drawn while no
@@ -300,7 +305,7 @@ func (s *scanner) Requests() int64 { return s.client.LaneRequests() }
 // Refused implements reconcile.Portal.
 func (s *scanner) Refused() int64 { return s.client.Refused() }
 
-func inTurn(turn *sync.Mutex, tickets *leads.Tickets) leads.Ticket {
+func inTurn(turn sync.Locker, tickets *leads.Tickets) leads.Ticket {
 	turn.Lock()
 	defer turn.Unlock()
 	return tickets.Draw()
