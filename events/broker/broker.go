@@ -127,9 +127,13 @@ func (b *Broker) URL() string {
 	return b.server.ClientURL()
 }
 
+// PrivateInbox is for connections with the service's token: replies to them, notices among
+// these, go where subscribers may not listen.
+func PrivateInbox() nats.Option { return nats.CustomInboxPrefix("_LEADSYNC") }
+
 // Connect returns the service's own connection, in process and with every right.
 func (b *Broker) Connect(opts ...nats.Option) (*nats.Conn, error) {
-	nc, err := nats.Connect("", append(opts, nats.InProcessServer(b.server), nats.Token(b.token))...)
+	nc, err := nats.Connect("", append(opts, nats.InProcessServer(b.server), nats.Token(b.token), PrivateInbox())...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the embedded NATS server: %w", err)
 	}
