@@ -123,6 +123,14 @@ func (d *desk) Bind(context.Context) error {
 
 func (d *desk) Upkeep(context.Context) error { return nil }
 
+func (d *desk) Drain(context.Context) error { return nil }
+
+func (d *desk) Rang(event string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls = append(d.calls, event)
+}
+
 func (d *desk) Close() {}
 
 func (d *desk) Installed(context.Context) (bool, error) {

@@ -28,12 +28,20 @@ type Desk interface {
 	// Upkeep does what has to be done from time to time: see that the events are still
 	// bound, keep idle tokens alive, note how the budget stands.
 	Upkeep(ctx context.Context) error
+	// Drain empties the portal's own queue of events, when that is due.
+	Drain(ctx context.Context) error
+	// Rang is called for callbacks that concern no lead and no installation: the doorbell
+	// of that queue, the answer to a test.
+	Rang(event string)
 	// Close is called when the portal is no longer ours.
 	Close()
 }
 
-// upkeepEvery is how often a desk's Upkeep is called.
-const upkeepEvery = 5 * time.Second
+// How often a desk's Upkeep and Drain are called.
+const (
+	upkeepEvery = 5 * time.Second
+	drainEvery  = time.Second
+)
 
 // Mirror is what owning a portal needs of the database.
 type Mirror interface {
@@ -140,6 +148,7 @@ func (o *owner) serve(ctx context.Context) error {
 	group.Go(func() error { return o.beat(ctx) })
 	group.Go(func() error { return o.catchUps(ctx) })
 	group.Go(func() error { return o.repeat(ctx, "upkeep", upkeepEvery, o.desk.Upkeep) })
+	group.Go(func() error { return o.repeat(ctx, "offline queue", drainEvery, o.desk.Drain) })
 	return group.Wait()
 }
 
@@ -238,8 +247,12 @@ func (o *owner) installs(ctx context.Context) error {
 }
 
 func (o *owner) installed(ctx context.Context, notice events.PortalNotice) error {
-	if notice.Event == events.Uninstalled {
+	switch notice.Event {
+	case events.Uninstalled:
 		return o.uninstalled(ctx)
+	case events.Doorbell, events.Tested:
+		o.desk.Rang(notice.Event)
+		return nil
 	}
 	if err := o.desk.Bind(ctx); err != nil {
 		return err

@@ -24,9 +24,6 @@ const linger = 300 * time.Millisecond
 // finishLimit is how long work under way may go on after a stop was asked for.
 const finishLimit = 2 * time.Second
 
-// bitrixDelete is the event after which "Not found" needs no second proof.
-const bitrixDelete = "ONCRMLEADDELETE"
-
 // Reader reads leads from the portal, within its limits.
 type Reader interface {
 	// Leads returns one snapshot for each id.
@@ -177,8 +174,8 @@ func (w *worker) parse(ctx context.Context, msgs []jetstream.Msg) map[int64]even
 			w.log.ErrorContext(ctx, "message is no notice", "subject", msg.Subject(), "error", err)
 			continue
 		}
-		if earlier, ok := notices[n.Ref.LeadID]; ok && earlier.Event == bitrixDelete {
-			n.Event = bitrixDelete
+		if earlier, ok := notices[n.Ref.LeadID]; ok && earlier.Event == leads.EventDeleted {
+			n.Event = leads.EventDeleted
 		}
 		notices[n.Ref.LeadID] = n
 	}
@@ -206,7 +203,7 @@ func (w *worker) readAndApply(ctx context.Context, notices map[int64]events.Noti
 	for i := range snaps {
 		n := notices[snaps[i].LeadID]
 		snaps[i].MemberID, snaps[i].Cause = w.memberID, n.Cause
-		snaps[i].Proven = n.Event == bitrixDelete
+		snaps[i].Proven = n.Event == leads.EventDeleted
 	}
 	outcomes, err := apply(ctx, w.mirror, snaps)
 	if err != nil {

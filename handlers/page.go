@@ -8,7 +8,7 @@ import (
 )
 
 var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
-<html lang="en">
+<html lang="{{.Language}}">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{.Title}} – leadsync</title>
@@ -23,13 +23,17 @@ h1 { font-size: 1.5rem; border-left: .4rem solid {{if .Good}}#2a8a3e{{else}}#c03
 
 // page answers a person at a browser.
 func page(c echo.Context, status int, title, advice string) error {
+	return pageIn(c, "en", status, title, advice)
+}
+
+func pageIn(c echo.Context, language string, status int, title, advice string) error {
 	h := c.Response().Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 	c.Response().WriteHeader(status)
 	return pageTemplate.Execute(c.Response(), struct {
-		Title, Advice string
-		Good          bool
-	}{title, advice, status == http.StatusOK})
+		Language, Title, Advice string
+		Good                    bool
+	}{language, title, advice, status == http.StatusOK})
 }

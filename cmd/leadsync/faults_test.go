@@ -95,7 +95,10 @@ func newDrill(t *testing.T, embedded bool) *drill {
 
 func furnish(t *testing.T, plan plan) *drill {
 	t.Helper()
-	p, err := portal.Start(portal.Config{Leads: 100, Seed: *faultSeed, NoLimits: true, Delay: time.Millisecond, DelayMax: 80 * time.Millisecond})
+	p, err := portal.Start(portal.Config{
+		Leads: 100, Seed: *faultSeed, NoLimits: true, Delay: time.Millisecond, DelayMax: 80 * time.Millisecond,
+		Switches: portal.Switches{NoOffline: true}, // what callbacks lose must not come another way
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

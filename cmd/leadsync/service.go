@@ -42,7 +42,12 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	if s.intake, err = b.openIntake(); err != nil {
 		return nil, err
 	}
+	b.store = s.intake.Take
 	tokens, err := handlers.OpenTokenHashes(b.data.file("tokens.json"))
+	if err != nil {
+		return nil, err
+	}
+	token, err := b.apiToken()
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +58,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	s.owners.CatchUpEvery = b.cfg.catchUp
 	s.server = handlers.New(handlers.Config{
 		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
+		Lookup: b.db, APIToken: token,
 		Store: s.intake.Take, Tokens: tokens, StateKey: b.cfg.stateKey(),
 		Ready: s.ill, Metrics: s.metrics(), Now: b.cfg.now, Log: b.log,
 	})
@@ -96,6 +102,7 @@ func (s *service) work(ctx context.Context) error {
 	group.Go(func() error { return s.owners.Run(ctx) })
 	group.Go(func() error { return relay.Run(ctx) })
 	group.Go(func() error { return s.incidents(ctx) })
+	group.Go(func() error { return s.keyPhones(ctx) })
 	return group.Wait()
 }
 
@@ -158,6 +165,11 @@ func (s *service) ill(ctx context.Context) map[string]string {
 		ill["database"] = err.Error()
 	}
 	sick := s.owners.Ill()
+	for _, d := range s.desks.list() {
+		if words := d.silentWords(); words != "" {
+			ill["callbacks of "+d.own.Portal.Domain] = words
+		}
+	}
 	for _, p := range portals {
 		if what, sick := sick[p.Domain]; sick {
 			ill["portal "+p.Domain] = what

@@ -44,6 +44,7 @@ func Run(t *testing.T, server Server) {
 		test func(*testing.T, Server)
 	}{
 		{"Migrate", migrations},
+		{"Adopt", adopting},
 		{"Apply", applying},
 		{"Absence", absence},
 		{"Fence", fencing},
@@ -52,7 +53,9 @@ func Run(t *testing.T, server Server) {
 		{"Outbox", outbox},
 		{"Announce", announcing},
 		{"Values", values},
+		{"Fields", customFields},
 		{"Range", ranges},
+		{"Phones", phones},
 		{"Portals", portals},
 		{"Tokens", tokens},
 		{"Standings", standings},
