@@ -51,9 +51,9 @@ type config struct {
 	apiToken      leads.Secret // "" where one is kept in the data directory
 
 	grace       time.Duration
-	young       time.Duration // see reconcile.Config; 0 is its default
-	deleteFloor int64         // see repo.Config; 0 is its default
-	hurry       int64         // divides what is waited for beside callbacks and passes; 0 is 1
+	young       time.Duration    // see reconcile.Config; 0 is its default
+	deleteFloor int64            // see repo.Config; 0 is its default
+	hurry       int64            // divides what is waited for beside callbacks and passes; 0 is 1
 	clock       func() time.Time // see now; nil is time.Now
 	// patient starts without database and NATS where they are down; set by serve.
 	patient bool

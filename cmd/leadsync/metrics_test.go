@@ -24,6 +24,8 @@ var gaugesElsewhere = []string{
 	"leadsync_operating_refusals_total", "leadsync_operating_pauses_total",
 	"leadsync_spool_limit_bytes",    // a constant
 	"leadsync_callbacks_lost_total", // TestFullDisk
+	// The second way in: TestTheOfflineQueueAloneBringsEverything, TestTheWayInIsProvedByTestEvents.
+	"leadsync_offline_events_total", "leadsync_callbacks_missed_total", "leadsync_callbacks_silent",
 }
 
 // strange is a callback of a portal that nobody knows.
