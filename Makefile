@@ -22,7 +22,7 @@ race: ## the whole suite under the race detector
 test-sqlserver: ## the suite of the mirror on the server of LEADSYNC_TEST_SQLSERVER_URL
 	LEADSYNC_TEST_REQUIRE=1 $(GO) test -count=1 -run 'TestSQLServer' ./repo/...
 
-test-faults: ## 200 kills of real processes, about three minutes
+test-faults: ## 200 kills of real processes, three to six minutes
 	$(GO) test -count=1 -v -timeout 60m -run '^TestFaults$$' ./cmd/leadsync -faults=200
 
 test-clients: ## Bitrix24's own JavaScript SDK against the emulator; needs node and npm
