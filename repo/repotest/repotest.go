@@ -51,6 +51,7 @@ func Run(t *testing.T, server Server) {
 		{"Poison", poison},
 		{"Force", forcing},
 		{"Outbox", outbox},
+		{"OutboxTogether", outboxTogether},
 		{"Announce", announcing},
 		{"Values", values},
 		{"Fields", customFields},
