@@ -68,7 +68,7 @@ type Ownership struct {
 	Tickets *leads.Tickets
 	// Turn is held while the result of a read is on its way into the mirror. A pass
 	// draws its ticket and compares within a turn, and reads outside of it.
-	Turn *sync.Mutex
+	Turn sync.Locker
 }
 
 // OwnerConfig is what owners share.

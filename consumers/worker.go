@@ -49,7 +49,7 @@ type worker struct {
 	js       jetstream.JetStream
 	reader   Reader
 	mirror   Mirror
-	turn     *sync.Mutex // held while a read's result is on its way into the mirror
+	turn     sync.Locker // held while a read's result is on its way into the mirror
 	patience func(attempts int) (time.Duration, bool)
 	now      func() time.Time
 	tally    *Tally

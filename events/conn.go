@@ -13,8 +13,8 @@ import (
 // a list of such separated by commas; token may be "". While the connection is down
 // publishing fails at once instead of being buffered, because a buffer in memory is no
 // safe place for a callback that was answered 200.
-func Connect(url, token string) (*nats.Conn, error) {
-	nc, err := nats.Connect(url, externally(token)...)
+func Connect(url, token string, more ...nats.Option) (*nats.Conn, error) {
+	nc, err := nats.Connect(url, append(externally(token), more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w (is the server running there, with JetStream on?)", WithoutPassword(url), err)
 	}

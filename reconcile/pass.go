@@ -72,7 +72,7 @@ type Config struct {
 	Witness Witness
 	// Turn is held from comparing to writing; no other read of the portal is then on its
 	// way into the mirror.
-	Turn *sync.Mutex
+	Turn sync.Locker
 	// Grace is how long a lead must have been absent before its row becomes a tombstone.
 	Grace time.Duration
 	// Young is how recently, by the portal's clock, a lead may have been changed for events

@@ -36,6 +36,9 @@ func (p *Portal) serveToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	pair, refused := p.grant(args)
+	if p.cfg.OnToken != nil {
+		p.cfg.OnToken()
+	}
 	if refused != nil {
 		writeOAuthError(w, refused)
 		return

@@ -51,6 +51,11 @@ type Config struct {
 	Deliveries      int           // callbacks under way per handler; 0: 16
 	SlowAnswer      time.Duration // a handler that takes longer is served one by one; 0: 2 s
 
+	// OnToken is called when the authorization server has dealt with a request for tokens,
+	// its effects included, and has not answered yet; nil is nothing. What ends the asker
+	// then, loses the answer.
+	OnToken func()
+
 	Switches Switches
 	Faults   Faults           // the ones it starts with
 	Now      func() time.Time // nil: time.Now

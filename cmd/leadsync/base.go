@@ -144,7 +144,7 @@ func joinRunning(dir string) (*nats.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return events.Connect(r.NATSURL, r.NATSToken)
+	return events.Connect(r.NATSURL, r.NATSToken, broker.PrivateInbox())
 }
 
 func (b *base) startBroker() error {

@@ -78,7 +78,7 @@ func childServe(ctx context.Context, clock *skewed) error {
 	if err != nil {
 		return err
 	}
-	cfg.patient, cfg.grace, cfg.now = true, 2*time.Second, clock.now
+	cfg.patient, cfg.grace, cfg.clock = true, 2*time.Second, clock.now
 	return serve(ctx, cfg, newLog(os.Stderr, cfg))
 }
 

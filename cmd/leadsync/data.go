@@ -48,17 +48,20 @@ func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) 
 
 // running is what a command needs to know of the service beside it; run.json.
 type running struct {
-	NATSURL   string `json:"nats_url"`
-	NATSToken string `json:"nats_token"` // every right: the file is readable by its owner only
-	HTTP      string `json:"http"`
-	PID       int    `json:"pid"`
+	NATSURL         string `json:"nats_url"`
+	NATSToken       string `json:"nats_token"`       // every right: the file is readable by its owner only
+	SubscriberToken string `json:"subscriber_token"` // what LEADSYNC_NATS_TOKEN says: reads the topic
+	HTTP            string `json:"http"`
+	PID             int    `json:"pid"`
 }
 
 func runFile(dir string) string { return filepath.Join(dir, "run.json") }
 
 // announce writes run.json.
-func (d *dataDir) announce(url string, token leads.Secret, http string) error {
-	data, err := json.Marshal(running{NATSURL: url, NATSToken: token.Reveal(), HTTP: http, PID: os.Getpid()})
+func (d *dataDir) announce(url string, service, subscriber leads.Secret, http string) error {
+	data, err := json.Marshal(running{
+		NATSURL: url, NATSToken: service.Reveal(), SubscriberToken: subscriber.Reveal(), HTTP: http, PID: os.Getpid(),
+	})
 	if err != nil {
 		return fmt.Errorf("write run.json: %w", err)
 	}

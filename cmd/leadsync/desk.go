@@ -273,11 +273,7 @@ func (d *desk) Pass(ctx context.Context, run leads.Run) error {
 	if run.Mode == leads.RunImport || run.Mode == leads.RunFull {
 		d.saveFieldTypes(ctx)
 	}
-	run, err := reconcile.Run(ctx, reconcile.Config{
-		Portal: &scanner{desk: d, client: d.client.In(bitrix24.Background)},
-		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Young: d.cfg.young, Wake: d.wake,
-		Now: func() time.Time { return d.cfg.now().UTC() }, Log: d.log,
-	}, run)
+	run, err := reconcile.Run(ctx, d.passConfig(), run)
 	if !run.Finished() {
 		return err
 	}
@@ -295,6 +291,15 @@ func (d *desk) saveFieldTypes(ctx context.Context) {
 	}
 	if err != nil && ctx.Err() == nil {
 		d.log.WarnContext(ctx, "types of custom fields are not known anew", "member_id", d.own.Portal.MemberID, "error", err)
+	}
+}
+
+// passConfig is what passes over this portal work with.
+func (d *desk) passConfig() reconcile.Config {
+	return reconcile.Config{
+		Portal: &scanner{desk: d, client: d.client.In(bitrix24.Background)},
+		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Young: d.cfg.young, Wake: d.wake,
+		Now: func() time.Time { return d.cfg.now().UTC() }, Log: d.log,
 	}
 }
 
@@ -337,7 +342,7 @@ func (s *scanner) Requests() int64 { return s.client.LaneRequests() }
 // Refused implements reconcile.Portal.
 func (s *scanner) Refused() int64 { return s.client.Refused() }
 
-func inTurn(turn *sync.Mutex, tickets *leads.Tickets) leads.Ticket {
+func inTurn(turn sync.Locker, tickets *leads.Tickets) leads.Ticket {
 	turn.Lock()
 	defer turn.Unlock()
 	return tickets.Draw()

@@ -40,7 +40,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := b.data.announce(b.natsURL(), b.serviceToken, s.address()); err != nil {
+	if err := b.data.announce(b.natsURL(), b.serviceToken, b.cfg.natsToken, s.address()); err != nil {
 		return err
 	}
 	s.warn(ctx)

@@ -51,7 +51,11 @@ func subscriber(cfg config) (*nats.Conn, error) {
 	if cfg.natsURL != embedded {
 		return events.Connect(cfg.natsURL, cfg.natsToken.Reveal())
 	}
-	return joinRunning(cfg.dataDir)
+	r, err := readRunning(cfg.dataDir)
+	if err != nil {
+		return nil, err
+	}
+	return events.Connect(r.NATSURL, r.SubscriberToken)
 }
 
 func (w watchCmd) print(out io.Writer, msg jetstream.Msg) error {

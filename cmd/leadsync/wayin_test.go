@@ -165,7 +165,7 @@ func TestTheWayInIsProvedByTestEvents(t *testing.T) {
 	}
 	now := time.Now()
 	d := &desk{
-		base:   &base{db: db, cfg: config{publicURL: "https://leads.example.com", now: time.Now}, log: slog.New(slog.DiscardHandler)},
+		base:   &base{db: db, cfg: config{publicURL: "https://leads.example.com"}, log: slog.New(slog.DiscardHandler)},
 		client: bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(bitrix.URL + "/rest/")}), boundAt: now,
 	}
 	d.own.Portal.MemberID = "a223c6b3710f85df22e9377d6c4f7553"

@@ -46,6 +46,7 @@ type Broker struct {
 	token   string
 	listens bool
 
+	store  store
 	stop   context.CancelFunc // of the watch over the store
 	closed chan struct{}
 }
@@ -83,10 +84,10 @@ func Start(cfg Config) (*Broker, error) {
 		return nil, fmt.Errorf("the embedded NATS server could not open its store %s", cfg.Dir)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	b := &Broker{server: ns, token: cfg.ServiceToken, listens: cfg.Listen != "", stop: stop, closed: make(chan struct{})}
+	b := &Broker{server: ns, token: cfg.ServiceToken, listens: cfg.Listen != "", store: store{ns, cfg}, stop: stop, closed: make(chan struct{})}
 	go func() {
 		defer close(b.closed)
-		store{ns, cfg}.watch(ctx)
+		b.store.watch(ctx)
 	}()
 	return b, nil
 }
@@ -127,9 +128,13 @@ func (b *Broker) URL() string {
 	return b.server.ClientURL()
 }
 
+// PrivateInbox is for connections with the service's token: replies to them, notices among
+// these, go where subscribers may not listen.
+func PrivateInbox() nats.Option { return nats.CustomInboxPrefix("_LEADSYNC") }
+
 // Connect returns the service's own connection, in process and with every right.
 func (b *Broker) Connect(opts ...nats.Option) (*nats.Conn, error) {
-	nc, err := nats.Connect("", append(opts, nats.InProcessServer(b.server), nats.Token(b.token))...)
+	nc, err := nats.Connect("", append(opts, nats.InProcessServer(b.server), nats.Token(b.token), PrivateInbox())...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the embedded NATS server: %w", err)
 	}

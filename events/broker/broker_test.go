@@ -3,10 +3,12 @@ package broker_test
 import (
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
@@ -196,5 +198,122 @@ func TestStoreOutlivesTheServer(t *testing.T) {
 func TestListensNowhereWithoutAnAddress(t *testing.T) {
 	if url := start(t, broker.Config{}).URL(); url != "" {
 		t.Errorf("it listens on %s", url)
+	}
+}
+
+// The server itself delivers to the subject of a push consumer: a subscriber must not have
+// it publish what the subscriber may not.
+func TestTheServerPublishesForNobody(t *testing.T) {
+	b := start(t, broker.Config{Listen: loopback})
+	own := service(t, b)
+	for name, subject := range map[string]string{"PORTALS": "bitrix24.portals.*", "KV_LEASES": "$KV.LEASES.>", "DEAD": "leadsync.dead.>"} {
+		if _, err := own.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{subject}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, subject := range []string{"leads.m.1", "bitrix24.notices.m.9"} {
+		if _, err := own.Publish(t.Context(), subject, []byte(`{"event":"ONCRMLEADDELETE"}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notices, err := own.CreateConsumer(t.Context(), "BITRIX24_NOTICES", jetstream.ConsumerConfig{Durable: "notices-m", AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	underWay, err := notices.Next(jetstream.FetchMaxWait(5 * time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, _ := subscriber(t, b)
+	js, err := nc.JetStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for i, subject := range []string{
+		"bitrix24.notices.m.1", "bitrix24.portals.m", "$KV.LEASES.relay", "leadsync.dead.m.1", "$JS.API.STREAM.PURGE.LEADS",
+		"$JS.API.STREAM.DELETE.PORTALS", underWay.Reply(),
+	} {
+		// Without its body a message is an acknowledgement.
+		if _, err := js.AddConsumer("LEADS", &nats.ConsumerConfig{
+			Durable: "push" + strconv.Itoa(i), DeliverSubject: subject, HeadersOnly: i > 4, AckPolicy: nats.AckNonePolicy, DeliverPolicy: nats.DeliverAllPolicy,
+		}); err == nil {
+			tried++
+		}
+	}
+	t.Logf("%d push consumers", tried)
+	time.Sleep(time.Second) // nothing tells that nothing comes
+	info, err := notices.Info(t.Context())
+	if err != nil || info.NumAckPending != 1 {
+		t.Errorf("a notice under way was acknowledged: %+v, %v", info, err)
+	}
+	for name, want := range map[string]uint64{"LEADS": 1, "BITRIX24_NOTICES": 1, "PORTALS": 0, "KV_LEASES": 0, "DEAD": 0} {
+		s, err := own.Stream(t.Context(), name)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if n := s.CachedInfo().State.Msgs; n != want {
+			t.Errorf("%s has %d messages, want %d", name, n, want)
+		}
+	}
+}
+
+// What the server sends to the service as replies, notices among it, is the service's.
+func TestASubscriberDoesNotHearTheServicesReplies(t *testing.T) {
+	b := start(t, broker.Config{Listen: loopback})
+	own := service(t, b)
+	nc, _ := subscriber(t, b)
+	ears, err := nc.SubscribeSync("_INBOX.>")
+	if err == nil {
+		err = nc.Flush()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := own.Publish(t.Context(), "bitrix24.notices.m.1", []byte("a notice")); err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := own.CreateConsumer(t.Context(), "BITRIX24_NOTICES", jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := consumer.Next(jetstream.FetchMaxWait(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if msg, err := ears.NextMsg(500 * time.Millisecond); err == nil {
+		t.Errorf("heard %q", msg.Data)
+	}
+}
+
+// A write that is acknowledged is on disk: a power cut must not take it back. That holds
+// for a store that was opened again, too, and for the configuration that operators get.
+func TestEveryWriteIsSynced(t *testing.T) {
+	b := start(t, broker.Config{})
+	js := service(t, b)
+	if _, err := js.Publish(t.Context(), "leads.m.1", []byte("kept")); err != nil {
+		t.Fatal(err)
+	}
+	first := b.Store()
+	if err := b.Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	again := b.Store()
+	if !first.SyncAlways || !again.SyncAlways || first.StoreDir != again.StoreDir || first.MaxStore != again.MaxStore {
+		t.Errorf("opened as %+v, again as %+v", first, again)
+	}
+	if s, err := js.Stream(t.Context(), "LEADS"); err != nil || s.CachedInfo().State.Msgs != 1 {
+		t.Errorf("after it was opened again: %v", err)
+	}
+	if _, err := js.Publish(t.Context(), "leads.m.2", []byte("kept, too")); err != nil {
+		t.Error(err)
+	}
+	if what := b.Ill(); what != "" {
+		t.Errorf("ill: %s", what)
+	}
+	t.Setenv("NATS_TOKEN", "x")
+	opts, err := server.ProcessConfigFile("../../deployments/nats/nats.conf")
+	if err != nil || !opts.SyncAlways {
+		t.Errorf("deployments/nats/nats.conf: syncs always %v, %v", err == nil && opts.SyncAlways, err)
 	}
 }
