@@ -29,13 +29,6 @@ var laneReserve = [...]float64{Live: 0, Operator: 5, Background: 10}
 // and a pass would never come to its end.
 const starvedAfter = 2 * time.Second
 
-// The leaky bucket of every plan but Enterprise, and what we use of it: others share
-// the address. Source: facts 4, design section 5.
-const (
-	bucketLeak  = 2.0 // requests a second
-	bucketDepth = 40.0
-)
-
 // A refusal although we are within our share means that others call from our address:
 // we take half of what we took, down to leastShare, and twice as much again after each
 // yieldFor without another.
@@ -48,6 +41,8 @@ const (
 // It is safe for concurrent use.
 type Budget struct {
 	mu       sync.Mutex
+	plan     Plan
+	first    bool    // nobody else can have filled the bucket
 	level    float64 // requests in the bucket
 	at       time.Time
 	until    time.Time // nothing is sent before
@@ -63,15 +58,28 @@ type Budget struct {
 // NewBudget is the budget of a new owner. It starts as if the bucket were full, since a
 // former owner may have filled it; empty where there never was one.
 func NewBudget(first bool) *Budget {
-	b := &Budget{level: bucketDepth, at: time.Now(), share: 1}
+	b := &Budget{plan: StandardPlan, first: first, level: StandardPlan.Depth, at: time.Now(), share: 1}
 	if first {
 		b.level = 0
 	}
 	return b
 }
 
+// Follow makes the budget that of another plan. A bucket that turns out to be larger may
+// have been filled to its brim by a former owner.
+func (b *Budget) Follow(plan Plan) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.leak(time.Now())
+	if more := plan.Depth - b.plan.Depth; more > 0 && !b.first {
+		b.level += more
+	}
+	b.plan = plan
+}
+
 // BudgetState is how a budget stands.
 type BudgetState struct {
+	Plan     Plan
 	Level    float64 // requests in the bucket, as far as they are ours
 	Depth    float64 // up to which we fill it now
 	Share    float64 // 1, or less while others use the address
@@ -86,7 +94,7 @@ func (b *Budget) State() BudgetState {
 	defer b.mu.Unlock()
 	b.leak(time.Now())
 	s := BudgetState{
-		Level: b.level, Depth: bucketDepth * b.share, Share: b.share, Sent: b.sent, Refusals: b.refusals,
+		Plan: b.plan, Level: b.level, Depth: b.plan.Depth * b.share, Share: b.share, Sent: b.sent, Refusals: b.refusals,
 		Waiting: map[Lane]int{},
 	}
 	for lane, n := range b.waiting {
@@ -136,12 +144,12 @@ func (b *Budget) take(lane Lane) time.Duration {
 	if wait := b.until.Sub(now); wait > 0 {
 		return wait
 	}
-	room := (bucketDepth-b.reserve(lane, now))*b.share - b.level
+	room := (b.plan.Depth-b.reserve(lane, now))*b.share - b.level
 	if room < 1 && b.level > 0 {
 		// With a small share even one request may be more than the lane's room: then it
 		// is sent when the bucket is empty.
 		missing := min(1-room, b.level)
-		wait := time.Duration(missing/(bucketLeak*b.share)*float64(time.Second)) + time.Millisecond
+		wait := time.Duration(missing/(b.plan.Leak*b.share)*float64(time.Second)) + time.Millisecond
 		if starves := b.since[lane].Add(starvedAfter).Sub(now); starves > 0 {
 			wait = min(wait, starves) // then it may have more
 		}
@@ -165,7 +173,7 @@ func (b *Budget) leak(now time.Time) {
 
 func (b *Budget) leakAt(now time.Time) {
 	if passed := now.Sub(b.at); passed > 0 {
-		b.level = max(0, b.level-bucketLeak*b.share*passed.Seconds())
+		b.level = max(0, b.level-b.plan.Leak*b.share*passed.Seconds())
 		b.at = now
 	}
 }
@@ -183,7 +191,7 @@ func (b *Budget) refused() {
 	}
 	b.leak(now)
 	b.share, b.eased = max(leastShare, b.share/2), now
-	b.level = bucketDepth * b.share
+	b.level = b.plan.Depth * b.share
 	b.until = now.Add(backoff(b.misses))
 	b.misses++
 }

@@ -16,10 +16,6 @@ import (
 // since offsets in filters are reported to be misunderstood (facts 6.5).
 const wallClock = "2006-01-02T15:04:05"
 
-// morePages is how many pages are asked for at once where there is more than one: the
-// portal's clock takes one command of the batch.
-const morePages = batchLimit - 1
-
 // Clock is the portal's time, in its zone.
 func (c *Client) Clock(ctx context.Context) (time.Time, error) {
 	answer, err := c.Read(ctx, "server.time", nil)
@@ -75,17 +71,17 @@ func (c *Client) bareRows(result json.RawMessage, ticket leads.Ticket) ([]leads.
 	return snaps, nil
 }
 
-// walk is one batch of chained pages of a list, with the portal's clock before them.
-// Only an empty page is believed to be the end.
+// walk is one batch of chained pages of a list; the first one reads the portal's clock
+// before its page. Only an empty page is believed to be the end.
 func (c *Client) walk(ctx context.Context, after int64, list url.Values, draw Draw,
 	rows func(json.RawMessage, leads.Ticket) ([]leads.Snapshot, error),
 ) (leads.Page, error) {
 	for {
-		pages := 1
+		pages, clock := 1, []Command{{Key: clockKey, Method: "server.time"}}
 		if after > 0 {
-			pages = min(morePages, c.affordable("crm.lead.list", c.lists.next()))
+			pages, clock = c.affordable("crm.lead.list", c.lists.next()), nil
 		}
-		commands := append([]Command{{Key: "now", Method: "server.time"}}, linked(after, list, pages)...)
+		commands := append(clock, linked(after, list, pages)...)
 		ticket := draw()
 		batch, err := c.Batch(ctx, commands)
 		if tooLong(err) && ctx.Err() == nil && pages > 1 {
@@ -99,16 +95,24 @@ func (c *Client) walk(ctx context.Context, after int64, list url.Values, draw Dr
 	}
 }
 
-// walked adds the pages of a batch to the page, up to the first that was refused.
+// clockKey is the command of a walk that asks for the portal's time.
+const clockKey = "now"
+
+// walked adds the pages of a batch to the page, up to the first that was refused. Where
+// the batch did not ask for the time, its time block tells it.
 func walked(commands []Command, batch Batch, page leads.Page, rows func(json.RawMessage, leads.Ticket) ([]leads.Snapshot, error)) (leads.Page, error) {
-	if e := batch.Errors[commands[0].Key]; e != nil {
-		return leads.Page{}, e
+	page.At = batch.Time.At
+	if commands[0].Key == clockKey {
+		if e := batch.Errors[clockKey]; e != nil {
+			return leads.Page{}, e
+		}
+		var err error
+		if page.At, err = portalTime(batch.Results[clockKey]); err != nil {
+			return leads.Page{}, err
+		}
+		commands = commands[1:]
 	}
-	var err error
-	if page.At, err = portalTime(batch.Results[commands[0].Key]); err != nil {
-		return leads.Page{}, err
-	}
-	for _, cmd := range commands[1:] {
+	for _, cmd := range commands {
 		if e := batch.Errors[cmd.Key]; e != nil {
 			if len(page.Snapshots) > 0 {
 				return page, nil
@@ -122,12 +126,12 @@ func walked(commands []Command, batch Batch, page leads.Page, rows func(json.Raw
 		if err := page.Append(snaps); err != nil {
 			return leads.Page{}, garbled("crm.lead.list", 200, err.Error())
 		}
+		if page.Last = len(snaps) == 0; page.Last {
+			page.UpTo = leads.MaxID
+		}
 		if len(snaps) < listPage {
 			break // what follows refers to a row that is not there
 		}
-	}
-	if page.Last = len(page.Snapshots) == 0; page.Last {
-		page.UpTo = leads.MaxID
 	}
 	return page, nil
 }

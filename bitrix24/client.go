@@ -149,6 +149,8 @@ type Time struct {
 	Duration         float64 // seconds
 	Operating        float64 // seconds of the method within ten minutes
 	OperatingResetAt float64 // unix seconds, by the portal's clock; 0 unknown
+	// At is when the portal began, by its clock and in its zone; zero unknown.
+	At time.Time
 }
 
 // Call calls a method once. Only a refusal that did not execute it is answered by

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // PHP is loose about types: a number may come as text, and what is unknown as null,
@@ -68,6 +69,7 @@ func (t *Time) UnmarshalJSON(raw []byte) error {
 		Duration         looseFloat `json:"duration"`
 		Operating        looseFloat `json:"operating"`
 		OperatingResetAt looseFloat `json:"operating_reset_at"`
+		Start            looseText  `json:"date_start"`
 	}
 	if raw = bytes.TrimSpace(raw); len(raw) == 0 || raw[0] != '{' {
 		*t = Time{} // an empty map of PHP is a list
@@ -79,6 +81,9 @@ func (t *Time) UnmarshalJSON(raw []byte) error {
 	*t = Time{
 		Finish: float64(loose.Finish), Duration: float64(loose.Duration),
 		Operating: float64(loose.Operating), OperatingResetAt: float64(loose.OperatingResetAt),
+	}
+	if at, err := time.Parse(time.RFC3339, string(loose.Start)); err == nil {
+		t.At = at
 	}
 	return nil
 }

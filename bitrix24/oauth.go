@@ -21,6 +21,16 @@ type OAuth struct {
 	Now          func() time.Time
 }
 
+// As is the same conversation for another application; an empty id is this one.
+func (o *OAuth) As(clientID string, secret leads.Secret) *OAuth {
+	if clientID == "" {
+		return o
+	}
+	other := *o
+	other.ClientID, other.ClientSecret = clientID, secret
+	return &other
+}
+
 // Pair is what an authorization server gives: tokens, and the portal they are for.
 // Source: facts 1.4.
 type Pair struct {

@@ -51,7 +51,9 @@ type Mirror interface {
 	RaiseEpoch(ctx context.Context, memberID, owner string) (int64, error)
 	Missing(ctx context.Context, memberID string, limit int) ([]int64, error)
 	Portals(ctx context.Context) ([]leads.Portal, error)
-	SetPortalState(ctx context.Context, memberID string, state leads.PortalState) error
+	// SetPortalStateFrom changes the state of a portal whose record is still the one that
+	// was seen; false where somebody has written it since.
+	SetPortalStateFrom(ctx context.Context, seen leads.Portal, state leads.PortalState) (bool, error)
 	RequestRun(ctx context.Context, run leads.Run) (string, error)
 	ClaimRun(ctx context.Context, memberID string) (leads.Run, bool, error)
 	LastCompleted(ctx context.Context, memberID string) (leads.Run, bool, error)
@@ -228,7 +230,7 @@ func (o *owner) installs(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		msgs, err := take(ctx, consumer, 1, time.Second)
+		msgs, err := next(ctx, consumer)
 		if err != nil || len(msgs) == 0 {
 			return err
 		}
@@ -271,6 +273,10 @@ func (o *owner) installed(ctx context.Context, notice events.PortalNotice) error
 
 // uninstalled believes the portal, not the callback.
 func (o *owner) uninstalled(ctx context.Context) error {
+	seen, err := o.record(ctx)
+	if err != nil {
+		return err
+	}
 	there, err := o.desk.Installed(ctx)
 	if err != nil && !errors.Is(err, leads.ErrUnauthorized) {
 		return err
@@ -279,8 +285,22 @@ func (o *owner) uninstalled(ctx context.Context) error {
 		o.Log.WarnContext(ctx, "a callback says the application was removed, the portal says it was not", "member_id", o.memberID())
 		return nil
 	}
-	o.Log.WarnContext(ctx, "application was removed from the portal", "member_id", o.memberID())
-	return o.Mirror.SetPortalState(ctx, o.memberID(), leads.PortalUninstalled)
+	gone, err := o.Mirror.SetPortalStateFrom(ctx, seen, leads.PortalUninstalled)
+	if gone {
+		o.Log.WarnContext(ctx, "application was removed from the portal", "member_id", o.memberID())
+	}
+	return err // where it was installed again meanwhile, that counts
+}
+
+// record is the portal as it is stored now.
+func (o *owner) record(ctx context.Context) (leads.Portal, error) {
+	portals, err := o.Mirror.Portals(ctx)
+	for _, p := range portals {
+		if p.MemberID == o.memberID() {
+			return p, nil
+		}
+	}
+	return o.own.Portal, err
 }
 
 // RunPasses waits for the portal's lease and, while it has it, runs the passes that are

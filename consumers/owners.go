@@ -25,8 +25,9 @@ type Owners struct {
 	wg      sync.WaitGroup
 	working map[string]employment
 
-	mu  sync.Mutex
-	ill map[string]string // what is wrong with a portal as a whole, by its domain
+	mu      sync.Mutex
+	records map[string]leads.Portal // of active portals, as they were read last
+	ill     map[string]string       // what is wrong with a portal as a whole, by its domain
 }
 
 type employment struct {
@@ -82,6 +83,9 @@ func (o *Owners) employ(ctx context.Context, portals []leads.Portal) {
 			active[p.MemberID] = p
 		}
 	}
+	o.mu.Lock()
+	o.records = active
+	o.mu.Unlock()
 	for id, e := range o.working {
 		if p, ok := active[id]; !ok || !p.Same(e.portal) {
 			e.stop()
@@ -121,6 +125,7 @@ func (o *Owners) leave(ctx context.Context, memberID string, e employment) {
 // own serves the portal whenever its lease can be had.
 func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 	for failures := 0; ctx.Err() == nil; {
+		portal = o.record(portal)
 		var begun time.Time
 		err := Own(ctx, o.OwnerConfig, portal, func(ctx context.Context, desk Desk, own Ownership) error {
 			begun = time.Now()
@@ -147,14 +152,29 @@ func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 	}
 }
 
+// record is the newest that is known of a portal.
+func (o *Owners) record(portal leads.Portal) leads.Portal {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if p, ok := o.records[portal.MemberID]; ok {
+		return p
+	}
+	return portal
+}
+
 // complain says what is wrong with a portal, and what a person can do about it.
 func (o *Owners) complain(ctx context.Context, portal leads.Portal, err error) {
 	switch {
 	case errors.Is(err, leads.ErrUnauthorized):
 		o.Log.ErrorContext(ctx, "portal needs authorization: open /bitrix24/oauth/start?domain= there, or save the application's form again",
 			"member_id", portal.MemberID, "domain", portal.Domain, "error", err)
-		if err := o.Mirror.SetPortalState(ctx, portal.MemberID, leads.PortalNeedsAuthorization); err != nil {
+		// Of the record that we worked by: an authorization that has come since may have
+		// brought tokens, which are to be tried first.
+		written, err := o.Mirror.SetPortalStateFrom(ctx, portal, leads.PortalNeedsAuthorization)
+		if err != nil {
 			o.Log.ErrorContext(ctx, "state of portal cannot be written", "member_id", portal.MemberID, "error", err)
+		} else if !written {
+			o.Log.InfoContext(ctx, "portal was authorized again meanwhile", "member_id", portal.MemberID)
 		}
 	case errors.Is(err, leads.ErrStopped):
 		o.Log.ErrorContext(ctx, "portal is blocked or gone; its notices are kept, and it is asked again now and then",

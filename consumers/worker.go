@@ -103,33 +103,47 @@ func (w *worker) step(ctx context.Context, consumer *jetstream.Consumer) (count 
 	return len(msgs), w.retry(ctx)
 }
 
-// fetch waits up to a second for a first notice, then fills the batch.
+// fetch waits up to a second for a first notice, lets others join it, and takes all that
+// wait then: a backlog is read in full batches, however slow this machine is.
 func fetch(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, error) {
-	msgs, err := take(ctx, consumer, 1, time.Second)
+	msgs, err := next(ctx, consumer)
 	if err != nil || len(msgs) == 0 {
 		return nil, err
 	}
-	more, err := take(ctx, consumer, batchMax-1, linger)
-	return append(msgs, more...), err
+	pause(ctx, linger)
+	// Without a deadline: one that ends while notices are on their way loses them until
+	// NATS sends them again.
+	batch, err := consumer.FetchNoWait(batchMax - 1)
+	if err != nil {
+		return msgs, fmt.Errorf("fetch notices: %w", err)
+	}
+	for msg := range batch.Messages() {
+		msgs = append(msgs, msg)
+	}
+	if err := batch.Error(); err != nil {
+		return msgs, fmt.Errorf("fetch notices: %w", err)
+	}
+	return msgs, nil
 }
 
-// take fetches up to count messages; the end of the wait or of the context is no error.
-func take(ctx context.Context, consumer jetstream.Consumer, count int, wait time.Duration) ([]jetstream.Msg, error) {
-	limited, cancel := context.WithTimeout(ctx, wait)
+// next waits up to a second for one message; the end of the wait or of the context is no
+// error.
+func next(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, error) {
+	limited, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	batch, err := consumer.Fetch(count, jetstream.FetchContext(limited))
+	batch, err := consumer.Fetch(1, jetstream.FetchContext(limited))
 	if limited.Err() != nil {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("fetch notices: %w", err)
+		return nil, fmt.Errorf("fetch a message: %w", err)
 	}
 	var msgs []jetstream.Msg
 	for msg := range batch.Messages() {
 		msgs = append(msgs, msg)
 	}
 	if err := batch.Error(); err != nil && limited.Err() == nil {
-		return msgs, fmt.Errorf("fetch notices: %w", err)
+		return msgs, fmt.Errorf("fetch a message: %w", err)
 	}
 	return msgs, nil
 }
@@ -242,11 +256,21 @@ func apply(ctx context.Context, mirror Applier, snaps []leads.Snapshot) ([]leads
 	return outcomes, nil
 }
 
-// acknowledge marks the batch as done. Where an acknowledgement is lost the notice comes
-// again, which costs a read and changes nothing.
+// settleLimit is how long NATS may take to note that a batch is done.
+const settleLimit = 30 * time.Second
+
+// acknowledge marks the batch as done. It waits until NATS has noted the last of it: what
+// is fetched while the marks wait in a queue of the server may be what was just done.
+// Where one is lost the notice comes again, which costs a read and changes nothing.
 func (w *worker) acknowledge(ctx context.Context, msgs []jetstream.Msg) {
-	for _, msg := range msgs {
-		if err := msg.Ack(); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
+	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+	defer cancel()
+	for i, msg := range msgs {
+		ack := msg.Ack
+		if i == len(msgs)-1 {
+			ack = func() error { return msg.DoubleAck(ctx) }
+		}
+		if err := ack(); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
 			w.log.WarnContext(ctx, "notice will come again", "subject", msg.Subject(), "error", err)
 		}
 	}

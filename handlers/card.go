@@ -58,5 +58,5 @@ func cardNotice(c echo.Context, status int) error {
 		language = "ru"
 	}
 	n := cardNotices[language][status]
-	return pageIn(c, language, status, n.title, n.advice)
+	return show(c, status, shown{Language: language, Title: n.title, Advice: n.advice, Good: status == http.StatusOK})
 }

@@ -80,9 +80,9 @@ func open(tb testing.TB, change func(*face, *handlers.Config)) *face {
 			Trust: bitrix24.Trust{Insecure: []string{host(tb, info.Portal), host(tb, info.OAuth)}},
 		},
 		PublicURL: "https://leads.example.com", Lookup: f.db, APIToken: apiToken,
-		Store:     func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, f.js, e) },
-		Ready:     func(context.Context) map[string]string { return nil },
-		Metrics:   http.NotFoundHandler(), Now: f.clock.Now,
+		Store:   func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, f.js, e) },
+		Ready:   func(context.Context) map[string]string { return nil },
+		Metrics: http.NotFoundHandler(), Now: f.clock.Now,
 		Log: slog.New(slog.NewTextHandler(f.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {

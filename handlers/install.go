@@ -86,13 +86,28 @@ func (s *Server) verify(ctx context.Context, server string, token leads.Secret, 
 	if info.MemberID != memberID {
 		return info, fmt.Errorf("%w: its token belongs to another portal", errForged)
 	}
-	if s.OAuth.ClientID != "" && info.ClientID != s.OAuth.ClientID {
-		return info, fmt.Errorf("%w: it is of another application (%s) than LEADSYNC_B24_CLIENT_ID names", errForged, info.ClientID)
+	own, err := s.oauthOf(ctx, memberID)
+	if err != nil {
+		return info, err
+	}
+	if own.ClientID != "" && info.ClientID != own.ClientID {
+		return info, fmt.Errorf("%w: it is of another application (%s) than LEADSYNC_B24_CLIENT_ID names, or the portal's own; if that "+
+			"one was deleted in Bitrix24 and this is the new one, set both variables to its values (or `leadsync portals add --member-id %s "+
+			"--client-id …`) and save its form again", errForged, info.ClientID, memberID)
 	}
 	if info.ClientEndpoint, err = s.OAuth.Trust.Endpoint(info.ClientEndpoint); err != nil {
 		return info, err
 	}
 	return info, nil
+}
+
+// oauthOf is the conversation as the portal's own application, where it has one.
+func (s *Server) oauthOf(ctx context.Context, memberID string) (*bitrix24.OAuth, error) {
+	portal, _, err := s.Portals.Portal(ctx, memberID)
+	if err != nil {
+		return nil, err
+	}
+	return s.OAuth.As(portal.ClientID, portal.ClientSecret), nil
 }
 
 // authorization is a verified way into a portal.
@@ -114,32 +129,30 @@ func (s *Server) authorize(ctx context.Context, a authorization) error {
 	if err != nil {
 		return fmt.Errorf("%w: the portal's address is none", errForged)
 	}
-	if err := s.allow(ctx, a.grant.MemberID, host.Host); err != nil {
-		return err
-	}
-	portal, _, err := s.Portals.Portal(ctx, a.grant.MemberID)
+	onlyFirst, err := s.allow(ctx, a.grant.MemberID, host.Host)
 	if err != nil {
 		return err
 	}
-	portal.MemberID, portal.Domain, portal.State = a.grant.MemberID, host.Host, leads.PortalActive
-	portal.ClientEndpoint, portal.ServerEndpoint = a.clientEndpoint, server+"/rest/"
-	portal.UpdatedAt = s.Now().UTC()
+	portal := leads.Portal{
+		MemberID: a.grant.MemberID, Domain: host.Host, State: leads.PortalActive, ClientEndpoint: a.clientEndpoint,
+		ServerEndpoint: server + "/rest/", TokenHash: a.tokenHash, UpdatedAt: s.Now().UTC(),
+	}
 	if !a.grant.System {
 		portal.UserID = a.grant.UserID
 	}
-	if a.tokenHash != "" {
-		portal.TokenHash = a.tokenHash
-	}
-	// Tokens first: an owner starts as soon as it sees the portal.
-	if err := s.Portals.SaveGrant(ctx, a.grant); err != nil {
+	admitted, err := s.Portals.Authorize(ctx, portal, a.grant, onlyFirst)
+	if err != nil {
 		return err
 	}
-	if err := s.Portals.SavePortal(ctx, portal); err != nil {
-		return err
+	if !admitted {
+		return fmt.Errorf("%w: portal %s (%s) is a second one; name both in LEADSYNC_B24_PORTALS to serve it too, or add it by `leadsync portals add`",
+			errForged, portal.MemberID, portal.Domain)
 	}
 	s.known.forget(portal.MemberID)
-	if err := s.Tokens.remember(portal.MemberID, portal.TokenHash); err != nil {
-		s.Log.WarnContext(ctx, "callbacks of this portal will not be told from forgeries while the database is down", "member_id", portal.MemberID, "error", err)
+	if a.tokenHash != "" {
+		if err := s.Tokens.remember(portal.MemberID, a.tokenHash); err != nil {
+			s.Log.WarnContext(ctx, "callbacks of this portal will not be told from forgeries while the database is down", "member_id", portal.MemberID, "error", err)
+		}
 	}
 	s.Log.InfoContext(ctx, "portal authorized", "member_id", portal.MemberID, "domain", portal.Domain, "by", a.event)
 	return s.tell(ctx, events.PortalNotice{
@@ -148,24 +161,21 @@ func (s *Server) authorize(ctx context.Context, a authorization) error {
 	})
 }
 
-// allow lets in what the list names; without a list, the first portal that installs.
-func (s *Server) allow(ctx context.Context, memberID, domain string) error {
+// allow lets in what the list names, and portals that are known: an operator may have
+// added them. Without a list the first portal may come too; who is first the database
+// decides.
+func (s *Server) allow(ctx context.Context, memberID, domain string) (onlyFirst bool, err error) {
 	if slices.Contains(s.Allowed, "any") || slices.Contains(s.Allowed, memberID) || slices.Contains(s.Allowed, domain) {
-		return nil
+		return false, nil
 	}
-	if len(s.Allowed) > 0 {
-		return fmt.Errorf("%w: portal %s (%s) is not in LEADSYNC_B24_PORTALS", errForged, memberID, domain)
+	if len(s.Allowed) == 0 {
+		return true, nil
 	}
-	portals, err := s.Portals.Portals(ctx)
-	if err != nil {
-		return err
+	_, known, err := s.Portals.Portal(ctx, memberID)
+	if err == nil && !known {
+		err = fmt.Errorf("%w: portal %s (%s) is not in LEADSYNC_B24_PORTALS", errForged, memberID, domain)
 	}
-	for _, p := range portals {
-		if p.MemberID != memberID {
-			return fmt.Errorf("%w: portal %s (%s) is a second one; name both in LEADSYNC_B24_PORTALS to serve it too", errForged, memberID, domain)
-		}
-	}
-	return nil
+	return false, err
 }
 
 // tell stores a portal's notice for its owner.

@@ -163,6 +163,8 @@ func TestWhoMayInstall(t *testing.T) {
 		{"named by its member id", func(i portal.Info) []string { return []string{i.MemberID} }, "another", 200, ""},
 		{"named by its domain", func(i portal.Info) []string { return []string{strings.TrimPrefix(i.Portal, "http://")} }, "another", 200, ""},
 		{"not named", func(portal.Info) []string { return []string{"else"} }, "", 403, "LEADSYNC_B24_PORTALS"},
+		{"not named, but added", func(portal.Info) []string { return []string{"else"} }, "added", 200, ""},
+		{"a second that was added", nil, "added beside another", 200, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := open(t, func(f *face, cfg *handlers.Config) {
@@ -177,6 +179,9 @@ func TestWhoMayInstall(t *testing.T) {
 				if err := f.db.SavePortal(t.Context(), leads.Portal{MemberID: "another", Domain: "a.example.com", State: leads.PortalActive}); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if strings.HasPrefix(test.before, "added") {
+				f.added(test.before)
 			}
 			if cb := f.delivered(); cb.Status != test.status {
 				t.Errorf("answered %d, want %d\n%s", cb.Status, test.status, f.logged)
@@ -198,5 +203,19 @@ func TestInstallationThatCannotBeVerifiedNowIsAskedForAgain(t *testing.T) {
 	}
 	if !strings.Contains(f.logged.String(), "save the application's form in Bitrix24 again") {
 		t.Errorf("the log does not say what to do: %s", f.logged)
+	}
+}
+
+// added is what `leadsync portals add` leaves of a portal that is to install.
+func (f *face) added(how string) {
+	f.t.Helper()
+	portals := []leads.Portal{{MemberID: f.portal.Info().MemberID, State: leads.PortalNeedsAuthorization}}
+	if strings.HasSuffix(how, "another") {
+		portals = append(portals, leads.Portal{MemberID: "another", State: leads.PortalActive})
+	}
+	for _, p := range portals {
+		if err := f.db.SavePortal(f.t.Context(), p); err != nil {
+			f.t.Fatal(err)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,25 +61,88 @@ func (r redirects) sign(nonce, until string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// start sends the browser to the portal's log-in.
+// start sends the browser to the portal's log-in. Anybody can make a link to this page, so
+// it leads on by itself only to portals that are known; to another that may be served,
+// the person goes by a click, having read where to.
 func (s *Server) start(c echo.Context) error {
-	if s.OAuth.ClientID == "" || s.OAuth.ClientSecret == "" {
-		return page(c, http.StatusServiceUnavailable, "leadsync has no application yet",
-			"Set LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET to what Bitrix24 shows for the local application, and start leadsync again.")
-	}
-	domain := c.QueryParam("domain")
+	domain := strings.ToLower(strings.TrimSpace(c.QueryParam("domain")))
 	endpoint, err := s.OAuth.Trust.Endpoint(s.scheme(domain) + domain)
 	if err != nil || strings.ContainsAny(domain, "/?#@\\") {
 		return page(c, http.StatusBadRequest, "Which portal?",
 			"Open this address with the portal's host name: /bitrix24/oauth/start?domain=example.bitrix24.com")
+	}
+	to, err := s.destination(c.Request().Context(), domain)
+	switch {
+	case errors.Is(err, errForged):
+		return page(c, http.StatusForbidden, "This portal is not served here", err.Error())
+	case err != nil:
+		s.Log.ErrorContext(c.Request().Context(), "log-in cannot begin", "error", err)
+		return page(c, http.StatusServiceUnavailable, "The database does not answer", "Begin again in a minute. /readyz says what is ill.")
+	case to.oauth.ClientID == "" || to.oauth.ClientSecret == "":
+		return page(c, http.StatusServiceUnavailable, "leadsync has no application yet",
+			"Set LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET to what Bitrix24 shows for the local application, and start leadsync again.")
 	}
 	nonce := rand.Text()
 	c.SetCookie(&http.Cookie{ //nolint:gosec // Secure where we are reached by https; a first try is on http
 		Name: stateCookie, Value: nonce, Path: "/bitrix24/oauth", MaxAge: int(stateLife.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.PublicURL, "https://"),
 	})
-	query := url.Values{"client_id": {s.OAuth.ClientID}, "state": {s.oauth.state(nonce)}}
-	return c.Redirect(http.StatusFound, endpoint+"oauth/authorize/?"+query.Encode())
+	query := url.Values{"client_id": {to.oauth.ClientID}, "state": {s.oauth.state(nonce)}}
+	there := endpoint + "oauth/authorize/?" + query.Encode()
+	if !to.known {
+		return linkPage(c, "Connect "+domain+"?", "leadsync does not know this portal yet. If "+domain+" is yours, log in there:", there, "Log in at "+domain)
+	}
+	return c.Redirect(http.StatusFound, there)
+}
+
+// destination is a portal that somebody wants to log in at.
+type destination struct {
+	known bool
+	oauth *bitrix24.OAuth // as whom
+}
+
+// destination tells whether a host may be a portal that is served here: one that is known
+// or named in the settings, else one that could come in and whose name is a public one.
+func (s *Server) destination(ctx context.Context, domain string) (destination, error) {
+	portals, err := s.Portals.Portals(ctx)
+	if err != nil {
+		return destination{}, err
+	}
+	for _, p := range portals {
+		if strings.EqualFold(p.Domain, domain) {
+			return destination{true, s.OAuth.As(p.ClientID, p.ClientSecret)}, nil
+		}
+	}
+	named := func(host string) bool { return strings.EqualFold(host, domain) }
+	switch {
+	case slices.ContainsFunc(s.Allowed, named) || slices.Contains(s.OAuth.Trust.Insecure, domain):
+		return destination{true, s.OAuth}, nil
+	case len(s.Allowed) == 0 && len(portals) > 0:
+		return destination{}, fmt.Errorf("%w: %s would be a second portal; name it in LEADSYNC_B24_PORTALS, or add it by `leadsync portals add`", errForged, domain)
+	case len(s.Allowed) > 0 && !slices.ContainsFunc(s.Allowed, func(a string) bool { return a == "any" || leads.ValidMemberID(a) }):
+		return destination{}, fmt.Errorf("%w: %s is not in LEADSYNC_B24_PORTALS", errForged, domain)
+	case !publicName(domain):
+		return destination{}, fmt.Errorf("%w: %s is not the name of a host on the internet", errForged, domain)
+	}
+	return destination{false, s.OAuth}, nil
+}
+
+// publicName tells whether a host could be a portal's: a name with a dot, no number, no
+// port, nothing that only a local network knows.
+func publicName(host string) bool {
+	labels := strings.Split(host, ".")
+	top := labels[len(labels)-1]
+	if len(host) > 253 || len(labels) < 2 || len(top) < 2 || strings.Trim(top, "0123456789") == "" ||
+		slices.Contains([]string{"local", "localhost", "internal", "lan", "home", "corp", "intranet", "test", "invalid", "example", "onion"}, top) {
+		return false
+	}
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") ||
+			strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // scheme is https, but for an emulator.
@@ -112,7 +176,11 @@ func (s *Server) redirected(c echo.Context) error {
 
 func (s *Server) exchange(ctx context.Context, c echo.Context) (string, error) {
 	server, memberID := c.QueryParam("server_domain"), c.QueryParam("member_id")
-	pair, err := s.OAuth.Exchange(ctx, server, c.QueryParam("code"))
+	oauth, err := s.oauthOf(ctx, memberID)
+	if err != nil {
+		return "", err
+	}
+	pair, err := oauth.Exchange(ctx, server, c.QueryParam("code"))
 	if err != nil {
 		return "", err
 	}

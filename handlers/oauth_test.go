@@ -122,14 +122,96 @@ func TestStartNeedsToKnowThePortal(t *testing.T) {
 			t.Errorf("%q is answered %d", domain, status)
 		}
 	}
-	there := f.ask("/bitrix24/oauth/start?domain=company.bitrix24.com")
-	read(t, there)
-	if to := there.Header.Get("Location"); !strings.HasPrefix(to, "https://company.bitrix24.com/oauth/authorize/?") {
-		t.Errorf("it leads to %s", to)
+	status, text := f.get("/bitrix24/oauth/start?domain=company.bitrix24.com")
+	if status != http.StatusOK || !strings.Contains(text, `href="https://company.bitrix24.com/oauth/authorize/?`) || !strings.Contains(text, "Connect company.bitrix24.com?") {
+		t.Errorf("answered %d: %s", status, text)
 	}
+	there := f.ask("/bitrix24/oauth/start?domain=" + host(t, f.portal.Info().Portal))
+	read(t, there)
 	cookie := there.Cookies()[0]
 	if !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteLaxMode {
 		t.Errorf("cookie %v", cookie)
+	}
+}
+
+// Anybody can send somebody a link to the start page: it must not lead to anybody's host.
+func TestStartLeadsOnlyToPortalsThatMayBeServed(t *testing.T) {
+	const there, asked, refused = http.StatusFound, http.StatusOK, http.StatusForbidden
+	for _, test := range []struct {
+		name    string
+		allowed []string
+		known   string
+		domain  string
+		status  int
+	}{
+		{"known", nil, "company.bitrix24.com", "company.bitrix24.com", there},
+		{"known, in capitals", nil, "company.bitrix24.com", "Company.Bitrix24.com", there},
+		{"a second one", nil, "company.bitrix24.com", "evil.example.com", refused},
+		{"on the list", []string{"company.bitrix24.com"}, "", "company.bitrix24.com", there},
+		{"not on the list", []string{"company.bitrix24.com"}, "", "evil.example.com", refused},
+		{"a list of member ids", []string{"a223c6b3710f85df22e9377d6c4f7553"}, "", "company.bitrix24.com", asked},
+		{"any", []string{"any"}, "other.bitrix24.com", "company.bitrix24.com", asked},
+		{"the first", nil, "", "company.bitrix24.com", asked},
+		{"the first, self-hosted", nil, "", "crm.company.co.uk", asked},
+		{"the first, in Cyrillic", nil, "", "xn--80a1acny.xn--p1ai", asked},
+		{"an address", nil, "", "192.0.2.7", refused},
+		{"an address of ours", nil, "", "127.0.0.1:9", refused},
+		{"an address of six", nil, "", "[2001:db8::1]", refused},
+		{"a port", nil, "", "company.bitrix24.com:8443", refused},
+		{"a name of the local network", nil, "", "router.lan", refused},
+		{"no dot", nil, "", "localhost", refused},
+		{"an empty label", nil, "", "a..example.com", refused},
+		{"a trailing dot", nil, "", "company.bitrix24.com.", refused},
+		{"letters that look like others", nil, "", "соmpany.bitrix24.com", refused},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := open(t, func(_ *face, cfg *handlers.Config) { cfg.Allowed = test.allowed })
+			if test.known != "" {
+				if err := f.db.SavePortal(t.Context(), leads.Portal{MemberID: "known", Domain: test.known, State: leads.PortalActive}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			answer := f.ask("/bitrix24/oauth/start?domain=" + url.QueryEscape(test.domain))
+			text, to := read(t, answer), answer.Header.Get("Location")
+			if answer.StatusCode != test.status {
+				t.Errorf("answered %d: %s", answer.StatusCode, text)
+			}
+			want := "https://" + strings.ToLower(test.domain) + "/oauth/authorize/?"
+			if (answer.StatusCode == there) != strings.HasPrefix(to, want) || (answer.StatusCode == asked) != strings.Contains(text, want) {
+				t.Errorf("it leads to %q: %s", to, text)
+			}
+			if answer.StatusCode == refused && (strings.Contains(text, "oauth/authorize") || len(answer.Cookies()) > 0 || !strings.Contains(text, "not served here")) {
+				t.Errorf("refused by %s", text)
+			}
+		})
+	}
+}
+
+// A portal's own application is asked for, believed and exchanged as.
+func TestAPortalsOwnApplicationIsUsed(t *testing.T) {
+	f := open(t, func(_ *face, cfg *handlers.Config) {
+		cfg.OAuth.ClientID, cfg.OAuth.ClientSecret = "local.of.the.settings", "another"
+	})
+	info := f.portal.Info()
+	own := leads.Portal{
+		MemberID: info.MemberID, Domain: host(t, info.Portal), State: leads.PortalNeedsAuthorization,
+		ClientID: info.ClientID, ClientSecret: leads.Secret(info.ClientSecret),
+	}
+	if err := f.db.SavePortal(t.Context(), own); err != nil {
+		t.Fatal(err)
+	}
+	if status, text := f.get(path(f.begin())); status != http.StatusOK {
+		t.Fatalf("the log-in is answered %d: %s\n%s", status, text, f.logged)
+	}
+	if cb := f.delivered(); cb.Status != http.StatusOK {
+		t.Errorf("the installation is answered %d\n%s", cb.Status, f.logged)
+	}
+	p := f.portals()[0]
+	if p.State != leads.PortalActive || p.ClientID != info.ClientID || p.ClientSecret.Reveal() != info.ClientSecret {
+		t.Errorf("stored %+v", p)
+	}
+	if strings.Contains(f.logged.String(), info.ClientSecret) {
+		t.Error("the log shows the secret")
 	}
 }
 

@@ -18,22 +18,34 @@ h1 { font-size: 1.5rem; border-left: .4rem solid {{if .Good}}#2a8a3e{{else}}#c03
 </style>
 <h1>{{.Title}}</h1>
 <p>{{.Advice}}</p>
+{{if .Link}}<p><a href="{{.Link}}" rel="noreferrer">{{.Label}}</a></p>
+{{end -}}
 </html>
 `))
 
-// page answers a person at a browser.
-func page(c echo.Context, status int, title, advice string) error {
-	return pageIn(c, "en", status, title, advice)
+// shown is what a page says.
+type shown struct {
+	Language      string // ISO 639-1
+	Title, Advice string
+	Link, Label   string // where the person may go on; "" nowhere
+	Good          bool
 }
 
-func pageIn(c echo.Context, language string, status int, title, advice string) error {
+// page answers a person at a browser.
+func page(c echo.Context, status int, title, advice string) error {
+	return show(c, status, shown{Language: "en", Title: title, Advice: advice, Good: status == http.StatusOK})
+}
+
+// linkPage lets a person go on by a click.
+func linkPage(c echo.Context, title, advice, link, label string) error {
+	return show(c, http.StatusOK, shown{Language: "en", Title: title, Advice: advice, Link: link, Label: label, Good: true})
+}
+
+func show(c echo.Context, status int, what shown) error {
 	h := c.Response().Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	c.Response().WriteHeader(status)
-	return pageTemplate.Execute(c.Response(), struct {
-		Language, Title, Advice string
-		Good                    bool
-	}{language, title, advice, status == http.StatusOK})
+	return pageTemplate.Execute(c.Response(), what)
 }

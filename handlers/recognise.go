@@ -29,6 +29,9 @@ func (s *Server) recognise(ctx context.Context, cb bitrix24.Callback) sender {
 	if err == nil && !known && s.isWebhook(leads.HashToken(cb.ApplicationToken)) {
 		portal, known, err = s.adopted(ctx, cb.MemberID)
 	}
+	if err == nil && known && !portal.Recognises(cb.ApplicationToken) && s.reissued(portal, leads.HashToken(cb.ApplicationToken)) {
+		portal, known, err = s.adopted(ctx, cb.MemberID)
+	}
 	switch {
 	case err != nil:
 		return s.recogniseByHash(ctx, cb, err)
@@ -62,7 +65,7 @@ func (s *Server) recogniseByHash(ctx context.Context, cb bitrix24.Callback, caus
 // error means that it cannot be said yet.
 func (s *Server) Verify(ctx context.Context, e events.Entry) (bool, error) {
 	portal, known, err := s.Portals.Portal(ctx, e.MemberID)
-	if err == nil && !known && s.isWebhook(e.TokenHash) {
+	if err == nil && (!known && s.isWebhook(e.TokenHash) || known && !sameHash(portal.TokenHash, e.TokenHash) && s.reissued(portal, e.TokenHash)) {
 		portal, known, err = s.adopted(ctx, e.MemberID)
 	}
 	if err != nil {

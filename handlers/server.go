@@ -27,7 +27,9 @@ type Portals interface {
 	Portal(ctx context.Context, memberID string) (leads.Portal, bool, error)
 	Portals(ctx context.Context) ([]leads.Portal, error)
 	SavePortal(ctx context.Context, p leads.Portal) error
-	SaveGrant(ctx context.Context, g leads.Grant) error
+	// Authorize stores tokens and what they say of their portal, at once. One that is
+	// unknown is let in, with onlyFirst only where there is no other; false where not.
+	Authorize(ctx context.Context, p leads.Portal, g leads.Grant, onlyFirst bool) (bool, error)
 	// LearnToken stores the hash of an application_token where none is known; false where
 	// one is.
 	LearnToken(ctx context.Context, memberID, tokenHash string) (bool, error)

@@ -13,6 +13,32 @@ func (s *Server) isWebhook(tokenHash string) bool {
 	return s.Webhook != nil && s.Webhook.MemberID == "" && sameHash(s.Webhook.TokenHash, tokenHash)
 }
 
+// reissued tells whether a callback proves the configured outgoing webhook's token for a
+// portal that is known with another: it was made anew in Bitrix24, and the settings
+// follow. The inbound webhook of the settings belongs to it.
+func (s *Server) reissued(portal leads.Portal, tokenHash string) bool {
+	return portal.WebhookURL != "" && s.Webhook != nil && s.Webhook.MemberID == "" &&
+		s.Webhook.Domain == portal.Domain && sameHash(s.Webhook.TokenHash, tokenHash)
+}
+
+// WebhookPortal is the configured webhook's portal, by its member id where that is set,
+// else the one that is known by a webhook of the same host, or by the same outgoing
+// webhook's token. False where that is to be learnt from a callback.
+func (s *Server) WebhookPortal(ctx context.Context) (leads.Portal, bool, error) {
+	portal := *s.Webhook
+	if portal.MemberID != "" {
+		return portal, true, nil
+	}
+	portals, err := s.Portals.Portals(ctx)
+	for _, p := range portals {
+		if p.WebhookURL != "" && (p.Domain == portal.Domain || sameHash(p.TokenHash, portal.TokenHash)) {
+			portal.MemberID = p.MemberID
+			return portal, true, nil
+		}
+	}
+	return portal, false, err
+}
+
 // adopted makes the portal of the configured webhook known under the member id that its
 // first callback brought.
 func (s *Server) adopted(ctx context.Context, memberID string) (leads.Portal, bool, error) {

@@ -38,8 +38,12 @@ type Portal struct {
 	WebhookURL     Secret // complete inbound webhook; empty where an application is used
 	// TokenHash is HashToken of the application_token, by which its callbacks are known.
 	TokenHash string
-	UserID    int64     // who authorized; 0 unknown
-	UpdatedAt time.Time // of this record
+	UserID    int64 // who authorized; 0 unknown
+	// ClientID and ClientSecret are the portal's own application; empty where it is the one
+	// of the settings.
+	ClientID     string
+	ClientSecret Secret
+	UpdatedAt    time.Time // of this record
 }
 
 // HashToken is the hex SHA-256 of an application_token: what is needed to recognise

@@ -16,6 +16,7 @@ type Budget struct {
 	At       time.Time // when it was noted; zero never
 	Level    float64   // requests in the bucket, as far as they are ours
 	Depth    float64   // up to which we fill it
+	Plan     string    // whose limits it follows: standard or enterprise
 	Share    float64   // 1, or less while others use our address
 	Refusals int64     // by the portal, since its owner took it
 }

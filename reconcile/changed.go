@@ -37,6 +37,11 @@ func (p *Pass) readChanged(ctx context.Context) (leads.Page, error) {
 		if err != nil {
 			return page, err
 		}
+		if page.At.IsZero() {
+			if page.At, err = p.Portal.Clock(ctx); err != nil {
+				return page, fmt.Errorf("ask for the portal's time: %w", err)
+			}
+		}
 		_, now := page.At.Zone()
 		if _, then := p.run.Since.Zone(); now != then {
 			p.run.Since, p.run.Checkpoint = p.run.Since.In(page.At.Location()), 0

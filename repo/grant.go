@@ -14,19 +14,17 @@ import (
 // of what the portal had of the same kind: the application's own user has tokens beside
 // the installer's.
 func (d *DB) SaveGrant(ctx context.Context, g leads.Grant) error {
-	args := d.grantArgs(g)
-	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, d.dialect.sql.GrantDelete,
-			sql.Named("member_id", g.MemberID), sql.Named("holder_kind", holderKind(g))); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, d.dialect.sql.GrantInsert, append(args, sql.Named("holder_kind", holderKind(g)))...)
+	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.saveGrant(ctx, tx, g) })
+	return wrapped(err, "save grant of %s", g.MemberID)
+}
+
+func (d *DB) saveGrant(ctx context.Context, tx *sql.Tx, g leads.Grant) error {
+	kind := sql.Named("holder_kind", holderKind(g))
+	if _, err := tx.ExecContext(ctx, d.dialect.sql.GrantDelete, sql.Named("member_id", g.MemberID), kind); err != nil {
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("save grant of %s: %w", g.MemberID, err)
 	}
-	return nil
+	_, err := tx.ExecContext(ctx, d.dialect.sql.GrantInsert, append(d.grantArgs(g), kind)...)
+	return err
 }
 
 // RotateGrant replaces the pair of which old is the refresh token; false where that pair

@@ -55,7 +55,7 @@ func (d *DB) SaveBound(ctx context.Context, memberID string, bound []string) err
 func (d *DB) SaveBudget(ctx context.Context, memberID string, epoch int64, b leads.Budget) error {
 	_, err := d.exec(ctx, d.dialect.sql.OwnerBudget, sql.Named("member_id", memberID), sql.Named("epoch", epoch),
 		sql.Named("budget_at", instant(d.now())), sql.Named("budget_level", b.Level), sql.Named("budget_depth", b.Depth),
-		sql.Named("budget_share", b.Share), sql.Named("budget_refusals", b.Refusals))
+		sql.Named("budget_share", b.Share), sql.Named("budget_refusals", b.Refusals), sql.Named("budget_plan", b.Plan))
 	if err != nil {
 		return fmt.Errorf("save the budget of %s: %w", memberID, err)
 	}
@@ -76,7 +76,8 @@ func scanStanding(row scanner) (s leads.Standing, err error) {
 	var epoch, refusals sql.NullInt64
 	var level, depth, share sql.NullFloat64
 	err = row.Scan(textColumn{&bound}, instantColumn{&s.BoundAt}, textColumn{&s.Owner}, &epoch,
-		instantColumn{&s.Budget.At}, &level, &depth, &share, &refusals)
+		instantColumn{&s.Budget.At}, &level, &depth, &share, &refusals,
+		textColumn{&s.Budget.Plan})
 	if bound != "" {
 		s.Bound = strings.Split(bound, "\n")
 	}

@@ -40,6 +40,7 @@ type Statements struct {
 	OwnerBudget, OwnerEpoch, OwnerInsert, OwnerRaise                               string
 	PortalBound, PortalDomain, PortalGet, PortalInsert, PortalLearn, PortalList    string
 	PortalMove, PortalStanding, PortalState, PortalUpdate                          string
+	PortalApplication, PortalAuthorize, PortalStateFrom                            string
 	RunClaim, RunGet, RunInsert, RunLastCompleted, RunList, RunNext, RunUnfinished string
 	RunUpdate                                                                      string
 	RuntimeTouchGet, RuntimeTouchList                                              string

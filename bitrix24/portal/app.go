@@ -38,14 +38,37 @@ func userByID(id int) *user {
 
 // app is the local application as its form was saved (facts 1.8).
 type app struct {
-	clientID, clientSecret string
-	token                  string // application_token
-
 	mu          sync.Mutex
+	secrets     *dice
+	now         identity
 	installed   bool
 	version     int
 	eventsURL   string // initial installation path
 	redirectURL string // handler path
+}
+
+// identity is by what the application is known: deleting it and adding it again makes
+// another (facts 1.7).
+type identity struct {
+	clientID, clientSecret string
+	token                  string // application_token
+}
+
+// renew makes up another identity.
+func (a *app) renew() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.now = identity{
+		clientID:     "local." + a.secrets.hex(14) + "." + a.secrets.letters(8, "0123456789"),
+		clientSecret: a.secrets.letters(50, alphanumeric+"ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+		token:        a.secrets.hex(32),
+	}
+}
+
+func (a *app) identity() identity {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.now
 }
 
 func (a *app) isInstalled() bool {
@@ -89,19 +112,25 @@ func (p *Portal) scopeText() string { return strings.Join(p.cfg.Scope, ",") }
 
 // appInfo is the portal's app.info (facts 1.14).
 func appInfo(c *call) (answer, error) {
-	return answer{result: object{
+	plan := "std"
+	if c.cfg.Enterprise {
+		plan = "ent"
+	}
+	info := object{
 		{"ID", 5},
-		{"CODE", c.app.clientID},
+		{"CODE", c.app.identity().clientID},
 		{"VERSION", c.app.currentVersion()},
 		{"STATUS", c.cfg.Status},
 		{"INSTALLED", true},
 		{"PAYMENT_EXPIRED", "N"},
 		{"DAYS", nil},
 		{"LANGUAGE_ID", "ru"},
-		{"LICENSE", "ru_ent250"},
-		{"LICENSE_TYPE", "ent250"},
-		{"LICENSE_FAMILY", "ent"},
-	}}, nil
+		{"LICENSE", "ru_" + plan + "250"},
+	}
+	if !c.cfg.Switches.NoLicense {
+		info = append(info, pair{"LICENSE_TYPE", plan + "250"}, pair{"LICENSE_FAMILY", plan})
+	}
+	return answer{result: info}, nil
 }
 
 // serverTime is server.time.

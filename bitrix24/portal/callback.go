@@ -37,6 +37,7 @@ type notice struct {
 	by      int   // the user who caused it; 0: a robot, so no tokens
 	to      binding
 	data    [][2]string
+	token   string     // the application_token of when it was caused
 	pair    *tokenPair // long-term events carry their own tokens
 	noToken bool       // ONAPPUNINSTALL: REST is impossible already
 	wrong   bool       // a fault: with a wrong application token
@@ -64,7 +65,7 @@ func (p *Portal) body(n *notice) string {
 // addAuth writes auth[…]: an application gets the tokens of the user who caused
 // the event, if there was one; an outgoing webhook never gets any.
 func (p *Portal) addAuth(f *form, n *notice, now time.Time) {
-	token := p.app.token
+	token := n.token
 	if n.to.webhook {
 		token = p.webhookToken
 	}
@@ -136,6 +137,7 @@ func (p *Portal) fire(event string, lead int64, by int, connector string) {
 // deliver hands a notice to the queue, with the faults that are on now.
 func (p *Portal) deliver(n *notice) {
 	f := p.Faults()
+	n.token = p.app.identity().token
 	p.luckMu.Lock()
 	lost, twice, late := p.luck.chance(f.Lose), p.luck.chance(f.Repeat), p.luck.chance(f.Reorder)
 	n.wrong = p.luck.chance(f.WrongToken)

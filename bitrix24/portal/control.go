@@ -24,7 +24,8 @@ func (p *Portal) control(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_portal/leads", p.postLeads)
 	mux.HandleFunc("PATCH /_portal/leads/{id}", p.patchLead)
 	mux.HandleFunc("DELETE /_portal/leads/{id}", p.deleteLead)
-	mux.HandleFunc("POST /_portal/install", p.postInstall)
+	mux.HandleFunc("POST /_portal/install", p.postInstall(p.Install))
+	mux.HandleFunc("POST /_portal/recreate", p.postInstall(p.Recreate))
 	mux.HandleFunc("POST /_portal/webhook", p.postWebhook)
 	mux.HandleFunc("POST /_portal/{what}", p.postApp)
 	mux.HandleFunc("GET /_portal/stats", func(w http.ResponseWriter, _ *http.Request) { showJSON(w, p.Stats()) })
@@ -148,18 +149,20 @@ func (p *Portal) deleteLead(w http.ResponseWriter, r *http.Request) {
 	showJSON(w, map[string]any{"id": id})
 }
 
-// postInstall saves the local application's form.
-func (p *Portal) postInstall(w http.ResponseWriter, r *http.Request) {
-	var ask struct {
-		EventsURL   string `json:"events_url"`
-		RedirectURL string `json:"redirect_url"`
+// postInstall saves the local application's form, or that of one that was added anew.
+func (p *Portal) postInstall(save func(eventsURL, redirectURL string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var ask struct {
+			EventsURL   string `json:"events_url"`
+			RedirectURL string `json:"redirect_url"`
+		}
+		if err := readJSON(r, &ask); err != nil {
+			complain(w, http.StatusBadRequest, err)
+			return
+		}
+		save(ask.EventsURL, ask.RedirectURL)
+		showJSON(w, p.Info())
 	}
-	if err := readJSON(r, &ask); err != nil {
-		complain(w, http.StatusBadRequest, err)
-		return
-	}
-	p.Install(ask.EventsURL, ask.RedirectURL)
-	showJSON(w, p.Info())
 }
 
 // postWebhook makes the outgoing webhook.
@@ -257,7 +260,7 @@ func (p *Portal) postApp(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	default:
-		complain(w, http.StatusNotFound, errors.New("known are update, uninstall, user-ready, expire, mass-edit, merge, install, webhook, leads"))
+		complain(w, http.StatusNotFound, errors.New("known are update, uninstall, user-ready, expire, mass-edit, merge, install, recreate, webhook, leads"))
 		return
 	}
 	showJSON(w, done)

@@ -27,8 +27,8 @@ func (p *Portal) Update() {
 
 // Uninstall removes the application: its tokens are of no use any more and its
 // handlers gone, ONAPPUNINSTALL is the last thing they hear; clean is the administrator's
-// wish that its data be deleted (facts 1.12). It can be installed again under the
-// same client id, which a real portal would change.
+// wish that its data be deleted (facts 1.12). Install installs
+// it again as it was; Recreate is what deleting and adding it again does.
 func (p *Portal) Uninstall(clean bool) {
 	told := p.bindings.of("ONAPPUNINSTALL")
 	p.app.mu.Lock()
@@ -42,6 +42,20 @@ func (p *Portal) Uninstall(clean bool) {
 	for _, b := range told {
 		p.deliver(&notice{event: "ONAPPUNINSTALL", to: b, noToken: true, data: [][2]string{{"LANGUAGE_ID", "ru"}, {"CLEAN", flag}}})
 	}
+}
+
+// Recreate deletes the local application and adds it again: it has another client id,
+// secret and application_token then, which cannot be undone, and its ONAPPINSTALL goes out
+// before anybody has seen them (facts 1.7, 1.8). Empty addresses are those of before.
+func (p *Portal) Recreate(eventsURL, redirectURL string) {
+	p.Uninstall(true)
+	p.app.renew()
+	p.app.mu.Lock()
+	if eventsURL == "" {
+		eventsURL = p.app.eventsURL
+	}
+	p.app.mu.Unlock()
+	p.Install(eventsURL, redirectURL)
 }
 
 // UserReady sends ONAPPUSERREADY with tokens of the application's system user to
@@ -67,7 +81,7 @@ func (p *Portal) UserReady() {
 			{"client_endpoint", p.portalURL + "/rest/"},
 			{"member_id", p.memberID},
 			{"user_id", strconv.Itoa(systemUser)},
-			{"client_id", p.app.clientID},
+			{"client_id", p.app.identity().clientID},
 			{"status", p.cfg.Status},
 			{"LANGUAGE_ID", "ru"},
 		}})

@@ -70,9 +70,9 @@ func (p *Portal) grant(args *bitrix24.Form) (tokenPair, *oauthError) {
 		return tokenPair{}, &oauthError{http.StatusBadRequest, "invalid_request", "Unknown grant_type"}
 	}
 	switch {
-	case text("client_id") != p.app.clientID:
+	case text("client_id") != p.app.identity().clientID:
 		return tokenPair{}, &oauthError{http.StatusOK, "wrong_client", ""} // 200: facts 1.6
-	case text("client_secret") != p.app.clientSecret, !p.app.isInstalled():
+	case text("client_secret") != p.app.identity().clientSecret, !p.app.isInstalled():
 		return tokenPair{}, &oauthError{http.StatusBadRequest, "invalid_client", ""}
 	case p.Faults().PaymentRequired:
 		return tokenPair{}, &oauthError{http.StatusBadRequest, "PAYMENT_REQUIRED", "Payment required"}
@@ -164,7 +164,7 @@ func (p *Portal) authAppInfo(user int, token string) object {
 		{"member_type", "bitrix24"},
 	}
 	return object{
-		{"client_id", p.app.clientID},
+		{"client_id", p.app.identity().clientID},
 		{"scope", p.scopeText()},
 		{"expires", p.tokens.expiry(token).Unix()},
 		{"user_id", user},
@@ -179,7 +179,7 @@ func (p *Portal) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	redirect, installed := p.app.redirect()
 	switch {
-	case q.Get("client_id") != p.app.clientID:
+	case q.Get("client_id") != p.app.identity().clientID:
 		authorizePage(w, http.StatusNotFound, "Приложение не найдено", "No application has this client_id on the portal.")
 	case !installed:
 		authorizePage(w, http.StatusForbidden, "Приложение не установлено",

@@ -79,6 +79,7 @@ type Switches struct {
 	FewOffline         bool // event.offline.get gives no more than 50 events, whatever limit says
 	NoAuthConnector    bool // the plan lacks rest_auth_connector
 	SimpleMode         bool // the CRM has no leads: a new one becomes a deal at once and cannot be read
+	NoLicense          bool // app.info without LICENSE_TYPE and LICENSE_FAMILY: an older portal
 	NoOperating        bool // time blocks without operating: an old or self-hosted portal
 	RawUnicode         bool // answers in UTF-8 instead of \u escapes
 }
@@ -147,11 +148,8 @@ func New(cfg Config) (*Portal, error) {
 	secrets := newDice(p.cfg.Seed, useSecrets)
 	p.memberID = secrets.hex(32)
 	p.webhookUser, p.webhookSecret, p.webhookToken = p.cfg.WebhookUser, secrets.letters(16, alphanumeric), secrets.letters(32, alphanumeric)
-	p.app = &app{
-		clientID:     "local." + secrets.hex(14) + "." + secrets.letters(8, "0123456789"),
-		clientSecret: secrets.letters(50, alphanumeric+"ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
-		token:        secrets.hex(32),
-	}
+	p.app = &app{secrets: secrets}
+	p.app.renew()
 	p.tokens = newTokens(&p.cfg)
 	p.buckets = &buckets{rate: 2, threshold: 50, levels: map[string]bucketLevel{}}
 	if p.cfg.Enterprise {
@@ -254,14 +252,15 @@ func hostOf(address string) string {
 
 // Info is what somebody needs to talk to the portal.
 func (p *Portal) Info() Info {
+	app := p.app.identity()
 	return Info{
 		Portal:                  p.portalURL,
 		OAuth:                   p.oauthURL,
 		MemberID:                p.memberID,
-		ClientID:                p.app.clientID,
-		ClientSecret:            p.app.clientSecret,
+		ClientID:                app.clientID,
+		ClientSecret:            app.clientSecret,
 		Webhook:                 p.portalURL + "/rest/" + strconv.Itoa(p.webhookUser) + "/" + p.webhookSecret + "/",
-		ApplicationToken:        p.app.token,
+		ApplicationToken:        app.token,
 		WebhookApplicationToken: p.webhookToken,
 		CA:                      p.caFile,
 	}

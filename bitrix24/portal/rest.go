@@ -140,5 +140,5 @@ func (p *Portal) authenticate(to route, args *bitrix24.Form) (caller, error) {
 	if u == nil || u.blocked {
 		return caller{}, errUserBlocked
 	}
-	return caller{user: u, app: true, key: p.app.clientID, scope: p.cfg.Scope, token: token}, nil
+	return caller{user: u, app: true, key: p.app.identity().clientID, scope: p.cfg.Scope, token: token}, nil
 }

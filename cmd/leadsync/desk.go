@@ -37,6 +37,7 @@ type desk struct {
 
 	own    consumers.Ownership
 	client *bitrix24.Client
+	budget *bitrix24.Budget
 	chain  *bitrix24.Chain // nil where a webhook is used
 	wake   func()
 
@@ -55,11 +56,11 @@ type desk struct {
 
 // openDesk opens a portal that this process owns.
 func (b *base) openDesk(own consumers.Ownership, wake func()) (*desk, error) {
-	d := &desk{base: b, own: own, wake: wake}
+	d := &desk{base: b, own: own, wake: wake, budget: bitrix24.NewBudget(own.Epoch == 1)}
 	d.bindAt = time.Now().Add(d.pace(firstBind))
 	d.offline.at = time.Now().Add(d.pace(drainFirst))
 	var err error
-	if d.client, d.chain, err = b.openClient(own.Portal, bitrix24.NewBudget(own.Epoch == 1)); err != nil {
+	if d.client, d.chain, err = b.openClient(own.Portal, d.budget); err != nil {
 		return nil, err
 	}
 	b.desks.open(d)
@@ -77,7 +78,7 @@ func (b *base) openClient(portal leads.Portal, budget *bitrix24.Budget) (*bitrix
 		return nil, nil, fmt.Errorf("portal %s: %w", portal.MemberID, err)
 	}
 	chain := &bitrix24.Chain{
-		MemberID: portal.MemberID, Server: portal.ServerEndpoint, OAuth: b.oauth(), Grants: b.db, By: b.holder, Log: b.log,
+		MemberID: portal.MemberID, Server: portal.ServerEndpoint, OAuth: b.oauth().As(portal.ClientID, portal.ClientSecret), Grants: b.db, By: b.holder, Log: b.log,
 	}
 	home := &bitrix24.Home{
 		MemberID: portal.MemberID, Server: portal.ServerEndpoint, OAuth: chain.OAuth, Tokens: chain,
@@ -136,8 +137,11 @@ func (d *desk) Bind(ctx context.Context) error {
 		return nil
 	}
 	d.chain.Reload() // what made us bind may have brought tokens
-	_, err := d.bind(ctx)
-	return err
+	if _, err := d.bind(ctx); err != nil {
+		return err
+	}
+	d.followPlan(ctx)
+	return nil
 }
 
 // bind returns the events that were not bound.
@@ -169,6 +173,21 @@ func boundLines(bound []bitrix24.Binding) []string {
 	return lines
 }
 
+// followPlan has the budget follow the portal's plan. Until that is known, and where the
+// portal does not say, it is the standard one.
+func (d *desk) followPlan(ctx context.Context) {
+	plan, err := d.client.In(bitrix24.Operator).Plan(ctx)
+	was := d.budget.State().Plan
+	switch {
+	case err != nil:
+		d.log.WarnContext(ctx, "portal's plan is not known", "member_id", d.own.Portal.MemberID, "followed", was.Name, "error", err)
+	case plan != was:
+		d.log.InfoContext(ctx, "budget follows the portal's plan", "member_id", d.own.Portal.MemberID, "plan", plan.Name, "before", was.Name,
+			"requests_a_second", plan.Leak, "depth", plan.Depth)
+		d.budget.Follow(plan)
+	}
+}
+
 // Installed implements consumers.Desk.
 func (d *desk) Installed(ctx context.Context) (bool, error) {
 	if d.chain == nil {
@@ -193,6 +212,7 @@ func (d *desk) Upkeep(ctx context.Context) error {
 		if err := d.rebind(ctx); err != nil {
 			return err
 		}
+		d.followPlan(ctx)
 		d.bindAt = now.Add(bindEvery)
 	}
 	if err := d.testWayIn(ctx, now); err != nil {
@@ -237,7 +257,7 @@ func (d *desk) rebind(ctx context.Context) error {
 // saveBudget lets other processes see how the budget stands, when that has changed.
 func (d *desk) saveBudget(ctx context.Context, now time.Time) error {
 	s := d.client.State().Budget
-	b := leads.Budget{Level: math.Round(s.Level), Depth: s.Depth, Share: s.Share, Refusals: s.Refusals}
+	b := leads.Budget{Level: math.Round(s.Level), Depth: s.Depth, Plan: s.Plan.Name, Share: s.Share, Refusals: s.Refusals}
 	if b == d.reported && !d.reportedAt.Before(now.Add(-time.Minute)) {
 		return nil
 	}

@@ -125,7 +125,7 @@ func (d *desk) openOffline(ctx context.Context) error {
 	}
 	o.Queue, o.judged = queue, time.Now()
 	o.opened.Store(true)
-	o.Store, o.Now, o.Log, o.Young = d.storeOffline, time.Now, d.log, d.cfg.young
+	o.Store, o.Now, o.Log, o.Young = d.storeOffline, d.cfg.now, d.log, d.cfg.young
 	o.Heard = func(ctx context.Context, ids []int64) (map[int64]time.Time, error) {
 		return witness{d.base, d.own.Portal.MemberID}.Heard(ctx, d.own.Portal.MemberID, ids)
 	}
@@ -161,7 +161,7 @@ func (d *desk) storeOffline(ctx context.Context, list []leads.OfflineEvent) erro
 	for _, e := range list {
 		entry, err := events.NoticeEntry(events.Notice{
 			Ref:   leads.Ref{MemberID: d.own.Portal.MemberID, LeadID: e.LeadID},
-			Event: e.Event, Cause: leads.CauseOffline, SentAt: e.At.Unix(), ReceivedAt: time.Now().UTC(),
+			Event: e.Event, Cause: leads.CauseOffline, SentAt: e.At.Unix(), ReceivedAt: d.cfg.now().UTC(),
 		})
 		if err != nil {
 			return err

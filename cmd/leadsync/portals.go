@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
-	"slices"
 	"time"
 
-	"leadsync/bitrix24"
 	"leadsync/leads"
 	"leadsync/repo"
 )
@@ -19,7 +16,7 @@ import (
 type portalsCmd struct {
 	List   portalsListCmd   `cmd:"" default:"withargs" help:"List the portals."`
 	Show   portalsShowCmd   `cmd:"" help:"Show a portal: its state, tokens, bound events and budget."`
-	Add    portalsAddCmd    `cmd:"" help:"Add a portal that is reached by webhooks; applications add themselves when they are installed."`
+	Add    portalsAddCmd    `cmd:"" help:"Add a portal that is reached by webhooks; or let one in whose application is yet to be installed, or give one an application of its own."`
 	Rebind portalsRebindCmd `cmd:"" help:"Have the portal send its events here, where that was lost."`
 	Remove portalsRemoveCmd `cmd:"" help:"Forget a portal and erase everything that is kept of it."`
 }
@@ -80,6 +77,7 @@ type portalReport struct {
 
 	Endpoint   string         `json:"endpoint"`             // of a webhook the host alone
 	AuthServer string         `json:"authorization_server"` // "" for a webhook
+	ClientID   string         `json:"client_id"`            // of the portal's own application; "" is the one of the settings
 	TokenKnown bool           `json:"application_token_known"`
 	Tokens     []tokenReport  `json:"tokens"`
 	Bound      []string       `json:"bound_events"`
@@ -107,6 +105,7 @@ type budgetReport struct {
 	At       time.Time `json:"at"`
 	Level    float64   `json:"level"`
 	Depth    float64   `json:"depth"`
+	Plan     string    `json:"plan"` // standard or enterprise
 	Share    float64   `json:"share"`
 	Refusals int64     `json:"refusals"`
 }
@@ -130,7 +129,7 @@ func (s portalsShowCmd) Run(ctx context.Context, a *app) error {
 }
 
 func reportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (portalReport, error) {
-	r := portalReport{portalView: viewPortal(p), Endpoint: p.ClientEndpoint, AuthServer: p.ServerEndpoint, TokenKnown: p.TokenHash != "", Tokens: []tokenReport{}}
+	r := portalReport{portalView: viewPortal(p), Endpoint: p.ClientEndpoint, AuthServer: p.ServerEndpoint, ClientID: p.ClientID, TokenKnown: p.TokenHash != "", Tokens: []tokenReport{}}
 	if p.WebhookURL != "" {
 		r.Endpoint = "https://" + p.Domain + "/rest/…"
 	}
@@ -150,7 +149,7 @@ func reportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (portalRepor
 		r.BoundAt = &standing.BoundAt
 	}
 	if b := standing.Budget; !b.At.IsZero() {
-		r.Budget = &budgetReport{b.At, b.Level, b.Depth, b.Share, b.Refusals}
+		r.Budget = &budgetReport{b.At, b.Level, b.Depth, b.Plan, b.Share, b.Refusals}
 	}
 	if r.Leads, err = db.CountLeads(ctx, p.MemberID); err != nil {
 		return r, err
@@ -173,6 +172,9 @@ func (r portalReport) print(out io.Writer) error {
 	line("%s  %s (%s)", r.MemberID, r.Domain, r.Way)
 	line("  state      %s", r.State)
 	line("  endpoint   %s", r.Endpoint)
+	if r.ClientID != "" {
+		line("  client     %s, its own", r.ClientID)
+	}
 	line("  leads      %d in the mirror", r.Leads)
 	if !r.TokenKnown {
 		line("  callbacks  the application_token is not known yet: the first callback of a user teaches it")
@@ -192,7 +194,7 @@ func (r portalReport) print(out io.Writer) error {
 	}
 	line("  owner      %s, the %d. so far", r.Owner, r.Epoch)
 	if b := r.Budget; b != nil {
-		line("  budget     %.0f of %.0f requests in the bucket, share %.3g, %d refusals, at %s", b.Level, b.Depth, b.Share, b.Refusals, stamp(b.At))
+		line("  budget     %.0f of %.0f requests in the bucket (%s plan), share %.3g, %d refusals, at %s", b.Level, b.Depth, b.Plan, b.Share, b.Refusals, stamp(b.At))
 	}
 	if p := r.LastPass; p != nil {
 		line("  last pass  %s, %s: %d leads compared in %.1f s", p.Mode, p.State, p.Scanned, p.Seconds)
@@ -234,85 +236,4 @@ func findPortal(ctx context.Context, db *repo.DB, name string) (leads.Portal, er
 		}
 	}
 	return leads.Portal{}, usageError{fmt.Errorf("portal %q is not known here; `leadsync portals list` shows those that are", name)}
-}
-
-type portalsAddCmd struct {
-	MemberID string `required:"" name:"member-id" help:"The portal's member_id, as its callbacks carry it."`
-	Webhook  string `help:"The complete inbound webhook. Otherwise LEADSYNC_B24_WEBHOOK_URL, which no list of processes shows."`
-	Token    string `help:"The outgoing webhook's application token. Otherwise LEADSYNC_B24_APPLICATION_TOKEN."`
-	JSON     bool   `name:"json" help:"Print one JSON object."`
-}
-
-// Run adds a portal whose webhook answers, and has its leads imported.
-func (p portalsAddCmd) Run(ctx context.Context, a *app) (err error) {
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	portal, err := p.portal(cfg)
-	if err != nil {
-		return usageError{err}
-	}
-	if err := reachWebhook(ctx, portal); err != nil {
-		return err
-	}
-	b, err := openBase(ctx, cfg, newLog(a.stderr, cfg), true)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	if known, ok, err := b.db.Portal(ctx, portal.MemberID); err != nil || ok && known.WebhookURL == "" {
-		return errors.Join(err, fmt.Errorf("portal %s is connected by an application: remove it first", portal.MemberID))
-	}
-	portal.UpdatedAt = time.Now().UTC()
-	if err := b.db.SavePortal(ctx, portal); err != nil {
-		return err
-	}
-	if err := b.tellOwner(ctx, portal, "webhook"); err != nil {
-		return err
-	}
-	if p.JSON {
-		return json.NewEncoder(a.stdout).Encode(viewPortal(portal))
-	}
-	_, err = fmt.Fprintf(a.stdout, "portal %s (%s) is added; its leads are imported by the running service\n", portal.MemberID, portal.Domain)
-	return err
-}
-
-func (p portalsAddCmd) portal(cfg config) (leads.Portal, error) {
-	webhook, token := cfg.webhookURL, cfg.webhookToken
-	if p.Webhook != "" {
-		webhook = leads.Secret(p.Webhook)
-	}
-	if p.Token != "" {
-		token = leads.Secret(p.Token)
-	}
-	endpoint, err := cfg.trust.Endpoint(webhook.Reveal())
-	u, urlErr := url.Parse(endpoint)
-	switch {
-	case !leads.ValidMemberID(p.MemberID):
-		return leads.Portal{}, errors.New("--member-id takes the 32 hex digits that Bitrix24 sends as member_id")
-	case err != nil || urlErr != nil || len(splitPath(u)) < 3:
-		return leads.Portal{}, errors.New("--webhook takes the complete inbound webhook, https://portal.bitrix24.com/rest/<user>/<secret>/")
-	case token == "":
-		return leads.Portal{}, errors.New("--token takes the outgoing webhook's application token; without it callbacks cannot be told from forgeries")
-	}
-	return leads.Portal{
-		MemberID: p.MemberID, Domain: u.Host, State: leads.PortalActive,
-		WebhookURL: leads.Secret(endpoint), TokenHash: leads.HashToken(token),
-	}, nil
-}
-
-// reachWebhook asks the webhook what it may do.
-func reachWebhook(ctx context.Context, portal leads.Portal) error {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
-	defer cancel()
-	answer, err := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: portal.WebhookURL}).Call(ctx, "scope", nil)
-	if err != nil {
-		return fmt.Errorf("the webhook does not work: %w", err)
-	}
-	var scope []string
-	if json.Unmarshal(answer.Result, &scope) == nil && !slices.Contains(scope, "crm") {
-		return errors.New("the webhook may not read the CRM: give it the permission crm in Bitrix24")
-	}
-	return nil
 }

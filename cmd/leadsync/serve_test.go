@@ -95,7 +95,12 @@ func (s *served) status(tb testing.TB, path string) int {
 // test that hangs should say for what.
 func eventually(tb testing.TB, what string, done func() bool) {
 	tb.Helper()
-	never := time.After(2 * time.Minute)
+	within(tb, 2*time.Minute, what, done)
+}
+
+func within(tb testing.TB, limit time.Duration, what string, done func() bool) {
+	tb.Helper()
+	never := time.After(limit)
 	for !done() {
 		select {
 		case <-never:

@@ -128,15 +128,18 @@ func (b *base) webhookPortal() *leads.Portal {
 // adoptWebhook makes a portal of the configured webhook known, so that its leads are
 // imported. Without its member id that waits for the first callback with its token.
 func (s *service) adoptWebhook(ctx context.Context) error {
-	portal := s.webhookPortal()
-	if portal == nil {
+	if s.server.Webhook == nil {
 		return nil
 	}
-	if portal.MemberID == "" {
+	portal, known, err := s.server.WebhookPortal(ctx)
+	if err != nil {
+		return err
+	}
+	if !known {
 		s.log.InfoContext(ctx, "the import waits for the first callback of the outgoing webhook, or for LEADSYNC_B24_MEMBER_ID")
 		return nil
 	}
-	return s.server.Adopt(ctx, *portal)
+	return s.server.Adopt(ctx, portal)
 }
 
 // ill says which part does not work, in words.

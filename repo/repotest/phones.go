@@ -16,7 +16,7 @@ import (
 func phones(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{})
-	m.portal(member, "one.bitrix24.ru")
+	m.servePortal(member, "one.bitrix24.ru")
 	t.Run("a caller's lead is found with all that is known", func(t *testing.T) { m.on1(t, callerWhole) })
 	t.Run("the newest open lead comes first, closed ones follow", func(t *testing.T) { m.on1(t, callerRanks) })
 	t.Run("a lead with the number twice is told once", func(t *testing.T) { m.on1(t, numberTwice) })
@@ -34,8 +34,8 @@ func phones(t *testing.T, server Server) {
 	t.Run("erased with their portal", func(t *testing.T) { m.on1(t, phonesErased) })
 }
 
-// portal makes a portal known, so that cards have an address.
-func (m *mirror) portal(memberID, domain string) {
+// servePortal makes a portal known, so that cards have an address.
+func (m *mirror) servePortal(memberID, domain string) {
 	m.t.Helper()
 	if err := m.SavePortal(m.ctx, leads.Portal{MemberID: memberID, Domain: domain, State: leads.PortalActive}); err != nil {
 		m.t.Fatal(err)
@@ -182,7 +182,7 @@ func callerOfTwoPortals(m *mirror) {
 	if err != nil || len(found) != 1 || found[0].CardURL != "" {
 		m.t.Errorf("%v, %v: the address of a portal that is unknown", found, err)
 	}
-	m.portal(other, "two.bitrix24.ru")
+	m.servePortal(other, "two.bitrix24.ru")
 	found, err = m.Callers(m.ctx, "9123450108", 1)
 	if err != nil || len(found) != 1 || found[0].CardURL != "https://two.bitrix24.ru/crm/lead/details/171/" {
 		m.t.Errorf("%v, %v", found, err)
@@ -338,5 +338,5 @@ func phonesErased(m *mirror) {
 	if got := m.text("SELECT COUNT(*) FROM leadsync_phones WHERE member_id = '" + member + "'"); got != "0" {
 		m.t.Errorf("%s numbers are left", got)
 	}
-	m.portal(member, "one.bitrix24.ru")
+	m.servePortal(member, "one.bitrix24.ru")
 }

@@ -33,12 +33,13 @@ func portals(t *testing.T, server Server) {
 		if err != nil || !ok {
 			t.Fatalf("portal: %v, %v", ok, err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" || got.WebhookURL.Reveal() != want.WebhookURL.Reveal() {
+		if diff := cmp.Diff(want, got); diff != "" || got != want { // cmp compares what Secret shows
 			t.Errorf("portal (-want +got):\n%s", diff)
 		}
 	}
 	wantPortal(portal)
 	portal.Domain, portal.WebhookURL = "new.bitrix24.ru", ""
+	portal.ClientID, portal.ClientSecret = "local.2", "its own"
 	wantPortal(portal)
 	beside := leads.Portal{MemberID: other, State: leads.PortalNeedsAuthorization, UpdatedAt: start}
 	wantPortal(beside)
@@ -119,20 +120,27 @@ func rotation(t *testing.T, m *mirror) {
 
 func atRest(t *testing.T, m *mirror, key []byte) {
 	t.Helper()
-	secrets := []string{"access-secret", "refresh-secret", "webhook-secret"}
+	secrets := []string{"access-secret", "refresh-secret", "webhook-secret", "client-secret"}
 	if err := m.SaveGrant(m.ctx, grant(leads.Secret(secrets[0]), leads.Secret(secrets[1]))); err != nil {
 		t.Fatal(err)
 	}
-	portal := leads.Portal{MemberID: member, State: leads.PortalActive, WebhookURL: leads.Secret(secrets[2])}
+	portal := leads.Portal{MemberID: member, State: leads.PortalActive, WebhookURL: leads.Secret(secrets[2]), ClientID: "local.1", ClientSecret: leads.Secret(secrets[3])}
 	if err := m.SavePortal(m.ctx, portal); err != nil {
 		t.Fatal(err)
 	}
 	for i, statement := range []string{
 		"SELECT access_token FROM bitrix_oauth", "SELECT refresh_token FROM bitrix_oauth", "SELECT webhook_url FROM leadsync_portals",
+		"SELECT client_secret FROM leadsync_portals",
 	} {
 		if got := m.text(statement); !strings.HasPrefix(got, "enc:v1:") || strings.Contains(got, secrets[i]) {
 			t.Errorf("%s: %s", statement, got)
 		}
+	}
+	if err := m.SetApplication(m.ctx, member, "local.2", leads.Secret(secrets[3])); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.text("SELECT client_secret FROM leadsync_portals"); !strings.HasPrefix(got, "enc:v1:") {
+		t.Errorf("client_secret is stored as %s", got)
 	}
 	for name, wrong := range map[string][]byte{"another key": bytes.Repeat([]byte{8}, 32), "no key": nil} {
 		blind := m.again(repo.Config{SecretKey: wrong})

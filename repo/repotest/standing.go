@@ -14,12 +14,16 @@ import (
 func standings(t *testing.T, server Server) {
 	t.Helper()
 	for name, test := range map[string]func(*mirror){
-		"the application's own user beside the installer": systemUser,
-		"one at a time spends a refresh token":            beginRefresh,
-		"a renamed portal keeps the rest":                 movedPortal,
-		"a token is learnt once":                          learntToken,
-		"what owners note":                                noted,
-		"an erased portal leaves its owners' count":       erased,
+		"the application's own user beside the installer":  systemUser,
+		"one at a time spends a refresh token":             beginRefresh,
+		"a renamed portal keeps the rest":                  movedPortal,
+		"a token is learnt once":                           learntToken,
+		"what owners note":                                 noted,
+		"an erased portal leaves its owners' count":        erased,
+		"authorizations keep what they do not bring":       authorized,
+		"of two first portals one is let in":               firstPortal,
+		"a state is changed from the record that was seen": stateFrom,
+		"a portal's own application":                       application,
 	} {
 		t.Run(name, func(t *testing.T) { test(open(t, server, repo.Config{})) })
 	}
@@ -153,7 +157,7 @@ func noted(m *mirror) {
 	m.must(err)
 	bound := []string{"ONCRMLEADADD https://a.example.com/x", "ONCRMLEADUPDATE https://a.example.com/x"}
 	m.must(m.SaveBound(m.ctx, member, bound))
-	budget := leads.Budget{At: start, Level: 12.5, Depth: 40, Share: 0.5, Refusals: 3}
+	budget := leads.Budget{At: start, Level: 12.5, Depth: 200, Plan: "enterprise", Share: 0.5, Refusals: 3}
 	m.must(m.SaveBudget(m.ctx, member, epoch, budget))
 	m.must(m.SaveBudget(m.ctx, member, epoch-1, leads.Budget{Level: 1}))
 	wantStanding(leads.Standing{Bound: bound, BoundAt: start, Owner: "one", Epoch: epoch, Budget: budget})

@@ -1,0 +1,125 @@
+package bitrix24_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/bitrix24/portal"
+	"leadsync/leads"
+)
+
+// inApp is a client by the application's tokens, and its budget.
+func (i *inside) inApp(tb testing.TB, budget *bitrix24.Budget) *bitrix24.Client {
+	tb.Helper()
+	return bitrix24.NewClient(bitrix24.ClientConfig{
+		Endpoint: insidePortal + "/rest/", HTTP: i.client(), Budget: budget, Tokens: fixed(i.install(tb).AccessToken),
+	})
+}
+
+func TestThePlanIsTakenFromThePortal(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		portal portal.Config
+		change func(*inside)
+		want   bitrix24.Plan
+	}{
+		{"Enterprise", portal.Config{Enterprise: true}, nil, bitrix24.EnterprisePlan},
+		{"another plan", portal.Config{}, nil, bitrix24.StandardPlan},
+		{"one that does not say", portal.Config{Enterprise: true, Switches: portal.Switches{NoLicense: true}}, nil, bitrix24.StandardPlan},
+		{"one that refuses", portal.Config{Enterprise: true}, func(in *inside) {
+			in.portal.SetFaults(portal.Faults{Refuse: "ACCESS_DENIED"})
+		}, bitrix24.StandardPlan},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in := startInside(t, test.portal)
+				client := in.inApp(t, nil)
+				if test.change != nil {
+					test.change(in)
+				}
+				if got, err := client.Plan(t.Context()); got != test.want || err != nil {
+					t.Errorf("%+v, %v", got, err)
+				}
+			})
+		})
+	}
+	for family, want := range map[string]bitrix24.Plan{
+		"ent": bitrix24.EnterprisePlan, " ENT ": bitrix24.EnterprisePlan, "": bitrix24.StandardPlan, "enterprise?": bitrix24.StandardPlan, "std": bitrix24.StandardPlan,
+	} {
+		if got := bitrix24.PlanOf(family); got != want {
+			t.Errorf("family %q: %+v", family, got)
+		}
+	}
+	t.Run("a webhook is not asked", func(t *testing.T) {
+		in := startInside(t, portal.Config{Enterprise: true})
+		client := in.webhook(nil)
+		if got, err := client.Plan(t.Context()); got != bitrix24.StandardPlan || err != nil || client.Requests() != 0 {
+			t.Errorf("%+v, %v after %d requests", got, err, client.Requests())
+		}
+	})
+}
+
+// Five a second and bursts of 200, and still no refusal, also by owners that take over.
+func TestEnterprisePortalsAreReadFaster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Enterprise: true})
+		sent := 0
+		begin := time.Now()
+		for owner := range 4 {
+			budget := bitrix24.NewBudget(owner == 0)
+			client := in.inApp(t, budget)
+			plan, err := client.Plan(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			budget.Follow(plan)
+			for range 400 {
+				if _, err := client.Read(t.Context(), "server.time", nil); err != nil {
+					t.Fatal(err)
+				}
+				sent++
+			}
+		}
+		took := time.Since(begin).Seconds() // of the portal's time
+		if atMost := float64(sent)/5 + 10; took > atMost {
+			t.Errorf("%d requests took %.0f s, at five a second at most %.0f", sent, took, atMost)
+		}
+		t.Logf("%d requests within %.0f s", sent, took)
+		wantNoRefusal(t, in.portal)
+	})
+}
+
+func TestABudgetThatShrinksWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		budget := bitrix24.NewBudget(true)
+		budget.Follow(bitrix24.EnterprisePlan)
+		for range 190 {
+			if err := budget.Wait(t.Context(), bitrix24.Live); err != nil {
+				t.Fatal(err)
+			}
+		}
+		budget.Follow(bitrix24.StandardPlan)
+		begin := time.Now()
+		if err := budget.Wait(t.Context(), bitrix24.Live); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(begin); waited < 70*time.Second {
+			t.Errorf("waited %s until 190 requests were 39", waited)
+		}
+	})
+}
+
+// fixed are tokens that never change.
+type fixed leads.Secret
+
+func (f fixed) Token(context.Context) (leads.Secret, error) { return leads.Secret(f), nil }
+
+func (f fixed) Refresh(context.Context, leads.Secret) (leads.Secret, error) {
+	return "", errors.New("there is no other token")
+}
+
+func (f fixed) Abandon(context.Context, leads.Secret) (bool, error) { return false, nil }

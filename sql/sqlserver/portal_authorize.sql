@@ -1,0 +1,10 @@
+-- What an authorization does not bring stays: it may have come by another at the same moment.
+UPDATE dbo.leadsync_portals SET
+    domain = @domain,
+    state = @state,
+    client_endpoint = @client_endpoint,
+    server_endpoint = @server_endpoint,
+    token_hash = CASE WHEN @token_hash = '' THEN token_hash ELSE @token_hash END,
+    user_id = CASE WHEN @user_id = 0 THEN user_id ELSE @user_id END,
+    updated_at = CONVERT(datetimeoffset(3), @updated_at, 127)
+WHERE member_id = @member_id
