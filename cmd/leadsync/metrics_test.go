@@ -86,10 +86,10 @@ func (m *meter) moves(what string, do func(), metrics ...string) {
 	}
 }
 
-// settlesAt waits until a gauge has come down.
-func (m *meter) settlesAt(name string, value float64) {
+// empties waits until a gauge has come down to nothing.
+func (m *meter) empties(name string) {
 	m.t.Helper()
-	m.until(name+" comes down", func() bool { return m.read()[name] == value })
+	m.until(name+" comes down", func() bool { return m.read()[name] == 0 })
 }
 
 func (m *meter) post(body string) {
@@ -160,7 +160,7 @@ func (m *meter) coalescing(id int64) {
 		}
 	}, "leadsync_notices_coalesced", "leadsync_notices_waiting")
 	m.portal.SetFaults(portal.Faults{})
-	m.settlesAt("leadsync_notices_waiting", 0)
+	m.empties("leadsync_notices_waiting")
 }
 
 // withoutNATS sees the spool, and what readiness says of both.
@@ -173,7 +173,7 @@ func (m *meter) withoutNATS(id int64) {
 	m.says("spool", "1 callbacks wait on disk since")
 	m.serve.jump(0)
 	m.nats.start()
-	m.settlesAt("leadsync_spool_entries", 0)
+	m.empties("leadsync_spool_entries")
 	m.content()
 }
 
@@ -223,7 +223,7 @@ func (m *meter) outbox(id int64) {
 	if err := <-held; err != nil {
 		m.t.Fatal(err)
 	}
-	m.settlesAt("leadsync_outbox_changes", 0)
+	m.empties("leadsync_outbox_changes")
 }
 
 // poison is a lead that the database does not take. Its patience takes an hour, by our
