@@ -24,6 +24,11 @@ func (l Lane) String() string { return [...]string{"live", "operator", "backgrou
 // laneReserve is the part of the burst that a lane leaves to the lanes before it.
 var laneReserve = [...]float64{Live: 0, Operator: 5, Background: 10}
 
+// starvedAfter is how long a lane waits before it may take one request as the lanes above
+// it do: on a portal where leads are edited all the time live reads take all that leaks,
+// and a pass would never come to its end.
+const starvedAfter = 2 * time.Second
+
 // A refusal although we are within our share means that others call from our address:
 // we take half of what we took, down to leastShare, and twice as much again after each
 // yieldFor without another.
@@ -47,6 +52,7 @@ type Budget struct {
 	sent     int64
 	refusals int64
 	waiting  [len(laneReserve)]int
+	since    [len(laneReserve)]time.Time // from when on the lane waits and gets nothing
 }
 
 // NewBudget is the budget of a new owner. It starts as if the bucket were full, since a
@@ -115,7 +121,18 @@ func (b *Budget) Wait(ctx context.Context, lane Lane) error {
 func (b *Budget) queue(lane Lane, n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.waiting[lane] == 0 {
+		b.since[lane] = time.Now()
+	}
 	b.waiting[lane] += n
+}
+
+// reserve is what a lane leaves to the lanes above it: nothing where it starves.
+func (b *Budget) reserve(lane Lane, now time.Time) float64 {
+	if now.Sub(b.since[lane]) >= starvedAfter {
+		return 0
+	}
+	return laneReserve[lane]
 }
 
 // take counts one request, or returns how long to wait before asking again.
@@ -127,15 +144,20 @@ func (b *Budget) take(lane Lane) time.Duration {
 	if wait := b.until.Sub(now); wait > 0 {
 		return wait
 	}
-	room := (b.plan.Depth-laneReserve[lane])*b.share - b.level
+	room := (b.plan.Depth-b.reserve(lane, now))*b.share - b.level
 	if room < 1 && b.level > 0 {
 		// With a small share even one request may be more than the lane's room: then it
 		// is sent when the bucket is empty.
 		missing := min(1-room, b.level)
-		return time.Duration(missing/(b.plan.Leak*b.share)*float64(time.Second)) + time.Millisecond
+		wait := time.Duration(missing/(b.plan.Leak*b.share)*float64(time.Second)) + time.Millisecond
+		if starves := b.since[lane].Add(starvedAfter).Sub(now); starves > 0 {
+			wait = min(wait, starves) // then it may have more
+		}
+		return wait
 	}
 	b.level++
 	b.sent++
+	b.since[lane] = now
 	return 0
 }
 

@@ -1,6 +1,8 @@
 package bitrix24_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +27,37 @@ func TestBudgetNeverFillsTheBucket(t *testing.T) {
 			if at = now; level > 42 {
 				t.Fatalf("request %d fills the bucket to %.1f of 50", i, level)
 			}
+		}
+	})
+}
+
+// Where leads are edited all the time, live reads take all that leaks; a pass beside them
+// comes to its end all the same, and they hardly wait for it.
+func TestBudgetStarvesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		budget := bitrix24.NewBudget(false)
+		ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer stop()
+		var sent [3]int
+		var longest time.Duration
+		var wg sync.WaitGroup
+		for lane, pace := range map[bitrix24.Lane]time.Duration{bitrix24.Live: 300 * time.Millisecond, bitrix24.Operator: time.Minute, bitrix24.Background: 0} {
+			wg.Go(func() {
+				for begin := time.Now(); budget.Wait(ctx, lane) == nil; begin = time.Now() {
+					if sent[lane]++; lane == bitrix24.Live {
+						longest = max(longest, time.Since(begin))
+					}
+					time.Sleep(pace)
+				}
+			})
+		}
+		wg.Wait()
+		t.Logf("%d live, %d of an operator, %d of a pass within 5 minutes; live reads waited up to %s", sent[0], sent[1], sent[2], longest)
+		if sent[bitrix24.Background] < 100 || sent[bitrix24.Operator] < 4 || sent[bitrix24.Live] < 300 {
+			t.Errorf("sent by lane: %v", sent)
+		}
+		if longest > 1500*time.Millisecond {
+			t.Errorf("a live read waited %s", longest)
 		}
 	})
 }

@@ -12,7 +12,7 @@ import (
 // Event is the name of something that happens on a portal, in upper case.
 type Event string
 
-// The events leadsync knows. Source: facts 1.9–1.13 and 2.4.
+// The events leadsync knows. Source: facts 1.9–1.13, 2.2, 2.4 and 2.6.
 const (
 	LeadAdd      Event = "ONCRMLEADADD"
 	LeadUpdate   Event = "ONCRMLEADUPDATE"
@@ -21,6 +21,8 @@ const (
 	AppUpdate    Event = "ONAPPUPDATE"
 	AppUninstall Event = "ONAPPUNINSTALL"
 	UserReady    Event = "ONAPPUSERREADY"
+	AppTest      Event = "ONAPPTEST"      // the answer to event.test
+	Doorbell     Event = "ONOFFLINEEVENT" // there is something in the portal's own queue
 )
 
 // IsLead tells the events that concern one lead.

@@ -43,6 +43,9 @@ type ClientConfig struct {
 	Budget   *Budget      // nil has no limit: only before the portal has an owner
 	HTTP     *http.Client // nil: a client with sane time-outs that follows no redirect
 	Now      func() time.Time
+	// Wait waits by the clock of Now, less if the context ends, whose error it then returns;
+	// nil is a timer. A clock that a test moves by hand needs its own, or waits never end.
+	Wait func(ctx context.Context, d time.Duration) error
 	// Moved returns the confirmed endpoint of a portal that redirects; see Home. nil: a
 	// redirect is an error, as it is for a webhook, whose new address nobody confirms.
 	Moved func(ctx context.Context) (leads.Secret, error)
@@ -51,8 +54,9 @@ type ClientConfig struct {
 // Client calls one portal's REST methods within its limits. It is safe for concurrent
 // use.
 type Client struct {
-	cfg  ClientConfig
-	lane Lane
+	cfg   ClientConfig
+	lane  Lane
+	hasty bool
 	*shared
 }
 
@@ -78,6 +82,9 @@ func NewClient(cfg ClientConfig) *Client {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Wait == nil {
+		cfg.Wait = pause
+	}
 	return &Client{cfg: cfg, shared: &shared{
 		gets: newSizer(), lists: newSizer(), endpoint: cfg.Endpoint, meters: map[string]*meter{},
 	}}
@@ -96,6 +103,15 @@ func NewHTTP() *http.Client {
 func (c *Client) In(lane Lane) *Client {
 	d := *c
 	d.lane = lane
+	return &d
+}
+
+// Hasty returns the same client for whoever holds up others meanwhile: where a method
+// rests for longer than a moment it does not wait, but returns an error that says how
+// long (Error.RetryAfter). The Live lane always does so.
+func (c *Client) Hasty() *Client {
+	d := *c
+	d.hasty = true
 	return &d
 }
 
@@ -233,7 +249,7 @@ func (a *attempt) mend(ctx context.Context, err error) error {
 		return c.slowDown(ctx, a.method, err, a.slowed-1)
 	case reaction == Repeat && a.failures < a.repeat && (!a.large || !tooLong(err)):
 		a.failures++
-		return pause(ctx, backoff(a.failures-1))
+		return c.cfg.Wait(ctx, backoff(a.failures-1))
 	default:
 		return err
 	}
@@ -279,7 +295,7 @@ func (c *Client) slowDown(ctx context.Context, method string, err error, before 
 	}
 	c.crowded.Add(1)
 	if c.cfg.Budget == nil {
-		return pause(ctx, backoff(before))
+		return c.cfg.Wait(ctx, backoff(before))
 	}
 	c.cfg.Budget.refused()
 	return nil

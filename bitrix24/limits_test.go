@@ -1,6 +1,7 @@
 package bitrix24_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -64,6 +65,36 @@ func TestImportSpendsTheFewestRequests(t *testing.T) {
 		wantNoRefusal(t, in.portal)
 		t.Logf("%d leads: %d requests, %d pages, %s by the limits alone", count, in.portal.Stats().Requests["batch"],
 			in.portal.Stats().Commands["crm.lead.list"], time.Since(begin).Round(time.Second))
+	})
+}
+
+// A million leads, by the portal's clock: hardly longer than its limits make anybody wait.
+// It may send 50 requests at once and two a second then, and list for 480 s within ten
+// minutes, which is more than a million leads need.
+func TestAMillionLeadsTakeWhatTheLimitsAllow(t *testing.T) {
+	if os.Getenv("LEADSYNC_TEST_SCALE") == "" {
+		t.Skip("make test-scale: takes a minute and 800 MB")
+	}
+	const count = 1_000_000
+	synctest.Test(t, func(t *testing.T) {
+		in := startInside(t, portal.Config{Leads: count, Seed: 1})
+		client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
+		begin, seen := time.Now(), 0
+		for after, last := int64(0), false; !last; {
+			page, err := client.Scan(t.Context(), after, draws())
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen += len(page.Snapshots)
+			after, last = page.UpTo, page.Last
+		}
+		took, requests := time.Since(begin), in.portal.Stats().Requests["batch"]
+		allowed := time.Duration((count+2499)/2500-50) * time.Second / 2
+		t.Logf("%d leads: %d requests, %s by the portal's clock, its limits allow %s: %.2f of it", seen, requests, took.Round(time.Second), allowed, took.Seconds()/allowed.Seconds())
+		if seen != count || took > allowed*5/4 {
+			t.Errorf("%d leads in %s", seen, took)
+		}
+		wantNoRefusal(t, in.portal)
 	})
 }
 
@@ -387,3 +418,32 @@ func TestLooseAnswersAreUnderstood(t *testing.T) {
 type tripper func(*http.Request) *http.Response
 
 func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+
+// A clock that is moved by hand is waited by, or a wait that is nearly over would never
+// end: it stood still while a timer ran, again and again.
+func TestABlockedMethodIsWaitedForByTheClientsClock(t *testing.T) {
+	p, err := portal.New(portal.Config{Leads: 10, Seed: 1, NoLimits: true, PortalAddr: "portal.example.com", OAuthAddr: "oauth.example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.SetFaults(portal.Faults{CommandLimit: 1})
+	now, waited := time.Now(), time.Duration(0)
+	in := &inside{portal: p, address: "203.0.113.7"}
+	client := bitrix24.NewClient(bitrix24.ClientConfig{
+		Endpoint: leads.Secret(p.Info().Webhook), HTTP: &http.Client{Transport: in}, Now: func() time.Time { return now },
+		Wait: func(ctx context.Context, d time.Duration) error {
+			p.SetFaults(portal.Faults{})
+			now, waited = now.Add(d), waited+d
+			return ctx.Err()
+		},
+	}).In(bitrix24.Background)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if page, err := client.Scan(ctx, 0, draws()); err != nil || len(page.Snapshots) != 10 {
+		t.Fatalf("%d leads, %v", len(page.Snapshots), err)
+	}
+	if waited < time.Minute {
+		t.Errorf("waited %s by its clock", waited)
+	}
+}

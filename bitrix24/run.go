@@ -105,7 +105,7 @@ func (r *commandRun) judge(ctx context.Context, failed []Command, errs map[strin
 		if r.failures++; r.failures > repeats {
 			return nil, first
 		}
-		return failed, pause(ctx, backoff(r.failures-1))
+		return failed, r.client.cfg.Wait(ctx, backoff(r.failures-1))
 	}
 	var again []Command
 	for _, cmd := range failed {

@@ -41,7 +41,7 @@ func (c *Client) Scan(ctx context.Context, after int64, draw Draw) (leads.Page, 
 		case failures == commandRepeats:
 			return c.piecemeal(ctx, after, draw, refusal)
 		default:
-			if err := pause(ctx, backoff(failures)); err != nil {
+			if err := c.cfg.Wait(ctx, backoff(failures)); err != nil {
 				return leads.Page{}, err
 			}
 			failures++

@@ -40,11 +40,12 @@ func (w *worker) load(ctx context.Context) error {
 	return nil
 }
 
-// due are notices of failed leads whose next attempt has come.
+// due are notices of failed leads whose next attempt has come. One whose last attempt is
+// yet to come was counted before the clock was set back: its wait means nothing.
 func (w *worker) due() map[int64]events.Notice {
-	notices, now := map[int64]events.Notice{}, time.Now()
+	notices, now := map[int64]events.Notice{}, w.now()
 	for id, f := range w.failing {
-		if !f.Parked() && !now.Before(f.NextAttemptAt) {
+		if !f.Parked() && (!now.Before(f.NextAttemptAt) || f.LastAt.After(now)) {
 			notices[id] = events.Notice{Ref: f.Ref, Event: f.Event, Cause: leads.CauseEvent}
 		}
 	}
@@ -100,7 +101,7 @@ func (w *worker) fail(ctx context.Context, n events.Notice, o leads.Outcome, pay
 		if !again {
 			return time.Time{}
 		}
-		return time.Now().Add(wait)
+		return w.now().Add(wait)
 	})
 	if err != nil {
 		return err
@@ -115,7 +116,7 @@ func (w *worker) fail(ctx context.Context, n events.Notice, o leads.Outcome, pay
 // other leads go on. A parked lead that fails again in the same way leaves no second
 // payload.
 func (w *worker) park(ctx context.Context, n events.Notice, o leads.Outcome, payload []byte, known leads.Failing) error {
-	reason, now := o.Err.Error(), time.Now().UTC()
+	reason, now := o.Err.Error(), w.now().UTC()
 	repeated := known.Attempts > 0 && known.Parked() && known.Reason == reason
 	if !repeated {
 		if err := w.mirror.RecordFailure(ctx, o.Ref, reason, payload); err != nil {

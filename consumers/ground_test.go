@@ -42,6 +42,7 @@ type office struct {
 	t      testing.TB
 	js     jetstream.JetStream
 	db     *repo.DB
+	url    string // of the mirror
 	portal *portal.Portal
 	desk   *desk // of the portal
 	tally  *consumers.Tally
@@ -122,6 +123,14 @@ func (d *desk) Bind(context.Context) error {
 
 func (d *desk) Upkeep(context.Context) error { return nil }
 
+func (d *desk) Drain(context.Context) error { return nil }
+
+func (d *desk) Rang(event string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls = append(d.calls, event)
+}
+
 func (d *desk) Close() {}
 
 func (d *desk) Installed(context.Context) (bool, error) {
@@ -152,7 +161,8 @@ func open(tb testing.TB, count int) *office {
 	if tb, ok := tb.(*testing.T); ok {
 		tb.Parallel()
 	}
-	db, err := repo.Open(tb.Context(), repo.Config{URL: "sqlite:" + filepath.Join(tb.TempDir(), "mirror.db"), Grace: grace})
+	at := "sqlite:" + filepath.Join(tb.TempDir(), "mirror.db")
+	db, err := repo.Open(tb.Context(), repo.Config{URL: at, Grace: grace})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -160,7 +170,7 @@ func open(tb testing.TB, count int) *office {
 	if _, err := db.Migrate(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
-	o := &office{t: tb, js: stream(tb), db: db, tally: &consumers.Tally{}, rung: make(chan struct{}, 1), logged: &journal{}}
+	o := &office{t: tb, js: stream(tb), db: db, url: at, tally: &consumers.Tally{}, rung: make(chan struct{}, 1), logged: &journal{}}
 	o.portal, o.desk = o.add(count, 1)
 	return o
 }

@@ -28,12 +28,20 @@ type Desk interface {
 	// Upkeep does what has to be done from time to time: see that the events are still
 	// bound, keep idle tokens alive, note how the budget stands.
 	Upkeep(ctx context.Context) error
+	// Drain empties the portal's own queue of events, when that is due.
+	Drain(ctx context.Context) error
+	// Rang is called for callbacks that concern no lead and no installation: the doorbell
+	// of that queue, the answer to a test.
+	Rang(event string)
 	// Close is called when the portal is no longer ours.
 	Close()
 }
 
-// upkeepEvery is how often a desk's Upkeep is called.
-const upkeepEvery = 5 * time.Second
+// How often a desk's Upkeep and Drain are called.
+const (
+	upkeepEvery = 5 * time.Second
+	drainEvery  = time.Second
+)
 
 // Mirror is what owning a portal needs of the database.
 type Mirror interface {
@@ -49,6 +57,7 @@ type Mirror interface {
 	RequestRun(ctx context.Context, run leads.Run) (string, error)
 	ClaimRun(ctx context.Context, memberID string) (leads.Run, bool, error)
 	LastCompleted(ctx context.Context, memberID string) (leads.Run, bool, error)
+	Recaller
 	Planner
 }
 
@@ -77,6 +86,7 @@ type OwnerConfig struct {
 	Patience func(attempts int) (wait time.Duration, again bool)
 	// Grace is after how long a lead that was absent is asked for again.
 	Grace time.Duration
+	Now   func() time.Time // our clock; nil is time.Now
 	Tally *Tally
 	Wake  func() // there is something to relay
 	Log   *slog.Logger
@@ -121,10 +131,13 @@ func (o *owner) serve(ctx context.Context) error {
 	if err := events.RemoveConsumers(ctx, o.JS, o.memberID()); err != nil {
 		return err
 	}
+	if err := o.recall(ctx); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	w := &worker{
 		memberID: o.memberID(), js: o.JS, reader: o.desk, mirror: o.Mirror, turn: o.own.Turn,
-		patience: o.Patience, tally: o.Tally, wake: o.Wake, log: o.Log,
+		patience: o.Patience, now: o.now, tally: o.Tally, wake: o.Wake, log: o.Log,
 	}
 	if w.patience == nil {
 		w.patience = Patience
@@ -137,7 +150,16 @@ func (o *owner) serve(ctx context.Context) error {
 	group.Go(func() error { return o.beat(ctx) })
 	group.Go(func() error { return o.catchUps(ctx) })
 	group.Go(func() error { return o.repeat(ctx, "upkeep", upkeepEvery, o.desk.Upkeep) })
+	group.Go(func() error { return o.repeat(ctx, "offline queue", drainEvery, o.desk.Drain) })
 	return group.Wait()
+}
+
+// now is our clock, which somebody may set.
+func (c *OwnerConfig) now() time.Time {
+	if c.Now == nil {
+		return time.Now()
+	}
+	return c.Now()
 }
 
 func (o *owner) memberID() string { return o.own.Portal.MemberID }
@@ -227,8 +249,12 @@ func (o *owner) installs(ctx context.Context) error {
 }
 
 func (o *owner) installed(ctx context.Context, notice events.PortalNotice) error {
-	if notice.Event == events.Uninstalled {
+	switch notice.Event {
+	case events.Uninstalled:
 		return o.uninstalled(ctx)
+	case events.Doorbell, events.Tested:
+		o.desk.Rang(notice.Event)
+		return nil
 	}
 	if err := o.desk.Bind(ctx); err != nil {
 		return err

@@ -72,6 +72,24 @@ func TestUninstallationIsBelievedOfThePortalOnly(t *testing.T) {
 	o.until("it is uninstalled", func() bool { return o.state(o.member()) == leads.PortalUninstalled })
 }
 
+func TestTheDoorbellIsHeardAndImportsNothing(t *testing.T) {
+	o := open(t, 0)
+	o.announce(events.Doorbell)
+	o.announce(events.Tested)
+	o.work(o.config("one", nil))
+	o.until("both are heard", func() bool {
+		asked := o.desk.asked()
+		return slices.Contains(asked, events.Doorbell) && slices.Contains(asked, events.Tested)
+	})
+	o.until("they are dealt with", func() bool {
+		n, err := events.Depth(t.Context(), o.js, events.StreamPortals)
+		return err == nil && n == 0
+	})
+	if slices.Contains(o.desk.asked(), "bind") {
+		t.Error("it was taken for an installation")
+	}
+}
+
 func TestRequestedPassesAreRunByTheOwner(t *testing.T) {
 	o := open(t, 0)
 	o.work(o.config("one", nil))

@@ -25,6 +25,9 @@ type Outbox interface {
 	// Outbox returns the oldest, in the order of their commits.
 	Outbox(ctx context.Context, limit int) ([]leads.Announcement, error)
 	DropOutbox(ctx context.Context, ids []int64) error
+	// Overtake announces rows anew, above what the topic holds of them, where that is not
+	// their past.
+	Overtake(ctx context.Context, memberID string, topic []leads.OnTopic) (int, error)
 }
 
 // Relay moves the outbox onto the topic: publish, then delete. A crash between the two
@@ -101,10 +104,14 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 		lanes[lane] = append(lanes[lane], row.Change)
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
-	for _, lane := range lanes {
-		group.Go(func() error { return r.publish(groupCtx, lane) })
+	ahead := make([]map[string][]leads.OnTopic, len(lanes))
+	for i, lane := range lanes {
+		group.Go(func() (err error) { ahead[i], err = r.publish(groupCtx, lane); return err })
 	}
 	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	if err := r.overtake(ctx, ahead); err != nil {
 		return 0, err
 	}
 	if err := r.Outbox.DropOutbox(ctx, ids); err != nil {
@@ -113,13 +120,38 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 	return len(rows), nil
 }
 
-// publish keeps the order within a lane, and so of each lead.
-func (r *Relay) publish(ctx context.Context, changes []leads.Change) error {
+// publish keeps the order within a lane, and so of each lead. It returns, by portal,
+// where the topic is ahead of what it should publish.
+func (r *Relay) publish(ctx context.Context, changes []leads.Change) (map[string][]leads.OnTopic, error) {
+	ahead := map[string][]leads.OnTopic{}
 	for _, change := range changes {
-		if err := r.Topic.Publish(ctx, change); err != nil {
-			return err
+		on, err := r.Topic.Publish(ctx, change)
+		if err != nil {
+			return nil, err
+		}
+		if on.Revision > change.Revision || on.Distinct {
+			ahead[change.MemberID] = append(ahead[change.MemberID], on)
 		}
 		r.Tally.announced(change)
+	}
+	return ahead, nil
+}
+
+// overtake deals with changes that the topic has left behind. Mostly they were published
+// before, by a relay that was killed before it could say so. But a database that was lost
+// or restored counts revisions anew, and nobody would ever hear of its changes.
+func (r *Relay) overtake(ctx context.Context, lanes []map[string][]leads.OnTopic) error {
+	for _, lane := range lanes {
+		for memberID, ahead := range lane {
+			raised, err := r.Outbox.Overtake(ctx, memberID, ahead)
+			if err != nil {
+				return err
+			}
+			if raised > 0 {
+				r.Log.WarnContext(ctx, "the database is behind the topic: it was lost or restored; revisions go on above the topic's",
+					"member_id", memberID, "leads", raised)
+			}
+		}
 	}
 	return nil
 }

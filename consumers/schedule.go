@@ -42,7 +42,7 @@ func (o *owner) beat(ctx context.Context) error {
 			return err
 		}
 		first = false
-		now := time.Now()
+		now := o.now()
 		if last.IsZero() || now.Sub(last) < downAfter {
 			return o.catchUp(ctx, false)
 		}
@@ -129,21 +129,32 @@ func (o *owner) nightly(ctx context.Context) error {
 	if o.NextPass == nil {
 		return nil
 	}
+	var seen time.Time // a moment that has been, whatever the clock says
 	return o.repeat(ctx, "nightly pass", scheduleEvery, func(ctx context.Context) error {
 		last, ok, err := o.Mirror.LastFull(ctx, o.memberID())
 		if err != nil || !ok { // before the import there is nothing to compare
 			return err
 		}
-		if !Due(o.NextPass, last.RequestedAt, time.Now(), jitter(o.memberID())) {
+		now := o.now()
+		if seen.IsZero() || seen.After(now) {
+			seen = now
+		}
+		if !Due(o.NextPass, last.RequestedAt, seen, now, jitter(o.memberID())) {
 			return nil
 		}
+		seen = now
 		_, err = o.Mirror.RequestRun(ctx, leads.Run{MemberID: o.memberID(), Mode: leads.RunFull})
 		return err
 	})
 }
 
 // Due tells whether a time of the schedule, put off by jitter, has passed since last.
-func Due(next func(time.Time) time.Time, last, now time.Time, jitter time.Duration) bool {
+// Where last is yet to come, because the clock was set back, seen counts instead: the
+// schedule does not wait for it.
+func Due(next func(time.Time) time.Time, last, seen, now time.Time, jitter time.Duration) bool {
+	if last.After(now) {
+		last = seen
+	}
 	return !next(last).Add(jitter).After(now)
 }
 

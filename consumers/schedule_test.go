@@ -50,15 +50,18 @@ func TestANightlyPassIsDueOnceItsTimeHasCome(t *testing.T) {
 		last, now time.Time
 		jitter    time.Duration
 		want      bool
+		seen      time.Time
 	}{
-		{"before its time", at(1, 0), at(2, 59), 0, false},
-		{"at its time", at(1, 0), at(3, 0), 0, true},
-		{"put off", at(1, 0), at(3, 4), 5 * time.Minute, false},
-		{"at the time it was put off to", at(1, 0), at(3, 5), 5 * time.Minute, true},
-		{"it was asked for at its time", at(3, 5), at(23, 0), 5 * time.Minute, false},
-		{"the machine slept for days", at(3, 5).AddDate(0, 0, -4), at(2, 0), 5 * time.Minute, true},
+		{"before its time", at(1, 0), at(2, 59), 0, false, at(0, 0)},
+		{"at its time", at(1, 0), at(3, 0), 0, true, at(0, 0)},
+		{"put off", at(1, 0), at(3, 4), 5 * time.Minute, false, at(0, 0)},
+		{"at the time it was put off to", at(1, 0), at(3, 5), 5 * time.Minute, true, at(0, 0)},
+		{"it was asked for at its time", at(3, 5), at(23, 0), 5 * time.Minute, false, at(0, 0)},
+		{"the machine slept for days", at(3, 5).AddDate(0, 0, -4), at(2, 0), 5 * time.Minute, true, at(0, 0)},
+		{"the clock was set back by a month", at(3, 5).AddDate(0, 1, 0), at(3, 6), 5 * time.Minute, true, at(2, 0)},
+		{"it was set back and the pass was asked for", at(3, 5).AddDate(0, 1, 0), at(23, 0), 5 * time.Minute, false, at(3, 6)},
 	} {
-		if got := consumers.Due(next, c.last, c.now, c.jitter); got != c.want {
+		if got := consumers.Due(next, c.last, c.seen, c.now, c.jitter); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
 	}

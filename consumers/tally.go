@@ -72,12 +72,12 @@ func (t *Tally) Lags() (row, topic prometheus.Collector) {
 }
 
 // wrote notes that a callback received at that time has reached its row.
-func (t *Tally) wrote(o leads.Outcome, received time.Time) {
+func (t *Tally) wrote(o leads.Outcome, received, now time.Time) {
 	if received.IsZero() || o.Verdict == leads.Failed {
 		return
 	}
 	l := t.lags.ready()
-	l.row.Observe(time.Since(received).Seconds())
+	l.row.Observe(max(0, now.Sub(received).Seconds()))
 	if !o.Wrote() {
 		return
 	}
@@ -97,7 +97,7 @@ func (t *Tally) announced(c leads.Change) {
 	defer l.mu.Unlock()
 	key := revision{c.Ref(), c.Revision}
 	if received, ok := l.waiting[key]; ok {
-		l.topic.Observe(time.Since(received).Seconds())
+		l.topic.Observe(max(0, time.Since(received).Seconds()))
 		delete(l.waiting, key)
 	}
 }

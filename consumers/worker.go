@@ -24,9 +24,6 @@ const linger = 300 * time.Millisecond
 // finishLimit is how long work under way may go on after a stop was asked for.
 const finishLimit = 2 * time.Second
 
-// bitrixDelete is the event after which "Not found" needs no second proof.
-const bitrixDelete = "ONCRMLEADDELETE"
-
 // Reader reads leads from the portal, within its limits.
 type Reader interface {
 	// Leads returns one snapshot for each id.
@@ -54,6 +51,7 @@ type worker struct {
 	mirror   Mirror
 	turn     sync.Locker // held while a read's result is on its way into the mirror
 	patience func(attempts int) (time.Duration, bool)
+	now      func() time.Time
 	tally    *Tally
 	wake     func() // there is something to relay
 	log      *slog.Logger
@@ -190,8 +188,8 @@ func (w *worker) parse(ctx context.Context, msgs []jetstream.Msg) map[int64]even
 			w.log.ErrorContext(ctx, "message is no notice", "subject", msg.Subject(), "error", err)
 			continue
 		}
-		if earlier, ok := notices[n.Ref.LeadID]; ok && earlier.Event == bitrixDelete {
-			n.Event = bitrixDelete
+		if earlier, ok := notices[n.Ref.LeadID]; ok && earlier.Event == leads.EventDeleted {
+			n.Event = leads.EventDeleted
 		}
 		notices[n.Ref.LeadID] = n
 	}
@@ -219,7 +217,7 @@ func (w *worker) readAndApply(ctx context.Context, notices map[int64]events.Noti
 	for i := range snaps {
 		n := notices[snaps[i].LeadID]
 		snaps[i].MemberID, snaps[i].Cause = w.memberID, n.Cause
-		snaps[i].Proven = n.Event == bitrixDelete
+		snaps[i].Proven = n.Event == leads.EventDeleted
 	}
 	outcomes, err := apply(ctx, w.mirror, snaps)
 	if err != nil {
@@ -227,7 +225,7 @@ func (w *worker) readAndApply(ctx context.Context, notices map[int64]events.Noti
 	}
 	w.tally.Count(outcomes)
 	for _, o := range outcomes {
-		w.tally.wrote(o, notices[o.LeadID].ReceivedAt)
+		w.tally.wrote(o, notices[o.LeadID].ReceivedAt, w.now())
 	}
 	w.wake()
 	w.log.DebugContext(ctx, "notices handled", "member_id", w.memberID, "leads", len(ids), "took", time.Since(started))

@@ -12,6 +12,7 @@ import (
 
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/repo"
 )
 
 func TestNoticesBecomeRows(t *testing.T) {
@@ -118,6 +119,38 @@ func TestFailuresAreCountedAcrossNoticesAndOwners(t *testing.T) {
 	ill.Store(false)
 	o.tell("ONCRMLEADUPDATE", ids[0])
 	o.until("it is written and forgotten", func() bool { return o.written(ids[0]) && attempts() == 0 && len(o.dead()) == 0 })
+}
+
+// What our clock has said, it may take back.
+func TestLeadThatFailedDoesNotWaitForAClockThatWasSetBack(t *testing.T) {
+	o := open(t, 1)
+	id := o.ids()[0]
+	var ill atomic.Bool
+	ill.Store(true)
+	o.desk.script(nil, func(snaps []leads.Snapshot) {
+		if ill.Load() {
+			snaps[0].Err = errors.New("a poem")
+		}
+	})
+	ahead, err := repo.Open(t.Context(), repo.Config{URL: o.url, Now: func() time.Time { return time.Now().Add(72 * time.Hour) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ahead.Close()
+	cfg := o.config("one", nil)
+	cfg.Patience = func(int) (time.Duration, bool) { return time.Hour, true }
+	cfg.Mirror, cfg.Now = ahead, func() time.Time { return time.Now().Add(72 * time.Hour) }
+	stop := o.work(cfg)
+	o.tell("ONCRMLEADUPDATE", id)
+	o.until("it failed", func() bool {
+		failing, err := o.db.Failing(t.Context(), o.member())
+		return err == nil && len(failing) == 1 && o.settled()
+	})
+	stop()
+	ill.Store(false)
+	cfg.Mirror, cfg.Now = o.db, time.Now
+	o.work(cfg)
+	o.until("it is written", func() bool { return o.written(id) })
 }
 
 func TestLeadThatFailedIsTriedAgainWithoutANewNotice(t *testing.T) {

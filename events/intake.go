@@ -13,6 +13,7 @@ import (
 const (
 	publishLimit = time.Second     // how long a stream may take to acknowledge
 	directFor    = 5 * time.Second // after one that took longer, the spool is used directly
+	losingFor    = time.Minute     // how long it is told that a callback was lost, where none comes that is not
 )
 
 // Intake is the way in of callbacks: onto their stream, or where that fails or takes too
@@ -34,6 +35,7 @@ type Intake struct {
 	direct  atomic.Pointer[time.Time] // until when the spool is used directly; nil where NATS is well
 	probing atomic.Bool               // somebody tries whether it is well again
 	full    atomic.Bool               // the alarm was raised
+	losing  atomic.Pointer[time.Time] // when the last entry could be kept nowhere; nil where it could
 }
 
 // Take returns when the entry is on disk, on its stream or in a spool. An error means
@@ -69,6 +71,7 @@ func (i *Intake) publish(ctx context.Context, e Entry) error {
 	case err == nil:
 		i.Published.Add(1)
 		i.direct.Store(nil)
+		i.losing.Store(nil)
 	case ctx.Err() != nil:
 		now := i.Now()
 		until := now.Add(directFor)
@@ -86,6 +89,7 @@ func (i *Intake) spool(ctx context.Context, to *Spool, e Entry, refused error) e
 	if err == nil {
 		i.Spooled.Add(1)
 		i.full.Store(false)
+		i.losing.Store(nil)
 		return nil
 	}
 	if errors.Is(err, ErrSpoolFull) && !i.full.Swap(true) {
@@ -97,6 +101,8 @@ func (i *Intake) spool(ctx context.Context, to *Spool, e Entry, refused error) e
 		}
 	}
 	i.Lost.Add(1)
+	now := i.Now()
+	i.losing.Store(&now)
 	return fmt.Errorf("%w; %w", errors.Join(refused), err)
 }
 
@@ -115,6 +121,16 @@ func (i *Intake) Waiting() SpoolStats {
 
 // Full tells whether callbacks are being lost because a spool has no room.
 func (i *Intake) Full() bool { return i.full.Load() }
+
+// Losing tells whether the last callback could be kept nowhere, and that is not long ago.
+func (i *Intake) Losing() bool {
+	at := i.losing.Load()
+	return at != nil && i.Now().Sub(*at) < losingFor
+}
+
+// Avoiding tells whether the stream did not answer when it was last tried, so that the
+// spool is used.
+func (i *Intake) Avoiding() bool { return i.direct.Load() != nil }
 
 // Run drains the spools until the context ends. verify says whether an entry that could
 // not be verified when it came is genuine; its error means not yet.
@@ -138,5 +154,6 @@ func (i *Intake) deliver(ctx context.Context, e Entry) error {
 		return err
 	}
 	i.Published.Add(1)
+	i.direct.Store(nil) // it is well again, also where no callback comes to try it
 	return nil
 }

@@ -53,7 +53,7 @@ type PortalNotice struct {
 	UserID       int64     `json:"user_id"`
 	At           time.Time `json:"at"`
 	// Event is what happened: ONAPPINSTALL, ONAPPUPDATE, ONAPPUNINSTALL, "oauth" for
-	// the redirect, "webhook" for a portal that is known by configuration.
+	// the redirect, "webhook" for a portal that is known by configuration; Doorbell, Tested.
 	Event string `json:"event"`
 }
 
@@ -100,5 +100,9 @@ func parseRef(subject string) (leads.Ref, error) {
 	return leads.Ref{MemberID: tokens[len(tokens)-2], LeadID: id}, nil
 }
 
-// Uninstalled is the Event of a portal that removed our application.
-const Uninstalled = "ONAPPUNINSTALL"
+// What a portal's notice can be about beside authorizations.
+const (
+	Uninstalled = "ONAPPUNINSTALL" // our application was removed
+	Doorbell    = "ONOFFLINEEVENT" // there is something in the portal's own queue of events
+	Tested      = "ONAPPTEST"      // the answer to a test of the way in
+)

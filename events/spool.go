@@ -267,8 +267,8 @@ func (s *Spool) current(room int64) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := file.Write([]byte(segmentMagic)); err != nil {
-		return nil, errors.Join(err, file.Close())
+	if _, err := file.Write([]byte(segmentMagic)); err != nil { // nobody was told of it: leave no litter on a full disk
+		return nil, errors.Join(err, file.Close(), os.Remove(path))
 	}
 	s.file = file
 	seg := &segment{path: path, size: int64(len(segmentMagic)), done: int64(len(segmentMagic))}

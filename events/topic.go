@@ -43,47 +43,80 @@ func OpenTopic(ctx context.Context, js jetstream.JetStream) (*Topic, error) {
 	return &Topic{js: js, stream: stream, maxPayload: js.Conn().MaxPayload()}, nil
 }
 
-// Publish returns when the stream has the change on disk. A change that the topic has
-// already, or a later one of the same lead, is left out without an error.
-func (t *Topic) Publish(ctx context.Context, c leads.Change) error {
+// errForgotten says that the stream has lost a change so lately that it still takes it
+// for a repetition.
+var errForgotten = errors.New("the stream has lost it, and takes it for a repetition for two more minutes")
+
+// Publish returns when the stream has the change on disk, and says what the topic then
+// holds of the lead. That is the change; or, where the topic has it already, the same or
+// a later one, and nothing was published.
+func (t *Topic) Publish(ctx context.Context, c leads.Change) (leads.OnTopic, error) {
+	mine := leads.OnTopic{LeadID: c.LeadID, Revision: c.Revision, Deleted: c.Kind == leads.RemovedKind}
 	for {
-		last, revision, err := t.last(ctx, c.Ref())
+		last, err := t.last(ctx, c.Ref())
 		if err != nil {
-			return err
-		}
-		if revision >= c.Revision {
-			return nil
+			return leads.OnTopic{}, err
 		}
 		msg, err := t.message(c)
 		if err != nil {
-			return err
+			return leads.OnTopic{}, err
 		}
-		_, err = t.js.PublishMsg(ctx, msg, jetstream.WithMsgID(c.ID()), jetstream.WithExpectLastSequencePerSubject(last))
-		if wrongLastSequence(err) {
-			continue // another relay was faster: look again
+		if last.revision >= c.Revision {
+			return last.onTopic(c, msg), nil
 		}
-		if err != nil {
-			return fmt.Errorf("publish %s revision %d: %w", c.Ref(), c.Revision, err)
+		ack, err := t.js.PublishMsg(ctx, msg, jetstream.WithMsgID(c.ID()), jetstream.WithExpectLastSequencePerSubject(last.seq))
+		switch {
+		case wrongLastSequence(err): // another relay was faster: look again
+		case err != nil:
+			return leads.OnTopic{}, fmt.Errorf("publish %s revision %d: %w", c.Ref(), c.Revision, err)
+		case ack.Duplicate:
+			return leads.OnTopic{}, fmt.Errorf("publish %s revision %d: %w", c.Ref(), c.Revision, errForgotten)
+		default:
+			return mine, nil
 		}
-		return nil
 	}
 }
 
-// last is the sequence and revision of what the topic holds of the lead; zeros where
-// it holds nothing.
-func (t *Topic) last(ctx context.Context, ref leads.Ref) (seq uint64, revision int64, err error) {
+// Last is the newest change of a lead on the topic; false where it holds none, or
+// nothing of ours.
+func (t *Topic) Last(ctx context.Context, ref leads.Ref) (c leads.Change, ok bool, err error) {
+	last, err := t.last(ctx, ref)
+	if err != nil || last.revision == 0 {
+		return c, false, err
+	}
+	return c, json.Unmarshal(last.data, &c) == nil, nil
+}
+
+// latest is what the topic holds of a lead; zeros where it holds nothing.
+type latest struct {
+	seq      uint64
+	revision int64 // 0 where the message is not ours: whatever it is, ours follows it
+	data     []byte
+}
+
+func (t *Topic) last(ctx context.Context, ref leads.Ref) (latest, error) {
 	msg, err := t.stream.GetLastMsgForSubject(ctx, LeadSubject(ref))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, 0, nil
+		return latest{}, nil
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("look up %s: %w", LeadSubject(ref), err)
+		return latest{}, fmt.Errorf("look up %s: %w", LeadSubject(ref), err)
 	}
-	revision, err = strconv.ParseInt(msg.Header.Get(revisionHeader), 10, 64)
+	revision, err := strconv.ParseInt(msg.Header.Get(revisionHeader), 10, 64)
 	if err != nil {
-		revision = 0 // not written by us: whatever it is, ours follows it
+		revision = 0
 	}
-	return msg.Sequence, revision, nil
+	return latest{msg.Sequence, revision, msg.Data}, nil
+}
+
+// onTopic tells how what is there stands to a change that was to be published as msg.
+func (l latest) onTopic(c leads.Change, msg *nats.Msg) leads.OnTopic {
+	var there, mine leads.Change
+	readable := errors.Join(json.Unmarshal(l.data, &there), json.Unmarshal(msg.Data, &mine)) == nil
+	return leads.OnTopic{
+		LeadID: c.LeadID, Revision: l.revision, Deleted: there.Kind == leads.RemovedKind,
+		Distinct: l.revision == c.Revision && !(readable && there.SameState(&mine)),
+	}
 }
 
 func wrongLastSequence(err error) bool {
@@ -141,6 +174,49 @@ func ParseChange(msg jetstream.Msg) (leads.Change, error) {
 		return c, fmt.Errorf("%w: %w", ErrMessage, err)
 	}
 	return c, nil
+}
+
+// walkBatch is how many changes a walk hands over together.
+const walkBatch = 500
+
+// Walk calls back for the newest change of each lead of a portal, some hundred together,
+// and returns when it has seen all that were there when it began.
+func (t *Topic) Walk(ctx context.Context, memberID string, each func([]leads.Change) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	consumer, err := t.js.OrderedConsumer(ctx, StreamLeads, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{"leads." + memberID + ".*"}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+	})
+	if err != nil {
+		return fmt.Errorf("walk the topic of %s: %w", memberID, err)
+	}
+	info, err := consumer.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("walk the topic of %s: %w", memberID, err)
+	}
+	var batch []leads.Change
+	for left := info.NumPending; left > 0; {
+		msg, err := consumer.Next(jetstream.FetchContext(ctx))
+		if err != nil {
+			return fmt.Errorf("walk the topic of %s: %w", memberID, err)
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return fmt.Errorf("walk the topic of %s: %w", memberID, err)
+		}
+		if left = meta.NumPending; msg.Headers().Get(revisionHeader) != "" {
+			if c, err := ParseChange(msg); err == nil {
+				batch = append(batch, c)
+			}
+		}
+		if len(batch) == walkBatch || left == 0 {
+			if err := each(batch); err != nil {
+				return err
+			}
+			batch = nil
+		}
+	}
+	return nil
 }
 
 // Subscribe calls back for every change on LEADS until the context ends: from now on,

@@ -30,7 +30,7 @@ func openTopic(tb testing.TB, js jetstream.JetStream) *events.Topic {
 func announce(tb testing.TB, topic *events.Topic, changes ...leads.Change) {
 	tb.Helper()
 	for _, c := range changes {
-		if err := topic.Publish(tb.Context(), c); err != nil {
+		if _, err := topic.Publish(tb.Context(), c); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -124,7 +124,7 @@ func TestRevisionsRiseWhateverRelaysDo(t *testing.T) {
 		group.Go(func() error {
 			for i := range int64(revisions) {
 				revision := 1 + (i+int64(relay)*15)%revisions // each in an order of its own
-				if err := topic.Publish(t.Context(), change(1, revision, leads.Changed)); err != nil {
+				if _, err := topic.Publish(t.Context(), change(1, revision, leads.Changed)); err != nil {
 					return err
 				}
 			}

@@ -35,7 +35,7 @@ func (s *Server) callback(c echo.Context) error {
 	if sender.reason != "" {
 		return s.refuse(c, sender.status, sender.reason)
 	}
-	if !cb.Event.IsLead() && cb.Event != bitrix24.AppUninstall {
+	if !cb.Event.IsLead() && !concernsPortal(cb.Event) {
 		s.Tally.refuse(UnknownEvent)
 		return c.NoContent(http.StatusOK)
 	}
@@ -62,13 +62,18 @@ func (s *Server) keep(c echo.Context, cb bitrix24.Callback, sender sender) error
 
 func (s *Server) entry(cb bitrix24.Callback, domain string) (events.Entry, error) {
 	now := s.Now().UTC()
-	if cb.Event == bitrix24.AppUninstall {
+	if concernsPortal(cb.Event) {
 		return events.PortalEntry(events.PortalNotice{MemberID: cb.MemberID, Domain: domain, At: now, Event: string(cb.Event)})
 	}
 	return events.NoticeEntry(events.Notice{
 		Ref:   leads.Ref{MemberID: cb.MemberID, LeadID: cb.LeadID},
 		Event: string(cb.Event), Cause: leads.CauseEvent, SentAt: cb.SentAt, ReceivedAt: now,
 	})
+}
+
+// concernsPortal tells callbacks that are for the portal's owner and name no lead.
+func concernsPortal(e bitrix24.Event) bool {
+	return e == bitrix24.AppUninstall || e == bitrix24.Doorbell || e == bitrix24.AppTest
 }
 
 func (s *Server) refuse(c echo.Context, status int, reason string) error {

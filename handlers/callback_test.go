@@ -77,6 +77,25 @@ func TestCallbacksAreAnsweredByWhatTheyAre(t *testing.T) {
 	}
 }
 
+// The doorbell of the portal's own queue and the answer to a test event name no lead; the
+// portal's owner hears of them.
+func TestWhatNamesNoLeadIsPassedOn(t *testing.T) {
+	for _, event := range []string{events.Doorbell, events.Tested} {
+		f := open(t, nil)
+		f.installed()
+		info, before := f.portal.Info(), f.held(events.StreamPortals)
+		if status, _ := f.post(callback(event, info.MemberID, "forged", "")); status != http.StatusForbidden {
+			t.Errorf("a forged %s is answered %d", event, status)
+		}
+		if status, _ := f.post(callback(event, info.MemberID, info.ApplicationToken, "")); status != http.StatusOK {
+			t.Errorf("%s is answered %d", event, status)
+		}
+		if n := f.held(events.StreamPortals) - before; n != 1 {
+			t.Errorf("%d of %s were passed on", n, event)
+		}
+	}
+}
+
 func TestNoticeSaysWhatTheCallbackSaid(t *testing.T) {
 	f := open(t, nil)
 	f.installed()

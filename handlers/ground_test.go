@@ -26,6 +26,9 @@ import (
 	"leadsync/repo"
 )
 
+// apiToken lets the tests ask as the call centre does.
+const apiToken = "the-token-of-the-call-centre"
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // face is the HTTP face on a real HTTP stack, with everything behind it real.
@@ -76,11 +79,11 @@ func open(tb testing.TB, change func(*face, *handlers.Config)) *face {
 			ClientID: info.ClientID, ClientSecret: leads.Secret(info.ClientSecret), HTTP: bitrix24.NewHTTP(), Now: time.Now,
 			Trust: bitrix24.Trust{Insecure: []string{host(tb, info.Portal), host(tb, info.OAuth)}},
 		},
-		PublicURL: "https://leads.example.com",
-		Store:     func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, f.js, e) },
-		Ready:     func(context.Context) map[string]string { return nil },
-		Metrics:   http.NotFoundHandler(), Now: f.clock.Now,
-		Log: slog.New(slog.NewTextHandler(f.logged, nil)),
+		PublicURL: "https://leads.example.com", Lookup: f.db, APIToken: apiToken,
+		Store:   func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, f.js, e) },
+		Ready:   func(context.Context) map[string]string { return nil },
+		Metrics: http.NotFoundHandler(), Now: f.clock.Now,
+		Log: slog.New(slog.NewTextHandler(f.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {
 		change(f, &cfg)

@@ -8,7 +8,7 @@ import (
 )
 
 var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
-<html lang="en">
+<html lang="{{.Language}}">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{.Title}} – leadsync</title>
@@ -25,6 +25,7 @@ h1 { font-size: 1.5rem; border-left: .4rem solid {{if .Good}}#2a8a3e{{else}}#c03
 
 // shown is what a page says.
 type shown struct {
+	Language      string // ISO 639-1
 	Title, Advice string
 	Link, Label   string // where the person may go on; "" nowhere
 	Good          bool
@@ -32,12 +33,12 @@ type shown struct {
 
 // page answers a person at a browser.
 func page(c echo.Context, status int, title, advice string) error {
-	return show(c, status, shown{Title: title, Advice: advice, Good: status == http.StatusOK})
+	return show(c, status, shown{Language: "en", Title: title, Advice: advice, Good: status == http.StatusOK})
 }
 
 // linkPage lets a person go on by a click.
 func linkPage(c echo.Context, title, advice, link, label string) error {
-	return show(c, http.StatusOK, shown{Title: title, Advice: advice, Link: link, Label: label, Good: true})
+	return show(c, http.StatusOK, shown{Language: "en", Title: title, Advice: advice, Link: link, Label: label, Good: true})
 }
 
 func show(c echo.Context, status int, what shown) error {

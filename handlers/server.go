@@ -52,6 +52,10 @@ type Config struct {
 	// PublicURL is what Bitrix24 and browsers can reach, without a slash at its end.
 	PublicURL string
 
+	// Lookup finds leads for the call centre, APIToken lets it ask; "" lets nobody.
+	Lookup   Lookup
+	APIToken leads.Secret
+
 	// Store returns when an entry is on disk, on its stream or in the spool.
 	Store func(context.Context, events.Entry) error
 	// Tokens tells callbacks from forgeries while the database is down; nil remembers
@@ -93,6 +97,9 @@ func New(cfg Config) *Server {
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", s.readyz)
 	e.GET("/metrics", echo.WrapHandler(cfg.Metrics))
+	e.GET("/api/v1/lookup", s.lookup, private, s.bearer)
+	e.GET("/api/v1/leads/:member_id/:id", s.lead, private, s.bearer)
+	e.GET("/card", s.card, private)
 	return s
 }
 

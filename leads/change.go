@@ -1,6 +1,7 @@
 package leads
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -48,4 +49,32 @@ func (c Change) ID() string {
 type Announcement struct {
 	ID     int64 // of its row there
 	Change Change
+}
+
+// OnTopic is what the topic holds of a lead.
+type OnTopic struct {
+	LeadID   int64
+	Revision int64
+	Deleted  bool
+	// Distinct says that it is not the mirror's change of that revision: they show
+	// different cards.
+	Distinct bool
+}
+
+// SameState tells whether two changes leave a subscriber with the same card, or with none.
+func (c *Change) SameState(other *Change) bool {
+	if gone := c.Kind == RemovedKind; gone || other.Kind == RemovedKind {
+		return gone && other.Kind == RemovedKind
+	}
+	return bytes.Equal(c.Lead, other.Lead) || SameCard(c.Lead, other.Lead)
+}
+
+// SameCard tells whether two cards, as portals sent them, say the same.
+func SameCard(a, b json.RawMessage) bool {
+	one, err := Parse(a)
+	if err != nil {
+		return false
+	}
+	two, err := Parse(b)
+	return err == nil && one.Hash() == two.Hash()
 }

@@ -112,6 +112,16 @@ func (f Field) Column(value string) string {
 	return cutUTF16(value, f.Max)
 }
 
+// Holds tells whether the column keeps all of a value; what is empty is no loss.
+func (f Field) Holds(value string) bool {
+	switch f.Kind {
+	case DateTime, Date:
+		return value == "" || wallClock(value) != ""
+	default:
+		return len(cutUTF16(value, f.Max)) == len(value)
+	}
+}
+
 // ParseTime reads a time as portals write it: ISO 8601, with an offset.
 func ParseTime(value string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, value)

@@ -2,8 +2,10 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"leadsync/leads"
 )
@@ -28,12 +30,11 @@ func (p *Pass) askChunk(ctx context.Context, ids []int64) ([]leads.Finding, erro
 	if p.run.Phantom > p.limit || p.run.Unreadable > p.limit {
 		return p.unasked(ids), nil
 	}
-	p.Turn.Lock()
-	defer p.Turn.Unlock()
-	snaps, err := p.Portal.Leads(ctx, ids)
+	snaps, err := p.askInTurn(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("ask for %d leads that the list did not show: %w", len(ids), err)
 	}
+	defer p.Turn.Unlock()
 	var repairs []repair
 	for _, s := range snaps {
 		r := repair{snap: s, finding: leads.Finding{RunID: p.run.ID, Ref: p.ref(s.LeadID), FoundAt: p.Now()}}
@@ -57,6 +58,30 @@ func (p *Pass) askChunk(ctx context.Context, ids []int64) ([]leads.Finding, erro
 	}
 	found, err := p.repair(ctx, repairs)
 	return slices.DeleteFunc(found, p.overtaken), err
+}
+
+// restLimit is how often in a row the portal may want to be left alone before that is an
+// error, as the client counts it for lists.
+const restLimit = 15
+
+// askInTurn asks within a turn, which it leaves held where it returns no error. While the
+// portal wants to be left alone, which may take minutes, the turn is free for live reads.
+func (p *Pass) askInTurn(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
+	for rests := 0; ; rests++ {
+		p.Turn.Lock()
+		snaps, err := p.Portal.Leads(ctx, ids)
+		if err == nil {
+			return snaps, nil
+		}
+		p.Turn.Unlock()
+		var e interface{ RetryAfter() time.Duration }
+		if !errors.As(err, &e) || e.RetryAfter() <= 0 || rests == restLimit {
+			return nil, err
+		}
+		if err := p.Wait(ctx, e.RetryAfter()); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // overtaken takes back what was counted of a row that had become a tombstone since it
@@ -127,13 +152,12 @@ func (p *Pass) confirm(ctx context.Context) error {
 }
 
 func (p *Pass) confirmChunk(ctx context.Context, ids []int64) error {
-	p.Turn.Lock()
-	defer p.Turn.Unlock()
 	p.run = p.saved
-	snaps, err := p.Portal.Leads(ctx, ids)
+	snaps, err := p.askInTurn(ctx, ids)
 	if err != nil {
 		return fmt.Errorf("ask again for %d leads: %w", len(ids), err)
 	}
+	defer p.Turn.Unlock()
 	outcomes, err := p.apply(ctx, snaps)
 	if err != nil {
 		return err

@@ -11,10 +11,7 @@ import (
 	"leadsync/repo"
 )
 
-var (
-	everyMoment = flag.Bool("moments", false, "kill a pass at every single moment")
-	properties  = flag.Bool("properties", false, "run the property test of whole passes")
-)
+var everyMoment = flag.Bool("moments", false, "kill a pass at every single moment")
 
 // gate kills a pass before or after one of its steps: as with kill -9, what was
 // committed stays and nothing follows.

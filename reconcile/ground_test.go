@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	templates.dir = dir
-	if err := flag.Set("rapid.checks", "30"); err != nil { // unless the command line says otherwise
+	if err := flag.Set("rapid.checks", "15"); err != nil { // unless the command line says otherwise
 		panic(err)
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
@@ -65,11 +65,16 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
-// Wait lets the time pass at once.
-func (c *clock) Wait(ctx context.Context, d time.Duration) error {
+// Advance lets time pass.
+func (c *clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
+}
+
+// Wait lets the time pass at once.
+func (c *clock) Wait(ctx context.Context, d time.Duration) error {
+	c.Advance(d)
 	return ctx.Err()
 }
 
@@ -102,7 +107,8 @@ type ground struct {
 	tickets *leads.Tickets
 	scanned func(page int) error // called before each stretch is read; nil is nothing
 	pages   int
-	stretch int // the most leads of a stretch; 0 is what the portal shows
+	asking  func() // called before leads are asked for one by one; nil is nothing
+	stretch int    // the most leads of a stretch; 0 is what the portal shows
 }
 
 // open makes a portal with that many leads and an empty mirror.
@@ -123,8 +129,8 @@ func openFile(tb testing.TB, cfg portal.Config, file string) *ground {
 	tb.Cleanup(func() { _ = p.Close() })
 	g.portal = p
 	g.client = bitrix24.NewClient(bitrix24.ClientConfig{
-		Endpoint: leads.Secret(p.Info().Webhook), HTTP: &http.Client{Transport: direct{p.Handler()}}, Now: g.clock.Now,
-	})
+		Endpoint: leads.Secret(p.Info().Webhook), HTTP: &http.Client{Transport: direct{p.Handler()}}, Now: g.clock.Now, Wait: g.clock.Wait,
+	}).In(bitrix24.Background) // as the service's passes
 	g.db = g.database(file)
 	if _, err := g.db.Migrate(tb.Context()); err != nil {
 		tb.Fatal(err)
@@ -201,7 +207,10 @@ func (g *ground) cut(read func() (leads.Page, error)) (leads.Page, error) {
 
 // Leads implements reconcile.Portal.
 func (g *ground) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
-	return g.client.Leads(ctx, ids, g.tickets.Draw)
+	if g.asking != nil {
+		g.asking()
+	}
+	return g.client.Hasty().Leads(ctx, ids, g.tickets.Draw)
 }
 
 // Requests implements reconcile.Portal.

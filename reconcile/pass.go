@@ -24,7 +24,9 @@ type Portal interface {
 	// Changed returns of these only leads that were changed since; IDs only their ids.
 	Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error)
 	IDs(ctx context.Context, after int64) (leads.Page, error)
-	// Leads asks for leads one by one, so that "Not found" and "Access denied." differ.
+	// Leads asks for leads one by one, so that "Not found" and "Access denied." differ. It
+	// is called within a turn: where the portal has to be left alone it returns an error
+	// with RetryAfter() instead of waiting.
 	Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error)
 	// Requests is how many HTTP requests were sent so far, Refused how many of them the
 	// portal refused because of a limit.

@@ -229,7 +229,7 @@ func (d *DB) lookCloser(ctx context.Context, tx *sql.Tx, memberID string, byID m
 
 func scanCurrent(row scanner) (c current, err error) {
 	var raw string
-	err = row.Scan(&c.id, &c.ticket, &c.revision, textColumn{&c.hash},
+	err = row.Scan(&c.id, &c.ticket, &c.revision, textColumn{&c.hash}, instantColumn{&c.readAt},
 		instantColumn{&c.deleted}, instantColumn{&c.absentSince}, textColumn{&raw})
 	c.raw = json.RawMessage(raw)
 	return c, err

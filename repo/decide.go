@@ -13,6 +13,7 @@ type current struct {
 	ticket      leads.Ticket
 	revision    int64
 	hash        string // "" on rows adopted from the seed
+	readAt      time.Time
 	deleted     time.Time
 	absentSince time.Time
 	raw         json.RawMessage // nil on rows adopted from the seed
@@ -121,7 +122,7 @@ func (st step) gone(s *leads.Snapshot, now time.Time, grace time.Duration) step 
 		st.outcome.Revision++
 	default:
 		st.outcome.Verdict = leads.Missing
-		if st.absent.IsZero() {
+		if st.absent.IsZero() || st.absent.After(now) { // after: the clock was set back, the grace begins anew
 			st.absent = now
 		}
 	}

@@ -45,7 +45,8 @@ func (d *DB) BeginRefresh(ctx context.Context, pair leads.Grant, by string, life
 	now := d.now()
 	n, err := d.exec(ctx, d.dialect.sql.GrantBegin,
 		sql.Named("member_id", pair.MemberID), sql.Named("old_hash", leads.HashToken(pair.RefreshToken)),
-		sql.Named("began_by", by), sql.Named("now", instant(now)), sql.Named("stale", instant(now.Add(-life))))
+		sql.Named("began_by", by), sql.Named("now", instant(now)), sql.Named("stale", instant(now.Add(-life))),
+		sql.Named("ahead", instant(now.Add(life))))
 	if err != nil {
 		return false, fmt.Errorf("begin to refresh the tokens of %s: %w", pair.MemberID, err)
 	}

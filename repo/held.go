@@ -142,8 +142,9 @@ func scanContact(row scanner) (c leadContact, err error) {
 // the grace period: to be asked for once more. At most limit, by id. There are none
 // while the breaker is open: asking for them would be for nothing.
 func (d *DB) Missing(ctx context.Context, memberID string, limit int) ([]int64, error) {
+	now := d.now()
 	ids, err := list(ctx, d, scanInt, d.dialect.sql.LeadsMissing, sql.Named("member_id", memberID),
-		sql.Named("until", instant(d.now().Add(-d.grace))), sql.Named("limit", limit))
+		sql.Named("until", instant(now.Add(-d.grace))), sql.Named("now", instant(now)), sql.Named("limit", limit))
 	if err != nil || len(ids) == 0 {
 		return nil, wrapped(err, "missing leads of %s", memberID)
 	}

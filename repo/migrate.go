@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"path"
 	"slices"
 	"strconv"
@@ -30,20 +31,76 @@ func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
 }
 
 func (d *DB) migrateOnce(ctx context.Context) ([]string, error) {
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithTableName(d.dialect.history)}
-	if d.dialect.locker != nil {
-		options = append(options, goose.WithSessionLocker(d.dialect.locker))
-	}
-	provider, err := goose.NewProvider(d.dialect.goose, d.write, d.dialect.migrations, options...)
+	provider, err := d.migrator(ctx)
 	if err != nil {
 		return nil, err
 	}
 	results, err := provider.Up(ctx)
-	var applied []string
-	for _, result := range results {
-		applied = append(applied, path.Base(result.Source.Path))
+	return sources(results), err
+}
+
+// MigrateDown takes away what Migrate added, and names what it undid. The seed's tables
+// stay, with their rows; all that is only ours is gone.
+func (d *DB) MigrateDown(ctx context.Context) (undone []string, err error) {
+	provider, err := d.migrator(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("migrate down: %w", err)
 	}
-	return applied, err
+	results, err := provider.DownTo(ctx, 0)
+	if err != nil {
+		return sources(results), fmt.Errorf("migrate down: %w", d.explain(ctx, err))
+	}
+	return sources(results), nil
+}
+
+// migrator runs each file in a transaction of its own: what is cut short has not been.
+func (d *DB) migrator(ctx context.Context) (*goose.Provider, error) {
+	options := []goose.ProviderOption{
+		goose.WithDisableGlobalRegistry(true), goose.WithTableName(d.dialect.history),
+		goose.WithSlog(d.log), goose.WithVerbose(d.log.Enabled(ctx, slog.LevelDebug)),
+	}
+	if d.dialect.locker != nil {
+		options = append(options, goose.WithSessionLocker(d.dialect.locker))
+	}
+	return goose.NewProvider(d.dialect.goose, d.write, d.dialect.migrations, options...)
+}
+
+func sources(results []*goose.MigrationResult) (names []string) {
+	for _, result := range results {
+		names = append(names, path.Base(result.Source.Path))
+	}
+	return names
+}
+
+// MigrationStatements are the statements that a migration of MigrationPlan runs, one
+// after the other.
+func (d *DB) MigrationStatements(name string) ([]string, error) {
+	text, err := fs.ReadFile(d.dialect.migrations, name)
+	if err != nil {
+		return nil, fmt.Errorf("statements of %s: %w", name, err)
+	}
+	_, up, _ := strings.Cut(string(text), "-- +goose Up\n")
+	up, _, _ = strings.Cut(up, "-- +goose Down\n")
+	var statements []string
+	var statement strings.Builder
+	whole := false // what stands between StatementBegin and StatementEnd is one statement
+	for line := range strings.Lines(up) {
+		mark := strings.TrimSpace(line)
+		switch {
+		case mark == "-- +goose StatementBegin":
+			whole = true
+			continue
+		case mark == "-- +goose StatementEnd":
+			whole = false
+		default:
+			statement.WriteString(line)
+		}
+		if !whole && (strings.HasSuffix(mark, ";") || mark == "-- +goose StatementEnd") {
+			statements = append(statements, strings.TrimSpace(statement.String()))
+			statement.Reset()
+		}
+	}
+	return statements, nil
 }
 
 // MigrationPlan names the migrations that Migrate would apply; none: the database is up

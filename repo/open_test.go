@@ -150,3 +150,55 @@ func TestAClosedDatabaseIsUnavailable(t *testing.T) {
 		t.Error("a closed database answers")
 	}
 }
+
+// A service does not go on writing into a file that was moved away, nor does it make an
+// empty one in its place.
+func TestSQLiteFileThatIsTakenAway(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "db")
+	path := filepath.Join(folder, "mirror.db")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	db, err := repo.Open(t.Context(), repo.Config{URL: "sqlite:" + path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	save := func(member string) error {
+		return db.SavePortal(t.Context(), leads.Portal{MemberID: member, Domain: member, State: leads.PortalActive})
+	}
+	if err := save("a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(folder, folder+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := save("b"); !errors.Is(err, repo.ErrUnavailable) {
+		t.Errorf("written while the file was gone: %v", err)
+	}
+	if err := db.Ping(t.Context()); !errors.Is(err, repo.ErrUnavailable) {
+		t.Errorf("ping while the file was gone: %v", err)
+	}
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := save("c"); !errors.Is(err, repo.ErrUnavailable) {
+		t.Errorf("written while only the folder was there: %v", err)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("made in its place: %v, %v", left, err)
+	}
+	if err := errors.Join(os.Remove(folder), os.Rename(folder+".away", folder)); err != nil {
+		t.Fatal(err)
+	}
+	if err := save("d"); err != nil {
+		t.Errorf("it is back: %v", err)
+	}
+	portals, err := db.Portals(t.Context())
+	if err != nil || len(portals) != 2 {
+		t.Errorf("%d portals, %v; want those from before and after", len(portals), err)
+	}
+}

@@ -92,7 +92,7 @@ func sqlServer(tb testing.TB) repotest.Server {
 	if name := u.Query().Get("database"); !strings.HasPrefix(name, "leadsync_test") {
 		tb.Fatalf("database %q is not named leadsync_test…: this test drops tables", name)
 	}
-	alone(tb, raw)
+	alone(tb, raw, u.Query().Get("database"))
 	return repotest.Server{URL: func(tb testing.TB) string {
 		tb.Helper()
 		wipe(tb, raw)
@@ -102,7 +102,7 @@ func sqlServer(tb testing.TB) repotest.Server {
 
 // alone waits until no other run tests on the same database, and keeps others waiting: each
 // would drop the other's tables.
-func alone(tb testing.TB, url string) {
+func alone(tb testing.TB, url, database string) {
 	tb.Helper()
 	db, err := sql.Open("sqlserver", url)
 	if err != nil {
@@ -111,7 +111,7 @@ func alone(tb testing.TB, url string) {
 	tb.Cleanup(func() { _ = db.Close() }) // and with it the lock
 	db.SetMaxOpenConns(1)
 	var result mssql.ReturnStatus
-	_, err = db.ExecContext(tb.Context(), "sp_getapplock", sql.Named("Resource", "leadsync_test"),
+	_, err = db.ExecContext(tb.Context(), "sp_getapplock", sql.Named("Resource", database),
 		sql.Named("LockMode", "Exclusive"), sql.Named("LockOwner", "Session"), sql.Named("LockTimeout", 600_000), &result)
 	if err != nil {
 		tb.Fatal(err)
@@ -125,7 +125,8 @@ func alone(tb testing.TB, url string) {
 var ours = []string{
 	"bitrix_leads", "bitrix_lead_contacts", "bitrix_lead_solution", "bitrix_import_lead_error", "bitrix_lead_runtime",
 	"bitrix_oauth", "leadsync_portals", "leadsync_owners", "leadsync_outbox", "leadsync_runs", "leadsync_findings", "leadsync_callbacks", "leadsync_failures",
-	"leadsync_allowances", "leadsync_incidents",
+	"leadsync_allowances", "leadsync_incidents", "leadsync_lead_fields", "leadsync_field_types", "leadsync_duplicate_leads",
+	"leadsync_phones", "leadsync_settings",
 	"leadsync_migrations",
 }
 
@@ -136,6 +137,15 @@ func wipe(tb testing.TB, url string) {
 		tb.Fatal(err)
 	}
 	defer db.Close()
+	for _, statement := range []string{ // first what stands on the tables
+		"IF OBJECT_ID(N'dbo.bitrix_lead_by_phone') IS NOT NULL DROP FUNCTION dbo.bitrix_lead_by_phone",
+		"IF OBJECT_ID(N'dbo.bitrix_open_leads', N'V') IS NOT NULL DROP VIEW dbo.bitrix_open_leads",
+		"IF OBJECT_ID(N'dbo.bitrix_phone_leads', N'V') IS NOT NULL DROP VIEW dbo.bitrix_phone_leads",
+	} {
+		if _, err := db.ExecContext(tb.Context(), statement); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	for _, table := range ours {
 		if _, err := db.ExecContext(tb.Context(), "IF OBJECT_ID(N'dbo."+table+"', N'U') IS NOT NULL DROP TABLE dbo."+table); err != nil {
 			tb.Fatal(err)

@@ -74,7 +74,7 @@ func sqlitePool(path string, connections int, extra string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := sql.OpenDB(connector)
+	pool := sql.OpenDB(sqliteFile{connector, absolute})
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	return pool, nil
@@ -84,6 +84,9 @@ func sqlitePool(path string, connections int, extra string) (*sql.DB, error) {
 func judgeSQLite(err error) fault {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
+		if errors.Is(err, errNoFile) {
+			return faultDown
+		}
 		return faultOther
 	}
 	switch e.Code() {

@@ -93,7 +93,8 @@ func scanStanding(row scanner) (s leads.Standing, err error) {
 func (d *DB) ErasePortal(ctx context.Context, memberID string) error {
 	s := d.dialect.sql
 	for _, statement := range []string{
-		s.EraseContacts, s.EraseSolutions, s.EraseFailures, s.EraseFailing, s.EraseCallbacks, s.EraseLeads,
+		s.EraseContacts, s.ErasePhones, s.EraseSolutions, s.EraseFields, s.EraseFieldTypes, s.EraseDuplicates, s.EraseFailures,
+		s.EraseFailing, s.EraseCallbacks, s.EraseLeads,
 		s.EraseOutbox, s.EraseFindings, s.EraseRuns, s.EraseGrants, s.ErasePortal,
 	} {
 		for {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ var (
 	leadColumns    = leadColumnNames()
 	markColumns    = []string{"member_id", "sql_ID", "was_ticket", "read_ticket", "revision", "absent_since", "deleted_at", "gone"}
 	contactColumns = []string{"member_id", "sql_LEAD_ID", "sql_CONTACT_ID", "sql_VALUE_TYPE", "sql_VALUE", "sql_TYPE_ID"}
+	fieldColumns   = []string{"member_id", "lead_id", "field", "position", "value"}
+	cutColumns     = []string{"member_id", "sql_ID", "sql_error", "sql_date_error"}
 	outboxColumns  = []string{"member_id", "lead_id", "revision", "body", "created_at"}
 )
 
@@ -36,68 +39,77 @@ type rows struct {
 	leads    [][]any // whole rows
 	fresh    int64   // of them, those that are new
 	contacts [][]any
+	phones   [][]any
+	fields   [][]any
+	cuts     [][]any // fields of which a column keeps less than there is
 	marks    [][]any
 	gone     int // of the marks, those that delete
 	outbox   [][]any
 }
 
-// stage is a temporary table of one transaction.
-type stage struct {
+// set is what a transaction writes by way of one temporary table.
+type set struct {
 	create string
 	into   target
+	rows   [][]any
+	use    func(context.Context, *sql.Tx, *rows) error // writes what is staged
 	drop   string
 }
 
-// stages are filled by the quickest way there is; what a row's content can break happens
-// in the statements that read them.
-func (d *DB) stages() (lead, contact, mark, outbox stage) {
+// sets are staged by the quickest way there is; what a row's content can break happens in
+// the statements that read them. The leads come first: they delete what the others insert.
+func (d *DB) sets(r *rows) []set {
 	s := d.dialect.sql
-	return stage{s.StageLeadsCreate, target{"#stage_leads", s.StageLeadsInsert, leadColumns}, s.StageLeadsDrop},
-		stage{s.StageContactsCreate, target{"#stage_contacts", s.StageContactsInsert, contactColumns}, s.StageContactsDrop},
-		stage{s.StageMarksCreate, target{"#stage_marks", s.StageMarksInsert, markColumns}, s.StageMarksDrop},
-		stage{s.StageOutboxCreate, target{"#stage_outbox", s.StageOutboxInsert, outboxColumns}, s.StageOutboxDrop}
+	return []set{
+		{s.StageLeadsCreate, target{"#stage_leads", s.StageLeadsInsert, leadColumns}, r.leads, d.storeLeads, s.StageLeadsDrop},
+		{s.StageContactsCreate, target{"#stage_contacts", s.StageContactsInsert, contactColumns}, r.contacts, then(s.ContactsInsert), s.StageContactsDrop},
+		{s.StagePhonesCreate, target{"#stage_phones", s.StagePhonesInsert, phoneColumns}, r.phones, then(s.PhonesInsert), s.StagePhonesDrop},
+		{s.StageFieldsCreate, target{"#stage_fields", s.StageFieldsInsert, fieldColumns}, r.fields, then(s.FieldsInsert), s.StageFieldsDrop},
+		{s.StageCutsCreate, target{"#stage_cuts", s.StageCutsInsert, cutColumns}, r.cuts, then(s.CutsInsert), s.StageCutsDrop},
+		{s.StageMarksCreate, target{"#stage_marks", s.StageMarksInsert, markColumns}, r.marks, d.storeMarks, s.StageMarksDrop},
+		{s.StageOutboxCreate, target{"#stage_outbox", s.StageOutboxInsert, outboxColumns}, r.outbox, then(s.OutboxInsert), s.StageOutboxDrop},
+	}
 }
 
-// store writes what was decided, set by set.
+func then(statement string) func(context.Context, *sql.Tx, *rows) error {
+	return func(ctx context.Context, tx *sql.Tx, _ *rows) error { return execAll(ctx, tx, statement) }
+}
+
+// store writes what was decided.
 func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, load loader) error {
 	var r rows
 	for i := range items {
-		if err := r.add(&items[i], d.solution, instant(d.now())); err != nil {
+		if err := r.add(&items[i], d, d.now()); err != nil {
 			return err
 		}
 	}
-	lead, contact, mark, outbox := d.stages()
-	for _, set := range []struct {
-		stage stage
-		rows  [][]any
-		use   func(context.Context, *sql.Tx, *rows) error
-	}{
-		{lead, r.leads, d.storeLeads},
-		{contact, r.contacts, d.storeContacts},
-		{mark, r.marks, d.storeMarks},
-		{outbox, r.outbox, d.storeOutbox},
-	} {
+	return d.storeRows(ctx, tx, &r, load)
+}
+
+// storeRows writes set by set, each through its temporary table.
+func (d *DB) storeRows(ctx context.Context, tx *sql.Tx, r *rows, load loader) error {
+	for _, set := range d.sets(r) {
 		if len(set.rows) == 0 {
 			continue
 		}
-		if err := execAll(ctx, tx, set.stage.create); err != nil {
+		if err := execAll(ctx, tx, set.create); err != nil {
 			return err
 		}
-		if err := load(ctx, tx, set.stage.into, set.rows); err != nil {
+		if err := load(ctx, tx, set.into, set.rows); err != nil {
 			return err
 		}
-		if err := set.use(ctx, tx, &r); err != nil {
+		if err := set.use(ctx, tx, r); err != nil {
 			return err
 		}
-		if err := execAll(ctx, tx, set.stage.drop); err != nil {
+		if err := execAll(ctx, tx, set.drop); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// storeLeads writes the staged rows. Their former contacts and solution go: what the
-// portal no longer shows is not kept.
+// storeLeads writes the staged rows. Their former contacts, phones, custom fields and solution
+// go: what the portal no longer shows is not kept.
 func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
 	s := d.dialect.sql
 	if err := expect(ctx, tx, s.LeadsUpdate, int64(len(r.leads))-r.fresh); err != nil {
@@ -107,18 +119,9 @@ func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
 		return err
 	}
 	if d.solution == "" {
-		return execAll(ctx, tx, s.ContactsDelete)
+		return execAll(ctx, tx, s.ContactsDelete, s.PhonesDelete, s.FieldsDelete)
 	}
-	return execAll(ctx, tx, s.ContactsDelete, s.SolutionDelete, s.SolutionInsert)
-}
-
-// storeContacts inserts the present ones; storeLeads has deleted the former.
-func (d *DB) storeContacts(ctx context.Context, tx *sql.Tx, _ *rows) error {
-	return execAll(ctx, tx, d.dialect.sql.ContactsInsert)
-}
-
-func (d *DB) storeOutbox(ctx context.Context, tx *sql.Tx, _ *rows) error {
-	return execAll(ctx, tx, d.dialect.sql.OutboxInsert)
+	return execAll(ctx, tx, s.ContactsDelete, s.PhonesDelete, s.FieldsDelete, s.SolutionDelete, s.SolutionInsert)
 }
 
 func (d *DB) storeMarks(ctx context.Context, tx *sql.Tx, r *rows) error {
@@ -127,7 +130,7 @@ func (d *DB) storeMarks(ctx context.Context, tx *sql.Tx, r *rows) error {
 	if err != nil || r.gone == 0 {
 		return err
 	}
-	return execAll(ctx, tx, s.ContactsDeleteGone, s.SolutionDeleteGone)
+	return execAll(ctx, tx, s.ContactsDeleteGone, s.PhonesDeleteGone, s.FieldsDeleteGone, s.SolutionDeleteGone)
 }
 
 // expect runs a statement that guards itself. Fewer rows than expected: something has
@@ -153,16 +156,10 @@ func execAll(ctx context.Context, tx *sql.Tx, statements ...string) error {
 }
 
 // add puts what was decided for one lead into the sets.
-func (r *rows) add(it *item, solution string, now sql.NullString) error {
+func (r *rows) add(it *item, d *DB, now time.Time) error {
 	switch it.step.act {
 	case put:
-		r.leads = append(r.leads, leadRow(it, solution))
-		if it.row == nil {
-			r.fresh++
-		}
-		for _, c := range it.snapshot.Lead.Contacts {
-			r.contacts = append(r.contacts, contactRow(it.snapshot.Ref, c.Columns()))
-		}
+		r.put(it, d, now)
 	case mark:
 		gone := it.step.outcome.Verdict == leads.Deleted
 		if gone {
@@ -179,8 +176,38 @@ func (r *rows) add(it *item, solution string, now sql.NullString) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errData, err)
 	}
-	r.outbox = append(r.outbox, []any{change.MemberID, change.LeadID, change.Revision, body, now})
+	r.outbox = append(r.outbox, []any{change.MemberID, change.LeadID, change.Revision, body, instant(now)})
 	return nil
+}
+
+// put adds a whole card: its row, and those of other tables.
+func (r *rows) put(it *item, d *DB, now time.Time) {
+	ref, lead := it.snapshot.Ref, &it.snapshot.Lead
+	chosen := solutionOf(lead, d.solution)
+	r.leads = append(r.leads, leadRow(it, solutionColumn.Column(chosen)))
+	if it.row == nil {
+		r.fresh++
+	}
+	for _, c := range lead.Contacts {
+		r.contacts = append(r.contacts, contactRow(ref, c.Columns()))
+	}
+	r.phones = append(r.phones, phoneRows(ref, lead.Phones(d.region))...)
+	for _, v := range lead.FieldValues() {
+		r.fields = append(r.fields, []any{ref.MemberID, ref.LeadID, v.Field, v.Position, v.Value})
+	}
+	cut := lead.Cut()
+	if !solutionColumn.Holds(chosen) {
+		cut = append(cut, "bitrix_lead_solution")
+	}
+	for _, name := range cut {
+		r.cuts = append(r.cuts, cutRow(ref, name, now))
+	}
+}
+
+// cutRow says always the same of a field, by which it is known whether it was said.
+func cutRow(ref leads.Ref, name string, now time.Time) []any {
+	reason := name + " does not fit into its column: there it is cut or empty, the whole value is in raw_json"
+	return []any{ref.MemberID, strconv.FormatInt(ref.LeadID, 10), errorColumn.Column(reason), wallClock(now)}
 }
 
 func leadRow(it *item, solution string) []any {
@@ -191,7 +218,7 @@ func leadRow(it *item, solution string) []any {
 	}
 	row := []any{
 		s.MemberID, s.LeadID, was, instant(s.ReadAt), int64(it.step.ticket), it.step.outcome.Revision, text(lead.Hash()),
-		text(string(lead.Raw)), exact(lead.Value("DATE_CREATE")), exact(lead.Value("DATE_MODIFY")), text(solutionOf(lead, solution)),
+		text(string(lead.Raw)), exact(lead.Value("DATE_CREATE")), exact(lead.Value("DATE_MODIFY")), text(solution),
 	}
 	for i, f := range leads.Fields {
 		row = append(row, text(f.Column(lead.Values[i])))
@@ -224,13 +251,13 @@ func exact(value string) sql.NullString {
 var solutionColumn = leads.Field{Max: 2000}
 
 // solutionOf is the text of the field that is kept in bitrix_lead_solution: of several
-// values, all; of anything else, its JSON.
+// values, all; of anything else, its JSON. It may be longer than the column.
 func solutionOf(lead *leads.Lead, name string) string {
 	if name == "" {
 		return ""
 	}
 	if value := lead.Value(name); value != "" {
-		return solutionColumn.Column(value)
+		return value
 	}
 	dec := json.NewDecoder(bytes.NewReader(lead.Custom[name]))
 	dec.UseNumber()
@@ -238,7 +265,7 @@ func solutionOf(lead *leads.Lead, name string) string {
 	if dec.Decode(&value) != nil {
 		return ""
 	}
-	return solutionColumn.Column(storable(plain(value)))
+	return storable(plain(value))
 }
 
 func plain(value any) string {

@@ -19,12 +19,18 @@ var files embed.FS
 // portal_get.sql: so a misspelt statement does not compile. Parameters are named,
 // the same in both folders; times go in as text.
 type Statements struct {
+	AdoptAsk, AdoptContacts, AdoptDuplicates, AdoptFailures, AdoptLeads            string
+	AdoptSolutions                                                                 string
 	CallbackList, CallbacksInsert, CallbacksUpdate                                 string
 	ContactsDelete, ContactsDeleteGone, ContactsInsert                             string
+	CutsInsert                                                                     string
 	EraseCallbacks, EraseContacts, EraseFailing, EraseFailures, EraseFindings      string
+	EraseDuplicates, EraseFields, EraseFieldTypes                                  string
 	EraseGrants, EraseLeads, EraseOutbox, ErasePortal, EraseRuns, EraseSolutions   string
 	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate           string
 	FailureInsert, FailurePayload                                                  string
+	FieldsDelete, FieldsDeleteGone, FieldsInsert                                   string
+	FieldTypesDelete, FieldTypesInsert                                             string
 	FindingInsert, FindingList                                                     string
 	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                   string
 	HeldRange, HeldRangeContacts, HeldRows, HeldRowsContacts                       string
@@ -40,6 +46,8 @@ type Statements struct {
 	RuntimeTouchGet, RuntimeTouchList                                              string
 	SolutionDelete, SolutionDeleteGone, SolutionInsert                             string
 	StageContactsCreate, StageContactsDrop, StageContactsInsert                    string
+	StageCutsCreate, StageCutsDrop, StageCutsInsert                                string
+	StageFieldsCreate, StageFieldsDrop, StageFieldsInsert                          string
 	StageLeadsCreate, StageLeadsDrop, StageLeadsInsert                             string
 	StageMarksCreate, StageMarksDrop, StageMarksInsert                             string
 	StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                          string
@@ -50,6 +58,10 @@ type Statements struct {
 	LeadsCandidates                                                                string
 	OwnerBeat, OwnerBeatGet                                                        string
 	RunLastFull, RunResume, RunStop, RunWatermark                                  string
+	CallersList, CardGet                                                           string
+	ErasePhones, PhonesDelete, PhonesDeleteGone, PhonesDeleteRows, PhonesInsert    string
+	SettingGet, SettingInsert, SettingUpdate                                       string
+	StagePhonesCreate, StagePhonesDrop, StagePhonesInsert                          string
 }
 
 // The statements of both databases.

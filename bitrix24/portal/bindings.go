@@ -84,7 +84,7 @@ func eventBind(c *call) (answer, error) {
 	if n.offline && n.event == "ONOFFLINEEVENT" || n.offline && strings.HasPrefix(n.event, "ONAPP") {
 		return answer{}, errArgument("Offline event cannot be registered for this event.")
 	}
-	if n.offline && !c.caller.user.admin || n.authType != 0 && n.authType != c.caller.user.id && !c.caller.user.admin {
+	if n.offline && (!c.caller.user.admin || c.cfg.Switches.NoOffline) || n.authType != 0 && n.authType != c.caller.user.id && !c.caller.user.admin {
 		return answer{}, errAdminOnly
 	}
 	if n.connector != "" && c.cfg.Switches.NoAuthConnector {

@@ -38,6 +38,9 @@ func offlineGet(c *call) (answer, error) {
 		}
 		limit = n
 	}
+	if c.cfg.Switches.FewOffline {
+		limit = min(limit, pageSize)
+	}
 	sift, err := c.offlineSieve("TIMESTAMP_X", false)
 	if err != nil {
 		return answer{}, err

@@ -79,7 +79,9 @@ type Switches struct {
 	EventRefreshToken  bool // lead callbacks carry a refresh token
 	PlainHTTP          bool // with TLS, plain http is accepted too
 	RequireHTTPS       bool // without TLS too, plain http is refused with "Https required."
+	NoOffline          bool // nobody may bind offline events, as if there were no administrator
 	NoOfflineExtended  bool // the plan lacks rest_offline_extended
+	FewOffline         bool // event.offline.get gives no more than 50 events, whatever limit says
 	NoAuthConnector    bool // the plan lacks rest_auth_connector
 	SimpleMode         bool // the CRM has no leads: a new one becomes a deal at once and cannot be read
 	NoLicense          bool // app.info without LICENSE_TYPE and LICENSE_FAMILY: an older portal

@@ -36,6 +36,8 @@ type base struct {
 	serviceToken leads.Secret // of the embedded server
 	closers      []func() error
 	waiting      []preparation // for what was down at the start
+	// store keeps notices on disk, as callbacks are kept; nil in commands that take none.
+	store func(context.Context, events.Entry) error
 }
 
 // openBase opens data directory, database and NATS, in this order. With join, a data
@@ -87,8 +89,8 @@ func (b *base) openDatabase(ctx context.Context) error {
 
 func openDB(ctx context.Context, cfg config, log *slog.Logger) (*repo.DB, error) {
 	return repo.Open(ctx, repo.Config{
-		URL: cfg.databaseURL, Lazy: cfg.patient, SecretKey: cfg.secretKey, SolutionField: cfg.solutionField, Grace: cfg.grace,
-		DeleteFloor: cfg.deleteFloor, Logger: log,
+		URL: cfg.databaseURL, Lazy: cfg.patient, SecretKey: cfg.secretKey, SolutionField: cfg.solutionField, PhoneRegion: cfg.phoneRegion, Grace: cfg.grace,
+		DeleteFloor: cfg.deleteFloor, Now: cfg.now, Logger: log,
 	})
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -27,16 +29,19 @@ func TestChild(t *testing.T) {
 	if role == "" {
 		t.Skip("for processes that tests start")
 	}
-	go func() { // whoever started this process is gone: so is this
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(3)
+	clock := newSkewed(os.Getenv("LEADSYNC_TEST_CLOCK"))
+	go func() {
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			clock.set(lines.Text())
+		}
+		os.Exit(3) // whoever started this process is gone: so is this
 	}()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	var err error
 	switch role {
 	case "serve":
-		err = childServe(ctx)
+		err = childServe(ctx, clock)
 	case "nats":
 		err = childNATS(ctx)
 	}
@@ -47,13 +52,31 @@ func TestChild(t *testing.T) {
 	os.Exit(0)
 }
 
-// childServe is `leadsync serve` with a short grace period.
-func childServe(ctx context.Context) error {
+// skewed is a clock that goes wrong, as a machine's does: what it said before is no
+// measure of what it says next.
+type skewed struct{ by atomic.Int64 }
+
+func newSkewed(by string) *skewed {
+	s := &skewed{}
+	s.set(by)
+	return s
+}
+
+func (s *skewed) set(by string) {
+	if d, err := time.ParseDuration(by); err == nil {
+		s.by.Store(int64(d))
+	}
+}
+
+func (s *skewed) now() time.Time { return time.Now().Round(0).Add(time.Duration(s.by.Load())) }
+
+// childServe is `leadsync serve` with a short grace period and our clock.
+func childServe(ctx context.Context, clock *skewed) error {
 	cfg, err := readConfig(os.LookupEnv)
 	if err != nil {
 		return err
 	}
-	cfg.patient, cfg.grace = true, 2*time.Second
+	cfg.patient, cfg.grace, cfg.now = true, 2*time.Second, clock.now
 	return serve(ctx, cfg, newLog(os.Stderr, cfg))
 }
 
@@ -65,6 +88,7 @@ func childNATS(ctx context.Context) error {
 	}
 	ns, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: os.Getenv("LEADSYNC_TEST_DIR"), SyncAlways: true, NoSigs: true,
+		JetStreamMaxStore: 1 << 50,
 	})
 	if err != nil {
 		return err
@@ -83,8 +107,10 @@ type child struct {
 	env  []string
 	log  string
 
+	clock time.Duration // how wrong it goes
 	cmd   *exec.Cmd
-	stdin io.Closer
+	ended chan struct{} // closed when it has
+	stdin io.WriteCloser
 }
 
 func newChild(tb testing.TB, role string, env ...string) *child {
@@ -107,7 +133,7 @@ func (c *child) start() {
 	}
 	defer out.Close() // the process has its own
 	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$", "-test.timeout=0")
-	cmd.Env = append([]string{childRole + "=" + c.role, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir()}, c.env...)
+	cmd.Env = append([]string{childRole + "=" + c.role, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "LEADSYNC_TEST_CLOCK=" + c.clock.String()}, c.env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	if c.stdin, err = cmd.StdinPipe(); err != nil {
 		c.tb.Fatal(err)
@@ -115,7 +141,33 @@ func (c *child) start() {
 	if err := cmd.Start(); err != nil {
 		c.tb.Fatal(err)
 	}
-	c.cmd = cmd
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // it was killed: that is its error
+	}()
+	c.cmd, c.ended = cmd, ended
+}
+
+// gone tells whether the process has ended by itself.
+func (c *child) gone() bool {
+	if c.cmd == nil {
+		return false
+	}
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// jump sets the process's clock, that of the next one too.
+func (c *child) jump(by time.Duration) {
+	c.clock = by
+	if c.cmd != nil {
+		_, _ = fmt.Fprintln(c.stdin, by) // it may have been killed meanwhile
+	}
 }
 
 // kill is kill -9.
@@ -129,7 +181,7 @@ func (c *child) end(how func(*os.Process) error) {
 		return
 	}
 	_ = how(c.cmd.Process)
-	_ = c.cmd.Wait() // it was killed: that is its error
+	<-c.ended
 	_ = c.stdin.Close()
 	c.cmd = nil
 }

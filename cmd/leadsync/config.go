@@ -47,11 +47,16 @@ type config struct {
 	solutionField string
 	logLevel      slog.Level
 	logFormat     string // text, json or "" for what the terminal suggests
-	ignored       []string
+	phoneRegion   string
+	apiToken      leads.Secret // "" where one is kept in the data directory
 
 	grace       time.Duration
 	young       time.Duration // see reconcile.Config; 0 is its default
 	deleteFloor int64         // see repo.Config; 0 is its default
+	hurry       int64         // divides what is waited for beside callbacks and passes; 0 is 1
+	// now is our clock, as far as what it says is kept or compared with what was kept:
+	// how long something has taken is measured otherwise.
+	now func() time.Time
 	// patient starts without database and NATS where they are down; set by serve.
 	patient bool
 }
@@ -94,8 +99,9 @@ func readConfig(lookup func(string) (string, bool)) (config, error) {
 		solutionField: e.field("LEADSYNC_SOLUTION_FIELD"),
 		logLevel:      e.level("LEADSYNC_LOG_LEVEL"),
 		logFormat:     e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
-		ignored:       e.present("LEADSYNC_PHONE_REGION", "LEADSYNC_API_TOKEN"),
-		grace:         absenceGrace,
+		phoneRegion:   e.region("LEADSYNC_PHONE_REGION", "RU"),
+		apiToken:      e.apiToken("LEADSYNC_API_TOKEN"),
+		grace:         absenceGrace, now: time.Now,
 	}
 	cfg.databaseURL = e.databaseURL("LEADSYNC_DATABASE_URL", "sqlite:"+filepath.Join(cfg.dataDir, "leadsync.db"))
 	cfg.webhookURL = e.webhook("LEADSYNC_B24_WEBHOOK_URL", cfg.trust)
@@ -142,10 +148,6 @@ func (e *environment) list(name string) []string {
 		}
 	}
 	return items
-}
-
-func (e *environment) present(names ...string) []string {
-	return slices.DeleteFunc(names, func(name string) bool { return e.text(name, "") == "" })
 }
 
 func (e *environment) address(name, otherwise string) string {
@@ -285,6 +287,26 @@ func (e *environment) field(name string) string {
 		e.fault(name, "is no custom field", "the code of a custom field of leads, such as UF_CRM_1387525788")
 	}
 	return value
+}
+
+func (e *environment) region(name, otherwise string) string {
+	value := e.text(name, otherwise)
+	if !leads.ValidPhoneRegion(value) {
+		e.fault(name, "is no country", "two capital letters, such as RU, KZ or BY")
+	}
+	return value
+}
+
+// shortestToken is what cannot be guessed over a network, in characters.
+const shortestToken = 16
+
+func (e *environment) apiToken(name string) leads.Secret {
+	value := e.text(name, "")
+	usable := func(r rune) bool { return r > ' ' && r < 0x7f }
+	if value != "" && (len(value) < shortestToken || strings.ContainsFunc(value, func(r rune) bool { return !usable(r) })) {
+		e.fault(name, "is no token", "at least 16 letters, digits or signs without blanks, as `openssl rand -hex 16` prints them")
+	}
+	return leads.Secret(value)
 }
 
 func (e *environment) level(name string) slog.Level {

@@ -83,7 +83,7 @@ func TestServeStartsWithoutDatabase(t *testing.T) {
 			id, _ := d.portal.RandomID()
 			d.serve.stop()
 			if test.forgetful {
-				if err := os.Remove(filepath.Join(filepath.Dir(d.dbPath), "tokens.json")); err != nil {
+				if err := os.Remove(filepath.Join(d.dataDir, "tokens.json")); err != nil {
 					t.Fatal(err)
 				}
 			}

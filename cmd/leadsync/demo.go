@@ -75,7 +75,10 @@ func (d *demoCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	p, err := portal.Start(portal.Config{Leads: d.Leads, Seed: d.Seed, Delay: demoDelay, DelayMax: 6 * demoDelay}) //nolint:contextcheck // it lives until Close, not as long as a context
+	p, err := portal.Start(portal.Config{
+		Leads: d.Leads, Seed: d.Seed, Delay: demoDelay, DelayMax: 6 * demoDelay,
+		Switches: portal.Switches{NoOffline: true}, // or what callbacks lose would come another way, and nothing be left to find
+	}) //nolint:contextcheck // it lives until Close, not as long as a context
 	if err != nil {
 		return err
 	}
@@ -128,7 +131,7 @@ func demoConfig(dir string, info portal.Info) config {
 		natsURL: embedded, natsListen: "127.0.0.1:0", replicas: 1, httpAddr: "127.0.0.1:0",
 		clientID: info.ClientID, clientSecret: leads.Secret(info.ClientSecret),
 		trust: bitrix24.Trust{Insecure: []string{host(info.Portal), host(info.OAuth)}}, grace: demoGrace,
-		young: demoYoung, deleteFloor: demoDeletes,
+		young: demoYoung, deleteFloor: demoDeletes, now: time.Now,
 	}
 }
 

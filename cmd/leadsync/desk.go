@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"leadsync/bitrix24"
@@ -46,13 +48,17 @@ type desk struct {
 	reported leads.Budget
 
 	reportedAt time.Time
+
+	offline   offline
+	heartbeat heartbeat
+	silence   atomic.Int64 // changes without a callback that the last changed pass found, or the queue since
 }
 
 // openDesk opens a portal that this process owns.
 func (b *base) openDesk(own consumers.Ownership, wake func()) (*desk, error) {
-	d := &desk{
-		base: b, own: own, wake: wake, budget: bitrix24.NewBudget(own.Epoch == 1), bindAt: time.Now().Add(firstBind),
-	}
+	d := &desk{base: b, own: own, wake: wake, budget: bitrix24.NewBudget(own.Epoch == 1)}
+	d.bindAt = time.Now().Add(d.pace(firstBind))
+	d.offline.at = time.Now().Add(d.pace(drainFirst))
 	var err error
 	if d.client, d.chain, err = b.openClient(own.Portal, d.budget); err != nil {
 		return nil, err
@@ -99,8 +105,13 @@ func (b *base) movePortal(ctx context.Context, portal leads.Portal, endpoint str
 func (b *base) oauth() *bitrix24.OAuth {
 	return &bitrix24.OAuth{
 		ClientID: b.cfg.clientID, ClientSecret: b.cfg.clientSecret, Trust: b.cfg.trust,
-		HTTP: bitrix24.NewHTTP(), Now: time.Now,
+		HTTP: bitrix24.NewHTTP(), Now: b.cfg.now,
 	}
+}
+
+// pace is how long to wait, which tests shorten.
+func (d *desk) pace(wait time.Duration) time.Duration {
+	return wait / time.Duration(max(1, d.cfg.hurry))
 }
 
 // Close implements consumers.Desk.
@@ -148,11 +159,18 @@ func (d *desk) bind(ctx context.Context) ([]bitrix24.Event, error) {
 	if len(added) > 0 {
 		d.log.InfoContext(ctx, "events bound", "member_id", d.own.Portal.MemberID, "events", added)
 	}
+	return added, d.db.SaveBound(ctx, d.own.Portal.MemberID, boundLines(bound))
+}
+
+// boundLines are bindings as they are kept and shown.
+func boundLines(bound []bitrix24.Binding) []string {
 	lines := make([]string, len(bound))
 	for i, b := range bound {
-		lines[i] = string(b.Event) + " " + b.Handler
+		if lines[i] = string(b.Event) + " " + b.Handler; b.Offline {
+			lines[i] = string(b.Event) + " offline"
+		}
 	}
-	return added, d.db.SaveBound(ctx, d.own.Portal.MemberID, lines)
+	return lines
 }
 
 // followPlan has the budget follow the portal's plan. Until that is known, and where the
@@ -197,6 +215,9 @@ func (d *desk) Upkeep(ctx context.Context) error {
 		d.followPlan(ctx)
 		d.bindAt = now.Add(bindEvery)
 	}
+	if err := d.testWayIn(ctx, now); err != nil {
+		return err
+	}
 	if now.After(d.keepAt) {
 		if err := d.chain.KeepAlive(ctx); err != nil {
 			return err
@@ -211,9 +232,10 @@ func (d *desk) Upkeep(ctx context.Context) error {
 func (d *desk) rebind(ctx context.Context) error {
 	added, err := d.bind(ctx)
 	good := d.boundAt
-	d.boundAt = time.Now()
-	if err != nil || len(added) == 0 {
-		return err
+	d.boundAt = d.cfg.now()
+	d.reopenOffline()
+	if err != nil || !slices.ContainsFunc(added, bitrix24.Event.IsLead) {
+		return err // what an older version did not bind was not missed
 	}
 	last, imported, err := d.db.LastCompleted(ctx, d.own.Portal.MemberID)
 	if err != nil || !imported {
@@ -248,13 +270,28 @@ func (d *desk) saveBudget(ctx context.Context, now time.Time) error {
 
 // Pass implements consumers.Desk. It publishes a summary when the run has ended.
 func (d *desk) Pass(ctx context.Context, run leads.Run) error {
+	if run.Mode == leads.RunImport || run.Mode == leads.RunFull {
+		d.saveFieldTypes(ctx)
+	}
 	run, err := reconcile.Run(ctx, d.passConfig(), run)
 	if !run.Finished() {
 		return err
 	}
 	d.log.InfoContext(ctx, "pass ended", "member_id", run.MemberID, "run", run.ID, "mode", run.Mode, "state", run.State,
 		"scanned", run.Scanned, "found", run.Found(), "repaired", run.Repaired(), "requests", run.Requests)
-	return errors.Join(err, d.silence(ctx, run), events.PublishRun(ctx, d.js, run), d.db.TouchLeadList(ctx, time.Now()))
+	return errors.Join(err, d.listenForSilence(ctx, run), events.PublishRun(ctx, d.js, run), d.db.TouchLeadList(ctx, d.cfg.now()))
+}
+
+// saveFieldTypes keeps what the portal's custom fields are. A pass does without, where the
+// portal does not tell.
+func (d *desk) saveFieldTypes(ctx context.Context) {
+	types, err := d.client.In(bitrix24.Background).FieldTypes(ctx)
+	if err == nil {
+		err = d.db.SaveFieldTypes(ctx, d.own.Portal.MemberID, types)
+	}
+	if err != nil && ctx.Err() == nil {
+		d.log.WarnContext(ctx, "types of custom fields are not known anew", "member_id", d.own.Portal.MemberID, "error", err)
+	}
 }
 
 // passConfig is what passes over this portal work with.
@@ -262,7 +299,7 @@ func (d *desk) passConfig() reconcile.Config {
 	return reconcile.Config{
 		Portal: &scanner{desk: d, client: d.client.In(bitrix24.Background)},
 		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Young: d.cfg.young, Wake: d.wake,
-		Now: func() time.Time { return time.Now().UTC() }, Log: d.log,
+		Now: func() time.Time { return d.cfg.now().UTC() }, Log: d.log,
 	}
 }
 
@@ -295,7 +332,7 @@ func (s *scanner) draw() leads.Ticket { return inTurn(s.desk.own.Turn, s.desk.ow
 
 // Leads implements reconcile.Portal; it is called within a turn.
 func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
-	return s.client.Leads(ctx, ids, s.desk.own.Tickets.Draw)
+	return s.client.Hasty().Leads(ctx, ids, s.desk.own.Tickets.Draw)
 }
 
 // Requests implements reconcile.Portal: those of passes alone, not of what callbacks and

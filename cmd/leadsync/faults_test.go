@@ -9,8 +9,11 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,34 +34,44 @@ var (
 // drill is a service in a process of its own, with all that it talks to, while things go
 // wrong.
 type drill struct {
-	t      *testing.T
-	portal *portal.Portal
-	serve  *child
-	nats   *child // nil where it is embedded
-	url    string // of the service
-	natsAt string
-	dbPath string
-	db     *repo.DB
-	chance *rand.Rand
-	ears   *ears
-	kills  int
+	t       *testing.T
+	portal  *portal.Portal
+	serve   *child
+	nats    *child // nil where it is embedded
+	url     string // of the service
+	natsAt  string
+	dataDir string
+	disks   []string // small ones, which can be filled: the data directory, NATS' store
+	dbURL   string
+	dbPath  string
+	proxy   *proxy // before a database server; nil on SQLite
+	db      *repo.DB
+	chance  *rand.Rand
+	ears    *ears
+	kills   int
+
+	mu       sync.Mutex
+	troubles map[string]int // how often each was made
+	secrets  map[string]string
+	heard    strings.Builder // what the service has said beside its log
 }
 
 // What was answered 200 is right in SQL at the end, without any reconciliation, and a
 // subscriber ends at every row's last revision; whatever is killed, stopped, locked or
 // ill meanwhile.
 func TestFaults(t *testing.T) {
-	for _, embedded := range []bool{false, true} {
-		name := "external nats"
-		if embedded {
-			name = "embedded nats"
-		}
+	plans := map[string]plan{"external nats": {disks: true}, "embedded nats": {embedded: true, disks: true}}
+	if url := os.Getenv("LEADSYNC_TEST_SQLSERVER_URL"); url != "" {
+		plans["sql server"] = plan{disks: true, sql: url}
+	}
+	for name, plan := range plans {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDrill(t, embedded)
+			plan.env = []string{"LEADSYNC_CATCHUP_EVERY=off", "LEADSYNC_LOG_LEVEL=debug"}
+			d := furnish(t, plan)
 			d.install()
 			stop := d.live()
-			for d.kills < (*faultKills+1)/2 {
+			for d.kills < (*faultKills+len(plans)-1)/len(plans) {
 				d.mischief()
 			}
 			stop()
@@ -67,25 +80,46 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// plan says what a drill is furnished with.
+type plan struct {
+	embedded bool   // NATS is in the service
+	disks    bool   // data directory and NATS' store are on small disks, where that can be
+	sql      string // database server to use through a proxy; "" is SQLite
+	env      []string
+}
+
 func newDrill(t *testing.T, embedded bool) *drill {
 	t.Helper()
-	p, err := portal.Start(portal.Config{Leads: 100, Seed: *faultSeed, NoLimits: true, Delay: time.Millisecond, DelayMax: 80 * time.Millisecond})
+	return furnish(t, plan{embedded: embedded})
+}
+
+func furnish(t *testing.T, plan plan) *drill {
+	t.Helper()
+	p, err := portal.Start(portal.Config{
+		Leads: 100, Seed: *faultSeed, NoLimits: true, Delay: time.Millisecond, DelayMax: 80 * time.Millisecond,
+		Switches: portal.Switches{NoOffline: true}, // what callbacks lose must not come another way
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Close() })
 	dir, httpAt := t.TempDir(), freeAddress(t)
 	d := &drill{
-		t: t, portal: p, url: "http://" + httpAt, natsAt: "nats://" + freeAddress(t), dbPath: filepath.Join(dir, "leadsync.db"),
-		chance: rand.New(rand.NewPCG(*faultSeed, 7)),
+		t: t, portal: p, url: "http://" + httpAt, natsAt: "nats://" + freeAddress(t), dataDir: dir,
+		dbURL: plan.sql, dbPath: filepath.Join(dir, "db", "leadsync.db"), chance: rand.New(rand.NewPCG(*faultSeed, uint64(len(t.Name())))), troubles: map[string]int{}, secrets: map[string]string{},
 	}
+	if plan.disks && mountDisk(t, dir) {
+		d.disks = append(d.disks, dir)
+	}
+	d.openDatabase()
 	info := p.Info()
 	env := []string{
 		"LEADSYNC_DATA_DIR=" + dir, "LEADSYNC_HTTP_ADDR=" + httpAt, "LEADSYNC_PUBLIC_URL=" + d.url, "LEADSYNC_RECONCILE_AT=off",
 		"LEADSYNC_B24_CLIENT_ID=" + info.ClientID, "LEADSYNC_B24_CLIENT_SECRET=" + info.ClientSecret,
-		"LEADSYNC_B24_INSECURE_HOSTS=" + host(info.Portal) + "," + host(info.OAuth),
+		"LEADSYNC_B24_INSECURE_HOSTS=" + host(info.Portal) + "," + host(info.OAuth), "LEADSYNC_DATABASE_URL=" + d.dbURL,
 	}
-	if embedded {
+	env = append(env, plan.env...)
+	if plan.embedded {
 		env = append(env, "LEADSYNC_NATS_LISTEN="+host(d.natsAt))
 	} else {
 		env = append(env, "LEADSYNC_NATS_URL="+d.natsAt)
@@ -93,23 +127,50 @@ func newDrill(t *testing.T, embedded bool) *drill {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.nats = newChild(t, "nats", "LEADSYNC_TEST_PORT="+port, "LEADSYNC_TEST_DIR="+t.TempDir())
+		store := t.TempDir()
+		if plan.disks && mountDisk(t, store) {
+			d.disks = append(d.disks, store)
+		}
+		d.nats = newChild(t, "nats", "LEADSYNC_TEST_PORT="+port, "LEADSYNC_TEST_DIR="+store)
 		d.nats.start()
 	}
 	d.serve = newChild(t, "serve", env...)
 	d.serve.start()
 	d.up()
-	if d.db, err = repo.Open(t.Context(), repo.Config{URL: "sqlite:" + d.dbPath}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = d.db.Close() })
 	return d
+}
+
+// openDatabase makes the folder of the SQLite file, or puts a proxy before the server,
+// and opens it beside the service.
+func (d *drill) openDatabase() {
+	d.t.Helper()
+	direct := d.dbURL
+	if direct == "" {
+		if err := os.Mkdir(filepath.Dir(d.dbPath), 0o700); err != nil {
+			d.t.Fatal(err)
+		}
+		d.dbURL = "sqlite:" + d.dbPath
+		direct = d.dbURL
+	} else {
+		wipe(d.t, direct)
+		d.proxy, d.dbURL = newProxy(d.t, direct)
+	}
+	db, err := repo.Open(d.t.Context(), repo.Config{URL: direct})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.db = db
+	d.t.Cleanup(func() { _ = db.Close() })
 }
 
 // up waits until the service takes callbacks.
 func (d *drill) up() {
 	d.t.Helper()
 	d.until("the service answers", func() bool {
+		if d.serve.gone() { // it could not start: whoever manages services tries again
+			d.serve.kill()
+			d.serve.start()
+		}
 		response, err := http.Get(d.url + "/healthz")
 		if err != nil {
 			return false
@@ -121,7 +182,7 @@ func (d *drill) up() {
 
 func (d *drill) until(what string, done func() bool) {
 	d.t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			d.t.Fatalf("still waiting: %s", what)
 		}
@@ -168,19 +229,24 @@ func (d *drill) mischief() {
 	for _, trouble := range []struct {
 		odds int
 		make func(time.Duration)
-	}{{45, d.troubleNATS}, {35, d.lockDatabase}, {45, d.spoilPortal}} {
+	}{{45, d.troubleNATS}, {45, d.troubleDatabase}, {45, d.spoilPortal}, {20, d.fillDataDisk}} {
 		if d.chance.IntN(100) < trouble.odds {
 			length := time.Duration(200+d.chance.IntN(1800)) * time.Millisecond
 			group.Go(func() { trouble.make(length) })
 		}
 	}
-	d.nap(200, 2000)
+	d.nap(100, 1000)
+	if d.chance.IntN(100) < 50 {
+		d.jumpClock()
+	}
+	d.nap(100, 1000)
 	d.serve.kill()
 	d.kills++
 	d.nap(0, 500)
 	d.serve.start()
 	if d.chance.IntN(3) > 0 { // else it is killed again while it starts
 		d.up()
+		d.overhear()
 	}
 	group.Wait()
 }
@@ -189,17 +255,84 @@ func (d *drill) nap(least, most int) {
 	time.Sleep(time.Duration(least+d.chance.IntN(most-least)) * time.Millisecond)
 }
 
+// made counts a trouble.
+func (d *drill) made(what string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.troubles[what]++
+}
+
+// jumpClock sets our clock by up to three days, forward or back.
+func (d *drill) jumpClock() {
+	d.made("clock jumps")
+	by := time.Duration(d.chance.Int64N(int64(72 * time.Hour)))
+	if by /= time.Duration(1 << (4 * d.chance.IntN(4))); d.chance.IntN(2) == 0 {
+		by = -by
+	}
+	d.serve.jump(by)
+}
+
 func (d *drill) troubleNATS(length time.Duration) {
-	switch {
-	case d.nats == nil:
+	if d.nats == nil {
 		return
-	case length%2 == 0:
+	}
+	switch kind := length.Milliseconds() % 3; {
+	case kind == 0 && len(d.disks) == 2:
+		d.made("NATS' disk full")
+		free := fillDisk(d.t, d.disks[1])
+		time.Sleep(length)
+		free()
+		d.nats.stop() // it does not mend by itself
+	case kind == 1:
+		d.made("NATS killed")
 		d.nats.kill()
+		time.Sleep(length)
 	default:
+		d.made("NATS stopped")
 		d.nats.stop()
+		time.Sleep(length)
+	}
+	d.nats.start()
+}
+
+// fillDataDisk leaves no room for SQLite and the spool, nor for NATS where it is embedded.
+func (d *drill) fillDataDisk(length time.Duration) {
+	if len(d.disks) == 0 {
+		return
+	}
+	d.made("data disk full")
+	free := fillDisk(d.t, d.disks[0])
+	time.Sleep(length)
+	free()
+}
+
+func (d *drill) troubleDatabase(length time.Duration) {
+	switch {
+	case d.proxy != nil:
+		d.made("database cut off")
+		d.proxy.cut()
+		time.Sleep(length)
+		d.proxy.mend()
+	case length.Milliseconds()%2 == 0:
+		d.made("database locked")
+		d.lockDatabase(length)
+	default:
+		d.made("database gone")
+		d.takeDatabase(length)
+	}
+}
+
+// takeDatabase moves the SQLite file away and back, as a disk that is not mounted.
+func (d *drill) takeDatabase(length time.Duration) {
+	folder := filepath.Dir(d.dbPath)
+	if err := os.Rename(folder, folder+".away"); err != nil {
+		d.t.Error(err)
+		return
 	}
 	time.Sleep(length)
-	d.nats.start()
+	if err := os.Rename(folder+".away", folder); err != nil {
+		d.t.Error(err)
+	}
 }
 
 func (d *drill) lockDatabase(length time.Duration) {
@@ -218,6 +351,7 @@ func (d *drill) lockDatabase(length time.Duration) {
 }
 
 func (d *drill) spoilPortal(length time.Duration) {
+	d.made("portal ill")
 	d.portal.SetFaults(portal.Faults{Error503: .3, ErrorHTML: .2, Reset: .2, Error500: .1, SlowMS: 50, Repeat: .1, Reorder: .2})
 	time.Sleep(length)
 	d.portal.SetFaults(portal.Faults{})
@@ -245,7 +379,8 @@ func (d *drill) settle() {
 			answered++
 		}
 	}
-	d.t.Logf("kills %d, callbacks %d, answered %d, lost %d, duplicates %d, topic messages %d", d.kills, len(all), answered, len(wrong), d.ears.duplicates(), d.ears.count())
+	d.t.Logf("kills %d, callbacks %d, answered %d, lost %d, duplicates %d, topic messages %d, subscriber's sessions %d; %v",
+		d.kills, len(all), answered, len(wrong), d.ears.duplicates(), d.ears.count(), d.ears.sessions.Load(), d.troubles)
 	for _, w := range wrong {
 		d.t.Error(w)
 	}
@@ -254,6 +389,21 @@ func (d *drill) settle() {
 	}
 	if len(all) == 0 || answered == 0 {
 		d.t.Error("nothing happened")
+	}
+	d.overhear()
+	d.unaided()
+	d.discreet()
+}
+
+// unaided fails the test if a reconciliation has helped.
+func (d *drill) unaided() {
+	d.t.Helper()
+	runs, err := d.db.Runs(d.t.Context(), d.portal.Info().MemberID, 10)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if len(runs) != 1 || runs[0].Mode != leads.RunImport {
+		d.t.Errorf("passes beside the import: %+v", runs)
 	}
 }
 
@@ -305,6 +455,9 @@ func (d *drill) wrong() ([]string, error) {
 
 // ears are a subscriber that is itself restarted all the time.
 type ears struct {
+	stop     func()
+	sessions atomic.Int64
+
 	mu     sync.Mutex
 	seqs   map[string]uint64 // where a ce-id was heard first
 	last   map[int64]heard
@@ -316,6 +469,7 @@ type ears struct {
 type heard struct {
 	seq      uint64
 	revision int64
+	kind     leads.ChangeKind
 }
 
 func (d *drill) listen() *ears {
@@ -327,12 +481,14 @@ func (d *drill) listen() *ears {
 		defer close(done)
 		for ctx.Err() == nil {
 			session, end := context.WithTimeout(ctx, 3*time.Second)
+			e.sessions.Add(1)
 			_ = d.session(session, e) // NATS may be down: the next one hears it all
 			end()
 			_ = pauseFor(ctx, 50*time.Millisecond)
 		}
 	}()
-	d.t.Cleanup(func() { cancel(); <-done })
+	e.stop = func() { cancel(); <-done }
+	d.t.Cleanup(e.stop)
 	return e
 }
 
@@ -369,11 +525,16 @@ func (e *ears) hear(msg jetstream.Msg) {
 	case seq > before.seq && c.Revision <= before.revision && !e.twice[seq], seq < before.seq:
 		e.falls = append(e.falls, fmt.Sprintf("lead %d: revision %d (message %d) came after %d (message %d)", c.LeadID, c.Revision, seq, before.revision, before.seq))
 	case seq > before.seq:
-		e.last[c.LeadID] = heard{seq, c.Revision}
+		e.last[c.LeadID] = heard{seq, c.Revision, c.Kind}
 	}
 }
 
 func (e *ears) revision(id int64) int64 { e.mu.Lock(); defer e.mu.Unlock(); return e.last[id].revision }
-func (e *ears) duplicates() int         { e.mu.Lock(); defer e.mu.Unlock(); return len(e.twice) }
-func (e *ears) count() int              { e.mu.Lock(); defer e.mu.Unlock(); return e.number }
-func (e *ears) fallen() []string        { e.mu.Lock(); defer e.mu.Unlock(); return e.falls }
+func (e *ears) gone(id int64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.last[id].kind == leads.RemovedKind
+}
+func (e *ears) duplicates() int  { e.mu.Lock(); defer e.mu.Unlock(); return len(e.twice) }
+func (e *ears) count() int       { e.mu.Lock(); defer e.mu.Unlock(); return e.number }
+func (e *ears) fallen() []string { e.mu.Lock(); defer e.mu.Unlock(); return e.falls }

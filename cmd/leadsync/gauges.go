@@ -19,6 +19,9 @@ var (
 	operatingDesc = prometheus.NewDesc("leadsync_operating_seconds", "Operating time of a method within ten minutes, as the portal counts it.", methodLabels, nil)
 	blockedDesc   = prometheus.NewDesc("leadsync_operating_refusals_total", "OPERATION_TIME_LIMIT: times that the portal blocked a method.", methodLabels, nil)
 	restedDesc    = prometheus.NewDesc("leadsync_operating_pauses_total", "Times that a call waited so that a method is not blocked.", methodLabels, nil)
+	offlineDesc   = prometheus.NewDesc("leadsync_offline_events_total", "Events of the portal's own queue that were stored, since this process owns it.", portalLabel, nil)
+	missedDesc    = prometheus.NewDesc("leadsync_callbacks_missed_total", "Changes that the portal's own queue told of and no callback did.", portalLabel, nil)
+	silentDesc    = prometheus.NewDesc("leadsync_callbacks_silent", "1 where test events or callbacks do not come: Bitrix24 may not reach us.", portalLabel, nil)
 	statesDesc    = prometheus.NewDesc("leadsync_portals", "Known portals, by state; needs_authorization wants a person.", []string{"state"}, nil)
 
 	portalLabel  = []string{"member_id"}
@@ -38,6 +41,13 @@ func (s *service) collectPortals(c chan<- prometheus.Metric) {
 		show(depthDesc, prometheus.GaugeValue, state.Budget.Depth)
 		show(shareDesc, prometheus.GaugeValue, state.Budget.Share)
 		show(limitedDesc, prometheus.CounterValue, float64(state.Budget.Refusals))
+		show(offlineDesc, prometheus.CounterValue, float64(d.offline.Taken.Load()))
+		show(missedDesc, prometheus.CounterValue, float64(d.offline.Lost.Load()))
+		silent := 0.0
+		if d.silentWords() != "" {
+			silent = 1
+		}
+		show(silentDesc, prometheus.GaugeValue, silent)
 		for lane, n := range state.Budget.Waiting {
 			show(queuedDesc, prometheus.GaugeValue, float64(n), lane.String())
 		}

@@ -15,9 +15,9 @@ const incidentEvery = 30 * time.Second
 // explains by it what it finds. What cannot be written now is written when the database
 // is back.
 func (s *service) incidents(ctx context.Context) error {
-	spooled, lost, from := s.intake.Spooled.Load(), s.intake.Lost.Load(), time.Now()
+	spooled, lost, from := s.intake.Spooled.Load(), s.intake.Lost.Load(), s.cfg.now()
 	for pauseFor(ctx, incidentEvery) == nil {
-		now := time.Now()
+		now := s.cfg.now()
 		for _, i := range []struct {
 			kind  leads.IncidentKind
 			count int64

@@ -41,11 +41,16 @@ func (b *base) openIntake() (*events.Intake, error) {
 
 // illSpool says what is wrong with the spool.
 func (s *service) illSpool(ill map[string]string) {
+	if _, known := ill["nats"]; !known && s.intake.Avoiding() {
+		ill["nats"] = "does not store what it is sent: callbacks are kept in the spool (is its disk full? a server that could not write has to be restarted)"
+	}
 	w := s.intake.Waiting()
 	switch {
+	case s.intake.Losing():
+		ill["spool"] = "takes nothing, and neither does NATS: callbacks are LOST (is the disk full?)"
 	case s.intake.Full():
 		ill["spool"] = fmt.Sprintf("full with %d callbacks in %d bytes: callbacks are LOST until NATS and the database are back", w.Entries, w.Bytes)
-	case w.Entries > 0 && time.Since(w.Oldest) > spoolWarning:
+	case w.Entries > 0 && s.cfg.now().Sub(w.Oldest) > spoolWarning:
 		ill["spool"] = fmt.Sprintf("%d callbacks wait on disk since %s, %d of %d bytes", w.Entries, w.Oldest.Format(time.RFC3339), w.Bytes, w.Limit)
 	}
 }

@@ -4,14 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+
+	"leadsync/repo"
 )
 
 type migrateCmd struct {
-	Plan bool `help:"Only print which migrations are pending."`
+	Plan bool `help:"Only print the statements of the pending migrations."`
+	Down bool `help:"Take away what leadsync has added; the tables of the call centre stay, with their rows."`
+	Yes  bool `help:"With --down: really."`
 }
 
-// Run creates or updates the tables.
+// Run creates, adopts or updates the tables.
 func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
+	if m.Plan && m.Down {
+		return usageError{errors.New("--plan is about what is pending, and --down about what is there: give one of them")}
+	}
+	if m.Down && !m.Yes {
+		return usageError{errors.New("all that only leadsync keeps would be lost: tokens, revisions, runs, findings; add --yes to do it")}
+	}
 	cfg, err := a.config()
 	if err != nil {
 		return err
@@ -24,22 +35,39 @@ func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	names, err := db.MigrationPlan(ctx)
-	if err == nil && !m.Plan {
-		names, err = db.Migrate(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	verb := "applied"
 	if m.Plan {
-		verb = "pending"
+		return a.printPlan(ctx, db)
 	}
+	verb, nothing, work := "applied", "the tables are up to date", db.Migrate
+	if m.Down {
+		verb, nothing, work = "undone", "there is nothing of leadsync", db.MigrateDown
+	}
+	names, err := work(ctx)
 	for _, name := range names {
 		fmt.Fprintln(a.stdout, verb, name)
 	}
+	if err == nil && len(names) == 0 {
+		fmt.Fprintln(a.stdout, nothing)
+	}
+	return err
+}
+
+// printPlan prints what a database administrator wants to read before it is run.
+func (a *app) printPlan(ctx context.Context, db *repo.DB) error {
+	names, err := db.MigrationPlan(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		statements, err := db.MigrationStatements(name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stdout, "-- pending: %s, %d statements in one transaction; leadsync migrate runs them\n\n%s\n\n",
+			name, len(statements), strings.Join(statements, "\n\n"))
+	}
 	if len(names) == 0 {
-		fmt.Fprintln(a.stdout, "the tables are up to date")
+		fmt.Fprintln(a.stdout, "-- the tables are up to date")
 	}
 	return nil
 }

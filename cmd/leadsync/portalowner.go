@@ -17,7 +17,7 @@ import (
 // tellOwner leaves a notice for the portal's owner.
 func (b *base) tellOwner(ctx context.Context, portal leads.Portal, event string) error {
 	return events.PublishPortal(ctx, b.js, events.PortalNotice{
-		MemberID: portal.MemberID, Domain: portal.Domain, At: time.Now().UTC(), Event: event,
+		MemberID: portal.MemberID, Domain: portal.Domain, At: b.cfg.now().UTC(), Event: event,
 	})
 }
 

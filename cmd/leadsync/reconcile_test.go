@@ -155,12 +155,18 @@ func TestWhatHappenedWhileTheServiceWasDownIsFoundAtStart(t *testing.T) {
 // exec changes the service's database by hand.
 func (s *served) exec(t *testing.T, statement string, args ...any) {
 	t.Helper()
+	if _, err := s.raw(t).ExecContext(t.Context(), statement, args...); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// raw is the way past the service into its database.
+func (s *served) raw(t *testing.T) *sql.DB {
+	t.Helper()
 	raw, err := sql.Open("sqlite", filepath.Join(s.vars["LEADSYNC_DATA_DIR"], "leadsync.db")+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer raw.Close()
-	if _, err := raw.ExecContext(t.Context(), statement, args...); err != nil {
-		t.Fatalf("%s: %v", statement, err)
-	}
+	t.Cleanup(func() { _ = raw.Close() })
+	return raw
 }

@@ -68,6 +68,9 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"halves of what belongs together", []string{"serve"}, map[string]string{
 			"LEADSYNC_B24_CLIENT_ID": "local.1", "LEADSYNC_B24_MEMBER_ID": "abc", "LEADSYNC_NATS_LISTEN": "0.0.0.0:4222",
 		}, []string{"LEADSYNC_B24_CLIENT_SECRET", "LEADSYNC_B24_WEBHOOK_URL", "LEADSYNC_NATS_TOKEN"}},
+		{"a country and a token that are none", []string{"serve"}, map[string]string{
+			"LEADSYNC_PHONE_REGION": "Russia", "LEADSYNC_API_TOKEN": "hunter2",
+		}, []string{"LEADSYNC_PHONE_REGION is no country", "LEADSYNC_API_TOKEN", "at least 16"}},
 		{"a fraction that is no number", []string{"demo", "--lose", "NaN"}, nil, []string{"--lose is a fraction"}},
 		{"a database without a name", []string{"migrate"}, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@h:1433"}, []string{"names no database"}},
 		{"a portal that is none", []string{"watch", "--portal", "a.b"}, nil, []string{"member_id"}},
@@ -90,6 +93,7 @@ func TestWrongUsageIsExplained(t *testing.T) {
 func TestFaultsNeverRepeatAValue(t *testing.T) {
 	_, _, stderr := command(t.Context(), t, map[string]string{
 		"LEADSYNC_DATABASE_URL": "sqlserver://sa:hunter2@:", "LEADSYNC_SECRET_KEY": "hunter2", "LEADSYNC_B24_WEBHOOK_URL": "ftp://hunter2",
+		"LEADSYNC_API_TOKEN": "hunter2", "LEADSYNC_PHONE_REGION": "hunter2",
 	}, "serve")
 	if strings.Contains(stderr, "hunter2") {
 		t.Errorf("a secret is printed:\n%s", stderr)

@@ -22,9 +22,6 @@ func (serveCmd) Run(ctx context.Context, a *app) error {
 
 // serve is the service with a configuration of any origin.
 func serve(ctx context.Context, cfg config, log *slog.Logger) (err error) {
-	for _, name := range cfg.ignored {
-		log.WarnContext(ctx, "variable has no effect in this version", "variable", name)
-	}
 	b, err := openBase(ctx, cfg, log, false)
 	if err != nil {
 		return err
@@ -38,7 +35,8 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) (err error) {
 		return err
 	}
 	s.warn(ctx)
-	log.InfoContext(ctx, "leadsync serves", "http", s.address(), "nats", events.WithoutPassword(b.natsURL()), "database", b.db.Dialect(), "data", cfg.dataDir)
+	log.InfoContext(ctx, "leadsync serves", "http", s.address(), "nats", events.WithoutPassword(b.natsURL()), "database", b.db.Dialect(), "data", cfg.dataDir,
+		"api_token", b.apiTokenPlace())
 	return s.run(ctx)
 }
 

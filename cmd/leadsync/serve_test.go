@@ -27,6 +27,32 @@ type served struct {
 
 func startServe(t *testing.T, p *portal.Portal, more map[string]string) *served {
 	t.Helper()
+	return startServing(t, p, more, func(ctx context.Context, s *served) int {
+		return run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log)
+	})
+}
+
+// startHurried is the service for which hours are minutes, and minutes seconds, where it
+// looks after queue, bindings and the way in.
+func startHurried(t *testing.T, p *portal.Portal, more map[string]string) *served {
+	t.Helper()
+	return startServing(t, p, more, func(ctx context.Context, s *served) int {
+		cfg, err := readConfig(environmentOf(s.vars))
+		if err != nil {
+			t.Error(err)
+			return exitUsage
+		}
+		cfg.patient, cfg.hurry, cfg.young = true, 60, time.Millisecond
+		if err := serve(ctx, cfg, newLog(s.log, cfg)); err != nil {
+			t.Error(err)
+			return exitFailure
+		}
+		return exitOK
+	})
+}
+
+func startServing(t *testing.T, p *portal.Portal, more map[string]string, serve func(context.Context, *served) int) *served {
+	t.Helper()
 	address := freeAddress(t)
 	s := &served{portal: p, url: "http://" + address, log: &output{}}
 	s.vars = map[string]string{
@@ -37,7 +63,7 @@ func startServe(t *testing.T, p *portal.Portal, more map[string]string) *served 
 	maps.Copy(s.vars, more)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log) }()
+	go func() { ended <- serve(ctx, s) }()
 	stopped := -1
 	s.stop = func() int {
 		if cancel(); stopped < 0 {
@@ -129,7 +155,16 @@ func (s *served) imported(tb testing.TB, db *repo.DB) {
 	}
 }
 
+// startEmulator starts a portal without a queue of its own: what callbacks miss must not
+// come another way.
 func startEmulator(tb testing.TB, cfg portal.Config) *portal.Portal {
+	tb.Helper()
+	cfg.Switches.NoOffline = true
+	return startWhole(tb, cfg)
+}
+
+// startWhole starts a portal that does all it can.
+func startWhole(tb testing.TB, cfg portal.Config) *portal.Portal {
 	tb.Helper()
 	p, err := portal.Start(cfg)
 	if err != nil {
@@ -164,6 +199,15 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 	added := p.Add(3)
 	eventually(t, "changes arrive by events", func() bool { return s.equal(t, db) })
 
+	t.Run("reports can join custom fields with their types", func(t *testing.T) {
+		raw := s.raw(t)
+		var enumerations, values int
+		err := raw.QueryRowContext(t.Context(), `SELECT COUNT(DISTINCT t.field), COUNT(f.value) FROM leadsync_field_types AS t
+			LEFT JOIN leadsync_lead_fields AS f ON f.member_id = t.member_id AND f.field = t.field WHERE t.type = 'enumeration'`).Scan(&enumerations, &values)
+		if err != nil || enumerations == 0 || values == 0 {
+			t.Errorf("%d enumerations with %d values (%v)", enumerations, values, err)
+		}
+	})
 	t.Run("a second service does not touch the data", func(t *testing.T) {
 		code, _, stderr := command(t.Context(), t, s.vars, "serve")
 		if code != exitFailure || !strings.Contains(stderr, "LEADSYNC_DATA_DIR") {
@@ -264,6 +308,14 @@ func TestServeMirrorsAPortalByWebhooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "an edit arrives", func() bool { return s.equal(t, db) })
+	if words := "the portal's own queue of events is not used"; strings.Count(s.log.String(), words) != 1 {
+		t.Errorf("not said once that %s:\n%s", words, s.log)
+	}
+	for method := range p.Stats().Requests {
+		if strings.HasPrefix(method, "event.") {
+			t.Errorf("%s was called, which a webhook may not", method)
+		}
+	}
 	if code := s.stop(); code != exitOK {
 		t.Errorf("exit code %d after a stop:\n%s", code, s.log)
 	}

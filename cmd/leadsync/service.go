@@ -42,7 +42,12 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	if s.intake, err = b.openIntake(); err != nil {
 		return nil, err
 	}
+	b.store = s.intake.Take
 	tokens, err := handlers.OpenTokenHashes(b.data.file("tokens.json"))
+	if err != nil {
+		return nil, err
+	}
+	token, err := b.apiToken()
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +58,9 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	s.owners.CatchUpEvery = b.cfg.catchUp
 	s.server = handlers.New(handlers.Config{
 		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
+		Lookup: b.db, APIToken: token,
 		Store: s.intake.Take, Tokens: tokens, StateKey: b.cfg.stateKey(),
-		Ready: s.ill, Metrics: s.metrics(), Now: time.Now, Log: b.log,
+		Ready: s.ill, Metrics: s.metrics(), Now: b.cfg.now, Log: b.log,
 	})
 	return s, nil
 }
@@ -62,7 +68,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 // ownerConfig is what owners of portals work with.
 func (b *base) ownerConfig(tally *consumers.Tally, wake func()) consumers.OwnerConfig {
 	return consumers.OwnerConfig{
-		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Tally: tally, Wake: wake, Log: b.log,
+		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Now: b.cfg.now, Tally: tally, Wake: wake, Log: b.log,
 		Open: func(own consumers.Ownership) (consumers.Desk, error) { return b.openDesk(own, wake) },
 	}
 }
@@ -96,6 +102,7 @@ func (s *service) work(ctx context.Context) error {
 	group.Go(func() error { return s.owners.Run(ctx) })
 	group.Go(func() error { return relay.Run(ctx) })
 	group.Go(func() error { return s.incidents(ctx) })
+	group.Go(func() error { return s.keyPhones(ctx) })
 	return group.Wait()
 }
 
@@ -146,6 +153,11 @@ func (s *service) ill(ctx context.Context) map[string]string {
 			ill["nats"] += " (" + err.Error() + ")"
 		}
 	}
+	if s.broker != nil && ill["nats"] == "" {
+		if what := s.broker.Ill(); what != "" {
+			ill["nats"] = "does not store what it is sent: callbacks are kept in the spool until the disk has room again (" + what + ")"
+		}
+	}
 	s.illSpool(ill)
 	if err := s.db.Ping(ctx); err != nil {
 		ill["database"] = err.Error()
@@ -156,6 +168,11 @@ func (s *service) ill(ctx context.Context) map[string]string {
 		ill["database"] = err.Error()
 	}
 	sick := s.owners.Ill()
+	for _, d := range s.desks.list() {
+		if words := d.silentWords(); words != "" {
+			ill["callbacks of "+d.own.Portal.Domain] = words
+		}
+	}
 	for _, p := range portals {
 		if what, sick := sick[p.Domain]; sick {
 			ill["portal "+p.Domain] = what

@@ -41,7 +41,7 @@ func (s *service) collectIntake(c chan<- prometheus.Metric, count func(*promethe
 	gauge(c, spoolDesc, float64(w.Entries))
 	gauge(c, spoolBytesDesc, float64(w.Bytes))
 	gauge(c, spoolLimitDesc, float64(w.Limit))
-	gauge(c, spoolAgeDesc, age(w.Oldest))
+	gauge(c, spoolAgeDesc, s.age(w.Oldest))
 }
 
 // collectWaiting shows what waits in NATS and in the database, where they answer.
@@ -60,7 +60,7 @@ func (s *service) collectWaiting(c chan<- prometheus.Metric) {
 		gauge(c, outboxDesc, float64(n))
 	}
 	if oldest, err := s.db.OutboxOldest(ctx); err == nil {
-		gauge(c, outboxAgeDesc, age(oldest))
+		gauge(c, outboxAgeDesc, s.age(oldest))
 	}
 }
 
@@ -69,9 +69,9 @@ func gauge(c chan<- prometheus.Metric, desc *prometheus.Desc, value float64) {
 }
 
 // age is how long ago a moment was, in seconds; 0 for none.
-func age(t time.Time) float64 {
+func (s *service) age(t time.Time) float64 {
 	if t.IsZero() {
 		return 0
 	}
-	return max(0, time.Since(t).Seconds())
+	return max(0, s.cfg.now().Sub(t).Seconds())
 }

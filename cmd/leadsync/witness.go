@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"leadsync/events"
@@ -39,10 +40,14 @@ func (w witness) Heard(ctx context.Context, memberID string, ids []int64) (map[i
 // silentChanges is how many changes without a callback are no accident any more.
 const silentChanges = 3
 
-// silence raises the alarm where a pass found changes of which no callback came: on a
+// listenForSilence raises the alarm where a pass found changes of which no callback came: on a
 // portal where nothing is changed, none come either, and that is no fault.
-func (d *desk) silence(ctx context.Context, run leads.Run) error {
-	if run.Mode != leads.RunChanged || run.DryRun || run.Missed+run.Stale < silentChanges {
+func (d *desk) listenForSilence(ctx context.Context, run leads.Run) error {
+	if run.Mode != leads.RunChanged || run.DryRun || run.State != leads.RunCompleted {
+		return nil
+	}
+	d.silence.Store(0)
+	if run.Missed+run.Stale < silentChanges {
 		return nil
 	}
 	found, err := d.db.Findings(ctx, run.ID)
@@ -58,9 +63,25 @@ func (d *desk) silence(ctx context.Context, run leads.Run) error {
 	if silent < silentChanges {
 		return nil
 	}
+	return d.raiseSilence(ctx, int64(silent), run.Since)
+}
+
+func (d *desk) raiseSilence(ctx context.Context, changes int64, since time.Time) error {
+	d.silence.Store(changes)
 	d.log.ErrorContext(ctx, "leads were changed and no callback came: look whether Bitrix24 can reach LEADSYNC_PUBLIC_URL",
-		"member_id", run.MemberID, "changes", silent, "since", run.Since)
+		"member_id", d.own.Portal.MemberID, "changes", changes, "since", since)
 	return d.db.AddIncident(ctx, leads.Incident{
-		MemberID: run.MemberID, Kind: leads.IncidentSilence, From: run.Since, To: time.Now(),
+		MemberID: d.own.Portal.MemberID, Kind: leads.IncidentSilence, From: since, To: d.cfg.now(),
 	})
+}
+
+// silentWords says what speaks for a way in that is closed; "" is nothing.
+func (d *desk) silentWords() string {
+	if words := d.heartbeat.silent(); words != "" {
+		return words
+	}
+	if n := d.silence.Load(); n > 0 {
+		return fmt.Sprintf("%d leads were changed lately and no callback came: look whether Bitrix24 can reach LEADSYNC_PUBLIC_URL", n)
+	}
+	return ""
 }

@@ -4,6 +4,7 @@
 package broker
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -19,6 +20,11 @@ import (
 // maxPayload lets even a lead with a very long comment travel whole, in bytes.
 const maxPayload = 8 << 20
 
+// storeMax is more than any disk has, in bytes. Left to itself the server allows what is
+// three quarters of the free room when it starts, its own store not counted: on a disk
+// that is half full it would refuse everything after a restart.
+const storeMax = 1 << 50
+
 // startLimit is how long a start may take; recovering a large store takes seconds.
 const startLimit = 60 * time.Second
 
@@ -31,7 +37,7 @@ type Config struct {
 	// ServiceToken gives every right: the service connects with it, and commands that
 	// run beside the service. Required.
 	ServiceToken string
-	Logger       *slog.Logger
+	Logger       *slog.Logger // nil is silent
 }
 
 // Broker is a running embedded server.
@@ -39,6 +45,9 @@ type Broker struct {
 	server  *server.Server
 	token   string
 	listens bool
+
+	stop   context.CancelFunc // of the watch over the store
+	closed chan struct{}
 }
 
 // Start starts the server and waits until it is ready. Errors say what to do.
@@ -46,8 +55,11 @@ func Start(cfg Config) (*Broker, error) {
 	if cfg.ServiceToken == "" {
 		return nil, errors.New("embedded NATS server needs a service token")
 	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	opts := &server.Options{
-		ServerName: "leadsync", JetStream: true, StoreDir: cfg.Dir, SyncAlways: true,
+		ServerName: "leadsync", JetStream: true, StoreDir: cfg.Dir, SyncAlways: true, JetStreamMaxStore: storeMax,
 		MaxPayload: maxPayload, NoSigs: true, NoSystemAccount: true, DontListen: cfg.Listen == "",
 		CustomClientAuthentication: doorman{subscriber: cfg.Token, service: cfg.ServiceToken},
 	}
@@ -70,7 +82,13 @@ func Start(cfg Config) (*Broker, error) {
 		ns.Shutdown()
 		return nil, fmt.Errorf("the embedded NATS server could not open its store %s", cfg.Dir)
 	}
-	return &Broker{server: ns, token: cfg.ServiceToken, listens: cfg.Listen != ""}, nil
+	ctx, stop := context.WithCancel(context.Background())
+	b := &Broker{server: ns, token: cfg.ServiceToken, listens: cfg.Listen != "", stop: stop, closed: make(chan struct{})}
+	go func() {
+		defer close(b.closed)
+		store{ns, cfg}.watch(ctx)
+	}()
+	return b, nil
 }
 
 // listenOn checks the address first: a server whose port is taken is never ready and
@@ -124,6 +142,8 @@ func (b *Broker) Connect(opts ...nats.Option) (*nats.Conn, error) {
 
 // Close stops the server when what it was doing is on disk.
 func (b *Broker) Close() {
+	b.stop()
+	<-b.closed
 	b.server.Shutdown()
 	b.server.WaitForShutdown()
 }

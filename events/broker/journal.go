@@ -11,9 +11,7 @@ import (
 type journal struct{ log *slog.Logger }
 
 func (j journal) write(level slog.Level, format string, args []any) {
-	if j.log != nil {
-		j.log.Log(context.Background(), level, "embedded nats server", "says", fmt.Sprintf(format, args...))
-	}
+	j.log.Log(context.Background(), level, "embedded nats server", "says", fmt.Sprintf(format, args...))
 }
 
 // Noticef implements server.Logger. The server's notices are details to us.

@@ -16,6 +16,7 @@ func absence(t *testing.T, server Server) {
 	t.Run("a lead is deleted when it is still absent after the grace period", func(t *testing.T) { m.on1(t, grace) })
 	t.Run("a proven deletion needs no grace", func(t *testing.T) { m.on1(t, provenDeletion) })
 	t.Run("a sighting between two absences begins anew", func(t *testing.T) { m.on1(t, seenBetween) })
+	t.Run("a clock that was set back begins the grace period anew", func(t *testing.T) { m.on1(t, setBack) })
 	t.Run("access denied is no deletion", func(t *testing.T) { m.on1(t, deniedBetween) })
 	t.Run("absent without a row leaves no trace", func(t *testing.T) { m.on1(t, absentUnknown) })
 	t.Run("a tombstone heals, its revisions rise on", func(t *testing.T) { m.on1(t, healing) })
@@ -44,6 +45,19 @@ func grace(m *mirror) {
 	if held := m.row(member, 200); !held.Deleted || column(held, "TITLE") != "a" {
 		m.t.Errorf("tombstone: deleted %v, title %q", held.Deleted, column(held, "TITLE"))
 	}
+}
+
+func setBack(m *mirror) {
+	m.verdict(leads.Inserted, present(m.t, 1, 209, "a"))
+	m.clock.advance(time.Hour)
+	m.verdict(leads.Missing, unseen(2, 209, leads.Absent))
+	m.clock.advance(-time.Hour)
+	m.missing(209) // nobody waits an hour for it
+	m.verdict(leads.Missing, unseen(3, 209, leads.Absent))
+	m.missing()
+	m.clock.advance(10 * time.Second)
+	m.missing(209)
+	m.verdict(leads.Deleted, unseen(4, 209, leads.Absent))
 }
 
 // missing wants Missing to list exactly these.

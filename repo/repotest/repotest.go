@@ -44,14 +44,18 @@ func Run(t *testing.T, server Server) {
 		test func(*testing.T, Server)
 	}{
 		{"Migrate", migrations},
+		{"Adopt", adopting},
 		{"Apply", applying},
 		{"Absence", absence},
 		{"Fence", fencing},
 		{"Poison", poison},
 		{"Force", forcing},
 		{"Outbox", outbox},
+		{"Announce", announcing},
 		{"Values", values},
+		{"Fields", customFields},
 		{"Range", ranges},
+		{"Phones", phones},
 		{"Portals", portals},
 		{"Tokens", tokens},
 		{"Standings", standings},

@@ -1,1 +1,1 @@
-DROP TABLE temp.stage_contacts
+DROP TABLE stage_contacts

@@ -1,1 +1,1 @@
-DROP TABLE temp.stage_leads
+DROP TABLE stage_leads

@@ -1,1 +1,1 @@
-DROP TABLE temp.stage_marks
+DROP TABLE stage_marks

@@ -1,1 +1,1 @@
-DROP TABLE temp.stage_outbox
+DROP TABLE stage_outbox

@@ -1,9 +1,9 @@
--- The same tables and names as on SQL Server. Times of the seed are text, YYYY-MM-DDTHH:MM:SS on the portal's wall
--- clock; exact instants are text in UTC. One in another format would compare wrongly.
+-- The same tables and names as on SQL Server, and the same way to them. Times of the seed are text, YYYY-MM-DDTHH:MM:SS
+-- on the portal's wall clock; exact instants are text in UTC. One in another format would compare wrongly.
 -- +goose Up
 
--- bitrix_leads: the leads, as the seed keeps them; from member_id on the columns are ours.
-CREATE TABLE bitrix_leads (
+-- The seed's tables, as its script makes them. One that is there already is left as it is.
+CREATE TABLE IF NOT EXISTS bitrix_leads (
     Id INTEGER NOT NULL CONSTRAINT pk_bitrix_leads PRIMARY KEY AUTOINCREMENT,
     sql_ADDRESS TEXT,
     sql_ADDRESS_2 TEXT,
@@ -38,81 +38,39 @@ CREATE TABLE bitrix_leads (
     sql_SOURCE_ID TEXT,
     sql_STATUS_DESCRIPTION TEXT,
     sql_STATUS_ID TEXT,
-    sql_TITLE TEXT,
-    sql_HONORIFIC TEXT,
-    sql_IS_RETURN_CUSTOMER TEXT,
-    sql_IS_MANUAL_OPPORTUNITY TEXT,
-    sql_HAS_PHONE TEXT,
-    sql_HAS_EMAIL TEXT,
-    sql_HAS_IMOL TEXT,
-    sql_STATUS_SEMANTIC_ID TEXT,
-    sql_MOVED_BY_ID TEXT,
-    sql_MOVED_TIME TEXT,
-    sql_ADDRESS_LOC_ADDR_ID TEXT,
-    sql_UTM_SOURCE TEXT,
-    sql_UTM_MEDIUM TEXT,
-    sql_UTM_CAMPAIGN TEXT,
-    sql_UTM_CONTENT TEXT,
-    sql_UTM_TERM TEXT,
-    sql_LAST_ACTIVITY_BY TEXT,
-    sql_LAST_ACTIVITY_TIME TEXT,
-    member_id TEXT NOT NULL,
-    read_at TEXT,
-    read_ticket INTEGER NOT NULL,
-    revision INTEGER NOT NULL,
-    row_hash TEXT,
-    deleted_at TEXT,
-    absent_since TEXT,
-    raw_json TEXT,
-    date_create_at TEXT,
-    date_modify_at TEXT,
-    CONSTRAINT uq_bitrix_leads_member_id_sql_id UNIQUE (member_id, sql_ID)
+    sql_TITLE TEXT
 );
 
-CREATE INDEX ix_bitrix_leads_absent_since ON bitrix_leads (member_id, absent_since);
-
--- bitrix_lead_contacts: phones, addresses and the like of the leads.
-CREATE TABLE bitrix_lead_contacts (
+CREATE TABLE IF NOT EXISTS bitrix_lead_contacts (
     Id INTEGER NOT NULL CONSTRAINT pk_bitrix_lead_contacts PRIMARY KEY AUTOINCREMENT,
     sql_LEAD_ID INTEGER,
     sql_CONTACT_ID TEXT,
     sql_VALUE_TYPE TEXT,
     sql_VALUE TEXT,
-    sql_TYPE_ID TEXT,
-    member_id TEXT NOT NULL
+    sql_TYPE_ID TEXT
 );
 
-CREATE INDEX ix_bitrix_lead_contacts_member_id_sql_lead_id ON bitrix_lead_contacts (member_id, sql_LEAD_ID);
-
--- bitrix_lead_solution: one custom field of the leads.
-CREATE TABLE bitrix_lead_solution (
+CREATE TABLE IF NOT EXISTS bitrix_lead_solution (
     Id INTEGER NOT NULL CONSTRAINT pk_bitrix_lead_solution PRIMARY KEY AUTOINCREMENT,
     sql_LEAD_ID INTEGER,
-    sql_solution TEXT,
-    member_id TEXT NOT NULL
+    sql_solution TEXT
 );
 
-CREATE INDEX ix_bitrix_lead_solution_member_id_sql_lead_id ON bitrix_lead_solution (member_id, sql_LEAD_ID);
-
--- bitrix_import_lead_error: leads that could not be written, with their card.
-CREATE TABLE bitrix_import_lead_error (
+CREATE TABLE IF NOT EXISTS bitrix_import_lead_error (
     Id INTEGER NOT NULL CONSTRAINT pk_bitrix_import_lead_error PRIMARY KEY AUTOINCREMENT,
     sql_ID TEXT,
     sql_error TEXT,
     sql_full_lead_info TEXT,
-    sql_date_error TEXT,
-    member_id TEXT
+    sql_date_error TEXT
 );
 
--- bitrix_lead_runtime: when leads were listed and read last; row 1.
-CREATE TABLE bitrix_lead_runtime (
+CREATE TABLE IF NOT EXISTS bitrix_lead_runtime (
     Id INTEGER NOT NULL CONSTRAINT pk_bitrix_lead_runtime PRIMARY KEY AUTOINCREMENT,
     lead_get_by_id_dt TEXT,
     lead_list_dt TEXT
 );
 
--- bitrix_oauth: tokens, one row a portal.
-CREATE TABLE bitrix_oauth (
+CREATE TABLE IF NOT EXISTS bitrix_oauth (
     Id INTEGER NOT NULL CONSTRAINT pk_bitrix_oauth PRIMARY KEY AUTOINCREMENT,
     access_token TEXT,
     expires_in TEXT,
@@ -125,10 +83,133 @@ CREATE TABLE bitrix_oauth (
     client_id TEXT,
     client_secret TEXT,
     dateexec TEXT,
-    code TEXT,
-    refresh_token_hash TEXT,
-    expires_at TEXT
+    code TEXT
 );
+
+-- leadsync_duplicate_leads: rows of an adopted database beside a newer one of the same lead.
+CREATE TABLE leadsync_duplicate_leads (
+    Id INTEGER NOT NULL CONSTRAINT pk_leadsync_duplicate_leads PRIMARY KEY,
+    sql_ADDRESS TEXT,
+    sql_ADDRESS_2 TEXT,
+    sql_ADDRESS_CITY TEXT,
+    sql_ADDRESS_COUNTRY TEXT,
+    sql_ADDRESS_COUNTRY_CODE TEXT,
+    sql_ADDRESS_POSTAL_CODE TEXT,
+    sql_ADDRESS_PROVINCE TEXT,
+    sql_ADDRESS_REGION TEXT,
+    sql_ASSIGNED_BY_ID TEXT,
+    sql_BIRTHDATE TEXT,
+    sql_COMMENTS TEXT,
+    sql_COMPANY_ID TEXT,
+    sql_COMPANY_TITLE TEXT,
+    sql_CONTACT_ID TEXT,
+    sql_CREATED_BY_ID TEXT,
+    sql_CURRENCY_ID TEXT,
+    sql_DATE_CLOSED TEXT,
+    sql_DATE_CREATE TEXT,
+    sql_DATE_MODIFY TEXT,
+    sql_ID INTEGER NOT NULL,
+    sql_LAST_NAME TEXT,
+    sql_MODIFY_BY_ID TEXT,
+    sql_NAME TEXT,
+    sql_OPENED TEXT,
+    sql_OPPORTUNITY TEXT,
+    sql_ORIGIN_ID TEXT,
+    sql_ORIGINATOR_ID TEXT,
+    sql_POST TEXT,
+    sql_SECOND_NAME TEXT,
+    sql_SOURCE_DESCRIPTION TEXT,
+    sql_SOURCE_ID TEXT,
+    sql_STATUS_DESCRIPTION TEXT,
+    sql_STATUS_ID TEXT,
+    sql_TITLE TEXT,
+    member_id TEXT NOT NULL
+);
+
+-- The newest row of a lead is the one modified last, of several such the one inserted last.
+INSERT INTO leadsync_duplicate_leads (
+    Id, sql_ADDRESS, sql_ADDRESS_2, sql_ADDRESS_CITY, sql_ADDRESS_COUNTRY, sql_ADDRESS_COUNTRY_CODE,
+    sql_ADDRESS_POSTAL_CODE, sql_ADDRESS_PROVINCE, sql_ADDRESS_REGION, sql_ASSIGNED_BY_ID, sql_BIRTHDATE,
+    sql_COMMENTS, sql_COMPANY_ID, sql_COMPANY_TITLE, sql_CONTACT_ID, sql_CREATED_BY_ID, sql_CURRENCY_ID,
+    sql_DATE_CLOSED, sql_DATE_CREATE, sql_DATE_MODIFY, sql_ID, sql_LAST_NAME, sql_MODIFY_BY_ID, sql_NAME, sql_OPENED,
+    sql_OPPORTUNITY, sql_ORIGIN_ID, sql_ORIGINATOR_ID, sql_POST, sql_SECOND_NAME, sql_SOURCE_DESCRIPTION,
+    sql_SOURCE_ID, sql_STATUS_DESCRIPTION, sql_STATUS_ID, sql_TITLE, member_id
+)
+SELECT
+    l.Id, l.sql_ADDRESS, l.sql_ADDRESS_2, l.sql_ADDRESS_CITY, l.sql_ADDRESS_COUNTRY, l.sql_ADDRESS_COUNTRY_CODE,
+    l.sql_ADDRESS_POSTAL_CODE, l.sql_ADDRESS_PROVINCE, l.sql_ADDRESS_REGION, l.sql_ASSIGNED_BY_ID, l.sql_BIRTHDATE,
+    l.sql_COMMENTS, l.sql_COMPANY_ID, l.sql_COMPANY_TITLE, l.sql_CONTACT_ID, l.sql_CREATED_BY_ID, l.sql_CURRENCY_ID,
+    l.sql_DATE_CLOSED, l.sql_DATE_CREATE, l.sql_DATE_MODIFY, l.sql_ID, l.sql_LAST_NAME, l.sql_MODIFY_BY_ID,
+    l.sql_NAME, l.sql_OPENED, l.sql_OPPORTUNITY, l.sql_ORIGIN_ID, l.sql_ORIGINATOR_ID, l.sql_POST, l.sql_SECOND_NAME,
+    l.sql_SOURCE_DESCRIPTION, l.sql_SOURCE_ID, l.sql_STATUS_DESCRIPTION, l.sql_STATUS_ID, l.sql_TITLE, ''
+FROM bitrix_leads AS l
+WHERE l.Id IN (
+    SELECT r.Id
+    FROM (
+        SELECT d.Id, ROW_NUMBER() OVER (
+            PARTITION BY d.sql_ID
+            ORDER BY CASE WHEN d.sql_DATE_MODIFY IS NULL THEN 1 ELSE 0 END, d.sql_DATE_MODIFY DESC, d.Id DESC
+        ) AS place
+        FROM bitrix_leads AS d
+    ) AS r
+    WHERE r.place > 1
+);
+
+DELETE FROM bitrix_leads WHERE Id IN (SELECT d.Id FROM leadsync_duplicate_leads AS d);
+
+-- The standard fields that the seed does not have.
+ALTER TABLE bitrix_leads ADD COLUMN sql_HONORIFIC TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_IS_RETURN_CUSTOMER TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_IS_MANUAL_OPPORTUNITY TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_HAS_PHONE TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_HAS_EMAIL TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_HAS_IMOL TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_STATUS_SEMANTIC_ID TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_MOVED_BY_ID TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_MOVED_TIME TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_ADDRESS_LOC_ADDR_ID TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_UTM_SOURCE TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_UTM_MEDIUM TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_UTM_CAMPAIGN TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_UTM_CONTENT TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_UTM_TERM TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_LAST_ACTIVITY_BY TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN sql_LAST_ACTIVITY_TIME TEXT;
+
+-- Which portal a row is of, and what is known of its last read. Rows that were there wait for their portal under the
+-- member_id '': the first portal that gets an owner claims them.
+ALTER TABLE bitrix_leads ADD COLUMN member_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE bitrix_leads ADD COLUMN read_at TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN read_ticket INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE bitrix_leads ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE bitrix_leads ADD COLUMN row_hash TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN deleted_at TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN absent_since TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN raw_json TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN date_create_at TEXT;
+ALTER TABLE bitrix_leads ADD COLUMN date_modify_at TEXT;
+
+ALTER TABLE bitrix_lead_contacts ADD COLUMN member_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE bitrix_lead_solution ADD COLUMN member_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE bitrix_import_lead_error ADD COLUMN member_id TEXT NOT NULL DEFAULT '';
+
+-- holder_kind: 'system' for the application's own user, '' or NULL for whoever installed.
+ALTER TABLE bitrix_oauth ADD COLUMN refresh_token_hash TEXT;
+ALTER TABLE bitrix_oauth ADD COLUMN expires_at TEXT;
+ALTER TABLE bitrix_oauth ADD COLUMN holder_kind TEXT;
+ALTER TABLE bitrix_oauth ADD COLUMN refresh_began_at TEXT;
+ALTER TABLE bitrix_oauth ADD COLUMN refresh_began_by TEXT;
+
+CREATE UNIQUE INDEX uq_bitrix_leads_member_id_sql_id ON bitrix_leads (member_id, sql_ID);
+CREATE INDEX ix_bitrix_leads_absent_since ON bitrix_leads (member_id, absent_since);
+CREATE INDEX ix_bitrix_leads_deleted_at ON bitrix_leads (member_id, deleted_at);
+CREATE INDEX ix_bitrix_lead_contacts_member_id_sql_lead_id ON bitrix_lead_contacts (member_id, sql_LEAD_ID);
+CREATE INDEX ix_bitrix_lead_solution_member_id_sql_lead_id ON bitrix_lead_solution (member_id, sql_LEAD_ID);
+CREATE INDEX ix_bitrix_import_lead_error_member_id ON bitrix_import_lead_error (member_id);
+
+INSERT INTO bitrix_lead_runtime (Id)
+SELECT 1
+WHERE NOT EXISTS (SELECT 1 FROM bitrix_lead_runtime);
 
 -- leadsync_portals: the portals.
 CREATE TABLE leadsync_portals (
@@ -141,6 +222,8 @@ CREATE TABLE leadsync_portals (
     token_hash TEXT NOT NULL,
     user_id INTEGER NOT NULL,
     updated_at TEXT NOT NULL,
+    bound_events TEXT,
+    bound_at TEXT,
     CONSTRAINT pk_leadsync_portals PRIMARY KEY (member_id)
 );
 
@@ -150,6 +233,12 @@ CREATE TABLE leadsync_owners (
     epoch INTEGER NOT NULL,
     owner TEXT NOT NULL,
     taken_at TEXT NOT NULL,
+    budget_at TEXT,
+    budget_level REAL,
+    budget_depth REAL,
+    budget_share REAL,
+    budget_refusals INTEGER,
+    beat_at TEXT,
     CONSTRAINT pk_leadsync_owners PRIMARY KEY (member_id)
 );
 
@@ -187,6 +276,10 @@ CREATE TABLE leadsync_runs (
     rows_updated INTEGER NOT NULL,
     rows_deleted INTEGER NOT NULL,
     requests INTEGER NOT NULL,
+    max_deletes INTEGER NOT NULL,
+    since_at TEXT,
+    portal_at TEXT,
+    refused INTEGER NOT NULL,
     CONSTRAINT uq_leadsync_runs_id UNIQUE (id)
 );
 
@@ -201,9 +294,132 @@ CREATE TABLE leadsync_findings (
     kind TEXT NOT NULL,
     fields TEXT NOT NULL,
     found_at TEXT NOT NULL,
-    repaired TEXT NOT NULL
+    repaired TEXT NOT NULL,
+    cause TEXT,
+    seconds_behind INTEGER
 );
 
 CREATE INDEX ix_leadsync_findings_run_id ON leadsync_findings (run_id);
 
-INSERT INTO bitrix_lead_runtime DEFAULT VALUES;
+-- leadsync_callbacks: when the last callback of a lead came; reconciliation explains differences by it.
+CREATE TABLE leadsync_callbacks (
+    member_id TEXT NOT NULL,
+    lead_id INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    received_at TEXT NOT NULL,
+    CONSTRAINT pk_leadsync_callbacks PRIMARY KEY (member_id, lead_id)
+);
+
+-- leadsync_failures: leads that could not be written, until one of them can or is given up.
+CREATE TABLE leadsync_failures (
+    member_id TEXT NOT NULL,
+    lead_id INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    first_at TEXT NOT NULL,
+    last_at TEXT NOT NULL,
+    next_attempt_at TEXT,
+    CONSTRAINT pk_leadsync_failures PRIMARY KEY (member_id, lead_id)
+);
+
+-- leadsync_allowances: how many deletions an operator allows, and until when.
+CREATE TABLE leadsync_allowances (
+    member_id TEXT NOT NULL,
+    max_deletes INTEGER NOT NULL,
+    until_at TEXT NOT NULL,
+    CONSTRAINT pk_leadsync_allowances PRIMARY KEY (member_id)
+);
+
+-- leadsync_incidents: when something was wrong that explains findings; member_id '' is every portal.
+CREATE TABLE leadsync_incidents (
+    id INTEGER NOT NULL CONSTRAINT pk_leadsync_incidents PRIMARY KEY AUTOINCREMENT,
+    member_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    from_at TEXT NOT NULL,
+    to_at TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+
+CREATE INDEX ix_leadsync_incidents_member_id_to_at ON leadsync_incidents (member_id, to_at);
+
+-- leadsync_lead_fields: the custom fields of the leads, a row for each value, so that a report can join them. What the
+-- portal shows as empty has no row.
+CREATE TABLE leadsync_lead_fields (
+    member_id TEXT NOT NULL,
+    lead_id INTEGER NOT NULL,
+    field TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    value TEXT NOT NULL,
+    CONSTRAINT pk_leadsync_lead_fields PRIMARY KEY (member_id, lead_id, field, position)
+) WITHOUT ROWID;
+
+-- leadsync_field_types: what the portals' custom fields are.
+CREATE TABLE leadsync_field_types (
+    member_id TEXT NOT NULL,
+    field TEXT NOT NULL,
+    type TEXT NOT NULL,
+    multiple INTEGER NOT NULL,
+    label TEXT NOT NULL,
+    CONSTRAINT pk_leadsync_field_types PRIMARY KEY (member_id, field)
+);
+
+-- +goose Down
+
+-- What is ours goes; the seed's tables stay with their rows.
+DROP TABLE leadsync_field_types;
+DROP TABLE leadsync_lead_fields;
+DROP TABLE leadsync_incidents;
+DROP TABLE leadsync_allowances;
+DROP TABLE leadsync_failures;
+DROP TABLE leadsync_callbacks;
+DROP TABLE leadsync_findings;
+DROP TABLE leadsync_runs;
+DROP TABLE leadsync_outbox;
+DROP TABLE leadsync_owners;
+DROP TABLE leadsync_portals;
+DROP TABLE leadsync_duplicate_leads;
+
+DROP INDEX uq_bitrix_leads_member_id_sql_id;
+DROP INDEX ix_bitrix_leads_absent_since;
+DROP INDEX ix_bitrix_leads_deleted_at;
+DROP INDEX ix_bitrix_lead_contacts_member_id_sql_lead_id;
+DROP INDEX ix_bitrix_lead_solution_member_id_sql_lead_id;
+DROP INDEX ix_bitrix_import_lead_error_member_id;
+
+ALTER TABLE bitrix_leads DROP COLUMN sql_HONORIFIC;
+ALTER TABLE bitrix_leads DROP COLUMN sql_IS_RETURN_CUSTOMER;
+ALTER TABLE bitrix_leads DROP COLUMN sql_IS_MANUAL_OPPORTUNITY;
+ALTER TABLE bitrix_leads DROP COLUMN sql_HAS_PHONE;
+ALTER TABLE bitrix_leads DROP COLUMN sql_HAS_EMAIL;
+ALTER TABLE bitrix_leads DROP COLUMN sql_HAS_IMOL;
+ALTER TABLE bitrix_leads DROP COLUMN sql_STATUS_SEMANTIC_ID;
+ALTER TABLE bitrix_leads DROP COLUMN sql_MOVED_BY_ID;
+ALTER TABLE bitrix_leads DROP COLUMN sql_MOVED_TIME;
+ALTER TABLE bitrix_leads DROP COLUMN sql_ADDRESS_LOC_ADDR_ID;
+ALTER TABLE bitrix_leads DROP COLUMN sql_UTM_SOURCE;
+ALTER TABLE bitrix_leads DROP COLUMN sql_UTM_MEDIUM;
+ALTER TABLE bitrix_leads DROP COLUMN sql_UTM_CAMPAIGN;
+ALTER TABLE bitrix_leads DROP COLUMN sql_UTM_CONTENT;
+ALTER TABLE bitrix_leads DROP COLUMN sql_UTM_TERM;
+ALTER TABLE bitrix_leads DROP COLUMN sql_LAST_ACTIVITY_BY;
+ALTER TABLE bitrix_leads DROP COLUMN sql_LAST_ACTIVITY_TIME;
+ALTER TABLE bitrix_leads DROP COLUMN member_id;
+ALTER TABLE bitrix_leads DROP COLUMN read_at;
+ALTER TABLE bitrix_leads DROP COLUMN read_ticket;
+ALTER TABLE bitrix_leads DROP COLUMN revision;
+ALTER TABLE bitrix_leads DROP COLUMN row_hash;
+ALTER TABLE bitrix_leads DROP COLUMN deleted_at;
+ALTER TABLE bitrix_leads DROP COLUMN absent_since;
+ALTER TABLE bitrix_leads DROP COLUMN raw_json;
+ALTER TABLE bitrix_leads DROP COLUMN date_create_at;
+ALTER TABLE bitrix_leads DROP COLUMN date_modify_at;
+
+ALTER TABLE bitrix_lead_contacts DROP COLUMN member_id;
+ALTER TABLE bitrix_lead_solution DROP COLUMN member_id;
+ALTER TABLE bitrix_import_lead_error DROP COLUMN member_id;
+ALTER TABLE bitrix_oauth DROP COLUMN refresh_token_hash;
+ALTER TABLE bitrix_oauth DROP COLUMN expires_at;
+ALTER TABLE bitrix_oauth DROP COLUMN holder_kind;
+ALTER TABLE bitrix_oauth DROP COLUMN refresh_began_at;
+ALTER TABLE bitrix_oauth DROP COLUMN refresh_began_by;

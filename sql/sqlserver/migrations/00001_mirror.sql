@@ -1,9 +1,10 @@
--- The seed's six tables, with its names and types (ntext has become nvarchar(max)), and ours. Times of the seed
--- are datetime: the portal's wall clock, offset dropped; exact instants stand beside them, in columns of ours.
--- A table that is there already is left as it is.
+-- The seed's six tables, made where they are missing and adopted where an Oktell database has them, with all their rows;
+-- and ours. There is only this one way to the schema. It is one transaction: cut short anywhere, nothing has happened.
+-- Times of the seed are datetime: the portal's wall clock, offset dropped; exact instants stand beside them, in columns
+-- of ours.
 -- +goose Up
 
--- bitrix_leads: the leads, as the seed keeps them; from member_id on the columns are ours.
+-- The seed's tables, as its script makes them (ntext has become nvarchar(max)). One that is there already is left as it is.
 IF OBJECT_ID(N'dbo.bitrix_leads', N'U') IS NULL
 CREATE TABLE dbo.bitrix_leads (
     Id int IDENTITY(1,1) NOT NULL,
@@ -41,40 +42,9 @@ CREATE TABLE dbo.bitrix_leads (
     sql_STATUS_DESCRIPTION nvarchar(3000) NULL,
     sql_STATUS_ID nvarchar(3000) NULL,
     sql_TITLE nvarchar(4000) NULL,
-    sql_HONORIFIC nvarchar(3000) NULL,
-    sql_IS_RETURN_CUSTOMER nvarchar(3000) NULL,
-    sql_IS_MANUAL_OPPORTUNITY nvarchar(3000) NULL,
-    sql_HAS_PHONE nvarchar(3000) NULL,
-    sql_HAS_EMAIL nvarchar(3000) NULL,
-    sql_HAS_IMOL nvarchar(3000) NULL,
-    sql_STATUS_SEMANTIC_ID nvarchar(3000) NULL,
-    sql_MOVED_BY_ID nvarchar(3000) NULL,
-    sql_MOVED_TIME datetime NULL,
-    sql_ADDRESS_LOC_ADDR_ID nvarchar(3000) NULL,
-    sql_UTM_SOURCE nvarchar(3000) NULL,
-    sql_UTM_MEDIUM nvarchar(3000) NULL,
-    sql_UTM_CAMPAIGN nvarchar(3000) NULL,
-    sql_UTM_CONTENT nvarchar(3000) NULL,
-    sql_UTM_TERM nvarchar(3000) NULL,
-    sql_LAST_ACTIVITY_BY nvarchar(3000) NULL,
-    sql_LAST_ACTIVITY_TIME datetime NULL,
-    member_id nvarchar(64) NOT NULL,
-    read_at datetimeoffset(3) NULL,
-    read_ticket bigint NOT NULL,
-    revision bigint NOT NULL,
-    row_hash nvarchar(80) NULL,
-    deleted_at datetimeoffset(3) NULL,
-    absent_since datetimeoffset(3) NULL,
-    raw_json nvarchar(max) NULL,
-    date_create_at datetimeoffset(0) NULL,
-    date_modify_at datetimeoffset(0) NULL,
-    CONSTRAINT pk_bitrix_leads PRIMARY KEY (Id),
-    CONSTRAINT uq_bitrix_leads_member_id_sql_id UNIQUE (member_id, sql_ID)
+    CONSTRAINT pk_bitrix_leads PRIMARY KEY (Id)
 );
 
-CREATE INDEX ix_bitrix_leads_absent_since ON dbo.bitrix_leads (member_id, absent_since);
-
--- bitrix_lead_contacts: phones, addresses and the like of the leads.
 IF OBJECT_ID(N'dbo.bitrix_lead_contacts', N'U') IS NULL
 CREATE TABLE dbo.bitrix_lead_contacts (
     Id int IDENTITY(1,1) NOT NULL,
@@ -83,25 +53,17 @@ CREATE TABLE dbo.bitrix_lead_contacts (
     sql_VALUE_TYPE nvarchar(2000) NULL,
     sql_VALUE nvarchar(2000) NULL,
     sql_TYPE_ID nvarchar(2000) NULL,
-    member_id nvarchar(64) NOT NULL,
     CONSTRAINT pk_bitrix_lead_contacts PRIMARY KEY (Id)
 );
 
-CREATE INDEX ix_bitrix_lead_contacts_member_id_sql_lead_id ON dbo.bitrix_lead_contacts (member_id, sql_LEAD_ID);
-
--- bitrix_lead_solution: one custom field of the leads.
 IF OBJECT_ID(N'dbo.bitrix_lead_solution', N'U') IS NULL
 CREATE TABLE dbo.bitrix_lead_solution (
     Id int IDENTITY(1,1) NOT NULL,
     sql_LEAD_ID int NULL,
     sql_solution nvarchar(2000) NULL,
-    member_id nvarchar(64) NOT NULL,
     CONSTRAINT pk_bitrix_lead_solution PRIMARY KEY (Id)
 );
 
-CREATE INDEX ix_bitrix_lead_solution_member_id_sql_lead_id ON dbo.bitrix_lead_solution (member_id, sql_LEAD_ID);
-
--- bitrix_import_lead_error: leads that could not be written, with their card.
 IF OBJECT_ID(N'dbo.bitrix_import_lead_error', N'U') IS NULL
 CREATE TABLE dbo.bitrix_import_lead_error (
     Id int IDENTITY(1,1) NOT NULL,
@@ -109,11 +71,9 @@ CREATE TABLE dbo.bitrix_import_lead_error (
     sql_error nvarchar(2000) NULL,
     sql_full_lead_info nvarchar(max) NULL,
     sql_date_error datetime NULL,
-    member_id nvarchar(64) NULL,
     CONSTRAINT pk_bitrix_import_lead_error PRIMARY KEY (Id)
 );
 
--- bitrix_lead_runtime: when leads were listed and read last; row 1.
 IF OBJECT_ID(N'dbo.bitrix_lead_runtime', N'U') IS NULL
 CREATE TABLE dbo.bitrix_lead_runtime (
     Id int IDENTITY(1,1) NOT NULL,
@@ -122,7 +82,6 @@ CREATE TABLE dbo.bitrix_lead_runtime (
     CONSTRAINT pk_bitrix_lead_runtime PRIMARY KEY (Id)
 );
 
--- bitrix_oauth: tokens, one row a portal.
 IF OBJECT_ID(N'dbo.bitrix_oauth', N'U') IS NULL
 CREATE TABLE dbo.bitrix_oauth (
     Id int IDENTITY(1,1) NOT NULL,
@@ -138,10 +97,212 @@ CREATE TABLE dbo.bitrix_oauth (
     client_secret nvarchar(2000) NULL,
     dateexec datetime NULL,
     code nvarchar(2000) NULL,
-    refresh_token_hash nvarchar(64) NULL,
-    expires_at datetimeoffset(3) NULL,
     CONSTRAINT pk_bitrix_oauth PRIMARY KEY (Id)
 );
+
+-- ntext is a type of the past, and cannot be compared.
+ALTER TABLE dbo.bitrix_leads ALTER COLUMN sql_COMMENTS nvarchar(max);
+
+ALTER TABLE dbo.bitrix_import_lead_error ALTER COLUMN sql_full_lead_info nvarchar(max);
+
+-- leadsync_duplicate_leads: rows of an adopted database beside a newer one of the same lead.
+IF OBJECT_ID(N'dbo.leadsync_duplicate_leads', N'U') IS NULL
+CREATE TABLE dbo.leadsync_duplicate_leads (
+    Id int NOT NULL,
+    sql_ADDRESS nvarchar(3000) NULL,
+    sql_ADDRESS_2 nvarchar(3000) NULL,
+    sql_ADDRESS_CITY nvarchar(3000) NULL,
+    sql_ADDRESS_COUNTRY nvarchar(3000) NULL,
+    sql_ADDRESS_COUNTRY_CODE nvarchar(3000) NULL,
+    sql_ADDRESS_POSTAL_CODE nvarchar(3000) NULL,
+    sql_ADDRESS_PROVINCE nvarchar(3000) NULL,
+    sql_ADDRESS_REGION nvarchar(3000) NULL,
+    sql_ASSIGNED_BY_ID nvarchar(3000) NULL,
+    sql_BIRTHDATE datetime NULL,
+    sql_COMMENTS nvarchar(max) NULL,
+    sql_COMPANY_ID nvarchar(3000) NULL,
+    sql_COMPANY_TITLE nvarchar(4000) NULL,
+    sql_CONTACT_ID nvarchar(3000) NULL,
+    sql_CREATED_BY_ID nvarchar(3000) NULL,
+    sql_CURRENCY_ID nvarchar(3000) NULL,
+    sql_DATE_CLOSED datetime NULL,
+    sql_DATE_CREATE datetime NULL,
+    sql_DATE_MODIFY datetime NULL,
+    sql_ID int NOT NULL,
+    sql_LAST_NAME nvarchar(3000) NULL,
+    sql_MODIFY_BY_ID nvarchar(3000) NULL,
+    sql_NAME nvarchar(3000) NULL,
+    sql_OPENED nvarchar(3000) NULL,
+    sql_OPPORTUNITY nvarchar(3000) NULL,
+    sql_ORIGIN_ID nvarchar(3000) NULL,
+    sql_ORIGINATOR_ID nvarchar(3000) NULL,
+    sql_POST nvarchar(3000) NULL,
+    sql_SECOND_NAME nvarchar(3000) NULL,
+    sql_SOURCE_DESCRIPTION nvarchar(3000) NULL,
+    sql_SOURCE_ID nvarchar(3000) NULL,
+    sql_STATUS_DESCRIPTION nvarchar(3000) NULL,
+    sql_STATUS_ID nvarchar(3000) NULL,
+    sql_TITLE nvarchar(4000) NULL,
+    member_id nvarchar(64) NOT NULL,
+    CONSTRAINT pk_leadsync_duplicate_leads PRIMARY KEY (Id)
+);
+
+-- The newest row of a lead is the one modified last, of several such the one inserted last.
+INSERT INTO dbo.leadsync_duplicate_leads (
+    Id, sql_ADDRESS, sql_ADDRESS_2, sql_ADDRESS_CITY, sql_ADDRESS_COUNTRY, sql_ADDRESS_COUNTRY_CODE,
+    sql_ADDRESS_POSTAL_CODE, sql_ADDRESS_PROVINCE, sql_ADDRESS_REGION, sql_ASSIGNED_BY_ID, sql_BIRTHDATE,
+    sql_COMMENTS, sql_COMPANY_ID, sql_COMPANY_TITLE, sql_CONTACT_ID, sql_CREATED_BY_ID, sql_CURRENCY_ID,
+    sql_DATE_CLOSED, sql_DATE_CREATE, sql_DATE_MODIFY, sql_ID, sql_LAST_NAME, sql_MODIFY_BY_ID, sql_NAME, sql_OPENED,
+    sql_OPPORTUNITY, sql_ORIGIN_ID, sql_ORIGINATOR_ID, sql_POST, sql_SECOND_NAME, sql_SOURCE_DESCRIPTION,
+    sql_SOURCE_ID, sql_STATUS_DESCRIPTION, sql_STATUS_ID, sql_TITLE, member_id
+)
+SELECT
+    l.Id, l.sql_ADDRESS, l.sql_ADDRESS_2, l.sql_ADDRESS_CITY, l.sql_ADDRESS_COUNTRY, l.sql_ADDRESS_COUNTRY_CODE,
+    l.sql_ADDRESS_POSTAL_CODE, l.sql_ADDRESS_PROVINCE, l.sql_ADDRESS_REGION, l.sql_ASSIGNED_BY_ID, l.sql_BIRTHDATE,
+    l.sql_COMMENTS, l.sql_COMPANY_ID, l.sql_COMPANY_TITLE, l.sql_CONTACT_ID, l.sql_CREATED_BY_ID, l.sql_CURRENCY_ID,
+    l.sql_DATE_CLOSED, l.sql_DATE_CREATE, l.sql_DATE_MODIFY, l.sql_ID, l.sql_LAST_NAME, l.sql_MODIFY_BY_ID,
+    l.sql_NAME, l.sql_OPENED, l.sql_OPPORTUNITY, l.sql_ORIGIN_ID, l.sql_ORIGINATOR_ID, l.sql_POST, l.sql_SECOND_NAME,
+    l.sql_SOURCE_DESCRIPTION, l.sql_SOURCE_ID, l.sql_STATUS_DESCRIPTION, l.sql_STATUS_ID, l.sql_TITLE, ''
+FROM dbo.bitrix_leads AS l
+WHERE l.Id IN (
+    SELECT r.Id
+    FROM (
+        SELECT d.Id, ROW_NUMBER() OVER (
+            PARTITION BY d.sql_ID
+            ORDER BY CASE WHEN d.sql_DATE_MODIFY IS NULL THEN 1 ELSE 0 END, d.sql_DATE_MODIFY DESC, d.Id DESC
+        ) AS place
+        FROM dbo.bitrix_leads AS d
+    ) AS r
+    WHERE r.place > 1
+);
+
+DELETE FROM dbo.bitrix_leads WHERE Id IN (SELECT d.Id FROM dbo.leadsync_duplicate_leads AS d);
+
+-- The standard fields that the seed does not have.
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_HONORIFIC') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_HONORIFIC nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_IS_RETURN_CUSTOMER') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_IS_RETURN_CUSTOMER nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_IS_MANUAL_OPPORTUNITY') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_IS_MANUAL_OPPORTUNITY nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_HAS_PHONE') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_HAS_PHONE nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_HAS_EMAIL') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_HAS_EMAIL nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_HAS_IMOL') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_HAS_IMOL nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_STATUS_SEMANTIC_ID') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_STATUS_SEMANTIC_ID nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_MOVED_BY_ID') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_MOVED_BY_ID nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_MOVED_TIME') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_MOVED_TIME datetime NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_ADDRESS_LOC_ADDR_ID') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_ADDRESS_LOC_ADDR_ID nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_UTM_SOURCE') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_UTM_SOURCE nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_UTM_MEDIUM') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_UTM_MEDIUM nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_UTM_CAMPAIGN') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_UTM_CAMPAIGN nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_UTM_CONTENT') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_UTM_CONTENT nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_UTM_TERM') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_UTM_TERM nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_LAST_ACTIVITY_BY') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_LAST_ACTIVITY_BY nvarchar(3000) NULL;
+
+IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_LAST_ACTIVITY_TIME') IS NULL
+ALTER TABLE dbo.bitrix_leads ADD sql_LAST_ACTIVITY_TIME datetime NULL;
+
+-- Which portal a row is of. Rows that were there wait for theirs under the member_id '': the first portal that gets an
+-- owner claims them.
+ALTER TABLE dbo.bitrix_leads ADD member_id nvarchar(64) NOT NULL CONSTRAINT df_bitrix_leads_member_id DEFAULT '';
+
+ALTER TABLE dbo.bitrix_lead_contacts ADD member_id nvarchar(64) NOT NULL CONSTRAINT df_bitrix_lead_contacts_member_id DEFAULT '';
+
+ALTER TABLE dbo.bitrix_lead_solution ADD member_id nvarchar(64) NOT NULL CONSTRAINT df_bitrix_lead_solution_member_id DEFAULT '';
+
+ALTER TABLE dbo.bitrix_import_lead_error ADD member_id nvarchar(64) NOT NULL CONSTRAINT df_bitrix_import_lead_error_member_id DEFAULT '';
+
+-- What is known of a lead's last read.
+ALTER TABLE dbo.bitrix_leads ADD read_ticket bigint NOT NULL CONSTRAINT df_bitrix_leads_read_ticket DEFAULT 0;
+
+ALTER TABLE dbo.bitrix_leads ADD revision bigint NOT NULL CONSTRAINT df_bitrix_leads_revision DEFAULT 0;
+
+ALTER TABLE dbo.bitrix_leads ADD read_at datetimeoffset(3) NULL;
+
+ALTER TABLE dbo.bitrix_leads ADD row_hash nvarchar(80) NULL;
+
+ALTER TABLE dbo.bitrix_leads ADD deleted_at datetimeoffset(3) NULL;
+
+ALTER TABLE dbo.bitrix_leads ADD absent_since datetimeoffset(3) NULL;
+
+ALTER TABLE dbo.bitrix_leads ADD raw_json nvarchar(max) NULL;
+
+ALTER TABLE dbo.bitrix_leads ADD date_create_at datetimeoffset(0) NULL;
+
+ALTER TABLE dbo.bitrix_leads ADD date_modify_at datetimeoffset(0) NULL;
+
+-- The defaults were for those rows only: a former program that still inserts shall fail, and not leave rows without a
+-- portal.
+IF OBJECT_ID(N'dbo.df_bitrix_leads_member_id', N'D') IS NOT NULL
+ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT df_bitrix_leads_member_id;
+
+IF OBJECT_ID(N'dbo.df_bitrix_lead_contacts_member_id', N'D') IS NOT NULL
+ALTER TABLE dbo.bitrix_lead_contacts DROP CONSTRAINT df_bitrix_lead_contacts_member_id;
+
+IF OBJECT_ID(N'dbo.df_bitrix_lead_solution_member_id', N'D') IS NOT NULL
+ALTER TABLE dbo.bitrix_lead_solution DROP CONSTRAINT df_bitrix_lead_solution_member_id;
+
+IF OBJECT_ID(N'dbo.df_bitrix_import_lead_error_member_id', N'D') IS NOT NULL
+ALTER TABLE dbo.bitrix_import_lead_error DROP CONSTRAINT df_bitrix_import_lead_error_member_id;
+
+IF OBJECT_ID(N'dbo.df_bitrix_leads_read_ticket', N'D') IS NOT NULL
+ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT df_bitrix_leads_read_ticket;
+
+IF OBJECT_ID(N'dbo.df_bitrix_leads_revision', N'D') IS NOT NULL
+ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT df_bitrix_leads_revision;
+
+-- holder_kind: 'system' for the application's own user, '' or NULL for whoever installed.
+ALTER TABLE dbo.bitrix_oauth ADD refresh_token_hash nvarchar(64) NULL;
+
+ALTER TABLE dbo.bitrix_oauth ADD expires_at datetimeoffset(3) NULL;
+
+ALTER TABLE dbo.bitrix_oauth ADD holder_kind nvarchar(16) NULL;
+
+ALTER TABLE dbo.bitrix_oauth ADD refresh_began_at datetimeoffset(3) NULL;
+
+ALTER TABLE dbo.bitrix_oauth ADD refresh_began_by nvarchar(255) NULL;
+
+ALTER TABLE dbo.bitrix_leads ADD CONSTRAINT uq_bitrix_leads_member_id_sql_id UNIQUE (member_id, sql_ID);
+
+CREATE INDEX ix_bitrix_leads_absent_since ON dbo.bitrix_leads (member_id, absent_since);
+
+CREATE INDEX ix_bitrix_leads_deleted_at ON dbo.bitrix_leads (member_id, deleted_at);
+
+CREATE INDEX ix_bitrix_lead_contacts_member_id_sql_lead_id ON dbo.bitrix_lead_contacts (member_id, sql_LEAD_ID);
+
+CREATE INDEX ix_bitrix_lead_solution_member_id_sql_lead_id ON dbo.bitrix_lead_solution (member_id, sql_LEAD_ID);
+
+CREATE INDEX ix_bitrix_import_lead_error_member_id ON dbo.bitrix_import_lead_error (member_id);
+
+IF NOT EXISTS (SELECT 1 FROM dbo.bitrix_lead_runtime) INSERT INTO dbo.bitrix_lead_runtime DEFAULT VALUES;
 
 -- leadsync_portals: the portals.
 IF OBJECT_ID(N'dbo.leadsync_portals', N'U') IS NULL
@@ -155,6 +316,8 @@ CREATE TABLE dbo.leadsync_portals (
     token_hash nvarchar(64) NOT NULL,
     user_id bigint NOT NULL,
     updated_at datetimeoffset(3) NOT NULL,
+    bound_events nvarchar(max) NULL,
+    bound_at datetimeoffset(3) NULL,
     CONSTRAINT pk_leadsync_portals PRIMARY KEY (member_id)
 );
 
@@ -165,6 +328,12 @@ CREATE TABLE dbo.leadsync_owners (
     epoch bigint NOT NULL,
     owner nvarchar(255) NOT NULL,
     taken_at datetimeoffset(3) NOT NULL,
+    budget_at datetimeoffset(3) NULL,
+    budget_level float NULL,
+    budget_depth float NULL,
+    budget_share float NULL,
+    budget_refusals bigint NULL,
+    beat_at datetimeoffset(3) NULL,
     CONSTRAINT pk_leadsync_owners PRIMARY KEY (member_id)
 );
 
@@ -205,6 +374,10 @@ CREATE TABLE dbo.leadsync_runs (
     rows_updated bigint NOT NULL,
     rows_deleted bigint NOT NULL,
     requests bigint NOT NULL,
+    max_deletes bigint NOT NULL,
+    since_at nvarchar(32) NULL,
+    portal_at nvarchar(32) NULL,
+    refused bigint NOT NULL,
     CONSTRAINT pk_leadsync_runs PRIMARY KEY (seq),
     CONSTRAINT uq_leadsync_runs_id UNIQUE (id)
 );
@@ -222,9 +395,155 @@ CREATE TABLE dbo.leadsync_findings (
     fields nvarchar(max) NOT NULL,
     found_at datetimeoffset(3) NOT NULL,
     repaired nvarchar(32) NOT NULL,
+    cause nvarchar(1000) NULL,
+    seconds_behind bigint NULL,
     CONSTRAINT pk_leadsync_findings PRIMARY KEY (id)
 );
 
 CREATE INDEX ix_leadsync_findings_run_id ON dbo.leadsync_findings (run_id);
 
-IF NOT EXISTS (SELECT 1 FROM dbo.bitrix_lead_runtime) INSERT INTO dbo.bitrix_lead_runtime DEFAULT VALUES;
+-- leadsync_callbacks: when the last callback of a lead came; reconciliation explains differences by it.
+IF OBJECT_ID(N'dbo.leadsync_callbacks', N'U') IS NULL
+CREATE TABLE dbo.leadsync_callbacks (
+    member_id nvarchar(64) NOT NULL,
+    lead_id int NOT NULL,
+    event nvarchar(64) NOT NULL,
+    received_at datetimeoffset(3) NOT NULL,
+    CONSTRAINT pk_leadsync_callbacks PRIMARY KEY (member_id, lead_id)
+);
+
+-- leadsync_failures: leads that could not be written, until one of them can or is given up.
+IF OBJECT_ID(N'dbo.leadsync_failures', N'U') IS NULL
+CREATE TABLE dbo.leadsync_failures (
+    member_id nvarchar(64) NOT NULL,
+    lead_id int NOT NULL,
+    event nvarchar(64) NOT NULL,
+    reason nvarchar(2000) NOT NULL,
+    attempts int NOT NULL,
+    first_at datetimeoffset(3) NOT NULL,
+    last_at datetimeoffset(3) NOT NULL,
+    next_attempt_at datetimeoffset(3) NULL,
+    CONSTRAINT pk_leadsync_failures PRIMARY KEY (member_id, lead_id)
+);
+
+-- leadsync_allowances: how many deletions an operator allows, and until when.
+IF OBJECT_ID(N'dbo.leadsync_allowances', N'U') IS NULL
+CREATE TABLE dbo.leadsync_allowances (
+    member_id nvarchar(64) NOT NULL,
+    max_deletes bigint NOT NULL,
+    until_at datetimeoffset(3) NOT NULL,
+    CONSTRAINT pk_leadsync_allowances PRIMARY KEY (member_id)
+);
+
+-- leadsync_incidents: when something was wrong that explains findings; member_id '' is every portal.
+IF OBJECT_ID(N'dbo.leadsync_incidents', N'U') IS NULL
+CREATE TABLE dbo.leadsync_incidents (
+    id bigint IDENTITY(1,1) NOT NULL,
+    member_id nvarchar(64) NOT NULL,
+    kind nvarchar(32) NOT NULL,
+    from_at datetimeoffset(3) NOT NULL,
+    to_at datetimeoffset(3) NOT NULL,
+    detail nvarchar(1000) NOT NULL,
+    CONSTRAINT pk_leadsync_incidents PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_leadsync_incidents_member_id_to_at ON dbo.leadsync_incidents (member_id, to_at);
+
+-- leadsync_lead_fields: the custom fields of the leads, a row for each value, so that a report can join them. What the
+-- portal shows as empty has no row.
+IF OBJECT_ID(N'dbo.leadsync_lead_fields', N'U') IS NULL
+CREATE TABLE dbo.leadsync_lead_fields (
+    member_id nvarchar(64) NOT NULL,
+    lead_id int NOT NULL,
+    field nvarchar(128) NOT NULL,
+    position int NOT NULL,
+    value nvarchar(max) NOT NULL,
+    CONSTRAINT pk_leadsync_lead_fields PRIMARY KEY (member_id, lead_id, field, position)
+);
+
+-- leadsync_field_types: what the portals' custom fields are.
+IF OBJECT_ID(N'dbo.leadsync_field_types', N'U') IS NULL
+CREATE TABLE dbo.leadsync_field_types (
+    member_id nvarchar(64) NOT NULL,
+    field nvarchar(128) NOT NULL,
+    type nvarchar(64) NOT NULL,
+    multiple bit NOT NULL,
+    label nvarchar(1000) NOT NULL,
+    CONSTRAINT pk_leadsync_field_types PRIMARY KEY (member_id, field)
+);
+
+-- +goose Down
+
+-- What is ours goes. The seed's tables stay with their rows, and so do the columns of standard fields: some may have been
+-- there before.
+DROP TABLE dbo.leadsync_field_types;
+
+DROP TABLE dbo.leadsync_lead_fields;
+
+DROP TABLE dbo.leadsync_incidents;
+
+DROP TABLE dbo.leadsync_allowances;
+
+DROP TABLE dbo.leadsync_failures;
+
+DROP TABLE dbo.leadsync_callbacks;
+
+DROP TABLE dbo.leadsync_findings;
+
+DROP TABLE dbo.leadsync_runs;
+
+DROP TABLE dbo.leadsync_outbox;
+
+DROP TABLE dbo.leadsync_owners;
+
+DROP TABLE dbo.leadsync_portals;
+
+DROP TABLE dbo.leadsync_duplicate_leads;
+
+DROP INDEX ix_bitrix_leads_absent_since ON dbo.bitrix_leads;
+
+DROP INDEX ix_bitrix_leads_deleted_at ON dbo.bitrix_leads;
+
+DROP INDEX ix_bitrix_lead_contacts_member_id_sql_lead_id ON dbo.bitrix_lead_contacts;
+
+DROP INDEX ix_bitrix_lead_solution_member_id_sql_lead_id ON dbo.bitrix_lead_solution;
+
+DROP INDEX ix_bitrix_import_lead_error_member_id ON dbo.bitrix_import_lead_error;
+
+ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT uq_bitrix_leads_member_id_sql_id;
+
+ALTER TABLE dbo.bitrix_leads DROP COLUMN member_id;
+
+ALTER TABLE dbo.bitrix_leads DROP COLUMN read_at;
+
+ALTER TABLE dbo.bitrix_leads DROP COLUMN read_ticket;
+
+ALTER TABLE dbo.bitrix_leads DROP COLUMN revision;
+
+ALTER TABLE dbo.bitrix_leads DROP COLUMN row_hash;
+
+ALTER TABLE dbo.bitrix_leads DROP COLUMN deleted_at;
+
+ALTER TABLE dbo.bitrix_leads DROP COLUMN absent_since;
+
+ALTER TABLE dbo.bitrix_leads DROP COLUMN raw_json;
+
+ALTER TABLE dbo.bitrix_leads DROP COLUMN date_create_at;
+
+ALTER TABLE dbo.bitrix_leads DROP COLUMN date_modify_at;
+
+ALTER TABLE dbo.bitrix_lead_contacts DROP COLUMN member_id;
+
+ALTER TABLE dbo.bitrix_lead_solution DROP COLUMN member_id;
+
+ALTER TABLE dbo.bitrix_import_lead_error DROP COLUMN member_id;
+
+ALTER TABLE dbo.bitrix_oauth DROP COLUMN refresh_token_hash;
+
+ALTER TABLE dbo.bitrix_oauth DROP COLUMN expires_at;
+
+ALTER TABLE dbo.bitrix_oauth DROP COLUMN holder_kind;
+
+ALTER TABLE dbo.bitrix_oauth DROP COLUMN refresh_began_at;
+
+ALTER TABLE dbo.bitrix_oauth DROP COLUMN refresh_began_by;

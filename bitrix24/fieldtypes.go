@@ -1,0 +1,38 @@
+package bitrix24
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"leadsync/leads"
+)
+
+// FieldTypes are the custom fields of the portal's leads. Source: facts 6.4.
+func (c *Client) FieldTypes(ctx context.Context) ([]leads.FieldType, error) {
+	var types []leads.FieldType
+	for start := int64(0); ; {
+		answer, err := c.Read(ctx, "crm.lead.userfield.list", Params{"order": Params{"ID": "ASC"}, "start": start})
+		if err != nil {
+			return nil, fmt.Errorf("list custom fields: %w", err)
+		}
+		var rows []struct {
+			Name     looseText `json:"FIELD_NAME"`
+			Type     looseText `json:"USER_TYPE_ID"`
+			Multiple looseBool `json:"MULTIPLE"`
+			Label    looseText `json:"EDIT_FORM_LABEL"`
+		}
+		if err := json.Unmarshal(answer.Result, &rows); err != nil {
+			return nil, garbled("crm.lead.userfield.list", 200, "the answer is not a list of fields")
+		}
+		for _, row := range rows {
+			types = append(types, leads.FieldType{
+				Field: string(row.Name), Type: string(row.Type), Multiple: bool(row.Multiple), Label: string(row.Label),
+			})
+		}
+		if answer.Next <= start || len(rows) == 0 {
+			return types, nil
+		}
+		start = answer.Next
+	}
+}

@@ -1,0 +1,240 @@
+package bitrix24_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadsync/bitrix24"
+	"leadsync/bitrix24/portal"
+	"leadsync/leads"
+)
+
+// queued binds offline events and returns the queue.
+func queued(t *testing.T, cfg portal.Config) (*portal.Portal, *bitrix24.Client, *bitrix24.OfflineQueue) {
+	t.Helper()
+	p, client, _ := installed(t, cfg)
+	if _, err := client.BindOffline(t.Context(), nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	q, err := client.OfflineQueue(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, client, q
+}
+
+// drain reads the queue to its end as a pass does, and counts the leads' events.
+func drain(t *testing.T, q *bitrix24.OfflineQueue) map[int64]int {
+	t.Helper()
+	seen := map[int64]int{}
+	for done := (leads.OfflineBatch{}); ; {
+		batch, err := q.Next(t.Context(), done)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(batch.Messages) == 0 {
+			return seen
+		}
+		for _, e := range batch.Events {
+			seen[e.LeadID]++
+		}
+		done = batch
+	}
+}
+
+func times(ids []int64, n int) map[int64]int {
+	seen := map[int64]int{}
+	for _, id := range ids {
+		seen[id] = n
+	}
+	return seen
+}
+
+func TestTheOfflineQueueIsReadOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		switches portal.Switches
+		reserves bool
+	}{
+		"reserved":        {reserves: true},
+		"few at a time":   {switches: portal.Switches{FewOffline: true}, reserves: true},
+		"deleted at once": {switches: portal.Switches{NoOfflineExtended: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, client, q := queued(t, portal.Config{Switches: c.switches})
+			if q.Reserves() != c.reserves {
+				t.Errorf("reserves: %v", q.Reserves())
+			}
+			added := p.Add(120)
+			for range 3 { // one event, however often
+				if err := p.Edit(added[7], nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := p.Delete(added[9]); err != nil {
+				t.Fatal(err)
+			}
+			want := times(added, 1)
+			want[added[7]], want[added[9]] = 2, 2
+			if diff := cmp.Diff(want, drain(t, q)); diff != "" {
+				t.Errorf("events by lead (-want +got):\n%s", diff)
+			}
+			if again := drain(t, q); len(again) != 0 {
+				t.Errorf("came again: %v", again)
+			}
+			if left, err := q.Reserved(t.Context()); err != nil || len(left) != 0 {
+				t.Errorf("still reserved: %v, %v", left, err)
+			}
+			if n := p.Stats().Commands["event.offline.clear"]; (n > 0) != c.reserves {
+				t.Errorf("%d clears", n)
+			}
+			bound, err := client.Bindings(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if more, err := client.BindOffline(t.Context(), bound, ""); err != nil || len(more) != 0 {
+				t.Errorf("bound again: %v, %v", more, err)
+			}
+		})
+	}
+}
+
+// A process that reserved events and died has not lost them: they are found by name.
+func TestReservedEventsAreFoundAgain(t *testing.T) {
+	p, _, q := queued(t, portal.Config{})
+	added := p.Add(3)
+	if _, err := q.Next(t.Context(), leads.OfflineBatch{}); err != nil {
+		t.Fatal(err)
+	}
+	if none := drain(t, q); len(none) != 0 {
+		t.Errorf("reserved events were given out again: %v", none)
+	}
+	names, err := q.Reserved(t.Context())
+	if err != nil || len(names) != 1 {
+		t.Fatalf("reserved as %v, %v", names, err)
+	}
+	batch, err := q.Again(t.Context(), names[0])
+	if err != nil || len(batch.Events) != len(added) || batch.Process != names[0] {
+		t.Fatalf("%+v, %v", batch, err)
+	}
+	if err := q.Clear(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	if names, err = q.Reserved(t.Context()); err != nil || len(names) != 0 {
+		t.Errorf("reserved as %v, %v", names, err)
+	}
+}
+
+// Clearing without a name empties the queue of what nobody has read (facts 2.6).
+func TestNothingIsClearedWithoutAName(t *testing.T) {
+	p, _, q := queued(t, portal.Config{})
+	added := p.Add(2)
+	for _, done := range []leads.OfflineBatch{{}, {Messages: []string{"x"}}, {Process: "nobody's"}} {
+		if err := q.Clear(t.Context(), done); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := p.Stats().Requests["event.offline.clear"] + p.Stats().Commands["event.offline.clear"]; n != 0 {
+		t.Errorf("cleared %d times", n)
+	}
+	if diff := cmp.Diff(times(added, 1), drain(t, q)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A registration with a source key has a queue of its own, which is empty when it is read
+// without the key: it does not stand in for ours.
+func TestARegistrationWithASourceIsNotOurs(t *testing.T) {
+	p, client, _ := installed(t, portal.Config{})
+	for _, event := range []bitrix24.Event{bitrix24.LeadAdd, bitrix24.LeadUpdate, bitrix24.LeadDelete} {
+		if _, err := client.Call(t.Context(), "event.bind", bitrix24.Params{"event": event, "event_type": "offline", "auth_connector": "them"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bound, err := client.Bindings(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	added, err := client.BindOffline(t.Context(), bound, "")
+	if err != nil || len(added) != 3 {
+		t.Errorf("bound %v, %v", added, err)
+	}
+	q, err := client.OfflineQueue(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(times(p.Add(2), 1), drain(t, q)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWhoMayNotBindOfflineIsToldSo(t *testing.T) {
+	p, client, _ := installed(t, portal.Config{Switches: portal.Switches{NoOffline: true}})
+	if _, err := client.BindOffline(t.Context(), nil, ""); !errors.Is(err, leads.ErrRefused) {
+		t.Errorf("no administrator: %v", err)
+	}
+	hook := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(p.Info().Webhook)})
+	if _, err := hook.BindOffline(t.Context(), nil, ""); !errors.Is(err, leads.ErrRefused) {
+		t.Errorf("a webhook: %v", err)
+	}
+}
+
+func TestUnbindTakesTheQueueAway(t *testing.T) {
+	_, client, _ := installed(t, portal.Config{})
+	const handler = "http://127.0.0.1:1/bitrix24/events"
+	if _, _, err := client.Bind(t.Context(), handler); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.BindOffline(t.Context(), nil, handler); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Unbind(t.Context(), handler); err != nil {
+		t.Fatal(err)
+	}
+	left, err := client.Bindings(t.Context())
+	if err != nil || slices.ContainsFunc(left, func(b bitrix24.Binding) bool { return b.Handler == handler || b.Offline }) {
+		t.Errorf("still bound: %v, %v", left, err)
+	}
+}
+
+// Some portals say that they reserve, and then refuse to.
+func TestThePlansRefusalIsBelieved(t *testing.T) {
+	in := startInside(t, portal.Config{NoLimits: true, Switches: portal.Switches{NoOfflineExtended: true}})
+	grant := in.install(t)
+	in.answer(func(r *http.Request) *http.Response {
+		if strings.HasSuffix(r.URL.Path, "feature.get") {
+			return canned(http.StatusOK, `{"result":{"value":"Y"}}`)
+		}
+		return nil
+	})
+	client := bitrix24.NewClient(bitrix24.ClientConfig{
+		Endpoint: insidePortal + "/rest/", HTTP: in.client(), Tokens: fixedToken(grant.AccessToken),
+	})
+	if _, err := client.BindOffline(t.Context(), nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	q, err := client.OfflineQueue(t.Context())
+	if err != nil || !q.Reserves() {
+		t.Fatalf("reserves: %v, %v", q.Reserves(), err)
+	}
+	added := in.portal.Add(3)
+	if diff := cmp.Diff(times(added, 1), drain(t, q)); diff != "" || q.Reserves() {
+		t.Errorf("reserves: %v; (-want +got):\n%s", q.Reserves(), diff)
+	}
+}
+
+// fixedToken is an access token that is never refreshed.
+type fixedToken leads.Secret
+
+func (k fixedToken) Token(context.Context) (leads.Secret, error) { return leads.Secret(k), nil }
+
+func (k fixedToken) Refresh(context.Context, leads.Secret) (leads.Secret, error) {
+	return "", leads.ErrUnauthorized
+}
+
+func (k fixedToken) Abandon(context.Context, leads.Secret) (bool, error) { return false, nil }

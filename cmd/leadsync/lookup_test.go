@@ -1,0 +1,117 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"leadsync/leads"
+)
+
+// calls asks the service as the telephone system does.
+func (s *served) calls(t *testing.T, path, token string) (status int, body string, header http.Header) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	defer client.CloseIdleConnections()
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text), response.Header
+}
+
+func TestACallersLeadIsFoundAsSoonAsThePortalHasIt(t *testing.T) {
+	t.Parallel()
+	s := settled(t, 5, quiet)
+	path := filepath.Join(s.vars["LEADSYNC_DATA_DIR"], "api-token")
+	kept, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the token's file: %v, %v", info.Mode(), err)
+	}
+	token := strings.TrimSpace(string(kept))
+	id, _ := s.portal.RandomID()
+	set := func(number string) {
+		t.Helper()
+		if err := s.portal.Edit(id, map[string]any{"PHONE": []any{map[string]any{"VALUE": number, "VALUE_TYPE": "WORK"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("8 (343) 000-11-22 доб. 5")
+	var answer leads.Answer
+	eventually(t, "the number is found", func() bool {
+		status, body, _ := s.calls(t, "/api/v1/lookup?phone=+73430001122", token)
+		if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK {
+			t.Fatalf("%d %s", status, body)
+		}
+		return answer.Count == 1
+	})
+	found := answer.Leads[0]
+	if found.LeadID != id || found.Extension != "5" || found.Rank != 1 || !strings.HasPrefix(found.CardURL, "https://"+host(s.portal.Info().Portal)+"/crm/lead/details/") {
+		t.Errorf("%+v", found)
+	}
+	if status, _, header := s.calls(t, "/card?phone=83430001122&token="+token, ""); status != http.StatusFound || header.Get("Location") != found.CardURL {
+		t.Errorf("the card: %d, %s", status, header.Get("Location"))
+	}
+	if got := jsonOf[leads.Answer](t, s, "lookup", "8 343 000 11 22"); got.Count != 1 || got.Leads[0] != found {
+		t.Errorf("the command finds %+v, HTTP %+v", got, found)
+	}
+	code, stdout, _ := command(t.Context(), t, s.vars, "lookup", "+74950000000")
+	if code != exitOK || !strings.Contains(stdout, "no lead has this number") {
+		t.Errorf("nobody: exit %d, %s", code, stdout)
+	}
+	if code, _, stderr := command(t.Context(), t, s.vars, "lookup", "anonymous"); code != exitUsage || !strings.Contains(stderr, "telephone number") {
+		t.Errorf("no number: exit %d, %s", code, stderr)
+	}
+	if code := s.stop(); code != exitOK {
+		t.Errorf("serve ended with %d", code)
+	}
+	for _, secret := range []string{token, "3430001122", "000-11-22"} {
+		if strings.Contains(s.log.String(), secret) {
+			t.Errorf("the log shows %s", secret)
+		}
+	}
+	if !strings.Contains(s.log.String(), "api-token") {
+		t.Error("the log does not say where the token is")
+	}
+	if again, err := os.ReadFile(path); err != nil || string(again) != string(kept) {
+		t.Errorf("the token has changed: %v", err)
+	}
+}
+
+func TestTheTokenOfTheLookup(t *testing.T) {
+	dir := t.TempDir()
+	open := func(cfg config) *base { return &base{cfg: cfg, data: &dataDir{path: dir}} }
+	first, err := open(config{}).apiToken()
+	if err != nil || len(first) < shortestToken {
+		t.Fatalf("%d characters, %v", len(first), err)
+	}
+	if second, err := open(config{}).apiToken(); err != nil || second != first {
+		t.Errorf("the next start has another: %v", err)
+	}
+	if given, err := open(config{apiToken: "given by a person"}).apiToken(); err != nil || given != "given by a person" {
+		t.Errorf("the configured one does not count: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "api-token"), []byte("short\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(config{}).apiToken(); err == nil || !strings.Contains(err.Error(), "delete it") || strings.Contains(err.Error(), "short\n") {
+		t.Errorf("a short one: %v", err)
+	}
+}

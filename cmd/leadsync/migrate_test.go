@@ -1,0 +1,42 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	vars := map[string]string{"LEADSYNC_DATA_DIR": dir, "LEADSYNC_DATABASE_URL": "sqlite:" + filepath.Join(dir, "mirror.db")}
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		want []string
+		not  string
+	}{
+		{"the plan shows statements", []string{"--plan"}, exitOK, []string{"pending: 00001_mirror.sql", "CREATE TABLE IF NOT EXISTS bitrix_leads (", "leadsync_outbox"}, "DROP"},
+		{"and has changed nothing", []string{"--plan"}, exitOK, []string{"00001_mirror.sql"}, "up to date"},
+		{"apply", nil, exitOK, []string{"applied 00001_mirror.sql"}, ""},
+		{"nothing is left to do", []string{"--plan"}, exitOK, []string{"up to date"}, "CREATE"},
+		{"down asks first", []string{"--down"}, exitUsage, nil, ""},
+		{"down and plan are two things", []string{"--down", "--plan", "--yes"}, exitUsage, nil, ""},
+		{"down", []string{"--down", "--yes"}, exitOK, []string{"undone", "00001_mirror.sql"}, ""},
+		{"and up again", nil, exitOK, []string{"applied 00001_mirror.sql"}, ""},
+	} {
+		code, stdout, stderr := command(t.Context(), t, vars, append([]string{"migrate"}, c.args...)...)
+		if code != c.code {
+			t.Errorf("%s: exit %d, want %d: %s", c.name, code, c.code, stderr)
+		}
+		for _, part := range c.want {
+			if !strings.Contains(stdout, part) {
+				t.Errorf("%s: %q is not in %.300s", c.name, part, stdout)
+			}
+		}
+		if c.not != "" && strings.Contains(stdout, c.not) {
+			t.Errorf("%s: %q is in the output", c.name, c.not)
+		}
+	}
+}

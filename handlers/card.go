@@ -1,0 +1,62 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+// notice is what an operator reads where no card can be opened.
+type notice struct{ title, advice string }
+
+// cardNotices are in English and Russian: most operators' browsers ask for the latter.
+var cardNotices = map[string]map[int]notice{
+	"en": {
+		http.StatusUnauthorized: {"This link does not work", "It needs leadsync's token: /card?phone=…&token=…. Tell whoever has set up the telephone system."},
+		http.StatusBadRequest:   {"This is no telephone number", "The caller's number is hidden, or the telephone system passes it on wrongly: /card?phone=+79123456789"},
+		http.StatusNotFound:     {"Nobody with this number", "No lead in Bitrix24 has it. A lead that was added just now appears here within seconds."},
+		http.StatusConflict:     {"The lead is known, its portal's address is not", "leadsync has lost its connection to the portal. Tell your administrator."},
+		http.StatusServiceUnavailable: {
+			"Leads cannot be looked up just now", "The database does not answer. Try again in a moment.",
+		},
+	},
+	"ru": {
+		http.StatusUnauthorized: {"Эта ссылка не работает", "В ней нет ключа leadsync: /card?phone=…&token=…. Сообщите тому, кто настраивал телефонию."},
+		http.StatusBadRequest:   {"Это не номер телефона", "Номер скрыт, или телефония передаёт его неверно. Пример: /card?phone=+79123456789"},
+		http.StatusNotFound:     {"Такого номера нет ни у одного лида", "В Битрикс24 он не найден. Только что созданный лид появится здесь через несколько секунд."},
+		http.StatusConflict:     {"Лид найден, но адрес портала неизвестен", "leadsync потерял связь с порталом. Сообщите администратору."},
+		http.StatusServiceUnavailable: {
+			"Сейчас найти лид не получается", "База данных не отвечает. Повторите через минуту.",
+		},
+	},
+}
+
+// card sends the browser to the card of the best lead of a caller. Browsers have no
+// bearer: the token may stand in the address.
+func (s *Server) card(c echo.Context) error {
+	if !s.trusts(c.QueryParam("token")) && !s.trusts(bearerOf(c.Request())) {
+		return cardNotice(c, http.StatusUnauthorized)
+	}
+	found, isNumber, err := s.callers(c, 1)
+	switch {
+	case err != nil:
+		return cardNotice(c, http.StatusServiceUnavailable)
+	case !isNumber:
+		return cardNotice(c, http.StatusBadRequest)
+	case len(found) == 0:
+		return cardNotice(c, http.StatusNotFound)
+	case found[0].CardURL == "":
+		return cardNotice(c, http.StatusConflict)
+	}
+	return c.Redirect(http.StatusFound, found[0].CardURL)
+}
+
+func cardNotice(c echo.Context, status int) error {
+	language := "en"
+	if strings.HasPrefix(strings.ToLower(c.Request().Header.Get("Accept-Language")), "ru") {
+		language = "ru"
+	}
+	n := cardNotices[language][status]
+	return show(c, status, shown{Language: language, Title: n.title, Advice: n.advice, Good: status == http.StatusOK})
+}

@@ -1,0 +1,235 @@
+package handlers_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadsync/handlers"
+	"leadsync/leads"
+)
+
+// mirrored is a lead of the emulated portal, as if it had been read.
+func (f *face) mirrored(ticket leads.Ticket, card string) {
+	f.t.Helper()
+	lead, err := leads.Parse([]byte(card))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.applied(leads.Snapshot{Ref: leads.Ref{MemberID: f.portal.Info().MemberID, LeadID: lead.ID}, Ticket: ticket, ReadAt: f.clock.Now(), Lead: lead})
+}
+
+func (f *face) applied(s leads.Snapshot) {
+	f.t.Helper()
+	outcomes, err := f.db.Apply(f.t.Context(), []leads.Snapshot{s})
+	if err != nil || outcomes[0].Err != nil {
+		f.t.Fatal(err, outcomes)
+	}
+}
+
+const (
+	openLead = `{"ID":"7","TITLE":"Заявка","LAST_NAME":"Петров","NAME":"Иван","COMPANY_TITLE":"ООО «Ромашка»","ASSIGNED_BY_ID":"3",
+		"STATUS_ID":"NEW","STATUS_SEMANTIC_ID":"P","DATE_CREATE":"2026-05-31T15:10:16+03:00","PHONE":[{"ID":"1","VALUE":"8 (343) 345-67-89 доб. 12"}]}`
+	closedLead = `{"ID":"8","TITLE":"Старая","STATUS_SEMANTIC_ID":"S","DATE_CREATE":"2026-06-30T15:10:16+03:00","PHONE":[{"ID":"2","VALUE":"+73433456789"}]}`
+)
+
+// asked is a request of the call centre's.
+func (f *face) asked(path, token string, header ...string) *http.Response {
+	f.t.Helper()
+	request, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, f.url+path, http.NoBody)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	response, err := f.client.Do(request)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return response
+}
+
+func TestLookupTellsWhoCalls(t *testing.T) {
+	f := open(t, nil)
+	f.installed()
+	f.mirrored(1, openLead)
+	f.mirrored(1, closedLead)
+	domain := host(t, f.portal.Info().Portal)
+	for _, phone := range []string{"+73433456789", "%2B73433456789", "83433456789", "73433456789", "3433456789", "8%20(343)%20345-67-89", "%2B7+343+345+67+89"} {
+		response := f.asked("/api/v1/lookup?phone="+phone, apiToken)
+		var answer leads.Answer
+		if err := json.Unmarshal([]byte(read(t, response)), &answer); err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d, %v", phone, response.StatusCode, err)
+		}
+		if answer.Count != 2 || len(answer.Leads) != 2 {
+			t.Fatalf("%s: %+v", phone, answer)
+		}
+		first, second := answer.Leads[0], answer.Leads[1]
+		if first.Rank != 1 || first.LeadID != 7 || first.Name != "Петров Иван" || first.Company != "ООО «Ромашка»" || first.ResponsibleID != "3" ||
+			!first.Open || first.Extension != "12" || first.E164 != "+73433456789" || first.ReadAt.IsZero() ||
+			first.CardURL != "https://"+domain+"/crm/lead/details/7/" {
+			t.Errorf("%s: %+v", phone, first)
+		}
+		if second.Rank != 2 || second.LeadID != 8 || second.Open {
+			t.Errorf("%s: %+v", phone, second)
+		}
+	}
+	response := f.asked("/api/v1/lookup?phone=4950000000", apiToken)
+	if body := strings.TrimSpace(read(t, response)); response.StatusCode != http.StatusOK || body != `{"count":0,"leads":[]}` {
+		t.Errorf("nobody: %d %s", response.StatusCode, body)
+	}
+}
+
+func TestOneLeadIsTold(t *testing.T) {
+	f := open(t, nil)
+	f.installed()
+	f.mirrored(1, openLead)
+	member := f.portal.Info().MemberID
+	response := f.asked("/api/v1/leads/"+member+"/7", apiToken)
+	var card struct {
+		Title    string         `json:"title"`
+		Revision int            `json:"revision"`
+		Lead     map[string]any `json:"lead"`
+	}
+	if err := json.Unmarshal([]byte(read(t, response)), &card); err != nil || card.Title != "Заявка" || card.Revision != 1 || card.Lead["COMPANY_TITLE"] != "ООО «Ромашка»" {
+		t.Errorf("%d, %v, %+v", response.StatusCode, err, card)
+	}
+	f.applied(leads.Snapshot{Ref: leads.Ref{MemberID: member, LeadID: 7}, Ticket: 2, Sight: leads.Absent, Proven: true})
+	for path, want := range map[string]struct {
+		status int
+		code   string
+	}{
+		"/api/v1/leads/" + member + "/7":          {410, "deleted"},
+		"/api/v1/leads/" + member + "/9":          {404, "not_found"},
+		"/api/v1/leads/" + member + "/0":          {400, "no_lead"},
+		"/api/v1/leads/" + member + "/2147483648": {400, "no_lead"},
+		"/api/v1/leads/a.b/7":                     {400, "no_lead"},
+		"/api/v1/lookup":                          {400, "no_number"},
+		"/api/v1/lookup?phone=":                   {400, "no_number"},
+		"/api/v1/lookup?phone=anonymous":          {400, "no_number"},
+		"/api/v1/lookup?phone=%zz":                {400, "no_number"},
+	} {
+		response := f.asked(path, apiToken)
+		var body map[string]string
+		if err := json.Unmarshal([]byte(read(t, response)), &body); err != nil || response.StatusCode != want.status || body["error"] != want.code || body["message"] == "" {
+			t.Errorf("%s: %d %v %v, want %d %s", path, response.StatusCode, body, err, want.status, want.code)
+		}
+	}
+}
+
+func TestOnlyTheTokenLetsAsk(t *testing.T) {
+	f := open(t, nil)
+	f.installed()
+	f.mirrored(1, openLead)
+	member := f.portal.Info().MemberID
+	for _, path := range []string{"/api/v1/lookup?phone=83433456789", "/api/v1/leads/" + member + "/7", "/card?phone=83433456789"} {
+		for _, token := range []string{"", "wrong", apiToken + "x", strings.ToUpper(apiToken)} {
+			response := f.asked(path, token)
+			if body := read(t, response); response.StatusCode != http.StatusUnauthorized || strings.Contains(body, "Петров") {
+				t.Errorf("%s with %q: %d %s", path, token, response.StatusCode, body)
+			}
+		}
+		if response := f.asked(path, "", "Authorization", "Basic "+apiToken); response.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s with another scheme: %d", path, response.StatusCode)
+		}
+		if response := f.asked(path, "", "Authorization", "bearer "+apiToken); response.StatusCode >= 400 {
+			t.Errorf("%s with a small letter: %d", path, response.StatusCode)
+		}
+	}
+	if response := f.asked("/api/v1/lookup?phone=83433456789&token="+apiToken, ""); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the token in an address of the API: %d", response.StatusCode)
+	}
+	none := open(t, func(_ *face, cfg *handlers.Config) { cfg.APIToken = "" })
+	for _, path := range []string{"/api/v1/lookup?phone=1234567", "/card?phone=1234567&token="} {
+		if response := none.asked(path, ""); response.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s of a server without a token: %d", path, response.StatusCode)
+		}
+	}
+}
+
+func TestCardOpensTheBestLead(t *testing.T) {
+	f := open(t, nil)
+	f.installed()
+	f.mirrored(1, closedLead)
+	f.mirrored(1, openLead)
+	stranger := leads.Snapshot{Ref: leads.Ref{MemberID: "stranger", LeadID: 1}, Ticket: 1}
+	stranger.Lead, _ = leads.Parse([]byte(`{"ID":"1","PHONE":[{"ID":"1","VALUE":"4055"}]}`))
+	f.applied(stranger)
+	response := f.asked("/card?phone=+7+343+345-67-89&token="+apiToken, "")
+	want := "https://" + host(t, f.portal.Info().Portal) + "/crm/lead/details/7/"
+	if got := response.Header.Get("Location"); response.StatusCode != http.StatusFound || got != want {
+		t.Errorf("%d to %s, want %s", response.StatusCode, got, want)
+	}
+	for _, c := range []struct {
+		name, path, language string
+		status               int
+		want                 string
+	}{
+		{"nobody", "/card?phone=84950000000&token=" + apiToken, "", 404, "Nobody with this number"},
+		{"nobody, in Russian", "/card?phone=84950000000&token=" + apiToken, "ru-RU,ru;q=0.9,en;q=0.8", 404, "Такого номера нет ни у одного лида"},
+		{"no number", "/card?phone=anonymous&token=" + apiToken, "", 400, "no telephone number"},
+		{"no token", "/card?phone=84950000000", "", 401, "token"},
+		{"a portal without address", "/card?phone=4055&token=" + apiToken, "", 409, "address"},
+	} {
+		response := f.asked(c.path, "", "Accept-Language", c.language)
+		body := read(t, response)
+		if response.StatusCode != c.status || !strings.Contains(body, c.want) || strings.Contains(body, apiToken) {
+			t.Errorf("%s: %d\n%s", c.name, response.StatusCode, body)
+		}
+		if response.Header.Get("Referrer-Policy") != "no-referrer" || response.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: headers %v", c.name, response.Header)
+		}
+	}
+}
+
+// downLookup is a database that does not answer.
+type downLookup struct{}
+
+func (downLookup) Callers(context.Context, string, int) ([]leads.Caller, error) {
+	return nil, errors.New("no route to host")
+}
+
+func (downLookup) Card(context.Context, leads.Ref) (leads.Card, bool, error) {
+	return leads.Card{}, false, errors.New("no route to host")
+}
+
+func TestNeitherNumbersNorTokensAreLogged(t *testing.T) {
+	f := open(t, nil)
+	f.installed()
+	f.mirrored(1, openLead)
+	ill := open(t, func(_ *face, cfg *handlers.Config) { cfg.Lookup = downLookup{} })
+	for _, f := range []*face{f, ill} {
+		for _, path := range []string{
+			"/api/v1/lookup?phone=83433456789", "/api/v1/lookup?phone=x3433456789x&phone=2", "/card?phone=83433456789&token=" + apiToken,
+			"/card?phone=83433456789&token=wrong" + apiToken, "/api/v1/leads/m/7?phone=3433456789", "/card/3433456789?token=" + apiToken,
+		} {
+			_ = read(t, f.asked(path, apiToken))
+		}
+		for _, secret := range []string{"3433456789", apiToken, url.QueryEscape(apiToken), "Петров"} {
+			if strings.Contains(f.logged.String(), secret) {
+				t.Errorf("the log shows %s:\n%s", secret, f.logged)
+			}
+		}
+	}
+	if !strings.Contains(ill.logged.String(), "no route to host") {
+		t.Errorf("the log does not say what is wrong:\n%s", ill.logged)
+	}
+	response := ill.asked("/api/v1/lookup?phone=83433456789", apiToken)
+	var body map[string]string
+	if err := json.Unmarshal([]byte(read(t, response)), &body); err != nil || response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("%d, %v", response.StatusCode, err)
+	}
+	if diff := cmp.Diff("unavailable", body["error"]); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,232 @@
+package leads_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadsync/leads"
+)
+
+// told spells a number as the tests do: E.164 or the last digits alone, then the extension.
+func told(phones []leads.Phone) string {
+	var all []string
+	for _, p := range phones {
+		text := p.E164
+		if text == "" {
+			text = p.Digits
+		} else if !strings.HasSuffix(text, p.Digits) {
+			text += " but " + p.Digits
+		}
+		if p.Extension != "" {
+			text += " ext " + p.Extension
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, ", ")
+}
+
+// The numbers are invented; the spellings are those of real cards.
+func TestPhonesAsPeopleWriteThem(t *testing.T) {
+	tests := []struct{ name, region, value, want string }{
+		{"international", "RU", "+79123456789", "+79123456789"},
+		{"with blanks", "RU", "+7 912 345 67 89", "+79123456789"},
+		{"with brackets and dashes", "RU", "+7 (912) 345-67-89", "+79123456789"},
+		{"brackets without blanks", "RU", "+7(912)345-67-89", "+79123456789"},
+		{"with dots", "RU", "+7.912.345.67.89", "+79123456789"},
+		{"domestic 8", "RU", "89123456789", "+79123456789"},
+		{"domestic 8 apart", "RU", "8 (912) 345-67-89", "+79123456789"},
+		{"domestic 8 with dashes", "RU", "8-912-345-67-89", "+79123456789"},
+		{"7 without plus", "RU", "79123456789", "+79123456789"},
+		{"7 without plus, apart", "RU", "7 912 345-67-89", "+79123456789"},
+		{"ten digits", "RU", "9123456789", "+79123456789"},
+		{"ten digits with brackets", "RU", "(912) 345-67-89", "+79123456789"},
+		{"plus before the domestic 8", "RU", "+8 (912) 345-67-89", "+79123456789"},
+		{"country code in brackets", "RU", "(+7) 912 345-67-89", "+79123456789"},
+		{"plus apart", "RU", "+ 7 912 345-67-89", "+79123456789"},
+		{"a town with five digits", "RU", "8 (34365) 4-56-78", "+73436545678"},
+		{"Moscow", "RU", "8 (495) 123-45-67", "+74951234567"},
+		{"free of charge", "RU", "8-800-555-35-35", "+78005553535"},
+		{"local, seven digits", "RU", "345-67-89", "3456789"},
+		{"local, six digits", "RU", "45-67-89", "456789"},
+		{"hard blanks", "RU", "+7\u00a0912\u00a0345\u00a067\u00a089", "+79123456789"},
+		{"long dashes", "RU", "8–912—345‑67−89", "+79123456789"},
+		{"invisible marks", "RU", "\u202a+7 912 345-67-89\u202c\ufeff", "+79123456789"},
+		{"blanks around", "RU", "   89123456789\t", "+79123456789"},
+		{"a town that does not exist", "RU", "+7 (123) 345-67-89", "1233456789"},
+		{"an exit code", "RU", "8 10 49 30 901820", "+4930901820"},
+		{"two noughts for plus", "RU", "0049 30 901820", "+4930901820"},
+
+		{"the document's example", "RU", "+7 (123) 345-67-89 (доб. 123)", "1233456789 ext 123"},
+		{"доб.", "RU", "8 (343) 345-67-89 доб. 123", "+73433456789 ext 123"},
+		{"доб without dot", "RU", "8 343 345-67-89 доб 12", "+73433456789 ext 12"},
+		{"доб. behind a comma", "RU", "8 (343) 345-67-89, доб.123", "+73433456789 ext 123"},
+		{"добавочный", "RU", "+73433456789 добавочный 4567", "+73433456789 ext 4567"},
+		{"вн.", "RU", "8 (343) 345-67-89 вн. 12", "+73433456789 ext 12"},
+		{"(вн.12)", "RU", "3433456789(вн.12)", "+73433456789 ext 12"},
+		{"внутр.", "RU", "+7 343 3456789 внутр. № 5", "+73433456789 ext 5"},
+		{"ext", "RU", "+7 343 3456789 ext. 55", "+73433456789 ext 55"},
+		{"x", "US", "(212) 555-2368 x42", "+12125552368 ext 42"},
+		{"Cyrillic х", "RU", "+7 343 345-67-89 х42", "+73433456789 ext 42"},
+		{"#", "RU", "8 343 345 67 89 #101", "+73433456789 ext 101"},
+		{"*", "RU", "8 343 345 67 89*101", "+73433456789 ext 101"},
+		{"д.", "RU", "8 343 345-67-89 д. 7", "+73433456789 ext 7"},
+		{"a pause", "RU", "+73433456789,,101", "+73433456789 ext 101"},
+		{"RFC 3966", "RU", "tel:+7-343-345-67-89;ext=101", "+73433456789 ext 101"},
+		{"two extensions", "RU", "8 343 345-67-89 доб. 101, 102", "+73433456789 ext 101, +73433456789 ext 102"},
+		{"name behind the extension", "RU", "8 343 345-67-89 доб. 101 Иван", "+73433456789 ext 101"},
+		{"an extension before the next number", "RU", "345-67-89 доб. 12 8 912 345-67-89", "3456789 ext 12, +79123456789"},
+
+		{"two by comma", "RU", "89123456789, 89123456780", "+79123456789, +79123456780"},
+		{"two by semicolon", "RU", "+7 912 345-67-89; +7 912 345-67-80", "+79123456789, +79123456780"},
+		{"two by slash", "RU", "8(912)345-67-89/8(912)345-67-80", "+79123456789, +79123456780"},
+		{"two by и", "RU", "8 912 345 67 89 и 8 912 345 67 80", "+79123456789, +79123456780"},
+		{"two by или", "RU", "89123456789 ИЛИ 89123456780", "+79123456789, +79123456780"},
+		{"two by blank", "RU", "89123456789 89123456780", "+79123456789, +79123456780"},
+		{"two by plus", "RU", "+79123456789+79123456780", "+79123456789, +79123456780"},
+		{"two lines", "RU", "8 912 345-67-89\r\n8 912 345-67-80", "+79123456789, +79123456780"},
+		{"the second by its end", "RU", "8 (343) 345-67-89/90", "+73433456789, +73433456790"},
+		{"local, the second by its end", "RU", "345-67-89/90", "3456789, 3456790"},
+		{"three of several kinds", "RU", "(343) 345-67-89, 345-67-90 / 8 912 345-67-89 (Иван)", "+73433456789, 3456790, +79123456789"},
+		{"extensions of both", "RU", "3433456789 доб. 1; 3433456780 доб. 2", "+73433456789 ext 1, +73433456780 ext 2"},
+
+		{"words before", "RU", "тел.: 8 912 345-67-89", "+79123456789"},
+		{"words behind", "RU", "8 912 345-67-89 (Марина, бухгалтер)", "+79123456789"},
+		{"a messenger", "RU", "WhatsApp +7 912 345 67 89", "+79123456789"},
+		{"fax", "RU", "fax 8 343 345-67-89", "+73433456789"},
+		{"hours", "RU", "89123456789 после 18", "+79123456789"},
+
+		{"names between", "RU", "8 912 345-67-89 Иван 8 912 345-67-80 Пётр", "+79123456789, +79123456780"},
+		{"a house beside it", "RU", "ул. Ленина, 5-12 тел 345-67-89", "3456789"},
+
+		{"Minsk", "RU", "+375 (29) 123-45-67", "+375291234567"},
+		{"Minsk without plus", "RU", "375 29 123-45-67", "+375291234567"},
+		{"Minsk at home", "BY", "8 (029) 123-45-67", "+375291234567 but 0291234567"},
+		{"Almaty", "RU", "+7 (727) 250-12-34", "+77272501234"},
+		{"Almaty at home", "KZ", "8 727 250 12 34", "+77272501234"},
+		{"Kazakh mobile", "KZ", "8 701 123 45 67", "+77011234567"},
+		{"Kyiv", "RU", "+380 44 123 45 67", "+380441234567"},
+		{"Kyiv at home", "UA", "(044) 123-45-67", "+380441234567"},
+		{"Kyiv without plus", "RU", "380441234567", "+380441234567"},
+		{"Berlin", "RU", "+49 30 90182000", "+493090182000"},
+		{"Berlin at home", "DE", "030 / 90182000", "+493090182000"},
+		{"New York", "RU", "+1 (212) 555-2368", "+12125552368"},
+		{"New York at home", "US", "212-555-2368", "+12125552368"},
+
+		{"internal", "RU", "123", "123"},
+		{"internal, four digits", "RU", "4055", "4055"},
+		{"internal by word", "RU", "вн. 123", "123"},
+		{"internal, several", "RU", "101, 102, 103", "101, 102, 103"},
+		{"a SIP address", "RU", "sip:89123456789@pbx.example.org", "+79123456789"},
+		{"a SIP extension", "RU", "101@pbx.example.org", "101"},
+
+		{"nothing", "RU", "", ""},
+		{"blanks", "RU", " \t\n", ""},
+		{"a dash", "RU", "-", ""},
+		{"a word", "RU", "нет телефона", ""},
+		{"an emoji", "RU", "📵🙂", ""},
+		{"an emoji and a number", "RU", "📞 8 912 345-67-89 🙂", "+79123456789"},
+		{"keycap emoji", "RU", "8️⃣9️⃣1️⃣2️⃣3️⃣4️⃣5️⃣6️⃣7️⃣8️⃣9️⃣", "+79123456789"},
+		{"one digit", "RU", "1", ""},
+		{"a room", "RU", "каб. 305", ""},
+		{"letters for digits", "RU", "8-800-ПИЦЦА", ""},
+		{"only noughts", "RU", "000-00-00", ""},
+		{"a plus", "RU", "+", ""},
+		{"e-mail", "RU", "ivan1234567@example.org", ""},
+		{"separators", "RU", ",;/,;/", ""},
+		{"a bank account", "RU", "40702810900000012345", "0000012345"},
+		{"invalid UTF-8", "RU", "\xff8912\xfe3456789", "+79123456789"},
+		{"NUL", "RU", "8912\x003456789", "+79123456789"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, told(leads.Phones(test.value, test.region))); diff != "" {
+				t.Errorf("%q (-want +got):\n%s", test.value, diff)
+			}
+		})
+	}
+}
+
+func TestOverlongValuesAreBounded(t *testing.T) {
+	if n := len(leads.Phones(strings.Repeat("89123456789,", 5000), "RU")); n != 20 {
+		t.Errorf("%d numbers of one value", n)
+	}
+	if got := told(leads.Phones(strings.Repeat("9", 64<<10), "RU")); got != "9999999999" {
+		t.Errorf("a value of 64 KiB has %s", got)
+	}
+}
+
+func TestDigitsDoNotDependOnTheRegion(t *testing.T) {
+	for _, value := range []string{"8 (029) 123-45-67", "030 / 90182000", "345-67-89/90", "212-555-2368 x42", "101, 102"} {
+		var want []string
+		for _, region := range []string{"RU", "BY", "DE", "US", ""} {
+			var got []string
+			for _, p := range leads.Phones(value, region) {
+				got = append(got, p.Digits+" "+p.Extension)
+			}
+			if want == nil {
+				want = got
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%q in %q (-RU +got):\n%s", value, region, diff)
+			}
+		}
+	}
+}
+
+func TestPhonesOfALead(t *testing.T) {
+	lead, err := leads.Parse([]byte(`{"ID":"1","EMAIL":[{"ID":"9","VALUE":"89120000000"}],"PHONE":[
+		{"ID":"11","VALUE":"8 912 345-67-89, 8 912 345-67-80"},{"ID":"12","VALUE":"+7 912 345-67-89 доб. 5"},{"ID":"13","VALUE":"нет"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []leads.PhoneKey{
+		{Phone: leads.Phone{E164: "+79123456789", Digits: "9123456789"}, ContactID: "11"},
+		{Phone: leads.Phone{E164: "+79123456780", Digits: "9123456780"}, ContactID: "11"},
+		{Phone: leads.Phone{E164: "+79123456789", Digits: "9123456789", Extension: "5"}, ContactID: "12", Repeated: true},
+	}
+	if diff := cmp.Diff(want, lead.Phones("RU")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestCallerDigits(t *testing.T) {
+	for value, want := range map[string]string{
+		"+79123456789": "9123456789", " 79123456789": "9123456789", "89123456789": "9123456789", "9123456789": "9123456789",
+		"8 (912) 345-67-89 доб. 1": "9123456789", "101": "101", "anonymous": "", "": "", "0": "", "12": "",
+	} {
+		if got, ok := leads.CallerDigits(value); got != want || ok != (want != "") {
+			t.Errorf("%q is %q, %v", value, got, ok)
+		}
+	}
+}
+
+func TestPhoneRegions(t *testing.T) {
+	for region, want := range map[string]bool{"RU": true, "KZ": true, "ru": false, "": false, "Russia": false, "XX": false} {
+		if got := leads.ValidPhoneRegion(region); got != want {
+			t.Errorf("%q: %v", region, got)
+		}
+	}
+}
+
+func FuzzPhones(f *testing.F) {
+	for _, seed := range []string{"+7 (123) 345-67-89 (доб. 123)", "345-67-89/90", "8 912 345 67 89 и 101", "sip:1@x", "+,+;/x#1", "٨٩١٢"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		for _, p := range leads.Phones(value, "RU") {
+			switch {
+			case len(p.Digits) < 3 || len(p.Digits) > 10 || strings.Trim(p.Digits, "0123456789") != "":
+				t.Errorf("%q has the digits %q", value, p.Digits)
+			case p.E164 != "" && (p.E164[0] != '+' || len(p.E164) > 16):
+				t.Errorf("%q is %q internationally", value, p.E164)
+			case len(p.Extension) > 8 || strings.Trim(p.Extension, "0123456789") != "":
+				t.Errorf("%q has the extension %q", value, p.Extension)
+			}
+			if again, ok := leads.CallerDigits(p.Digits); !ok || again != p.Digits {
+				t.Errorf("%q: a caller with the digits %q is looked up by %q", value, p.Digits, again)
+			}
+		}
+	})
+}

@@ -1,0 +1,199 @@
+package repo_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"leadsync/leads"
+	"leadsync/repo"
+	"leadsync/repo/repotest"
+	leadsql "leadsync/sql"
+)
+
+// million is how many leads a large call centre has.
+const million = 1_000_000
+
+// byPrimaryKey reads what a lookup tells, of one lead, by the table's own key: nothing
+// that finds a lead can be quicker.
+const byPrimaryKey = `SELECT l.member_id, l.sql_ID, l.sql_TITLE, l.sql_LAST_NAME, l.sql_NAME, l.sql_SECOND_NAME, l.sql_COMPANY_TITLE, l.sql_ASSIGNED_BY_ID,
+	l.sql_STATUS_ID, l.sql_STATUS_SEMANTIC_ID, l.date_create_at, l.date_modify_at, l.read_at FROM bitrix_leads AS l WHERE l.Id = @id`
+
+// crowd is a mirror with many leads.
+type crowd struct {
+	db  *repo.DB
+	raw *sql.DB
+	n   int
+}
+
+func newCrowd(tb testing.TB, server repotest.Server, n int) *crowd {
+	tb.Helper()
+	url := server.URL(tb)
+	db, err := repo.Open(tb.Context(), repo.Config{URL: url})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = db.Close() })
+	if _, err := db.Migrate(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	if err := db.SavePortal(tb.Context(), leads.Portal{MemberID: repotest.FilledMember, Domain: "one.bitrix24.ru", State: leads.PortalActive}); err != nil {
+		tb.Fatal(err)
+	}
+	repotest.Fill(tb, url, n)
+	driver, dsn := "sqlserver", url
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		driver, dsn = "sqlite", path
+	}
+	raw, err := sql.Open(driver, dsn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	raw.SetMaxIdleConns(4)
+	tb.Cleanup(func() { _ = raw.Close() })
+	return &crowd{db: db, raw: raw, n: n}
+}
+
+func (c *crowd) lookUp(ctx context.Context, tb testing.TB) {
+	tb.Helper()
+	found, err := c.db.Callers(ctx, repotest.FilledDigits(1+rand.IntN(c.n)), 50)
+	if err != nil || len(found) == 0 {
+		tb.Fatalf("%v, %v", found, err)
+	}
+}
+
+func (c *crowd) read(ctx context.Context, tb testing.TB) {
+	tb.Helper()
+	var values [13]any
+	var into [13]any
+	for i := range values {
+		into[i] = &values[i]
+	}
+	if err := c.raw.QueryRowContext(ctx, byPrimaryKey, sql.Named("id", 1+rand.IntN(c.n))).Scan(into[:]...); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// BenchmarkLookup compares a lookup by number with a read by primary key, among a million
+// leads with 1.3 million numbers; on a server among a tenth of them.
+func BenchmarkLookup(b *testing.B) {
+	b.Run("SQLite", func(b *testing.B) { benchmarkLookup(b, newCrowd(b, repotest.SQLite(), million)) })
+	b.Run("SQLServer", func(b *testing.B) { benchmarkLookup(b, newCrowd(b, sqlServer(b), million/10)) })
+}
+
+func benchmarkLookup(b *testing.B, c *crowd) {
+	b.Helper()
+	single := 0.0
+	for _, kind := range []struct {
+		name string
+		do   func(context.Context, testing.TB)
+	}{{"primary key", c.read}, {"number", c.lookUp}} {
+		b.Run(kind.name, func(b *testing.B) {
+			for b.Loop() {
+				kind.do(b.Context(), b)
+			}
+			each := b.Elapsed().Seconds() / float64(b.N)
+			if single == 0 {
+				single = each
+			}
+			b.ReportMetric(each/single, "x-key")
+		})
+	}
+}
+
+// TestLookupAmongAMillion wants a lookup to cost at most three reads by primary key, taken
+// in turns, and prints how long both take.
+func TestLookupAmongAMillion(t *testing.T) {
+	if os.Getenv("LEADSYNC_TEST_SCALE") == "" {
+		t.Skip("takes minutes: make test-scale")
+	}
+	t.Run("SQLite", func(t *testing.T) { lookupsAndReads(t, newCrowd(t, repotest.SQLite(), million)) })
+	t.Run("SQLServer", func(t *testing.T) { lookupsAndReads(t, newCrowd(t, sqlServer(t), million/10)) })
+}
+
+func lookupsAndReads(t *testing.T, c *crowd) {
+	t.Helper()
+	const rounds = 20_000
+	var took [2][]time.Duration
+	for range rounds {
+		for i, do := range []func(context.Context, testing.TB){c.read, c.lookUp} {
+			begin := time.Now()
+			do(t.Context(), t)
+			took[i] = append(took[i], time.Since(begin))
+		}
+	}
+	var sums [2]time.Duration
+	for i, name := range []string{"by primary key", "by number"} {
+		for _, d := range took[i] {
+			sums[i] += d
+		}
+		slices.Sort(took[i])
+		at := func(q float64) time.Duration { return took[i][int(q*float64(rounds))].Round(time.Microsecond) }
+		t.Logf("%d leads, %s: mean %v, p50 %v, p99 %v, p99.9 %v", c.n, name, (sums[i] / rounds).Round(time.Microsecond), at(0.5), at(0.99), at(0.999))
+	}
+	ratio := took[1][rounds/2].Seconds() / took[0][rounds/2].Seconds()
+	t.Logf("a lookup costs %.2f reads by primary key (medians), %.2f (means)", ratio, sums[1].Seconds()/sums[0].Seconds())
+	if ratio > 3 {
+		t.Errorf("a lookup costs %.2f reads by primary key, want at most 3", ratio)
+	}
+}
+
+// Every question of the call centre's is answered through keys.
+func TestSQLiteLooksUpWithoutScans(t *testing.T) {
+	raw := newCrowd(t, repotest.SQLite(), 10).raw
+	if _, err := raw.Exec("CREATE TABLE missed_calls (phone TEXT, at TEXT); CREATE INDEX ix ON missed_calls (at)"); err != nil {
+		t.Fatal(err)
+	}
+	scan := regexp.MustCompile(`SCAN [a-z]\b`) // tables have one letter here; what is named longer is a result being read
+	for _, c := range []struct{ name, query string }{
+		{"lookup", leadsql.SQLite.CallersList},
+		{"one card", leadsql.SQLite.CardGet},
+		{"open leads of a number", "SELECT * FROM bitrix_open_leads WHERE digits10 = @digits10"},
+		{"a report's lead", "SELECT * FROM bitrix_phone_leads WHERE digits10 = @digits10"},
+		{"a report", "SELECT c.phone, l.company FROM missed_calls AS c INNER JOIN bitrix_phone_leads AS l ON l.digits10 = substr(c.phone, -10) WHERE c.at > 'x'"},
+		{
+			"a report with strangers",
+			"SELECT c.phone, (SELECT l.company FROM bitrix_phone_leads AS l WHERE l.digits10 = substr(c.phone, -10)) FROM missed_calls AS c WHERE c.at > 'x'",
+		},
+		{"numbers replaced", "DELETE FROM leadsync_phones WHERE member_id = 'm' AND lead_id = 1"},
+	} {
+		if plan := planOf(t, raw, c.query); scan.MatchString(plan) {
+			t.Errorf("%s:\n%s", c.name, plan)
+		}
+	}
+}
+
+func planOf(t *testing.T, db *sql.DB, query string) string {
+	t.Helper()
+	var args []any
+	for _, name := range []string{"digits10", "limit", "member_id", "lead_id"} {
+		if strings.Contains(query, "@"+name) {
+			args = append(args, sql.Named(name, 1))
+		}
+	}
+	rows, err := db.Query("EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan strings.Builder
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&plan, detail)
+	}
+	if rows.Err() != nil || plan.Len() == 0 {
+		t.Fatal("no plan", rows.Err())
+	}
+	return plan.String()
+}

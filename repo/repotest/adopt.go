@@ -1,0 +1,437 @@
+package repotest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+// oktellSize is how many leads the adopted database has. No call centre has it in SQLite:
+// there fewer show the same.
+func (m *mirror) oktellSize() int {
+	if m.Dialect() == "sqlite" {
+		return 2_000
+	}
+	return 20_000
+}
+
+func adopting(t *testing.T, server Server) {
+	t.Helper()
+	t.Run("a call centre's database goes on as it was", func(t *testing.T) { adoptWhole(t, server) })
+	t.Run("cut short after any statement, nothing has happened", func(t *testing.T) { adoptInterrupted(t, server) })
+	t.Run("from two replicas at once", func(t *testing.T) { adoptTogether(t, server) })
+	t.Run("the first portal gets the rows", func(t *testing.T) { adoptFirst(t, server) })
+	t.Run("a portal that the seed names gets them", func(t *testing.T) { adoptNamed(t, server) })
+	t.Run("of two at once one gets them", func(t *testing.T) { adoptRace(t, server) })
+	t.Run("down, only ours goes", func(t *testing.T) { adoptDown(t, server) })
+}
+
+// oktell is a call centre's database with that many leads, 0 is oktellSize, not migrated
+// yet.
+func oktell(t *testing.T, server Server, size int) *mirror {
+	t.Helper()
+	m := &mirror{t: t, ctx: t.Context(), url: server.URL(t), clock: &clock{now: start}}
+	m.DB, m.raw = m.again(repo.Config{}), openRaw(t, m.url)
+	if size == 0 {
+		size = m.oktellSize()
+	}
+	Oktell(t, m.url, size)
+	return m
+}
+
+func (m *mirror) migrated() *mirror {
+	m.t.Helper()
+	if _, err := m.Migrate(m.ctx); err != nil {
+		m.t.Fatal(err)
+	}
+	return m
+}
+
+// report runs a query of the seed's and returns its rows, each as one text.
+func (m *mirror) report(columns []string, rest string, args ...any) []string {
+	m.t.Helper()
+	rows, err := m.raw.QueryContext(m.ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+rest, args...)
+	if err != nil {
+		m.t.Fatalf("%s: %v", rest, err)
+	}
+	defer rows.Close()
+	var texts []string
+	for rows.Next() {
+		values, dest := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			m.t.Fatal(err)
+		}
+		texts = append(texts, fmt.Sprintf("%v", values))
+	}
+	if err := rows.Err(); err != nil {
+		m.t.Fatal(err)
+	}
+	return texts
+}
+
+// oktellReports are what the call centre asks of its tables, duplicates apart.
+func (m *mirror) oktellReports() map[string][]string {
+	m.t.Helper()
+	reports := map[string][]string{}
+	for table, columns := range oktellTables {
+		if table != "bitrix_leads" {
+			reports[table] = m.report(columns, table+" ORDER BY Id")
+		}
+	}
+	// select … where sql_date_modify >= @dt, and the walk of "lead get by id"
+	reports["leads walked"] = m.report([]string{"DISTINCT sql_ID"}, "bitrix_leads WHERE sql_date_modify >= '2026-03-01T00:00:00' ORDER BY sql_ID")
+	return reports
+}
+
+// newestLeads are the rows of bitrix_leads that the seed's report shows, and of each lead
+// only the one that was modified last.
+func (m *mirror) newestLeads() []string {
+	m.t.Helper()
+	columns := oktellTables["bitrix_leads"]
+	newest := `bitrix_leads AS l WHERE l.sql_date_modify >= '2026-03-01T00:00:00' AND NOT EXISTS (
+		SELECT 1 FROM bitrix_leads AS n WHERE n.sql_ID = l.sql_ID
+			AND (n.sql_DATE_MODIFY > l.sql_DATE_MODIFY OR n.sql_DATE_MODIFY = l.sql_DATE_MODIFY AND n.Id > l.Id)
+	) ORDER BY l.sql_ID`
+	if m.Dialect() == "sqlite" { // it would compare each row with each
+		m.exec("CREATE INDEX IF NOT EXISTS ix_test ON bitrix_leads (sql_ID)")
+		defer m.exec("DROP INDEX ix_test")
+	}
+	return m.report(columns, newest)
+}
+
+func adoptWhole(t *testing.T, server Server) {
+	t.Helper()
+	m := oktell(t, server, 0)
+	size := m.oktellSize()
+	reports, newest := m.oktellReports(), m.newestLeads()
+	total := m.text("SELECT COUNT(*) FROM bitrix_leads")
+	if len(newest) < size/2 || len(reports["bitrix_lead_contacts"]) < size {
+		t.Fatalf("%d leads and %d contacts in the reports: the test would show nothing", len(newest), len(reports["bitrix_lead_contacts"]))
+	}
+	m.migrated()
+	if diff := cmp.Diff(reports, m.oktellReports()); diff != "" {
+		t.Errorf("reports (-before +after):\n%.2000s", diff)
+	}
+	after := m.report(oktellTables["bitrix_leads"], "bitrix_leads WHERE sql_date_modify >= '2026-03-01T00:00:00' ORDER BY sql_ID")
+	if diff := cmp.Diff(newest, after); diff != "" {
+		t.Errorf("leads since (-before +after):\n%.2000s", diff)
+	}
+	if n := m.text("SELECT COUNT(*) FROM bitrix_leads"); n != fmt.Sprint(size) {
+		t.Errorf("%s rows, want one for each of %d leads", n, size)
+	}
+	sum := m.text("SELECT (SELECT COUNT(*) FROM bitrix_leads) + (SELECT COUNT(*) FROM leadsync_duplicate_leads)")
+	if sum != total {
+		t.Errorf("%s rows are left of %s: one was lost", sum, total)
+	}
+	if _, err := m.RaiseEpoch(m.ctx, member, "one"); err != nil {
+		t.Fatal(err)
+	}
+	m.heal()
+}
+
+// heal lets a pass go over a few adopted rows: they become what the portal shows.
+func (m *mirror) heal() {
+	m.t.Helper()
+	rows, err := m.Range(m.ctx, member, 0, 20, 100)
+	if err != nil || len(rows) != 20 {
+		m.t.Fatalf("%d adopted rows in the range, %v", len(rows), err)
+	}
+	tickets := leads.NewTickets(1)
+	lead := card(m.t, rows[0].LeadID, map[string]any{"TITLE": "as the portal has it", "UF_CRM_1": []any{"a", "b"}, "PHONE": []any{phone("77", "+7 343 1")}})
+	if names := rows[0].Differences(&lead); len(names) == 0 {
+		m.t.Fatal("an adopted row passes for equal")
+	}
+	forced := seen(tickets.Draw(), lead)
+	forced.Force, forced.Cause = true, leads.CauseReconcile
+	if o := m.verdict(leads.Updated, forced); o.Revision != 1 {
+		m.t.Errorf("revision %d, want 1: they begin with the first read", o.Revision)
+	}
+	if held := m.row(member, lead.ID); held.Differences(&lead) != nil {
+		m.t.Errorf("healed, it differs in %v", held.Differences(&lead))
+	}
+	if n := m.text("SELECT COUNT(*) FROM leadsync_lead_fields"); n != "2" {
+		m.t.Errorf("%s custom values, want 2", n)
+	}
+	m.verdict(leads.Deleted, proven(tickets.Draw(), rows[1].LeadID))
+	m.verdict(leads.Unchanged, seen(tickets.Draw(), lead))
+}
+
+// interrupter ends a context when a migration is about to run its n-th statement, and
+// notes those before.
+type interrupter struct {
+	slog.Handler
+
+	cancel context.CancelFunc
+	left   int
+	ran    []string
+}
+
+// Handle implements slog.Handler.
+func (i *interrupter) Handle(_ context.Context, r slog.Record) error {
+	if r.Message != "executing statement" {
+		return nil
+	}
+	if i.left--; i.left < 0 {
+		i.cancel()
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "statement" {
+			i.ran = append(i.ran, a.Value.String())
+		}
+		return true
+	})
+	return nil
+}
+
+// Enabled implements slog.Handler.
+func (i *interrupter) Enabled(context.Context, slog.Level) bool { return true }
+
+// WithAttrs implements slog.Handler.
+func (i *interrupter) WithAttrs([]slog.Attr) slog.Handler { return i }
+
+// WithGroup implements slog.Handler.
+func (i *interrupter) WithGroup(string) slog.Handler { return i }
+
+func adoptInterrupted(t *testing.T, server Server) {
+	t.Helper()
+	m := oktell(t, server, 200)
+	reports, newest := m.oktellReports(), m.newestLeads()
+	step := 1
+	if m.Dialect() != "sqlite" {
+		step = 9 // each run takes seconds
+	}
+	cuts := 0
+	for n := 0; ; n += step {
+		if m.migrateUntil(n) {
+			break
+		}
+		cuts++
+		pending, err := m.MigrationPlan(m.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = m.raw.ExecContext(m.ctx, "SELECT member_id FROM bitrix_leads")
+		if adopts := slices.Contains(pending, "00001_mirror.sql"); adopts == (err == nil) {
+			t.Fatalf("cut at statement %d, some of a migration has happened; pending %v", n, pending)
+		}
+	}
+	if cuts < 5 {
+		t.Fatalf("%d cuts: the test has shown nothing", cuts)
+	}
+	t.Logf("cut short %d times", cuts)
+	if err := m.CheckMigrated(m.ctx); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(reports, m.oktellReports()); diff != "" {
+		t.Errorf("reports (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(newest, m.newestLeads()); diff != "" {
+		t.Errorf("leads since (-before +after):\n%s", diff)
+	}
+}
+
+// migrateUntil migrates, and is cut short before statement n; true: it was done by then.
+func (m *mirror) migrateUntil(n int) bool {
+	m.t.Helper()
+	ctx, cancel := context.WithCancel(m.ctx)
+	defer cancel()
+	db := m.again(repo.Config{Logger: slog.New(&interrupter{cancel: cancel, left: n})})
+	_, err := db.Migrate(ctx)
+	if err == nil {
+		return true
+	}
+	if !errors.Is(err, context.Canceled) {
+		m.t.Fatalf("cut at statement %d: %v", n, err)
+	}
+	return false
+}
+
+func adoptTogether(t *testing.T, server Server) {
+	t.Helper()
+	m := oktell(t, server, 500)
+	reports := m.oktellReports()
+	plan, err := m.MigrationPlan(m.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if total := m.migrateTogether(2); total != len(plan) {
+		t.Errorf("%d migrations applied by two, want each of %d once", total, len(plan))
+	}
+	if diff := cmp.Diff(reports, m.oktellReports()); diff != "" {
+		t.Errorf("reports (-before +after):\n%s", diff)
+	}
+}
+
+// owned is how many rows of the adopted tables a portal has.
+func (m *mirror) owned(memberID string) string {
+	m.t.Helper()
+	var counts []string
+	for _, table := range []string{
+		"bitrix_leads", "bitrix_lead_contacts", "bitrix_lead_solution", "bitrix_import_lead_error", "leadsync_duplicate_leads",
+	} {
+		counts = append(counts, m.text("SELECT COUNT(*) FROM "+table+" WHERE member_id = '"+memberID+"'"))
+	}
+	return strings.Join(counts, " ")
+}
+
+const none = "0 0 0 0 0"
+
+func (m *mirror) raise(memberID string) {
+	m.t.Helper()
+	if _, err := m.RaiseEpoch(m.ctx, memberID, "replica"); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func adoptFirst(t *testing.T, server Server) {
+	t.Helper()
+	m := oktell(t, server, 100).migrated()
+	waiting := m.owned("")
+	if strings.Contains(" "+waiting+" ", " 0 ") {
+		t.Fatalf("a table has nothing to adopt: %s", waiting)
+	}
+	if _, ok, err := m.Held(m.ctx, leads.Ref{MemberID: member, LeadID: 1}); ok || err != nil {
+		t.Errorf("a row has a portal before there is one (%v)", err)
+	}
+	m.raise(member)
+	m.raise(other)
+	m.raise(member)
+	if got := m.owned(member); got != waiting {
+		t.Errorf("the first portal has %s rows, want %s", got, waiting)
+	}
+	if m.owned("") != none || m.owned(other) != none {
+		t.Errorf("nobody has %s rows, the second portal %s", m.owned(""), m.owned(other))
+	}
+	if err := m.ErasePortal(m.ctx, member); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.owned(member); got != none {
+		t.Errorf("erased, it has %s rows", got)
+	}
+}
+
+func adoptNamed(t *testing.T, server Server) {
+	t.Helper()
+	m := oktell(t, server, 50).migrated()
+	m.exec("UPDATE bitrix_oauth SET member_id = '" + member + "'")
+	waiting := m.owned("")
+	m.raise(other)
+	if m.owned(other) != none {
+		t.Errorf("a portal has %s rows, and the seed says that they are another's", m.owned(other))
+	}
+	if err := m.SaveGrant(m.ctx, leads.Grant{MemberID: member, RefreshToken: "new", AccessToken: "new", ExpiresAt: start.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	m.raise(other)
+	m.raise(member)
+	if got := m.owned(member); got != waiting {
+		t.Errorf("the portal has %s rows, want %s", got, waiting)
+	}
+	grants, err := m.Grants(m.ctx, member)
+	if err != nil || len(grants) != 1 || grants[0].RefreshToken != "new" {
+		t.Errorf("%d grants (%v), want ours alone: the seed's is of its own application", len(grants), err)
+	}
+}
+
+func adoptRace(t *testing.T, server Server) {
+	t.Helper()
+	m := oktell(t, server, 50).migrated()
+	waiting := m.owned("")
+	members := []string{member, other}
+	var wg sync.WaitGroup
+	for _, memberID := range members {
+		db := m.again(repo.Config{})
+		wg.Go(func() {
+			if _, err := db.RaiseEpoch(m.ctx, memberID, memberID); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	got := []string{m.owned(member), m.owned(other)}
+	if !(got[0] == waiting && got[1] == none || got[1] == waiting && got[0] == none) {
+		t.Errorf("one has %s rows, the other %s; want all %s in one hand", got[0], got[1], waiting)
+	}
+}
+
+func adoptDown(t *testing.T, server Server) {
+	t.Helper()
+	m := oktell(t, server, 100)
+	m.migrated()
+	reports := m.oktellReports()
+	leadRows := m.report(oktellTables["bitrix_leads"], "bitrix_leads ORDER BY Id")
+	for round := range 2 {
+		undone, err := m.MigrateDown(m.ctx)
+		if err != nil || len(undone) == 0 {
+			t.Fatalf("down: %v, %v", undone, err)
+		}
+		if _, err := m.raw.ExecContext(m.ctx, "SELECT member_id FROM bitrix_leads"); err == nil {
+			t.Errorf("round %d: our column is still there", round)
+		}
+		if _, err := m.raw.ExecContext(m.ctx, "SELECT member_id FROM leadsync_owners"); err == nil {
+			t.Errorf("round %d: our table is still there", round)
+		}
+		if diff := cmp.Diff(reports, m.oktellReports()); diff != "" {
+			t.Errorf("reports (-before +after):\n%s", diff)
+		}
+		if diff := cmp.Diff(leadRows, m.report(oktellTables["bitrix_leads"], "bitrix_leads ORDER BY Id")); diff != "" {
+			t.Errorf("leads (-before +after):\n%s", diff)
+		}
+		m.asPlanned()
+	}
+	m.raise(member)
+	m.verdict(leads.Inserted, present(t, leads.NewTickets(1).Draw(), 5000, "after down and up"))
+}
+
+// asPlanned migrates, and wants that to run the statements that were announced.
+func (m *mirror) asPlanned() {
+	m.t.Helper()
+	plan, err := m.MigrationPlan(m.ctx)
+	if err != nil || len(plan) == 0 {
+		m.t.Fatalf("plan %v, %v", plan, err)
+	}
+	var planned []string
+	for _, name := range plan {
+		statements, err := m.MigrationStatements(name)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		for _, statement := range statements {
+			planned = append(planned, withoutComments(statement))
+		}
+	}
+	note := &interrupter{cancel: func() {}, left: 1 << 30}
+	if _, err := m.again(repo.Config{Logger: slog.New(note)}).Migrate(m.ctx); err != nil {
+		m.t.Fatal(err)
+	}
+	for i := range note.ran {
+		note.ran[i] = withoutComments(note.ran[i])
+	}
+	if diff := cmp.Diff(planned, note.ran); diff != "" {
+		m.t.Errorf("statements (-planned +run):\n%.2000s", diff)
+	}
+}
+
+func withoutComments(statement string) string {
+	var lines []string
+	for line := range strings.Lines(statement) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "--") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,1 @@
+DELETE FROM leadsync_field_types WHERE member_id = @member_id

@@ -1,0 +1,89 @@
+-- What the call centre asks: whose number is this? docs/callcentre.md says how to use it. SQLite has no functions that
+-- return tables: callers_list.sql stands for bitrix_lead_by_phone.
+-- +goose Up
+
+-- leadsync_phones: the numbers of the leads. digits10 are the last ten digits, all of them where there are fewer; repeated says
+-- that an earlier number of the same lead has the same.
+CREATE TABLE leadsync_phones (
+    id INTEGER NOT NULL CONSTRAINT pk_leadsync_phones PRIMARY KEY,
+    digits10 TEXT NOT NULL,
+    member_id TEXT NOT NULL,
+    lead_id INTEGER NOT NULL,
+    contact_id TEXT,
+    position INTEGER NOT NULL,
+    e164 TEXT,
+    extension TEXT,
+    repeated INTEGER NOT NULL
+);
+
+CREATE INDEX ix_leadsync_phones_digits10 ON leadsync_phones (digits10, repeated, member_id, lead_id, e164, extension);
+CREATE INDEX ix_leadsync_phones_member_id_lead_id ON leadsync_phones (member_id, lead_id);
+
+-- leadsync_settings: what the database was made with.
+CREATE TABLE leadsync_settings (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    CONSTRAINT pk_leadsync_settings PRIMARY KEY (name)
+);
+
+-- bitrix_open_leads: every open lead, once for each of its numbers, also those without any. rank counts the leads of one number.
+CREATE VIEW bitrix_open_leads AS
+SELECT
+    CASE WHEN p.digits10 IS NULL THEN 1 ELSE ROW_NUMBER() OVER (PARTITION BY p.digits10 ORDER BY l.date_create_at DESC, l.sql_ID DESC, l.member_id) END AS rank,
+    p.digits10,
+    p.e164,
+    p.extension,
+    l.member_id,
+    l.sql_ID AS lead_id,
+    l.sql_TITLE AS title,
+    TRIM(COALESCE(l.sql_LAST_NAME || ' ', '') || COALESCE(l.sql_NAME || ' ', '') || COALESCE(l.sql_SECOND_NAME, '')) AS name,
+    l.sql_COMPANY_TITLE AS company,
+    l.sql_ASSIGNED_BY_ID AS responsible_id,
+    l.sql_STATUS_ID AS status_id,
+    1 AS is_open,
+    l.date_create_at AS created_at,
+    l.date_modify_at AS modified_at,
+    l.read_at,
+    'https://' || o.domain || '/crm/lead/details/' || l.sql_ID || '/' AS card_url
+FROM bitrix_leads AS l
+LEFT JOIN leadsync_phones AS p ON p.member_id = l.member_id AND p.lead_id = l.sql_ID AND p.repeated = 0
+LEFT JOIN leadsync_portals AS o ON o.member_id = l.member_id
+WHERE l.deleted_at IS NULL AND (l.sql_STATUS_SEMANTIC_ID IS NULL OR l.sql_STATUS_SEMANTIC_ID NOT IN ('S', 'F'));
+
+-- bitrix_phone_leads: one row for each number, with the lead that is ranked first: for reports to join.
+CREATE VIEW bitrix_phone_leads AS
+SELECT
+    1 AS rank,
+    p.digits10,
+    p.e164,
+    p.extension,
+    l.member_id,
+    l.sql_ID AS lead_id,
+    l.sql_TITLE AS title,
+    TRIM(COALESCE(l.sql_LAST_NAME || ' ', '') || COALESCE(l.sql_NAME || ' ', '') || COALESCE(l.sql_SECOND_NAME, '')) AS name,
+    l.sql_COMPANY_TITLE AS company,
+    l.sql_ASSIGNED_BY_ID AS responsible_id,
+    l.sql_STATUS_ID AS status_id,
+    CASE WHEN l.sql_STATUS_SEMANTIC_ID IN ('S', 'F') THEN 0 ELSE 1 END AS is_open,
+    l.date_create_at AS created_at,
+    l.date_modify_at AS modified_at,
+    l.read_at,
+    'https://' || o.domain || '/crm/lead/details/' || l.sql_ID || '/' AS card_url
+FROM leadsync_phones AS p
+INNER JOIN bitrix_leads AS l ON l.member_id = p.member_id AND l.sql_ID = p.lead_id
+LEFT JOIN leadsync_portals AS o ON o.member_id = p.member_id
+WHERE p.id = (
+    SELECT q.id
+    FROM leadsync_phones AS q
+    INNER JOIN bitrix_leads AS m ON m.member_id = q.member_id AND m.sql_ID = q.lead_id
+    WHERE q.digits10 = p.digits10 AND q.repeated = 0 AND m.deleted_at IS NULL
+    ORDER BY CASE WHEN m.sql_STATUS_SEMANTIC_ID IN ('S', 'F') THEN 1 ELSE 0 END,
+        m.date_create_at DESC, m.sql_ID DESC, m.member_id
+    LIMIT 1
+);
+
+-- +goose Down
+DROP VIEW bitrix_phone_leads;
+DROP VIEW bitrix_open_leads;
+DROP TABLE leadsync_phones;
+DROP TABLE leadsync_settings;

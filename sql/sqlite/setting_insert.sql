@@ -1,0 +1,3 @@
+INSERT INTO leadsync_settings (name, value)
+VALUES (@name, @value)
+ON CONFLICT DO NOTHING

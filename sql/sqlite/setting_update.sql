@@ -1,0 +1,1 @@
+UPDATE leadsync_settings SET value = @value WHERE name = @name

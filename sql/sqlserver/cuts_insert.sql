@@ -1,0 +1,8 @@
+-- Once for each lead and field, however often the lead is written.
+INSERT INTO dbo.bitrix_import_lead_error (member_id, sql_ID, sql_error, sql_date_error)
+SELECT s.member_id, s.sql_ID, s.sql_error, CONVERT(datetime2(0), s.sql_date_error, 126)
+FROM #stage_cuts AS s
+WHERE NOT EXISTS (
+    SELECT 1 FROM dbo.bitrix_import_lead_error AS e
+    WHERE e.member_id = s.member_id AND e.sql_ID = s.sql_ID AND e.sql_error = s.sql_error
+)

@@ -1,0 +1,2 @@
+INSERT INTO dbo.leadsync_field_types (member_id, field, type, multiple, label)
+VALUES (@member_id, @field, @type, @multiple, @label)

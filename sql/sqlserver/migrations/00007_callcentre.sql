@@ -1,0 +1,138 @@
+-- What the call centre asks: whose number is this? docs/callcentre.md says how to use it.
+-- +goose Up
+
+-- leadsync_phones: the numbers of the leads. digits10 are the last ten digits, all of them where there are fewer; repeated says
+-- that an earlier number of the same lead has the same. The key holds a number's rows together: nothing else is read to find them.
+IF OBJECT_ID(N'dbo.leadsync_phones', N'U') IS NULL
+CREATE TABLE dbo.leadsync_phones (
+    digits10 nvarchar(10) NOT NULL,
+    id bigint IDENTITY(1,1) NOT NULL,
+    member_id nvarchar(64) NOT NULL,
+    lead_id int NOT NULL,
+    contact_id nvarchar(2000) NULL,
+    position int NOT NULL,
+    e164 nvarchar(24) NULL,
+    extension nvarchar(8) NULL,
+    repeated bit NOT NULL,
+    CONSTRAINT pk_leadsync_phones PRIMARY KEY CLUSTERED (digits10, id)
+);
+
+CREATE INDEX ix_leadsync_phones_member_id_lead_id ON dbo.leadsync_phones (member_id, lead_id);
+
+-- leadsync_settings: what the database was made with.
+IF OBJECT_ID(N'dbo.leadsync_settings', N'U') IS NULL
+CREATE TABLE dbo.leadsync_settings (
+    name nvarchar(64) NOT NULL,
+    value nvarchar(2000) NOT NULL,
+    CONSTRAINT pk_leadsync_settings PRIMARY KEY (name)
+);
+
+IF OBJECT_ID(N'dbo.bitrix_lead_by_phone') IS NOT NULL
+DROP FUNCTION dbo.bitrix_lead_by_phone;
+
+-- bitrix_lead_by_phone: the leads of a caller. Order by rank: 1 is the newest open lead; closed ones follow, the newest first.
+-- +goose StatementBegin
+CREATE FUNCTION dbo.bitrix_lead_by_phone (@phone nvarchar(200))
+RETURNS TABLE
+AS
+RETURN (
+SELECT
+    CONVERT(int, ROW_NUMBER() OVER (ORDER BY CASE WHEN l.sql_STATUS_SEMANTIC_ID IN (N'S', N'F') THEN 1 ELSE 0 END,
+        l.date_create_at DESC, l.sql_ID DESC, l.member_id)) AS [rank],
+    p.digits10,
+    p.e164,
+    p.extension,
+    l.member_id,
+    l.sql_ID AS lead_id,
+    l.sql_TITLE AS title,
+    LTRIM(RTRIM(COALESCE(l.sql_LAST_NAME + N' ', N'') + COALESCE(l.sql_NAME + N' ', N'') + COALESCE(l.sql_SECOND_NAME, N''))) AS name,
+    l.sql_COMPANY_TITLE AS company,
+    l.sql_ASSIGNED_BY_ID AS responsible_id,
+    l.sql_STATUS_ID AS status_id,
+    CASE WHEN l.sql_STATUS_SEMANTIC_ID IN (N'S', N'F') THEN 0 ELSE 1 END AS is_open,
+    l.date_create_at AS created_at,
+    l.date_modify_at AS modified_at,
+    l.read_at,
+    N'https://' + o.domain + N'/crm/lead/details/' + CONVERT(nvarchar(10), l.sql_ID) + N'/' AS card_url
+FROM dbo.leadsync_phones AS p
+INNER JOIN dbo.bitrix_leads AS l ON l.member_id = p.member_id AND l.sql_ID = p.lead_id
+LEFT JOIN dbo.leadsync_portals AS o ON o.member_id = p.member_id
+WHERE p.digits10 = RIGHT(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(@phone,
+        N' ', N''), N'+', N''), N'(', N''), N')', N''), N'-', N''), N'.', N''), N'/', N''), NCHAR(160), N''), NCHAR(9), N''), 10)
+    AND p.repeated = 0 AND l.deleted_at IS NULL
+);
+-- +goose StatementEnd
+
+IF OBJECT_ID(N'dbo.bitrix_open_leads', N'V') IS NOT NULL
+DROP VIEW dbo.bitrix_open_leads;
+
+-- bitrix_open_leads: every open lead, once for each of its numbers, also those without any. rank counts the leads of one number.
+-- +goose StatementBegin
+CREATE VIEW dbo.bitrix_open_leads
+AS
+SELECT
+    CASE WHEN p.digits10 IS NULL THEN 1 ELSE CONVERT(int, ROW_NUMBER() OVER (PARTITION BY p.digits10 ORDER BY l.date_create_at DESC, l.sql_ID DESC, l.member_id)) END AS [rank],
+    p.digits10,
+    p.e164,
+    p.extension,
+    l.member_id,
+    l.sql_ID AS lead_id,
+    l.sql_TITLE AS title,
+    LTRIM(RTRIM(COALESCE(l.sql_LAST_NAME + N' ', N'') + COALESCE(l.sql_NAME + N' ', N'') + COALESCE(l.sql_SECOND_NAME, N''))) AS name,
+    l.sql_COMPANY_TITLE AS company,
+    l.sql_ASSIGNED_BY_ID AS responsible_id,
+    l.sql_STATUS_ID AS status_id,
+    1 AS is_open,
+    l.date_create_at AS created_at,
+    l.date_modify_at AS modified_at,
+    l.read_at,
+    N'https://' + o.domain + N'/crm/lead/details/' + CONVERT(nvarchar(10), l.sql_ID) + N'/' AS card_url
+FROM dbo.bitrix_leads AS l
+LEFT JOIN dbo.leadsync_phones AS p ON p.member_id = l.member_id AND p.lead_id = l.sql_ID AND p.repeated = 0
+LEFT JOIN dbo.leadsync_portals AS o ON o.member_id = l.member_id
+WHERE l.deleted_at IS NULL AND (l.sql_STATUS_SEMANTIC_ID IS NULL OR l.sql_STATUS_SEMANTIC_ID NOT IN (N'S', N'F'));
+-- +goose StatementEnd
+
+IF OBJECT_ID(N'dbo.bitrix_phone_leads', N'V') IS NOT NULL
+DROP VIEW dbo.bitrix_phone_leads;
+
+-- bitrix_phone_leads: one row for each number, with the lead that bitrix_lead_by_phone ranks first: for reports to join.
+-- +goose StatementBegin
+CREATE VIEW dbo.bitrix_phone_leads
+AS
+SELECT
+    1 AS [rank],
+    p.digits10,
+    p.e164,
+    p.extension,
+    l.member_id,
+    l.sql_ID AS lead_id,
+    l.sql_TITLE AS title,
+    LTRIM(RTRIM(COALESCE(l.sql_LAST_NAME + N' ', N'') + COALESCE(l.sql_NAME + N' ', N'') + COALESCE(l.sql_SECOND_NAME, N''))) AS name,
+    l.sql_COMPANY_TITLE AS company,
+    l.sql_ASSIGNED_BY_ID AS responsible_id,
+    l.sql_STATUS_ID AS status_id,
+    CASE WHEN l.sql_STATUS_SEMANTIC_ID IN (N'S', N'F') THEN 0 ELSE 1 END AS is_open,
+    l.date_create_at AS created_at,
+    l.date_modify_at AS modified_at,
+    l.read_at,
+    N'https://' + o.domain + N'/crm/lead/details/' + CONVERT(nvarchar(10), l.sql_ID) + N'/' AS card_url
+FROM dbo.leadsync_phones AS p
+INNER JOIN dbo.bitrix_leads AS l ON l.member_id = p.member_id AND l.sql_ID = p.lead_id
+LEFT JOIN dbo.leadsync_portals AS o ON o.member_id = p.member_id
+WHERE p.id = (
+    SELECT TOP (1) q.id
+    FROM dbo.leadsync_phones AS q
+    INNER JOIN dbo.bitrix_leads AS m ON m.member_id = q.member_id AND m.sql_ID = q.lead_id
+    WHERE q.digits10 = p.digits10 AND q.repeated = 0 AND m.deleted_at IS NULL
+    ORDER BY CASE WHEN m.sql_STATUS_SEMANTIC_ID IN (N'S', N'F') THEN 1 ELSE 0 END,
+        m.date_create_at DESC, m.sql_ID DESC, m.member_id
+);
+-- +goose StatementEnd
+
+-- +goose Down
+DROP VIEW dbo.bitrix_phone_leads;
+DROP VIEW dbo.bitrix_open_leads;
+DROP FUNCTION dbo.bitrix_lead_by_phone;
+DROP TABLE dbo.leadsync_phones;
+DROP TABLE dbo.leadsync_settings;

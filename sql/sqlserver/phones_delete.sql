@@ -1,0 +1,3 @@
+DELETE p
+FROM dbo.leadsync_phones AS p
+INNER JOIN #stage_leads AS s ON s.member_id = p.member_id AND s.sql_ID = p.lead_id

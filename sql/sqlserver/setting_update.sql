@@ -1,0 +1,1 @@
+UPDATE dbo.leadsync_settings SET value = @value WHERE name = @name

@@ -1,0 +1,10 @@
+CREATE TABLE #stage_phones (
+    digits10 nvarchar(10) NOT NULL,
+    member_id nvarchar(64) NOT NULL,
+    lead_id int NOT NULL,
+    contact_id nvarchar(2000) NULL,
+    position int NOT NULL,
+    e164 nvarchar(24) NULL,
+    extension nvarchar(8) NULL,
+    repeated bit NOT NULL
+)
