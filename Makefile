@@ -22,16 +22,18 @@ race: ## the whole suite under the race detector
 test-sqlserver: ## the suite of the mirror on the server of LEADSYNC_TEST_SQLSERVER_URL
 	LEADSYNC_TEST_REQUIRE=1 $(GO) test -count=1 -run 'TestSQLServer' ./repo/...
 
-test-faults: ## 200 kills of real processes, about three minutes
+test-faults: ## 200 kills of real processes, three to six minutes
 	$(GO) test -count=1 -v -timeout 60m -run '^TestFaults$$' ./cmd/leadsync -faults=200
 
 test-clients: ## Bitrix24's own JavaScript SDK against the emulator; needs node and npm
 	npm ci --silent --prefix bitrix24/portal/testdata/clients
 	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./bitrix24/portal -run TestClients -count=1 -v
 
-test-scale: ## large imports, large backlogs, 100,000 leads sabotaged; takes minutes
-	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -run 'FewestRequests|Sparingly' ./bitrix24 ./cmd/leadsync
+test-scale: ## large imports and backlogs, 100,000 leads sabotaged, 1,000,000 compared, lookups among as many; takes half an hour
+	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -run 'FewestRequests|AMillionLeads|Sparingly' ./bitrix24 ./cmd/leadsync
 	$(GO) test -count=1 -v -timeout 60m -run TestSabotage ./cmd/leadsync -scale 100000
+	$(GO) test -count=1 -v -timeout 60m -run TestMemoryStaysConstant ./cmd/leadsync -million 1000000
+	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -timeout 60m -run 'AmongAMillion|LookupTimes' ./repo ./handlers
 
 test-replicas: ## three replicas with short-lived tokens for five minutes, the owner killed at random
 	LEADSYNC_TEST_REPLICAS=5m $(GO) test -count=1 -v -timeout 15m -run ReplicasShare ./cmd/leadsync
@@ -45,8 +47,8 @@ fmt: ## gofumpt and goimports
 demo: ## watch leads travel
 	$(GO) run ./cmd/leadsync demo
 
-bench: ## benchmarks; compare the ratios, not the times
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## benchmarks; compare the ratios, not the times; takes minutes and 3 GB of disk
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
 fuzz: ## each fuzz target for a minute
 	$(GO) test -run '^$$' -fuzz FuzzParseForm -fuzztime 1m ./bitrix24

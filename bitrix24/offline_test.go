@@ -48,10 +48,10 @@ func drain(t *testing.T, q *bitrix24.OfflineQueue) map[int64]int {
 	}
 }
 
-func times(ids []int64, n int) map[int64]int {
+func once(ids []int64) map[int64]int {
 	seen := map[int64]int{}
 	for _, id := range ids {
-		seen[id] = n
+		seen[id] = 1
 	}
 	return seen
 }
@@ -79,7 +79,7 @@ func TestTheOfflineQueueIsReadOnce(t *testing.T) {
 			if err := p.Delete(added[9]); err != nil {
 				t.Fatal(err)
 			}
-			want := times(added, 1)
+			want := once(added)
 			want[added[7]], want[added[9]] = 2, 2
 			if diff := cmp.Diff(want, drain(t, q)); diff != "" {
 				t.Errorf("events by lead (-want +got):\n%s", diff)
@@ -142,7 +142,7 @@ func TestNothingIsClearedWithoutAName(t *testing.T) {
 	if n := p.Stats().Requests["event.offline.clear"] + p.Stats().Commands["event.offline.clear"]; n != 0 {
 		t.Errorf("cleared %d times", n)
 	}
-	if diff := cmp.Diff(times(added, 1), drain(t, q)); diff != "" {
+	if diff := cmp.Diff(once(added), drain(t, q)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -168,7 +168,7 @@ func TestARegistrationWithASourceIsNotOurs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(times(p.Add(2), 1), drain(t, q)); diff != "" {
+	if diff := cmp.Diff(once(p.Add(2)), drain(t, q)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -223,7 +223,7 @@ func TestThePlansRefusalIsBelieved(t *testing.T) {
 		t.Fatalf("reserves: %v, %v", q.Reserves(), err)
 	}
 	added := in.portal.Add(3)
-	if diff := cmp.Diff(times(added, 1), drain(t, q)); diff != "" || q.Reserves() {
+	if diff := cmp.Diff(once(added), drain(t, q)); diff != "" || q.Reserves() {
 		t.Errorf("reserves: %v; (-want +got):\n%s", q.Reserves(), diff)
 	}
 }

@@ -28,7 +28,8 @@ type Lease struct {
 	revision uint64
 }
 
-// TakeLease takes a lease, or returns ErrLeaseHeld. holder names this process.
+// TakeLease takes a lease, or returns ErrLeaseHeld when it has seen it being renewed.
+// holder names this process.
 func TakeLease(ctx context.Context, js jetstream.JetStream, key, holder string) (*Lease, error) {
 	kv, err := js.KeyValue(ctx, leaseBucket)
 	if err != nil {
@@ -36,12 +37,52 @@ func TakeLease(ctx context.Context, js jetstream.JetStream, key, holder string) 
 	}
 	revision, err := kv.Create(ctx, key, []byte(holder))
 	if errors.Is(err, jetstream.ErrKeyExists) {
-		return nil, fmt.Errorf("%s: %w", key, ErrLeaseHeld)
+		revision, err = overtake(ctx, kv, key, holder)
+	}
+	if errors.Is(err, ErrLeaseHeld) {
+		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("take lease %s: %w", key, err)
 	}
 	return &Lease{kv: kv, key: key, holder: holder, revision: revision}, nil
+}
+
+// overtake watches a lease by our own measure of time, and takes it when nobody has
+// renewed it for longer than it lives. Mostly the server has forgotten it by then; but
+// where the server's clock was set back by an hour, it does not for an hour.
+func overtake(ctx context.Context, kv jetstream.KeyValue, key, holder string) (uint64, error) {
+	tick := time.NewTicker(LeaseLife / 10)
+	defer tick.Stop()
+	var first jetstream.KeyValueEntry
+	for begun := time.Now(); ; {
+		entry, err := kv.Get(ctx, key)
+		switch {
+		case errors.Is(err, jetstream.ErrKeyNotFound):
+			return created(kv.Create(ctx, key, []byte(holder)))
+		case err != nil:
+			return 0, err
+		case first == nil:
+			first = entry
+		case entry.Revision() != first.Revision():
+			return 0, ErrLeaseHeld
+		case time.Since(begun) > LeaseLife+LeaseLife/3:
+			return created(kv.Update(ctx, key, []byte(holder), first.Revision()))
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// created is ErrLeaseHeld where another was faster.
+func created(revision uint64, err error) (uint64, error) {
+	if errors.Is(err, jetstream.ErrKeyExists) || wrongLastSequence(err) {
+		return 0, ErrLeaseHeld
+	}
+	return revision, err
 }
 
 // Hold runs work while the lease is renewed, and releases it afterwards. The context

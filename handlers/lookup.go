@@ -37,10 +37,10 @@ type trouble struct {
 }
 
 var (
-	unauthorized = trouble{"unauthorized", "Send the header Authorization: Bearer <token>. The token is LEADSYNC_API_TOKEN; " +
+	unauthorized = trouble{"unauthorized", "Send the header Authorization: Bearer TOKEN. The token is LEADSYNC_API_TOKEN; " +
 		"where that is not set, leadsync keeps one in the file api-token in its data directory."}
 	noNumber = trouble{"no_number", "The parameter phone holds no telephone number: send its digits, at least three, such as ?phone=%2B79123456789."}
-	noRef    = trouble{"no_lead", "The path is /api/v1/leads/<member_id of the portal>/<id of the lead>."}
+	noRef    = trouble{"no_lead", "The path is /api/v1/leads/ with the member_id of the portal, / and the id of the lead, from 1 to 2147483647."}
 	unknown  = trouble{"not_found", "The mirror has no such lead. If the portal has it, `leadsync reconcile` finds out why."}
 	deleted  = trouble{"deleted", "The lead was deleted in the portal."}
 	ill      = trouble{"unavailable", "The database does not answer. Try again in a few seconds; /readyz says what is wrong."}

@@ -4,25 +4,32 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"leadsync/handlers"
 	"leadsync/leads"
+	"leadsync/repo"
+	"leadsync/repo/repotest"
 )
 
 // mirrored is a lead of the emulated portal, as if it had been read.
-func (f *face) mirrored(ticket leads.Ticket, card string) {
+func (f *face) mirrored(card string) {
 	f.t.Helper()
 	lead, err := leads.Parse([]byte(card))
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.applied(leads.Snapshot{Ref: leads.Ref{MemberID: f.portal.Info().MemberID, LeadID: lead.ID}, Ticket: ticket, ReadAt: f.clock.Now(), Lead: lead})
+	f.applied(leads.Snapshot{Ref: leads.Ref{MemberID: f.portal.Info().MemberID, LeadID: lead.ID}, Ticket: 1, ReadAt: f.clock.Now(), Lead: lead})
 }
 
 func (f *face) applied(s leads.Snapshot) {
@@ -39,8 +46,15 @@ const (
 	closedLead = `{"ID":"8","TITLE":"Старая","STATUS_SEMANTIC_ID":"S","DATE_CREATE":"2026-06-30T15:10:16+03:00","PHONE":[{"ID":"2","VALUE":"+73433456789"}]}`
 )
 
+// told is what a request is answered.
+type told struct {
+	status int
+	header http.Header
+	body   string
+}
+
 // asked is a request of the call centre's.
-func (f *face) asked(path, token string, header ...string) *http.Response {
+func (f *face) asked(path, token string, header ...string) told {
 	f.t.Helper()
 	request, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, f.url+path, http.NoBody)
 	if err != nil {
@@ -56,20 +70,20 @@ func (f *face) asked(path, token string, header ...string) *http.Response {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return response
+	return told{response.StatusCode, response.Header, read(f.t, response)}
 }
 
 func TestLookupTellsWhoCalls(t *testing.T) {
 	f := open(t, nil)
 	f.installed()
-	f.mirrored(1, openLead)
-	f.mirrored(1, closedLead)
+	f.mirrored(openLead)
+	f.mirrored(closedLead)
 	domain := host(t, f.portal.Info().Portal)
 	for _, phone := range []string{"+73433456789", "%2B73433456789", "83433456789", "73433456789", "3433456789", "8%20(343)%20345-67-89", "%2B7+343+345+67+89"} {
 		response := f.asked("/api/v1/lookup?phone="+phone, apiToken)
 		var answer leads.Answer
-		if err := json.Unmarshal([]byte(read(t, response)), &answer); err != nil || response.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %d, %v", phone, response.StatusCode, err)
+		if err := json.Unmarshal([]byte(response.body), &answer); err != nil || response.status != http.StatusOK {
+			t.Fatalf("%s: %d, %v", phone, response.status, err)
 		}
 		if answer.Count != 2 || len(answer.Leads) != 2 {
 			t.Fatalf("%s: %+v", phone, answer)
@@ -85,15 +99,15 @@ func TestLookupTellsWhoCalls(t *testing.T) {
 		}
 	}
 	response := f.asked("/api/v1/lookup?phone=4950000000", apiToken)
-	if body := strings.TrimSpace(read(t, response)); response.StatusCode != http.StatusOK || body != `{"count":0,"leads":[]}` {
-		t.Errorf("nobody: %d %s", response.StatusCode, body)
+	if body := strings.TrimSpace(response.body); response.status != http.StatusOK || body != `{"count":0,"leads":[]}` {
+		t.Errorf("nobody: %d %s", response.status, body)
 	}
 }
 
 func TestOneLeadIsTold(t *testing.T) {
 	f := open(t, nil)
 	f.installed()
-	f.mirrored(1, openLead)
+	f.mirrored(openLead)
 	member := f.portal.Info().MemberID
 	response := f.asked("/api/v1/leads/"+member+"/7", apiToken)
 	var card struct {
@@ -101,8 +115,8 @@ func TestOneLeadIsTold(t *testing.T) {
 		Revision int            `json:"revision"`
 		Lead     map[string]any `json:"lead"`
 	}
-	if err := json.Unmarshal([]byte(read(t, response)), &card); err != nil || card.Title != "Заявка" || card.Revision != 1 || card.Lead["COMPANY_TITLE"] != "ООО «Ромашка»" {
-		t.Errorf("%d, %v, %+v", response.StatusCode, err, card)
+	if err := json.Unmarshal([]byte(response.body), &card); err != nil || card.Title != "Заявка" || card.Revision != 1 || card.Lead["COMPANY_TITLE"] != "ООО «Ромашка»" {
+		t.Errorf("%d, %v, %+v", response.status, err, card)
 	}
 	f.applied(leads.Snapshot{Ref: leads.Ref{MemberID: member, LeadID: 7}, Ticket: 2, Sight: leads.Absent, Proven: true})
 	for path, want := range map[string]struct {
@@ -121,8 +135,8 @@ func TestOneLeadIsTold(t *testing.T) {
 	} {
 		response := f.asked(path, apiToken)
 		var body map[string]string
-		if err := json.Unmarshal([]byte(read(t, response)), &body); err != nil || response.StatusCode != want.status || body["error"] != want.code || body["message"] == "" {
-			t.Errorf("%s: %d %v %v, want %d %s", path, response.StatusCode, body, err, want.status, want.code)
+		if err := json.Unmarshal([]byte(response.body), &body); err != nil || response.status != want.status || body["error"] != want.code || body["message"] == "" {
+			t.Errorf("%s: %d %v %v, want %d %s", path, response.status, body, err, want.status, want.code)
 		}
 	}
 }
@@ -130,29 +144,29 @@ func TestOneLeadIsTold(t *testing.T) {
 func TestOnlyTheTokenLetsAsk(t *testing.T) {
 	f := open(t, nil)
 	f.installed()
-	f.mirrored(1, openLead)
+	f.mirrored(openLead)
 	member := f.portal.Info().MemberID
 	for _, path := range []string{"/api/v1/lookup?phone=83433456789", "/api/v1/leads/" + member + "/7", "/card?phone=83433456789"} {
 		for _, token := range []string{"", "wrong", apiToken + "x", strings.ToUpper(apiToken)} {
 			response := f.asked(path, token)
-			if body := read(t, response); response.StatusCode != http.StatusUnauthorized || strings.Contains(body, "Петров") {
-				t.Errorf("%s with %q: %d %s", path, token, response.StatusCode, body)
+			if response.status != http.StatusUnauthorized || strings.Contains(response.body, "Петров") {
+				t.Errorf("%s with %q: %d %s", path, token, response.status, response.body)
 			}
 		}
-		if response := f.asked(path, "", "Authorization", "Basic "+apiToken); response.StatusCode != http.StatusUnauthorized {
-			t.Errorf("%s with another scheme: %d", path, response.StatusCode)
+		if response := f.asked(path, "", "Authorization", "Basic "+apiToken); response.status != http.StatusUnauthorized {
+			t.Errorf("%s with another scheme: %d", path, response.status)
 		}
-		if response := f.asked(path, "", "Authorization", "bearer "+apiToken); response.StatusCode >= 400 {
-			t.Errorf("%s with a small letter: %d", path, response.StatusCode)
+		if response := f.asked(path, "", "Authorization", "bearer "+apiToken); response.status >= 400 {
+			t.Errorf("%s with a small letter: %d", path, response.status)
 		}
 	}
-	if response := f.asked("/api/v1/lookup?phone=83433456789&token="+apiToken, ""); response.StatusCode != http.StatusUnauthorized {
-		t.Errorf("the token in an address of the API: %d", response.StatusCode)
+	if response := f.asked("/api/v1/lookup?phone=83433456789&token="+apiToken, ""); response.status != http.StatusUnauthorized {
+		t.Errorf("the token in an address of the API: %d", response.status)
 	}
 	none := open(t, func(_ *face, cfg *handlers.Config) { cfg.APIToken = "" })
 	for _, path := range []string{"/api/v1/lookup?phone=1234567", "/card?phone=1234567&token="} {
-		if response := none.asked(path, ""); response.StatusCode != http.StatusUnauthorized {
-			t.Errorf("%s of a server without a token: %d", path, response.StatusCode)
+		if response := none.asked(path, ""); response.status != http.StatusUnauthorized {
+			t.Errorf("%s of a server without a token: %d", path, response.status)
 		}
 	}
 }
@@ -160,15 +174,15 @@ func TestOnlyTheTokenLetsAsk(t *testing.T) {
 func TestCardOpensTheBestLead(t *testing.T) {
 	f := open(t, nil)
 	f.installed()
-	f.mirrored(1, closedLead)
-	f.mirrored(1, openLead)
+	f.mirrored(closedLead)
+	f.mirrored(openLead)
 	stranger := leads.Snapshot{Ref: leads.Ref{MemberID: "stranger", LeadID: 1}, Ticket: 1}
 	stranger.Lead, _ = leads.Parse([]byte(`{"ID":"1","PHONE":[{"ID":"1","VALUE":"4055"}]}`))
 	f.applied(stranger)
 	response := f.asked("/card?phone=+7+343+345-67-89&token="+apiToken, "")
 	want := "https://" + host(t, f.portal.Info().Portal) + "/crm/lead/details/7/"
-	if got := response.Header.Get("Location"); response.StatusCode != http.StatusFound || got != want {
-		t.Errorf("%d to %s, want %s", response.StatusCode, got, want)
+	if got := response.header.Get("Location"); response.status != http.StatusFound || got != want {
+		t.Errorf("%d to %s, want %s", response.status, got, want)
 	}
 	for _, c := range []struct {
 		name, path, language string
@@ -182,12 +196,12 @@ func TestCardOpensTheBestLead(t *testing.T) {
 		{"a portal without address", "/card?phone=4055&token=" + apiToken, "", 409, "address"},
 	} {
 		response := f.asked(c.path, "", "Accept-Language", c.language)
-		body := read(t, response)
-		if response.StatusCode != c.status || !strings.Contains(body, c.want) || strings.Contains(body, apiToken) {
-			t.Errorf("%s: %d\n%s", c.name, response.StatusCode, body)
+		body := response.body
+		if response.status != c.status || !strings.Contains(body, c.want) || strings.Contains(body, apiToken) {
+			t.Errorf("%s: %d\n%s", c.name, response.status, body)
 		}
-		if response.Header.Get("Referrer-Policy") != "no-referrer" || response.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: headers %v", c.name, response.Header)
+		if response.header.Get("Referrer-Policy") != "no-referrer" || response.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: headers %v", c.name, response.header)
 		}
 	}
 }
@@ -206,14 +220,14 @@ func (downLookup) Card(context.Context, leads.Ref) (leads.Card, bool, error) {
 func TestNeitherNumbersNorTokensAreLogged(t *testing.T) {
 	f := open(t, nil)
 	f.installed()
-	f.mirrored(1, openLead)
+	f.mirrored(openLead)
 	ill := open(t, func(_ *face, cfg *handlers.Config) { cfg.Lookup = downLookup{} })
 	for _, f := range []*face{f, ill} {
 		for _, path := range []string{
 			"/api/v1/lookup?phone=83433456789", "/api/v1/lookup?phone=x3433456789x&phone=2", "/card?phone=83433456789&token=" + apiToken,
 			"/card?phone=83433456789&token=wrong" + apiToken, "/api/v1/leads/m/7?phone=3433456789", "/card/3433456789?token=" + apiToken,
 		} {
-			_ = read(t, f.asked(path, apiToken))
+			f.asked(path, apiToken)
 		}
 		for _, secret := range []string{"3433456789", apiToken, url.QueryEscape(apiToken), "Петров"} {
 			if strings.Contains(f.logged.String(), secret) {
@@ -226,10 +240,42 @@ func TestNeitherNumbersNorTokensAreLogged(t *testing.T) {
 	}
 	response := ill.asked("/api/v1/lookup?phone=83433456789", apiToken)
 	var body map[string]string
-	if err := json.Unmarshal([]byte(read(t, response)), &body); err != nil || response.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("%d, %v", response.StatusCode, err)
+	if err := json.Unmarshal([]byte(response.body), &body); err != nil || response.status != http.StatusServiceUnavailable {
+		t.Errorf("%d, %v", response.status, err)
 	}
 	if diff := cmp.Diff("unavailable", body["error"]); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestLookupTimes prints how long an operator's telephone system waits among a million
+// leads: measured, not asserted.
+func TestLookupTimes(t *testing.T) {
+	if os.Getenv("LEADSYNC_TEST_SCALE") == "" {
+		t.Skip("takes minutes: make test-scale")
+	}
+	const many, rounds = 1_000_000, 10_000
+	url := "sqlite:" + filepath.Join(t.TempDir(), "mirror.db")
+	db, err := repo.Open(t.Context(), repo.Config{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	repotest.Fill(t, url, many)
+	f := open(t, func(_ *face, cfg *handlers.Config) { cfg.Lookup = db })
+	var took []time.Duration
+	for range rounds {
+		path := "/api/v1/lookup?phone=+7" + repotest.FilledDigits(1+rand.IntN(many))
+		begin := time.Now()
+		response := f.asked(path, apiToken)
+		if body := response.body; response.status != http.StatusOK || strings.HasPrefix(body, `{"count":0`) {
+			t.Fatal(response.status, body)
+		}
+		took = append(took, time.Since(begin))
+	}
+	slices.Sort(took)
+	t.Logf("%d leads, HTTP: p50 %v, p99 %v, p99.9 %v", many, took[rounds/2], took[rounds*99/100], took[rounds*999/1000])
 }

@@ -1,6 +1,7 @@
 package leads
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 )
@@ -38,6 +39,9 @@ func (h *Held) Differences(lead *Lead) []string {
 func (h *Held) rawDifferences(lead *Lead) []string {
 	if len(h.Raw) == 0 {
 		return []string{"raw_json"}
+	}
+	if bytes.Equal(h.Raw, lead.Raw) {
+		return nil // as mostly: this saves a third of a pass
 	}
 	stored, err := Parse(h.Raw)
 	if err != nil {

@@ -137,7 +137,9 @@ func TestAKilledPassCountsWhatAnUndisturbedOneDoes(t *testing.T) {
 	g := filled(t, 120)
 	g.stretch = 35
 	whole := g.damage()
+	g.pages = 0
 	_, moments := g.part(g.request(leads.Run{Mode: leads.RunFull}), 0)
+	undisturbed := g.pages
 	var want leads.Sums
 	chance := rand.New(rand.NewPCG(6, 0))
 	for kill := 0; kill <= 20; kill++ {
@@ -147,6 +149,7 @@ func TestAKilledPassCountsWhatAnUndisturbedOneDoes(t *testing.T) {
 			whole = g.damage()
 		}
 		run := g.request(leads.Run{Mode: leads.RunFull})
+		g.pages = 0
 		var killed []int
 		for !run.Finished() {
 			at := 0
@@ -158,6 +161,9 @@ func TestAKilledPassCountsWhatAnUndisturbedOneDoes(t *testing.T) {
 				g.own()
 				run = g.claim()
 			}
+		}
+		if again := g.pages - undisturbed; again > len(killed) {
+			t.Errorf("killed at %v: %d stretches were read again", killed, again)
 		}
 		got := run.Sums
 		got.Requests = 0

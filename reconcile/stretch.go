@@ -99,7 +99,7 @@ func (p *Pass) compare(ctx context.Context, page leads.Page) (found []leads.Find
 }
 
 // rowsAtOnce bounds the rows that are compared at a time, and with them the memory.
-const rowsAtOnce = 2500
+const rowsAtOnce = 500
 
 // differences walks both sides by ascending id.
 func (p *Pass) differences(ctx context.Context, page leads.Page) (difference, error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
+	"sync"
 
 	"leadsync/leads"
 )
@@ -11,11 +13,53 @@ import (
 // Callers are the leads of a number, told by leads.Phone.Digits, by rank; at most limit.
 // No error of it names the number.
 func (d *DB) Callers(ctx context.Context, digits string, limit int) ([]leads.Caller, error) {
-	callers, err := list(ctx, d, scanCaller, d.dialect.sql.CallersList, sql.Named("digits10", digits), sql.Named("limit", limit))
-	for i := range callers {
-		callers[i].Rank = i + 1
+	var found []leads.Caller
+	statement, err := d.callers.on(ctx, d.read, d.dialect.sql.CallersList)
+	if err == nil {
+		found, err = query(ctx, statement, scanCaller, "", sql.Named("digits10", digits), sql.Named("limit", limit))
 	}
-	return callers, wrapped(err, "leads of a number")
+	if err != nil {
+		return nil, fmt.Errorf("leads of a number: %w", d.explain(ctx, err))
+	}
+	for i := range found {
+		found[i].Rank = i + 1
+	}
+	return found, nil
+}
+
+// prepared is a statement that is parsed once: an operator waits for its answer, and
+// parsing takes most of it.
+type prepared struct {
+	mu        sync.Mutex
+	statement *sql.Stmt
+}
+
+// on prepares the statement, where that has not been done: its tables may not have been
+// there at the start.
+func (p *prepared) on(ctx context.Context, pool *sql.DB, text string) (ready, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.statement == nil {
+		statement, err := pool.PrepareContext(ctx, text)
+		if err != nil {
+			return ready{}, err
+		}
+		p.statement = statement
+	}
+	return ready{p.statement}, nil
+}
+
+// ready is a prepared statement in the place of a text.
+type ready struct{ *sql.Stmt }
+
+// QueryContext implements querier.
+func (r ready) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
+	return r.Stmt.QueryContext(ctx, args...)
+}
+
+// QueryRowContext implements querier.
+func (r ready) QueryRowContext(ctx context.Context, _ string, args ...any) *sql.Row {
+	return r.Stmt.QueryRowContext(ctx, args...)
 }
 
 func scanCaller(row scanner) (c leads.Caller, err error) {

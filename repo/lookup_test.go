@@ -21,16 +21,26 @@ import (
 // million is how many leads a large call centre has.
 const million = 1_000_000
 
-// byPrimaryKey reads what a lookup tells, of one lead, by the table's own key: nothing
-// that finds a lead can be quicker.
-const byPrimaryKey = `SELECT l.member_id, l.sql_ID, l.sql_TITLE, l.sql_LAST_NAME, l.sql_NAME, l.sql_SECOND_NAME, l.sql_COMPANY_TITLE, l.sql_ASSIGNED_BY_ID,
-	l.sql_STATUS_ID, l.sql_STATUS_SEMANTIC_ID, l.date_create_at, l.date_modify_at, l.read_at FROM bitrix_leads AS l WHERE l.Id = @id`
+// byKey reads the same columns of one lead by its key, (member_id, sql_ID), the portal's
+// address included; bare reads them by the table's own Id, and makes nothing of them.
+// Nothing that finds a lead can be quicker than the latter.
+func byKey(dialect string) string {
+	text := leadsql.SQLServer.CardGet
+	if dialect == "sqlite" {
+		text = leadsql.SQLite.CardGet
+	}
+	return strings.Replace(text, ",\n    l.revision,\n    l.deleted_at,\n    l.raw_json", "", 1)
+}
+
+const bare = `SELECT l.member_id, l.sql_ID, l.sql_TITLE, l.sql_LAST_NAME, l.sql_NAME, l.sql_SECOND_NAME, l.sql_COMPANY_TITLE, l.sql_ASSIGNED_BY_ID,
+	l.sql_STATUS_ID, l.sql_STATUS_SEMANTIC_ID, l.date_create_at, l.date_modify_at, l.read_at FROM bitrix_leads AS l WHERE l.Id = @lead_id`
 
 // crowd is a mirror with many leads.
 type crowd struct {
-	db  *repo.DB
-	raw *sql.DB
-	n   int
+	db        *repo.DB
+	raw       *sql.DB
+	key, bare *sql.Stmt
+	n         int
 }
 
 func newCrowd(tb testing.TB, server repotest.Server, n int) *crowd {
@@ -56,9 +66,20 @@ func newCrowd(tb testing.TB, server repotest.Server, n int) *crowd {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	raw.SetMaxIdleConns(4)
 	tb.Cleanup(func() { _ = raw.Close() })
-	return &crowd{db: db, raw: raw, n: n}
+	c := &crowd{db: db, raw: raw, n: n}
+	c.key, c.bare = c.prepare(tb, byKey(db.Dialect())), c.prepare(tb, bare)
+	return c
+}
+
+func (c *crowd) prepare(tb testing.TB, text string) *sql.Stmt {
+	tb.Helper()
+	statement, err := c.raw.PrepareContext(tb.Context(), text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = statement.Close() })
+	return statement
 }
 
 func (c *crowd) lookUp(ctx context.Context, tb testing.TB) {
@@ -69,19 +90,29 @@ func (c *crowd) lookUp(ctx context.Context, tb testing.TB) {
 	}
 }
 
-func (c *crowd) read(ctx context.Context, tb testing.TB) {
+func (c *crowd) readByKey(ctx context.Context, tb testing.TB) {
 	tb.Helper()
-	var values [13]any
-	var into [13]any
-	for i := range values {
-		into[i] = &values[i]
+	into := make([]any, 12)
+	scan(ctx, tb, c.key, into, sql.Named("member_id", repotest.FilledMember), sql.Named("lead_id", 1+rand.IntN(c.n)))
+}
+
+func (c *crowd) readBare(ctx context.Context, tb testing.TB) {
+	tb.Helper()
+	scan(ctx, tb, c.bare, make([]any, 13), sql.Named("lead_id", 1+rand.IntN(c.n)))
+}
+
+func scan(ctx context.Context, tb testing.TB, statement *sql.Stmt, into []any, args ...any) {
+	tb.Helper()
+	dest := make([]any, len(into))
+	for i := range into {
+		dest[i] = &into[i]
 	}
-	if err := c.raw.QueryRowContext(ctx, byPrimaryKey, sql.Named("id", 1+rand.IntN(c.n))).Scan(into[:]...); err != nil {
+	if err := statement.QueryRowContext(ctx, args...).Scan(dest...); err != nil {
 		tb.Fatal(err)
 	}
 }
 
-// BenchmarkLookup compares a lookup by number with a read by primary key, among a million
+// BenchmarkLookup compares a lookup by number with reads of one lead by its keys, among a million
 // leads with 1.3 million numbers; on a server among a tenth of them.
 func BenchmarkLookup(b *testing.B) {
 	b.Run("SQLite", func(b *testing.B) { benchmarkLookup(b, newCrowd(b, repotest.SQLite(), million)) })
@@ -94,7 +125,7 @@ func benchmarkLookup(b *testing.B, c *crowd) {
 	for _, kind := range []struct {
 		name string
 		do   func(context.Context, testing.TB)
-	}{{"primary key", c.read}, {"number", c.lookUp}} {
+	}{{"primary key", c.readBare}, {"member_id and sql_ID", c.readByKey}, {"number", c.lookUp}} {
 		b.Run(kind.name, func(b *testing.B) {
 			for b.Loop() {
 				kind.do(b.Context(), b)
@@ -109,7 +140,7 @@ func benchmarkLookup(b *testing.B, c *crowd) {
 }
 
 // TestLookupAmongAMillion wants a lookup to cost at most three reads by primary key, taken
-// in turns, and prints how long both take.
+// in turns, and prints how long each takes.
 func TestLookupAmongAMillion(t *testing.T) {
 	if os.Getenv("LEADSYNC_TEST_SCALE") == "" {
 		t.Skip("takes minutes: make test-scale")
@@ -121,27 +152,27 @@ func TestLookupAmongAMillion(t *testing.T) {
 func lookupsAndReads(t *testing.T, c *crowd) {
 	t.Helper()
 	const rounds = 20_000
-	var took [2][]time.Duration
+	kinds := []struct {
+		name string
+		do   func(context.Context, testing.TB)
+	}{{"by member_id and sql_ID", c.readByKey}, {"by number", c.lookUp}, {"by primary key", c.readBare}}
+	took := make([][]time.Duration, len(kinds))
 	for range rounds {
-		for i, do := range []func(context.Context, testing.TB){c.read, c.lookUp} {
+		for i, kind := range kinds {
 			begin := time.Now()
-			do(t.Context(), t)
+			kind.do(t.Context(), t)
 			took[i] = append(took[i], time.Since(begin))
 		}
 	}
-	var sums [2]time.Duration
-	for i, name := range []string{"by primary key", "by number"} {
-		for _, d := range took[i] {
-			sums[i] += d
-		}
+	for i, kind := range kinds {
 		slices.Sort(took[i])
-		at := func(q float64) time.Duration { return took[i][int(q*float64(rounds))].Round(time.Microsecond) }
-		t.Logf("%d leads, %s: mean %v, p50 %v, p99 %v, p99.9 %v", c.n, name, (sums[i] / rounds).Round(time.Microsecond), at(0.5), at(0.99), at(0.999))
+		at := func(q float64) time.Duration { return took[i][int(q*rounds)].Round(time.Microsecond) }
+		t.Logf("%d leads, %s: p50 %v, p99 %v, p99.9 %v", c.n, kind.name, at(0.5), at(0.99), at(0.999))
 	}
-	ratio := took[1][rounds/2].Seconds() / took[0][rounds/2].Seconds()
-	t.Logf("a lookup costs %.2f reads by primary key (medians), %.2f (means)", ratio, sums[1].Seconds()/sums[0].Seconds())
-	if ratio > 3 {
-		t.Errorf("a lookup costs %.2f reads by primary key, want at most 3", ratio)
+	times := func(i int) float64 { return took[1][rounds/2].Seconds() / took[i][rounds/2].Seconds() }
+	t.Logf("a lookup costs %.2f reads by primary key, %.2f reads of the same columns by (member_id, sql_ID)", times(2), times(0))
+	if times(2) > 3 {
+		t.Errorf("a lookup costs %.2f reads by primary key, want at most 3", times(2))
 	}
 }
 
@@ -151,7 +182,7 @@ func TestSQLiteLooksUpWithoutScans(t *testing.T) {
 	if _, err := raw.Exec("CREATE TABLE missed_calls (phone TEXT, at TEXT); CREATE INDEX ix ON missed_calls (at)"); err != nil {
 		t.Fatal(err)
 	}
-	scan := regexp.MustCompile(`SCAN [a-z]\b`) // tables have one letter here; what is named longer is a result being read
+	scans := regexp.MustCompile(`SCAN [a-z]\b`) // tables have one letter here; what is named longer is a result being read
 	for _, c := range []struct{ name, query string }{
 		{"lookup", leadsql.SQLite.CallersList},
 		{"one card", leadsql.SQLite.CardGet},
@@ -164,7 +195,7 @@ func TestSQLiteLooksUpWithoutScans(t *testing.T) {
 		},
 		{"numbers replaced", "DELETE FROM leadsync_phones WHERE member_id = 'm' AND lead_id = 1"},
 	} {
-		if plan := planOf(t, raw, c.query); scan.MatchString(plan) {
+		if plan := planOf(t, raw, c.query); scans.MatchString(plan) {
 			t.Errorf("%s:\n%s", c.name, plan)
 		}
 	}
@@ -196,4 +227,46 @@ func planOf(t *testing.T, db *sql.DB, query string) string {
 		t.Fatal("no plan", rows.Err())
 	}
 	return plan.String()
+}
+
+// Whoever pastes the statements of docs/callcentre.md should find that they run.
+func TestSQLiteRunsWhatTheDocumentationSays(t *testing.T) {
+	raw := newCrowd(t, repotest.SQLite(), 10).raw
+	runDocumented(t, raw, "sqlite", "CREATE TABLE missed_calls (phone TEXT, called_at TEXT)")
+}
+
+// documented runs the T-SQL of docs/callcentre.md, but for grants to a login that only
+// exists elsewhere.
+func documented(t *testing.T, server repotest.Server) {
+	t.Helper()
+	raw := newCrowd(t, server, 10).raw
+	const drop = "IF OBJECT_ID(N'dbo.missed_calls', N'U') IS NOT NULL DROP TABLE dbo.missed_calls"
+	runDocumented(t, raw, "sql", drop, "CREATE TABLE dbo.missed_calls (phone nvarchar(50) NULL, called_at datetime NULL)",
+		"INSERT INTO dbo.missed_calls (phone, called_at) VALUES (N'89000000005', GETDATE()), (N'84950000000', GETDATE())")
+	if _, err := raw.ExecContext(t.Context(), drop); err != nil {
+		t.Error(err)
+	}
+}
+
+func runDocumented(t *testing.T, db *sql.DB, language string, before ...string) {
+	t.Helper()
+	page, err := os.ReadFile("../docs/callcentre.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllSubmatch(page, -1)
+	if len(blocks) == 0 {
+		t.Fatal("the page has no statements")
+	}
+	for _, block := range blocks {
+		before = append(before, string(block[1]))
+	}
+	for _, statement := range before {
+		if strings.HasPrefix(statement, "GRANT") {
+			continue
+		}
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Errorf("%s\n%v", statement, err)
+		}
+	}
 }

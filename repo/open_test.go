@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/microsoft/go-mssqldb/msdsn"
+
 	"leadsync/leads"
 	"leadsync/repo"
 )
@@ -62,6 +64,37 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 			}
 			if c.name == "nobody listens" && !errors.Is(err, repo.ErrUnavailable) {
 				t.Errorf("%q is not ErrUnavailable", err)
+			}
+		})
+	}
+}
+
+func TestSQLServerIsReachedOverTLS(t *testing.T) {
+	for _, c := range []struct {
+		name, query string
+		encryption  msdsn.Encryption
+		anybody     bool // any certificate is good enough
+	}{
+		{"nothing is said", "", msdsn.EncryptionRequired, false},
+		{"any certificate, when asked for", "&TrustServerCertificate=true", msdsn.EncryptionRequired, true},
+		{"in any spelling", "&trustservercertificate=yes&ENCRYPT=mandatory", msdsn.EncryptionRequired, true},
+		{"strict", "&encrypt=strict", msdsn.EncryptionStrict, false},
+		{"none, when asked for", "&Encrypt=disable", msdsn.EncryptionDisabled, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dsn, _, err := repo.SQLServerDSN("sqlserver://u:p@h:1433?database=oktell" + c.query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg, err := msdsn.Parse(dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cfg.Encryption != c.encryption {
+				t.Errorf("encryption %d, want %d", cfg.Encryption, c.encryption)
+			}
+			if cfg.TLSConfig != nil && (cfg.TLSConfig.InsecureSkipVerify || cfg.TrustServerCertificate) != c.anybody {
+				t.Errorf("any certificate is good enough: %v, want %v", !c.anybody, c.anybody)
 			}
 		})
 	}

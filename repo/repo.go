@@ -50,6 +50,7 @@ type DB struct {
 	solution string
 	region   string // of phones
 	grace    time.Duration
+	callers  prepared
 
 	deleteFloor int64 // see breaker.go
 	now         func() time.Time

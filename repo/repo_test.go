@@ -23,6 +23,16 @@ func TestSQLServer(t *testing.T) {
 	server := sqlServer(t)
 	repotest.Run(t, server)
 	t.Run("CutConnections", func(t *testing.T) { repotest.CutConnections(t, server) })
+	t.Run("Grants", func(t *testing.T) {
+		script, err := os.ReadFile("../deployments/sqlserver/grants.sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		repotest.Grants(t, server, string(script))
+	})
+	t.Run("MicrosoftLocks", func(t *testing.T) { microsoftLocks(t, server.URL(t)) })
+	t.Run("MicrosoftPlans", func(t *testing.T) { microsoftPlans(t, server.URL(t)) })
+	t.Run("Documented", func(t *testing.T) { documented(t, server) })
 	t.Run("MigrationLock", func(t *testing.T) { migrationLock(t, server.URL(t)) })
 }
 

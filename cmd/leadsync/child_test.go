@@ -44,6 +44,8 @@ func TestChild(t *testing.T) {
 		err = childServe(ctx, clock)
 	case "nats":
 		err = childNATS(ctx)
+	case "emulator":
+		os.Exit(run(ctx, []string{"emulator", "--json", "--addr", "127.0.0.1:0", "--leads", os.Getenv("LEADSYNC_TEST_LEADS")}, os.LookupEnv, os.Stdout, os.Stderr))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -76,7 +78,7 @@ func childServe(ctx context.Context, clock *skewed) error {
 	if err != nil {
 		return err
 	}
-	cfg.patient, cfg.grace, cfg.now = true, 2*time.Second, clock.now
+	cfg.patient, cfg.grace, cfg.clock = true, 2*time.Second, clock.now
 	return serve(ctx, cfg, newLog(os.Stderr, cfg))
 }
 

@@ -51,14 +51,21 @@ type config struct {
 	apiToken      leads.Secret // "" where one is kept in the data directory
 
 	grace       time.Duration
-	young       time.Duration // see reconcile.Config; 0 is its default
-	deleteFloor int64         // see repo.Config; 0 is its default
-	hurry       int64         // divides what is waited for beside callbacks and passes; 0 is 1
-	// now is our clock, as far as what it says is kept or compared with what was kept:
-	// how long something has taken is measured otherwise.
-	now func() time.Time
+	young       time.Duration    // see reconcile.Config; 0 is its default
+	deleteFloor int64            // see repo.Config; 0 is its default
+	hurry       int64            // divides what is waited for beside callbacks and passes; 0 is 1
+	clock       func() time.Time // see now; nil is time.Now
 	// patient starts without database and NATS where they are down; set by serve.
 	patient bool
+}
+
+// now is our clock, as far as what it says is kept or compared with what was kept: how
+// long something has taken is measured otherwise.
+func (c config) now() time.Time {
+	if c.clock == nil {
+		return time.Now()
+	}
+	return c.clock()
 }
 
 // clockTime is a time of day in the machine's zone.
@@ -101,7 +108,7 @@ func readConfig(lookup func(string) (string, bool)) (config, error) {
 		logFormat:     e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
 		phoneRegion:   e.region("LEADSYNC_PHONE_REGION", "RU"),
 		apiToken:      e.apiToken("LEADSYNC_API_TOKEN"),
-		grace:         absenceGrace, now: time.Now,
+		grace:         absenceGrace,
 	}
 	cfg.databaseURL = e.databaseURL("LEADSYNC_DATABASE_URL", "sqlite:"+filepath.Join(cfg.dataDir, "leadsync.db"))
 	cfg.webhookURL = e.webhook("LEADSYNC_B24_WEBHOOK_URL", cfg.trust)

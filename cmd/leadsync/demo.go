@@ -131,7 +131,7 @@ func demoConfig(dir string, info portal.Info) config {
 		natsURL: embedded, natsListen: "127.0.0.1:0", replicas: 1, httpAddr: "127.0.0.1:0",
 		clientID: info.ClientID, clientSecret: leads.Secret(info.ClientSecret),
 		trust: bitrix24.Trust{Insecure: []string{host(info.Portal), host(info.OAuth)}}, grace: demoGrace,
-		young: demoYoung, deleteFloor: demoDeletes, now: time.Now,
+		young: demoYoung, deleteFloor: demoDeletes,
 	}
 }
 

@@ -213,7 +213,7 @@ func (d *desk) Upkeep(ctx context.Context) error {
 			return err
 		}
 		d.followPlan(ctx)
-		d.bindAt = now.Add(bindEvery)
+		d.bindAt = now.Add(d.pace(bindEvery))
 	}
 	if err := d.testWayIn(ctx, now); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -56,6 +57,7 @@ func (d *drill) discreet() {
 		}
 		said += string(log)
 	}
+	said = strings.ReplaceAll(said, `\\`, `\`) // JSON within JSON
 	for what, secret := range d.secrets {
 		if at := strings.Index(said, secret); at >= 0 {
 			d.t.Errorf("a %s was told: …%s…", strings.TrimSuffix(what, secret), strings.ReplaceAll(said[max(0, at-200):at], secret, "…"))
@@ -87,6 +89,8 @@ func (d *drill) confide(raw json.RawMessage) {
 	note := func(what, value string) {
 		if utf8.RuneCountInString(value) >= 4 { // shorter ones occur by chance
 			d.secrets[what+value] = value
+			escaped := strings.Trim(strconv.QuoteToASCII(value), `"`)
+			d.secrets[what+escaped] = escaped // as in the portal's JSON
 		}
 	}
 	note("name", card.Name)

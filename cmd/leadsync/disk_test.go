@@ -43,6 +43,11 @@ func TestFullDisk(t *testing.T) {
 			full := d.answers("while the disk was full", a, b, c, newest)
 			status, words := d.ready()
 			t.Logf("full: callbacks answered %v, readyz %d %s", full, status, words)
+			m := &meter{drill: d, names: map[string]bool{}}
+			if now := m.read(); now["leadsync_callbacks_lost_total"] != float64(full[http.StatusInternalServerError]) ||
+				now[`leadsync_callbacks_refused_total{reason="unavailable"}`] != now["leadsync_callbacks_lost_total"] {
+				t.Errorf("metrics say lost %v, refused %v", now["leadsync_callbacks_lost_total"], now[`leadsync_callbacks_refused_total{reason="unavailable"}`])
+			}
 			if status != http.StatusServiceUnavailable || !strings.Contains(words, "does not store") || test.embedded != strings.Contains(words, "LOST") {
 				t.Errorf("readyz says %d %s", status, words)
 			}

@@ -352,7 +352,7 @@ func (d *drill) lockDatabase(length time.Duration) {
 
 func (d *drill) spoilPortal(length time.Duration) {
 	d.made("portal ill")
-	d.portal.SetFaults(portal.Faults{Error503: .3, ErrorHTML: .2, Reset: .2, Error500: .1, SlowMS: 50, Repeat: .1, Reorder: .2})
+	d.portal.SetFaults(portal.Faults{Error503: .3, ErrorHTML: .2, Reset: .2, Error500: .1, SlowMS: 50, Repeat: .1, Reorder: .2, NoUser: .2})
 	time.Sleep(length)
 	d.portal.SetFaults(portal.Faults{})
 }
@@ -404,6 +404,11 @@ func (d *drill) unaided() {
 	}
 	if len(runs) != 1 || runs[0].Mode != leads.RunImport {
 		d.t.Errorf("passes beside the import: %+v", runs)
+	}
+	for method := range d.portal.Stats().Commands { // what we write would come back as events
+		if strings.HasPrefix(method, "crm.") && !strings.HasSuffix(method, ".get") && !strings.HasSuffix(method, ".list") {
+			d.t.Errorf("%s was called: leads are only read", method)
+		}
 	}
 }
 

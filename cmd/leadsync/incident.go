@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,10 +36,38 @@ func (s *service) incidents(ctx context.Context) error {
 				continue
 			}
 			*i.seen = i.count
+			s.catchUpAfter(ctx, i.kind)
 		}
 		if spooled == s.intake.Spooled.Load() && lost == s.intake.Lost.Load() {
 			from = now
 		}
 	}
 	return nil
+}
+
+// catchUpAfter requests passes over what was changed, once callbacks had to be kept aside
+// or were lost. Whatever fails here is made up for by the next pass of the schedule.
+func (s *service) catchUpAfter(ctx context.Context, kind leads.IncidentKind) {
+	if s.cfg.catchUp <= 0 {
+		return
+	}
+	portals, err := s.db.Portals(ctx)
+	for _, p := range portals {
+		at, failed := s.db.Watermark(ctx, p.MemberID)
+		if failed != nil || at.IsZero() || p.State != leads.PortalActive { // before the import there is nothing to catch up with
+			err = errors.Join(err, failed)
+			continue
+		}
+		modes := []leads.RunMode{leads.RunChanged}
+		if kind == leads.IncidentRefused {
+			modes = append(modes, leads.RunIDs) // some may have been deletions
+		}
+		for _, mode := range modes {
+			_, failed := s.db.RequestRun(ctx, leads.Run{MemberID: p.MemberID, Mode: mode})
+			err = errors.Join(err, failed)
+		}
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "a pass is not requested", "after", kind, "error", err)
+	}
 }

@@ -150,7 +150,7 @@ func wiredDesk(t *testing.T, p *portal.Portal) (*desk, *wire) {
 	client := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: own.Portal.WebhookURL, Budget: budget, HTTP: &http.Client{Transport: w}})
 	log := slog.New(slog.NewTextHandler(&strings.Builder{}, nil))
 	return &desk{
-		base: &base{db: db, log: log, cfg: config{grace: time.Minute, now: time.Now}}, own: own, client: client, budget: budget, wake: func() {},
+		base: &base{db: db, log: log, cfg: config{grace: time.Minute}}, own: own, client: client, budget: budget, wake: func() {},
 	}, w
 }
 

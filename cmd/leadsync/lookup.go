@@ -61,20 +61,18 @@ const keyAgain = time.Minute
 // keyPhones has the numbers of older rows keyed as this version and this region do. The
 // service works meanwhile: lookups miss what is not keyed yet.
 func (s *service) keyPhones(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		done, err := s.db.KeyPhones(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err == nil && done:
-			s.log.InfoContext(ctx, "phones are keyed", "region", s.cfg.phoneRegion)
-			return nil
-		case err == nil:
+		if err == nil {
+			if done {
+				s.log.InfoContext(ctx, "phones are keyed", "region", s.cfg.phoneRegion)
+			}
 			return nil
 		}
-		s.log.WarnContext(ctx, "phones cannot be keyed; lookups may miss numbers", "error", err)
-		if pauseFor(ctx, keyAgain) != nil {
-			return nil
+		if ctx.Err() == nil {
+			s.log.WarnContext(ctx, "phones cannot be keyed; lookups may miss numbers", "error", err)
 		}
+		_ = pauseFor(ctx, keyAgain) // the loop looks whether it was cut short
 	}
+	return nil
 }

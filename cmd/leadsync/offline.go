@@ -65,7 +65,7 @@ func (d *desk) Drain(ctx context.Context) error {
 	}
 	if !o.off {
 		lost, since := o.Lost.Load(), o.judged
-		if err := d.refused(ctx, o.Drainer.Drain(ctx)); err != nil {
+		if err := d.refused(ctx, o.Drain(ctx)); err != nil {
 			return err
 		}
 		o.judged = time.Now()

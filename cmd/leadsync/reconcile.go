@@ -243,7 +243,7 @@ func follow(ctx context.Context, b *base, id string, shown *progress) (leads.Run
 		shown.show(run)
 		switch {
 		case run.Finished():
-			return run, announced(ctx, b)
+			return run, announced(ctx, b, run.FinishedAt)
 		case run.State == leads.RunPaused:
 			return run, fmt.Errorf("somebody paused the pass at lead %d; go on with: leadsync reconcile --resume", run.Checkpoint)
 		}
@@ -255,13 +255,14 @@ func follow(ctx context.Context, b *base, id string, shown *progress) (leads.Run
 	}
 }
 
-// announced waits until the outbox is empty.
-func announced(ctx context.Context, b *base) error {
+// announced waits until nothing of what was written by then waits in the outbox; of a
+// portal that lives there is always something newer.
+func announced(ctx context.Context, b *base, by time.Time) error {
 	tick := time.NewTicker(followEvery / 5)
 	defer tick.Stop()
 	for {
-		depth, err := b.db.OutboxDepth(ctx)
-		if err != nil || depth == 0 {
+		oldest, err := b.db.OutboxOldest(ctx)
+		if err != nil || oldest.IsZero() || oldest.After(by) {
 			return err
 		}
 		select {

@@ -133,19 +133,33 @@ func TestWhatHappenedWhileTheServiceWasDownIsFoundAtStart(t *testing.T) {
 		}
 		break
 	}
-	again := startServe(t, s.portal, map[string]string{"LEADSYNC_RECONCILE_AT": "off", "LEADSYNC_DATA_DIR": s.vars["LEADSYNC_DATA_DIR"]})
-	eventually(t, "edits and deletions are found", func() bool {
+	keep, _ := s.portal.RandomID()
+	drop, _ := s.portal.RandomID()
+	for drop == keep {
+		drop, _ = s.portal.RandomID()
+	}
+	if err := s.portal.Merge(keep, drop); err != nil {
+		t.Fatal(err)
+	}
+	restored, _ := s.portal.RandomID() // as if it had been deleted before, and restored now
+	for restored == keep {
+		restored, _ = s.portal.RandomID()
+	}
+	s.exec(t, "UPDATE bitrix_leads SET deleted_at = ? WHERE sql_ID = ?", at, restored)
+	again := startHurried(t, s.portal, map[string]string{"LEADSYNC_RECONCILE_AT": "off", "LEADSYNC_DATA_DIR": s.vars["LEADSYNC_DATA_DIR"]})
+	eventually(t, "edits, deletions, merges and what was restored are found", func() bool {
 		runs, err := db.Runs(t.Context(), again.member(), 10)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var edits, gone bool
 		for _, run := range runs {
-			edits = edits || run.Mode == leads.RunChanged && run.Updated == 1
-			gone = gone || run.Mode == leads.RunIDs && run.Phantom == 1
+			edits = edits || run.Mode == leads.RunChanged && run.State == leads.RunCompleted && run.Updated >= 1
+			gone = gone || run.Mode == leads.RunIDs && run.State == leads.RunCompleted && run.Phantom == 2 && run.Missed == 1
 		}
 		return edits && gone
 	})
+	eventually(t, "the mirror is equal right after", func() bool { return again.equal(t, db) })
 	found, err := db.Incidents(t.Context(), s.member(), time.Now().Add(-2*time.Hour))
 	if err != nil || len(found) == 0 || found[0].Kind != leads.IncidentDown {
 		t.Errorf("incidents %v, %v", found, err)

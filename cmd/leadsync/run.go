@@ -36,8 +36,8 @@ type cli struct {
 	Migrate   migrateCmd   `cmd:"" help:"Create or update the tables."`
 	Reconcile reconcileCmd `cmd:"" help:"Compare every lead of the portal with the mirror and repair what differs."`
 	Portals   portalsCmd   `cmd:"" help:"List, show, add, rebind or remove portals."`
-	Republish republishCmd `cmd:"" help:"Make the topic of leads say what the tables say: after NATS or the database was lost or restored."`
 	Lookup    lookupCmd    `cmd:"" help:"Say whose telephone number it is."`
+	Republish republishCmd `cmd:"" help:"Make the topic of leads say what the tables say: after NATS or the database was lost or restored."`
 	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced."`
 	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that were given up."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

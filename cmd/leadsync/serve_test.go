@@ -33,7 +33,7 @@ func startServe(t *testing.T, p *portal.Portal, more map[string]string) *served 
 }
 
 // startHurried is the service for which hours are minutes, and minutes seconds, where it
-// looks after queue, bindings and the way in.
+// looks after queue, bindings, the way in and what is absent.
 func startHurried(t *testing.T, p *portal.Portal, more map[string]string) *served {
 	t.Helper()
 	return startServing(t, p, more, func(ctx context.Context, s *served) int {
@@ -42,7 +42,7 @@ func startHurried(t *testing.T, p *portal.Portal, more map[string]string) *serve
 			t.Error(err)
 			return exitUsage
 		}
-		cfg.patient, cfg.hurry, cfg.young = true, 60, time.Millisecond
+		cfg.patient, cfg.hurry, cfg.young, cfg.grace = true, 60, time.Millisecond, time.Second
 		if err := serve(ctx, cfg, newLog(s.log, cfg)); err != nil {
 			t.Error(err)
 			return exitFailure

@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	speedFor  = flag.Duration("speed", time.Second, "how long each load of the speed test lasts")
+	speedFor  = flag.Duration("speed", 400*time.Millisecond, "how long each load of the speed test lasts")
 	speedRate = flag.Int("speed-rate", 500, "callbacks a second in the speed test")
 )
 
@@ -116,17 +116,44 @@ func answerTimes(t *testing.T, d *drill) {
 	t.Helper()
 	d.install()
 	d.judge("well", d.blast(*speedRate, d.genuine))
-	before := d.serve.memory()
+	m := &meter{drill: d, names: map[string]bool{}}
+	m.settlesAt("leadsync_spool_entries", 0) // a machine that is busy may have spooled some
+	memory, before := d.serve.memory(), m.read()
 	defer d.dawdle(300)()
 	var forged *load
 	var group sync.WaitGroup
 	group.Go(func() { forged = d.blast(2**speedRate, d.forged) })
-	d.judge("beside forgeries at twice the rate", d.blast(*speedRate, d.genuine))
+	genuine := d.blast(*speedRate, d.genuine)
+	d.judge("beside forgeries at twice the rate", genuine)
 	group.Wait()
+	after := d.serve.memory()
+	t.Logf("forgeries, with 300 clients that never finish a request beside them: %s; memory %d MB, then %d MB", forged, memory, after)
 	if forged.status[http.StatusOK] != 0 {
 		t.Errorf("forgeries were answered %v", forged.status)
 	}
-	t.Logf("forgeries, with 300 clients that never finish a request beside them: %s; memory %d MB, then %d MB", forged, before, d.serve.memory())
+	if after > 3*memory {
+		t.Errorf("memory grew from %d to %d MB", memory, after)
+	}
+	m.kept(before, len(genuine.took), len(forged.took))
+}
+
+// kept wants what was stored since before to be the genuine callbacks, and the forged to
+// be counted.
+func (m *meter) kept(before map[string]float64, genuine, forged int) {
+	m.t.Helper()
+	m.settlesAt("leadsync_spool_entries", 0)
+	now := m.read()
+	grew := func(name string) int { return int(now[name] - before[name]) }
+	refused := 0
+	for name := range now {
+		if strings.HasPrefix(name, "leadsync_callbacks_refused_total{") {
+			refused += grew(name)
+		}
+	}
+	stored := grew("leadsync_notices_published_total")
+	if stored != genuine || grew("leadsync_callbacks_received_total") != genuine || refused != forged {
+		m.t.Errorf("%d genuine and %d forged callbacks: %d stored, %d refused", genuine, forged, stored, refused)
+	}
 }
 
 // dawdle opens connections that send half a request and then nothing.

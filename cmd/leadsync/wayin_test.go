@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -95,7 +96,7 @@ func rang(p *portal.Portal, event string, status int) bool {
 // wantCause wants the last change of a lead to have come that way.
 func wantCause(t *testing.T, s *served, id int64, cause leads.Cause) {
 	t.Helper()
-	lines := watchLines(t, s, 90, "--from-start", "--json")
+	lines := watchLines(t, s, 100, "--from-start", "--json")
 	for _, line := range lines {
 		var change leads.Change
 		if err := json.Unmarshal([]byte(line), &change); err != nil {
@@ -164,7 +165,7 @@ func TestTheWayInIsProvedByTestEvents(t *testing.T) {
 	}
 	now := time.Now()
 	d := &desk{
-		base:   &base{db: db, cfg: config{publicURL: "https://leads.example.com", now: time.Now}, log: slog.New(slog.DiscardHandler)},
+		base:   &base{db: db, cfg: config{publicURL: "https://leads.example.com"}, log: slog.New(slog.DiscardHandler)},
 		client: bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(bitrix.URL + "/rest/")}), boundAt: now,
 	}
 	d.own.Portal.MemberID = "a223c6b3710f85df22e9377d6c4f7553"
@@ -201,3 +202,47 @@ func TestTheWayInIsProvedByTestEvents(t *testing.T) {
 	look(testAnswer, 7, false)
 	look(testEvery, 8, false)
 }
+
+// Bitrix24 takes the handlers away when an application is updated, and nobody is told: the
+// hourly check binds them again, says since when they may have been gone, and has
+// everything compared.
+func TestHandlersThatVanishedAreBoundAgain(t *testing.T) {
+	t.Parallel()
+	p := startEmulator(t, portal.Config{Leads: 40, Seed: 12})
+	s := startHurried(t, p, quiet)
+	db := s.mirror(t)
+	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	s.imported(t, db)
+	grant, _, err := db.Grant(t.Context(), s.member())
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(p.Info().Portal + "/rest/"), Tokens: lent(grant.AccessToken)})
+	if err := app.Unbind(t.Context(), s.url+callbackPath); err != nil {
+		t.Fatal(err)
+	}
+	id, _ := p.RandomID()
+	if err := p.Edit(id, map[string]any{"TITLE": "nobody was told"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the edit is found", func() bool { return s.equal(t, db) })
+	bound, err := app.Bindings(t.Context())
+	if err != nil || len(bound) < len(bitrix24.Bound) {
+		t.Errorf("bound are %v, %v", bound, err)
+	}
+	eventually(t, "the pass has told why", func() bool {
+		code, stdout, _ := command(t.Context(), t, s.vars, "reconcile", "findings", "last")
+		return code == exitOK && strings.Contains(stdout, "the handlers were not bound")
+	})
+}
+
+// lent is an access token of somebody else's chain.
+type lent leads.Secret
+
+func (l lent) Token(context.Context) (leads.Secret, error) { return leads.Secret(l), nil }
+
+func (l lent) Refresh(context.Context, leads.Secret) (leads.Secret, error) {
+	return "", leads.ErrUnauthorized
+}
+
+func (l lent) Abandon(context.Context, leads.Secret) (bool, error) { return false, nil }

@@ -46,6 +46,7 @@ type Broker struct {
 	token   string
 	listens bool
 
+	store  store
 	stop   context.CancelFunc // of the watch over the store
 	closed chan struct{}
 }
@@ -83,10 +84,10 @@ func Start(cfg Config) (*Broker, error) {
 		return nil, fmt.Errorf("the embedded NATS server could not open its store %s", cfg.Dir)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	b := &Broker{server: ns, token: cfg.ServiceToken, listens: cfg.Listen != "", stop: stop, closed: make(chan struct{})}
+	b := &Broker{server: ns, token: cfg.ServiceToken, listens: cfg.Listen != "", store: store{ns, cfg}, stop: stop, closed: make(chan struct{})}
 	go func() {
 		defer close(b.closed)
-		store{ns, cfg}.watch(ctx)
+		b.store.watch(ctx)
 	}()
 	return b, nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
@@ -282,5 +283,37 @@ func TestASubscriberDoesNotHearTheServicesReplies(t *testing.T) {
 	}
 	if msg, err := ears.NextMsg(500 * time.Millisecond); err == nil {
 		t.Errorf("heard %q", msg.Data)
+	}
+}
+
+// A write that is acknowledged is on disk: a power cut must not take it back. That holds
+// for a store that was opened again, too, and for the configuration that operators get.
+func TestEveryWriteIsSynced(t *testing.T) {
+	b := start(t, broker.Config{})
+	js := service(t, b)
+	if _, err := js.Publish(t.Context(), "leads.m.1", []byte("kept")); err != nil {
+		t.Fatal(err)
+	}
+	first := b.Store()
+	if err := b.Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	again := b.Store()
+	if !first.SyncAlways || !again.SyncAlways || first.StoreDir != again.StoreDir || first.MaxStore != again.MaxStore {
+		t.Errorf("opened as %+v, again as %+v", first, again)
+	}
+	if s, err := js.Stream(t.Context(), "LEADS"); err != nil || s.CachedInfo().State.Msgs != 1 {
+		t.Errorf("after it was opened again: %v", err)
+	}
+	if _, err := js.Publish(t.Context(), "leads.m.2", []byte("kept, too")); err != nil {
+		t.Error(err)
+	}
+	if what := b.Ill(); what != "" {
+		t.Errorf("ill: %s", what)
+	}
+	t.Setenv("NATS_TOKEN", "x")
+	opts, err := server.ProcessConfigFile("../../deployments/nats/nats.conf")
+	if err != nil || !opts.SyncAlways {
+		t.Errorf("deployments/nats/nats.conf: syncs always %v, %v", err == nil && opts.SyncAlways, err)
 	}
 }

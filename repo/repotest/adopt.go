@@ -333,6 +333,9 @@ func adoptNamed(t *testing.T, server Server) {
 	if m.owned(other) != none {
 		t.Errorf("a portal has %s rows, and the seed says that they are another's", m.owned(other))
 	}
+	own := present(t, leads.NewTickets(1).Draw(), 1, "of the other portal")
+	own.MemberID = other
+	m.verdict(leads.Inserted, own)
 	if err := m.SaveGrant(m.ctx, leads.Grant{MemberID: member, RefreshToken: "new", AccessToken: "new", ExpiresAt: start.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
@@ -340,6 +343,9 @@ func adoptNamed(t *testing.T, server Server) {
 	m.raise(member)
 	if got := m.owned(member); got != waiting {
 		t.Errorf("the portal has %s rows, want %s", got, waiting)
+	}
+	if got := m.owned(other); got != "1 0 0 0 0" {
+		t.Errorf("the other portal has %s rows, want the one of its own", got)
 	}
 	grants, err := m.Grants(m.ctx, member)
 	if err != nil || len(grants) != 1 || grants[0].RefreshToken != "new" {

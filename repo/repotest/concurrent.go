@@ -1,11 +1,14 @@
 package repotest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -59,6 +62,79 @@ func concurrent(t *testing.T, server Server) {
 		}
 	}
 	m.wantHistories(m.changes())
+}
+
+// killed lets eight appliers loose on the same leads while each other Apply is given up at
+// some moment of it, which costs its connection, and repeated until it is through. Nothing
+// may be lost, and nothing be told twice.
+func killed(t *testing.T, server Server) {
+	t.Helper()
+	const writers, batches, population = 8, 8, 12
+	m := open(t, server, repo.Config{})
+	tickets := leads.NewTickets(0)
+	kills := counter{}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	last := map[int64]leads.Ticket{}
+	for w := range writers {
+		random := rand.New(rand.NewPCG(4, uint64(w))) //nolint:gosec // the same each time, on purpose
+		wg.Go(func() {
+			for range batches {
+				var batch []leads.Snapshot
+				for _, i := range random.Perm(population)[:6] {
+					ticket := tickets.Draw()
+					batch = append(batch, present(t, ticket, int64(i+1), fmt.Sprint(ticket)))
+				}
+				if !m.applyKilled(random, &kills, batch) {
+					return
+				}
+				mu.Lock()
+				for _, s := range batch {
+					last[s.LeadID] = max(last[s.LeadID], s.Ticket)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if kills.load() == 0 {
+		t.Error("nothing was killed: the test has shown nothing")
+	}
+	t.Logf("%d killed", kills.load())
+	for id, ticket := range last {
+		if held := m.row(member, id); column(held, "TITLE") != fmt.Sprint(ticket) || held.Ticket != ticket {
+			t.Errorf("row %d: title %s, ticket %d, want %d", id, column(held, "TITLE"), held.Ticket, ticket)
+		}
+	}
+	m.wantHistories(m.changes())
+}
+
+// applyKilled applies, and is killed while it does, until it was not; false: something
+// else went wrong.
+func (m *mirror) applyKilled(random *rand.Rand, kills *counter, batch []leads.Snapshot) bool {
+	for try := 0; ; try++ {
+		ctx, cancel := context.WithCancel(m.ctx)
+		if try < 3 && random.IntN(2) == 0 {
+			time.AfterFunc(time.Duration(random.IntN(20_000))*time.Microsecond, cancel)
+		}
+		outcomes, err := m.Apply(ctx, batch)
+		cancel()
+		switch {
+		case err == nil:
+			for _, o := range outcomes {
+				if o.Verdict == leads.Failed {
+					m.t.Errorf("a kill was blamed on %s: %v", o.Ref, o.Err)
+					return false
+				}
+			}
+			return true
+		case errors.Is(err, context.Canceled), errors.Is(err, repo.ErrUnavailable) && try < 50:
+			kills.add()
+		default:
+			m.t.Error(err)
+			return false
+		}
+	}
 }
 
 // wantHistories wants each lead's announcements to tell a history: revisions 1, 2, 3 …

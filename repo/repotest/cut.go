@@ -65,7 +65,7 @@ func cutOnce(m *mirror) {
 // Nothing may be lost, and nothing be told twice.
 func cutOften(m *mirror) {
 	t := m.t
-	const writers, batches, population = 4, 8, 12
+	const writers, batches, population = 8, 5, 12
 	random := rand.New(rand.NewPCG(3, 3)) //nolint:gosec // the same each time, on purpose
 	through, cuts := m.cutting(func() int64 { return 10_000 + random.Int64N(200_000) })
 	shaky, err := repo.Open(m.ctx, repo.Config{URL: through, Now: m.clock.Now})

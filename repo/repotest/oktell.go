@@ -92,8 +92,8 @@ func oktellRows(leads int) map[string][][]any {
 	add := func(table string, row ...any) { rows[table] = append(rows[table], row) }
 	contact := 0
 	for id := 1; id <= leads; id++ {
-		for _, at := range oktellDates(id) {
-			add("bitrix_leads", oktellLead(id, at)...)
+		for nth, at := range oktellDates(id) {
+			add("bitrix_leads", oktellLead(id, nth, at)...)
 		}
 		for range id % 4 {
 			contact++
@@ -132,8 +132,8 @@ func oktellDates(id int) []any {
 	}
 }
 
-// oktellLead is a row of bitrix_leads.
-func oktellLead(id int, modified any) []any {
+// oktellLead is the nth row of a lead in bitrix_leads.
+func oktellLead(id, nth int, modified any) []any {
 	row := make([]any, len(oktellTables["bitrix_leads"]))
 	for i, name := range oktellTables["bitrix_leads"] {
 		switch {
@@ -146,7 +146,7 @@ func oktellLead(id int, modified any) []any {
 				row[i] = fmt.Sprintf("2015-05-%02dT00:%02d:16", 1+id%28, i)
 			}
 		case name == "sql_TITLE":
-			row[i] = fmt.Sprintf(`Заявка "%d" \ it's; -- 🙂 %v`, id, modified)
+			row[i] = fmt.Sprintf(`Заявка "%d" \ it's; -- 🙂 %d`, id, nth)
 		case name == "sql_COMMENTS" && id%500 == 1:
 			row[i] = strings.Repeat("длинный комментарий 'x' ", 4000)
 		case (id+i)%5 > 0:

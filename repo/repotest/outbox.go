@@ -61,6 +61,26 @@ func outbox(t *testing.T, server Server) {
 	}
 }
 
+// outboxTogether has the outbox refuse: what cannot be announced is not written either.
+func outboxTogether(t *testing.T, server Server) {
+	t.Helper()
+	m := open(t, server, repo.Config{})
+	m.apply(present(t, 1, 1, "announced"))
+	m.exec("DROP TABLE " + m.on("leadsync_outbox", "dbo.leadsync_outbox"))
+	outcomes, err := m.Apply(m.ctx, []leads.Snapshot{present(t, 2, 1, "not announced"), present(t, 2, 2, "neither")})
+	for _, o := range outcomes {
+		if err == nil && o.Verdict != leads.Failed { // a test peer does not say that it is a table which is missing
+			t.Errorf("%s: %s without an outbox", o.Ref, o.Verdict)
+		}
+	}
+	if row := m.row(member, 1); row.Revision != 1 || column(row, "TITLE") != "announced" {
+		t.Errorf("written and not announced: revision %d, title %q", row.Revision, column(row, "TITLE"))
+	}
+	if _, ok, err := m.Held(m.ctx, leads.Ref{MemberID: member, LeadID: 2}); ok || err != nil {
+		t.Errorf("written and not announced: %v, %v", ok, err)
+	}
+}
+
 func change(s leads.Snapshot, kind leads.ChangeKind, revision int64, fields ...string) leads.Change {
 	return leads.Change{
 		MemberID: s.MemberID, LeadID: s.LeadID, Kind: kind, Revision: revision,

@@ -51,6 +51,7 @@ func Run(t *testing.T, server Server) {
 		{"Poison", poison},
 		{"Force", forcing},
 		{"Outbox", outbox},
+		{"OutboxTogether", outboxTogether},
 		{"Announce", announcing},
 		{"Values", values},
 		{"Fields", customFields},
@@ -66,6 +67,7 @@ func Run(t *testing.T, server Server) {
 		{"Failing", failing},
 		{"Callbacks", callbacks},
 		{"Concurrent", concurrent},
+		{"Killed", killed},
 		{"Property", property},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, server) })

@@ -82,6 +82,21 @@ func values(t *testing.T, server Server) {
 			m.on1(t, func(m *mirror) { m.roundTrip(lead) })
 		})
 	}
+	for i, c := range []struct{ name, value, wall, exact string }{
+		{"before clocks go forward", "2021-03-28T01:59:59+01:00", "2021-03-28T01:59:59", "2021-03-28T00:59:59"},
+		{"after they went", "2021-03-28T03:00:00+02:00", "2021-03-28T03:00:00", "2021-03-28T01:00:00"},
+		{"a time that comes twice, in summer", "2021-10-31T02:30:00+02:00", "2021-10-31T02:30:00", "2021-10-31T00:30:00"},
+		{"a time that comes twice, in winter", "2021-10-31T02:30:00+01:00", "2021-10-31T02:30:00", "2021-10-31T01:30:00"},
+		{"Moscow before 2014", "2014-10-26T01:59:59+04:00", "2014-10-26T01:59:59", "2014-10-25T21:59:59"},
+		{"Moscow since then", "2014-10-26T01:00:00+03:00", "2014-10-26T01:00:00", "2014-10-25T22:00:00"},
+		{"Kathmandu's quarter of an hour", "2026-01-01T00:00:00+05:45", "2026-01-01T00:00:00", "2025-12-31T18:15:00"},
+		{"29 February", "2024-02-29T23:59:59+03:00", "2024-02-29T23:59:59", "2024-02-29T20:59:59"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lead := card(t, int64(300+i), map[string]any{"DATE_CREATE": c.value, "DATE_MODIFY": c.value, "MOVED_TIME": c.value})
+			m.on1(t, func(m *mirror) { m.times(lead, c.wall, c.exact) })
+		})
+	}
 	t.Run("invalid UTF-8", func(t *testing.T) {
 		lead, err := leads.Parse(json.RawMessage("{\"ID\":\"90\",\"TITLE\":\"a\xffb\",\"UF_CRM_1\":\"c\xfed\"}"))
 		if err != nil {
@@ -99,6 +114,25 @@ func values(t *testing.T, server Server) {
 		}
 		m.on1(t, func(m *mirror) { m.roundTrip(card(t, 92, map[string]any{"PHONE": phones})) })
 	})
+}
+
+// times wants the portal's wall clock in the seed's columns and the instant in ours.
+func (m *mirror) times(lead leads.Lead, wall, exact string) {
+	m.t.Helper()
+	m.roundTrip(lead)
+	held := m.row(member, lead.ID)
+	for _, name := range []string{"DATE_CREATE", "DATE_MODIFY", "MOVED_TIME"} {
+		if got := column(held, name); got != wall {
+			m.t.Errorf("%s is %s, want %s", name, got, wall)
+		}
+	}
+	for _, name := range []string{"date_create_at", "date_modify_at"} {
+		got := m.text(m.on("SELECT "+name+" FROM bitrix_leads WHERE sql_ID = @id",
+			"SELECT CONVERT(nvarchar(19), CONVERT(datetime2(0), "+name+"), 126) FROM bitrix_leads WHERE sql_ID = @id"), sqlID(lead.ID))
+		if strings.Replace(got, " ", "T", 1)[:19] != exact {
+			m.t.Errorf("%s is %s, want %s", name, got, exact)
+		}
+	}
 }
 
 // roundTrip wants a card to be in the mirror as it is, and to stay so.

@@ -10,7 +10,7 @@ SELECT
     l.sql_COMPANY_TITLE AS company,
     l.sql_ASSIGNED_BY_ID AS responsible_id,
     l.sql_STATUS_ID AS status_id,
-    CASE WHEN l.sql_STATUS_SEMANTIC_ID IN ('S', 'F') THEN 0 ELSE 1 END AS is_open,
+    CASE WHEN p.closed = 1 THEN 0 ELSE 1 END AS is_open,
     l.date_create_at AS created_at,
     l.date_modify_at AS modified_at,
     l.read_at,
@@ -19,5 +19,5 @@ FROM leadsync_phones AS p
 INNER JOIN bitrix_leads AS l ON l.member_id = p.member_id AND l.sql_ID = p.lead_id
 LEFT JOIN leadsync_portals AS o ON o.member_id = p.member_id
 WHERE p.digits10 = @digits10 AND p.repeated = 0 AND l.deleted_at IS NULL
-ORDER BY CASE WHEN l.sql_STATUS_SEMANTIC_ID IN ('S', 'F') THEN 1 ELSE 0 END, l.date_create_at DESC, l.sql_ID DESC, l.member_id
+ORDER BY p.closed, p.created_at DESC, p.lead_id DESC, p.member_id
 LIMIT @limit

@@ -1,6 +1,6 @@
 CREATE TABLE #stage_phones (
     digits10 nvarchar(10) NOT NULL,
-    member_id nvarchar(64) NOT NULL,
+    member_id nvarchar(64) COLLATE DATABASE_DEFAULT NOT NULL,
     lead_id int NOT NULL,
     contact_id nvarchar(2000) NULL,
     position int NOT NULL,

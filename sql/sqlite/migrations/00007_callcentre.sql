@@ -3,20 +3,25 @@
 -- +goose Up
 
 -- leadsync_phones: the numbers of the leads. digits10 are the last ten digits, all of them where there are fewer; repeated says
--- that an earlier number of the same lead has the same.
+-- that an earlier number of the same lead has the same. closed and created_at are the lead's: with them the index holds a number's
+-- leads in the order of their rank, so that the best one is read first, however many share the number.
 CREATE TABLE leadsync_phones (
     id INTEGER NOT NULL CONSTRAINT pk_leadsync_phones PRIMARY KEY,
     digits10 TEXT NOT NULL,
-    member_id TEXT NOT NULL,
+    repeated INTEGER NOT NULL,
+    closed INTEGER NOT NULL,
+    created_at TEXT,
     lead_id INTEGER NOT NULL,
-    contact_id TEXT,
+    member_id TEXT NOT NULL,
     position INTEGER NOT NULL,
+    contact_id TEXT,
     e164 TEXT,
-    extension TEXT,
-    repeated INTEGER NOT NULL
+    extension TEXT
 );
 
-CREATE INDEX ix_leadsync_phones_digits10 ON leadsync_phones (digits10, repeated, member_id, lead_id, e164, extension);
+CREATE INDEX ix_leadsync_phones_digits10 ON leadsync_phones
+    (digits10, repeated, closed, created_at DESC, lead_id DESC, member_id, e164, extension);
+
 CREATE INDEX ix_leadsync_phones_member_id_lead_id ON leadsync_phones (member_id, lead_id);
 
 -- leadsync_settings: what the database was made with.
@@ -29,7 +34,7 @@ CREATE TABLE leadsync_settings (
 -- bitrix_open_leads: every open lead, once for each of its numbers, also those without any. rank counts the leads of one number.
 CREATE VIEW bitrix_open_leads AS
 SELECT
-    CASE WHEN p.digits10 IS NULL THEN 1 ELSE ROW_NUMBER() OVER (PARTITION BY p.digits10 ORDER BY l.date_create_at DESC, l.sql_ID DESC, l.member_id) END AS rank,
+    CASE WHEN p.digits10 IS NULL THEN 1 ELSE ROW_NUMBER() OVER (PARTITION BY p.digits10 ORDER BY p.created_at DESC, p.lead_id DESC, p.member_id) END AS rank,
     p.digits10,
     p.e164,
     p.extension,
@@ -64,7 +69,7 @@ SELECT
     l.sql_COMPANY_TITLE AS company,
     l.sql_ASSIGNED_BY_ID AS responsible_id,
     l.sql_STATUS_ID AS status_id,
-    CASE WHEN l.sql_STATUS_SEMANTIC_ID IN ('S', 'F') THEN 0 ELSE 1 END AS is_open,
+    CASE WHEN p.closed = 1 THEN 0 ELSE 1 END AS is_open,
     l.date_create_at AS created_at,
     l.date_modify_at AS modified_at,
     l.read_at,
@@ -72,13 +77,11 @@ SELECT
 FROM leadsync_phones AS p
 INNER JOIN bitrix_leads AS l ON l.member_id = p.member_id AND l.sql_ID = p.lead_id
 LEFT JOIN leadsync_portals AS o ON o.member_id = p.member_id
-WHERE p.id = (
+WHERE l.deleted_at IS NULL AND p.id = (
     SELECT q.id
     FROM leadsync_phones AS q
-    INNER JOIN bitrix_leads AS m ON m.member_id = q.member_id AND m.sql_ID = q.lead_id
-    WHERE q.digits10 = p.digits10 AND q.repeated = 0 AND m.deleted_at IS NULL
-    ORDER BY CASE WHEN m.sql_STATUS_SEMANTIC_ID IN ('S', 'F') THEN 1 ELSE 0 END,
-        m.date_create_at DESC, m.sql_ID DESC, m.member_id
+    WHERE q.digits10 = p.digits10 AND q.repeated = 0
+    ORDER BY q.closed, q.created_at DESC, q.lead_id DESC, q.member_id
     LIMIT 1
 );
 

@@ -2,20 +2,25 @@
 -- +goose Up
 
 -- leadsync_phones: the numbers of the leads. digits10 are the last ten digits, all of them where there are fewer; repeated says
--- that an earlier number of the same lead has the same. The key holds a number's rows together: nothing else is read to find them.
+-- that an earlier number of the same lead has the same. closed and created_at are the lead's: with them the key holds a number's
+-- leads in the order of their rank, so that the best one is read first, however many share the number.
 IF OBJECT_ID(N'dbo.leadsync_phones', N'U') IS NULL
 CREATE TABLE dbo.leadsync_phones (
     digits10 nvarchar(10) NOT NULL,
-    id bigint IDENTITY(1,1) NOT NULL,
-    member_id nvarchar(64) NOT NULL,
+    repeated bit NOT NULL,
+    closed bit NOT NULL,
+    created_at datetimeoffset(0) NULL,
     lead_id int NOT NULL,
-    contact_id nvarchar(2000) NULL,
+    member_id nvarchar(64) NOT NULL,
+    id bigint IDENTITY(1,1) NOT NULL,
     position int NOT NULL,
+    contact_id nvarchar(2000) NULL,
     e164 nvarchar(24) NULL,
     extension nvarchar(8) NULL,
-    repeated bit NOT NULL,
-    CONSTRAINT pk_leadsync_phones PRIMARY KEY CLUSTERED (digits10, id)
+    CONSTRAINT pk_leadsync_phones PRIMARY KEY NONCLUSTERED (id)
 );
+
+CREATE UNIQUE CLUSTERED INDEX ix_leadsync_phones_digits10 ON dbo.leadsync_phones (digits10, repeated, closed, created_at DESC, lead_id DESC, member_id, id);
 
 CREATE INDEX ix_leadsync_phones_member_id_lead_id ON dbo.leadsync_phones (member_id, lead_id);
 
@@ -37,8 +42,7 @@ RETURNS TABLE
 AS
 RETURN (
 SELECT
-    CONVERT(int, ROW_NUMBER() OVER (ORDER BY CASE WHEN l.sql_STATUS_SEMANTIC_ID IN (N'S', N'F') THEN 1 ELSE 0 END,
-        l.date_create_at DESC, l.sql_ID DESC, l.member_id)) AS [rank],
+    CONVERT(int, ROW_NUMBER() OVER (ORDER BY p.closed, p.created_at DESC, p.lead_id DESC, p.member_id)) AS [rank],
     p.digits10,
     p.e164,
     p.extension,
@@ -49,7 +53,7 @@ SELECT
     l.sql_COMPANY_TITLE AS company,
     l.sql_ASSIGNED_BY_ID AS responsible_id,
     l.sql_STATUS_ID AS status_id,
-    CASE WHEN l.sql_STATUS_SEMANTIC_ID IN (N'S', N'F') THEN 0 ELSE 1 END AS is_open,
+    CASE WHEN p.closed = 1 THEN 0 ELSE 1 END AS is_open,
     l.date_create_at AS created_at,
     l.date_modify_at AS modified_at,
     l.read_at,
@@ -71,7 +75,7 @@ DROP VIEW dbo.bitrix_open_leads;
 CREATE VIEW dbo.bitrix_open_leads
 AS
 SELECT
-    CASE WHEN p.digits10 IS NULL THEN 1 ELSE CONVERT(int, ROW_NUMBER() OVER (PARTITION BY p.digits10 ORDER BY l.date_create_at DESC, l.sql_ID DESC, l.member_id)) END AS [rank],
+    CASE WHEN p.digits10 IS NULL THEN 1 ELSE CONVERT(int, ROW_NUMBER() OVER (PARTITION BY p.digits10 ORDER BY p.created_at DESC, p.lead_id DESC, p.member_id)) END AS [rank],
     p.digits10,
     p.e164,
     p.extension,
@@ -112,7 +116,7 @@ SELECT
     l.sql_COMPANY_TITLE AS company,
     l.sql_ASSIGNED_BY_ID AS responsible_id,
     l.sql_STATUS_ID AS status_id,
-    CASE WHEN l.sql_STATUS_SEMANTIC_ID IN (N'S', N'F') THEN 0 ELSE 1 END AS is_open,
+    CASE WHEN p.closed = 1 THEN 0 ELSE 1 END AS is_open,
     l.date_create_at AS created_at,
     l.date_modify_at AS modified_at,
     l.read_at,
@@ -120,13 +124,11 @@ SELECT
 FROM dbo.leadsync_phones AS p
 INNER JOIN dbo.bitrix_leads AS l ON l.member_id = p.member_id AND l.sql_ID = p.lead_id
 LEFT JOIN dbo.leadsync_portals AS o ON o.member_id = p.member_id
-WHERE p.id = (
+WHERE l.deleted_at IS NULL AND p.id = (
     SELECT TOP (1) q.id
     FROM dbo.leadsync_phones AS q
-    INNER JOIN dbo.bitrix_leads AS m ON m.member_id = q.member_id AND m.sql_ID = q.lead_id
-    WHERE q.digits10 = p.digits10 AND q.repeated = 0 AND m.deleted_at IS NULL
-    ORDER BY CASE WHEN m.sql_STATUS_SEMANTIC_ID IN (N'S', N'F') THEN 1 ELSE 0 END,
-        m.date_create_at DESC, m.sql_ID DESC, m.member_id
+    WHERE q.digits10 = p.digits10 AND q.repeated = 0
+    ORDER BY q.closed, q.created_at DESC, q.lead_id DESC, q.member_id
 );
 -- +goose StatementEnd
 

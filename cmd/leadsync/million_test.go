@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"leadsync/bitrix24/portal"
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+var million = flag.Int("million", 0, "leads of the memory test; 0 leaves it out, 1,000,000 is what it is judged by")
+
+// memoryLimit is what the service may have resident beside its NATS server, in MB.
+const memoryLimit = 150
+
+// TestMemoryStaysConstant imports a large portal and compares it, each of portal, NATS
+// server and service in a process of its own, with the portal's limits on. What it
+// asserts is memory and requests; how long it takes is told.
+func TestMemoryStaysConstant(t *testing.T) {
+	if *million == 0 {
+		t.Skip("takes a quarter of an hour: -million says with how many leads")
+	}
+	dir, natsAt, httpAt := t.TempDir(), freeAddress(t), freeAddress(t)
+	emulator := newChild(t, "emulator", "LEADSYNC_TEST_LEADS="+strconv.Itoa(*million))
+	emulator.start()
+	var info portal.Info
+	longEventually(t, "the portal is ready", time.Second, func() bool {
+		line, err := os.ReadFile(emulator.log)
+		return err == nil && json.Unmarshal(line, &info) == nil
+	})
+	_, port, _ := strings.Cut(natsAt, ":")
+	broker := newChild(t, "nats", "LEADSYNC_TEST_PORT="+port, "LEADSYNC_TEST_DIR="+filepath.Join(dir, "nats"))
+	broker.start()
+	database := "sqlite:" + filepath.Join(dir, "mirror.db")
+	service := newChild(t, "serve", "LEADSYNC_DATA_DIR="+filepath.Join(dir, "data"), "LEADSYNC_HTTP_ADDR="+httpAt, "LEADSYNC_PUBLIC_URL=http://"+httpAt,
+		"LEADSYNC_NATS_URL=nats://"+natsAt, "LEADSYNC_DATABASE_URL="+database, "LEADSYNC_RECONCILE_AT=off", "LEADSYNC_CATCHUP_EVERY=off",
+		"LEADSYNC_B24_INSECURE_HOSTS="+host(info.Portal)+","+host(info.OAuth), "LEADSYNC_B24_CLIENT_ID="+info.ClientID, "LEADSYNC_B24_CLIENT_SECRET="+info.ClientSecret)
+	service.start()
+	longEventually(t, "the service is ready", time.Second, func() bool {
+		resp, err := http.Get("http://" + httpAt + "/readyz")
+		if err != nil {
+			return false
+		}
+		return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+	})
+	db, err := repo.Open(t.Context(), repo.Config{URL: database})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	resp, err := http.Post(info.Portal+"/_portal/install", "application/json",
+		strings.NewReader(fmt.Sprintf(`{"events_url":"http://%s%s"}`, httpAt, callbackPath)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+
+	run := leads.Run{Mode: leads.RunImport}
+	for _, mode := range []leads.RunMode{leads.RunImport, leads.RunFull} {
+		if mode == leads.RunFull {
+			service.forgetPeak()
+			if _, err := db.RequestRun(t.Context(), leads.Run{MemberID: info.MemberID, Mode: mode}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		longEventually(t, string(mode)+" is completed", time.Second, func() bool {
+			runs, err := db.Runs(t.Context(), info.MemberID, 1)
+			if err != nil || len(runs) == 0 {
+				return false
+			}
+			run = runs[0]
+			return run.Mode == mode && run.Finished()
+		})
+		sums, peak := run.Summary(), service.peak()
+		t.Logf("%s: %.0f s, %.0f leads a second, %d MB at most beside %d MB of the NATS server and %d MB of the portal; %+v",
+			mode, sums.Seconds, float64(*million)/sums.Seconds, peak, broker.memory(), emulator.memory(), sums.Sums)
+		if run.State != leads.RunCompleted || run.Scanned != int64(*million) || run.Refused != 0 {
+			t.Errorf("%s is %s: %+v %s", mode, run.State, run.Sums, run.Error)
+		}
+		if mode == leads.RunFull && run.Unchanged != int64(*million) {
+			t.Errorf("%d of %d are unchanged", run.Unchanged, *million)
+		}
+		if lists := (*million + 2499) / 2500; run.Requests > int64(lists+lists/10+2) {
+			t.Errorf("%d requests for %d lists", run.Requests, lists)
+		}
+		if peak >= memoryLimit {
+			t.Errorf("%d MB resident, %d are allowed", peak, memoryLimit)
+		}
+	}
+}
+
+func longEventually(t *testing.T, what string, every time.Duration, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(45 * time.Minute); !done(); {
+		if time.Now().After(end) {
+			t.Fatal("never: " + what)
+		}
+		if err := pauseFor(t.Context(), every); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// peak is the most memory that the process had resident since forgetPeak, in MB; 0 where
+// the system does not say.
+func (c *child) peak() int {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range bytes.Lines(data) {
+		var kB int
+		if _, err := fmt.Sscanf(string(line), "VmHWM: %d kB", &kB); err == nil {
+			return kB >> 10
+		}
+	}
+	return 0
+}
+
+func (c *child) forgetPeak() {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", c.cmd.Process.Pid), []byte("5"), 0) // or the first peak counts too
+}

@@ -1,0 +1,57 @@
+-- The rights that leadsync needs in SQL Server, and no more. Run it in the call centre's database as a member of db_owner, after
+-- `leadsync migrate` has made the tables with a login that may do so; run it again after each update. It can be repeated.
+--
+--   leadsync_service   what the service does: it changes no table, and sees nothing else in the database
+--   leadsync_reports   what reports and the call centre read: no tokens, no webhooks
+--
+-- Then put your logins into the roles:
+--
+--   CREATE LOGIN leadsync WITH PASSWORD = N'...';
+--   CREATE USER leadsync FOR LOGIN leadsync;
+--   ALTER ROLE leadsync_service ADD MEMBER leadsync;
+
+IF DATABASE_PRINCIPAL_ID(N'leadsync_service') IS NULL
+CREATE ROLE leadsync_service;
+GO
+
+IF DATABASE_PRINCIPAL_ID(N'leadsync_reports') IS NULL
+CREATE ROLE leadsync_reports;
+GO
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_import_lead_error TO leadsync_service;
+GRANT SELECT ON dbo.bitrix_lead_by_phone TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_lead_contacts TO leadsync_service;
+GRANT SELECT, UPDATE ON dbo.bitrix_lead_runtime TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_lead_solution TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_leads TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_oauth TO leadsync_service;
+GRANT SELECT, INSERT, DELETE ON dbo.leadsync_allowances TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_callbacks TO leadsync_service;
+GRANT SELECT, UPDATE, DELETE ON dbo.leadsync_duplicate_leads TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_failures TO leadsync_service;
+GRANT SELECT, INSERT, DELETE ON dbo.leadsync_field_types TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_findings TO leadsync_service;
+GRANT SELECT, INSERT ON dbo.leadsync_incidents TO leadsync_service;
+GRANT SELECT, INSERT, DELETE ON dbo.leadsync_lead_fields TO leadsync_service;
+GRANT SELECT ON dbo.leadsync_migrations TO leadsync_service;
+GRANT SELECT, INSERT, DELETE ON dbo.leadsync_outbox TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE ON dbo.leadsync_owners TO leadsync_service;
+GRANT SELECT, INSERT, DELETE ON dbo.leadsync_phones TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_portals TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_runs TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE ON dbo.leadsync_settings TO leadsync_service;
+GO
+
+GRANT SELECT ON dbo.bitrix_leads TO leadsync_reports;
+GRANT SELECT ON dbo.bitrix_lead_contacts TO leadsync_reports;
+GRANT SELECT ON dbo.bitrix_lead_solution TO leadsync_reports;
+GRANT SELECT ON dbo.bitrix_import_lead_error TO leadsync_reports;
+GRANT SELECT ON dbo.bitrix_lead_runtime TO leadsync_reports;
+GRANT SELECT ON dbo.bitrix_lead_by_phone TO leadsync_reports;
+GRANT SELECT ON dbo.bitrix_open_leads TO leadsync_reports;
+GRANT SELECT ON dbo.bitrix_phone_leads TO leadsync_reports;
+GRANT SELECT ON dbo.leadsync_lead_fields TO leadsync_reports;
+GRANT SELECT ON dbo.leadsync_field_types TO leadsync_reports;
+GRANT SELECT ON dbo.leadsync_findings TO leadsync_reports;
+GRANT SELECT ON dbo.leadsync_runs TO leadsync_reports;
+GO

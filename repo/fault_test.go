@@ -1,0 +1,66 @@
+package repo // what runs again is not exported, and is worth a test of its own
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"testing"
+
+	mssql "github.com/microsoft/go-mssqldb"
+)
+
+func TestWhatRunsAgain(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		err   error
+		fails int // how often it comes
+		runs  int
+		want  error // of the whole; nil is success
+	}{
+		{"deadlock victim, twice", mssql.Error{Number: 1205, Class: 13}, 2, 3, nil},
+		{"deadlock victim, for ever", mssql.Error{Number: 1205, Class: 13}, 99, tries, ErrUnavailable},
+		{"lock time-out", mssql.Error{Number: 1222, Class: 16}, 1, 2, nil},
+		{"unique constraint", mssql.Error{Number: 2627, Class: 14}, 1, 2, nil},
+		{"unique index", mssql.Error{Number: 2601, Class: 14}, 1, 2, nil},
+		{"unique index, for ever", mssql.Error{Number: 2601, Class: 14}, 99, tries, mssql.Error{Number: 2601, Class: 14}},
+		{"broken connection", io.ErrUnexpectedEOF, 1, 2, nil},
+		{"severity of a lost server", mssql.Error{Number: 596, Class: 21}, 1, 2, nil},
+		{"full log", mssql.Error{Number: 9002, Class: 17}, 1, 1, ErrUnavailable},
+		{"text too long", mssql.Error{Number: 2628, Class: 16}, 1, 1, mssql.Error{Number: 2628, Class: 16}},
+		{"missing right", mssql.Error{Number: 229, Class: 14}, 1, 1, mssql.Error{Number: 229, Class: 14}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			db, err := Open(t.Context(), Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "mirror.db")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			db.dialect.judge = judgeSQLServer
+			runs := 0
+			err = db.transact(t.Context(), func(context.Context, *sql.Tx) error {
+				if runs++; runs <= c.fails {
+					return fmt.Errorf("statement: %w", c.err)
+				}
+				return nil
+			})
+			if runs != c.runs {
+				t.Errorf("it ran %d times, want %d", runs, c.runs)
+			}
+			if !errors.Is(err, c.want) && !sameNumber(err, c.want) {
+				t.Errorf("error %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+func sameNumber(err, want error) bool {
+	var e, w mssql.Error
+	return errors.As(err, &e) && errors.As(want, &w) && e.Number == w.Number && !errors.Is(err, ErrUnavailable)
+}

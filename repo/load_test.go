@@ -1,0 +1,60 @@
+package repo_test
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+var loadRounds = flag.Int("load-rounds", 30, "how often BenchmarkLoad applies each size each way")
+
+// BenchmarkLoad compares the ways to stage a batch on SQL Server, bulk copy, prepared
+// inserts and what repo chooses, for the sizes of the live path. They take turns, so that
+// what else the machine does hits all. repo's smallLoad is where they cross.
+func BenchmarkLoad(b *testing.B) {
+	server := sqlServer(b)
+	url := server.URL(b)
+	ways := map[string]*repo.DB{}
+	for _, way := range []string{"bulk", "prepared", "chosen"} {
+		db, err := repo.Open(b.Context(), repo.Config{URL: url})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = db.Close() })
+		if _, err := db.Migrate(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		db.LoadBy(way)
+		ways[way] = db
+	}
+	tickets := leads.NewTickets(0)
+	for _, size := range []int{1, 2, 3, 5, 10, 20, 50} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			for b.Loop() {
+				took := map[string]time.Duration{}
+				for round := range *loadRounds + 2 {
+					for way, db := range ways { // in any order
+						batch := make([]leads.Snapshot, size)
+						for i := range batch {
+							batch[i] = benchmarkCard(b, tickets.Draw(), int64(1+i), int(tickets.Draw()))
+						}
+						began := time.Now()
+						mustApply(b, db, batch)
+						if round > 1 { // the first ones compile
+							took[way] += time.Since(began)
+						}
+					}
+				}
+				for way, total := range took {
+					b.ReportMetric(total.Seconds()*1000/float64(*loadRounds), "ms-"+way)
+				}
+				b.ReportMetric(took["bulk"].Seconds()/took["chosen"].Seconds(), "x-bulk")
+				b.ReportMetric(took["prepared"].Seconds()/took["chosen"].Seconds(), "x-prepared")
+			}
+		})
+	}
+}

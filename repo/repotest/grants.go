@@ -1,0 +1,145 @@
+package repotest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	mssql "github.com/microsoft/go-mssqldb"
+
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+// Grants runs the script for database administrators, and then what the service does as a
+// user who has nothing but the script's role.
+func Grants(t *testing.T, server Server, script string) {
+	t.Helper()
+	m := open(t, server, repo.Config{SolutionField: "UF_CRM_SOLUTION"})
+	m.exec("IF OBJECT_ID(N'dbo.somebody_elses', N'U') IS NULL CREATE TABLE dbo.somebody_elses (secret int NULL)")
+	t.Cleanup(func() { m.execLate("DROP TABLE dbo.somebody_elses") })
+	if m.babelfish() { // to which it is a function like others
+		script = strings.ReplaceAll(script, "GRANT SELECT ON dbo.bitrix_lead_by_phone", "GRANT EXECUTE ON dbo.bitrix_lead_by_phone")
+	}
+	for range 2 { // it can be repeated
+		for batch := range strings.SplitSeq(script, "\nGO\n") {
+			if strings.TrimSpace(batch) != "" {
+				m.exec(batch)
+			}
+		}
+	}
+	limited := m.as("leadsync_test_service", "leadsync_service")
+	limited.DB = limited.again(repo.Config{SolutionField: "UF_CRM_SOLUTION"})
+	limited.serve()
+	limited.refused("CREATE TABLE dbo.leadsync_new (a int)")
+	limited.refused("SELECT secret FROM dbo.somebody_elses")
+	limited.refused("DROP TABLE dbo.leadsync_outbox")
+	limited.refused("ALTER TABLE dbo.bitrix_leads ADD more int")
+	reader := m.as("leadsync_test_reports", "leadsync_reports")
+	questions := []string{"bitrix_leads", "bitrix_open_leads", "leadsync_lead_fields"}
+	if !m.babelfish() { // where a function has not the rights of its owner
+		questions = append(questions, "bitrix_lead_by_phone(N'9000000001')")
+	}
+	for _, question := range questions {
+		reader.text("SELECT COUNT(*) FROM dbo." + question)
+	}
+	reader.refused("SELECT access_token FROM dbo.bitrix_oauth")
+	reader.refused("SELECT webhook_url FROM dbo.leadsync_portals")
+	reader.refused("DELETE FROM dbo.bitrix_leads")
+}
+
+// babelfish tells the stand-in from Microsoft's server.
+func (m *mirror) babelfish() bool {
+	m.t.Helper()
+	return m.text("SELECT CONVERT(nvarchar(10), SERVERPROPERTY('Babelfish'))") == "1"
+}
+
+// execLate changes the database by hand when the test is over.
+func (m *mirror) execLate(statement string) {
+	if _, err := m.raw.ExecContext(context.Background(), statement); err != nil { //nolint:usetesting // the test's own is over
+		m.t.Errorf("%s: %v", statement, err)
+	}
+}
+
+// as is the same database as a new user sees it, who has one role.
+func (m *mirror) as(name, role string) *mirror {
+	m.t.Helper()
+	password := "Aa1!" + rand.Text()
+	_, _ = m.raw.ExecContext(m.ctx, "DROP USER "+name) // of a run that was cut short
+	_, _ = m.raw.ExecContext(m.ctx, "DROP LOGIN "+name)
+	_, err := m.raw.ExecContext(m.ctx, "CREATE LOGIN "+name+" WITH PASSWORD = '"+password+"'")
+	var e mssql.Error
+	if errors.As(err, &e) && e.Number == 15247 {
+		m.t.Skip("the test's login may not create logins")
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() { m.execLate("DROP LOGIN " + name) })
+	m.exec("CREATE USER " + name + " FOR LOGIN " + name)
+	m.t.Cleanup(func() { m.execLate("DROP USER " + name) })
+	m.exec("ALTER ROLE " + role + " ADD MEMBER " + name)
+	u, err := url.Parse(m.url)
+	if err != nil {
+		m.t.Fatal("the server's URL cannot be read")
+	}
+	u.User = url.UserPassword(name, password)
+	user := *m
+	user.url = u.String()
+	user.raw = openRaw(m.t, user.url)
+	return &user
+}
+
+// refused wants the database not to let this user do something.
+func (m *mirror) refused(statement string) {
+	m.t.Helper()
+	var e mssql.Error
+	if _, err := m.raw.ExecContext(m.ctx, statement); !errors.As(err, &e) {
+		m.t.Errorf("%s: %v, want the database to refuse it", statement, err)
+	}
+}
+
+// serve does once whatever the service does.
+func (m *mirror) serve() {
+	m.t.Helper()
+	m.must(m.CheckMigrated(m.ctx))
+	m.must(m.SavePortal(m.ctx, leads.Portal{MemberID: member, Domain: "my.bitrix24.ru", State: leads.PortalActive}))
+	m.must(m.SaveGrant(m.ctx, leads.Grant{MemberID: member, AccessToken: "a", RefreshToken: "r", ExpiresAt: start.Add(time.Hour)}))
+	_, err := m.RotateGrant(m.ctx, "r", leads.Grant{MemberID: member, AccessToken: "b", RefreshToken: "s", ExpiresAt: start.Add(time.Hour)})
+	m.must(err)
+	m.raise(member)
+	tickets := leads.NewTickets(1)
+	lead := card(m.t, 1, map[string]any{"TITLE": strings.Repeat("x", 5000), "UF_CRM_SOLUTION": "s", "UF_CRM_1": "f", "PHONE": []any{phone("1", "+7 900 000-00-01")}})
+	m.verdict(leads.Inserted, seen(tickets.Draw(), lead))
+	m.verdict(leads.Updated, seen(tickets.Draw(), card(m.t, 1, map[string]any{"TITLE": "y", "PHONE": []any{phone("1", "+7 900 000-00-01")}})))
+	m.verdict(leads.Deleted, proven(tickets.Draw(), 1))
+	var many []leads.Snapshot
+	for id := int64(2); id < 60; id++ {
+		many = append(many, seen(tickets.Draw(), card(m.t, id, map[string]any{"TITLE": "t", "PHONE": []any{phone("1", "+7 900 000-00-02")}})))
+	}
+	m.apply(many...) // by bulk copy
+	m.drain()
+	m.must(m.SaveFieldTypes(m.ctx, member, []leads.FieldType{{Field: "UF_CRM_1", Type: "string"}}))
+	m.must(m.TouchLeadList(m.ctx, start))
+	m.must(m.RecordFailure(m.ctx, leads.Ref{MemberID: member, LeadID: 1}, "reason", []byte("{}")))
+	_, err = m.CountFailure(m.ctx, leads.Ref{MemberID: member, LeadID: 1}, "event", "reason", func(int) time.Time { return start })
+	m.must(err)
+	m.must(m.ForgetFailures(m.ctx, member, []int64{1}))
+	m.must(m.AddIncident(m.ctx, leads.Incident{MemberID: member, Kind: leads.IncidentDown, From: start, To: start}))
+	_, err = m.RequestRun(m.ctx, leads.Run{MemberID: member, Mode: leads.RunFull})
+	m.must(err)
+	if _, ok, err := m.ClaimRun(m.ctx, member); err != nil || !ok {
+		m.t.Fatalf("claim: %v, %v", ok, err)
+	}
+	if _, err = m.Range(m.ctx, member, 0, leads.MaxID, 100); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := m.ErasePortal(m.ctx, other); err != nil {
+		m.t.Fatal(err)
+	}
+	m.must(m.SetPortalState(m.ctx, member, leads.PortalUninstalled))
+}
