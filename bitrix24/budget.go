@@ -27,7 +27,7 @@ var laneReserve = [...]float64{Live: 0, Operator: 5, Background: 10}
 // starvedAfter is how long a lane waits before it may take one request as the lanes above
 // it do: on a portal where leads are edited all the time live reads take all that leaks,
 // and a pass would never come to its end.
-const starvedAfter = 2 * time.Second
+const starvedAfter = 1500 * time.Millisecond
 
 // A refusal although we are within our share means that others call from our address:
 // we take half of what we took, down to leastShare, and twice as much again after each

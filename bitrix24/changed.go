@@ -43,39 +43,47 @@ func portalTime(result json.RawMessage) (time.Time, error) {
 func (c *Client) Changed(ctx context.Context, after int64, since time.Time, draw Draw) (leads.Page, error) {
 	q := cardQuery()
 	q.Set("filter[>=DATE_MODIFY]", since.Format(wallClock))
-	return c.walk(ctx, after, q, draw, c.rows)
+	return c.walk(ctx, after, q, draw, c.cards)
 }
 
 // IDs reads the ids alone of the next stretch of leads above after; its snapshots have
 // nothing else.
 func (c *Client) IDs(ctx context.Context, after int64, draw Draw) (leads.Page, error) {
-	q := url.Values{"order[ID]": {"ASC"}, "start": {"-1"}, "select[0]": {"ID"}}
+	q := url.Values{"order[ID]": {"ASC"}, "start": {"-1"}, "select[0]": {"ID"}, "select[1]": {"DATE_CREATE"}}
 	return c.walk(ctx, after, q, draw, c.bareRows)
 }
 
-func (c *Client) bareRows(result json.RawMessage, ticket leads.Ticket) ([]leads.Snapshot, error) {
+// rowsOf reads the rows of a list, and when the last of their leads was created.
+type rowsOf func(json.RawMessage, leads.Ticket) ([]leads.Snapshot, time.Time, error)
+
+func (c *Client) cards(result json.RawMessage, ticket leads.Ticket) ([]leads.Snapshot, time.Time, error) {
+	snaps, err := c.rows(result, ticket)
+	return snaps, created(snaps), err
+}
+
+func (c *Client) bareRows(result json.RawMessage, ticket leads.Ticket) (snaps []leads.Snapshot, last time.Time, err error) {
 	var rows []struct {
-		ID json.RawMessage `json:"ID"`
+		ID      json.RawMessage `json:"ID"`
+		Created looseText       `json:"DATE_CREATE"`
 	}
 	if err := json.Unmarshal(result, &rows); err != nil {
-		return nil, garbled("crm.lead.list", 200, "the answer is not a list")
+		return nil, last, garbled("crm.lead.list", 200, "the answer is not a list")
 	}
-	snaps := make([]leads.Snapshot, len(rows))
+	snaps = make([]leads.Snapshot, len(rows))
 	for i, row := range rows {
 		id, err := leads.ParseID(text(row.ID))
 		if err != nil {
-			return nil, garbled("crm.lead.list", 200, "the answer has a row without an id")
+			return nil, last, garbled("crm.lead.list", 200, "the answer has a row without an id")
 		}
+		last, _ = leads.ParseTime(string(row.Created))
 		snaps[i] = leads.Snapshot{Ref: leads.Ref{LeadID: id}, Ticket: ticket, ReadAt: c.cfg.Now()}
 	}
-	return snaps, nil
+	return snaps, last, nil
 }
 
 // walk is one batch of chained pages of a list; the first one reads the portal's clock
 // before its page. Only an empty page is believed to be the end.
-func (c *Client) walk(ctx context.Context, after int64, list url.Values, draw Draw,
-	rows func(json.RawMessage, leads.Ticket) ([]leads.Snapshot, error),
-) (leads.Page, error) {
+func (c *Client) walk(ctx context.Context, after int64, list url.Values, draw Draw, rows rowsOf) (leads.Page, error) {
 	for {
 		pages, clock := 1, []Command{{Key: clockKey, Method: "server.time"}}
 		if after > 0 {
@@ -100,7 +108,7 @@ const clockKey = "now"
 
 // walked adds the pages of a batch to the page, up to the first that was refused. Where
 // the batch did not ask for the time, its time block tells it.
-func walked(commands []Command, batch Batch, page leads.Page, rows func(json.RawMessage, leads.Ticket) ([]leads.Snapshot, error)) (leads.Page, error) {
+func walked(commands []Command, batch Batch, page leads.Page, rows rowsOf) (leads.Page, error) {
 	page.At = batch.Time.At
 	if commands[0].Key == clockKey {
 		if e := batch.Errors[clockKey]; e != nil {
@@ -119,7 +127,7 @@ func walked(commands []Command, batch Batch, page leads.Page, rows func(json.Raw
 			}
 			return leads.Page{}, e
 		}
-		snaps, err := rows(batch.Results[cmd.Key], page.Ticket)
+		snaps, last, err := rows(batch.Results[cmd.Key], page.Ticket)
 		if err != nil {
 			return leads.Page{}, err
 		}
@@ -130,6 +138,7 @@ func walked(commands []Command, batch Batch, page leads.Page, rows func(json.Raw
 			page.UpTo = leads.MaxID
 		}
 		if len(snaps) < listPage {
+			page.Newest = last
 			break // what follows refers to a row that is not there
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"leadsync/leads"
 )
@@ -67,6 +68,7 @@ func (c *Client) pages(batch Batch, commands []Command, after int64, ticket lead
 		}
 		if len(snaps) < listPage {
 			// What follows in this batch refers to a row that is not there.
+			page.Newest = created(snaps)
 			break
 		}
 		full++
@@ -77,6 +79,17 @@ func (c *Client) pages(batch Batch, commands []Command, after int64, ticket lead
 	}
 	c.adapt(page.Last || full == len(commands))
 	return page, nil, nil
+}
+
+// created is when the last of these leads was created; zero where there is none.
+func created(snaps []leads.Snapshot) (at time.Time) {
+	if len(snaps) == 0 {
+		return at
+	}
+	if lead := &snaps[len(snaps)-1].Lead; len(lead.Values) == len(leads.Fields) {
+		at, _ = leads.ParseTime(lead.Value("DATE_CREATE"))
+	}
+	return at
 }
 
 // piecemeal reads a page that cannot be listed: its ids alone, then lead by lead. Where

@@ -115,7 +115,7 @@ func (l latest) onTopic(c leads.Change, msg *nats.Msg) leads.OnTopic {
 	readable := errors.Join(json.Unmarshal(l.data, &there), json.Unmarshal(msg.Data, &mine)) == nil
 	return leads.OnTopic{
 		LeadID: c.LeadID, Revision: l.revision, Deleted: there.Kind == leads.RemovedKind,
-		Distinct: l.revision == c.Revision && !(readable && there.SameState(&mine)),
+		Distinct: l.revision == c.Revision && (!readable || !there.SameState(&mine)),
 	}
 }
 

@@ -91,6 +91,9 @@ type Page struct {
 	At        time.Time  // when it was answered, by the portal's clock and in its zone; zero unknown
 	UpTo      int64      // where the next page begins; MaxID where Last
 	Last      bool       // the portal has no lead beyond
+	// Newest is when the last lead was created, by the portal's clock, where the list ended
+	// with it; zero where it went on, or nobody knows.
+	Newest time.Time
 }
 
 // Append adds the rows of the next list to the page. They must ascend from where the

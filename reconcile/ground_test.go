@@ -200,7 +200,7 @@ func (g *ground) cut(read func() (leads.Page, error)) (leads.Page, error) {
 	page, err := read()
 	if g.stretch > 0 && err == nil && len(page.Snapshots) > g.stretch {
 		page.Snapshots = page.Snapshots[:g.stretch]
-		page.UpTo, page.Last = page.Snapshots[g.stretch-1].LeadID, false
+		page.UpTo, page.Last, page.Newest = page.Snapshots[g.stretch-1].LeadID, false, time.Time{}
 	}
 	return page, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -180,6 +181,32 @@ func TestAPassThatGivesUpIsIncomplete(t *testing.T) {
 	}
 	if last, _, err := g.db.LastCompleted(t.Context(), g.member()); err != nil || last.ID == run.ID {
 		t.Errorf("an incomplete pass counts as completed: %v", err)
+	}
+}
+
+// Where leads are added faster than a pass reads, it ends all the same: at the first that
+// was created after it had begun.
+func TestAPassOverALivelyPortalEnds(t *testing.T) {
+	for _, mode := range []leads.RunMode{leads.RunFull, leads.RunIDs, leads.RunChanged} {
+		t.Run(string(mode), func(t *testing.T) {
+			g := filled(t, 120)
+			ids := g.ids()
+			g.remove(ids[119])
+			g.phantom(ids[7], ids[119]+1_000)
+			g.pages = 0
+			g.scanned = func(page int) error {
+				if page > 10 {
+					t.Fatal("the pass follows the new leads for ever")
+				}
+				g.clock.Advance(5 * time.Second)
+				g.portal.Add(2)
+				return nil
+			}
+			run := g.pass(leads.Run{Mode: mode})
+			if mode != leads.RunChanged && (run.Missed != 1 || run.Phantom != 1 || run.Inserted < 2) {
+				t.Errorf("%+v", run.Sums)
+			}
+		})
 	}
 }
 

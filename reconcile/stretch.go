@@ -35,6 +35,7 @@ func (p *Pass) stretch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read leads above %d: %w", p.run.Checkpoint, err)
 	}
+	p.end(&page)
 	found, absent, err := p.compare(ctx, page)
 	if err != nil {
 		return err
@@ -46,6 +47,15 @@ func (p *Pass) stretch(ctx context.Context) error {
 	p.run.Checkpoint = page.UpTo
 	p.account()
 	return p.kept(p.Ledger.Settle(ctx, p.run, p.recorded(append(found, more...))))
+}
+
+// end ends the walk where the list ended with a lead that was created after the pass had
+// begun: ids ascend, so what is beyond is younger still, and the business of events. A
+// portal where leads are added all the time would never show an empty page.
+func (p *Pass) end(page *leads.Page) {
+	if !p.run.PortalAt.IsZero() && page.Newest.After(p.run.PortalAt) {
+		page.Last, page.UpTo = true, leads.MaxID
+	}
 }
 
 // recall reads what a part of the run that was killed has noted and not settled.

@@ -75,10 +75,11 @@ func (d *demoCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	p, err := portal.Start(portal.Config{
+	p, err := portal.Start(portal.Config{ //nolint:contextcheck // it lives until Close, not as long as a context
 		Leads: d.Leads, Seed: d.Seed, Delay: demoDelay, DelayMax: 6 * demoDelay,
-		Switches: portal.Switches{NoOffline: true}, // or what callbacks lose would come another way, and nothing be left to find
-	}) //nolint:contextcheck // it lives until Close, not as long as a context
+		// With an offline queue what callbacks lose would come another way, and nothing be left to find.
+		Switches: portal.Switches{NoOffline: true},
+	})
 	if err != nil {
 		return err
 	}

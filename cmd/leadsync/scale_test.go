@@ -213,7 +213,7 @@ func (s *served) live(t *testing.T, ids []int64) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for i := 0; pauseFor(ctx, 100*time.Millisecond) == nil; i++ {
+		for i := 0; pauseFor(ctx, 400*time.Millisecond) == nil; i++ {
 			if i%10 == 0 {
 				s.portal.Add(1)
 				continue
