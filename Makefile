@@ -3,7 +3,7 @@ GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test race test-sqlserver test-faults test-scale test-replicas test-clients lint fmt demo bench fuzz
+.PHONY: help build check test race test-sqlserver test-faults test-scale test-replicas test-clients lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ demo: ## watch leads travel
 
 bench: ## benchmarks; compare the ratios, not the times; takes minutes and 3 GB of disk
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
+
+bench-import: ## 100,000 leads imported, beside 2,000 written one by one; takes minutes
+	$(GO) test -run '^$$' -bench 'BenchmarkImport|BenchmarkLoad' -benchtime 1x -timeout 60m ./repo -import-leads 100000
 
 fuzz: ## each fuzz target for a minute
 	$(GO) test -run '^$$' -fuzz FuzzParseForm -fuzztime 1m ./bitrix24

@@ -42,17 +42,16 @@ func (c *Client) Plan(ctx context.Context) (Plan, error) {
 		return StandardPlan, nil
 	}
 	answer, err := c.Read(ctx, "app.info", nil)
-	if e, ok := errors.AsType[*Error](err); ok && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound) {
+	e, refused := errors.AsType[*Error](err)
+	switch {
+	case refused && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound):
 		return StandardPlan, nil
-	}
-	if err != nil {
+	case err != nil:
 		return StandardPlan, err
 	}
 	var info struct {
 		Family looseText `json:"LICENSE_FAMILY"`
 	}
-	if json.Unmarshal(answer.Result, &info) != nil {
-		return StandardPlan, nil // of another shape: it says nothing of Enterprise
-	}
+	_ = json.Unmarshal(answer.Result, &info) // of another shape it says nothing of Enterprise
 	return PlanOf(string(info.Family)), nil
 }

@@ -126,12 +126,12 @@ type owner struct {
 // serve runs the parts of the work side by side; the first that gives up ends them all.
 func (o *owner) serve(ctx context.Context) error {
 	o.Log.InfoContext(ctx, "portal is ours", "member_id", o.memberID(), "domain", o.own.Portal.Domain)
+	if err := o.recall(ctx); err != nil {
+		return err
+	}
 	// What an earlier owner left under way, or the server has lost track of (design
 	// section 9), is delivered to new consumers at once.
 	if err := events.RemoveConsumers(ctx, o.JS, o.memberID()); err != nil {
-		return err
-	}
-	if err := o.recall(ctx); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)

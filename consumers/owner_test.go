@@ -169,6 +169,25 @@ func TestOwnerThatWasOvertakenTakesThePortalAnew(t *testing.T) {
 	o.until("the second is written too", func() bool { return o.written(ids[1]) })
 }
 
+// Who authorizes a portal again while it is owned changes nothing of its record but when
+// that was. When the tokens die later, that still has to be said.
+func TestTokensThatDieAfterAnotherAuthorizationAreReported(t *testing.T) {
+	o := open(t, 2)
+	ids := o.ids()
+	o.work(o.config("one", nil))
+	o.tell("ONCRMLEADADD", ids[0])
+	o.until("the first is written", func() bool { return o.written(ids[0]) })
+	again, _, err := o.db.Portal(t.Context(), o.member())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.UpdatedAt = again.UpdatedAt.Add(time.Hour)
+	o.save(again)
+	o.desk.script(func(context.Context, []int64) error { return leads.ErrUnauthorized }, nil)
+	o.tell("ONCRMLEADADD", ids[1])
+	o.until("the portal needs authorization", func() bool { return o.state(o.member()) == leads.PortalNeedsAuthorization })
+}
+
 func TestSickPortalStopsNobodyElse(t *testing.T) {
 	for _, test := range []struct {
 		name  string

@@ -43,16 +43,12 @@ func OpenTopic(ctx context.Context, js jetstream.JetStream) (*Topic, error) {
 	return &Topic{js: js, stream: stream, maxPayload: js.Conn().MaxPayload()}, nil
 }
 
-// errForgotten says that the stream has lost a change so lately that it still takes it
-// for a repetition.
-var errForgotten = errors.New("the stream has lost it, and takes it for a repetition for two more minutes")
-
 // Publish returns when the stream has the change on disk, and says what the topic then
 // holds of the lead. That is the change; or, where the topic has it already, the same or
 // a later one, and nothing was published.
 func (t *Topic) Publish(ctx context.Context, c leads.Change) (leads.OnTopic, error) {
 	mine := leads.OnTopic{LeadID: c.LeadID, Revision: c.Revision, Deleted: c.Kind == leads.RemovedKind}
-	for {
+	for forgotten := false; ; {
 		last, err := t.last(ctx, c.Ref())
 		if err != nil {
 			return leads.OnTopic{}, err
@@ -64,13 +60,19 @@ func (t *Topic) Publish(ctx context.Context, c leads.Change) (leads.OnTopic, err
 		if last.revision >= c.Revision {
 			return last.onTopic(c, msg), nil
 		}
-		ack, err := t.js.PublishMsg(ctx, msg, jetstream.WithMsgID(c.ID()), jetstream.WithExpectLastSequencePerSubject(last.seq))
+		opts := []jetstream.PublishOpt{jetstream.WithExpectLastSequencePerSubject(last.seq)}
+		if !forgotten {
+			opts = append(opts, jetstream.WithMsgID(c.ID()))
+		}
+		ack, err := t.js.PublishMsg(ctx, msg, opts...)
 		switch {
 		case wrongLastSequence(err): // another relay was faster: look again
 		case err != nil:
 			return leads.OnTopic{}, fmt.Errorf("publish %s revision %d: %w", c.Ref(), c.Revision, err)
 		case ack.Duplicate:
-			return leads.OnTopic{}, fmt.Errorf("publish %s revision %d: %w", c.Ref(), c.Revision, errForgotten)
+			// The stream had it and was emptied since, but remembers its id for two minutes.
+			// What it holds decides, not what it had.
+			forgotten = true
 		default:
 			return mine, nil
 		}
@@ -115,7 +117,7 @@ func (l latest) onTopic(c leads.Change, msg *nats.Msg) leads.OnTopic {
 	readable := errors.Join(json.Unmarshal(l.data, &there), json.Unmarshal(msg.Data, &mine)) == nil
 	return leads.OnTopic{
 		LeadID: c.LeadID, Revision: l.revision, Deleted: there.Kind == leads.RemovedKind,
-		Distinct: l.revision == c.Revision && !(readable && there.SameState(&mine)),
+		Distinct: l.revision == c.Revision && (!readable || !there.SameState(&mine)),
 	}
 }
 

@@ -233,3 +233,18 @@ func TestNewSubscriberGetsTheStateThenTheTail(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A portal that was removed and comes back, or a topic that was emptied: the stream knows
+// the ids of what it no longer has for two minutes.
+func TestWhatTheTopicHasLostIsPublishedAgain(t *testing.T) {
+	js := connected(t)
+	topic := openTopic(t, js)
+	announce(t, topic, change(1, 1, leads.Added))
+	if err := stream(t, js, events.StreamLeads).Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	announce(t, topic, change(1, 1, leads.Added))
+	if n := messages(t, js, events.StreamLeads); n != 1 {
+		t.Errorf("the topic holds %d messages, want the change", n)
+	}
+}

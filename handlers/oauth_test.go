@@ -126,7 +126,7 @@ func TestStartNeedsToKnowThePortal(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(text, `href="https://company.bitrix24.com/oauth/authorize/?`) || !strings.Contains(text, "Connect company.bitrix24.com?") {
 		t.Errorf("answered %d: %s", status, text)
 	}
-	there := f.ask("/bitrix24/oauth/start?domain=" + host(t, f.portal.Info().Portal))
+	there := f.ask("/bitrix24/oauth/start?domain=" + host(t, f.portal.Info().Portal)) //nolint:bodyclose // read does
 	read(t, there)
 	cookie := there.Cookies()[0]
 	if !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteLaxMode {

@@ -30,7 +30,12 @@ func TestFieldValues(t *testing.T) {
 		{"a file", `{"id":"7","showUrl":"/x?a=1&auth=secret&b=2"}`, []leads.FieldValue{{"UF_CRM_1", 0, `{"id":"7","showUrl":"/x?a=1&b=2"}`}}},
 		{"files", `[{"id":1},{"id":2}]`, []leads.FieldValue{{"UF_CRM_1", 0, `{"id":"1"}`}, {"UF_CRM_1", 1, `{"id":"2"}`}}},
 		{"a list in a list", `[["a","b"]]`, []leads.FieldValue{{"UF_CRM_1", 0, `["a","b"]`}}},
-		{"null", `null`, nil}, {"empty text", `""`, nil}, {"zero", `"0"`, nil}, {"false", `false`, nil}, {"empty list", `[]`, nil}, {"empty map", `{}`, nil},
+		{"null", `null`, nil},
+		{"empty text", `""`, nil},
+		{"zero", `"0"`, nil},
+		{"false", `false`, nil},
+		{"empty list", `[]`, nil},
+		{"empty map", `{}`, nil},
 		{"what no database stores", `"a\u0000b"`, []leads.FieldValue{{"UF_CRM_1", 0, "a\uFFFDb"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

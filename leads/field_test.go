@@ -1,6 +1,8 @@
 package leads_test
 
 import (
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -93,6 +95,33 @@ func TestValidMemberID(t *testing.T) {
 	} {
 		if got := leads.ValidMemberID(s); got != want {
 			t.Errorf("ValidMemberID(%q) = %v", s, got)
+		}
+	}
+}
+
+// Every field that crm.lead.fields shows is a column, or a multifield, or of writing only.
+func TestEveryStandardFieldHasAColumn(t *testing.T) {
+	raw, err := os.ReadFile("../bitrix24/portal/testdata/examples/crm.lead.fields.response.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer struct{ Result map[string]any }
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.Result) < len(leads.Fields) {
+		t.Fatalf("%d fields in the example", len(answer.Result))
+	}
+	kept := map[string]bool{"ID": true, "CONTACT_IDS": true}
+	for _, f := range leads.Fields {
+		kept[f.Name] = true
+	}
+	for _, name := range leads.Multifields {
+		kept[name] = true
+	}
+	for name := range answer.Result {
+		if !kept[name] && !strings.HasPrefix(name, "UF_CRM_") {
+			t.Errorf("%s has no column", name)
 		}
 	}
 }

@@ -32,6 +32,20 @@ func TestAChangedPassCostsOneRequestWhereNothingChanged(t *testing.T) {
 	}
 }
 
+// A page for itself, then as many as one batch holds: an empty one among them is the end.
+func TestAChangedPassThatEndsWithAFullPageIsNotAskedForMore(t *testing.T) {
+	g := filled(t, 200)
+	g.hours(1)
+	for _, id := range g.ids()[:100] {
+		g.edit(id, "edited")
+	}
+	g.hours(1)
+	if run := g.pass(leads.Run{Mode: leads.RunChanged}); run.Requests != 2 || run.Scanned != 100 {
+		t.Errorf("%+v", run.Sums)
+	}
+	g.equal()
+}
+
 func TestAChangedPassFindsWhatEventsMissed(t *testing.T) {
 	g := filled(t, 200)
 	g.hours(1)

@@ -168,7 +168,9 @@ func (w *rowWriter) exec(ctx context.Context, tx *sql.Tx, key, text string, valu
 	for name, value := range values {
 		args = append(args, sql.Named(name, value))
 	}
-	result, err := tx.StmtContext(ctx, statement).ExecContext(ctx, args...)
+	here := tx.StmtContext(ctx, statement)
+	defer here.Close()
+	result, err := here.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", key, err)
 	}

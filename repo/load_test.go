@@ -2,7 +2,7 @@ package repo_test
 
 import (
 	"flag"
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -33,7 +33,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	tickets := leads.NewTickets(0)
 	for _, size := range []int{1, 2, 3, 5, 10, 20, 50} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			for b.Loop() {
 				took := map[string]time.Duration{}
 				for round := range *loadRounds + 2 {

@@ -86,11 +86,11 @@ func (d *DB) MigrationStatements(name string) ([]string, error) {
 	whole := false // what stands between StatementBegin and StatementEnd is one statement
 	for line := range strings.Lines(up) {
 		mark := strings.TrimSpace(line)
-		switch {
-		case mark == "-- +goose StatementBegin":
+		switch mark {
+		case "-- +goose StatementBegin":
 			whole = true
 			continue
-		case mark == "-- +goose StatementEnd":
+		case "-- +goose StatementEnd":
 			whole = false
 		default:
 			statement.WriteString(line)

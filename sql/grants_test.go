@@ -26,9 +26,8 @@ var (
 // written is also read, to find it.
 func neededRights() map[string][]string {
 	needed := map[string][]string{"leadsync_migrations": {"SELECT"}}
-	v := reflect.ValueOf(leadsql.SQLServer)
-	for i := range v.NumField() {
-		text := sqlComment.ReplaceAllString(v.Field(i).String(), "")
+	for _, statement := range reflect.ValueOf(leadsql.SQLServer).Fields() {
+		text := sqlComment.ReplaceAllString(statement.String(), "")
 		for _, m := range tableUsed.FindAllStringSubmatch(text, -1) {
 			needed[m[1]] = append(needed[m[1]], "SELECT")
 		}

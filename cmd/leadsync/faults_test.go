@@ -535,6 +535,7 @@ func (e *ears) hear(msg jetstream.Msg) {
 }
 
 func (e *ears) revision(id int64) int64 { e.mu.Lock(); defer e.mu.Unlock(); return e.last[id].revision }
+
 func (e *ears) gone(id int64) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -113,24 +113,30 @@ func wipe(tb testing.TB, to string) {
 		tb.Fatal(err)
 	}
 	defer raw.Close()
+	for _, name := range tables(tb, raw) {
+		if _, err := raw.ExecContext(tb.Context(), "DROP TABLE dbo."+name); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// tables are ours.
+func tables(tb testing.TB, raw *sql.DB) (names []string) {
+	tb.Helper()
 	rows, err := raw.QueryContext(tb.Context(), "SELECT t.name FROM sys.tables AS t WHERE t.name LIKE 'bitrix[_]%' OR t.name LIKE 'leadsync[_]%'")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var tables []string
+	defer rows.Close()
 	for rows.Next() {
 		var name string
 		if err := rows.Scan(&name); err != nil {
 			tb.Fatal(err)
 		}
-		tables = append(tables, name)
+		names = append(names, name)
 	}
-	if err := rows.Close(); err != nil {
+	if err := rows.Err(); err != nil {
 		tb.Fatal(err)
 	}
-	for _, name := range tables {
-		if _, err := raw.ExecContext(tb.Context(), "DROP TABLE dbo."+name); err != nil {
-			tb.Fatal(err)
-		}
-	}
+	return names
 }

@@ -38,7 +38,11 @@ func TestSabotage(t *testing.T) {
 		if run, ok, err := db.LastCompleted(t.Context(), s.member()); err != nil || time.Now().After(end) {
 			t.Fatalf("not imported: %v", err)
 		} else if ok && run.Mode == leads.RunImport {
-			t.Logf("import: %+v", run.Summary())
+			t.Logf("import: %+v; all requests: %v", run.Summary(), p.Stats().Requests)
+			lists := float64((*scale + 2499) / 2500) // and the portal's time, its custom fields, the empty page at the end
+			if limit := int64(1.05*lists) + 3; run.Requests > limit || len(p.Stats().Refusals) > 0 {
+				t.Errorf("the import took %d requests, at most %d are allowed; refused: %v", run.Requests, limit, p.Stats().Refusals)
+			}
 			break
 		}
 		if err := pauseFor(t.Context(), time.Second); err != nil {

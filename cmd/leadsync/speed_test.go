@@ -117,7 +117,7 @@ func answerTimes(t *testing.T, d *drill) {
 	d.install()
 	d.judge("well", d.blast(*speedRate, d.genuine))
 	m := &meter{drill: d, names: map[string]bool{}}
-	m.settlesAt("leadsync_spool_entries", 0) // a machine that is busy may have spooled some
+	m.empties("leadsync_spool_entries") // a machine that is busy may have spooled some
 	memory, before := d.serve.memory(), m.read()
 	defer d.dawdle(300)()
 	var forged *load
@@ -141,7 +141,7 @@ func answerTimes(t *testing.T, d *drill) {
 // be counted.
 func (m *meter) kept(before map[string]float64, genuine, forged int) {
 	m.t.Helper()
-	m.settlesAt("leadsync_spool_entries", 0)
+	m.empties("leadsync_spool_entries")
 	now := m.read()
 	grew := func(name string) int { return int(now[name] - before[name]) }
 	refused := 0

@@ -53,7 +53,7 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 		count = 10_000 // make test-scale
 	}
 	p := startEmulator(t, portal.Config{Leads: count, Seed: 5})
-	s := startServe(t, p, map[string]string{"LEADSYNC_LOG_LEVEL": "debug"})
+	s := startServe(t, p, nil)
 	db := s.mirror(t)
 	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
 	s.imported(t, db)
@@ -91,16 +91,16 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	}
 	// Callbacks by 2,500; what was changed by one page, then by 2,500, and the end; and once
 	// it is looked whether the events are still bound. Of 10,000 that is 10.
-	for _, line := range strings.Split(s.log.String(), "\n") {
-		if strings.Contains(line, "handled") || strings.Contains(line, "WARN") {
-			t.Log(line)
-		}
-	}
-	if n, limit := spent(p)-before, (count+2499)/2500+1+(count-50+2499)/2500+1; n > limit {
+	// Callbacks by 2,500; what was changed by one page, then by 2,500, and the end: of
+	// 10,000 that is 10. The look at bindings and plan, once an hour and a minute after a
+	// portal became ours, is none of it.
+	more := grown(was.Requests, p.Stats().Requests)
+	n, limit := spent(p)-before-more["event.get"]-more["app.info"], (count+2499)/2500+1+(count-50+2499)/2500+1
+	if n > limit {
 		t.Errorf("%d queued callbacks took %d requests, at most %d are allowed", count, n, limit)
 	}
-	t.Logf("%d queued callbacks: %d requests within %s %v, their commands %v", count, spent(p)-before, time.Since(begin).Round(time.Second),
-		grown(was.Requests, p.Stats().Requests), grown(was.Commands, p.Stats().Commands))
+	t.Logf("%d queued callbacks: %d requests within %s %v, their commands %v", count, n, time.Since(begin).Round(time.Second),
+		more, grown(was.Commands, p.Stats().Commands))
 
 	id, _ := p.RandomID()
 	before = reads(p)

@@ -4,13 +4,13 @@
 package broker
 
 import (
-	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -46,9 +46,8 @@ type Broker struct {
 	token   string
 	listens bool
 
-	store  store
-	stop   context.CancelFunc // of the watch over the store
-	closed chan struct{}
+	store store
+	stop  func() // ends the watch over the store, and waits for its end
 }
 
 // Start starts the server and waits until it is ready. Errors say what to do.
@@ -83,12 +82,13 @@ func Start(cfg Config) (*Broker, error) {
 		ns.Shutdown()
 		return nil, fmt.Errorf("the embedded NATS server could not open its store %s", cfg.Dir)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	b := &Broker{server: ns, token: cfg.ServiceToken, listens: cfg.Listen != "", store: store{ns, cfg}, stop: stop, closed: make(chan struct{})}
+	b := &Broker{server: ns, token: cfg.ServiceToken, listens: cfg.Listen != "", store: store{ns, cfg}}
+	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(b.closed)
-		b.store.watch(ctx)
+		defer close(stopped)
+		b.store.watch(stop)
 	}()
+	b.stop = sync.OnceFunc(func() { close(stop); <-stopped })
 	return b, nil
 }
 
@@ -144,7 +144,6 @@ func (b *Broker) Connect(opts ...nats.Option) (*nats.Conn, error) {
 // Close stops the server when what it was doing is on disk.
 func (b *Broker) Close() {
 	b.stop()
-	<-b.closed
 	b.server.Shutdown()
 	b.server.WaitForShutdown()
 }

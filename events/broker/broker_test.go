@@ -54,12 +54,12 @@ func service(tb testing.TB, b *broker.Broker) jetstream.JetStream {
 }
 
 // subscriber connects as another system does; its refusals come through the channel.
-func subscriber(tb testing.TB, b *broker.Broker, opts ...nats.Option) (*nats.Conn, <-chan error) {
+func subscriber(tb testing.TB, b *broker.Broker) (*nats.Conn, <-chan error) {
 	tb.Helper()
 	refusals := make(chan error, 10)
-	nc, err := nats.Connect(b.URL(), append(opts, nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+	nc, err := nats.Connect(b.URL(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		refusals <- err
-	}))...)
+	}))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -29,12 +28,12 @@ type store struct {
 func (b *Broker) Ill() string { return b.server.Healthz(nil).Error }
 
 // watch opens the store anew when it is ill and the disk has room again.
-func (s store) watch(ctx context.Context) {
+func (s store) watch(stop <-chan struct{}) {
 	tick := time.NewTicker(mendEvery)
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-stop:
 			return
 		case <-tick.C:
 		}
@@ -43,10 +42,10 @@ func (s store) watch(ctx context.Context) {
 			continue
 		}
 		if err := s.reopen(); err != nil {
-			s.cfg.Logger.ErrorContext(ctx, "the NATS store cannot be opened again", "ill", ill, "error", err)
+			s.cfg.Logger.Error("the NATS store cannot be opened again", "ill", ill, "error", err)
 			continue
 		}
-		s.cfg.Logger.WarnContext(ctx, "the NATS store was opened again", "ill", ill)
+		s.cfg.Logger.Warn("the NATS store was opened again", "ill", ill)
 	}
 }
 

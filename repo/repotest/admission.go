@@ -10,12 +10,13 @@ import (
 	"leadsync/repo"
 )
 
-func (m *mirror) portal(id string) leads.Portal {
+// portal is the portal that most tests are about.
+func (m *mirror) portal() leads.Portal {
 	m.t.Helper()
-	p, ok, err := m.Portal(m.ctx, id)
+	p, ok, err := m.Portal(m.ctx, member)
 	m.must(err)
 	if !ok {
-		m.t.Fatalf("portal %s is unknown", id)
+		m.t.Fatal("the portal is unknown")
 	}
 	return p
 }
@@ -39,7 +40,7 @@ func authorized(m *mirror) {
 	}
 	want := moved
 	want.TokenHash, want.UserID, want.ClientID, want.ClientSecret = leads.HashToken("t0"), 41, "local.1", "its own"
-	if got := m.portal(member); got != want {
+	if got := m.portal(); got != want {
 		m.t.Errorf("portal %+v; want %+v", got, want)
 	}
 	moved.TokenHash, moved.UserID = leads.HashToken("t1"), 7
@@ -47,7 +48,7 @@ func authorized(m *mirror) {
 	if ok, err := m.Authorize(m.ctx, moved, installer, true); !ok || err != nil {
 		m.t.Fatalf("again: %v, %v", ok, err)
 	}
-	if got := m.portal(member); !got.Recognises("t1") || got.UserID != 7 {
+	if got := m.portal(); !got.Recognises("t1") || got.UserID != 7 {
 		m.t.Errorf("portal %+v", got)
 	}
 	m.wantGrants(system, installer)
@@ -100,19 +101,19 @@ func firstPortal(m *mirror) {
 func stateFrom(m *mirror) {
 	m.t.Helper()
 	m.must(m.SavePortal(m.ctx, leads.Portal{MemberID: member, State: leads.PortalActive, UpdatedAt: start.Add(123 * time.Millisecond)}))
-	seen := m.portal(member)
+	seen := m.portal()
 	m.clock.advance(time.Hour)
 	m.must(m.SavePortal(m.ctx, leads.Portal{MemberID: member, State: leads.PortalActive})) // somebody authorized again
 	if ok, err := m.SetPortalStateFrom(m.ctx, seen, leads.PortalNeedsAuthorization); ok || err != nil {
 		m.t.Errorf("from an old record: %v, %v", ok, err)
 	}
-	if got := m.portal(member); got.State != leads.PortalActive {
+	if got := m.portal(); got.State != leads.PortalActive {
 		m.t.Errorf("state %s: an authorization was undone", got.State)
 	}
-	if ok, err := m.SetPortalStateFrom(m.ctx, m.portal(member), leads.PortalNeedsAuthorization); !ok || err != nil {
+	if ok, err := m.SetPortalStateFrom(m.ctx, m.portal(), leads.PortalNeedsAuthorization); !ok || err != nil {
 		m.t.Errorf("from the present one: %v, %v", ok, err)
 	}
-	if got := m.portal(member); got.State != leads.PortalNeedsAuthorization {
+	if got := m.portal(); got.State != leads.PortalNeedsAuthorization {
 		m.t.Errorf("state %s", got.State)
 	}
 }
@@ -128,7 +129,7 @@ func application(m *mirror) {
 		secret leads.Secret
 	}{{"local.1", "secret"}, {"", ""}} {
 		m.must(m.SetApplication(m.ctx, member, pair.id, pair.secret))
-		if got := m.portal(member); got.ClientID != pair.id || got.ClientSecret != pair.secret {
+		if got := m.portal(); got.ClientID != pair.id || got.ClientSecret != pair.secret {
 			m.t.Errorf("application %s", got.ClientID)
 		}
 	}

@@ -58,10 +58,22 @@ func (m *mirror) babelfish() bool {
 	return m.text("SELECT CONVERT(nvarchar(10), SERVERPROPERTY('Babelfish'))") == "1"
 }
 
-// execLate changes the database by hand when the test is over.
+// execLate changes the database by hand when the test is over. It is patient: the server
+// needs a while to notice that a user has gone.
 func (m *mirror) execLate(statement string) {
-	if _, err := m.raw.ExecContext(context.Background(), statement); err != nil { //nolint:usetesting // the test's own is over
-		m.t.Errorf("%s: %v", statement, err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's own is over
+	defer cancel()
+	for {
+		_, err := m.raw.ExecContext(ctx, statement)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			m.t.Errorf("%s: %v", statement, err)
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -97,19 +98,19 @@ func oktellRows(leads int) map[string][][]any {
 		}
 		for range id % 4 {
 			contact++
-			add("bitrix_lead_contacts", id, fmt.Sprint(contact), "WORK", fmt.Sprintf("+7 (343) %03d-67-%02d (доб. %d)", id%1000, contact%100, id), "PHONE")
+			add("bitrix_lead_contacts", id, strconv.Itoa(contact), "WORK", fmt.Sprintf("+7 (343) %03d-67-%02d (доб. %d)", id%1000, contact%100, id), "PHONE")
 		}
 		switch id % 25 {
 		case 3:
-			add("bitrix_lead_contacts", id+leads, fmt.Sprint(contact), "WORK", "orphan@example.org", "EMAIL")
+			add("bitrix_lead_contacts", id+leads, strconv.Itoa(contact), "WORK", "orphan@example.org", "EMAIL")
 		case 4:
 			add("bitrix_lead_contacts", nil, nil, nil, nil, nil)
 		case 5, 6, 7:
-			add("bitrix_lead_solution", id, "решение № "+fmt.Sprint(id))
+			add("bitrix_lead_solution", id, "решение № "+strconv.Itoa(id))
 		case 8:
 			add("bitrix_lead_solution", id+leads, nil)
 		case 9:
-			add("bitrix_import_lead_error", fmt.Sprint(id), "Incorrect syntax near 's", `{"ID":"9","TITLE":"it's"}`, "2026-11-01T10:00:00")
+			add("bitrix_import_lead_error", strconv.Itoa(id), "Incorrect syntax near 's", `{"ID":"9","TITLE":"it's"}`, "2026-11-01T10:00:00")
 		}
 	}
 	return rows
@@ -162,6 +163,7 @@ func fillSQLite(ctx context.Context, raw *sql.DB, table string, columns []string
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
+	//nolint:gosec // the tests' own words
 	insert, err := tx.PrepareContext(ctx, "INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") VALUES (?"+strings.Repeat(", ?", len(columns)-1)+")")
 	if err != nil {
 		return err
@@ -185,26 +187,7 @@ func fillSQLServer(ctx context.Context, raw *sql.DB, table string, columns []str
 	if _, err := tx.ExecContext(ctx, "CREATE TABLE #fill (place int, "+strings.Join(columns, " nvarchar(max), ")+" nvarchar(max))"); err != nil {
 		return err
 	}
-	bulk, err := tx.PrepareContext(ctx, mssql.CopyIn("#fill", mssql.BulkOptions{}, slices.Insert(slices.Clone(columns), 0, "place")...))
-	if err != nil {
-		return err
-	}
-	for i, row := range rows {
-		texts := []any{i}
-		for _, value := range row {
-			if value != nil {
-				value = fmt.Sprint(value)
-			}
-			texts = append(texts, value)
-		}
-		if _, err := bulk.ExecContext(ctx, texts...); err != nil {
-			return err
-		}
-	}
-	if _, err := bulk.ExecContext(ctx); err != nil {
-		return err
-	}
-	if err := bulk.Close(); err != nil {
+	if err := copyTexts(ctx, tx, columns, rows); err != nil {
 		return err
 	}
 	chosen := slices.Clone(columns)
@@ -216,6 +199,7 @@ func fillSQLServer(ctx context.Context, raw *sql.DB, table string, columns []str
 			chosen[i] = "CONVERT(datetime2(0), " + name + ", 126)"
 		}
 	}
+	//nolint:gosec // the tests' own words
 	if _, err := tx.ExecContext(ctx, "INSERT INTO dbo."+table+" ("+strings.Join(columns, ", ")+") SELECT "+strings.Join(chosen, ", ")+" FROM #fill ORDER BY place"); err != nil {
 		return err
 	}
@@ -228,4 +212,27 @@ func fillSQLServer(ctx context.Context, raw *sql.DB, table string, columns []str
 func oktellIsDate(column string) bool {
 	return strings.HasPrefix(column, "sql_DATE") || strings.HasPrefix(column, "sql_date") || column == "sql_BIRTHDATE" ||
 		strings.HasSuffix(column, "_dt") || column == "dateexec"
+}
+
+// copyTexts puts rows into #fill, numbered.
+func copyTexts(ctx context.Context, tx *sql.Tx, columns []string, rows [][]any) error {
+	bulk, err := tx.PrepareContext(ctx, mssql.CopyIn("#fill", mssql.BulkOptions{}, slices.Insert(slices.Clone(columns), 0, "place")...))
+	if err != nil {
+		return err
+	}
+	defer bulk.Close()
+	for i, row := range rows {
+		texts := []any{i}
+		for _, value := range row {
+			if value != nil {
+				value = fmt.Sprint(value)
+			}
+			texts = append(texts, value)
+		}
+		if _, err := bulk.ExecContext(ctx, texts...); err != nil {
+			return err
+		}
+	}
+	_, err = bulk.ExecContext(ctx)
+	return err
 }

@@ -241,7 +241,7 @@ func functionNormalizes(m *mirror) {
 	}
 	m.verdict(leads.Inserted, seen(1, called(m.t, 200, "P", "8 912 345-01-11", "101")))
 	for _, dialled := range []string{
-		"9123450111", "89123450111", "+79123450111", "79123450111", "+7 (912) 345-01-11", "8.912.345.01.11", " 912/345 01 11", "810 7 912 345 01 11",
+		"9123450111", "89123450111", "+79123450111", "79123450111", "+7 (912) 345-01-11", "8.912.345.01.11", " 912/345 01 11", "9(123)450-111", "810 7 912 345 01 11",
 		"8\u00a0912\u00a03450111", "101", "+101",
 	} {
 		if got := m.text("SELECT MAX(lead_id) FROM dbo.bitrix_lead_by_phone(@p1)", dialled); got != "200" {
@@ -268,7 +268,13 @@ func viewsAgree(m *mirror) {
 	const number = "8 912 345-01-12"
 	m.apply(
 		seen(1, called(m.t, 210, "P", number, "8 912 345-01-13")), seen(1, called(m.t, 211, "P", number, number+" доб. 1")),
-		seen(1, called(m.t, 212, "S", number, "8 912 345-01-14")), seen(1, called(m.t, 213, "P")))
+		seen(1, called(m.t, 212, "S", number, "8 912 345-01-14")), seen(1, called(m.t, 213, "P")), seen(1, called(m.t, 214, "F", number)))
+	twin := func(id int64) leads.Snapshot {
+		return seen(1, card(m.t, id, map[string]any{
+			"DATE_CREATE": "2026-01-01T00:00:00Z", "STATUS_SEMANTIC_ID": "P", "PHONE": []any{phone(strconv.FormatInt(id*10, 10), "8 912 345-01-16")},
+		}))
+	}
+	m.apply(twin(217), twin(218), twin(216))
 	rows := func(query string) string {
 		m.t.Helper()
 		list, err := m.raw.QueryContext(m.ctx, query)
@@ -291,8 +297,9 @@ func viewsAgree(m *mirror) {
 	}
 	for name, c := range map[string]struct{ query, want string }{
 		"open leads of a number":     {"SELECT [rank], lead_id FROM bitrix_open_leads WHERE digits10 = '9123450112' ORDER BY [rank]", "1:211 2:210"},
-		"open leads":                 {"SELECT [rank], lead_id FROM bitrix_open_leads WHERE lead_id BETWEEN 210 AND 219 ORDER BY lead_id, digits10", "2:210 1:210 1:211 1:213"},
+		"open leads":                 {"SELECT [rank], lead_id FROM bitrix_open_leads WHERE lead_id BETWEEN 210 AND 215 ORDER BY lead_id, digits10", "2:210 1:210 1:211 1:213"},
 		"a report's lead":            {"SELECT digits10, lead_id FROM bitrix_phone_leads WHERE digits10 = '9123450112'", "9123450112:211"},
+		"a report's lead, of twins":  {"SELECT digits10, lead_id FROM bitrix_phone_leads WHERE digits10 = '9123450116'", "9123450116:218"},
 		"a report's lead, if closed": {"SELECT is_open, lead_id FROM bitrix_phone_leads WHERE digits10 = '9123450114'", "0:212"},
 		"one row for each number": {"SELECT digits10, COUNT(*) FROM bitrix_phone_leads WHERE digits10 IN ('9123450112', '9123450113', '9123450114') " +
 			"GROUP BY digits10 ORDER BY digits10", "9123450112:1 9123450113:1 9123450114:1"},
@@ -301,7 +308,8 @@ func viewsAgree(m *mirror) {
 			m.t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
-	m.wantCallers(number, "1:211 2:210 (3:212)")
+	m.wantCallers(number, "1:211 2:210 (3:214) (4:212)")
+	m.wantCallers("9123450116", "1:218 2:217 3:216")
 }
 
 func otherRegion(m *mirror) {

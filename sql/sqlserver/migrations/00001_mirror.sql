@@ -461,6 +461,9 @@ CREATE TABLE dbo.leadsync_lead_fields (
     CONSTRAINT pk_leadsync_lead_fields PRIMARY KEY (member_id, lead_id, field, position)
 );
 
+-- A thousand leads have more values than the 5,000 at which SQL Server would lock the whole table.
+ALTER TABLE dbo.leadsync_lead_fields SET (LOCK_ESCALATION = DISABLE);
+
 -- leadsync_field_types: what the portals' custom fields are.
 IF OBJECT_ID(N'dbo.leadsync_field_types', N'U') IS NULL
 CREATE TABLE dbo.leadsync_field_types (
