@@ -118,12 +118,9 @@ func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
 	if err := expect(ctx, tx, s.LeadsInsert, r.fresh); err != nil {
 		return err
 	}
-	// A new lead has nothing in our tables yet. In the seed's it may: an adopted database has
-	// contacts of leads that it does not have.
-	statements := []string{s.ContactsDelete}
-	if r.fresh < int64(len(r.leads)) {
-		statements = append(statements, s.PhonesDelete, s.FieldsDelete)
-	}
+	// Of new leads too: an adopted database has contacts without a lead, and somebody may
+	// have deleted a lead's row by hand.
+	statements := []string{s.ContactsDelete, s.PhonesDelete, s.FieldsDelete}
 	if d.solution != "" {
 		statements = append(statements, s.SolutionDelete, s.SolutionInsert)
 	}
