@@ -20,8 +20,8 @@ var importLeads = flag.Int("import-leads", 0, "how many leads BenchmarkImport im
 const rowByRowLeads = 2_000
 
 // BenchmarkImport imports leads into an empty mirror, as the first pass does, and beside
-// it writes some one by one: the row, its contacts, its custom fields and its
-// announcement, in a transaction each, by prepared statements. Half of those are written
+// it writes some one by one: the row, its contacts, its phone numbers, its custom fields
+// and its announcement, in a transaction each, by prepared statements. Half of those are written
 // before and half after, so that a machine that grows slower or faster favours neither.
 // On SQL Server the import must be at least 20 times as fast.
 func BenchmarkImport(b *testing.B) {
@@ -130,10 +130,21 @@ func (w *rowWriter) one(ctx context.Context, s *leads.Snapshot) error {
 	if _, err := w.exec(ctx, tx, "fields", "DELETE FROM leadsync_lead_fields WHERE member_id = @member_id AND lead_id = @lead_id", lead); err != nil {
 		return err
 	}
+	if _, err := w.exec(ctx, tx, "phones", "DELETE FROM leadsync_phones WHERE member_id = @member_id AND lead_id = @lead_id", lead); err != nil {
+		return err
+	}
 	contactNames := []string{"member_id", "sql_LEAD_ID", "sql_CONTACT_ID", "sql_VALUE_TYPE", "sql_VALUE", "sql_TYPE_ID"}
 	for _, c := range s.Lead.Contacts {
 		if _, err := w.exec(ctx, tx, "contact", insertRow("bitrix_lead_contacts", contactNames), map[string]any{
 			"member_id": s.MemberID, "sql_LEAD_ID": s.LeadID, "sql_CONTACT_ID": c.ID, "sql_VALUE_TYPE": c.ValueType, "sql_VALUE": c.Value, "sql_TYPE_ID": c.TypeID,
+		}); err != nil {
+			return err
+		}
+	}
+	phoneNames := []string{"member_id", "lead_id", "digits10", "position", "contact_id", "repeated", "closed"}
+	for i, k := range s.Lead.Phones("RU") {
+		if _, err := w.exec(ctx, tx, "phone", insertRow("leadsync_phones", phoneNames), map[string]any{
+			"member_id": s.MemberID, "lead_id": s.LeadID, "digits10": k.Digits, "position": i + 1, "contact_id": k.ContactID, "repeated": k.Repeated, "closed": false,
 		}); err != nil {
 			return err
 		}

@@ -118,10 +118,16 @@ func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
 	if err := expect(ctx, tx, s.LeadsInsert, r.fresh); err != nil {
 		return err
 	}
-	if d.solution == "" {
-		return execAll(ctx, tx, s.ContactsDelete, s.PhonesDelete, s.FieldsDelete)
+	// A new lead has nothing in our tables yet. In the seed's it may: an adopted database has
+	// contacts of leads that it does not have.
+	statements := []string{s.ContactsDelete}
+	if r.fresh < int64(len(r.leads)) {
+		statements = append(statements, s.PhonesDelete, s.FieldsDelete)
 	}
-	return execAll(ctx, tx, s.ContactsDelete, s.PhonesDelete, s.FieldsDelete, s.SolutionDelete, s.SolutionInsert)
+	if d.solution != "" {
+		statements = append(statements, s.SolutionDelete, s.SolutionInsert)
+	}
+	return execAll(ctx, tx, statements...)
 }
 
 func (d *DB) storeMarks(ctx context.Context, tx *sql.Tx, r *rows) error {

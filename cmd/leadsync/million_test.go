@@ -68,6 +68,8 @@ func TestMemoryStaysConstant(t *testing.T) {
 	run := leads.Run{Mode: leads.RunImport}
 	for _, mode := range []leads.RunMode{leads.RunImport, leads.RunFull} {
 		if mode == leads.RunFull {
+			// The import has used most of ten minutes' operating time; what is measured is a pass.
+			put(t, info.Portal+"/_portal/clock", `{"advance":3600}`)
 			service.forgetPeak()
 			if _, err := db.RequestRun(t.Context(), leads.Run{MemberID: info.MemberID, Mode: mode}); err != nil {
 				t.Fatal(err)
@@ -96,6 +98,22 @@ func TestMemoryStaysConstant(t *testing.T) {
 		if peak >= memoryLimit {
 			t.Errorf("%d MB resident, %d are allowed", peak, memoryLimit)
 		}
+	}
+}
+
+// put sends a body to the portal's control surface.
+func put(t *testing.T, url, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Body.Close(); resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s answers %d", url, resp.StatusCode)
 	}
 }
 
