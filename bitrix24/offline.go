@@ -132,7 +132,11 @@ func (q *OfflineQueue) Next(ctx context.Context, done leads.OfflineBatch) (leads
 			return leads.OfflineBatch{}, fmt.Errorf("%s: %w", cmd.Method, e)
 		}
 	}
-	return offlineBatch(batch.Results["get"], batch.Time)
+	b, err := offlineBatch(batch.Results["get"], batch.Time)
+	if err == nil && len(b.Messages) > 0 && b.Process == "" {
+		q.plain = true // it has reserved nothing, and would give the same for ever
+	}
+	return b, err
 }
 
 // Again reads what is reserved under a name once more.

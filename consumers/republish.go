@@ -38,8 +38,8 @@ type Republished struct {
 
 // Republish makes the topic say what the rows say: it fills one that was lost, and goes
 // beyond one that knows more than a database that was lost or restored. What it announces
-// goes through the outbox, so it needs no lease. Leads that only the topic has get a row
-// that counts as absent: the portal's owner asks for them, and only "Not found" deletes.
+// goes through the outbox, so it needs no lease. Leads that only the topic has get their
+// rows back: the next pass asks the portal for them, and only "Not found" deletes.
 func Republish(ctx context.Context, mirror Announcer, topic *events.Topic, memberID string) (done Republished, err error) {
 	for after := int64(0); ; {
 		rows, err := mirror.Range(ctx, memberID, after, leads.MaxID, republishBatch)

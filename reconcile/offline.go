@@ -35,14 +35,19 @@ type Drainer struct {
 	Heard func(ctx context.Context, ids []int64) (map[int64]time.Time, error)
 	// Young is how long a callback may take before it counts as lost; 0 is a minute.
 	Young time.Duration
+	// Since is from when on we were there to be called, by our clock: what was changed
+	// before and no callback came of is no silence of the portal.
+	Since time.Time
 	Now   func() time.Time
 	Log   *slog.Logger
 
-	// Taken counts events that were stored, Lost those of which no callback came.
-	Taken, Lost atomic.Int64
+	// Taken counts events that were stored, Lost those of which no callback came, Silent
+	// those of the lost that we were there for.
+	Taken, Lost, Silent atomic.Int64
 
 	swept    bool                // nothing is reserved that we do not know of
 	stored   map[string]bool     // reserved batches that were stored, and could not be cleared
+	cleared  map[string]string   // reserved batches that were cleared, and the first message of each
 	doubtful map[int64]time.Time // when leads were changed of which no callback had come, by our clock
 }
 
@@ -62,6 +67,9 @@ func (d *Drainer) Drain(ctx context.Context) error {
 		return err
 	}
 	if !d.swept {
+		if d.stored == nil {
+			d.stored, d.cleared = map[string]bool{}, map[string]string{}
+		}
 		if err := d.sweep(ctx); err != nil {
 			return err
 		}
@@ -104,8 +112,8 @@ func (d *Drainer) sweep(ctx context.Context) error {
 	return errors.New("offline events stay reserved however often they are cleared")
 }
 
-// leftBehind deals with one reserved batch. One that the portal does not let us clear is
-// stored this once, and kept by the portal for thirty days.
+// leftBehind deals with one reserved batch. One that the portal does not let us clear, or
+// says it has cleared and has not, is stored once or twice, and kept by the portal for thirty days.
 func (d *Drainer) leftBehind(ctx context.Context, name string) error {
 	batch, err := d.Queue.Again(ctx, name)
 	if err != nil {
@@ -116,13 +124,13 @@ func (d *Drainer) leftBehind(ctx context.Context, name string) error {
 	}
 	d.Log.InfoContext(ctx, "offline events were reserved and not cleared", "events", len(batch.Messages))
 	err = d.Queue.Clear(ctx, batch)
-	if errors.Is(err, leads.ErrRefused) || err == nil && len(batch.Messages) == 0 {
-		if d.stored == nil {
-			d.stored = map[string]bool{}
-		}
+	if errors.Is(err, leads.ErrRefused) || err == nil && (len(batch.Messages) == 0 || d.cleared[name] == batch.Messages[0]) {
 		d.stored[name] = true
 		d.Log.ErrorContext(ctx, "offline events cannot be cleared", "events", len(batch.Messages), "error", err)
 		return nil
+	}
+	if err == nil {
+		d.cleared[name] = batch.Messages[0]
 	}
 	return err
 }
@@ -152,8 +160,9 @@ func (d *Drainer) store(ctx context.Context, batch leads.OfflineBatch) error {
 	var fresh []leads.OfflineEvent
 	for _, e := range events {
 		at := e.At.Add(-ahead)
-		// The portal tells whole seconds: it happened up to one later.
-		if last, ok := heard[e.LeadID]; ok && !e.At.IsZero() && last.After(at.Add(time.Second+clocksDiffer)) {
+		// The portal tells whole seconds: it happened up to one later. A callback of the future
+		// came before our clock was set back, and proves nothing.
+		if last, ok := heard[e.LeadID]; ok && !e.At.IsZero() && last.After(at.Add(time.Second+clocksDiffer)) && !last.After(d.Now()) {
 			continue
 		}
 		fresh = append(fresh, e)
@@ -219,6 +228,9 @@ func (d *Drainer) judge(ctx context.Context) error {
 	for _, id := range ids {
 		if last, ok := heard[id]; !ok || last.Before(d.doubtful[id].Add(-2*clocksDiffer)) {
 			lost++
+			if d.doubtful[id].After(d.Since) {
+				d.Silent.Add(1)
+			}
 		}
 		delete(d.doubtful, id)
 	}

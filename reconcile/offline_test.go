@@ -221,7 +221,7 @@ func TestALostAnswerIsMadeUpFor(t *testing.T) {
 	q.empty(t)
 }
 
-// A portal that says yes and forgets nothing does not have us read the same for ever.
+// A portal that does not let us clear does not have us read the same for ever.
 func TestWhatCannotBeClearedIsStoredOnce(t *testing.T) {
 	q := openQueue(t, portal.Config{Leads: 5})
 	id := q.portal.Add(1)[0]
@@ -244,6 +244,67 @@ func TestWhatCannotBeClearedIsStoredOnce(t *testing.T) {
 type deaf struct{ steps }
 
 func (deaf) Clear(context.Context, leads.OfflineBatch) error { return leads.ErrRefused }
+
+// Nor does one that says yes and forgets nothing.
+func TestWhatIsNotClearedIsNotClearedForEver(t *testing.T) {
+	q := openQueue(t, portal.Config{Leads: 5})
+	id := q.portal.Add(1)[0]
+	if _, err := q.queue.Next(t.Context(), leads.OfflineBatch{}); err != nil {
+		t.Fatal(err)
+	}
+	d, asked := q.drainer(), forgetful{steps{q}, new(int)}
+	d.Queue = asked
+	for range 5 {
+		if err := d.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if q.stored[id] != 2 || *asked.clears != 2 {
+		t.Errorf("stored %d times, cleared %d times", q.stored[id], *asked.clears)
+	}
+}
+
+// forgetful says that it has cleared.
+type forgetful struct {
+	steps
+
+	clears *int
+}
+
+func (f forgetful) Clear(context.Context, leads.OfflineBatch) error { *f.clears++; return nil }
+
+// What was changed while nothing of ours was there to be called is no silence.
+func TestWhatWasMissedWhileWeWereDownIsNoSilence(t *testing.T) {
+	q := openQueue(t, portal.Config{Leads: 5})
+	q.portal.Add(3)
+	q.clock.Advance(5 * time.Second)
+	d := q.drainer()
+	d.Since = q.clock.Now()
+	q.clock.Advance(5 * time.Second)
+	q.portal.Add(2)
+	for range 2 {
+		if err := d.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		q.clock.Advance(2 * time.Minute)
+	}
+	if d.Lost.Load() != 5 || d.Silent.Load() != 2 {
+		t.Errorf("%d lost, %d of them in silence", d.Lost.Load(), d.Silent.Load())
+	}
+}
+
+// A callback that came before our clock was set back proves nothing of what came after.
+func TestACallbackOfTheFutureIsNoReasonToLeaveAnEventOut(t *testing.T) {
+	q := openQueue(t, portal.Config{Leads: 5})
+	id := q.portal.Add(1)[0]
+	q.heard[id] = q.clock.Now().Add(time.Hour)
+	if err := q.drainer().Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if q.stored[id] != 1 {
+		t.Errorf("stored %d times", q.stored[id])
+	}
+}
 
 // What a callback has told of is not read a second time; what none has told of is counted
 // as lost, when a callback has had its time.

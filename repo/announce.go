@@ -98,9 +98,10 @@ func itemsOf(memberID string, ids []int64) []item {
 }
 
 // Recall gives leads that the topic holds, and the mirror does not, their rows back, with
-// the revisions they have there: the mirror was lost, or is older than the topic. Nobody
-// has seen them in the portal since, so they count as absent until somebody does; every
-// read is newer than such a row. It returns how many rows it made.
+// the revisions they have there: the mirror was lost, or is older than the topic. Every
+// read is newer than such a row. Nobody has asked the portal for it since, so nothing is
+// known of its absence either: the next pass finds what is gone. It returns how many rows
+// it made.
 func (d *DB) Recall(ctx context.Context, changes []leads.Change) (count int, err error) {
 	for batch := range slices.Chunk(recallable(changes), batchSize) {
 		var missing []item
@@ -111,10 +112,7 @@ func (d *DB) Recall(ctx context.Context, changes []leads.Change) (count int, err
 				}
 			}
 			missing = slices.DeleteFunc(slices.Clone(batch), func(it item) bool { return it.row != nil })
-			if err := d.store(ctx, tx, missing, d.dialect.load); err != nil {
-				return err
-			}
-			return d.store(ctx, tx, absentSince(missing, d.now().UTC().Truncate(time.Millisecond)), d.dialect.load)
+			return d.store(ctx, tx, missing, d.dialect.load)
 		})
 		if err != nil {
 			return count, fmt.Errorf("recall %s and %d more: %w", batch[0].snapshot.Ref, len(batch)-1, err)
@@ -137,14 +135,4 @@ func recallable(changes []leads.Change) []item {
 	}
 	items, _ = newestEach(items)
 	return items
-}
-
-// absentSince marks rows that were just made.
-func absentSince(items []item, now time.Time) []item {
-	marked := slices.Clone(items)
-	for i := range marked {
-		marked[i].row = &current{}
-		marked[i].step.act, marked[i].step.absent = mark, now
-	}
-	return marked
 }

@@ -231,11 +231,14 @@ func (d *desk) Upkeep(ctx context.Context) error {
 // taken them away (facts 2.1). What happened meanwhile sent no callbacks.
 func (d *desk) rebind(ctx context.Context) error {
 	added, err := d.bind(ctx)
+	if err != nil {
+		return err // they were not seen to be bound
+	}
 	good := d.boundAt
 	d.boundAt = d.cfg.now()
 	d.reopenOffline()
-	if err != nil || !slices.ContainsFunc(added, bitrix24.Event.IsLead) {
-		return err // what an older version did not bind was not missed
+	if !slices.ContainsFunc(added, bitrix24.Event.IsLead) {
+		return nil // what an older version did not bind was not missed
 	}
 	last, imported, err := d.db.LastCompleted(ctx, d.own.Portal.MemberID)
 	if err != nil || !imported {

@@ -64,13 +64,13 @@ func (d *desk) Drain(ctx context.Context) error {
 		}
 	}
 	if !o.off {
-		lost, since := o.Lost.Load(), o.judged
+		silent, since := o.Silent.Load(), o.judged
 		if err := d.refused(ctx, o.Drain(ctx)); err != nil {
 			return err
 		}
 		o.judged = time.Now()
-		if lost = o.Lost.Load() - lost; lost >= silentChanges {
-			if err := d.raiseSilence(ctx, lost, since); err != nil {
+		if silent = o.Silent.Load() - silent; silent >= silentChanges {
+			if err := d.raiseSilence(ctx, silent, since); err != nil {
 				return err
 			}
 		}
@@ -124,6 +124,9 @@ func (d *desk) openOffline(ctx context.Context) error {
 			"member_id", d.own.Portal.MemberID)
 	}
 	o.Queue, o.judged = queue, time.Now()
+	if o.Since.IsZero() {
+		o.Since = d.cfg.now()
+	}
 	o.opened.Store(true)
 	o.Store, o.Now, o.Log, o.Young = d.storeOffline, d.cfg.now, d.log, d.cfg.young
 	o.Heard = func(ctx context.Context, ids []int64) (map[int64]time.Time, error) {

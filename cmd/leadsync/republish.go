@@ -82,6 +82,13 @@ func (b *base) republish(ctx context.Context, only string) (republishReport, err
 			return report, fmt.Errorf("republish %s: %w", p.MemberID, err)
 		}
 		report.Portals = append(report.Portals, republishView{p.MemberID, done})
+		if done.Recalled == 0 {
+			continue
+		}
+		// Were they deleted meanwhile? The portal's owner asks, now or when there is one.
+		if _, err := b.db.RequestRun(ctx, leads.Run{MemberID: p.MemberID, Mode: leads.RunIDs}); err != nil {
+			return report, err
+		}
 	}
 	if only != "" && len(report.Portals) == 0 {
 		return report, fmt.Errorf("portal %s is not known", only)

@@ -17,7 +17,7 @@ func announcing(t *testing.T, server Server) {
 	t.Run("a row that the topic is ahead of is announced above it", func(t *testing.T) { m.on1(t, overtaken) })
 	t.Run("a row that is ahead of the topic by itself is left alone", func(t *testing.T) { m.on1(t, superseded) })
 	t.Run("rows are announced as they stand", func(t *testing.T) { m.on1(t, reannounced) })
-	t.Run("a lead that only the topic has gets a row that counts as absent", func(t *testing.T) { m.on1(t, recalled) })
+	t.Run("a lead that only the topic has gets its row back, and is not deleted by one look", func(t *testing.T) { m.on1(t, recalled) })
 	t.Run("what is there is not recalled", func(t *testing.T) { m.on1(t, notRecalled) })
 }
 
@@ -91,6 +91,10 @@ func reannounced(m *mirror) {
 
 func recalled(m *mirror) {
 	known := seen(1, card(m.t, 330, map[string]any{"TITLE": "a", "PHONE": []any{phone("1", "+7 900 000-00-01")}}))
+	before, err := m.Breaker(m.ctx, member)
+	if err != nil {
+		m.t.Fatal(err)
+	}
 	n, err := m.Recall(m.ctx, []leads.Change{
 		change(present(m.t, 1, 331, "b"), leads.Changed, 4), change(known, leads.Changed, 7), change(proven(1, 332), leads.RemovedKind, 3),
 	})
@@ -105,8 +109,14 @@ func recalled(m *mirror) {
 		m.t.Errorf("%d announcements of what the topic has", n)
 	}
 	m.clock.advance(10 * time.Second)
-	m.missing(330, 331)
-	if o := m.verdict(leads.Deleted, unseen(1, 331, leads.Absent)); o.Revision != 5 {
+	m.missing()
+	if b, err := m.Breaker(m.ctx, member); err != nil || b.Candidates != before.Candidates {
+		m.t.Errorf("%d candidates, before %d, %v: of a whole database that opens the breaker", b.Candidates, before.Candidates, err)
+	}
+	m.verdict(leads.Missing, unseen(1, 331, leads.Absent))
+	m.clock.advance(10 * time.Second)
+	m.missing(331)
+	if o := m.verdict(leads.Deleted, unseen(2, 331, leads.Absent)); o.Revision != 5 {
 		m.t.Errorf("deleted as revision %d", o.Revision)
 	}
 	if o := m.verdict(leads.Unchanged, known); o.Revision != 7 {
