@@ -13,6 +13,7 @@ type Held struct {
 	Ticket   Ticket
 	Revision int64
 	Deleted  bool            // the row is a tombstone
+	Absent   bool            // the portal did not find the lead when it was asked last
 	Hash     string          // of the card that was written
 	Columns  []string        // by index of Fields: the text that Field.Column gives
 	Contacts []Contact       // in any order

@@ -46,6 +46,22 @@ func TestTooManyDeletionsAreStoppedUntilAllowed(t *testing.T) {
 	}
 }
 
+// A portal that once said "Not found" of many leads, and has them all the same, must not
+// keep deletions stopped.
+func TestLeadsThatAreBackCloseTheBreaker(t *testing.T) {
+	g := filled(t, 300)
+	g.exec("UPDATE bitrix_leads SET absent_since = '2026-01-01T00:00:00.000Z' WHERE sql_ID IN (SELECT sql_ID FROM bitrix_leads LIMIT 120)")
+	if b, err := g.db.Breaker(t.Context(), g.member()); err != nil || !b.Open() {
+		t.Fatalf("before: %+v, %v", b, err)
+	}
+	if run := g.pass(leads.Run{Mode: leads.RunFull}); run.Unchanged != 300 || run.Found() != 0 || run.Repaired() != 0 {
+		t.Errorf("%+v, %q", run.Sums, run.Error)
+	}
+	if b, err := g.db.Breaker(t.Context(), g.member()); err != nil || b.Candidates != 0 {
+		t.Errorf("after: %+v, %v", b, err)
+	}
+}
+
 func TestFarTooManyCandidatesAreNotAskedFor(t *testing.T) {
 	g := filled(t, 1000)
 	ids := g.ids()

@@ -14,6 +14,9 @@ type difference struct {
 	repairs []repair
 	absent  []int64
 	done    []leads.Finding // noted by an earlier part of the run, which repaired them
+	// back are leads whose rows are right but marked as absent: were that left, a portal that
+	// once said "Not found" of many would keep the breaker open for ever.
+	back []leads.Snapshot
 }
 
 // repair is a snapshot that is to be written and what it means. What is only late is
@@ -101,7 +104,9 @@ func (p *Pass) compare(ctx context.Context, page leads.Page) (found []leads.Find
 	if err := p.lateness(ctx, d.repairs); err != nil {
 		return nil, nil, err
 	}
-	found, err = p.repair(ctx, d.repairs)
+	if found, err = p.repair(ctx, d.repairs); err == nil && len(d.back) > 0 {
+		_, err = p.apply(ctx, d.back) // this takes the mark away, and changes nothing else
+	}
 	for _, f := range d.done {
 		p.count(f)
 	}
@@ -181,6 +186,9 @@ func (p *Pass) columns(d *difference, snap leads.Snapshot, row leads.Held) {
 	fields := row.Differences(&snap.Lead)
 	if len(fields) == 0 {
 		p.right(d, snap.LeadID)
+		if row.Absent {
+			d.back = append(d.back, snap)
+		}
 		return
 	}
 	snap.Force = true // somebody may have altered the row and not its hash

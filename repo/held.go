@@ -115,16 +115,16 @@ func addContacts(ctx context.Context, tx *sql.Tx, rows []leads.Held, statement s
 func scanHeld(memberID string) func(scanner) (leads.Held, error) {
 	return func(row scanner) (leads.Held, error) {
 		h := leads.Held{Ref: leads.Ref{MemberID: memberID}, Columns: make([]string, len(leads.Fields))}
-		var deleted time.Time
+		var deleted, absent time.Time
 		var raw string
-		dest := []any{&h.LeadID, &h.Ticket, &h.Revision, instantColumn{&deleted}, textColumn{&h.Hash}, textColumn{&raw}}
+		dest := []any{&h.LeadID, &h.Ticket, &h.Revision, instantColumn{&deleted}, instantColumn{&absent}, textColumn{&h.Hash}, textColumn{&raw}}
 		for i := range h.Columns {
 			dest = append(dest, textColumn{&h.Columns[i]})
 		}
 		if err := row.Scan(dest...); err != nil {
 			return leads.Held{}, err
 		}
-		h.Deleted = !deleted.IsZero()
+		h.Deleted, h.Absent = !deleted.IsZero(), !absent.IsZero()
 		if raw != "" {
 			h.Raw = json.RawMessage(raw)
 		}
