@@ -27,6 +27,7 @@ func (d *drill) answers(title string, ids ...int64) map[int]int {
 // A disk is full, then it is not: what was answered 200 is there. The service needs no
 // restart, the embedded NATS server included; one of the operator's does.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name     string
 		embedded bool

@@ -60,6 +60,7 @@ type drill struct {
 // subscriber ends at every row's last revision; whatever is killed, stopped, locked or
 // ill meanwhile.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	plans := map[string]plan{"external nats": {disks: true}, "embedded nats": {embedded: true, disks: true}}
 	if url := os.Getenv("LEADSYNC_TEST_SQLSERVER_URL"); url != "" {
 		plans["sql server"] = plan{disks: true, sql: url}

@@ -21,6 +21,7 @@ import (
 // the next process refresh with the old token; of a strict one the chain is lost, and
 // that has to be said everywhere, for a person to mend it.
 func TestKilledBetweenTheServersAnswerAndTheWrite(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct{ lenient, answered bool }{
 		"strict, no answer": {false, false},
 		"strict, answered":  {false, true},

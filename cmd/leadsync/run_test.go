@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
-		_ = given.Value.Set("4")
+		_ = given.Value.Set("6")
 	}
 	goleak.VerifyTestMain(m)
 }
