@@ -12,8 +12,9 @@ import (
 
 type healthcheckCmd struct{}
 
-// Run asks the service on this data directory whether it is ready: for containers that
-// have no other program.
+// Run asks the service on this data directory whether it lives: for containers that have
+// no other program. Not whether it is ready: with NATS or the database down it still keeps
+// callbacks, and whoever restarts it then loses some.
 func (healthcheckCmd) Run(ctx context.Context, a *app) error {
 	cfg, err := a.config()
 	if err != nil {
@@ -25,7 +26,7 @@ func (healthcheckCmd) Run(ctx context.Context, a *app) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, local(service.HTTP)+"/readyz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, local(service.HTTP)+"/healthz", nil)
 	if err != nil {
 		return fmt.Errorf("ask the service: %w", err)
 	}
@@ -38,7 +39,7 @@ func (healthcheckCmd) Run(ctx context.Context, a *app) error {
 		return fmt.Errorf("ask the service: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the service is not ready: HTTP %d", resp.StatusCode)
+		return fmt.Errorf("the service is not well: HTTP %d", resp.StatusCode)
 	}
 	return nil
 }

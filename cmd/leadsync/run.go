@@ -42,7 +42,7 @@ type cli struct {
 	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that were given up."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
-	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask the running service whether it is ready; for containers."`
+	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask the running service whether it lives; for containers."`
 }
 
 const about = `Keeps Bitrix24 leads in SQL Server (or SQLite) about a second behind the portal, and proves that nothing is missing.
