@@ -40,6 +40,15 @@ type base struct {
 	store func(context.Context, events.Entry) error
 }
 
+// join opens the base of a command, beside a running service or alone.
+func (a *app) join(ctx context.Context) (*base, error) {
+	cfg, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	return openBase(ctx, cfg, newLog(a.stderr, cfg), true)
+}
+
 // openBase opens data directory, database and NATS, in this order. With join, a data
 // directory that a running service owns is no failure: its NATS is used.
 func openBase(ctx context.Context, cfg config, log *slog.Logger, join bool) (_ *base, err error) {

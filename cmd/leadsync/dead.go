@@ -109,11 +109,7 @@ func (f deadFilter) each(ctx context.Context, a *app, action string, do func(con
 	if f.Portal != "" && !leads.ValidMemberID(f.Portal) {
 		return usageError{errors.New("--portal takes a member_id, as Bitrix24 sends it")}
 	}
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	b, err := openBase(ctx, cfg, newLog(a.stderr, cfg), true)
+	b, err := a.join(ctx)
 	if err != nil {
 		return err
 	}

@@ -33,11 +33,7 @@ const rebindLimit = 30 * time.Second
 
 // Run has the events bound: by the portal's owner where one is at work, else here.
 func (r portalsRebindCmd) Run(ctx context.Context, a *app) (err error) {
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	b, err := openBase(ctx, cfg, newLog(a.stderr, cfg), true)
+	b, err := a.join(ctx)
 	if err != nil {
 		return err
 	}
@@ -107,11 +103,7 @@ const removeLimit = time.Minute
 
 // Run stops the portal's owner, unbinds its events where that is possible, and erases.
 func (r portalsRemoveCmd) Run(ctx context.Context, a *app) (err error) {
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	b, err := openBase(ctx, cfg, newLog(a.stderr, cfg), true)
+	b, err := a.join(ctx)
 	if err != nil {
 		return err
 	}

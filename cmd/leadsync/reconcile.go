@@ -38,11 +38,7 @@ const followEvery = 250 * time.Millisecond
 // Run brings a pass of each portal to its end: through the portal's owner where one is
 // at work, else on its own.
 func (r passCmd) Run(ctx context.Context, a *app) (err error) {
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	b, err := openBase(ctx, cfg, newLog(a.stderr, cfg), true)
+	b, err := a.join(ctx)
 	if err != nil {
 		return err
 	}

@@ -36,11 +36,7 @@ func (r republishCmd) Run(ctx context.Context, a *app) (err error) {
 	if r.Portal != "" && !leads.ValidMemberID(r.Portal) {
 		return usageError{errors.New("--portal takes a member_id, as Bitrix24 sends it")}
 	}
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	b, err := openBase(ctx, cfg, newLog(a.stderr, cfg), true)
+	b, err := a.join(ctx)
 	if err != nil {
 		return err
 	}
