@@ -72,13 +72,14 @@ func (s *skewed) set(by string) {
 
 func (s *skewed) now() time.Time { return time.Now().Round(0).Add(time.Duration(s.by.Load())) }
 
-// childServe is `leadsync serve` with a short grace period and our clock.
+// childServe is `leadsync serve` with a short grace period and our clock. A long drill deletes
+// more of a small portal's leads than the breaker lets pass within an hour.
 func childServe(ctx context.Context, clock *skewed) error {
 	cfg, err := readConfig(os.LookupEnv)
 	if err != nil {
 		return err
 	}
-	cfg.patient, cfg.grace, cfg.clock = true, 2*time.Second, clock.now
+	cfg.patient, cfg.grace, cfg.clock, cfg.deleteFloor = true, 2*time.Second, clock.now, demoDeletes
 	return serve(ctx, cfg, newLog(os.Stderr, cfg))
 }
 
