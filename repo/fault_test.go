@@ -3,6 +3,7 @@ package repo // what runs again is not exported, and is worth a test of its own
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,8 @@ func TestWhatRunsAgain(t *testing.T) {
 		{"broken connection", io.ErrUnexpectedEOF, 1, 2, nil},
 		{"severity of a lost server", mssql.Error{Number: 596, Class: 21}, 1, 2, nil},
 		{"full log", mssql.Error{Number: 9002, Class: 17}, 1, 1, ErrUnavailable},
+		{"replica that is no primary", mssql.Error{Number: 983, Class: 14}, 1, 1, ErrUnavailable},
+		{"database in transition", mssql.Error{Number: 952, Class: 16}, 1, 1, ErrUnavailable},
 		{"text too long", mssql.Error{Number: 2628, Class: 16}, 1, 1, mssql.Error{Number: 2628, Class: 16}},
 		{"missing right", mssql.Error{Number: 229, Class: 14}, 1, 1, mssql.Error{Number: 229, Class: 14}},
 	} {
@@ -57,6 +60,23 @@ func TestWhatRunsAgain(t *testing.T) {
 				t.Errorf("error %v, want %v", err, c.want)
 			}
 		})
+	}
+}
+
+// refusing is a server that lets nobody in.
+type refusing struct{ driver.Connector }
+
+func (refusing) Connect(context.Context) (driver.Conn, error) {
+	return nil, mssql.Error{Number: 4064, Class: 11} // no default database
+}
+
+func TestALoginThatFailsIsNoLeadsFault(t *testing.T) {
+	t.Parallel()
+	db := &DB{dialect: sqlServerDialect(), write: sql.OpenDB(refusing{})}
+	defer db.write.Close()
+	err := db.once(t.Context(), func(context.Context, *sql.Tx) error { return nil })
+	if !sameNumber(err, mssql.Error{Number: 4064}) || db.culpable(err) {
+		t.Errorf("%v is held against the lead: %t", err, db.culpable(err))
 	}
 }
 

@@ -115,7 +115,7 @@ func judgeSQLServer(err error) fault {
 		return faultBusy
 	case 207, 208: // column, table
 		return faultMissing
-	case 701, 1105, 1204, 3906, 4060, 9002, 18456, 40197, 40501, 40613: // memory, full, locks, read-only, login, Azure
+	case 701, 911, 952, 1105, 1204, 3906, 4060, 9002, 18456, 40197, 40501, 40613: // memory, no or moving database, full, locks, read-only, login, Azure
 		return faultDown
 	case 229, 230, 262, 297, 300: // rights
 		return faultOther
@@ -127,6 +127,8 @@ func judgeSQLServer(err error) fault {
 		return faultDown
 	case e.Class == 15: // syntax
 		return faultOther
+	case e.Class == 14: // admission: a replica that is no primary, a database that recovers, a password that is over
+		return faultDown
 	default:
 		return faultData
 	}

@@ -51,7 +51,7 @@ func (d *DB) again(err error) bool {
 func (d *DB) once(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
 	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return preparation{err}
 	}
 	if err := fn(ctx, tx); err != nil {
 		if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
