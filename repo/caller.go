@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"sync"
+	"sync/atomic"
 
 	"leadsync/leads"
 )
@@ -29,24 +29,23 @@ func (d *DB) Callers(ctx context.Context, digits string, limit int) ([]leads.Cal
 
 // prepared is a statement that is parsed once: an operator waits for its answer, and
 // parsing takes most of it.
-type prepared struct {
-	mu        sync.Mutex
-	statement *sql.Stmt
-}
+type prepared struct{ statement atomic.Pointer[sql.Stmt] }
 
 // on prepares the statement, where that has not been done: its tables may not have been
-// there at the start.
+// there at the start. Nobody waits for another's attempt: a database that does not answer
+// would hold up everybody, one after the other.
 func (p *prepared) on(ctx context.Context, pool *sql.DB, text string) (ready, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.statement == nil {
-		statement, err := pool.PrepareContext(ctx, text)
-		if err != nil {
-			return ready{}, err
-		}
-		p.statement = statement
+	if statement := p.statement.Load(); statement != nil {
+		return ready{statement}, nil
 	}
-	return ready{p.statement}, nil
+	statement, err := pool.PrepareContext(ctx, text)
+	if err != nil {
+		return ready{}, err
+	}
+	if !p.statement.CompareAndSwap(nil, statement) {
+		_ = statement.Close() //nolint:sqlclosecheck // another was quicker: only then
+	}
+	return ready{p.statement.Load()}, nil
 }
 
 // ready is a prepared statement in the place of a text.

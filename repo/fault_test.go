@@ -9,6 +9,7 @@ import (
 	"io"
 	"path/filepath"
 	"testing"
+	"time"
 
 	mssql "github.com/microsoft/go-mssqldb"
 )
@@ -77,6 +78,51 @@ func TestALoginThatFailsIsNoLeadsFault(t *testing.T) {
 	err := db.once(t.Context(), func(context.Context, *sql.Tx) error { return nil })
 	if !sameNumber(err, mssql.Error{Number: 4064}) || db.culpable(err) {
 		t.Errorf("%v is held against the lead: %t", err, db.culpable(err))
+	}
+}
+
+// silent is a server that does not answer until the caller has had enough.
+type silent struct {
+	driver.Connector
+	asked chan struct{}
+}
+
+func (s silent) Connect(ctx context.Context) (driver.Conn, error) {
+	s.asked <- struct{}{}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestALookupDoesNotWaitForAnother(t *testing.T) {
+	t.Parallel()
+	server := silent{asked: make(chan struct{}, 2)}
+	pool := sql.OpenDB(server)
+	defer pool.Close()
+	var p prepared
+	ask := func(ctx context.Context) <-chan error {
+		answer := make(chan error, 1)
+		go func() {
+			_, err := p.on(ctx, pool, "SELECT 1")
+			answer <- err
+		}()
+		return answer
+	}
+	first, giveUp := context.WithCancel(t.Context())
+	waits := ask(first)
+	<-server.asked
+	second, impatient := context.WithCancel(t.Context())
+	impatient()
+	select {
+	case err := <-ask(second):
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	case <-time.After(time.Minute): // only a lookup that waits for the first gets here
+		t.Error("it waits for the first")
+	}
+	giveUp()
+	if err := <-waits; !errors.Is(err, context.Canceled) {
+		t.Errorf("the first: error %v", err)
 	}
 }
 
