@@ -43,7 +43,7 @@ type Statements struct {
 	PortalApplication, PortalAuthorize, PortalStateFrom                            string
 	RunClaim, RunGet, RunInsert, RunLastCompleted, RunList, RunNext, RunUnfinished string
 	RunUpdate                                                                      string
-	RuntimeTouchGet, RuntimeTouchList                                              string
+	RuntimeInsert, RuntimeTouchGet, RuntimeTouchList                               string
 	SolutionDelete, SolutionDeleteGone, SolutionInsert                             string
 	StageContactsCreate, StageContactsDrop, StageContactsInsert                    string
 	StageCutsCreate, StageCutsDrop, StageCutsInsert                                string

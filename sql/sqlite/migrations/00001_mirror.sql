@@ -207,10 +207,6 @@ CREATE INDEX ix_bitrix_lead_contacts_member_id_sql_lead_id ON bitrix_lead_contac
 CREATE INDEX ix_bitrix_lead_solution_member_id_sql_lead_id ON bitrix_lead_solution (member_id, sql_LEAD_ID);
 CREATE INDEX ix_bitrix_import_lead_error_member_id ON bitrix_import_lead_error (member_id);
 
-INSERT INTO bitrix_lead_runtime (Id)
-SELECT 1
-WHERE NOT EXISTS (SELECT 1 FROM bitrix_lead_runtime);
-
 -- leadsync_portals: the portals.
 CREATE TABLE leadsync_portals (
     member_id TEXT NOT NULL,

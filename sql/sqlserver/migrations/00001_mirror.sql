@@ -302,8 +302,6 @@ CREATE INDEX ix_bitrix_lead_solution_member_id_sql_lead_id ON dbo.bitrix_lead_so
 
 CREATE INDEX ix_bitrix_import_lead_error_member_id ON dbo.bitrix_import_lead_error (member_id);
 
-IF NOT EXISTS (SELECT 1 FROM dbo.bitrix_lead_runtime) INSERT INTO dbo.bitrix_lead_runtime DEFAULT VALUES;
-
 -- leadsync_portals: the portals.
 IF OBJECT_ID(N'dbo.leadsync_portals', N'U') IS NULL
 CREATE TABLE dbo.leadsync_portals (
