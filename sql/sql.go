@@ -56,6 +56,7 @@ type Statements struct {
 	HeldList                                                                       string
 	IncidentInsert, IncidentList                                                   string
 	LeadsCandidates                                                                string
+	LevelAsk                                                                       string
 	OwnerBeat, OwnerBeatGet                                                        string
 	RunLastFull, RunResume, RunStop, RunWatermark                                  string
 	CallersList, CardGet                                                           string
