@@ -160,6 +160,13 @@ func TestALookupDoesNotWaitForAnother(t *testing.T) {
 	}
 }
 
+func TestLeadsAreLockedInTheirOrder(t *testing.T) {
+	ids, err := idList([]int64{20, 3, 100})
+	if err != nil || ids != "[3,20,100]" {
+		t.Errorf("%s, %v", ids, err)
+	}
+}
+
 func sameNumber(err, want error) bool {
 	var e, w mssql.Error
 	return errors.As(err, &e) && errors.As(want, &w) && e.Number == w.Number && !errors.Is(err, ErrUnavailable)

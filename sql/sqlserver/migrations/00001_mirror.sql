@@ -459,8 +459,10 @@ CREATE TABLE dbo.leadsync_lead_fields (
     CONSTRAINT pk_leadsync_lead_fields PRIMARY KEY (member_id, lead_id, field, position)
 );
 
--- A thousand leads have more values than the 5,000 at which SQL Server would lock the whole table.
+-- A thousand leads have more values and contacts than the 5,000 at which SQL Server would lock the whole table.
 ALTER TABLE dbo.leadsync_lead_fields SET (LOCK_ESCALATION = DISABLE);
+
+ALTER TABLE dbo.bitrix_lead_contacts SET (LOCK_ESCALATION = DISABLE);
 
 -- leadsync_field_types: what the portals' custom fields are.
 IF OBJECT_ID(N'dbo.leadsync_field_types', N'U') IS NULL
@@ -568,6 +570,8 @@ SET IDENTITY_INSERT dbo.bitrix_leads OFF;
 -- +goose StatementEnd
 
 DROP TABLE dbo.leadsync_duplicate_leads;
+
+ALTER TABLE dbo.bitrix_lead_contacts SET (LOCK_ESCALATION = TABLE);
 
 ALTER TABLE dbo.bitrix_lead_contacts DROP COLUMN member_id;
 

@@ -24,6 +24,9 @@ CREATE UNIQUE CLUSTERED INDEX ix_leadsync_phones_digits10 ON dbo.leadsync_phones
 
 CREATE INDEX ix_leadsync_phones_member_id_lead_id ON dbo.leadsync_phones (member_id, lead_id);
 
+-- A thousand leads may have more numbers than the 5,000 at which SQL Server would lock the whole table.
+ALTER TABLE dbo.leadsync_phones SET (LOCK_ESCALATION = DISABLE);
+
 -- leadsync_settings: what the database was made with.
 IF OBJECT_ID(N'dbo.leadsync_settings', N'U') IS NULL
 CREATE TABLE dbo.leadsync_settings (
