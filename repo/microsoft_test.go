@@ -112,9 +112,11 @@ var setStatements = []struct {
 	{"phones_delete_rows", leadsql.SQLServer.PhonesDeleteRows, 1},
 	{"phones_insert", leadsql.SQLServer.PhonesInsert, 1},
 	{"fields_delete", leadsql.SQLServer.FieldsDelete, 1},
+	{"fields_delete_rows", leadsql.SQLServer.FieldsDeleteRows, 1},
 	{"fields_delete_gone", leadsql.SQLServer.FieldsDeleteGone, 1},
 	{"solution_delete", leadsql.SQLServer.SolutionDelete, 1},
 	{"solution_delete_gone", leadsql.SQLServer.SolutionDeleteGone, 1},
+	{"solution_delete_rows", leadsql.SQLServer.SolutionDeleteRows, 1},
 	{"callbacks_update", leadsql.SQLServer.CallbacksUpdate, 1},
 	{"callbacks_insert", leadsql.SQLServer.CallbacksInsert, 0},
 	{"failing_delete", leadsql.SQLServer.FailingDelete, 1},
@@ -246,8 +248,19 @@ func microsoftPlans(t *testing.T, url string) {
 	}
 	wantSeeks(t, conn, "lookup by phone", "SELECT c.lead_id, c.[rank] FROM dbo.bitrix_lead_by_phone(N'+7 900 0000017') AS c ORDER BY c.[rank]")
 	wantSeeks(t, conn, "leads_lock", declared+leadsql.SQLServer.LeadsLock)
-	wantSeeks(t, conn, "callback_list", declared+leadsql.SQLServer.CallbackList)
-	wantSeeks(t, conn, "held_range", "DECLARE @member_id nvarchar(64) = N'm', @after int = 17, @up_to int = 18, @limit int = 2;\n"+leadsql.SQLServer.HeldRange)
+	s := leadsql.SQLServer
+	for name, statement := range map[string]string{
+		"callback_list": s.CallbackList, "held_rows": s.HeldRows, "held_rows_contacts": s.HeldRowsContacts, "held_rows_fields": s.HeldRowsFields,
+		"held_rows_phones": s.HeldRowsPhones, "held_rows_solutions": s.HeldRowsSolutions,
+	} {
+		wantSeeks(t, conn, name, declared+statement)
+	}
+	for name, statement := range map[string]string{
+		"held_range": s.HeldRange, "held_range_contacts": s.HeldRangeContacts, "held_range_fields": s.HeldRangeFields,
+		"held_range_phones": s.HeldRangePhones, "held_range_solutions": s.HeldRangeSolutions,
+	} {
+		wantSeeks(t, conn, name, "DECLARE @member_id nvarchar(64) = N'm', @after int = 17, @up_to int = 18, @limit int = 2;\n"+statement)
+	}
 	for _, set := range setStatements {
 		wantSeeks(t, conn, set.name, declared+set.statement)
 	}

@@ -79,11 +79,7 @@ func TestSQLServerTextAvoidsWhatOnlyThePeerAccepts(t *testing.T) {
 
 // unhinted are statements of SQL Server that join what is staged as the server pleases.
 var unhinted = map[string]string{
-	"CutsInsert":         "no index finds a mark, see there",
-	"HeldRows":           "reads only, and keeps no lock",
-	"HeldRowsContacts":   "reads only, and keeps no lock",
-	"SolutionDelete":     "not yet",
-	"SolutionDeleteGone": "not yet",
+	"CutsInsert": "no index finds a mark, see there",
 }
 
 // What is staged is small and the tables are large: SQL Server must look their rows up one
