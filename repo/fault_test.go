@@ -161,9 +161,10 @@ func TestALookupDoesNotWaitForAnother(t *testing.T) {
 }
 
 func TestLeadsAreLockedInTheirOrder(t *testing.T) {
-	ids, err := idList([]int64{20, 3, 100})
-	if err != nil || ids != "[3,20,100]" {
-		t.Errorf("%s, %v", ids, err)
+	for want, ids := range map[string][]int64{"[3,20,100]": {20, 3, 100}, "[]": nil} {
+		if got, err := idList(ids); err != nil || got != want {
+			t.Errorf("%v is %s, %v; want %s", ids, got, err, want)
+		}
 	}
 }
 
