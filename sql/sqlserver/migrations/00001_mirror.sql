@@ -571,7 +571,8 @@ SET IDENTITY_INSERT dbo.bitrix_leads OFF;
 
 DROP TABLE dbo.leadsync_duplicate_leads;
 
-ALTER TABLE dbo.bitrix_lead_contacts SET (LOCK_ESCALATION = TABLE);
+-- As it was: of a table that is not partitioned AUTO means the table.
+ALTER TABLE dbo.bitrix_lead_contacts SET (LOCK_ESCALATION = AUTO);
 
 ALTER TABLE dbo.bitrix_lead_contacts DROP COLUMN member_id;
 
