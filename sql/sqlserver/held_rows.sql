@@ -1,3 +1,4 @@
+-- REPEATABLEREAD keeps the rows as they are until their contacts have been read.
 SELECT
     l.sql_ID, l.read_ticket, l.revision, l.deleted_at, l.absent_since, l.row_hash, l.raw_json, l.sql_TITLE, l.sql_HONORIFIC,
     l.sql_NAME, l.sql_SECOND_NAME, l.sql_LAST_NAME, l.sql_COMPANY_TITLE, l.sql_COMPANY_ID, l.sql_CONTACT_ID,
@@ -11,5 +12,5 @@ SELECT
     l.sql_ADDRESS_LOC_ADDR_ID, l.sql_UTM_SOURCE, l.sql_UTM_MEDIUM, l.sql_UTM_CAMPAIGN, l.sql_UTM_CONTENT,
     l.sql_UTM_TERM, l.sql_LAST_ACTIVITY_BY, l.sql_LAST_ACTIVITY_TIME
 FROM OPENJSON(@ids) AS j
-INNER LOOP JOIN dbo.bitrix_leads AS l ON l.member_id = @member_id AND l.sql_ID = CONVERT(int, j.value)
+INNER LOOP JOIN dbo.bitrix_leads AS l WITH (REPEATABLEREAD) ON l.member_id = @member_id AND l.sql_ID = CONVERT(int, j.value)
 ORDER BY l.sql_ID
