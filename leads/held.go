@@ -18,9 +18,10 @@ type Held struct {
 	Columns  []string        // by index of Fields: the text that Field.Column gives
 	Contacts []Contact       // in any order
 	Raw      json.RawMessage // the card that was written; nil on rows adopted from the seed
+	Sides    *Sides          // nil where the side tables are just being filled by other rules
 }
 
-// Differences names the fields in which a mirror's row differs from a card, sorted.
+// Differences names the fields in which what a mirror holds differs from a card, sorted.
 // Volatile fields are left out.
 func (h *Held) Differences(lead *Lead) []string {
 	var names []string
@@ -31,6 +32,9 @@ func (h *Held) Differences(lead *Lead) []string {
 	}
 	names = append(names, contactDifferences(h.Contacts, lead.Contacts)...)
 	names = append(names, h.rawDifferences(lead)...)
+	if h.Sides != nil {
+		names = append(names, h.Sides.differences(lead)...)
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }

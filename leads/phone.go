@@ -21,7 +21,7 @@ type Phone struct {
 // PhoneKey is a number of a lead.
 type PhoneKey struct {
 	Phone
-	ContactID string // of the multifield's value that it stands in
+	ContactID string // of the multifield's value that it stands in, as the mirror's column holds it
 	// Repeated says that an earlier number of the same lead has the same Digits.
 	Repeated bool
 }
@@ -53,7 +53,7 @@ func (l *Lead) Phones(region string) []PhoneKey {
 			continue
 		}
 		for _, p := range Phones(c.Value, region) {
-			keys = append(keys, PhoneKey{Phone: p, ContactID: c.ID, Repeated: seen[p.Digits]})
+			keys = append(keys, PhoneKey{Phone: p, ContactID: contactColumn.Column(c.ID), Repeated: seen[p.Digits]})
 			seen[p.Digits] = true
 		}
 	}

@@ -135,6 +135,9 @@ func openFile(tb testing.TB, cfg portal.Config, file string) *ground {
 	if _, err := g.db.Migrate(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
+	if _, err := g.db.Refill(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
 	if g.raw, err = sql.Open("sqlite", file+"?_pragma=busy_timeout(10000)"); err != nil {
 		tb.Fatal(err)
 	}
@@ -143,9 +146,12 @@ func openFile(tb testing.TB, cfg portal.Config, file string) *ground {
 	return g
 }
 
+// solutionField is one that most of the emulator's leads have.
+const solutionField = "UF_CRM_1387525788"
+
 func (g *ground) database(file string) *repo.DB {
 	g.t.Helper()
-	db, err := repo.Open(g.t.Context(), repo.Config{URL: "sqlite:" + file, Grace: grace, Now: g.clock.Now})
+	db, err := repo.Open(g.t.Context(), repo.Config{URL: "sqlite:" + file, SolutionField: solutionField, Grace: grace, Now: g.clock.Now})
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -312,6 +318,13 @@ func (g *ground) remove(id int64) {
 func (g *ground) alter(id int64, column, value string) {
 	g.t.Helper()
 	g.exec("UPDATE bitrix_leads SET sql_"+column+" = ? WHERE sql_ID = ?", value, id)
+}
+
+// thin deletes what a side table has of a lead behind our back.
+func (g *ground) thin(id int64, table string) {
+	g.t.Helper()
+	column := map[string]string{"leadsync_phones": "lead_id", "leadsync_lead_fields": "lead_id", "bitrix_lead_solution": "sql_LEAD_ID"}[table]
+	g.exec("DELETE FROM "+table+" WHERE "+column+" = ?", id)
 }
 
 // phantom copies a row under an id that the portal does not have.

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -63,6 +64,41 @@ func withPhone(t *testing.T, g *ground, ids []int64) int64 {
 	}
 	t.Fatal("no lead has a phone")
 	return 0
+}
+
+func TestAPassFindsWhatSideTablesLack(t *testing.T) {
+	g := filled(t, 50)
+	rows, ids := g.mirror(), g.ids()
+	want := map[int64][]string{}
+	for i, table := range []string{"leadsync_phones", "leadsync_lead_fields", "bitrix_lead_solution"} {
+		for _, id := range ids[10*i : 10*i+10] {
+			sides := rows[id].Sides
+			switch {
+			case i == 0 && len(sides.Phones) > 0:
+				want[id] = []string{"PHONE"}
+			case i == 1 && len(sides.Fields) > 0:
+				for _, v := range sides.Fields {
+					want[id] = append(want[id], v.Field)
+				}
+				want[id] = slices.Compact(want[id])
+			case i == 2 && len(sides.Solutions) > 0:
+				want[id] = []string{solutionField}
+			}
+			g.thin(id, table)
+		}
+	}
+	run := g.pass(leads.Run{Mode: leads.RunFull})
+	list, err := g.db.Findings(t.Context(), run.ID)
+	got := map[int64][]string{}
+	for _, f := range list {
+		if got[f.Ref.LeadID] = f.Fields; f.Kind != leads.FindingStale || f.Repaired != leads.Updated || f.Cause == "" {
+			t.Errorf("lead %d: %s, %s, cause %q", f.Ref.LeadID, f.Kind, f.Repaired, f.Cause)
+		}
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" || len(want) < 10 {
+		t.Errorf("%d findings, %v (-want +got):\n%s", len(want), err, diff)
+	}
+	g.equal()
 }
 
 func TestAHandEditIsFoundAlthoughTheHashIsRight(t *testing.T) {

@@ -27,6 +27,9 @@ func TestAfterACompletedPassAllIsEqual(t *testing.T) {
 			"contacts": func(rt *rapid.T) {
 				g.exec("DELETE FROM bitrix_lead_contacts WHERE sql_LEAD_ID = ?", g.pick(rt))
 			},
+			"sides": func(rt *rapid.T) {
+				g.thin(g.pick(rt), rapid.SampledFrom([]string{"leadsync_phones", "leadsync_lead_fields", "bitrix_lead_solution"}).Draw(rt, "table"))
+			},
 			"hash": func(rt *rapid.T) { g.exec("UPDATE bitrix_leads SET row_hash = 'x' WHERE sql_ID = ?", g.pick(rt)) },
 			"phantom": func(rt *rapid.T) {
 				rows := g.mirror()

@@ -1,7 +1,6 @@
 package repo // decide is not exported, and is worth a test of its own
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -129,20 +128,6 @@ func TestExact(t *testing.T) {
 	} {
 		if got := exact(value); got.String != want || got.Valid != (want != "") {
 			t.Errorf("exact(%q) = %+v, want %q", value, got, want)
-		}
-	}
-}
-
-func TestSolutionOf(t *testing.T) {
-	lead, err := leads.Parse(json.RawMessage(`{"ID":"1","TITLE":"t","UF_A":["x",null,2],"UF_B":{"id":7},"UF_C":false}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{
-		"": "", "TITLE": "t", "UF_A": "x, , 2", "UF_B": `{"id":7}`, "UF_C": "", "UF_UNKNOWN": "",
-	} {
-		if got := solutionOf(&lead, name); got != want {
-			t.Errorf("solution from %q is %q, want %q", name, got, want)
 		}
 	}
 }

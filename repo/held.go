@@ -11,7 +11,8 @@ import (
 )
 
 // Range is the portal's rows with after < sql_ID <= upTo, tombstones included, at most
-// limit of them, by id; each with its contacts, all as they stand now.
+// limit of them, by id; each with its contacts and what the side tables hold of it, all as
+// they stand now.
 func (d *DB) Range(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Held, error) {
 	var rows []leads.Held
 	err := d.consistent(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
@@ -21,8 +22,12 @@ func (d *DB) Range(ctx context.Context, memberID string, after, upTo int64, limi
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		return addContacts(ctx, tx, rows, d.dialect.sql.HeldRangeContacts,
-			member, sql.Named("after", after), sql.Named("up_to", rows[len(rows)-1].LeadID))
+		s := d.dialect.sql
+		span := []any{member, sql.Named("after", after), sql.Named("up_to", rows[len(rows)-1].LeadID)}
+		if err := addContacts(ctx, tx, rows, s.HeldRangeContacts, span...); err != nil {
+			return err
+		}
+		return d.addSides(ctx, tx, rows, sideStatements{s.HeldRangePhones, s.HeldRangeFields, s.HeldRangeSolutions}, span...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("range of %s after %d: %w", memberID, after, err)
@@ -64,7 +69,11 @@ func (d *DB) heldRows(ctx context.Context, tx *sql.Tx, memberID string, ids []in
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	return rows, addContacts(ctx, tx, rows, d.dialect.sql.HeldRowsContacts, args...)
+	s := d.dialect.sql
+	if err := addContacts(ctx, tx, rows, s.HeldRowsContacts, args...); err != nil {
+		return nil, err
+	}
+	return rows, d.addSides(ctx, tx, rows, sideStatements{s.HeldRowsPhones, s.HeldRowsFields, s.HeldRowsSolutions}, args...)
 }
 
 // Rows are the portal's rows with these ids, tombstones included, by id.
@@ -88,28 +97,30 @@ func (d *DB) IDs(ctx context.Context, memberID string, after, upTo int64, limit 
 	return rows, wrapped(err, "ids of %s after %d", memberID, after)
 }
 
-// leadContact is a contact and whose it is.
-type leadContact struct {
-	leadID  int64
-	contact leads.Contact
+// of is something of a lead.
+type of[T any] struct {
+	leadID int64
+	it     T
 }
 
-// addContacts gives the rows their contacts; both come ordered by lead.
-func addContacts(ctx context.Context, tx *sql.Tx, rows []leads.Held, statement string, args ...any) error {
-	contacts, err := query(ctx, tx, scanContact, statement, args...)
-	if err != nil {
-		return err
-	}
+// deal gives each row what is its own; both come ordered by lead.
+func deal[T any](rows []leads.Held, list []of[T], give func(*leads.Held, T)) {
 	at := 0
-	for _, c := range contacts {
-		for at < len(rows) && rows[at].LeadID < c.leadID {
+	for _, item := range list {
+		for at < len(rows) && rows[at].LeadID < item.leadID {
 			at++
 		}
-		if at < len(rows) && rows[at].LeadID == c.leadID {
-			rows[at].Contacts = append(rows[at].Contacts, c.contact)
+		if at < len(rows) && rows[at].LeadID == item.leadID {
+			give(&rows[at], item.it)
 		}
 	}
-	return nil
+}
+
+// addContacts gives the rows their contacts.
+func addContacts(ctx context.Context, tx *sql.Tx, rows []leads.Held, statement string, args ...any) error {
+	contacts, err := query(ctx, tx, scanContact, statement, args...)
+	deal(rows, contacts, func(h *leads.Held, c leads.Contact) { h.Contacts = append(h.Contacts, c) })
+	return err
 }
 
 func scanHeld(memberID string) func(scanner) (leads.Held, error) {
@@ -132,9 +143,8 @@ func scanHeld(memberID string) func(scanner) (leads.Held, error) {
 	}
 }
 
-func scanContact(row scanner) (c leadContact, err error) {
-	err = row.Scan(&c.leadID, textColumn{&c.contact.ID}, textColumn{&c.contact.TypeID},
-		textColumn{&c.contact.ValueType}, textColumn{&c.contact.Value})
+func scanContact(row scanner) (c of[leads.Contact], err error) {
+	err = row.Scan(&c.leadID, textColumn{&c.it.ID}, textColumn{&c.it.TypeID}, textColumn{&c.it.ValueType}, textColumn{&c.it.Value})
 	return c, err
 }
 

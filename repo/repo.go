@@ -31,7 +31,7 @@ var ErrNotOwner = leads.ErrNotOwner
 type Config struct {
 	URL           string        // "sqlite:<path>" or "sqlserver://user:password@host:1433?database=name"
 	SecretKey     []byte        // 32 bytes, seals tokens and webhook URLs at rest; nil keeps them plain
-	SolutionField string        // the UF_CRM_* field kept in bitrix_lead_solution; "" leaves the table alone
+	SolutionField string        // the UF_CRM_* field kept in bitrix_lead_solution; "" none (see Refill)
 	PhoneRegion   string        // country of phone numbers without a country code; "" is RU
 	Grace         time.Duration // how long a lead must have been absent to count as deleted; 0 is 60 s
 	Lazy          bool          // do not ask the database at the start whether it is there
@@ -43,14 +43,13 @@ type Config struct {
 
 // DB is an open mirror, safe for concurrent use.
 type DB struct {
-	dialect  dialect
-	read     *sql.DB
-	write    *sql.DB // the same as read on SQL Server
-	seal     sealer
-	solution string
-	region   string // of phones
-	grace    time.Duration
-	callers  prepared
+	dialect dialect
+	read    *sql.DB
+	write   *sql.DB // the same as read on SQL Server
+	seal    sealer
+	rules   leads.Rules
+	grace   time.Duration
+	callers prepared
 
 	deleteFloor int64 // see breaker.go
 	now         func() time.Time
@@ -64,12 +63,15 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{seal: seal, solution: cfg.SolutionField, region: cfg.PhoneRegion, grace: cfg.Grace, deleteFloor: cfg.DeleteFloor, now: cfg.Now, log: cfg.Logger}
+	db := &DB{
+		seal: seal, rules: leads.Rules{Region: cfg.PhoneRegion, Solution: cfg.SolutionField}, grace: cfg.Grace,
+		deleteFloor: cfg.DeleteFloor, now: cfg.Now, log: cfg.Logger,
+	}
 	if db.grace == 0 {
 		db.grace = time.Minute
 	}
-	if db.region == "" {
-		db.region = phoneRegion
+	if db.rules.Region == "" {
+		db.rules.Region = phoneRegion
 	}
 	if db.deleteFloor == 0 {
 		db.deleteFloor = deleteFloor

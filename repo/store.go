@@ -19,6 +19,7 @@ var (
 	markColumns    = []string{"member_id", "sql_ID", "was_ticket", "read_ticket", "revision", "absent_since", "deleted_at", "gone"}
 	contactColumns = []string{"member_id", "sql_LEAD_ID", "sql_CONTACT_ID", "sql_VALUE_TYPE", "sql_VALUE", "sql_TYPE_ID"}
 	fieldColumns   = []string{"member_id", "lead_id", "field", "position", "value"}
+	solvedColumns  = []string{"member_id", "sql_LEAD_ID", "sql_solution"}
 	cutColumns     = []string{"member_id", "sql_ID", "sql_error", "sql_date_error"}
 	outboxColumns  = []string{"member_id", "lead_id", "revision", "body", "created_at"}
 )
@@ -26,7 +27,7 @@ var (
 func leadColumnNames() []string {
 	names := []string{
 		"member_id", "sql_ID", "was_ticket", "read_at", "read_ticket", "revision", "row_hash",
-		"raw_json", "date_create_at", "date_modify_at", "solution",
+		"raw_json", "date_create_at", "date_modify_at",
 	}
 	for _, f := range leads.Fields {
 		names = append(names, "sql_"+f.Name)
@@ -36,15 +37,16 @@ func leadColumnNames() []string {
 
 // rows is what a transaction writes.
 type rows struct {
-	leads    [][]any // whole rows
-	fresh    int64   // of them, those that are new
-	contacts [][]any
-	phones   [][]any
-	fields   [][]any
-	cuts     [][]any // fields of which a column keeps less than there is
-	marks    [][]any
-	gone     int // of the marks, those that delete
-	outbox   [][]any
+	leads     [][]any // whole rows
+	fresh     int64   // of them, those that are new
+	contacts  [][]any
+	phones    [][]any
+	fields    [][]any
+	solutions [][]any
+	cuts      [][]any // fields of which a column keeps less than there is
+	marks     [][]any
+	gone      int // of the marks, those that delete
+	outbox    [][]any
 }
 
 // set is what a transaction writes by way of one temporary table.
@@ -65,6 +67,7 @@ func (d *DB) sets(r *rows) []set {
 		{s.StageContactsCreate, target{"#stage_contacts", s.StageContactsInsert, contactColumns}, r.contacts, then(s.ContactsInsert), s.StageContactsDrop},
 		{s.StagePhonesCreate, target{"#stage_phones", s.StagePhonesInsert, phoneColumns}, r.phones, then(s.PhonesInsert), s.StagePhonesDrop},
 		{s.StageFieldsCreate, target{"#stage_fields", s.StageFieldsInsert, fieldColumns}, r.fields, then(s.FieldsInsert), s.StageFieldsDrop},
+		{s.StageSolutionsCreate, target{"#stage_solutions", s.StageSolutionsInsert, solvedColumns}, r.solutions, then(s.SolutionInsert), s.StageSolutionsDrop},
 		{s.StageCutsCreate, target{"#stage_cuts", s.StageCutsInsert, cutColumns}, r.cuts, then(s.CutsInsert), s.StageCutsDrop},
 		{s.StageMarksCreate, target{"#stage_marks", s.StageMarksInsert, markColumns}, r.marks, d.storeMarks, s.StageMarksDrop},
 		{s.StageOutboxCreate, target{"#stage_outbox", s.StageOutboxInsert, outboxColumns}, r.outbox, then(s.OutboxInsert), s.StageOutboxDrop},
@@ -121,8 +124,8 @@ func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
 	// Of new leads too: an adopted database has contacts without a lead, and somebody may
 	// have deleted a lead's row by hand.
 	statements := []string{s.ContactsDelete, s.PhonesDelete, s.FieldsDelete}
-	if d.solution != "" {
-		statements = append(statements, s.SolutionDelete, s.SolutionInsert)
+	if d.rules.Solution != "" {
+		statements = append(statements, s.SolutionDelete)
 	}
 	return execAll(ctx, tx, statements...)
 }
@@ -186,20 +189,18 @@ func (r *rows) add(it *item, d *DB, now time.Time) error {
 // put adds a whole card: its row, and those of other tables.
 func (r *rows) put(it *item, d *DB, now time.Time) {
 	ref, lead := it.snapshot.Ref, &it.snapshot.Lead
-	chosen := solutionOf(lead, d.solution)
-	r.leads = append(r.leads, leadRow(it, solutionColumn.Column(chosen)))
+	r.leads = append(r.leads, leadRow(it))
 	if it.row == nil {
 		r.fresh++
 	}
 	for _, c := range lead.Contacts {
 		r.contacts = append(r.contacts, contactRow(ref, c.Columns()))
 	}
-	r.phones = append(r.phones, phoneRows(ref, lead.Phones(d.region))...)
-	for _, v := range lead.FieldValues() {
-		r.fields = append(r.fields, []any{ref.MemberID, ref.LeadID, v.Field, v.Position, v.Value})
+	for _, s := range sides {
+		s.add(r, ref, lead, d.rules)
 	}
 	cut := lead.Cut()
-	if !solutionColumn.Holds(chosen) {
+	if _, whole := lead.Solution(d.rules.Solution); !whole {
 		cut = append(cut, "bitrix_lead_solution")
 	}
 	for _, name := range cut {
@@ -213,7 +214,7 @@ func cutRow(ref leads.Ref, name string, now time.Time) []any {
 	return []any{ref.MemberID, strconv.FormatInt(ref.LeadID, 10), errorColumn.Column(reason), wallClock(now)}
 }
 
-func leadRow(it *item, solution string) []any {
+func leadRow(it *item) []any {
 	s, lead := it.snapshot, &it.snapshot.Lead
 	was := sql.NullInt64{}
 	if it.row != nil {
@@ -221,7 +222,7 @@ func leadRow(it *item, solution string) []any {
 	}
 	row := []any{
 		s.MemberID, s.LeadID, was, instant(s.ReadAt), int64(it.step.ticket), it.step.outcome.Revision, text(lead.Hash()),
-		text(string(lead.Raw)), exact(lead.Value("DATE_CREATE")), exact(lead.Value("DATE_MODIFY")), text(solution),
+		text(string(lead.Raw)), exact(lead.Value("DATE_CREATE")), exact(lead.Value("DATE_MODIFY")),
 	}
 	for i, f := range leads.Fields {
 		row = append(row, text(f.Column(lead.Values[i])))
@@ -248,55 +249,6 @@ func exact(value string) sql.NullString {
 		return sql.NullString{}
 	}
 	return text(t.Format(time.RFC3339))
-}
-
-// solutionColumn is the width of the seed's sql_solution.
-var solutionColumn = leads.Field{Max: 2000}
-
-// solutionOf is the text of the field that is kept in bitrix_lead_solution: of several
-// values, all; of anything else, its JSON. It may be longer than the column.
-func solutionOf(lead *leads.Lead, name string) string {
-	if name == "" {
-		return ""
-	}
-	if value := lead.Value(name); value != "" {
-		return value
-	}
-	dec := json.NewDecoder(bytes.NewReader(lead.Custom[name]))
-	dec.UseNumber()
-	var value any
-	if dec.Decode(&value) != nil {
-		return ""
-	}
-	return storable(plain(value))
-}
-
-func plain(value any) string {
-	switch v := value.(type) {
-	case nil:
-		return ""
-	case bool:
-		if v {
-			return "1"
-		}
-		return ""
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	case []any:
-		texts := make([]string, len(v))
-		for i := range v {
-			texts[i] = plain(v[i])
-		}
-		return strings.Join(texts, ", ")
-	default:
-		raw, err := json.Marshal(v)
-		if err != nil {
-			return ""
-		}
-		return string(raw)
-	}
 }
 
 // encode is json.Marshal with <, > and & as they are.

@@ -29,11 +29,13 @@ type Statements struct {
 	EraseGrants, EraseLeads, EraseOutbox, ErasePortal, EraseRuns, EraseSolutions   string
 	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate           string
 	FailureInsert, FailurePayload                                                  string
-	FieldsDelete, FieldsDeleteGone, FieldsInsert                                   string
+	FieldsDelete, FieldsDeleteGone, FieldsDeleteRows, FieldsInsert                 string
 	FieldTypesDelete, FieldTypesInsert                                             string
 	FindingInsert, FindingList                                                     string
 	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                   string
-	HeldRange, HeldRangeContacts, HeldRows, HeldRowsContacts                       string
+	HeldRange, HeldRangeContacts, HeldRangeFields, HeldRangePhones                 string
+	HeldRangeSolutions, HeldRows, HeldRowsContacts, HeldRowsFields, HeldRowsPhones string
+	HeldRowsSolutions                                                              string
 	LeadsCount, LeadsInsert, LeadsLock, LeadsMark, LeadsMissing, LeadsUpdate       string
 	MigrationsApplied, MigrationsTable                                             string
 	OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxOldest              string
@@ -44,13 +46,14 @@ type Statements struct {
 	RunClaim, RunGet, RunInsert, RunLastCompleted, RunList, RunNext, RunUnfinished string
 	RunUpdate                                                                      string
 	RuntimeTouchGet, RuntimeTouchList                                              string
-	SolutionDelete, SolutionDeleteGone, SolutionInsert                             string
+	SolutionDelete, SolutionDeleteGone, SolutionDeleteRows, SolutionInsert         string
 	StageContactsCreate, StageContactsDrop, StageContactsInsert                    string
 	StageCutsCreate, StageCutsDrop, StageCutsInsert                                string
 	StageFieldsCreate, StageFieldsDrop, StageFieldsInsert                          string
 	StageLeadsCreate, StageLeadsDrop, StageLeadsInsert                             string
 	StageMarksCreate, StageMarksDrop, StageMarksInsert                             string
 	StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                          string
+	StageSolutionsCreate, StageSolutionsDrop, StageSolutionsInsert                 string
 	AllowanceDelete, AllowanceGet, AllowanceInsert                                 string
 	FindingMissingList, FindingPendingDelete, FindingPendingList, FindingUpdate    string
 	HeldList                                                                       string
@@ -60,7 +63,7 @@ type Statements struct {
 	RunLastFull, RunResume, RunStop, RunWatermark                                  string
 	CallersList, CardGet                                                           string
 	ErasePhones, PhonesDelete, PhonesDeleteGone, PhonesDeleteRows, PhonesInsert    string
-	SettingGet, SettingInsert, SettingUpdate                                       string
+	SettingList, SettingInsert, SettingUpdate                                      string
 	StagePhonesCreate, StagePhonesDrop, StagePhonesInsert                          string
 }
 

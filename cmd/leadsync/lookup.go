@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
-	"time"
 
 	"leadsync/leads"
 	"leadsync/repo"
@@ -53,26 +52,4 @@ func printCallers(out io.Writer, found []leads.Caller) error {
 		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Rank, c.LeadID, state, c.Name, c.Company, c.Title, c.ResponsibleID, wallTime(c.ReadAt), c.CardURL)
 	}
 	return w.Flush()
-}
-
-// keyAgain is the pause after a failure to key phones.
-const keyAgain = time.Minute
-
-// keyPhones has the numbers of older rows keyed as this version and this region do. The
-// service works meanwhile: lookups miss what is not keyed yet.
-func (s *service) keyPhones(ctx context.Context) error {
-	for ctx.Err() == nil {
-		done, err := s.db.KeyPhones(ctx)
-		if err == nil {
-			if done {
-				s.log.InfoContext(ctx, "phones are keyed", "region", s.cfg.phoneRegion)
-			}
-			return nil
-		}
-		if ctx.Err() == nil {
-			s.log.WarnContext(ctx, "phones cannot be keyed; lookups may miss numbers", "error", err)
-		}
-		_ = pauseFor(ctx, keyAgain) // the loop looks whether it was cut short
-	}
-	return nil
 }

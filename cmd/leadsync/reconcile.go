@@ -218,9 +218,11 @@ func workAlone(ctx context.Context, b *base, portal leads.Portal) error {
 	wake, wakened := bell()
 	tally := &consumers.Tally{}
 	relay := &consumers.Relay{JS: b.js, Outbox: b.db, Topic: topic, Holder: b.holder, Wake: wakened, Tally: tally, Log: b.log}
+	cfg := b.ownerConfig(tally, wake)
 	group, ctx := errgroup.WithContext(ctx)
+	cfg.Open = b.unmixed(ctx, cfg.Open)
 	group.Go(func() error { return relay.Run(ctx) })
-	group.Go(func() error { return consumers.RunPasses(ctx, b.ownerConfig(tally, wake), portal) })
+	group.Go(func() error { return consumers.RunPasses(ctx, cfg, portal) })
 	return group.Wait()
 }
 

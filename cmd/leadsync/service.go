@@ -102,7 +102,7 @@ func (s *service) work(ctx context.Context) error {
 	group.Go(func() error { return s.owners.Run(ctx) })
 	group.Go(func() error { return relay.Run(ctx) })
 	group.Go(func() error { return s.incidents(ctx) })
-	group.Go(func() error { return s.keyPhones(ctx) })
+	group.Go(func() error { return s.refill(ctx) })
 	return group.Wait()
 }
 

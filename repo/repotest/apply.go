@@ -179,7 +179,7 @@ func solution(m *mirror) {
 		{[]any{"a", 7}, "a, 7"},
 		{false, "<null>"},
 		{12.5, "12.5"},
-		{map[string]any{"id": 1}, `{"id":1}`},
+		{map[string]any{"id": 1}, `{"id":"1"}`},
 		{nil, "<null>"},
 		{true, "1"},
 	} {

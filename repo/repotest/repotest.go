@@ -57,6 +57,7 @@ func Run(t *testing.T, server Server) {
 		{"Fields", customFields},
 		{"Range", ranges},
 		{"Phones", phones},
+		{"Sides", sideTables},
 		{"Portals", portals},
 		{"Tokens", tokens},
 		{"Standings", standings},

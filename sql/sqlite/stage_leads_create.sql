@@ -9,7 +9,6 @@ CREATE TEMP TABLE stage_leads (
     raw_json TEXT,
     date_create_at TEXT,
     date_modify_at TEXT,
-    solution TEXT,
     sql_TITLE TEXT,
     sql_HONORIFIC TEXT,
     sql_NAME TEXT,

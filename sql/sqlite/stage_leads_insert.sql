@@ -1,6 +1,6 @@
 INSERT INTO stage_leads (
     member_id, sql_ID, was_ticket, read_at, read_ticket, revision, row_hash, raw_json, date_create_at,
-    date_modify_at, solution, sql_TITLE, sql_HONORIFIC, sql_NAME, sql_SECOND_NAME, sql_LAST_NAME,
+    date_modify_at, sql_TITLE, sql_HONORIFIC, sql_NAME, sql_SECOND_NAME, sql_LAST_NAME,
     sql_COMPANY_TITLE, sql_COMPANY_ID, sql_CONTACT_ID, sql_IS_RETURN_CUSTOMER, sql_BIRTHDATE, sql_SOURCE_ID,
     sql_SOURCE_DESCRIPTION, sql_STATUS_ID, sql_STATUS_DESCRIPTION, sql_POST, sql_COMMENTS, sql_CURRENCY_ID,
     sql_OPPORTUNITY, sql_IS_MANUAL_OPPORTUNITY, sql_HAS_PHONE, sql_HAS_EMAIL, sql_HAS_IMOL,
@@ -13,7 +13,7 @@ INSERT INTO stage_leads (
 )
 VALUES (
     @member_id, @sql_ID, @was_ticket, @read_at, @read_ticket, @revision, @row_hash, @raw_json,
-    @date_create_at, @date_modify_at, @solution, @sql_TITLE, @sql_HONORIFIC, @sql_NAME, @sql_SECOND_NAME,
+    @date_create_at, @date_modify_at, @sql_TITLE, @sql_HONORIFIC, @sql_NAME, @sql_SECOND_NAME,
     @sql_LAST_NAME, @sql_COMPANY_TITLE, @sql_COMPANY_ID, @sql_CONTACT_ID, @sql_IS_RETURN_CUSTOMER,
     @sql_BIRTHDATE, @sql_SOURCE_ID, @sql_SOURCE_DESCRIPTION, @sql_STATUS_ID, @sql_STATUS_DESCRIPTION,
     @sql_POST, @sql_COMMENTS, @sql_CURRENCY_ID, @sql_OPPORTUNITY, @sql_IS_MANUAL_OPPORTUNITY, @sql_HAS_PHONE,

@@ -10,7 +10,6 @@ SELECT
     l.sql_ADDRESS_REGION, l.sql_ADDRESS_PROVINCE, l.sql_ADDRESS_COUNTRY, l.sql_ADDRESS_COUNTRY_CODE,
     l.sql_ADDRESS_LOC_ADDR_ID, l.sql_UTM_SOURCE, l.sql_UTM_MEDIUM, l.sql_UTM_CAMPAIGN, l.sql_UTM_CONTENT,
     l.sql_UTM_TERM, l.sql_LAST_ACTIVITY_BY, l.sql_LAST_ACTIVITY_TIME
-FROM dbo.bitrix_leads AS l
-WHERE l.member_id = @member_id
-    AND l.sql_ID IN (SELECT CONVERT(int, j.value) FROM OPENJSON(@ids) AS j)
+FROM OPENJSON(@ids) AS j
+INNER LOOP JOIN dbo.bitrix_leads AS l ON l.member_id = @member_id AND l.sql_ID = CONVERT(int, j.value)
 ORDER BY l.sql_ID

@@ -1,5 +1,4 @@
 SELECT c.sql_LEAD_ID, c.sql_CONTACT_ID, c.sql_TYPE_ID, c.sql_VALUE_TYPE, c.sql_VALUE
-FROM dbo.bitrix_lead_contacts AS c
-WHERE c.member_id = @member_id
-    AND c.sql_LEAD_ID IN (SELECT CONVERT(int, j.value) FROM OPENJSON(@ids) AS j)
+FROM OPENJSON(@ids) AS j
+INNER LOOP JOIN dbo.bitrix_lead_contacts AS c ON c.member_id = @member_id AND c.sql_LEAD_ID = CONVERT(int, j.value)
 ORDER BY c.sql_LEAD_ID, c.Id

@@ -1,4 +1,3 @@
 INSERT INTO dbo.bitrix_lead_solution (member_id, sql_LEAD_ID, sql_solution)
-SELECT s.member_id, s.sql_ID, s.solution
-FROM #stage_leads AS s
-WHERE s.solution IS NOT NULL
+SELECT s.member_id, s.sql_LEAD_ID, s.sql_solution
+FROM #stage_solutions AS s

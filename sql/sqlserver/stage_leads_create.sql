@@ -10,7 +10,6 @@ CREATE TABLE #stage_leads (
     raw_json nvarchar(max) NULL,
     date_create_at nvarchar(40) NULL,
     date_modify_at nvarchar(40) NULL,
-    solution nvarchar(2000) NULL,
     sql_TITLE nvarchar(4000) NULL,
     sql_HONORIFIC nvarchar(3000) NULL,
     sql_NAME nvarchar(3000) NULL,

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"leadsync/leads"
+)
+
+// A setting that comes late reaches all leads at the next start, and a command without it
+// does not undo that.
+func TestASolutionFieldThatComesLate(t *testing.T) {
+	t.Parallel()
+	const field = "UF_CRM_1387525788"
+	s := settled(t, 60, quiet)
+	want := 0
+	for _, raw := range s.portal.Leads() {
+		lead, err := leads.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, _ := lead.Solution(field); text != "" {
+			want++
+		}
+	}
+	if got := s.count(t, "bitrix_lead_solution"); got != 0 || want < 10 {
+		t.Fatalf("%d rows, of %d leads with a solution; none was asked for", got, want)
+	}
+	if code := s.stop(); code != exitOK {
+		t.Fatalf("serve ended with %d", code)
+	}
+	more := maps.Clone(quiet)
+	more["LEADSYNC_DATA_DIR"], more["LEADSYNC_SOLUTION_FIELD"] = s.vars["LEADSYNC_DATA_DIR"], field
+	late := startServe(t, s.portal, more)
+	eventually(t, "the table is filled", func() bool { return s.count(t, "bitrix_lead_solution") == want })
+	eventually(t, "the log says so", func() bool { return strings.Contains(late.log.String(), "bitrix_lead_solution") })
+	if code := late.stop(); code != exitOK {
+		t.Fatalf("serve ended with %d", code)
+	}
+	code, _, stderr := command(t.Context(), t, s.vars, "reconcile")
+	if code != exitUsage || !strings.Contains(stderr, "LEADSYNC_SOLUTION_FIELD") {
+		t.Errorf("reconcile without the setting, exit %d: %s", code, stderr)
+	}
+	code, _, stderr = command(t.Context(), t, late.vars, "reconcile")
+	if got := s.count(t, "bitrix_lead_solution"); code != exitOK || got != want {
+		t.Errorf("reconcile with it, exit %d, %d rows of %d: %s", code, got, want, stderr)
+	}
+}
+
+// count is how many rows a table has.
+func (s *served) count(t *testing.T, table string) (n int) {
+	t.Helper()
+	raw := s.raw(t)
+	if err := raw.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,164 @@
+package repotest
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+func sideTables(t *testing.T, server Server) {
+	t.Helper()
+	m := open(t, server, repo.Config{SolutionField: "UF_CRM_A"})
+	m.servePortal(member, "one.bitrix24.ru")
+	t.Run("filled anew when the settings change", func(t *testing.T) { m.on1(t, refilled) })
+	t.Run("a former program's solutions stay", func(t *testing.T) { m.on1(t, formerSolutions) })
+	t.Run("rows altered by hand are seen and mended", func(t *testing.T) { m.on1(t, sidesMended) })
+	t.Run("nothing is said of tables that are being filled", func(t *testing.T) { m.on1(t, sidesUnknown) })
+	t.Run("commands with other settings are told", func(t *testing.T) { m.on1(t, otherRules) })
+}
+
+// side is a card with all that side tables keep.
+func (m *mirror) side(id int64) leads.Lead {
+	m.t.Helper()
+	return card(m.t, id, map[string]any{
+		"UF_CRM_A": []any{"a", "ещё"}, "UF_CRM_B": "b", "PHONE": []any{phone("1", "8 912 345-01-15 доб. 7, 8 912 345-01-16")},
+	})
+}
+
+// solutions are the rows of bitrix_lead_solution, with whose they are.
+func (m *mirror) solutions() string {
+	m.t.Helper()
+	return strings.Join(m.report([]string{"sql_LEAD_ID", "sql_solution"}, "bitrix_lead_solution ORDER BY sql_LEAD_ID"), " ")
+}
+
+// refill fills by the settings, as a service that starts, and wants that to be done for these tables.
+func (m *mirror) refill(db *repo.DB, want ...string) {
+	m.t.Helper()
+	tables, err := db.Refill(m.ctx)
+	if err != nil || !slices.Equal(tables, want) {
+		m.t.Errorf("filled anew: %v, %v; want %v", tables, err, want)
+	}
+}
+
+func refilled(m *mirror) {
+	m.refill(m.DB, "leadsync_phones", "leadsync_lead_fields", "bitrix_lead_solution")
+	m.refill(m.DB)
+	m.apply(seen(1, m.side(1)), seen(1, card(m.t, 2, map[string]any{"UF_CRM_B": "второй"})), seen(1, m.side(3)))
+	m.verdict(leads.Deleted, proven(2, 3))
+	for _, c := range []struct{ field, want string }{
+		{"UF_CRM_B", "[1 b] [2 второй]"}, // another one
+		{"", ""},                         // none any more
+		{"UF_CRM_A", "[1 a, ещё]"},       // one again
+	} {
+		db := m.again(repo.Config{SolutionField: c.field})
+		m.refill(db, "bitrix_lead_solution")
+		if got := m.solutions(); got != c.want {
+			m.t.Errorf("with %q: %s, want %s", c.field, got, c.want)
+		}
+		m.refill(db)
+	}
+	before := m.values(member, 1)
+	m.exec("DELETE FROM leadsync_lead_fields")
+	m.exec("DELETE FROM leadsync_settings")
+	m.refill(m.DB, "leadsync_phones", "leadsync_lead_fields", "bitrix_lead_solution")
+	if diff := cmp.Diff(before, m.values(member, 1)); diff != "" {
+		m.t.Errorf("custom fields (-before +after):\n%s", diff)
+	}
+}
+
+// formerSolutions has a row that was adopted and never read since.
+func formerSolutions(m *mirror) {
+	m.exec("INSERT INTO bitrix_leads (sql_ID, member_id, read_ticket, revision) VALUES (9, '" + member + "', 0, 0)")
+	m.exec("INSERT INTO bitrix_lead_solution (sql_LEAD_ID, sql_solution, member_id) VALUES (9, 'former', '" + member + "')")
+	for _, field := range []string{"", "UF_CRM_A"} {
+		m.refill(m.again(repo.Config{SolutionField: field}), "bitrix_lead_solution")
+		if got := m.solutions(); !strings.Contains(got, "[9 former]") {
+			m.t.Errorf("with %q: %s", field, got)
+		}
+	}
+	m.verdict(leads.Updated, seen(1, m.side(9)))
+	if got := m.solutions(); !strings.Contains(got, "[9 a, ещё]") || strings.Contains(got, "former") {
+		m.t.Errorf("read: %s", got)
+	}
+}
+
+func sidesMended(m *mirror) {
+	lead := m.side(20)
+	m.verdict(leads.Inserted, seen(1, lead))
+	rows := func() string {
+		return m.solutions() + strings.Join(m.values(member, 20), " ") + strings.Join(m.numbers(20), " ")
+	}
+	right := rows()
+	for i, c := range []struct {
+		damage string
+		want   []string
+	}{
+		{"DELETE FROM leadsync_phones WHERE lead_id = 20", []string{"PHONE"}},
+		{"UPDATE leadsync_phones SET extension = NULL WHERE lead_id = 20", []string{"PHONE"}},
+		{"DELETE FROM leadsync_lead_fields WHERE lead_id = 20 AND position = 1", []string{"UF_CRM_A"}},
+		{"UPDATE leadsync_lead_fields SET value = 'x' WHERE lead_id = 20 AND field = 'UF_CRM_B'", []string{"UF_CRM_B"}},
+		{"DELETE FROM bitrix_lead_solution WHERE sql_LEAD_ID = 20", []string{"UF_CRM_A"}},
+		{"INSERT INTO bitrix_lead_solution (sql_LEAD_ID, sql_solution, member_id) VALUES (20, 'x', '" + member + "')", []string{"UF_CRM_A"}},
+	} {
+		m.exec(c.damage)
+		held, err := m.Range(m.ctx, member, 19, 20, 1)
+		m.must(err)
+		if diff := cmp.Diff(c.want, held[0].Differences(&lead)); diff != "" {
+			m.t.Errorf("%s: the range differs (-want +got):\n%s", c.damage, diff)
+		}
+		row := m.row(member, 20)
+		if diff := cmp.Diff(c.want, row.Differences(&lead)); diff != "" {
+			m.t.Errorf("%s: the row differs (-want +got):\n%s", c.damage, diff)
+		}
+		forced := seen(leads.Ticket(i+2), lead)
+		forced.Force = true
+		if o := m.verdict(leads.Updated, forced); !slices.Equal(o.Changed, c.want) {
+			m.t.Errorf("%s: announced as a change of %v", c.damage, o.Changed)
+		}
+		if got := rows(); got != right {
+			m.t.Errorf("%s: mended to %s, want %s", c.damage, got, right)
+		}
+	}
+}
+
+// numbers are a lead's rows of leadsync_phones.
+func (m *mirror) numbers(id int64) []string {
+	m.t.Helper()
+	return m.report([]string{"digits10", "e164", "extension", "repeated", "contact_id"}, "leadsync_phones WHERE lead_id = "+
+		m.text(m.on("SELECT CAST(@id AS TEXT)", "SELECT CONVERT(nvarchar(20), @id)"), sqlID(id))+" ORDER BY position")
+}
+
+func sidesUnknown(m *mirror) {
+	lead := m.side(30)
+	m.verdict(leads.Inserted, seen(1, lead))
+	m.exec("DELETE FROM leadsync_phones WHERE lead_id = 30")
+	starting := m.again(repo.Config{SolutionField: "UF_CRM_A", PhoneRegion: "BY"})
+	held, _, err := starting.Held(m.ctx, leads.Ref{MemberID: member, LeadID: 30})
+	if got := held.Differences(&lead); err != nil || got != nil {
+		m.t.Errorf("differs in %v, %v; it is being filled", got, err)
+	}
+}
+
+func otherRules(m *mirror) {
+	m.must(m.CheckRules(m.ctx))
+	for _, c := range []struct {
+		cfg  repo.Config
+		want string
+	}{
+		{repo.Config{SolutionField: "UF_CRM_B"}, "LEADSYNC_SOLUTION_FIELD"},
+		{repo.Config{}, "LEADSYNC_SOLUTION_FIELD"},
+		{repo.Config{SolutionField: "UF_CRM_A", PhoneRegion: "BY"}, "LEADSYNC_PHONE_REGION"},
+	} {
+		if err := m.again(c.cfg).CheckRules(m.ctx); !errors.Is(err, repo.ErrOtherRules) || !strings.Contains(err.Error(), c.want) {
+			m.t.Errorf("%+v: %v", c.cfg, err)
+		}
+	}
+	m.exec("DELETE FROM leadsync_settings")
+	m.must(m.again(repo.Config{PhoneRegion: "BY"}).CheckRules(m.ctx)) // nothing was filled yet
+}

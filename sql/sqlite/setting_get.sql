@@ -1,1 +1,0 @@
-SELECT s.value FROM leadsync_settings AS s WHERE s.name = @name

@@ -1,0 +1,1 @@
+SELECT s.name, s.value FROM leadsync_settings AS s

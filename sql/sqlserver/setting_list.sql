@@ -1,0 +1,1 @@
+SELECT s.name, s.value FROM dbo.leadsync_settings AS s
