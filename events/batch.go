@@ -18,11 +18,11 @@ import (
 
 // How changes travel together.
 const (
-	atOnce     = 64               // look-ups or single messages under way at the same time
-	batchLeast = 8                // below it a batch takes longer than its messages one by one
-	batchMost  = 500              // messages; servers take up to 1,000
-	batchBytes = 4 << 20          // or a single message more: the server keeps a batch in memory
-	batchWait  = 20 * time.Second // for the server's word on a batch
+	atOnce     = 64              // look-ups or single messages under way at the same time
+	batchLeast = 8               // below it a batch takes longer than its messages one by one
+	batchMost  = 500             // messages; servers take up to 1,000
+	batchBytes = 4 << 20         // or a single message more: the server keeps a batch in memory
+	batchWait  = 5 * time.Second // for the server's word, as for a single message; later it is only refused and looked up
 )
 
 // The headers of a batch that the server takes as a whole or not at all (NATS ADR-50).
