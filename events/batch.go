@@ -22,7 +22,7 @@ const (
 	batchLeast = 8               // below it a batch takes longer than its messages one by one
 	batchMost  = 500             // messages; servers take up to 1,000
 	batchBytes = 4 << 20         // or a single message more: the server keeps a batch in memory
-	batchWait  = 5 * time.Second // for the server's word, as for a single message; later it is only refused and looked up
+	batchWait  = 5 * time.Second // for the server's word, as for a single message; then it is tried again
 )
 
 // The headers of a batch that the server takes as a whole or not at all (NATS ADR-50).
