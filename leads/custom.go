@@ -28,6 +28,9 @@ type FieldType struct {
 // form has no place but in raw_json.
 var columnName = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,127}$`)
 
+// ValidFieldName tells whether a field of that name can have values beside raw_json.
+func ValidFieldName(s string) bool { return columnName.MatchString(s) }
+
 // FieldValues are the values of the custom fields, by name and position. What is empty
 // in the canonical form (null, "", "0", false, [] and {}) is left out: the hash does not
 // tell them apart, so a row could not follow. The tokens in links to files are cut out.

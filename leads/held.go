@@ -58,8 +58,12 @@ func (h *Held) rawDifferences(lead *Lead) []string {
 func contactDifferences(held, shown []Contact) []string {
 	sets := [2]map[string]string{{}, {}}
 	for i, list := range [2][]Contact{held, shown} {
-		for _, c := range slices.SortedFunc(slices.Values(list), compareContacts) {
-			c = c.Columns()
+		cut := make([]Contact, len(list)) // first: contacts that differ beyond the cut have no order
+		for j, c := range list {
+			cut[j] = c.Columns()
+		}
+		slices.SortFunc(cut, compareContacts)
+		for _, c := range cut {
 			sets[i][c.TypeID] += c.text()
 		}
 	}

@@ -94,6 +94,9 @@ func (d *DB) explain(ctx context.Context, err error) error {
 	case faultBusy, faultBroken, faultDown:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case faultMissing:
+		if errors.Is(d.checkLevel(ctx), ErrNoJSON) { // it is a function that is missing, and no table
+			return fmt.Errorf("%w: %w", ErrNoJSON, err)
+		}
 		return fmt.Errorf("%w: %w", ErrNotMigrated, err)
 	default:
 		if d.lacksMigrations(ctx) { // a server need not say that it is a table which is missing

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,39 @@ func TestALoginThatFailsIsNoLeadsFault(t *testing.T) {
 	}
 }
 
+// old is a server with a database of a compatibility level below 130.
+type old struct{ driver.Connector }
+
+func (old) Connect(context.Context) (driver.Conn, error) { return oldConn{}, nil }
+
+type oldConn struct{ driver.Conn }
+
+func (oldConn) Close() error { return nil }
+
+func (oldConn) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+	return nil, mssql.Error{Number: 208, Class: 16, Message: "Invalid object name 'OPENJSON'."}
+}
+
+func TestAnOldCompatibilityLevelIsToldAsSuch(t *testing.T) {
+	t.Parallel()
+	pool := sql.OpenDB(old{})
+	defer pool.Close()
+	db := &DB{dialect: sqlServerDialect(), read: pool, write: pool}
+	_, migrate := db.Migrate(t.Context())
+	for name, err := range map[string]error{
+		"migrate":   migrate,
+		"serve":     db.CheckMigrated(t.Context()),
+		"afterward": db.explain(t.Context(), mssql.Error{Number: 208, Class: 16}),
+	} {
+		if !errors.Is(err, ErrNoJSON) || errors.Is(err, ErrNotMigrated) || db.culpable(err) {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if err != nil && strings.Count(err.Error(), "SET COMPATIBILITY_LEVEL = 130") != 1 {
+			t.Errorf("%s: %q does not say once what to do", name, err)
+		}
+	}
+}
+
 // silent is a server that does not answer until the caller has had enough.
 type silent struct {
 	driver.Connector
@@ -123,6 +157,14 @@ func TestALookupDoesNotWaitForAnother(t *testing.T) {
 	giveUp()
 	if err := <-waits; !errors.Is(err, context.Canceled) {
 		t.Errorf("the first: error %v", err)
+	}
+}
+
+func TestLeadsAreLockedInTheirOrder(t *testing.T) {
+	for want, ids := range map[string][]int64{"[3,20,100]": {20, 3, 100}, "[]": nil} {
+		if got, err := idList(ids); err != nil || got != want {
+			t.Errorf("%v is %s, %v; want %s", ids, got, err, want)
+		}
 	}
 }
 

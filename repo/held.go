@@ -97,14 +97,14 @@ func (d *DB) IDs(ctx context.Context, memberID string, after, upTo int64, limit 
 	return rows, wrapped(err, "ids of %s after %d", memberID, after)
 }
 
-// of is something of a lead.
-type of[T any] struct {
+// owned is something of a lead.
+type owned[T any] struct {
 	leadID int64
 	it     T
 }
 
 // deal gives each row what is its own; both come ordered by lead.
-func deal[T any](rows []leads.Held, list []of[T], give func(*leads.Held, T)) {
+func deal[T any](rows []leads.Held, list []owned[T], give func(*leads.Held, T)) {
 	at := 0
 	for _, item := range list {
 		for at < len(rows) && rows[at].LeadID < item.leadID {
@@ -119,8 +119,11 @@ func deal[T any](rows []leads.Held, list []of[T], give func(*leads.Held, T)) {
 // addContacts gives the rows their contacts.
 func addContacts(ctx context.Context, tx *sql.Tx, rows []leads.Held, statement string, args ...any) error {
 	contacts, err := query(ctx, tx, scanContact, statement, args...)
+	if err != nil {
+		return err
+	}
 	deal(rows, contacts, func(h *leads.Held, c leads.Contact) { h.Contacts = append(h.Contacts, c) })
-	return err
+	return nil
 }
 
 func scanHeld(memberID string) func(scanner) (leads.Held, error) {
@@ -143,7 +146,7 @@ func scanHeld(memberID string) func(scanner) (leads.Held, error) {
 	}
 }
 
-func scanContact(row scanner) (c of[leads.Contact], err error) {
+func scanContact(row scanner) (c owned[leads.Contact], err error) {
 	err = row.Scan(&c.leadID, textColumn{&c.it.ID}, textColumn{&c.it.TypeID}, textColumn{&c.it.ValueType}, textColumn{&c.it.Value})
 	return c, err
 }

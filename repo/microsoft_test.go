@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	mssql "github.com/microsoft/go-mssqldb"
 
@@ -93,42 +96,212 @@ func impatient(ctx context.Context, raw *sql.DB, statement string) error {
 
 func ignoring(_ sql.Result, err error) error { return err }
 
-// scans finds in a plan which tables are read from one end to the other.
-var scans = regexp.MustCompile(`(?s)PhysicalOp="(?:Table Scan|Clustered Index Scan|Index Scan)".*?<Object [^>]*Table="\[(\w+)\]"`)
+// setStatements join what is staged with the tables, each with how many rows it touches of
+// a stage of one row; they stand for themselves.
+var setStatements = []struct {
+	name, statement string
+	rows            int64
+}{
+	{"leads_update", leadsql.SQLServer.LeadsUpdate, 1},
+	{"leads_insert", leadsql.SQLServer.LeadsInsert, 1},
+	{"leads_mark", leadsql.SQLServer.LeadsMark, 1},
+	{"contacts_delete", leadsql.SQLServer.ContactsDelete, 1},
+	{"contacts_delete_gone", leadsql.SQLServer.ContactsDeleteGone, 1},
+	{"phones_delete", leadsql.SQLServer.PhonesDelete, 1},
+	{"phones_delete_gone", leadsql.SQLServer.PhonesDeleteGone, 1},
+	{"phones_delete_rows", leadsql.SQLServer.PhonesDeleteRows, 1},
+	{"phones_insert", leadsql.SQLServer.PhonesInsert, 1},
+	{"fields_delete", leadsql.SQLServer.FieldsDelete, 1},
+	{"fields_delete_rows", leadsql.SQLServer.FieldsDeleteRows, 1},
+	{"fields_delete_gone", leadsql.SQLServer.FieldsDeleteGone, 1},
+	{"solution_delete", leadsql.SQLServer.SolutionDelete, 1},
+	{"solution_delete_gone", leadsql.SQLServer.SolutionDeleteGone, 1},
+	{"solution_delete_rows", leadsql.SQLServer.SolutionDeleteRows, 1},
+	{"callbacks_update", leadsql.SQLServer.CallbacksUpdate, 1},
+	{"callbacks_insert", leadsql.SQLServer.CallbacksInsert, 0},
+	{"failing_delete", leadsql.SQLServer.FailingDelete, 1},
+	{"outbox_delete", leadsql.SQLServer.OutboxDelete, 1},
+}
 
-// microsoftPlans wants what is asked all the time to be found by indexes alone.
-func microsoftPlans(t *testing.T, url string) {
+// stages makes the temporary tables in a session, as the service does, and puts that many
+// of the mirror's leads into each, and as many new ones into that of the leads. declared
+// are the parameters that name the same leads. (A batch without parameters leaves its
+// temporary tables to the session.)
+func stages(t *testing.T, conn *sql.Conn, size int) (declared string) {
 	t.Helper()
-	db, raw := microsoft(t, url)
+	const from = " FROM dbo.bitrix_leads AS l WHERE l.member_id = N'm' AND l.sql_ID <= "
+	for _, statement := range []string{
+		leadsql.SQLServer.StageLeadsCreate, leadsql.SQLServer.StageMarksCreate, leadsql.SQLServer.StagePhonesCreate,
+		"INSERT INTO #stage_leads (member_id, sql_ID, was_ticket, read_ticket, revision) SELECT l.member_id, l.sql_ID, l.read_ticket, l.read_ticket + 1, 2" + from,
+		"INSERT INTO #stage_leads (member_id, sql_ID, read_ticket, revision) SELECT l.member_id, l.sql_ID + 1000000, 1, 1" + from,
+		"INSERT INTO #stage_marks (member_id, sql_ID, was_ticket, read_ticket, revision, gone) SELECT l.member_id, l.sql_ID, l.read_ticket, l.read_ticket + 1, 2, 1" + from,
+		"INSERT INTO #stage_phones (digits10, member_id, lead_id, position, repeated) SELECT N'9000000000', l.member_id, l.sql_ID, 2, 0" + from,
+	} {
+		if strings.HasSuffix(statement, from) {
+			statement += strconv.Itoa(size)
+		}
+		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%v: %s", err, statement)
+		}
+	}
+	ids, rows := make([]string, size), make([]string, size)
+	for i := range size {
+		ids[i] = strconv.Itoa(i + 1)
+		rows[i] = fmt.Sprintf(`{"lead_id":%d,"event":"E","received_at":"2026-11-24T10:00:00.000Z"}`, i+1)
+	}
+	return fmt.Sprintf("DECLARE @member_id nvarchar(64) = N'm', @ids nvarchar(max) = N'[%s]', @rows nvarchar(max) = N'[%s]';\n",
+		strings.Join(ids, ","), strings.Join(rows, ","))
+}
+
+// fillMirror puts that many leads into a migrated, empty mirror, and into each table beside them a
+// row for each.
+func fillMirror(t *testing.T, url string, size int) {
+	t.Helper()
+	db, err := repo.Open(t.Context(), repo.Config{URL: url, SolutionField: "UF_CRM_S"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	var batch []leads.Snapshot
-	for id := int64(1); id <= 5000; id++ {
-		batch = append(batch, sighting(t, id, fmt.Sprintf(`{"ID":"%d","PHONE":[{"ID":"%d","VALUE":"+7 900 %07d","TYPE_ID":"PHONE"}]}`, id, id, id)))
+	var callbacks []leads.LastCallback
+	for id := int64(1); id <= int64(size); id++ {
+		batch = append(batch, sighting(t, id, fmt.Sprintf(`{"ID":"%d","UF_CRM_S":"s","PHONE":[{"ID":"%d","VALUE":"+7 900 %07d","TYPE_ID":"PHONE"}]}`, id, id, id)))
+		callbacks = append(callbacks, leads.LastCallback{LeadID: id, Event: "E", ReceivedAt: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)})
 	}
 	if _, err := db.Apply(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
+	if err := db.NoteCallbacks(t.Context(), "m", callbacks); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := sql.Open("sqlserver", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	const failures = "INSERT INTO dbo.leadsync_failures (member_id, lead_id, event, reason, attempts, first_at, last_at) " +
+		"SELECT c.member_id, c.lead_id, c.event, N'r', 1, c.received_at, c.received_at FROM dbo.leadsync_callbacks AS c"
+	if _, err := raw.ExecContext(t.Context(), failures); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// session is a connection to itself.
+func session(t *testing.T, url string) *sql.Conn {
+	t.Helper()
+	raw, err := sql.Open("sqlserver", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
 	conn, err := raw.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// setsTouchWhatIsStaged runs each of the statements by itself, and wants it to touch what is
+// staged and nothing else.
+func setsTouchWhatIsStaged(t *testing.T, url string) {
+	t.Helper()
+	const size = 7
+	fillMirror(t, url, 3*size)
+	conn := session(t, url)
+	declared := stages(t, conn, size)
+	for _, set := range setStatements {
+		tx, err := conn.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := tx.ExecContext(t.Context(), declared+set.statement)
+		if err != nil {
+			t.Fatalf("%s: %v", set.name, err)
+		}
+		if n, err := result.RowsAffected(); err != nil || n != size*set.rows {
+			t.Errorf("%s touched %d rows, %v; want %d", set.name, n, err, size*set.rows)
+		}
+		if err := tx.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// scans finds in a plan which tables are read from one end to the other.
+var scans = regexp.MustCompile(`(?s)PhysicalOp="(?:Table Scan|Clustered Index Scan|Index Scan)".*?<Object [^>]*Table="\[([^\]]+)\]"`)
+
+// microsoftPlans wants what is asked all the time to be found by indexes alone. A thousand
+// leads are staged: left to itself the server would rather read five thousand than look up
+// each.
+func microsoftPlans(t *testing.T, url string) {
+	t.Helper()
+	microsoft(t, url)
+	fillMirror(t, url, 5000)
+	conn := session(t, url)
+	declared := stages(t, conn, 1000)
 	if _, err := conn.ExecContext(t.Context(), "SET SHOWPLAN_XML ON"); err != nil {
 		t.Fatal(err)
 	}
+	wantSeeks(t, conn, "lookup by phone", "SELECT c.lead_id, c.[rank] FROM dbo.bitrix_lead_by_phone(N'+7 900 0000017') AS c ORDER BY c.[rank]")
+	wantSeeks(t, conn, "leads_lock", declared+leadsql.SQLServer.LeadsLock)
+	s := leadsql.SQLServer
 	for name, statement := range map[string]string{
-		"lookup by phone": "SELECT c.lead_id, c.[rank] FROM dbo.bitrix_lead_by_phone(N'+7 900 0000017') AS c ORDER BY c.[rank]",
-		"leads_lock":      "DECLARE @member_id nvarchar(64) = N'm', @ids nvarchar(max) = N'[17,18]';\n" + leadsql.SQLServer.LeadsLock,
-		"held_range":      "DECLARE @member_id nvarchar(64) = N'm', @after int = 17, @up_to int = 18, @limit int = 2;\n" + leadsql.SQLServer.HeldRange,
+		"callback_list": s.CallbackList, "held_rows": s.HeldRows, "held_rows_contacts": s.HeldRowsContacts, "held_rows_fields": s.HeldRowsFields,
+		"held_rows_phones": s.HeldRowsPhones, "held_rows_solutions": s.HeldRowsSolutions,
 	} {
-		var plan string
-		if err := conn.QueryRowContext(t.Context(), statement).Scan(&plan); err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
+		wantSeeks(t, conn, name, declared+statement)
+	}
+	for name, statement := range map[string]string{
+		"held_range": s.HeldRange, "held_range_contacts": s.HeldRangeContacts, "held_range_fields": s.HeldRangeFields,
+		"held_range_phones": s.HeldRangePhones, "held_range_solutions": s.HeldRangeSolutions,
+	} {
+		wantSeeks(t, conn, name, "DECLARE @member_id nvarchar(64) = N'm', @after int = 17, @up_to int = 18, @limit int = 2;\n"+statement)
+	}
+	for _, set := range setStatements {
+		wantSeeks(t, conn, set.name, declared+set.statement)
+	}
+}
+
+// wantSeeks reads the plan of a statement, on a session that shows plans and runs nothing.
+// The stages may be scanned.
+func wantSeeks(t *testing.T, conn *sql.Conn, name, statement string) {
+	t.Helper()
+	var plan string
+	if err := conn.QueryRowContext(t.Context(), statement).Scan(&plan); err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	if fault := scanned(plan); fault != "" {
+		t.Errorf("%s scans %s: %s", name, fault, plan)
+	}
+}
+
+// scanned is a table of ours that a plan reads from one end to the other, "" none.
+func scanned(plan string) string {
+	for _, hit := range scans.FindAllStringSubmatch(plan, -1) {
+		if !strings.HasPrefix(hit[1], "#") && hit[1] != "leadsync_portals" { // which has a row or two
+			return hit[1]
 		}
-		for _, hit := range scans.FindAllStringSubmatch(plan, -1) {
-			if hit[1] != "leadsync_portals" { // which has a row or two
-				t.Errorf("%s scans %s: %s", name, hit[1], plan)
-			}
+	}
+	return ""
+}
+
+func TestScansAreSeenInPlans(t *testing.T) {
+	const seek = `<RelOp PhysicalOp="Clustered Index Seek"><IndexScan><Object Database="[d]" Schema="[dbo]" Table="[bitrix_leads]" Index="[i]" /></IndexScan></RelOp>`
+	stage := strings.NewReplacer("Seek", "Scan", "bitrix_leads", "#stage_leads").Replace(seek)
+	for _, c := range []struct{ name, plan, want string }{
+		{"a seek", seek, ""},
+		{"a scan of a stage, then a seek", stage + seek, ""},
+		{"a scan of a stage, then of a table", stage + strings.Replace(seek, "Seek", "Scan", 1), "bitrix_leads"},
+		{"a heap", strings.Replace(seek, "Clustered Index Seek", "Table Scan", 1), "bitrix_leads"},
+		{"a small table", strings.NewReplacer("Seek", "Scan", "bitrix_leads", "leadsync_portals").Replace(seek), ""},
+	} {
+		if got := scanned(c.plan); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 }

@@ -14,8 +14,12 @@ import (
 )
 
 // Migrate brings the database up to this version and names what it applied. Two replicas
-// may do it at once: SQL Server lets the second wait, SQLite has it look again.
+// may do it at once: SQL Server lets the second wait, SQLite has it look again. It is
+// ErrNoJSON where the tables would be of no use.
 func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
+	if err := d.checkLevel(ctx); err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
 	for try := 1; ; try++ {
 		done, err := d.migrateOnce(ctx)
 		applied = append(applied, done...)
@@ -104,13 +108,25 @@ func (d *DB) MigrationStatements(name string) ([]string, error) {
 }
 
 // MigrationPlan names the migrations that Migrate would apply; none: the database is up
-// to date. It writes nothing.
+// to date. It writes nothing. It is ErrNoJSON where Migrate would be.
 func (d *DB) MigrationPlan(ctx context.Context) ([]string, error) {
+	if err := d.checkLevel(ctx); err != nil {
+		return nil, fmt.Errorf("read applied migrations: %w", err)
+	}
 	plan, err := d.missingMigrations(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read applied migrations: %w", d.explain(ctx, err))
 	}
 	return plan, nil
+}
+
+// checkLevel is ErrNoJSON where the database does not read JSON.
+func (d *DB) checkLevel(ctx context.Context) error {
+	_, err := query(ctx, d.read, scanInt, d.dialect.sql.LevelAsk)
+	if err != nil && d.meaning(err) == faultMissing {
+		return fmt.Errorf("%w: %w", ErrNoJSON, err)
+	}
+	return d.explain(ctx, err)
 }
 
 // lacksMigrations tells whether migrations are known to be missing.

@@ -42,9 +42,20 @@ func (d *DB) TouchLeadGet(ctx context.Context, at time.Time) error {
 	return d.touch(ctx, d.dialect.sql.RuntimeTouchGet, at)
 }
 
+// touch writes the table's first row, whatever its Id; one is made where somebody has
+// emptied the table.
 func (d *DB) touch(ctx context.Context, statement string, at time.Time) error {
-	if _, err := d.exec(ctx, statement, sql.Named("at", wallClock(at))); err != nil {
-		return fmt.Errorf("note the time of reading: %w", err)
-	}
-	return nil
+	note := sql.Named("at", wallClock(at))
+	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		n, err := affect(ctx, tx, statement, note)
+		if err != nil || n > 0 {
+			return err
+		}
+		if err := execAll(ctx, tx, d.dialect.sql.RuntimeInsert); err != nil {
+			return err
+		}
+		_, err = affect(ctx, tx, statement, note)
+		return err
+	})
+	return wrapped(err, "note the time of reading")
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"leadsync/leads"
 )
@@ -13,16 +14,28 @@ import (
 // refillLog is after how many leads a refill says how far it is.
 const refillLog = 50_000
 
+// refillBatch is how many leads are filled in one transaction: whoever writes leads waits
+// that long for it.
+const refillBatch = 200
+
+// beingFilled is no rules at all: a refill that was cut short is not taken for what was
+// there before, although the settings become what they were.
+const beingFilled = "being filled"
+
 // Refill fills side tables anew, from contacts and stored cards, where they were filled by
 // other rules than this process goes by, or not at all; it names them. Without a solution
 // field only rows that an earlier setting has put into bitrix_lead_solution go. What Apply
-// writes meanwhile is right already. Cut short, it begins anew the next time.
+// writes meanwhile is right already. It rests as long as it works, so that others get at
+// the leads. Cut short, it begins anew the next time.
 func (d *DB) Refill(ctx context.Context) (tables []string, err error) {
 	stale, err := d.stale(ctx, d.read)
 	if err != nil || len(stale) == 0 {
 		return nil, wrapped(d.explain(ctx, err), "read how the tables were filled")
 	}
 	for _, s := range stale {
+		if err := d.keep(ctx, s.setting, beingFilled); err != nil {
+			return nil, fmt.Errorf("note that %s is being filled: %w", s.table, err)
+		}
 		tables = append(tables, s.table)
 	}
 	portals, err := d.Portals(ctx)
@@ -82,15 +95,16 @@ func (d *DB) keep(ctx context.Context, name, value string) error {
 var ErrOtherRules = errors.New("the database is kept by other settings")
 
 // CheckRules is ErrOtherRules where what an operator sets is not what the tables were
-// filled by: a process that wrote leads nevertheless would mix them.
+// filled by: a process that wrote leads nevertheless would mix them. It is nil where
+// nothing was filled yet.
 func (d *DB) CheckRules(ctx context.Context) error {
 	kept, err := d.settings(ctx, d.read)
-	if err != nil {
+	if err != nil || len(kept) == 0 {
 		return wrapped(d.explain(ctx, err), "read how the tables were filled")
 	}
 	for _, s := range sides {
-		if was, ok := kept[s.setting]; ok && s.variable != "" && was != s.rules(d.rules) {
-			return fmt.Errorf("%w: %s is filled for another %s", ErrOtherRules, s.table, s.variable)
+		if s.variable != "" && kept[s.setting] != s.rules(d.rules) {
+			return fmt.Errorf("%w: %s is not filled by this %s, or not by this version", ErrOtherRules, s.table, s.variable)
 		}
 	}
 	return nil
@@ -98,7 +112,7 @@ func (d *DB) CheckRules(ctx context.Context) error {
 
 func (d *DB) refillPortal(ctx context.Context, memberID string, stale []side) error {
 	for after, n := int64(0), 0; ; {
-		rows, err := d.IDs(ctx, memberID, after, leads.MaxID, batchSize)
+		rows, err := d.IDs(ctx, memberID, after, leads.MaxID, refillBatch)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -107,12 +121,16 @@ func (d *DB) refillPortal(ctx context.Context, memberID string, stale []side) er
 		for i := range rows {
 			ids[i] = rows[i].LeadID
 		}
+		began := time.Now()
 		err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.refill(ctx, tx, memberID, ids, stale) })
 		if err != nil {
 			return err
 		}
 		if n += len(ids); n%refillLog < len(ids) {
 			d.log.InfoContext(ctx, "tables are being filled anew", "member_id", memberID, "leads", n)
+		}
+		if err := sleep(ctx, time.Since(began)); err != nil {
+			return err
 		}
 	}
 }
@@ -138,14 +156,13 @@ func (d *DB) refill(ctx context.Context, tx *sql.Tx, memberID string, ids []int6
 	if err != nil {
 		return err
 	}
-	var r rows
+	r := rows{now: d.now()}
 	for _, s := range stale {
+		of := which
 		if s.carded {
-			args[1] = sql.Named("ids", withCard) // a former program's rows stay until their leads are read
-		} else {
-			args[1] = sql.Named("ids", which)
+			of = withCard // a former program's rows stay until their leads are read
 		}
-		if _, err := tx.ExecContext(ctx, s.remove(d.dialect.sql), args...); err != nil {
+		if _, err := tx.ExecContext(ctx, s.remove(d.dialect.sql), sql.Named("member_id", memberID), sql.Named("ids", of)); err != nil {
 			return err
 		}
 		for i := range cards {
@@ -157,7 +174,7 @@ func (d *DB) refill(ctx context.Context, tx *sql.Tx, memberID string, ids []int6
 
 // cardsOf are the leads' cards as they were written, with their contacts as they stand;
 // carded are those that have been written at all. Nothing is left of a tombstone's.
-func cardsOf(found []current, contacts []of[leads.Contact]) (cards []leads.Lead, carded []int64) {
+func cardsOf(found []current, contacts []owned[leads.Contact]) (cards []leads.Lead, carded []int64) {
 	values := make(map[int64][]leads.Contact, len(found))
 	for _, c := range contacts {
 		values[c.leadID] = append(values[c.leadID], c.it)

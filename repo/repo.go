@@ -23,6 +23,11 @@ var ErrUnavailable = errors.New("database unavailable")
 // ErrNotMigrated says that the database lacks tables or migrations of this version.
 var ErrNotMigrated = errors.New("database is not migrated: run leadsync migrate")
 
+// ErrNoJSON says that the database cannot read JSON, by which many rows are named at once.
+// It is found where a database came from an older server.
+var ErrNoJSON = errors.New("the database's compatibility level is below 130 (SQL Server 2016): " +
+	"raise it by running in that database ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 130")
+
 // ErrNotOwner says that a portal has a newer owner than the one that drew a ticket.
 // Nothing was written.
 var ErrNotOwner = leads.ErrNotOwner

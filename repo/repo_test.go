@@ -30,6 +30,7 @@ func TestSQLServer(t *testing.T) {
 		}
 		repotest.Grants(t, server, string(script))
 	})
+	t.Run("Sets", func(t *testing.T) { setsTouchWhatIsStaged(t, server.URL(t)) })
 	t.Run("MicrosoftLocks", func(t *testing.T) { microsoftLocks(t, server.URL(t)) })
 	t.Run("MicrosoftPlans", func(t *testing.T) { microsoftPlans(t, server.URL(t)) })
 	t.Run("Documented", func(t *testing.T) { documented(t, server) })

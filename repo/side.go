@@ -71,8 +71,12 @@ func addFields(r *rows, ref leads.Ref, lead *leads.Lead, _ leads.Rules) {
 }
 
 func addSolution(r *rows, ref leads.Ref, lead *leads.Lead, by leads.Rules) {
-	if chosen, _ := lead.Solution(by.Solution); chosen != "" {
+	chosen, whole := lead.Solution(by.Solution)
+	if chosen != "" {
 		r.solutions = append(r.solutions, []any{ref.MemberID, ref.LeadID, chosen})
+	}
+	if !whole {
+		r.cuts = append(r.cuts, cutRow(ref, "bitrix_lead_solution", r.now))
 	}
 }
 
@@ -103,22 +107,25 @@ func (d *DB) addSides(ctx context.Context, tx *sql.Tx, rows []leads.Held, s side
 		return nil
 	}
 	solutions, err := query(ctx, tx, scanSolution, s.solutions, args...)
+	if err != nil {
+		return err
+	}
 	deal(rows, solutions, func(h *leads.Held, text string) { h.Sides.Solutions = append(h.Sides.Solutions, text) })
-	return err
+	return nil
 }
 
-func scanPhone(row scanner) (p of[leads.PhoneKey], err error) {
+func scanPhone(row scanner) (p owned[leads.PhoneKey], err error) {
 	k := &p.it
 	err = row.Scan(&p.leadID, &k.Digits, textColumn{&k.E164}, textColumn{&k.Extension}, textColumn{&k.ContactID}, &k.Repeated)
 	return p, err
 }
 
-func scanField(row scanner) (f of[leads.FieldValue], err error) {
+func scanField(row scanner) (f owned[leads.FieldValue], err error) {
 	err = row.Scan(&f.leadID, &f.it.Field, &f.it.Position, textColumn{&f.it.Value})
 	return f, err
 }
 
-func scanSolution(row scanner) (s of[string], err error) {
+func scanSolution(row scanner) (s owned[string], err error) {
 	err = row.Scan(&s.leadID, textColumn{&s.it})
 	return s, err
 }

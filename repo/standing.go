@@ -88,13 +88,13 @@ func scanStanding(row scanner) (s leads.Standing, err error) {
 
 // ErasePortal deletes everything that is kept of a portal, but for the count of its
 // owners: what a former owner still writes must be refused. Large tables are emptied in
-// small transactions, the portal's record goes last, so that an erasure that was cut
-// short is repeated.
+// small transactions, the leads first, from which a refill beside it would fill the others
+// again; the portal's record goes last, so that an erasure that was cut short is repeated.
 func (d *DB) ErasePortal(ctx context.Context, memberID string) error {
 	s := d.dialect.sql
 	for _, statement := range []string{
-		s.EraseContacts, s.ErasePhones, s.EraseSolutions, s.EraseFields, s.EraseFieldTypes, s.EraseDuplicates, s.EraseFailures,
-		s.EraseFailing, s.EraseCallbacks, s.EraseLeads,
+		s.EraseLeads, s.EraseContacts, s.ErasePhones, s.EraseSolutions, s.EraseFields, s.EraseFieldTypes, s.EraseDuplicates, s.EraseFailures,
+		s.EraseFailing, s.EraseCallbacks,
 		s.EraseOutbox, s.EraseFindings, s.EraseRuns, s.EraseGrants, s.ErasePortal,
 	} {
 		for {

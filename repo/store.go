@@ -37,6 +37,7 @@ func leadColumnNames() []string {
 
 // rows is what a transaction writes.
 type rows struct {
+	now       time.Time
 	leads     [][]any // whole rows
 	fresh     int64   // of them, those that are new
 	contacts  [][]any
@@ -80,9 +81,9 @@ func then(statement string) func(context.Context, *sql.Tx, *rows) error {
 
 // store writes what was decided.
 func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, load loader) error {
-	var r rows
+	r := rows{now: d.now()}
 	for i := range items {
-		if err := r.add(&items[i], d, d.now()); err != nil {
+		if err := r.add(&items[i], d.rules); err != nil {
 			return err
 		}
 	}
@@ -162,10 +163,10 @@ func execAll(ctx context.Context, tx *sql.Tx, statements ...string) error {
 }
 
 // add puts what was decided for one lead into the sets.
-func (r *rows) add(it *item, d *DB, now time.Time) error {
+func (r *rows) add(it *item, by leads.Rules) error {
 	switch it.step.act {
 	case put:
-		r.put(it, d, now)
+		r.put(it, by)
 	case mark:
 		gone := it.step.outcome.Verdict == leads.Deleted
 		if gone {
@@ -182,12 +183,12 @@ func (r *rows) add(it *item, d *DB, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errData, err)
 	}
-	r.outbox = append(r.outbox, []any{change.MemberID, change.LeadID, change.Revision, body, instant(now)})
+	r.outbox = append(r.outbox, []any{change.MemberID, change.LeadID, change.Revision, body, instant(r.now)})
 	return nil
 }
 
 // put adds a whole card: its row, and those of other tables.
-func (r *rows) put(it *item, d *DB, now time.Time) {
+func (r *rows) put(it *item, by leads.Rules) {
 	ref, lead := it.snapshot.Ref, &it.snapshot.Lead
 	r.leads = append(r.leads, leadRow(it))
 	if it.row == nil {
@@ -197,14 +198,10 @@ func (r *rows) put(it *item, d *DB, now time.Time) {
 		r.contacts = append(r.contacts, contactRow(ref, c.Columns()))
 	}
 	for _, s := range sides {
-		s.add(r, ref, lead, d.rules)
+		s.add(r, ref, lead, by)
 	}
-	cut := lead.Cut()
-	if _, whole := lead.Solution(d.rules.Solution); !whole {
-		cut = append(cut, "bitrix_lead_solution")
-	}
-	for _, name := range cut {
-		r.cuts = append(r.cuts, cutRow(ref, name, now))
+	for _, name := range lead.Cut() {
+		r.cuts = append(r.cuts, cutRow(ref, name, r.now))
 	}
 }
 

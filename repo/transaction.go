@@ -64,7 +64,11 @@ func (d *DB) once(ctx context.Context, fn func(context.Context, *sql.Tx) error) 
 
 func wait(ctx context.Context, try int) error {
 	longest := pause << try
-	timer := time.NewTimer(longest/2 + rand.N(longest/2)) //nolint:gosec // a wait is no secret
+	return sleep(ctx, longest/2+rand.N(longest/2)) //nolint:gosec // a wait is no secret
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

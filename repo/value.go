@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"leadsync/leads"
@@ -26,9 +27,13 @@ func wallClock(t time.Time) string { return t.Local().Format(leads.WallClock) }
 // text is NULL where s is empty.
 func text(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
-// idList is a list of ids as JSON, which both databases take apart in the statement.
+// idList is a list of ids as JSON, which both databases take apart in the statement. It is
+// in order: SQL Server locks row by row as they come, and two that lock the same rows in
+// another order block each other. None are [], for null is no list to SQL Server.
 func idList(ids []int64) (string, error) {
-	list, err := json.Marshal(ids)
+	sorted := append([]int64{}, ids...)
+	slices.Sort(sorted)
+	list, err := json.Marshal(sorted)
 	return string(list), err
 }
 

@@ -45,7 +45,7 @@ type Statements struct {
 	PortalApplication, PortalAuthorize, PortalStateFrom                            string
 	RunClaim, RunGet, RunInsert, RunLastCompleted, RunList, RunNext, RunUnfinished string
 	RunUpdate                                                                      string
-	RuntimeTouchGet, RuntimeTouchList                                              string
+	RuntimeInsert, RuntimeTouchGet, RuntimeTouchList                               string
 	SolutionDelete, SolutionDeleteGone, SolutionDeleteRows, SolutionInsert         string
 	StageContactsCreate, StageContactsDrop, StageContactsInsert                    string
 	StageCutsCreate, StageCutsDrop, StageCutsInsert                                string
@@ -59,6 +59,7 @@ type Statements struct {
 	HeldList                                                                       string
 	IncidentInsert, IncidentList                                                   string
 	LeadsCandidates                                                                string
+	LevelAsk                                                                       string
 	OwnerBeat, OwnerBeatGet                                                        string
 	RunLastFull, RunResume, RunStop, RunWatermark                                  string
 	CallersList, CardGet                                                           string

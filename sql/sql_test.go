@@ -77,6 +77,79 @@ func TestSQLServerTextAvoidsWhatOnlyThePeerAccepts(t *testing.T) {
 	}
 }
 
+// unhinted are statements of SQL Server that join what is staged as the server pleases.
+var unhinted = map[string]string{
+	"CutsInsert": "no index finds a mark, see there",
+}
+
+// What is staged is small and the tables are large: SQL Server must look their rows up one
+// by one. Left to itself it may read a whole table, and lock it.
+func TestSQLServerJoinsWhatIsStagedRowByRow(t *testing.T) {
+	v := reflect.ValueOf(leadsql.SQLServer)
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		reason, excused := unhinted[name]
+		switch fault := joinFault(v.Field(i).String()); {
+		case fault != "" && !excused:
+			t.Errorf("%s: %s", name, fault)
+		case fault == "" && excused:
+			t.Errorf("%s is excused (%s) and needs no excuse", name, reason)
+		}
+	}
+}
+
+func TestJoinFaults(t *testing.T) {
+	for _, c := range []struct{ name, statement, want string }{
+		{"a join as the server pleases", "DELETE c FROM dbo.t AS c INNER JOIN #stage_leads AS s ON s.id = c.id", "INNER JOIN"},
+		{"the table first", "DELETE c FROM dbo.t AS c INNER LOOP JOIN #stage_leads AS s ON s.id = c.id", "LOOP JOIN #stage_leads"},
+		{"a list, the table first", "DELETE c FROM dbo.t AS c INNER LOOP JOIN OPENJSON(@ids) AS j ON j.value = c.id", "LOOP JOIN OPENJSON"},
+		{"a list in a subquery", "DELETE FROM dbo.t WHERE id IN (SELECT j.value FROM OPENJSON(@ids) AS j) OPTION (LOOP JOIN)", "IN (SELECT"},
+		{"rows that must not be there", "INSERT INTO dbo.t (id) SELECT s.id FROM #stage_leads AS s WHERE NOT EXISTS (\n    SELECT 1 FROM dbo.t AS l WHERE l.id = s.id\n)", "EXISTS"},
+		{"the same by loop", "INSERT INTO dbo.t (id) SELECT s.id FROM #stage_leads AS s WHERE NOT EXISTS (SELECT 1 FROM dbo.t AS l WHERE l.id = s.id)\nOPTION (LOOP JOIN)", ""},
+		{"by loop, the stage first", "DELETE c FROM #stage_leads AS s INNER LOOP JOIN dbo.t AS c ON s.id = c.id", ""},
+		{"only in a comment", "-- INNER LOOP JOIN\nDELETE c FROM #stage_leads AS s INNER JOIN dbo.t AS c ON s.id = c.id", "INNER JOIN"},
+		{"nothing staged", "SELECT p.id FROM dbo.p AS p LEFT JOIN dbo.o AS o ON o.id = p.id WHERE NOT EXISTS (SELECT 1)", ""},
+		{"no table beside", "INSERT INTO dbo.t (id) SELECT s.id FROM #stage_leads AS s", ""},
+	} {
+		if got := joinFault(c.statement); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+var (
+	staged    = regexp.MustCompile(`#stage_|OPENJSON`)
+	unforced  = regexp.MustCompile(`\w+ JOIN\b`)
+	turned    = regexp.MustCompile(`LOOP JOIN (?:#stage_\w+|OPENJSON)`)
+	listed    = regexp.MustCompile(`\bIN \(SELECT`)
+	subquery  = regexp.MustCompile(`\bEXISTS\b`)
+	forcedAll = regexp.MustCompile(`OPTION \(LOOP JOIN\)`)
+)
+
+// joinFault is what lets SQL Server choose how a statement joins what is staged; "" is
+// nothing. The hint of a join fixes its order, too; that of a statement does not.
+func joinFault(statement string) string {
+	text := sqlComment.ReplaceAllString(statement, "")
+	if !staged.MatchString(text) {
+		return ""
+	}
+	for _, join := range unforced.FindAllString(text, -1) {
+		if join != "LOOP JOIN" {
+			return join
+		}
+	}
+	if hit := turned.FindString(text); hit != "" {
+		return hit
+	}
+	if hit := listed.FindString(text); hit != "" {
+		return hit
+	}
+	if forcedAll.MatchString(text) {
+		return ""
+	}
+	return subquery.FindString(text)
+}
+
 func parameters(statement string) []string {
 	found := parameter.FindAllString(statement, -1)
 	slices.Sort(found)

@@ -290,8 +290,8 @@ func (e *environment) interval(name, otherwise string) time.Duration {
 
 func (e *environment) field(name string) string {
 	value := e.text(name, "")
-	if value != "" && !strings.HasPrefix(value, "UF_CRM_") {
-		e.fault(name, "is no custom field", "the code of a custom field of leads, such as UF_CRM_1387525788")
+	if value != "" && (!strings.HasPrefix(value, "UF_CRM_") || !leads.ValidFieldName(value)) {
+		e.fault(name, "is no custom field", "the code of a custom field of leads, in capital letters, such as UF_CRM_1387525788")
 	}
 	return value
 }

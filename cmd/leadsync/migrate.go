@@ -11,7 +11,7 @@ import (
 
 type migrateCmd struct {
 	Plan bool `help:"Only print the statements of the pending migrations."`
-	Down bool `help:"Take away what leadsync has added; the tables of the call centre stay, with their rows."`
+	Down bool `help:"Take away what leadsync has added; the tables of the call centre stay, with their rows, but for those of leads that were deleted in the portal."`
 	Yes  bool `help:"With --down: really."`
 }
 
@@ -21,7 +21,7 @@ func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 		return usageError{errors.New("--plan is about what is pending, and --down about what is there: give one of them")}
 	}
 	if m.Down && !m.Yes {
-		return usageError{errors.New("all that only leadsync keeps would be lost: tokens, revisions, runs, findings; add --yes to do it")}
+		return usageError{errors.New("all that only leadsync keeps would be lost: tokens, revisions, runs, findings, custom fields, and the cards of leads that were deleted in the portal; add --yes to do it")}
 	}
 	cfg, err := a.config()
 	if err != nil {

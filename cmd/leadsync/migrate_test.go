@@ -21,7 +21,7 @@ func TestMigrate(t *testing.T) {
 		{"and has changed nothing", []string{"--plan"}, exitOK, []string{"00001_mirror.sql"}, "up to date"},
 		{"apply", nil, exitOK, []string{"applied 00001_mirror.sql"}, ""},
 		{"nothing is left to do", []string{"--plan"}, exitOK, []string{"up to date"}, "CREATE"},
-		{"down asks first", []string{"--down"}, exitUsage, nil, ""},
+		{"down asks first", []string{"--down"}, exitUsage, []string{"leads that were deleted", "--yes"}, ""},
 		{"down and plan are two things", []string{"--down", "--plan", "--yes"}, exitUsage, nil, ""},
 		{"down", []string{"--down", "--yes"}, exitOK, []string{"undone", "00001_mirror.sql"}, ""},
 		{"and up again", nil, exitOK, []string{"applied 00001_mirror.sql"}, ""},
@@ -31,8 +31,8 @@ func TestMigrate(t *testing.T) {
 			t.Errorf("%s: exit %d, want %d: %s", c.name, code, c.code, stderr)
 		}
 		for _, part := range c.want {
-			if !strings.Contains(stdout, part) {
-				t.Errorf("%s: %q is not in %.300s", c.name, part, stdout)
+			if !strings.Contains(stdout+stderr, part) {
+				t.Errorf("%s: %q is not in %.300s", c.name, part, stdout+stderr)
 			}
 		}
 		if c.not != "" && strings.Contains(stdout, c.not) {

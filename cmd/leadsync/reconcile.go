@@ -14,6 +14,7 @@ import (
 	"leadsync/consumers"
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/repo"
 )
 
 type reconcileCmd struct {
@@ -109,10 +110,23 @@ func (r passCmd) one(ctx context.Context, b *base, portal leads.Portal, out io.W
 	if ctx.Err() != nil && !run.Finished() {
 		return run, r.pause(ctx, b, id)
 	}
+	if errors.Is(err, repo.ErrOtherRules) {
+		return run, r.withdraw(ctx, b, run, err)
+	}
 	if err != nil && !run.Finished() {
 		return run, err
 	}
 	return run, nil
+}
+
+// withdraw takes back a run that this command requested and must not work on.
+func (r passCmd) withdraw(ctx context.Context, b *base, run leads.Run, why error) error {
+	if run.State == leads.RunRequested {
+		if _, err := b.db.StopRun(ctx, run.ID, leads.RunIncomplete, why.Error()); err != nil {
+			return err
+		}
+	}
+	return usageError{fmt.Errorf("%w: give this command the settings that the service has, or let the service run the pass", why)}
 }
 
 // begin returns the run to follow: a new one, the paused one, or one that is under way.
@@ -220,7 +234,13 @@ func workAlone(ctx context.Context, b *base, portal leads.Portal) error {
 	relay := &consumers.Relay{JS: b.js, Outbox: b.db, Topic: topic, Holder: b.holder, Wake: wakened, Tally: tally, Log: b.log}
 	cfg := b.ownerConfig(tally, wake)
 	group, ctx := errgroup.WithContext(ctx)
-	cfg.Open = b.unmixed(ctx, cfg.Open)
+	open := cfg.Open
+	cfg.Open = func(own consumers.Ownership) (consumers.Desk, error) {
+		if err := b.db.CheckRules(ctx); err != nil {
+			return nil, err
+		}
+		return open(own)
+	}
 	group.Go(func() error { return relay.Run(ctx) })
 	group.Go(func() error { return consumers.RunPasses(ctx, cfg, portal) })
 	return group.Wait()

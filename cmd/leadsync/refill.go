@@ -2,12 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
-
-	"leadsync/consumers"
-	"leadsync/repo"
 )
 
 // refillAgain is the pause after a failure to fill tables anew.
@@ -30,19 +25,4 @@ func (s *service) refill(ctx context.Context) error {
 		_ = pauseFor(ctx, refillAgain) // the loop looks whether it was cut short
 	}
 	return nil
-}
-
-// opener opens what an owner of a portal works at.
-type opener = func(consumers.Ownership) (consumers.Desk, error)
-
-// unmixed has a command write leads only by the settings that the service writes by.
-func (b *base) unmixed(ctx context.Context, open opener) opener {
-	return func(own consumers.Ownership) (consumers.Desk, error) {
-		if err := b.db.CheckRules(ctx); errors.Is(err, repo.ErrOtherRules) {
-			return nil, usageError{fmt.Errorf("%w: give this command the settings of the service; the pass stays requested, and the service runs it when it starts", err)}
-		} else if err != nil {
-			return nil, err
-		}
-		return open(own)
-	}
 }

@@ -35,7 +35,8 @@ func adopting(t *testing.T, server Server) {
 	t.Run("the first portal gets the rows", func(t *testing.T) { adoptFirst(t, server) })
 	t.Run("a portal that the seed names gets them", func(t *testing.T) { adoptNamed(t, server) })
 	t.Run("of two at once one gets them", func(t *testing.T) { adoptRace(t, server) })
-	t.Run("down, only ours goes", func(t *testing.T) { adoptDown(t, server) })
+	t.Run("down, everything is as it was before", func(t *testing.T) { adoptDown(t, server) })
+	t.Run("down, deleted leads stay deleted", func(t *testing.T) { adoptDownDeleted(t, server) })
 }
 
 // oktell is a call centre's database with that many leads, 0 is oktellSize, not migrated
@@ -376,33 +377,76 @@ func adoptRace(t *testing.T, server Server) {
 	}
 }
 
+// oktellRowsNow are all rows of the call centre's tables, each with its Id.
+func (m *mirror) oktellRowsNow() map[string][]string {
+	m.t.Helper()
+	tables := map[string][]string{}
+	for table, columns := range oktellTables {
+		tables[table] = m.report(append([]string{"Id"}, columns...), table+" ORDER BY Id")
+	}
+	return tables
+}
+
 func adoptDown(t *testing.T, server Server) {
 	t.Helper()
 	m := oktell(t, server, 100)
+	before := m.oktellRowsNow()
 	m.migrated()
-	reports := m.oktellReports()
-	leadRows := m.report(oktellTables["bitrix_leads"], "bitrix_leads ORDER BY Id")
 	for round := range 2 {
-		undone, err := m.MigrateDown(m.ctx)
-		if err != nil || len(undone) == 0 {
-			t.Fatalf("down: %v, %v", undone, err)
-		}
-		if _, err := m.raw.ExecContext(m.ctx, "SELECT member_id FROM bitrix_leads"); err == nil {
-			t.Errorf("round %d: our column is still there", round)
-		}
-		if _, err := m.raw.ExecContext(m.ctx, "SELECT member_id FROM leadsync_owners"); err == nil {
-			t.Errorf("round %d: our table is still there", round)
-		}
-		if diff := cmp.Diff(reports, m.oktellReports()); diff != "" {
-			t.Errorf("reports (-before +after):\n%s", diff)
-		}
-		if diff := cmp.Diff(leadRows, m.report(oktellTables["bitrix_leads"], "bitrix_leads ORDER BY Id")); diff != "" {
-			t.Errorf("leads (-before +after):\n%s", diff)
+		m.down()
+		if diff := cmp.Diff(before, m.oktellRowsNow()); diff != "" {
+			t.Errorf("round %d: rows (-before +after):\n%.2000s", round, diff)
 		}
 		m.asPlanned()
 	}
 	m.raise(member)
 	m.verdict(leads.Inserted, present(t, leads.NewTickets(1).Draw(), 5000, "after down and up"))
+}
+
+// down takes away what is ours, and wants that to be gone.
+func (m *mirror) down() {
+	m.t.Helper()
+	undone, err := m.MigrateDown(m.ctx)
+	if err != nil || len(undone) == 0 {
+		m.t.Fatalf("down: %v, %v", undone, err)
+	}
+	for _, ask := range []string{"SELECT member_id FROM bitrix_leads", "SELECT member_id FROM leadsync_owners", "SELECT Id FROM leadsync_duplicate_leads"} {
+		if _, err := m.raw.ExecContext(m.ctx, ask); err == nil {
+			m.t.Errorf("what is ours is still there: %s", ask)
+		}
+	}
+}
+
+// adoptDownDeleted has leads deleted in the portal before it goes down: one with a single
+// row, and one with three.
+func adoptDownDeleted(t *testing.T, server Server) {
+	t.Helper()
+	m := oktell(t, server, 50)
+	alive := func() []string {
+		return m.report([]string{"Id"}, "bitrix_leads WHERE sql_ID NOT IN (4, 10) ORDER BY Id")
+	}
+	rows, tokens := alive(), m.report(append([]string{"Id"}, oktellTables["bitrix_oauth"]...), "bitrix_oauth ORDER BY Id")
+	m.migrated()
+	m.raise(member)
+	if n := m.text("SELECT COUNT(*) FROM leadsync_duplicate_leads WHERE sql_ID = 10"); n != "2" {
+		t.Fatalf("%s rows beside lead 10: the test would show nothing", n)
+	}
+	tickets := leads.NewTickets(1)
+	m.verdict(leads.Deleted, proven(tickets.Draw(), 4))
+	m.verdict(leads.Deleted, proven(tickets.Draw(), 10))
+	if err := m.SaveGrant(m.ctx, leads.Grant{MemberID: member, RefreshToken: "new", AccessToken: "new", ExpiresAt: start.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	m.down()
+	if n := m.text("SELECT COUNT(*) FROM bitrix_leads WHERE sql_ID IN (4, 10)"); n != "0" {
+		t.Errorf("%s rows of deleted leads are alive again", n)
+	}
+	if diff := cmp.Diff(rows, alive()); diff != "" {
+		t.Errorf("rows of other leads (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(tokens, m.report(append([]string{"Id"}, oktellTables["bitrix_oauth"]...), "bitrix_oauth ORDER BY Id")); diff != "" {
+		t.Errorf("tokens (-before +after):\n%s", diff)
+	}
 }
 
 // asPlanned migrates, and wants that to run the statements that were announced.

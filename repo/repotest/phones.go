@@ -30,6 +30,7 @@ func phones(t *testing.T, server Server) {
 	t.Run("numbers that are none", func(t *testing.T) { m.on1(t, noNumbers) })
 	t.Run("one card", func(t *testing.T) { m.on1(t, oneCard) })
 	t.Run("the function takes a number as it is dialled", func(t *testing.T) { m.on1(t, functionNormalizes) })
+	t.Run("the function reads a number as the lookup does", func(t *testing.T) { m.on1(t, functionReadsNumbers) })
 	t.Run("the views agree with the lookup", func(t *testing.T) { m.on1(t, viewsAgree) })
 	t.Run("keys are made anew for another region", func(t *testing.T) { m.on1(t, otherRegion) })
 	t.Run("erased with their portal", func(t *testing.T) { m.on1(t, phonesErased) })
@@ -262,6 +263,70 @@ func functionNormalizes(m *mirror) {
 	}
 	if got := m.text("SELECT COUNT(*) FROM dbo.bitrix_lead_by_phone(NULL)"); got != "0" {
 		m.t.Errorf("NULL: found %s", got)
+	}
+}
+
+// functionReadsNumbers compares the function with leads.CallerDigits over what telephone
+// systems and people write. docs/callcentre.md tells in what they differ.
+func functionReadsNumbers(m *mirror) {
+	if m.Dialect() == "sqlite" {
+		m.t.Skip("SQLite has no functions that return tables")
+	}
+	m.verdict(leads.Inserted, seen(1, called(m.t, 240, "P", "8 912 345-02-40", "8 912 345-02-41", "405", "1975")))
+	const number, second, internal, nobody = "9123450240", "9123450241", "405", "<null>"
+	for _, c := range []struct{ dialled, lookup, function string }{
+		{"8 (912) 345-02-40 доб. 12", number, number},
+		{"8 (912) 345-02-40 (доб. 12)", number, number},
+		{"89123450240доб12", number, number},
+		{"+7 912 345 02 40 ext. 12", number, number},
+		{"89123450240 x12", number, number},
+		{"89123450240#12", number, number},
+		{"89123450240*12", number, number},
+		{"89123450240,12", number, number},
+		{"89123450240,,,12#", number, number},
+		{"89123450240, 89123450241", number, number},
+		{"8 912 345-02-40; 8 912 345-02-41", number, number},
+		{"89123450240|89123450241", number, number},
+		{"89123450240 или 89123450241", number, number},
+		{"89123450240\n89123450241", number, number},
+		{"89123450240 Иван", number, number},
+		{"тел. 8 912 345-02-40", number, number},
+		{"tel:+79123450240", number, number},
+		{"tel:+7-912-345-02-40;ext=12", number, number},
+		{"sip:+79123450240@pbx.example.com", number, number},
+		{"sip:79123450240@10.0.0.1:5060", number, number},
+		{"sip:405@10.0.0.1", internal, internal},
+		{"405", internal, internal},
+		{"(405)", internal, internal},
+		{"вн. 405", internal, internal},
+		{"8\u2010912\u2011345\u201302-40", number, number},
+		{"8\u00a0912\t345.02.40", number, number},
+		{"\u202a+79123450240", number, number},
+		{"", nobody, nobody},
+		{"+", nobody, nobody},
+		{"() -", nobody, nobody},
+		{"anonymous", nobody, nobody},
+		{"номер скрыт", nobody, nobody},
+		{"²³½ ４０５", nobody, nobody},
+		{"12", nobody, nobody},
+		// What they tell apart.
+		{"каб. 405, 8 912 345-02-40", number, internal},
+		{"89123450240 89123450241", number, second},
+		{"+79123450240 +79123450241", number, second},
+		{"89123450240/41", number, nobody},
+		{"8 912 345\u201402\u201440", number, nobody},
+		{"ivan1975@example.org", nobody, "1975"},
+	} {
+		lookup := nobody
+		if digits, ok := leads.CallerDigits(c.dialled); ok {
+			lookup = digits
+		}
+		if lookup != c.lookup {
+			m.t.Errorf("%q: the lookup reads %s, want %s", c.dialled, lookup, c.lookup)
+		}
+		if got := m.text("SELECT MAX(digits10) FROM dbo.bitrix_lead_by_phone(@p1)", c.dialled); got != c.function {
+			m.t.Errorf("%q: the function finds %s, want %s", c.dialled, got, c.function)
+		}
 	}
 }
 

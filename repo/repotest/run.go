@@ -256,15 +256,30 @@ func records(t *testing.T, server Server) {
 	if err := m.RecordFailure(m.ctx, ref, "", nil); err != nil {
 		t.Error(err)
 	}
+	m.exec("DELETE FROM bitrix_lead_runtime")
+	m.touched()
+	m.exec("DELETE FROM bitrix_lead_runtime WHERE Id = (SELECT MAX(Id) FROM bitrix_lead_runtime)")
+	for range 2 { // neither of them is the first that there ever was
+		m.exec("INSERT INTO bitrix_lead_runtime (lead_list_dt) VALUES (NULL)")
+	}
+	m.touched()
+	if rows := m.text("SELECT COUNT(*) FROM bitrix_lead_runtime"); rows != "2" {
+		t.Errorf("%s rows, want the two that were there", rows)
+	}
+}
+
+// touched notes times of reading and wants them in the first row.
+func (m *mirror) touched() {
+	m.t.Helper()
 	at := time.Date(2026, 3, 29, 2, 30, 0, 0, time.Local)
 	if err := errors.Join(m.TouchLeadList(m.ctx, at), m.TouchLeadGet(m.ctx, at.Add(time.Minute))); err != nil {
-		t.Fatal(err)
+		m.t.Fatal(err)
 	}
+	const first = " FROM bitrix_lead_runtime WHERE Id = (SELECT MIN(Id) FROM bitrix_lead_runtime)"
 	for column, want := range map[string]time.Time{"lead_list_dt": at, "lead_get_by_id_dt": at.Add(time.Minute)} {
-		got := m.text(m.on("SELECT "+column+" FROM bitrix_lead_runtime WHERE Id = 1",
-			"SELECT CONVERT(nvarchar(19), "+column+", 126) FROM bitrix_lead_runtime WHERE Id = 1"))
+		got := m.text(m.on("SELECT "+column+first, "SELECT CONVERT(nvarchar(19), "+column+", 126)"+first))
 		if got != want.Format(leads.WallClock) {
-			t.Errorf("%s is %s, want %s", column, got, want.Format(leads.WallClock))
+			m.t.Errorf("%s is %s, want %s", column, got, want.Format(leads.WallClock))
 		}
 	}
 }

@@ -1,12 +1,15 @@
 package repotest
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"leadsync/leads"
 	"leadsync/repo"
@@ -20,6 +23,10 @@ func sideTables(t *testing.T, server Server) {
 	t.Run("a former program's solutions stay", func(t *testing.T) { m.on1(t, formerSolutions) })
 	t.Run("rows altered by hand are seen and mended", func(t *testing.T) { m.on1(t, sidesMended) })
 	t.Run("nothing is said of tables that are being filled", func(t *testing.T) { m.on1(t, sidesUnknown) })
+	t.Run("a refill that was cut short is not forgotten", func(t *testing.T) { m.on1(t, refillCutShort) })
+	t.Run("what a refill cuts is marked", func(t *testing.T) { m.on1(t, refillMarks) })
+	t.Run("leads that were never read", func(t *testing.T) { m.on1(t, neverRead) })
+	t.Run("a refill beside an erasure brings nothing back", func(t *testing.T) { m.on1(t, refillWhileErasing) })
 	t.Run("commands with other settings are told", func(t *testing.T) { m.on1(t, otherRules) })
 }
 
@@ -145,6 +152,93 @@ func sidesUnknown(m *mirror) {
 	}
 }
 
+// refillCutShort has the settings go back to what they were, after a refill for others has
+// done half of its work.
+func refillCutShort(m *mirror) {
+	for id := int64(1000); id < 1500; id++ {
+		m.apply(seen(1, card(m.t, id, map[string]any{"UF_CRM_A": "a", "UF_CRM_B": "b"})))
+	}
+	count := func(value string) string {
+		return m.text("SELECT COUNT(*) FROM bitrix_lead_solution WHERE sql_LEAD_ID >= 1000 AND sql_solution = '" + value + "'")
+	}
+	for _, field := range []string{"UF_CRM_B", ""} {
+		ctx, cut := context.WithCancel(m.ctx)
+		batches := 0
+		db, err := repo.Open(ctx, repo.Config{URL: m.url, SolutionField: field, Now: func() time.Time {
+			if batches++; batches == 2 { // each asks for the time
+				cut()
+			}
+			return m.clock.Now()
+		}})
+		m.must(err)
+		if _, err := db.Refill(ctx); err == nil {
+			m.t.Fatal("it was not cut short")
+		}
+		m.must(db.Close())
+		for _, half := range []*repo.DB{m.DB, m.again(repo.Config{SolutionField: field})} {
+			if err := half.CheckRules(m.ctx); !errors.Is(err, repo.ErrOtherRules) {
+				m.t.Errorf("half filled: %v", err)
+			}
+		}
+		m.refill(m.DB, "bitrix_lead_solution")
+		if a, b := count("a"), count("b"); a != "500" || b != "0" {
+			m.t.Errorf("with %q for a while: %s of 500 as they were, %s as meanwhile", field, a, b)
+		}
+	}
+}
+
+func refillMarks(m *mirror) {
+	m.verdict(leads.Inserted, seen(1, card(m.t, 40, map[string]any{"UF_CRM_LONG": strings.Repeat("я", 2001)})))
+	for range 2 {
+		m.refill(m.again(repo.Config{SolutionField: "UF_CRM_LONG"}), "bitrix_lead_solution")
+		if got := m.marks("40"); len(got) != 1 || !strings.HasPrefix(got[0], "[bitrix_lead_solution does not fit") {
+			m.t.Errorf("marks %v", got)
+		}
+		m.refill(m.DB, "bitrix_lead_solution")
+	}
+}
+
+// neverRead has nothing but adopted rows in the way of a refill.
+func neverRead(m *mirror) {
+	m.servePortal(other, "two.bitrix24.ru")
+	m.exec("INSERT INTO bitrix_leads (sql_ID, member_id, read_ticket, revision) VALUES (1, '" + other + "', 0, 0)")
+	m.exec("INSERT INTO bitrix_lead_contacts (sql_LEAD_ID, sql_CONTACT_ID, sql_TYPE_ID, sql_VALUE, member_id) VALUES (1, '7', 'PHONE', '8 912 345-01-17', '" + other + "')")
+	m.exec("DELETE FROM leadsync_settings")
+	m.refill(m.DB, "leadsync_phones", "leadsync_lead_fields", "bitrix_lead_solution")
+	m.wantCallers("9123450117", "1:1@bbbb")
+}
+
+// refillWhileErasing begins when the solutions are gone already.
+func refillWhileErasing(m *mirror) {
+	var batch []leads.Snapshot
+	for id := int64(1); id <= 3000; id++ {
+		batch = append(batch, seen(100, card(m.t, id, map[string]any{"UF_CRM_A": "a"})))
+	}
+	m.apply(batch...)
+	m.exec("DELETE FROM leadsync_settings")
+	left := func(table string) (n int, err error) {
+		err = m.raw.QueryRowContext(m.ctx, "SELECT COUNT(*) FROM "+table+" WHERE member_id = '"+member+"'").Scan(&n)
+		return n, err
+	}
+	var group errgroup.Group
+	group.Go(func() error {
+		for {
+			if n, err := left("bitrix_lead_solution"); err != nil || n == 0 {
+				break
+			}
+		}
+		_, err := m.Refill(m.ctx)
+		return err
+	})
+	m.must(m.ErasePortal(m.ctx, member))
+	m.must(group.Wait())
+	for _, table := range []string{"leadsync_phones", "leadsync_lead_fields", "bitrix_lead_solution"} {
+		if n, err := left(table); n != 0 || err != nil {
+			m.t.Errorf("%d rows are left in %s, %v", n, table, err)
+		}
+	}
+}
+
 func otherRules(m *mirror) {
 	m.must(m.CheckRules(m.ctx))
 	for _, c := range []struct {
@@ -158,6 +252,13 @@ func otherRules(m *mirror) {
 		if err := m.again(c.cfg).CheckRules(m.ctx); !errors.Is(err, repo.ErrOtherRules) || !strings.Contains(err.Error(), c.want) {
 			m.t.Errorf("%+v: %v", c.cfg, err)
 		}
+	}
+	m.exec("UPDATE leadsync_settings SET value = '0' WHERE name = 'lead_fields'")
+	m.must(m.CheckRules(m.ctx)) // nobody sets this
+	m.exec("DELETE FROM leadsync_settings WHERE name = 'solution_field'")
+	m.must(m.again(repo.Config{}).CheckRules(m.ctx)) // as a service without the field leaves it
+	if err := m.CheckRules(m.ctx); !errors.Is(err, repo.ErrOtherRules) {
+		m.t.Errorf("a field where the service has none: %v", err)
 	}
 	m.exec("DELETE FROM leadsync_settings")
 	m.must(m.again(repo.Config{PhoneRegion: "BY"}).CheckRules(m.ctx)) // nothing was filled yet

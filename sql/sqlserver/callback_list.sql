@@ -1,4 +1,4 @@
 SELECT c.lead_id, c.event, c.received_at
-FROM dbo.leadsync_callbacks AS c
-WHERE c.member_id = @member_id AND c.lead_id IN (SELECT CONVERT(int, j.value) FROM OPENJSON(@ids) AS j)
+FROM OPENJSON(@ids) AS j
+INNER LOOP JOIN dbo.leadsync_callbacks AS c ON c.member_id = @member_id AND c.lead_id = CONVERT(int, j.value)
 ORDER BY c.lead_id

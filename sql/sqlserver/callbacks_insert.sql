@@ -1,3 +1,4 @@
+-- LOOP: a scan would keep the whole table by UPDLOCK and HOLDLOCK.
 INSERT INTO dbo.leadsync_callbacks (member_id, lead_id, event, received_at)
 SELECT @member_id, j.lead_id, j.event, CONVERT(datetimeoffset(3), j.received_at, 127)
 FROM OPENJSON(@rows) WITH (
@@ -7,3 +8,4 @@ WHERE NOT EXISTS (
     SELECT 1 FROM dbo.leadsync_callbacks AS c WITH (UPDLOCK, HOLDLOCK)
     WHERE c.member_id = @member_id AND c.lead_id = j.lead_id
 )
+OPTION (LOOP JOIN)

@@ -1,4 +1,4 @@
 DELETE c
-FROM dbo.bitrix_lead_contacts AS c
-INNER JOIN #stage_marks AS s ON s.member_id = c.member_id AND s.sql_ID = c.sql_LEAD_ID
+FROM #stage_marks AS s
+INNER LOOP JOIN dbo.bitrix_lead_contacts AS c ON c.member_id = s.member_id AND c.sql_LEAD_ID = s.sql_ID
 WHERE s.gone = 1

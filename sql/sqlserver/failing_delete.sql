@@ -1,2 +1,3 @@
-DELETE FROM dbo.leadsync_failures
-WHERE member_id = @member_id AND lead_id IN (SELECT CONVERT(int, j.value) FROM OPENJSON(@ids) AS j)
+DELETE f
+FROM OPENJSON(@ids) AS j
+INNER LOOP JOIN dbo.leadsync_failures AS f ON f.member_id = @member_id AND f.lead_id = CONVERT(int, j.value)

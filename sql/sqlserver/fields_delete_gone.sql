@@ -1,4 +1,4 @@
 DELETE f
-FROM dbo.leadsync_lead_fields AS f
-INNER JOIN #stage_marks AS s ON s.member_id = f.member_id AND s.sql_ID = f.lead_id
+FROM #stage_marks AS s
+INNER LOOP JOIN dbo.leadsync_lead_fields AS f ON f.member_id = s.member_id AND f.lead_id = s.sql_ID
 WHERE s.gone = 1

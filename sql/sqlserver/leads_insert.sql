@@ -1,3 +1,4 @@
+-- LOOP: a scan would keep the whole table by UPDLOCK and HOLDLOCK.
 INSERT INTO dbo.bitrix_leads (
     member_id, sql_ID, read_at, read_ticket, revision, row_hash, raw_json, date_create_at, date_modify_at,
     sql_TITLE, sql_HONORIFIC, sql_NAME, sql_SECOND_NAME, sql_LAST_NAME, sql_COMPANY_TITLE, sql_COMPANY_ID,
@@ -76,3 +77,4 @@ WHERE s.was_ticket IS NULL AND NOT EXISTS (
     SELECT 1 FROM dbo.bitrix_leads AS l WITH (UPDLOCK, HOLDLOCK)
     WHERE l.member_id = s.member_id AND l.sql_ID = s.sql_ID
 )
+OPTION (LOOP JOIN)

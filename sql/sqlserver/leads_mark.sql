@@ -5,6 +5,6 @@ UPDATE l SET
     revision = s.revision,
     absent_since = CONVERT(datetimeoffset(3), s.absent_since, 127),
     deleted_at = CONVERT(datetimeoffset(3), s.deleted_at, 127)
-FROM dbo.bitrix_leads AS l
-INNER JOIN #stage_marks AS s ON s.member_id = l.member_id AND s.sql_ID = l.sql_ID
+FROM #stage_marks AS s
+INNER LOOP JOIN dbo.bitrix_leads AS l ON l.member_id = s.member_id AND l.sql_ID = s.sql_ID
 WHERE l.read_ticket <= s.read_ticket AND l.read_ticket = s.was_ticket

@@ -60,6 +60,6 @@ UPDATE l SET
     date_modify_at = CONVERT(datetimeoffset(0), s.date_modify_at, 127),
     deleted_at = NULL,
     absent_since = NULL
-FROM dbo.bitrix_leads AS l
-INNER JOIN #stage_leads AS s ON s.member_id = l.member_id AND s.sql_ID = l.sql_ID
+FROM #stage_leads AS s
+INNER LOOP JOIN dbo.bitrix_leads AS l ON l.member_id = s.member_id AND l.sql_ID = s.sql_ID
 WHERE l.read_ticket < s.read_ticket AND l.read_ticket = s.was_ticket

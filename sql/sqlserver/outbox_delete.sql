@@ -1,2 +1,3 @@
-DELETE FROM dbo.leadsync_outbox
-WHERE id IN (SELECT CONVERT(bigint, j.value) FROM OPENJSON(@ids) AS j)
+DELETE o
+FROM OPENJSON(@ids) AS j
+INNER LOOP JOIN dbo.leadsync_outbox AS o ON o.id = CONVERT(bigint, j.value)

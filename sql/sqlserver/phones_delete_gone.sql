@@ -1,4 +1,4 @@
 DELETE p
-FROM dbo.leadsync_phones AS p
-INNER JOIN #stage_marks AS s ON s.member_id = p.member_id AND s.sql_ID = p.lead_id
+FROM #stage_marks AS s
+INNER LOOP JOIN dbo.leadsync_phones AS p ON p.member_id = s.member_id AND p.lead_id = s.sql_ID
 WHERE s.gone = 1

@@ -1,4 +1,3 @@
 DELETE p
-FROM dbo.leadsync_phones AS p
-WHERE p.member_id = @member_id
-    AND p.lead_id IN (SELECT CONVERT(int, j.value) FROM OPENJSON(@ids) AS j)
+FROM OPENJSON(@ids) AS j
+INNER LOOP JOIN dbo.leadsync_phones AS p ON p.member_id = @member_id AND p.lead_id = CONVERT(int, j.value)

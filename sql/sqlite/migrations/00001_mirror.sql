@@ -207,10 +207,6 @@ CREATE INDEX ix_bitrix_lead_contacts_member_id_sql_lead_id ON bitrix_lead_contac
 CREATE INDEX ix_bitrix_lead_solution_member_id_sql_lead_id ON bitrix_lead_solution (member_id, sql_LEAD_ID);
 CREATE INDEX ix_bitrix_import_lead_error_member_id ON bitrix_import_lead_error (member_id);
 
-INSERT INTO bitrix_lead_runtime (Id)
-SELECT 1
-WHERE NOT EXISTS (SELECT 1 FROM bitrix_lead_runtime);
-
 -- leadsync_portals: the portals.
 CREATE TABLE leadsync_portals (
     member_id TEXT NOT NULL,
@@ -367,6 +363,18 @@ CREATE TABLE leadsync_field_types (
 -- +goose Down
 
 -- What is ours goes; the seed's tables stay with their rows.
+
+-- Without deleted_at the rows of deleted leads would look alive, and so would the rows that were moved from beside them.
+DELETE FROM leadsync_duplicate_leads WHERE EXISTS (
+    SELECT 1
+    FROM bitrix_leads AS l
+    WHERE l.member_id = leadsync_duplicate_leads.member_id AND l.sql_ID = leadsync_duplicate_leads.sql_ID AND l.deleted_at IS NOT NULL
+);
+DELETE FROM bitrix_leads WHERE deleted_at IS NOT NULL;
+
+-- Our tokens; what has no hash is the seed's.
+DELETE FROM bitrix_oauth WHERE refresh_token_hash IS NOT NULL;
+
 DROP TABLE leadsync_field_types;
 DROP TABLE leadsync_lead_fields;
 DROP TABLE leadsync_incidents;
@@ -378,7 +386,6 @@ DROP TABLE leadsync_runs;
 DROP TABLE leadsync_outbox;
 DROP TABLE leadsync_owners;
 DROP TABLE leadsync_portals;
-DROP TABLE leadsync_duplicate_leads;
 
 DROP INDEX uq_bitrix_leads_member_id_sql_id;
 DROP INDEX ix_bitrix_leads_absent_since;
@@ -414,6 +421,26 @@ ALTER TABLE bitrix_leads DROP COLUMN absent_since;
 ALTER TABLE bitrix_leads DROP COLUMN raw_json;
 ALTER TABLE bitrix_leads DROP COLUMN date_create_at;
 ALTER TABLE bitrix_leads DROP COLUMN date_modify_at;
+
+-- The rows that were moved away come back as they were.
+INSERT INTO bitrix_leads (
+    Id, sql_ADDRESS, sql_ADDRESS_2, sql_ADDRESS_CITY, sql_ADDRESS_COUNTRY, sql_ADDRESS_COUNTRY_CODE,
+    sql_ADDRESS_POSTAL_CODE, sql_ADDRESS_PROVINCE, sql_ADDRESS_REGION, sql_ASSIGNED_BY_ID, sql_BIRTHDATE,
+    sql_COMMENTS, sql_COMPANY_ID, sql_COMPANY_TITLE, sql_CONTACT_ID, sql_CREATED_BY_ID, sql_CURRENCY_ID,
+    sql_DATE_CLOSED, sql_DATE_CREATE, sql_DATE_MODIFY, sql_ID, sql_LAST_NAME, sql_MODIFY_BY_ID, sql_NAME, sql_OPENED,
+    sql_OPPORTUNITY, sql_ORIGIN_ID, sql_ORIGINATOR_ID, sql_POST, sql_SECOND_NAME, sql_SOURCE_DESCRIPTION,
+    sql_SOURCE_ID, sql_STATUS_DESCRIPTION, sql_STATUS_ID, sql_TITLE
+)
+SELECT
+    d.Id, d.sql_ADDRESS, d.sql_ADDRESS_2, d.sql_ADDRESS_CITY, d.sql_ADDRESS_COUNTRY, d.sql_ADDRESS_COUNTRY_CODE,
+    d.sql_ADDRESS_POSTAL_CODE, d.sql_ADDRESS_PROVINCE, d.sql_ADDRESS_REGION, d.sql_ASSIGNED_BY_ID, d.sql_BIRTHDATE,
+    d.sql_COMMENTS, d.sql_COMPANY_ID, d.sql_COMPANY_TITLE, d.sql_CONTACT_ID, d.sql_CREATED_BY_ID, d.sql_CURRENCY_ID,
+    d.sql_DATE_CLOSED, d.sql_DATE_CREATE, d.sql_DATE_MODIFY, d.sql_ID, d.sql_LAST_NAME, d.sql_MODIFY_BY_ID,
+    d.sql_NAME, d.sql_OPENED, d.sql_OPPORTUNITY, d.sql_ORIGIN_ID, d.sql_ORIGINATOR_ID, d.sql_POST, d.sql_SECOND_NAME,
+    d.sql_SOURCE_DESCRIPTION, d.sql_SOURCE_ID, d.sql_STATUS_DESCRIPTION, d.sql_STATUS_ID, d.sql_TITLE
+FROM leadsync_duplicate_leads AS d;
+
+DROP TABLE leadsync_duplicate_leads;
 
 ALTER TABLE bitrix_lead_contacts DROP COLUMN member_id;
 ALTER TABLE bitrix_lead_solution DROP COLUMN member_id;

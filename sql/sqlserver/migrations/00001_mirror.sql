@@ -302,8 +302,6 @@ CREATE INDEX ix_bitrix_lead_solution_member_id_sql_lead_id ON dbo.bitrix_lead_so
 
 CREATE INDEX ix_bitrix_import_lead_error_member_id ON dbo.bitrix_import_lead_error (member_id);
 
-IF NOT EXISTS (SELECT 1 FROM dbo.bitrix_lead_runtime) INSERT INTO dbo.bitrix_lead_runtime DEFAULT VALUES;
-
 -- leadsync_portals: the portals.
 IF OBJECT_ID(N'dbo.leadsync_portals', N'U') IS NULL
 CREATE TABLE dbo.leadsync_portals (
@@ -461,8 +459,10 @@ CREATE TABLE dbo.leadsync_lead_fields (
     CONSTRAINT pk_leadsync_lead_fields PRIMARY KEY (member_id, lead_id, field, position)
 );
 
--- A thousand leads have more values than the 5,000 at which SQL Server would lock the whole table.
+-- A thousand leads have more values and contacts than the 5,000 at which SQL Server would lock the whole table.
 ALTER TABLE dbo.leadsync_lead_fields SET (LOCK_ESCALATION = DISABLE);
+
+ALTER TABLE dbo.bitrix_lead_contacts SET (LOCK_ESCALATION = DISABLE);
 
 -- leadsync_field_types: what the portals' custom fields are.
 IF OBJECT_ID(N'dbo.leadsync_field_types', N'U') IS NULL
@@ -479,6 +479,18 @@ CREATE TABLE dbo.leadsync_field_types (
 
 -- What is ours goes. The seed's tables stay with their rows, and so do the columns of standard fields: some may have been
 -- there before.
+
+-- Without deleted_at the rows of deleted leads would look alive, and so would the rows that were moved from beside them.
+DELETE d
+FROM dbo.leadsync_duplicate_leads AS d
+INNER JOIN dbo.bitrix_leads AS l ON l.member_id = d.member_id AND l.sql_ID = d.sql_ID
+WHERE l.deleted_at IS NOT NULL;
+
+DELETE FROM dbo.bitrix_leads WHERE deleted_at IS NOT NULL;
+
+-- Our tokens; what has no hash is the seed's.
+DELETE FROM dbo.bitrix_oauth WHERE refresh_token_hash IS NOT NULL;
+
 DROP TABLE dbo.leadsync_field_types;
 
 DROP TABLE dbo.leadsync_lead_fields;
@@ -500,8 +512,6 @@ DROP TABLE dbo.leadsync_outbox;
 DROP TABLE dbo.leadsync_owners;
 
 DROP TABLE dbo.leadsync_portals;
-
-DROP TABLE dbo.leadsync_duplicate_leads;
 
 DROP INDEX ix_bitrix_leads_absent_since ON dbo.bitrix_leads;
 
@@ -534,6 +544,35 @@ ALTER TABLE dbo.bitrix_leads DROP COLUMN raw_json;
 ALTER TABLE dbo.bitrix_leads DROP COLUMN date_create_at;
 
 ALTER TABLE dbo.bitrix_leads DROP COLUMN date_modify_at;
+
+-- The rows that were moved away come back as they were.
+-- +goose StatementBegin
+SET IDENTITY_INSERT dbo.bitrix_leads ON;
+
+INSERT INTO dbo.bitrix_leads (
+    Id, sql_ADDRESS, sql_ADDRESS_2, sql_ADDRESS_CITY, sql_ADDRESS_COUNTRY, sql_ADDRESS_COUNTRY_CODE,
+    sql_ADDRESS_POSTAL_CODE, sql_ADDRESS_PROVINCE, sql_ADDRESS_REGION, sql_ASSIGNED_BY_ID, sql_BIRTHDATE,
+    sql_COMMENTS, sql_COMPANY_ID, sql_COMPANY_TITLE, sql_CONTACT_ID, sql_CREATED_BY_ID, sql_CURRENCY_ID,
+    sql_DATE_CLOSED, sql_DATE_CREATE, sql_DATE_MODIFY, sql_ID, sql_LAST_NAME, sql_MODIFY_BY_ID, sql_NAME, sql_OPENED,
+    sql_OPPORTUNITY, sql_ORIGIN_ID, sql_ORIGINATOR_ID, sql_POST, sql_SECOND_NAME, sql_SOURCE_DESCRIPTION,
+    sql_SOURCE_ID, sql_STATUS_DESCRIPTION, sql_STATUS_ID, sql_TITLE
+)
+SELECT
+    d.Id, d.sql_ADDRESS, d.sql_ADDRESS_2, d.sql_ADDRESS_CITY, d.sql_ADDRESS_COUNTRY, d.sql_ADDRESS_COUNTRY_CODE,
+    d.sql_ADDRESS_POSTAL_CODE, d.sql_ADDRESS_PROVINCE, d.sql_ADDRESS_REGION, d.sql_ASSIGNED_BY_ID, d.sql_BIRTHDATE,
+    d.sql_COMMENTS, d.sql_COMPANY_ID, d.sql_COMPANY_TITLE, d.sql_CONTACT_ID, d.sql_CREATED_BY_ID, d.sql_CURRENCY_ID,
+    d.sql_DATE_CLOSED, d.sql_DATE_CREATE, d.sql_DATE_MODIFY, d.sql_ID, d.sql_LAST_NAME, d.sql_MODIFY_BY_ID,
+    d.sql_NAME, d.sql_OPENED, d.sql_OPPORTUNITY, d.sql_ORIGIN_ID, d.sql_ORIGINATOR_ID, d.sql_POST, d.sql_SECOND_NAME,
+    d.sql_SOURCE_DESCRIPTION, d.sql_SOURCE_ID, d.sql_STATUS_DESCRIPTION, d.sql_STATUS_ID, d.sql_TITLE
+FROM dbo.leadsync_duplicate_leads AS d;
+
+SET IDENTITY_INSERT dbo.bitrix_leads OFF;
+-- +goose StatementEnd
+
+DROP TABLE dbo.leadsync_duplicate_leads;
+
+-- As it was: of a table that is not partitioned AUTO means the table.
+ALTER TABLE dbo.bitrix_lead_contacts SET (LOCK_ESCALATION = AUTO);
 
 ALTER TABLE dbo.bitrix_lead_contacts DROP COLUMN member_id;
 

@@ -24,6 +24,9 @@ CREATE UNIQUE CLUSTERED INDEX ix_leadsync_phones_digits10 ON dbo.leadsync_phones
 
 CREATE INDEX ix_leadsync_phones_member_id_lead_id ON dbo.leadsync_phones (member_id, lead_id);
 
+-- A thousand leads may have more numbers than the 5,000 at which SQL Server would lock the whole table.
+ALTER TABLE dbo.leadsync_phones SET (LOCK_ESCALATION = DISABLE);
+
 -- leadsync_settings: what the database was made with.
 IF OBJECT_ID(N'dbo.leadsync_settings', N'U') IS NULL
 CREATE TABLE dbo.leadsync_settings (
@@ -36,6 +39,9 @@ IF OBJECT_ID(N'dbo.bitrix_lead_by_phone') IS NOT NULL
 DROP FUNCTION dbo.bitrix_lead_by_phone;
 
 -- bitrix_lead_by_phone: the leads of a caller. Order by rank: 1 is the newest open lead; closed ones follow, the newest first.
+-- The number is the first in the text, from its first digit to the first character that is neither a digit nor stands within
+-- numbers: blanks, brackets, plus, dot, slash, hyphens, dashes. In a binary collation, for in others [0-9] has more than ten
+-- characters; all of it is a constant, by which the index is searched.
 -- +goose StatementBegin
 CREATE FUNCTION dbo.bitrix_lead_by_phone (@phone nvarchar(200))
 RETURNS TABLE
@@ -61,8 +67,18 @@ SELECT
 FROM dbo.leadsync_phones AS p
 INNER JOIN dbo.bitrix_leads AS l ON l.member_id = p.member_id AND l.sql_ID = p.lead_id
 LEFT JOIN dbo.leadsync_portals AS o ON o.member_id = p.member_id
-WHERE p.digits10 = RIGHT(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(@phone,
-        N' ', N''), N'+', N''), N'(', N''), N')', N''), N'-', N''), N'.', N''), N'/', N''), NCHAR(160), N''), NCHAR(9), N''), 10)
+WHERE p.digits10 = RIGHT(
+        REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(
+            LEFT(
+                SUBSTRING(@phone, PATINDEX(N'%[0-9]%', @phone COLLATE Latin1_General_BIN2), 200),
+                PATINDEX(
+                    N'%[^0-9 ()+./' + NCHAR(9) + NCHAR(160) + NCHAR(8208) + NCHAR(8209) + NCHAR(8211) + N'-]%',
+                    (SUBSTRING(@phone, PATINDEX(N'%[0-9]%', @phone COLLATE Latin1_General_BIN2), 200) + N'x') COLLATE Latin1_General_BIN2
+                ) - 1
+            ) COLLATE Latin1_General_BIN2,
+            N' ', N''), N'(', N''), N')', N''), N'+', N''), N'.', N''), N'/', N''), N'-', N''), NCHAR(9), N''), NCHAR(160), N''),
+            NCHAR(8208), N''), NCHAR(8209), N''), NCHAR(8211), N''),
+        10) COLLATE DATABASE_DEFAULT
     AND p.repeated = 0 AND l.deleted_at IS NULL
 );
 -- +goose StatementEnd

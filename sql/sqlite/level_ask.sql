@@ -1,0 +1,1 @@
+SELECT COUNT(*) FROM json_each('[1]')
