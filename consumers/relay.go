@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"golang.org/x/sync/errgroup"
 
 	"leadsync/events"
 	"leadsync/leads"
@@ -16,7 +15,6 @@ import (
 
 const (
 	relayBatch    = 500
-	relayLanes    = 8                      // published at the same time, each lead in one of them
 	relayInterval = 250 * time.Millisecond // between looks at an empty outbox
 )
 
@@ -96,20 +94,20 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
-	lanes := make([][]leads.Change, relayLanes)
-	ids := make([]int64, len(rows))
+	ids, changes := make([]int64, len(rows)), make([]leads.Change, len(rows))
 	for i, row := range rows {
-		ids[i] = row.ID
-		lane := row.Change.LeadID % relayLanes
-		lanes[lane] = append(lanes[lane], row.Change)
+		ids[i], changes[i] = row.ID, row.Change
 	}
-	group, groupCtx := errgroup.WithContext(ctx)
-	ahead := make([]map[string][]leads.OnTopic, len(lanes))
-	for i, lane := range lanes {
-		group.Go(func() (err error) { ahead[i], err = r.publish(groupCtx, lane); return err })
-	}
-	if err := group.Wait(); err != nil {
+	on, err := r.Topic.PublishAll(ctx, changes)
+	if err != nil {
 		return 0, err
+	}
+	ahead := map[string][]leads.OnTopic{} // by portal, where the topic has left the change behind
+	for i, change := range changes {
+		if on[i].Revision > change.Revision || on[i].Distinct {
+			ahead[change.MemberID] = append(ahead[change.MemberID], on[i])
+		}
+		r.Tally.announced(change)
 	}
 	if err := r.overtake(ctx, ahead); err != nil {
 		return 0, err
@@ -120,37 +118,18 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 	return len(rows), nil
 }
 
-// publish keeps the order within a lane, and so of each lead. It returns, by portal,
-// where the topic is ahead of what it should publish.
-func (r *Relay) publish(ctx context.Context, changes []leads.Change) (map[string][]leads.OnTopic, error) {
-	ahead := map[string][]leads.OnTopic{}
-	for _, change := range changes {
-		on, err := r.Topic.Publish(ctx, change)
-		if err != nil {
-			return nil, err
-		}
-		if on.Revision > change.Revision || on.Distinct {
-			ahead[change.MemberID] = append(ahead[change.MemberID], on)
-		}
-		r.Tally.announced(change)
-	}
-	return ahead, nil
-}
-
 // overtake deals with changes that the topic has left behind. Mostly they were published
 // before, by a relay that was killed before it could say so. But a database that was lost
 // or restored counts revisions anew, and nobody would ever hear of its changes.
-func (r *Relay) overtake(ctx context.Context, lanes []map[string][]leads.OnTopic) error {
-	for _, lane := range lanes {
-		for memberID, ahead := range lane {
-			raised, err := r.Outbox.Overtake(ctx, memberID, ahead)
-			if err != nil {
-				return err
-			}
-			if raised > 0 {
-				r.Log.WarnContext(ctx, "the database is behind the topic: it was lost or restored; revisions go on above the topic's",
-					"member_id", memberID, "leads", raised)
-			}
+func (r *Relay) overtake(ctx context.Context, ahead map[string][]leads.OnTopic) error {
+	for memberID, on := range ahead {
+		raised, err := r.Outbox.Overtake(ctx, memberID, on)
+		if err != nil {
+			return err
+		}
+		if raised > 0 {
+			r.Log.WarnContext(ctx, "the database is behind the topic: it was lost or restored; revisions go on above the topic's",
+				"member_id", memberID, "leads", raised)
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 
@@ -155,6 +156,43 @@ func TestNothingLeavesTheOutboxBeforeItIsOnTheTopic(t *testing.T) {
 	o.write(leads.NewTickets(0), o.ids()...)
 	background(t, o.relay(&witness{DB: o.db, t: t, js: o.js}, "one").Run)
 	o.until("the outbox is empty", o.emptied)
+}
+
+// The stream refuses some of many changes that are under way together: those wait in the
+// outbox, with all of their batch, and come in their order when there is room.
+func TestWhatTheTopicRefusesWaitsInTheOutbox(t *testing.T) {
+	o := open(t, 40)
+	ids, tickets := o.ids(), leads.NewTickets(0)
+	room := func(messages int64) {
+		s, err := o.js.Stream(t.Context(), events.StreamLeads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := s.CachedInfo().Config
+		cfg.MaxMsgs, cfg.Discard = messages, jetstream.DiscardNew
+		if _, err := o.js.UpdateStream(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	room(25)
+	for _, title := range []string{"one", "two"} {
+		for _, id := range ids {
+			o.edit(id, title)
+		}
+		o.write(tickets, ids...)
+	}
+	a := o.audience()
+	background(t, o.relay(o.db, "one").Run)
+	o.until("it says that changes wait", func() bool { return strings.Contains(o.logged.String(), "outbox waits") })
+	if n, err := o.db.OutboxDepth(t.Context()); n != 80 || err != nil {
+		t.Errorf("%d of 80 changes are left, %v", n, err)
+	}
+	room(-1)
+	o.until("the outbox is empty", o.emptied)
+	o.until("all is heard", func() bool { return o.heardAll(a) })
+	if len(a.wrong) > 0 {
+		t.Errorf("revisions did not rise: %+v", a.wrong)
+	}
 }
 
 func TestOneRelayWorksAtATime(t *testing.T) {

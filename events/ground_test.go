@@ -24,7 +24,14 @@ func ref(id int64) leads.Ref { return leads.Ref{MemberID: member, LeadID: id} }
 // connected is JetStream on an embedded server of the test's own, its streams set up.
 func connected(tb testing.TB) jetstream.JetStream {
 	tb.Helper()
-	server, err := broker.Start(broker.Config{Dir: tb.TempDir(), ServiceToken: "service"})
+	_, js := startOn(tb, tb.TempDir())
+	return js
+}
+
+// startOn is connected to a server whose store may have been another's.
+func startOn(tb testing.TB, dir string) (*broker.Broker, jetstream.JetStream) {
+	tb.Helper()
+	server, err := broker.Start(broker.Config{Dir: dir, ServiceToken: "service"})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -33,7 +40,7 @@ func connected(tb testing.TB) jetstream.JetStream {
 	if err := events.Setup(tb.Context(), js, 1); err != nil {
 		tb.Fatal(err)
 	}
-	return js
+	return server, js
 }
 
 // onto opens JetStream on a connection that the test closes.

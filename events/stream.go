@@ -67,7 +67,7 @@ func streams(replicas int) []jetstream.StreamConfig {
 		{
 			Name: StreamLeads, Subjects: []string{"leads.*.*"}, Retention: jetstream.LimitsPolicy,
 			Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, AllowRollup: true, AllowMsgTTL: true,
-			AllowDirect: true, Replicas: replicas,
+			AllowDirect: true, AllowAtomicPublish: true, Replicas: replicas,
 		},
 		{
 			Name: StreamRuns, Subjects: []string{"leadsync.runs.*"}, Retention: jetstream.LimitsPolicy,

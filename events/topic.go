@@ -32,6 +32,7 @@ type Topic struct {
 	js         jetstream.JetStream
 	stream     jetstream.Stream
 	maxPayload int64
+	batches    bool // the server takes many messages as one: NATS from 2.12 on
 }
 
 // OpenTopic publishes over the connection that js uses. Setup must have run.
@@ -40,19 +41,24 @@ func OpenTopic(ctx context.Context, js jetstream.JetStream) (*Topic, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", StreamLeads, err)
 	}
-	return &Topic{js: js, stream: stream, maxPayload: js.Conn().MaxPayload()}, nil
+	batches := stream.CachedInfo().Config.AllowAtomicPublish
+	return &Topic{js: js, stream: stream, maxPayload: js.Conn().MaxPayload(), batches: batches}, nil
 }
 
 // Publish returns when the stream has the change on disk, and says what the topic then
 // holds of the lead. That is the change; or, where the topic has it already, the same or
 // a later one, and nothing was published.
 func (t *Topic) Publish(ctx context.Context, c leads.Change) (leads.OnTopic, error) {
-	mine := leads.OnTopic{LeadID: c.LeadID, Revision: c.Revision, Deleted: c.Kind == leads.RemovedKind}
+	last, err := t.last(ctx, c.Ref())
+	if err != nil {
+		return leads.OnTopic{}, err
+	}
+	return t.publish(ctx, c, last)
+}
+
+// publish is Publish where the topic held last of the lead when it was looked up.
+func (t *Topic) publish(ctx context.Context, c leads.Change, last latest) (leads.OnTopic, error) {
 	for forgotten := false; ; {
-		last, err := t.last(ctx, c.Ref())
-		if err != nil {
-			return leads.OnTopic{}, err
-		}
 		msg, err := t.message(c)
 		if err != nil {
 			return leads.OnTopic{}, err
@@ -60,11 +66,11 @@ func (t *Topic) Publish(ctx context.Context, c leads.Change) (leads.OnTopic, err
 		if last.revision >= c.Revision {
 			return last.onTopic(c, msg), nil
 		}
-		opts := []jetstream.PublishOpt{jetstream.WithExpectLastSequencePerSubject(last.seq)}
+		expect(msg, last)
 		if !forgotten {
-			opts = append(opts, jetstream.WithMsgID(c.ID()))
+			msg.Header.Set(jetstream.MsgIDHeader, c.ID())
 		}
-		ack, err := t.js.PublishMsg(ctx, msg, opts...)
+		ack, err := t.js.PublishMsg(ctx, msg)
 		switch {
 		case wrongLastSequence(err): // another relay was faster: look again
 		case err != nil:
@@ -74,9 +80,23 @@ func (t *Topic) Publish(ctx context.Context, c leads.Change) (leads.OnTopic, err
 			// What it holds decides, not what it had.
 			forgotten = true
 		default:
-			return mine, nil
+			return published(c), nil
+		}
+		if last, err = t.last(ctx, c.Ref()); err != nil {
+			return leads.OnTopic{}, err
 		}
 	}
+}
+
+// published is what the topic holds of a lead whose change it has just taken.
+func published(c leads.Change) leads.OnTopic {
+	return leads.OnTopic{LeadID: c.LeadID, Revision: c.Revision, Deleted: c.Kind == leads.RemovedKind}
+}
+
+// expect has the stream refuse the message where it holds anything else of the lead than
+// what was looked up: a former relay cannot put an old change behind a newer one.
+func expect(msg *nats.Msg, last latest) {
+	msg.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(last.seq, 10))
 }
 
 // Last is the newest change of a lead on the topic; false where it holds none, or

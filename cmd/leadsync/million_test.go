@@ -84,8 +84,9 @@ func TestMemoryStaysConstant(t *testing.T) {
 			return run.Mode == mode && run.Finished()
 		})
 		sums, peak := run.Summary(), service.peak()
-		t.Logf("%s: %.0f s, %.0f leads a second, %d MB at most beside %d MB of the NATS server and %d MB of the portal; %+v",
-			mode, sums.Seconds, float64(*million)/sums.Seconds, peak, broker.memory(), emulator.memory(), sums.Sums)
+		waiting, err := db.OutboxDepth(t.Context())
+		t.Logf("%s: %.0f s, %.0f leads a second, then %d changes waited (%v), %d MB at most beside %d MB of the NATS server and %d MB of the portal; %+v",
+			mode, sums.Seconds, float64(*million)/sums.Seconds, waiting, err, peak, broker.memory(), emulator.memory(), sums.Sums)
 		if run.State != leads.RunCompleted || run.Scanned != int64(*million) || run.Refused != 0 {
 			t.Errorf("%s is %s: %+v %s", mode, run.State, run.Sums, run.Error)
 		}

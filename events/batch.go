@@ -1,0 +1,190 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"leadsync/leads"
+)
+
+// How changes travel together.
+const (
+	atOnce     = 64              // look-ups or single messages under way at the same time
+	batchLeast = 8               // below it a batch takes longer than its messages one by one
+	batchMost  = 500             // messages; servers take up to 1,000
+	batchBytes = 4 << 20         // or a single message more: the server keeps a batch in memory
+	batchWait  = 5 * time.Second // for the server's word, as for a single message; then it is tried again
+)
+
+// The headers of a batch that the server takes as a whole or not at all (NATS ADR-50).
+const (
+	batchIDHeader       = "Nats-Batch-Id"
+	batchSequenceHeader = "Nats-Batch-Sequence"
+	batchCommitHeader   = "Nats-Batch-Commit"
+)
+
+// errRefused says that the server took nothing of a batch.
+var errRefused = errors.New("batch was refused")
+
+// draft is a change on its way to the topic.
+type draft struct {
+	change leads.Change
+	last   latest // what the topic holds of the lead, as far as we know
+	on     leads.OnTopic
+}
+
+// PublishAll is Publish for many changes, those of one lead in their order, with an answer
+// for each. It is many times faster: the server syncs a batch once, not each message. After
+// an error any of them may be on the topic.
+func (t *Topic) PublishAll(ctx context.Context, changes []leads.Change) ([]leads.OnTopic, error) {
+	drafts := make([]draft, len(changes))
+	var waves [][]*draft
+	turn := map[leads.Ref]int{}
+	for i, c := range changes {
+		drafts[i].change = c
+		n := turn[c.Ref()] // a wave has one change of a lead
+		turn[c.Ref()]++
+		if n == len(waves) {
+			waves = append(waves, nil)
+		}
+		waves[n] = append(waves[n], &drafts[i])
+	}
+	for _, wave := range waves {
+		if err := t.publishWave(ctx, wave); err != nil {
+			return nil, err
+		}
+	}
+	on := make([]leads.OnTopic, len(drafts))
+	for i := range drafts {
+		on[i] = drafts[i].on
+	}
+	return on, nil
+}
+
+// publishWave publishes changes of different leads. Where a batch is refused, be it for one
+// of its messages or because the server takes none, each is looked up and published alone.
+func (t *Topic) publishWave(ctx context.Context, wave []*draft) error {
+	if err := each(ctx, wave, t.look); err != nil {
+		return err
+	}
+	if !t.batches || len(wave) < batchLeast {
+		return each(ctx, wave, func(ctx context.Context, d *draft) (err error) {
+			d.on, err = t.publish(ctx, d.change, d.last)
+			return err
+		})
+	}
+	for len(wave) > 0 {
+		count, err := t.publishBatch(ctx, wave)
+		if errors.Is(err, errRefused) {
+			err = each(ctx, wave[:count], func(ctx context.Context, d *draft) (err error) {
+				d.on, err = t.Publish(ctx, d.change)
+				return err
+			})
+		}
+		if err != nil {
+			return err
+		}
+		wave = wave[count:]
+	}
+	return nil
+}
+
+// look asks what the topic holds of a lead. Of a lead's first revision it assumes that this
+// is nothing; where it is wrong the server refuses.
+func (t *Topic) look(ctx context.Context, d *draft) (err error) {
+	if d.change.Revision > 1 {
+		d.last, err = t.last(ctx, d.change.Ref())
+	}
+	return err
+}
+
+// publishBatch publishes the first of a wave as one, and says how many. Those that the
+// topic is known to have already are left out.
+func (t *Topic) publishBatch(ctx context.Context, wave []*draft) (count int, err error) {
+	var batch []*nats.Msg
+	for size := 0; count < len(wave) && len(batch) < batchMost && size < batchBytes; count++ {
+		d := wave[count]
+		msg, err := t.message(d.change)
+		if err != nil {
+			return count, err
+		}
+		if d.last.revision >= d.change.Revision {
+			d.on = d.last.onTopic(d.change, msg)
+			continue
+		}
+		expect(msg, d.last)
+		msg.Header.Set(jetstream.MsgIDHeader, d.change.ID())
+		d.on = published(d.change)
+		batch, size = append(batch, msg), size+len(msg.Data)
+	}
+	if len(batch) == 0 {
+		return count, nil
+	}
+	if err := t.commit(ctx, batch); err != nil {
+		return count, fmt.Errorf("publish %d changes from %s on: %w", len(batch), batch[0].Subject, err)
+	}
+	return count, nil
+}
+
+// commit sends the messages, the last as a question, and returns when the server has all of
+// them on disk. Where one is lost on the way the server notices the gap and takes none.
+func (t *Topic) commit(ctx context.Context, batch []*nats.Msg) error {
+	ctx, cancel := context.WithTimeout(ctx, batchWait)
+	defer cancel()
+	id, last := uuid.NewString(), len(batch)-1
+	for i, msg := range batch {
+		msg.Header.Set(batchIDHeader, id)
+		msg.Header.Set(batchSequenceHeader, strconv.Itoa(i+1))
+		if i == last {
+			break
+		}
+		if err := t.js.Conn().PublishMsg(msg); err != nil {
+			return err
+		}
+	}
+	batch[last].Header.Set(batchCommitHeader, "1")
+	reply, err := t.js.Conn().RequestMsgWithContext(ctx, batch[last])
+	if err != nil {
+		return err
+	}
+	return confirmed(reply, id, len(batch))
+}
+
+// confirmed reads the server's word. One that knows no batches takes the messages one by
+// one and speaks of the last only, so it must name the batch.
+func confirmed(reply *nats.Msg, id string, count int) error {
+	var ack struct {
+		Batch string              `json:"batch"`
+		Count int                 `json:"count"`
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(reply.Data, &ack); err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	if ack.Error != nil {
+		return fmt.Errorf("%w: %w", errRefused, ack.Error)
+	}
+	if ack.Batch != id || ack.Count != count {
+		return fmt.Errorf("%w: %d of %d messages are confirmed", errRefused, ack.Count, count)
+	}
+	return nil
+}
+
+// each does something with all drafts, many at the same time.
+func each(ctx context.Context, drafts []*draft, do func(context.Context, *draft) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for _, d := range drafts {
+		group.Go(func() error { return do(ctx, d) })
+	}
+	return group.Wait()
+}

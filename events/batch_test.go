@@ -1,0 +1,373 @@
+package events_test
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"leadsync/events"
+	"leadsync/leads"
+)
+
+// batches lets LEADS take batches, or no longer: servers before 2.12 know none.
+func batches(tb testing.TB, js jetstream.JetStream, allowed bool) {
+	tb.Helper()
+	cfg := stream(tb, js, events.StreamLeads).CachedInfo().Config
+	cfg.AllowAtomicPublish = allowed
+	if _, err := js.UpdateStream(tb.Context(), cfg); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func announceAll(tb testing.TB, topic *events.Topic, changes ...leads.Change) []leads.OnTopic {
+	tb.Helper()
+	on, err := topic.PublishAll(tb.Context(), changes)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return on
+}
+
+// revision is one of each lead up to count.
+func revision(count, number int64, kind leads.ChangeKind) []leads.Change {
+	var changes []leads.Change
+	for id := range count {
+		changes = append(changes, change(id+1, number, kind))
+	}
+	return changes
+}
+
+// hearing collects the revisions of each lead in the order of the topic.
+type hearing struct {
+	mu    sync.Mutex
+	heard map[int64][]int64
+}
+
+func listen(tb testing.TB, js jetstream.JetStream) *hearing {
+	tb.Helper()
+	h := &hearing{heard: map[int64][]int64{}}
+	ctx, stop := context.WithCancel(tb.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- events.Subscribe(ctx, js, member, true, func(msg jetstream.Msg) {
+			c, err := events.ParseChange(msg)
+			if err != nil {
+				tb.Error(err)
+			}
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.heard[c.LeadID] = append(h.heard[c.LeadID], c.Revision)
+		})
+	}()
+	tb.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			tb.Error(err)
+		}
+	})
+	return h
+}
+
+func (h *hearing) of(id int64) []int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.heard[id])
+}
+
+func TestManyChangesGoOntoTheTopicLikeSingleOnes(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		allowed bool
+	}{{"in batches", true}, {"on a server that knows none", false}} {
+		t.Run(test.name, func(t *testing.T) {
+			js := connected(t)
+			batches(t, js, test.allowed)
+			h := listen(t, js)
+			large := change(7, 1, leads.Added)
+			large.Lead, _ = json.Marshal(map[string]string{"ID": "7", "COMMENTS": strings.Repeat("x", 8<<20)})
+			changes := revision(20, 1, leads.Added)
+			changes[6] = large
+			changes = append(changes, revision(20, 2, leads.Changed)...)
+			changes = append(changes, change(3, 3, leads.Changed), change(3, 4, leads.Changed))
+			changes = append(changes, revision(20, 5, leads.RemovedKind)...)
+			var want []leads.OnTopic
+			for _, c := range changes {
+				want = append(want, leads.OnTopic{LeadID: c.LeadID, Revision: c.Revision, Deleted: c.Kind == leads.RemovedKind})
+			}
+			if diff := cmp.Diff(want, announceAll(t, openTopic(t, js), changes...)); diff != "" {
+				t.Errorf("answers (-want +got):\n%s", diff)
+			}
+			for id := range int64(20) {
+				until(t, "the deletion is heard", func() bool { got := h.of(id + 1); return len(got) > 0 && got[len(got)-1] == 5 })
+				if got := h.of(id + 1); !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+					t.Errorf("of lead %d a subscriber heard %v", id+1, got)
+				}
+			}
+			tombstone := lastOn(t, js, 9)
+			got := []string{
+				tombstone.Header.Get("Nats-TTL"), tombstone.Header.Get("Nats-Rollup"), tombstone.Header.Get("Nats-Msg-Id"),
+				tombstone.Header.Get("ce-type"),
+			}
+			if diff := cmp.Diff([]string{"720h0m0s", "sub", changes[len(changes)-12].ID(), "com.bitrix24.crm.lead.deleted.v1"}, got); diff != "" {
+				t.Errorf("headers of a deletion (-want +got):\n%s", diff)
+			}
+			if n := messages(t, js, events.StreamLeads); n != 20 {
+				t.Errorf("%d messages for 20 leads", n)
+			}
+		})
+	}
+}
+
+// cost is what it took the server to publish something.
+type cost struct{ LookUps, Messages, Questions int }
+
+func costOf(tb testing.TB, js jetstream.JetStream, publish func()) (c cost) {
+	tb.Helper()
+	sub, err := js.Conn().SubscribeSync(">")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	publish()
+	if err := js.Conn().Publish("end", nil); err != nil {
+		tb.Fatal(err)
+	}
+	for {
+		msg, err := sub.NextMsg(30 * time.Second)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		switch {
+		case msg.Subject == "end":
+			return c
+		case strings.HasPrefix(msg.Subject, "$JS.API.DIRECT.GET.LEADS."):
+			c.LookUps++
+		case strings.HasPrefix(msg.Subject, "leads."):
+			if c.Messages++; msg.Reply != "" {
+				c.Questions++
+			}
+		}
+	}
+}
+
+// What makes it quick: one question for all, and no look-up of leads that are new. Where
+// the server takes no batches they are not tried.
+func TestABatchAsksOnce(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		allowed    bool
+		new, known cost
+	}{
+		{"in batches", true, cost{0, 100, 1}, cost{100, 100, 1}},
+		{"on a server that knows none", false, cost{0, 100, 100}, cost{100, 100, 100}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			js := connected(t)
+			batches(t, js, test.allowed)
+			topic := openTopic(t, js)
+			for i, want := range []cost{test.new, test.known} {
+				got := costOf(t, js, func() { announceAll(t, topic, revision(100, int64(i+1), leads.Changed)...) })
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("for revision %d of 100 leads (-want +got):\n%s", i+1, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestLargeCardsTravelInSmallerBatches(t *testing.T) {
+	js := connected(t)
+	changes := revision(12, 1, leads.Added)
+	for i := range changes {
+		changes[i].Lead = json.RawMessage(`{"ID":"1","COMMENTS":"` + strings.Repeat("x", 1<<20) + `"}`)
+	}
+	got := costOf(t, js, func() { announceAll(t, openTopic(t, js), changes...) })
+	if diff := cmp.Diff(cost{0, 12, 3}, got); diff != "" {
+		t.Errorf("for 12 MB (-want +got):\n%s", diff)
+	}
+}
+
+func TestARefusedMessageStopsNoOther(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		prepare func(t *testing.T, js jetstream.JetStream, topic *events.Topic)
+		want    leads.OnTopic // of lead 15
+	}{
+		{"the topic is ahead", func(t *testing.T, _ jetstream.JetStream, topic *events.Topic) {
+			t.Helper()
+			announce(t, topic, change(15, 7, leads.Changed))
+		}, leads.OnTopic{LeadID: 15, Revision: 7}},
+		{"it was published before", func(t *testing.T, _ jetstream.JetStream, topic *events.Topic) {
+			t.Helper()
+			announce(t, topic, change(15, 1, leads.Added))
+		}, leads.OnTopic{LeadID: 15, Revision: 1}},
+		{"another card has its revision", func(t *testing.T, _ jetstream.JetStream, topic *events.Topic) {
+			t.Helper()
+			c := change(15, 1, leads.Added)
+			c.Lead = json.RawMessage(`{"ID":"15","TITLE":"Boris"}`)
+			announce(t, topic, c)
+		}, leads.OnTopic{LeadID: 15, Revision: 1, Distinct: true}},
+		{"what is there is not ours", func(t *testing.T, js jetstream.JetStream, _ *events.Topic) {
+			t.Helper()
+			if _, err := js.Publish(t.Context(), events.LeadSubject(ref(15)), []byte("hello")); err != nil {
+				t.Fatal(err)
+			}
+		}, leads.OnTopic{LeadID: 15, Revision: 1}},
+		{"the topic was emptied and remembers its id", func(t *testing.T, js jetstream.JetStream, topic *events.Topic) {
+			t.Helper()
+			announce(t, topic, change(15, 1, leads.Added))
+			if err := stream(t, js, events.StreamLeads).Purge(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}, leads.OnTopic{LeadID: 15, Revision: 1}},
+		{"the server takes no batches any more", func(t *testing.T, js jetstream.JetStream, _ *events.Topic) {
+			t.Helper()
+			batches(t, js, false)
+		}, leads.OnTopic{LeadID: 15, Revision: 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			js := connected(t)
+			topic := openTopic(t, js)
+			test.prepare(t, js, topic)
+			on := announceAll(t, topic, revision(30, 1, leads.Added)...)
+			if diff := cmp.Diff(test.want, on[14]); diff != "" {
+				t.Errorf("what the topic has of lead 15 (-want +got):\n%s", diff)
+			}
+			for id := range int64(30) {
+				if got := on[id].Revision; id != 14 && got != 1 {
+					t.Errorf("lead %d is said to be at %d", id+1, got)
+				}
+				if got := lastOn(t, js, id+1).Header.Get("Leadsync-Revision"); id != 14 && got != "1" {
+					t.Errorf("lead %d is at %s", id+1, got)
+				}
+			}
+		})
+	}
+}
+
+// A batch of a former relay that comes late is refused, though its ids are forgotten.
+func TestAFormerRelaysLateBatchChangesNothing(t *testing.T) {
+	js := connected(t)
+	announceAll(t, openTopic(t, js), revision(20, 2, leads.Changed)...)
+	seq := stream(t, js, events.StreamLeads).CachedInfo().State.LastSeq
+	on := announceAll(t, openTopic(t, js), revision(20, 1, leads.Added)...)
+	if got := stream(t, js, events.StreamLeads).CachedInfo().State.LastSeq; got != seq || on[0].Revision != 2 {
+		t.Errorf("the topic went from %d to %d, lead 1 at %d", seq, got, on[0].Revision)
+	}
+}
+
+// Several relays that each believe to be the only one, with batches of the same leads.
+func TestRevisionsRiseWhateverBatchesCross(t *testing.T) {
+	const relays, count, revisions = 4, 12, 12
+	js := connected(t)
+	h := listen(t, js)
+	var group errgroup.Group
+	for relay := range int64(relays) {
+		topic := openTopic(t, js)
+		group.Go(func() error {
+			for i := range int64(revisions) {
+				number := 1 + (i+relay*3)%revisions // each in an order of its own
+				if _, err := topic.PublishAll(t.Context(), revision(count, number, leads.Changed)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for id := range int64(count) {
+		until(t, "the last is heard", func() bool { return slices.Contains(h.of(id+1), revisions) })
+		if got := h.of(id + 1); !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+			t.Errorf("of lead %d a subscriber heard %v", id+1, got)
+		}
+	}
+}
+
+// A server that knows no batches takes the messages of one singly, and its answer to the
+// last says nothing of the others.
+func TestAnAnswerThatNamesNoBatchConfirmsNothing(t *testing.T) {
+	js := connected(t)
+	cfg := stream(t, js, events.StreamLeads).CachedInfo().Config
+	topic := openTopic(t, js)
+	cfg.Subjects = []string{"elsewhere"}
+	if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	single := map[string]bool{}
+	sub, err := js.Conn().Subscribe("leads.*.*", func(msg *nats.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
+		if msg.Header.Get("Nats-Batch-Id") == "" {
+			single[msg.Subject] = true
+		}
+		if msg.Reply != "" {
+			_ = msg.Respond([]byte(`{"stream":"LEADS","seq":1}`))
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	announceAll(t, topic, revision(10, 1, leads.Added)...)
+	mu.Lock()
+	defer mu.Unlock()
+	if len(single) != 10 {
+		t.Errorf("confirmed one by one: %v", slices.Collect(maps.Keys(single)))
+	}
+}
+
+// The server goes away in the middle of many batches: what was answered for is there when
+// it is back, and trying again publishes the rest.
+func TestServerGoneInTheMiddle(t *testing.T) {
+	dir := t.TempDir()
+	server, js := startOn(t, dir)
+	topic := openTopic(t, js)
+	const count, revisions = 100, 40
+	var answered atomic.Int64
+	done := make(chan error, 1)
+	go func() {
+		for number := int64(1); number <= revisions; number++ {
+			if _, err := topic.PublishAll(t.Context(), revision(count, number, leads.Changed)); err != nil {
+				done <- err
+				return
+			}
+			answered.Store(number)
+		}
+		done <- nil
+	}()
+	until(t, "some are published", func() bool { return answered.Load() >= 3 })
+	server.Close()
+	js.Conn().Close()
+	if err := <-done; err == nil && answered.Load() < revisions {
+		t.Error("no word of what was not published")
+	}
+	_, js = startOn(t, dir)
+	h := listen(t, js)
+	for id := range int64(count) {
+		until(t, "all is heard that was answered for", func() bool { got := h.of(id + 1); return len(got) > 0 && got[0] >= answered.Load() })
+	}
+	topic = openTopic(t, js)
+	for number := answered.Load(); number <= revisions; number++ { // the last again: its row was not deleted
+		announceAll(t, topic, revision(count, number, leads.Changed)...)
+	}
+	for id := range int64(count) {
+		until(t, "the last is heard", func() bool { return slices.Contains(h.of(id+1), revisions) })
+		if got := h.of(id + 1); !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+			t.Errorf("of lead %d a subscriber heard %v", id+1, got)
+		}
+	}
+}
