@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -211,12 +212,22 @@ func (c *child) memory() int {
 	return resident * os.Getpagesize() >> 20
 }
 
+// Ports from firstPort on are below those that systems give to whoever asks for any: one
+// that is free there is not taken before the test's process listens on it.
+var (
+	firstPort = 15_000 + rand.Uint32N(10_000)
+	nextPort  atomic.Uint32
+)
+
 func freeAddress(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1))
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	tb.Fatal("no port is free")
+	return ""
 }
