@@ -40,15 +40,18 @@ type employment struct {
 func (o *Owners) Run(ctx context.Context) error {
 	o.working = map[string]employment{}
 	defer o.wg.Wait()
-	for ctx.Err() == nil {
+	for failures := 0; ctx.Err() == nil; {
 		portals, err := o.Mirror.Portals(ctx)
-		if err != nil && ctx.Err() == nil {
-			o.Log.WarnContext(ctx, "list of portals cannot be read", "error", err)
-		}
-		if err == nil {
+		switch {
+		case err == nil:
+			failures = 0
 			o.employ(ctx, portals)
+			pause(ctx, lookEvery)
+		case ctx.Err() == nil:
+			o.Log.WarnContext(ctx, "list of portals cannot be read", "error", err)
+			pause(ctx, lookEvery+delay(min(failures, 2))) // seconds: it shall be seen when the database is back
+			failures++
 		}
-		pause(ctx, lookEvery)
 	}
 	return nil
 }

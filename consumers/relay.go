@@ -49,6 +49,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			failures = 0
 		case errors.Is(err, events.ErrLeaseHeld):
 			pause(ctx, events.LeaseLife/5)
+		case ctx.Err() != nil: // it was stopped in the midst: what is left waits for the next start
 		default:
 			r.Log.WarnContext(ctx, "outbox waits", "error", err)
 			pause(ctx, delay(failures))

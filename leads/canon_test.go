@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -93,7 +94,10 @@ func TestHashAgreesWithDiff(t *testing.T) {
 }
 
 func held(lead *leads.Lead) leads.Held {
-	h := leads.Held{Columns: make([]string, len(leads.Fields)), Raw: lead.Raw}
+	h := leads.Held{
+		Columns: make([]string, len(leads.Fields)), Raw: lead.Raw,
+		CreatedAt: leads.Instant(lead.Value("DATE_CREATE")), ModifiedAt: leads.Instant(lead.Value("DATE_MODIFY")),
+	}
 	for i, f := range leads.Fields {
 		h.Columns[i] = f.Column(lead.Values[i])
 	}
@@ -123,6 +127,8 @@ func TestHeldDifferences(t *testing.T) {
 		{"as written", func(*leads.Held) {}, nil},
 		{"a column", column("TITLE", "by hand"), []string{"TITLE"}},
 		{"a column emptied", column("DATE_CREATE", ""), []string{"DATE_CREATE"}},
+		{"an instant", func(h *leads.Held) { h.CreatedAt = h.CreatedAt.Add(time.Hour) }, []string{"DATE_CREATE"}},
+		{"another", func(h *leads.Held) { h.ModifiedAt = time.Unix(0, 0) }, []string{"DATE_MODIFY"}},
 		{"a reference", column("COMPANY_ID", "5"), []string{"COMPANY_ID"}},
 		{"a volatile one", column("LAST_ACTIVITY_BY", "2"), nil},
 		{"a contact gone", func(h *leads.Held) { h.Contacts = h.Contacts[:1] }, []string{"PHONE"}},

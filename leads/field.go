@@ -128,6 +128,16 @@ func ParseTime(value string) (time.Time, bool) {
 	return t, err == nil
 }
 
+// Instant is the moment that a portal's time names, in UTC and whole seconds; zero where it
+// is none, or one that leaves the years 1 to 9999 in UTC, which SQL Server has.
+func Instant(value string) time.Time {
+	t, ok := ParseTime(value)
+	if t = t.UTC().Truncate(time.Second); !ok || t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}
+	}
+	return t
+}
+
 // wallClock keeps the first nineteen characters of an ISO time, where they are one that
 // SQL Server's datetime can hold (from 1753 on).
 func wallClock(value string) string {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	"leadsync/leads"
@@ -122,6 +123,23 @@ func TestEveryStandardFieldHasAColumn(t *testing.T) {
 	for name := range answer.Result {
 		if !kept[name] && !strings.HasPrefix(name, "UF_CRM_") {
 			t.Errorf("%s has no column", name)
+		}
+	}
+}
+
+func TestInstant(t *testing.T) {
+	for value, want := range map[string]string{
+		"2021-05-31T15:10:16+02:00":   "2021-05-31T13:10:16Z",
+		"2021-05-31T15:10:16.9+02:00": "2021-05-31T13:10:16Z",
+		"2021-03-28T03:00:00+02:00":   "2021-03-28T01:00:00Z",
+		"0001-01-01T00:00:00+03:00":   "", // the year 0 in UTC
+		"9999-12-31T23:59:59-05:00":   "", // the year 10000 in UTC
+		"2021-05-31":                  "",
+		"":                            "",
+	} {
+		got := leads.Instant(value)
+		if text := got.Format(time.RFC3339); got.IsZero() != (want == "") || want != "" && text != want {
+			t.Errorf("Instant(%q) = %s, want %q", value, text, want)
 		}
 	}
 }

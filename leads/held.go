@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"time"
 )
 
 // Held is what the mirror holds of a lead: the row's columns and contacts as they
@@ -12,13 +13,15 @@ type Held struct {
 	Ref
 	Ticket   Ticket
 	Revision int64
-	Deleted  bool            // the row is a tombstone
-	Absent   bool            // the portal did not find the lead when it was asked last
-	Hash     string          // of the card that was written
-	Columns  []string        // by index of Fields: the text that Field.Column gives
-	Contacts []Contact       // in any order
-	Raw      json.RawMessage // the card that was written; nil on rows adopted from the seed
-	Sides    *Sides          // nil where the side tables are just being filled by other rules
+	Deleted  bool      // the row is a tombstone
+	Absent   bool      // the portal did not find the lead when it was asked last
+	Hash     string    // of the card that was written
+	Columns  []string  // by index of Fields: the text that Field.Column gives
+	Contacts []Contact // in any order
+	// CreatedAt and ModifiedAt are the exact instants; zero where there is none.
+	CreatedAt, ModifiedAt time.Time
+	Raw                   json.RawMessage // the card that was written; nil on rows adopted from the seed
+	Sides                 *Sides          // nil where the side tables are just being filled by other rules
 }
 
 // Differences names the fields in which what a mirror holds differs from a card, sorted.
@@ -29,6 +32,12 @@ func (h *Held) Differences(lead *Lead) []string {
 		if !f.Volatile() && h.Columns[i] != f.Column(lead.Values[i]) {
 			names = append(names, f.Name)
 		}
+	}
+	if !h.CreatedAt.Equal(Instant(lead.Value("DATE_CREATE"))) {
+		names = append(names, "DATE_CREATE")
+	}
+	if !h.ModifiedAt.Equal(Instant(lead.Value("DATE_MODIFY"))) {
+		names = append(names, "DATE_MODIFY")
 	}
 	names = append(names, contactDifferences(h.Contacts, lead.Contacts)...)
 	names = append(names, h.rawDifferences(lead)...)

@@ -121,6 +121,12 @@ func (l *Lead) Value(name string) string {
 	return ""
 }
 
+// Closed tells whether the lead has come to its end, converted or junk. Source: facts 6.4.
+func (l *Lead) Closed() bool {
+	semantics := l.Value("STATUS_SEMANTIC_ID")
+	return semantics == "S" || semantics == "F"
+}
+
 // scalar reads string, number, boolean or null as text. Lists and maps, where a scalar
 // is expected, are what PHP makes of an empty value.
 func scalar(value json.RawMessage) string {

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
@@ -18,12 +19,15 @@ type Phone struct {
 	Extension string // digits to be dialled afterwards; "" none
 }
 
-// PhoneKey is a number of a lead.
+// PhoneKey is a number of a lead, with what ranks it among the leads that have the same.
 type PhoneKey struct {
 	Phone
+	Position  int    // among the lead's numbers, from 1
 	ContactID string // of the multifield's value that it stands in, as the mirror's column holds it
 	// Repeated says that an earlier number of the same lead has the same Digits.
-	Repeated bool
+	Repeated  bool
+	Closed    bool      // the lead is
+	CreatedAt time.Time // the lead was; zero unknown
 }
 
 // PhoneRules names the rules below. Change it with them: what mirrors keep of numbers is
@@ -53,7 +57,10 @@ func (l *Lead) Phones(region string) []PhoneKey {
 			continue
 		}
 		for _, p := range Phones(c.Value, region) {
-			keys = append(keys, PhoneKey{Phone: p, ContactID: contactColumn.Column(c.ID), Repeated: seen[p.Digits]})
+			keys = append(keys, PhoneKey{
+				Phone: p, Position: len(keys) + 1, ContactID: contactColumn.Column(c.ID), Repeated: seen[p.Digits],
+				Closed: l.Closed(), CreatedAt: Instant(l.Value("DATE_CREATE")),
+			})
 			seen[p.Digits] = true
 		}
 	}

@@ -3,6 +3,7 @@ package leads_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -176,15 +177,16 @@ func TestDigitsDoNotDependOnTheRegion(t *testing.T) {
 }
 
 func TestPhonesOfALead(t *testing.T) {
-	lead, err := leads.Parse([]byte(`{"ID":"1","EMAIL":[{"ID":"9","VALUE":"89120000000"}],"PHONE":[
+	lead, err := leads.Parse([]byte(`{"ID":"1","STATUS_SEMANTIC_ID":"F","DATE_CREATE":"2021-05-31T15:10:16+02:00","EMAIL":[{"ID":"9","VALUE":"89120000000"}],"PHONE":[
 		{"ID":"11","VALUE":"8 912 345-67-89, 8 912 345-67-80"},{"ID":"12","VALUE":"+7 912 345-67-89 доб. 5"},{"ID":"13","VALUE":"нет"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
+	created := time.Date(2021, 5, 31, 13, 10, 16, 0, time.UTC)
 	want := []leads.PhoneKey{
-		{Phone: leads.Phone{E164: "+79123456789", Digits: "9123456789"}, ContactID: "11"},
-		{Phone: leads.Phone{E164: "+79123456780", Digits: "9123456780"}, ContactID: "11"},
-		{Phone: leads.Phone{E164: "+79123456789", Digits: "9123456789", Extension: "5"}, ContactID: "12", Repeated: true},
+		{leads.Phone{E164: "+79123456789", Digits: "9123456789"}, 1, "11", false, true, created},
+		{leads.Phone{E164: "+79123456780", Digits: "9123456780"}, 2, "11", false, true, created},
+		{leads.Phone{E164: "+79123456789", Digits: "9123456789", Extension: "5"}, 3, "12", true, true, created},
 	}
 	if diff := cmp.Diff(want, lead.Phones("RU")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

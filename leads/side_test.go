@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -32,7 +33,7 @@ func TestSolution(t *testing.T) {
 }
 
 func TestSidesCount(t *testing.T) {
-	const card = `{"ID":"1","UF_A":["x","y"],"UF_B":"b","PHONE":[{"ID":"7","VALUE":"8 912 345-01-15, 8 912 345-01-16","TYPE_ID":"PHONE"}]}`
+	const card = `{"ID":"1","DATE_CREATE":"2021-05-31T15:10:16+02:00","UF_A":["x","y"],"UF_B":"b","PHONE":[{"ID":"7","VALUE":"8 912 345-01-15, 8 912 345-01-16","TYPE_ID":"PHONE"}]}`
 	rules := leads.Rules{Region: "RU", Solution: "UF_B"}
 	for _, c := range []struct {
 		name   string
@@ -43,6 +44,8 @@ func TestSidesCount(t *testing.T) {
 		{"fields in another order", func(s *leads.Sides) { slices.Reverse(s.Fields) }, nil},
 		{"a number less", func(s *leads.Sides) { s.Phones = s.Phones[:1] }, []string{"PHONE"}},
 		{"a number of another form", func(s *leads.Sides) { s.Phones[0].E164 = "" }, []string{"PHONE"}},
+		{"a number that ranks otherwise", func(s *leads.Sides) { s.Phones[1].Closed = true }, []string{"PHONE"}},
+		{"a number that ranks as younger", func(s *leads.Sides) { s.Phones[1].CreatedAt = time.Time{} }, []string{"PHONE"}},
 		{"a value less", func(s *leads.Sides) { s.Fields = s.Fields[1:] }, []string{"UF_A"}},
 		{"another value", func(s *leads.Sides) { s.Fields[2].Value = "c" }, []string{"UF_B"}},
 		{"a field too many", func(s *leads.Sides) { s.Fields = append(s.Fields, leads.FieldValue{Field: "UF_C", Value: "c"}) }, []string{"UF_C"}},
@@ -54,10 +57,8 @@ func TestSidesCount(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			lead := parsed(t, card)
-			held := leads.Held{
-				Columns: make([]string, len(leads.Fields)), Contacts: lead.Contacts, Raw: lead.Raw,
-				Sides: &leads.Sides{Rules: rules, Phones: lead.Phones("RU"), Fields: lead.FieldValues(), Solutions: []string{"b"}},
-			}
+			held := held(&lead)
+			held.Sides = &leads.Sides{Rules: rules, Phones: lead.Phones("RU"), Fields: lead.FieldValues(), Solutions: []string{"b"}}
 			c.damage(held.Sides)
 			if diff := cmp.Diff(c.want, held.Differences(&lead)); diff != "" {
 				t.Errorf("differences (-want +got):\n%s", diff)

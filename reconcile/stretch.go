@@ -194,7 +194,8 @@ func (p *Pass) columns(d *difference, snap leads.Snapshot, row leads.Held) {
 	snap.Force = true // somebody may have altered the row and not its hash
 	f := p.finding(leads.FindingStale, snap)
 	f.Fields = fields
-	if stored, err := leads.Parse(row.Raw); err == nil && len(leads.Diff(&stored, &snap.Lead)) == 0 {
+	stored, err := leads.Parse(row.Raw)
+	if row.Hash == snap.Lead.Hash() || err == nil && len(leads.Diff(&stored, &snap.Lead)) == 0 {
 		f.Cause, f.Behind = causeAltered, 0
 	}
 	d.add(snap, f)

@@ -117,21 +117,6 @@ func testCard(t *testing.T, title string) leads.Lead {
 	return lead
 }
 
-func TestExact(t *testing.T) {
-	for value, want := range map[string]string{
-		"2021-05-31T15:10:16+02:00": "2021-05-31T13:10:16Z",
-		"2021-03-28T03:00:00+02:00": "2021-03-28T01:00:00Z",
-		"0001-01-01T00:00:00+03:00": "", // the year 0 in UTC
-		"9999-12-31T23:59:59-05:00": "", // the year 10000 in UTC
-		"2021-05-31":                "",
-		"":                          "",
-	} {
-		if got := exact(value); got.String != want || got.Valid != (want != "") {
-			t.Errorf("exact(%q) = %+v, want %q", value, got, want)
-		}
-	}
-}
-
 func TestSealer(t *testing.T) {
 	key := make([]byte, 32)
 	seal, err := newSealer(key)

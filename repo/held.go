@@ -131,7 +131,7 @@ func scanHeld(memberID string) func(scanner) (leads.Held, error) {
 		h := leads.Held{Ref: leads.Ref{MemberID: memberID}, Columns: make([]string, len(leads.Fields))}
 		var deleted, absent time.Time
 		var raw string
-		dest := []any{&h.LeadID, &h.Ticket, &h.Revision, instantColumn{&deleted}, instantColumn{&absent}, textColumn{&h.Hash}, textColumn{&raw}}
+		dest := []any{&h.LeadID, &h.Ticket, &h.Revision, instantColumn{&deleted}, instantColumn{&absent}, textColumn{&h.Hash}, textColumn{&raw}, instantColumn{&h.CreatedAt}, instantColumn{&h.ModifiedAt}}
 		for i := range h.Columns {
 			dest = append(dest, textColumn{&h.Columns[i]})
 		}

@@ -54,12 +54,13 @@ func solutionRules(r leads.Rules) string {
 	return leads.FieldRules + " " + r.Solution
 }
 
-var phoneColumns = []string{"digits10", "member_id", "lead_id", "contact_id", "position", "e164", "extension", "repeated"}
+var phoneColumns = []string{"digits10", "member_id", "lead_id", "contact_id", "position", "e164", "extension", "repeated", "closed", "created_at"}
 
 func addPhones(r *rows, ref leads.Ref, lead *leads.Lead, by leads.Rules) {
-	for i, k := range lead.Phones(by.Region) {
+	for _, k := range lead.Phones(by.Region) {
 		r.phones = append(r.phones, []any{
-			k.Digits, ref.MemberID, ref.LeadID, text(k.ContactID), i + 1, text(k.E164), text(k.Extension), k.Repeated,
+			k.Digits, ref.MemberID, ref.LeadID, text(k.ContactID), k.Position, text(k.E164), text(k.Extension), k.Repeated,
+			k.Closed, exact(k.CreatedAt),
 		})
 	}
 }
@@ -116,7 +117,8 @@ func (d *DB) addSides(ctx context.Context, tx *sql.Tx, rows []leads.Held, s side
 
 func scanPhone(row scanner) (p owned[leads.PhoneKey], err error) {
 	k := &p.it
-	err = row.Scan(&p.leadID, &k.Digits, textColumn{&k.E164}, textColumn{&k.Extension}, textColumn{&k.ContactID}, &k.Repeated)
+	err = row.Scan(&p.leadID, &k.Digits, textColumn{&k.E164}, textColumn{&k.Extension}, textColumn{&k.ContactID}, &k.Repeated,
+		&k.Position, &k.Closed, instantColumn{&k.CreatedAt})
 	return p, err
 }
 

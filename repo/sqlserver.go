@@ -45,7 +45,7 @@ func sqlServerDSN(raw string) (dsn, place string, err error) {
 	q := u.Query()
 	if u.Host == "" || q.Get("database") == "" {
 		return "", "", errors.New("database URL: host or database is missing: " +
-			"write sqlserver://user:password@host:1433?database=name")
+			"write sqlserver://user:password@host:1433?database=name, special characters of the password, such as # or ?, %-encoded")
 	}
 	place = fmt.Sprintf("SQL Server %s, database %s", u.Host, q.Get("database"))
 	given := map[string]bool{}

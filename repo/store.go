@@ -219,7 +219,7 @@ func leadRow(it *item) []any {
 	}
 	row := []any{
 		s.MemberID, s.LeadID, was, instant(s.ReadAt), int64(it.step.ticket), it.step.outcome.Revision, text(lead.Hash()),
-		text(string(lead.Raw)), exact(lead.Value("DATE_CREATE")), exact(lead.Value("DATE_MODIFY")),
+		text(string(lead.Raw)), exact(leads.Instant(lead.Value("DATE_CREATE"))), exact(leads.Instant(lead.Value("DATE_MODIFY"))),
 	}
 	for i, f := range leads.Fields {
 		row = append(row, text(f.Column(lead.Values[i])))
@@ -238,11 +238,9 @@ func contactRow(ref leads.Ref, c leads.Contact) []any {
 	return []any{ref.MemberID, ref.LeadID, text(c.ID), text(c.ValueType), text(c.Value), text(c.TypeID)}
 }
 
-// exact is the instant that a portal's time names; NULL where it is none, or one that
-// leaves the years 1 to 9999 when told in UTC.
-func exact(value string) sql.NullString {
-	t, ok := leads.ParseTime(value)
-	if t = t.UTC(); !ok || t.Year() < 1 || t.Year() > 9999 {
+// exact is an instant of the portal, in whole seconds.
+func exact(t time.Time) sql.NullString {
+	if t.IsZero() {
 		return sql.NullString{}
 	}
 	return text(t.Format(time.RFC3339))

@@ -111,7 +111,7 @@ func migrate(ctx context.Context, db *repo.DB, log *slog.Logger) error {
 	}
 	applied, err := db.Migrate(ctx)
 	if err != nil {
-		return fmt.Errorf("the tables are not up to date (%s) and could not be changed: %w; run `leadsync migrate` with a login that may create tables",
+		return fmt.Errorf("the tables are not up to date (%s) and could not be changed: %w; run `leadsync migrate` with a login that may create tables, or, where that was done, give this login its rights by deployments/sqlserver/grants.sql",
 			strings.Join(pending, ", "), err)
 	}
 	if len(applied) > 0 {

@@ -48,6 +48,8 @@ type desk struct {
 	reported leads.Budget
 
 	reportedAt time.Time
+	notedAt    time.Time    // the read that bitrix_lead_runtime has
+	readAt     atomic.Int64 // when a lead was read last, in Unix milliseconds
 
 	offline   offline
 	heartbeat heartbeat
@@ -127,7 +129,11 @@ func (d *desk) Close() {
 
 // Leads implements consumers.Reader.
 func (d *desk) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
-	return d.client.Leads(ctx, ids, d.own.Tickets.Draw)
+	snaps, err := d.client.Leads(ctx, ids, d.own.Tickets.Draw)
+	if err == nil {
+		d.readAt.Store(d.cfg.now().UnixMilli())
+	}
+	return snaps, err
 }
 
 // Bind implements consumers.Desk. A webhook cannot bind: its outgoing webhook is made by
@@ -202,7 +208,7 @@ func (d *desk) Installed(ctx context.Context) (bool, error) {
 // Upkeep implements consumers.Desk.
 func (d *desk) Upkeep(ctx context.Context) error {
 	now := time.Now()
-	if err := d.saveBudget(ctx, now); err != nil {
+	if err := errors.Join(d.saveBudget(ctx, now), d.noteRead(ctx)); err != nil {
 		return err
 	}
 	if d.chain == nil {
@@ -271,6 +277,19 @@ func (d *desk) saveBudget(ctx context.Context, now time.Time) error {
 	return nil
 }
 
+// noteRead keeps the time of the last read for the reports that ask for it.
+func (d *desk) noteRead(ctx context.Context) error {
+	read := time.UnixMilli(d.readAt.Load())
+	if !read.After(d.notedAt) || d.readAt.Load() == 0 {
+		return nil
+	}
+	if err := d.db.TouchLeadGet(ctx, read); err != nil {
+		return err
+	}
+	d.notedAt = read
+	return nil
+}
+
 // Pass implements consumers.Desk. It publishes a summary when the run has ended.
 func (d *desk) Pass(ctx context.Context, run leads.Run) error {
 	if run.Mode == leads.RunImport || run.Mode == leads.RunFull {
@@ -282,7 +301,11 @@ func (d *desk) Pass(ctx context.Context, run leads.Run) error {
 	}
 	d.log.InfoContext(ctx, "pass ended", "member_id", run.MemberID, "run", run.ID, "mode", run.Mode, "state", run.State,
 		"scanned", run.Scanned, "found", run.Found(), "repaired", run.Repaired(), "requests", run.Requests)
-	return errors.Join(err, d.listenForSilence(ctx, run), events.PublishRun(ctx, d.js, run), d.db.TouchLeadList(ctx, d.cfg.now()))
+	err = errors.Join(err, d.listenForSilence(ctx, run), events.PublishRun(ctx, d.js, run))
+	if run.State == leads.RunCompleted && (run.Mode == leads.RunFull || run.Mode == leads.RunImport) {
+		err = errors.Join(err, d.db.TouchLeadList(ctx, d.cfg.now()))
+	}
+	return err
 }
 
 // saveFieldTypes keeps what the portal's custom fields are. A pass does without, where the
@@ -291,9 +314,19 @@ func (d *desk) saveFieldTypes(ctx context.Context) {
 	types, err := d.client.In(bitrix24.Background).FieldTypes(ctx)
 	if err == nil {
 		err = d.db.SaveFieldTypes(ctx, d.own.Portal.MemberID, types)
+		d.missField(ctx, types)
 	}
 	if err != nil && ctx.Err() == nil {
 		d.log.WarnContext(ctx, "types of custom fields are not known anew", "member_id", d.own.Portal.MemberID, "error", err)
+	}
+}
+
+// missField says that the solution is of a field that the portal does not have.
+func (d *desk) missField(ctx context.Context, types []leads.FieldType) {
+	known := slices.ContainsFunc(types, func(t leads.FieldType) bool { return t.Field == d.cfg.solutionField })
+	if d.cfg.solutionField != "" && !known {
+		d.log.WarnContext(ctx, "the portal's leads have no custom field as LEADSYNC_SOLUTION_FIELD says: bitrix_lead_solution gets nothing from it",
+			"member_id", d.own.Portal.MemberID, "field", d.cfg.solutionField, "fields", len(types))
 	}
 }
 

@@ -35,6 +35,9 @@ func TestASolutionFieldThatComesLate(t *testing.T) {
 	late := startServe(t, s.portal, more)
 	eventually(t, "the table is filled", func() bool { return s.count(t, "bitrix_lead_solution") == want })
 	eventually(t, "the log says so", func() bool { return strings.Contains(late.log.String(), "bitrix_lead_solution") })
+	if strings.Contains(late.log.String(), "have no custom field") {
+		t.Errorf("the portal has the field: %s", late.log)
+	}
 	if code := late.stop(); code != exitOK {
 		t.Fatalf("serve ended with %d", code)
 	}
@@ -45,6 +48,32 @@ func TestASolutionFieldThatComesLate(t *testing.T) {
 	code, _, stderr = command(t.Context(), t, late.vars, "reconcile")
 	if got := s.count(t, "bitrix_lead_solution"); code != exitOK || got != want {
 		t.Errorf("reconcile with it, exit %d, %d rows of %d: %s", code, got, want, stderr)
+	}
+}
+
+// Old reports ask when leads were listed and read last.
+func TestTheTimesOfReadingAreKept(t *testing.T) {
+	t.Parallel()
+	s := settled(t, 5, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off", "LEADSYNC_SOLUTION_FIELD": "UF_CRM_MISTYPED"})
+	read := func(column string) (at string) {
+		row := s.raw(t).QueryRowContext(t.Context(), "SELECT COALESCE(MAX("+column+"), '') FROM bitrix_lead_runtime")
+		if err := row.Scan(&at); err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	eventually(t, "leads were listed", func() bool { return read("lead_list_dt") != "" })
+	listed := read("lead_list_dt")
+	id, _ := s.portal.RandomID()
+	if err := s.portal.Edit(id, map[string]any{"TITLE": "read"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a lead was read", func() bool { return read("lead_get_by_id_dt") != "" })
+	if code, _, stderr := command(t.Context(), t, s.vars, "reconcile", "--changed"); code != exitOK || read("lead_list_dt") != listed {
+		t.Errorf("a pass over a few, exit %d, counts as a list of all: %s", code, stderr)
+	}
+	if !strings.Contains(s.log.String(), "have no custom field") {
+		t.Errorf("nobody says that the field is mistyped: %s", s.log)
 	}
 }
 

@@ -34,7 +34,7 @@ func sideTables(t *testing.T, server Server) {
 func (m *mirror) side(id int64) leads.Lead {
 	m.t.Helper()
 	return card(m.t, id, map[string]any{
-		"UF_CRM_A": []any{"a", "ещё"}, "UF_CRM_B": "b", "PHONE": []any{phone("1", "8 912 345-01-15 доб. 7, 8 912 345-01-16")},
+		"UF_CRM_A": []any{"a", "ещё"}, "UF_CRM_B": "b", "DATE_CREATE": "2021-05-31T15:10:16+02:00", "DATE_MODIFY": "2021-05-31T15:10:17+02:00", "PHONE": []any{phone("1", "8 912 345-01-15 доб. 7, 8 912 345-01-16")},
 	})
 }
 
@@ -108,6 +108,11 @@ func sidesMended(m *mirror) {
 	}{
 		{"DELETE FROM leadsync_phones WHERE lead_id = 20", []string{"PHONE"}},
 		{"UPDATE leadsync_phones SET extension = NULL WHERE lead_id = 20", []string{"PHONE"}},
+		{"UPDATE leadsync_phones SET closed = 1 WHERE lead_id = 20", []string{"PHONE"}},
+		{"UPDATE leadsync_phones SET created_at = NULL WHERE lead_id = 20", []string{"PHONE"}},
+		{"UPDATE leadsync_phones SET position = position + 1 WHERE lead_id = 20", []string{"PHONE"}},
+		{"UPDATE bitrix_leads SET date_create_at = NULL WHERE sql_ID = 20", []string{"DATE_CREATE"}},
+		{"UPDATE bitrix_leads SET date_modify_at = NULL WHERE sql_ID = 20", []string{"DATE_MODIFY"}},
 		{"DELETE FROM leadsync_lead_fields WHERE lead_id = 20 AND position = 1", []string{"UF_CRM_A"}},
 		{"UPDATE leadsync_lead_fields SET value = 'x' WHERE lead_id = 20 AND field = 'UF_CRM_B'", []string{"UF_CRM_B"}},
 		{"DELETE FROM bitrix_lead_solution WHERE sql_LEAD_ID = 20", []string{"UF_CRM_A"}},
@@ -137,7 +142,7 @@ func sidesMended(m *mirror) {
 // numbers are a lead's rows of leadsync_phones.
 func (m *mirror) numbers(id int64) []string {
 	m.t.Helper()
-	return m.report([]string{"digits10", "e164", "extension", "repeated", "contact_id"}, "leadsync_phones WHERE lead_id = "+
+	return m.report([]string{"digits10", "e164", "extension", "repeated", "contact_id", "position", "closed", "created_at"}, "leadsync_phones WHERE lead_id = "+
 		m.text(m.on("SELECT CAST(@id AS TEXT)", "SELECT CONVERT(nvarchar(20), @id)"), sqlID(id))+" ORDER BY position")
 }
 

@@ -1,5 +1,6 @@
 SELECT
-    l.sql_ID, l.read_ticket, l.revision, l.deleted_at, l.absent_since, l.row_hash, l.raw_json, l.sql_TITLE, l.sql_HONORIFIC,
+    l.sql_ID, l.read_ticket, l.revision, l.deleted_at, l.absent_since, l.row_hash, l.raw_json, l.date_create_at,
+    l.date_modify_at, l.sql_TITLE, l.sql_HONORIFIC,
     l.sql_NAME, l.sql_SECOND_NAME, l.sql_LAST_NAME, l.sql_COMPANY_TITLE, l.sql_COMPANY_ID, l.sql_CONTACT_ID,
     l.sql_IS_RETURN_CUSTOMER, l.sql_BIRTHDATE, l.sql_SOURCE_ID, l.sql_SOURCE_DESCRIPTION, l.sql_STATUS_ID,
     l.sql_STATUS_DESCRIPTION, l.sql_POST, l.sql_COMMENTS, l.sql_CURRENCY_ID, l.sql_OPPORTUNITY,

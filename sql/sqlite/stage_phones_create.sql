@@ -6,5 +6,7 @@ CREATE TEMP TABLE stage_phones (
     position INTEGER NOT NULL,
     e164 TEXT,
     extension TEXT,
-    repeated INTEGER NOT NULL
+    repeated INTEGER NOT NULL,
+    closed INTEGER NOT NULL,
+    created_at TEXT
 )

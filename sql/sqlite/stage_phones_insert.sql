@@ -1,2 +1,2 @@
-INSERT INTO stage_phones (digits10, member_id, lead_id, contact_id, position, e164, extension, repeated)
-VALUES (@digits10, @member_id, @lead_id, @contact_id, @position, @e164, @extension, @repeated)
+INSERT INTO stage_phones (digits10, member_id, lead_id, contact_id, position, e164, extension, repeated, closed, created_at)
+VALUES (@digits10, @member_id, @lead_id, @contact_id, @position, @e164, @extension, @repeated, @closed, @created_at)

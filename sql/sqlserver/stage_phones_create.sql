@@ -6,5 +6,7 @@ CREATE TABLE #stage_phones (
     position int NOT NULL,
     e164 nvarchar(24) NULL,
     extension nvarchar(8) NULL,
-    repeated bit NOT NULL
+    repeated bit NOT NULL,
+    closed bit NOT NULL,
+    created_at nvarchar(40) NULL
 )

@@ -71,10 +71,10 @@ WHERE p.digits10 = RIGHT(
         REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(
             LEFT(
                 SUBSTRING(@phone, PATINDEX(N'%[0-9]%', @phone COLLATE Latin1_General_BIN2), 200),
-                PATINDEX(
+                NULLIF(PATINDEX(
                     N'%[^0-9 ()+./' + NCHAR(9) + NCHAR(160) + NCHAR(8208) + NCHAR(8209) + NCHAR(8211) + N'-]%',
                     (SUBSTRING(@phone, PATINDEX(N'%[0-9]%', @phone COLLATE Latin1_General_BIN2), 200) + N'x') COLLATE Latin1_General_BIN2
-                ) - 1
+                ), 0) - 1
             ) COLLATE Latin1_General_BIN2,
             N' ', N''), N'(', N''), N')', N''), N'+', N''), N'.', N''), N'/', N''), N'-', N''), NCHAR(9), N''), NCHAR(160), N''),
             NCHAR(8208), N''), NCHAR(8209), N''), NCHAR(8211), N''),
