@@ -135,7 +135,7 @@ func stages(t *testing.T, conn *sql.Conn, size int) (declared string) {
 		"INSERT INTO #stage_leads (member_id, sql_ID, was_ticket, read_ticket, revision) SELECT l.member_id, l.sql_ID, l.read_ticket, l.read_ticket + 1, 2" + from,
 		"INSERT INTO #stage_leads (member_id, sql_ID, read_ticket, revision) SELECT l.member_id, l.sql_ID + 1000000, 1, 1" + from,
 		"INSERT INTO #stage_marks (member_id, sql_ID, was_ticket, read_ticket, revision, gone) SELECT l.member_id, l.sql_ID, l.read_ticket, l.read_ticket + 1, 2, 1" + from,
-		"INSERT INTO #stage_phones (digits10, member_id, lead_id, position, repeated) SELECT N'9000000000', l.member_id, l.sql_ID, 2, 0" + from,
+		"INSERT INTO #stage_phones (digits10, member_id, lead_id, position, repeated, closed) SELECT N'9000000000', l.member_id, l.sql_ID, 2, 0, 0" + from,
 	} {
 		if strings.HasSuffix(statement, from) {
 			statement += strconv.Itoa(size)
