@@ -13,10 +13,12 @@ import (
 )
 
 // firstTry is how long a start waits for database and NATS before it goes on without;
-// tryAgain is how often it looks for them then.
+// tryAgain is how often it looks for them then, and mended how often it looks whether
+// somebody has mended what does not pass by itself.
 const (
 	firstTry = 3 * time.Second
 	tryAgain = 2 * time.Second
+	mended   = 30 * time.Second
 )
 
 // preparation is a step of the start that has to wait for what is down.
@@ -59,11 +61,20 @@ func isDown(err error) bool {
 		errors.Is(err, jetstream.ErrJetStreamNotEnabled)
 }
 
-// prepared returns when all that was down at the start is there.
+// prepared returns when all that was down at the start is there. What a person has to mend
+// does not end it: callbacks are being taken, and would be lost meanwhile.
 func (b *base) prepared(ctx context.Context) error {
 	for _, p := range b.waiting {
-		if err := b.insist(ctx, p.do); err != nil {
-			return fmt.Errorf("%s: %w", p.what, err)
+		for {
+			err := b.insist(ctx, p.do)
+			if err == nil {
+				break
+			}
+			if ctx.Err() != nil {
+				return fmt.Errorf("%s: %w", p.what, err)
+			}
+			b.log.ErrorContext(ctx, "the service takes callbacks, and waits until somebody has mended this", "missing", p.what, "error", err)
+			_ = pauseFor(ctx, mended/time.Duration(max(1, b.cfg.hurry))) // insist sees that it was cut short
 		}
 		b.log.InfoContext(ctx, "what was missing at the start is there", "missing", p.what)
 	}
