@@ -43,10 +43,12 @@ type Relay struct {
 // Run relays until the context ends.
 func (r *Relay) Run(ctx context.Context) error {
 	for failures := 0; ctx.Err() == nil; {
-		err := r.hold(ctx)
+		moved, err := r.hold(ctx)
+		if moved {
+			failures = 0
+		}
 		switch {
 		case err == nil:
-			failures = 0
 		case errors.Is(err, events.ErrLeaseHeld):
 			pause(ctx, events.LeaseLife/5)
 		case ctx.Err() != nil: // it was stopped in the midst: what is left waits for the next start
@@ -59,15 +61,17 @@ func (r *Relay) Run(ctx context.Context) error {
 	return nil
 }
 
-func (r *Relay) hold(ctx context.Context) error {
+// hold relays while it has the lease, and tells whether any change was moved.
+func (r *Relay) hold(ctx context.Context) (moved bool, err error) {
 	lease, err := events.TakeLease(ctx, r.JS, "relay", r.Holder)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return lease.Hold(ctx, r.loop)
+	err = lease.Hold(ctx, func(ctx context.Context) error { return r.loop(ctx, &moved) })
+	return moved, err
 }
 
-func (r *Relay) loop(ctx context.Context) error {
+func (r *Relay) loop(ctx context.Context, some *bool) error {
 	tick := time.NewTicker(relayInterval)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -75,6 +79,7 @@ func (r *Relay) loop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		*some = *some || moved > 0
 		if moved == relayBatch {
 			continue
 		}
@@ -108,13 +113,15 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 		if on[i].Revision > change.Revision || on[i].Distinct {
 			ahead[change.MemberID] = append(ahead[change.MemberID], on[i])
 		}
-		r.Tally.announced(change)
 	}
 	if err := r.overtake(ctx, ahead); err != nil {
 		return 0, err
 	}
 	if err := r.Outbox.DropOutbox(ctx, ids); err != nil {
 		return 0, fmt.Errorf("clear the outbox: %w", err)
+	}
+	for _, change := range changes {
+		r.Tally.announced(change)
 	}
 	return len(rows), nil
 }

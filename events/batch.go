@@ -21,7 +21,7 @@ const (
 	atOnce     = 64              // look-ups or single messages under way at the same time
 	batchLeast = 8               // below it a batch takes longer than its messages one by one
 	batchMost  = 500             // messages; servers take up to 1,000
-	batchBytes = 4 << 20         // or a single message more: the server keeps a batch in memory
+	batchBytes = 256 << 10       // or a single message more: callbacks and leases wait for it on the same connection
 	batchWait  = 5 * time.Second // for the server's word, as for a single message; then it is tried again
 )
 
@@ -32,8 +32,12 @@ const (
 	batchCommitHeader   = "Nats-Batch-Commit"
 )
 
-// errRefused says that the server took nothing of a batch.
-var errRefused = errors.New("batch was refused")
+// errRefused says that the server took nothing of a batch; errFew that there is none to be
+// made.
+var (
+	errRefused = errors.New("batch was refused")
+	errFew     = errors.New("too few for a batch")
+)
 
 // draft is a change on its way to the topic.
 type draft struct {
@@ -71,20 +75,21 @@ func (t *Topic) PublishAll(ctx context.Context, changes []leads.Change) ([]leads
 }
 
 // publishWave publishes changes of different leads. Where a batch is refused, be it for one
-// of its messages or because the server takes none, each is looked up and published alone.
+// of its messages or because the server takes none, each is looked up and published alone;
+// so it is where a batch takes too long: it would the next time, too.
 func (t *Topic) publishWave(ctx context.Context, wave []*draft) error {
 	if err := each(ctx, wave, t.look); err != nil {
 		return err
 	}
-	if !t.batches || len(wave) < batchLeast {
-		return each(ctx, wave, func(ctx context.Context, d *draft) (err error) {
-			d.on, err = t.publish(ctx, d.change, d.last)
-			return err
-		})
+	if !t.batches {
+		return each(ctx, wave, t.publishLooked)
 	}
 	for len(wave) > 0 {
 		count, err := t.publishBatch(ctx, wave)
-		if errors.Is(err, errRefused) {
+		switch {
+		case errors.Is(err, errFew):
+			err = each(ctx, wave[:count], t.publishLooked)
+		case errors.Is(err, errRefused), errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 			err = each(ctx, wave[:count], func(ctx context.Context, d *draft) (err error) {
 				d.on, err = t.Publish(ctx, d.change)
 				return err
@@ -107,6 +112,12 @@ func (t *Topic) look(ctx context.Context, d *draft) (err error) {
 	return err
 }
 
+// publishLooked publishes a change that was looked up.
+func (t *Topic) publishLooked(ctx context.Context, d *draft) (err error) {
+	d.on, err = t.publish(ctx, d.change, d.last)
+	return err
+}
+
 // publishBatch publishes the first of a wave as one, and says how many. Those that the
 // topic is known to have already are left out.
 func (t *Topic) publishBatch(ctx context.Context, wave []*draft) (count int, err error) {
@@ -126,8 +137,11 @@ func (t *Topic) publishBatch(ctx context.Context, wave []*draft) (count int, err
 		d.on = published(d.change)
 		batch, size = append(batch, msg), size+len(msg.Data)
 	}
-	if len(batch) == 0 {
+	switch {
+	case len(batch) == 0:
 		return count, nil
+	case len(batch) < batchLeast:
+		return count, errFew
 	}
 	if err := t.commit(ctx, batch); err != nil {
 		return count, fmt.Errorf("publish %d changes from %s on: %w", len(batch), batch[0].Subject, err)
@@ -138,20 +152,19 @@ func (t *Topic) publishBatch(ctx context.Context, wave []*draft) (count int, err
 // commit sends the messages, the last as a question, and returns when the server has all of
 // them on disk. Where one is lost on the way the server notices the gap and takes none.
 func (t *Topic) commit(ctx context.Context, batch []*nats.Msg) error {
-	ctx, cancel := context.WithTimeout(ctx, batchWait)
+	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
 	id, last := uuid.NewString(), len(batch)-1
 	for i, msg := range batch {
 		msg.Header.Set(batchIDHeader, id)
 		msg.Header.Set(batchSequenceHeader, strconv.Itoa(i+1))
-		if i == last {
-			break
-		}
+	}
+	batch[last].Header.Set(batchCommitHeader, "1")
+	for _, msg := range batch[:last] {
 		if err := t.js.Conn().PublishMsg(msg); err != nil {
 			return err
 		}
 	}
-	batch[last].Header.Set(batchCommitHeader, "1")
 	reply, err := t.js.Conn().RequestMsgWithContext(ctx, batch[last])
 	if err != nil {
 		return err

@@ -188,13 +188,38 @@ func TestABatchAsksOnce(t *testing.T) {
 
 func TestLargeCardsTravelInSmallerBatches(t *testing.T) {
 	js := connected(t)
-	changes := revision(12, 1, leads.Added)
-	for i := range changes {
-		changes[i].Lead = json.RawMessage(`{"ID":"1","COMMENTS":"` + strings.Repeat("x", 1<<20) + `"}`)
+	for _, test := range []struct {
+		name string
+		from int64
+		size int
+		want cost
+	}{
+		{"so many that each batch has ten", 1, 26 << 10, cost{0, 40, 4}},
+		{"too large for any batch", 101, 1 << 20, cost{0, 40, 40}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			changes := revision(40, 1, leads.Added)
+			for i := range changes {
+				changes[i].LeadID += test.from
+				changes[i].Lead = json.RawMessage(`{"ID":"1","COMMENTS":"` + strings.Repeat("x", test.size) + `"}`)
+			}
+			got := costOf(t, js, func() { announceAll(t, openTopic(t, js), changes...) })
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
-	got := costOf(t, js, func() { announceAll(t, openTopic(t, js), changes...) })
-	if diff := cmp.Diff(cost{0, 12, 3}, got); diff != "" {
-		t.Errorf("for 12 MB (-want +got):\n%s", diff)
+}
+
+// A batch that nobody answers for in time is not sent again and again: its changes go one
+// by one.
+func TestABatchThatTakesTooLongGoesOneByOne(t *testing.T) {
+	js := connected(t)
+	topic := openTopic(t, js)
+	topic.Impatient(time.Nanosecond)
+	got := costOf(t, js, func() { announceAll(t, topic, revision(100, 1, leads.Added)...) })
+	if got.LookUps < 100 || got.Questions < 100 {
+		t.Errorf("cost %+v, want each looked up and published alone", got)
 	}
 }
 

@@ -32,7 +32,8 @@ type Topic struct {
 	js         jetstream.JetStream
 	stream     jetstream.Stream
 	maxPayload int64
-	batches    bool // the server takes many messages as one: NATS from 2.12 on
+	batches    bool          // the server takes many messages as one: NATS from 2.12 on
+	patience   time.Duration // with a batch
 }
 
 // OpenTopic publishes over the connection that js uses. Setup must have run.
@@ -42,7 +43,7 @@ func OpenTopic(ctx context.Context, js jetstream.JetStream) (*Topic, error) {
 		return nil, fmt.Errorf("open stream %s: %w", StreamLeads, err)
 	}
 	batches := stream.CachedInfo().Config.AllowAtomicPublish
-	return &Topic{js: js, stream: stream, maxPayload: js.Conn().MaxPayload(), batches: batches}, nil
+	return &Topic{js: js, stream: stream, maxPayload: js.Conn().MaxPayload(), batches: batches, patience: batchWait}, nil
 }
 
 // Publish returns when the stream has the change on disk, and says what the topic then

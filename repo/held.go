@@ -49,14 +49,24 @@ func (d *DB) Held(ctx context.Context, ref leads.Ref) (leads.Held, bool, error) 
 }
 
 // consistent runs reads that belong together: a row and its contacts are of one moment.
+// Where a write got in their way they are run again; fn must bear that.
 func (d *DB) consistent(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	for try := 1; ; try++ {
+		err := d.readOnce(ctx, fn)
+		if err == nil || ctx.Err() != nil || try == tries || !d.again(err) || wait(ctx, try) != nil {
+			return d.explain(ctx, err)
+		}
+	}
+}
+
+func (d *DB) readOnce(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
 	tx, err := d.read.BeginTx(ctx, nil)
 	if err != nil {
-		return d.explain(ctx, err)
+		return err
 	}
 	err = fn(ctx, tx)
 	_ = tx.Rollback() // nothing was written
-	return d.explain(ctx, err)
+	return err
 }
 
 func (d *DB) heldRows(ctx context.Context, tx *sql.Tx, memberID string, ids []int64) ([]leads.Held, error) {

@@ -255,11 +255,13 @@ func microsoftPlans(t *testing.T, url string) {
 	} {
 		wantSeeks(t, conn, name, declared+statement)
 	}
+	// A range's plan follows the values that it is first asked with, which variables hide.
+	literal := strings.NewReplacer("@member_id", "N'm'", "@after", "17", "@up_to", "18", "@limit", "2")
 	for name, statement := range map[string]string{
 		"held_range": s.HeldRange, "held_range_contacts": s.HeldRangeContacts, "held_range_fields": s.HeldRangeFields,
 		"held_range_phones": s.HeldRangePhones, "held_range_solutions": s.HeldRangeSolutions,
 	} {
-		wantSeeks(t, conn, name, "DECLARE @member_id nvarchar(64) = N'm', @after int = 17, @up_to int = 18, @limit int = 2;\n"+statement)
+		wantSeeks(t, conn, name, literal.Replace(statement))
 	}
 	for _, set := range setStatements {
 		wantSeeks(t, conn, set.name, declared+set.statement)

@@ -29,11 +29,11 @@ func text(s string) sql.NullString { return sql.NullString{String: s, Valid: s !
 
 // idList is a list of ids as JSON, which both databases take apart in the statement. It is
 // in order: SQL Server locks row by row as they come, and two that lock the same rows in
-// another order block each other. None are [], for null is no list to SQL Server.
+// another order block each other. Each is there once: it is joined. None are [], for null is no list to SQL Server.
 func idList(ids []int64) (string, error) {
 	sorted := append([]int64{}, ids...)
 	slices.Sort(sorted)
-	list, err := json.Marshal(sorted)
+	list, err := json.Marshal(slices.Compact(sorted))
 	return string(list), err
 }
 

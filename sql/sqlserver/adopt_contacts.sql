@@ -1,1 +1,2 @@
-UPDATE dbo.bitrix_lead_contacts SET member_id = @member_id WHERE member_id = ''
+-- The whole table, and its locks do not escalate: so it is locked whole.
+UPDATE dbo.bitrix_lead_contacts WITH (TABLOCKX) SET member_id = @member_id WHERE member_id = ''

@@ -72,7 +72,7 @@ WHERE p.digits10 = RIGHT(
             LEFT(
                 SUBSTRING(@phone, PATINDEX(N'%[0-9]%', @phone COLLATE Latin1_General_BIN2), 200),
                 NULLIF(PATINDEX(
-                    N'%[^0-9 ()+./' + NCHAR(9) + NCHAR(160) + NCHAR(8208) + NCHAR(8209) + NCHAR(8211) + N'-]%',
+                    N'%[^-0-9 ()+./' + NCHAR(9) + NCHAR(160) + NCHAR(8208) + NCHAR(8209) + NCHAR(8211) + N']%',
                     (SUBSTRING(@phone, PATINDEX(N'%[0-9]%', @phone COLLATE Latin1_General_BIN2), 200) + N'x') COLLATE Latin1_General_BIN2
                 ), 0) - 1
             ) COLLATE Latin1_General_BIN2,
