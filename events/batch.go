@@ -22,7 +22,7 @@ const (
 	batchLeast = 8               // below it a batch takes longer than its messages one by one
 	batchMost  = 500             // messages; servers take up to 1,000
 	batchBytes = 256 << 10       // or a single message more: callbacks and leases wait for it on the same connection
-	batchWait  = 5 * time.Second // for the server's word, as for a single message; then it is tried again
+	batchWait  = 5 * time.Second // for the server's word, as for a single message; then they go one by one
 )
 
 // The headers of a batch that the server takes as a whole or not at all (NATS ADR-50).
@@ -47,8 +47,8 @@ type draft struct {
 }
 
 // PublishAll is Publish for many changes, those of one lead in their order, with an answer
-// for each. It is many times faster: the server syncs a batch once, not each message. After
-// an error any of them may be on the topic.
+// for each. It is many times faster where the server syncs a batch once, as NATS does from
+// 2.15 on. After an error any of them may be on the topic.
 func (t *Topic) PublishAll(ctx context.Context, changes []leads.Change) ([]leads.OnTopic, error) {
 	drafts := make([]draft, len(changes))
 	var waves [][]*draft
