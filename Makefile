@@ -26,8 +26,8 @@ test-faults: ## 200 kills of real processes, three to six minutes
 	$(GO) test -count=1 -v -timeout 60m -run '^TestFaults$$' ./cmd/leadsync -faults=200
 
 test-clients: ## Bitrix24's own JavaScript SDK against the emulator; needs node and npm
-	npm ci --silent --prefix bitrix24/portal/testdata/clients
-	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./bitrix24/portal -run TestClients -count=1 -v
+	npm ci --silent --prefix bitrix24/emulator/testdata/clients
+	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./bitrix24/emulator -run TestClients -count=1 -v
 
 test-scale: ## large imports and backlogs, 100,000 leads sabotaged, 1,000,000 compared, lookups among as many; takes half an hour
 	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -run 'FewestRequests|AMillionLeads|Sparingly' ./bitrix24 ./cmd/leadsync

@@ -25,7 +25,7 @@ const answerLimit = 256 << 20
 // repeats is how often a read is sent again because the portal or the way to it is ill.
 const repeats = 4
 
-// Tokens gives access tokens; *Chain is the one for applications.
+// Tokens gives access tokens; *TokenSource is the one for applications.
 type Tokens interface {
 	// Token returns the access token to use now.
 	Token(ctx context.Context) (leads.Secret, error)

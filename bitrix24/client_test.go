@@ -17,13 +17,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
-func startPortal(tb testing.TB, cfg portal.Config) *portal.Portal {
+func startPortal(tb testing.TB, cfg emulator.Config) *emulator.Portal {
 	tb.Helper()
-	p, err := portal.Start(cfg)
+	p, err := emulator.Start(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func startPortal(tb testing.TB, cfg portal.Config) *portal.Portal {
 }
 
 // webhookClient reads an emulated portal through its inbound webhook.
-func webhookClient(tb testing.TB, cfg portal.Config) (*portal.Portal, *bitrix24.Client) {
+func webhookClient(tb testing.TB, cfg emulator.Config) (*emulator.Portal, *bitrix24.Client) {
 	tb.Helper()
 	cfg.NoLimits = true
 	p := startPortal(tb, cfg)
@@ -45,7 +45,7 @@ func webhookClient(tb testing.TB, cfg portal.Config) (*portal.Portal, *bitrix24.
 
 func draws() bitrix24.Draw { return leads.NewTickets(1).Draw }
 
-func truth(tb testing.TB, p *portal.Portal) map[int64]leads.Lead {
+func truth(tb testing.TB, p *emulator.Portal) map[int64]leads.Lead {
 	tb.Helper()
 	all := map[int64]leads.Lead{}
 	for id, card := range p.Leads() {
@@ -61,7 +61,7 @@ func truth(tb testing.TB, p *portal.Portal) map[int64]leads.Lead {
 func sortedIDs(all map[int64]leads.Lead) []int64 { return slices.Sorted(maps.Keys(all)) }
 
 func TestLeadsReadsFewAndManyAlike(t *testing.T) {
-	p, client := webhookClient(t, portal.Config{Leads: 3000, Seed: 3})
+	p, client := webhookClient(t, emulator.Config{Leads: 3000, Seed: 3})
 	all := truth(t, p)
 	ids := sortedIDs(all)
 	gone := ids[0]
@@ -94,7 +94,7 @@ func TestLeadsReadsFewAndManyAlike(t *testing.T) {
 }
 
 func TestLeadsSpendsOneRequestForUpToTwoThousandFiveHundred(t *testing.T) {
-	p, client := webhookClient(t, portal.Config{Leads: 2500, Seed: 1})
+	p, client := webhookClient(t, emulator.Config{Leads: 2500, Seed: 1})
 	ids := sortedIDs(truth(t, p))
 	for _, count := range []int{1, 50, 2500} {
 		before := client.Requests()
@@ -110,7 +110,7 @@ func TestLeadsSpendsOneRequestForUpToTwoThousandFiveHundred(t *testing.T) {
 func TestScanShowsEveryLeadOnce(t *testing.T) {
 	for _, count := range []int{0, 1, 49, 50, 51, 2500, 2501, 5100} {
 		t.Run(strconv.Itoa(count), func(t *testing.T) {
-			p, client := webhookClient(t, portal.Config{Leads: count, Seed: 2})
+			p, client := webhookClient(t, emulator.Config{Leads: count, Seed: 2})
 			want, got := truth(t, p), map[int64]leads.Lead{}
 			for after, last := int64(0), false; !last; {
 				page, err := client.Scan(t.Context(), after, draws())
@@ -273,7 +273,7 @@ func TestAnOddRowSpoilsNoOther(t *testing.T) {
 }
 
 func TestBatchKeepsItsOrderAndSeparatesErrors(t *testing.T) {
-	p, client := webhookClient(t, portal.Config{Leads: 10, Seed: 1})
+	p, client := webhookClient(t, emulator.Config{Leads: 10, Seed: 1})
 	ids := sortedIDs(truth(t, p))
 	first, gone := strconv.FormatInt(ids[0], 10), strconv.FormatInt(ids[1], 10)
 	if err := p.Delete(ids[1]); err != nil {
@@ -327,7 +327,7 @@ func (g *grants) BeginRefresh(_ context.Context, pair leads.Grant, _ string, _ t
 
 // installed saves the application's form on an emulated portal and returns a client with
 // the tokens that came.
-func installed(t *testing.T, cfg portal.Config) (*portal.Portal, *bitrix24.Client, *grants) {
+func installed(t *testing.T, cfg emulator.Config) (*emulator.Portal, *bitrix24.Client, *grants) {
 	t.Helper()
 	cfg.NoLimits = true
 	p := startPortal(t, cfg)
@@ -348,7 +348,7 @@ func installed(t *testing.T, cfg portal.Config) (*portal.Portal, *bitrix24.Clien
 		HTTP: bitrix24.NewHTTP(), Now: time.Now,
 	}
 	store := &grants{grant: leads.Grant{MemberID: cb.MemberID, AccessToken: cb.AccessToken, RefreshToken: cb.RefreshToken}}
-	chain := &bitrix24.Chain{MemberID: cb.MemberID, Server: cb.ServerEndpoint, OAuth: oauth, Grants: store}
+	chain := &bitrix24.TokenSource{MemberID: cb.MemberID, Server: cb.ServerEndpoint, OAuth: oauth, Grants: store}
 	return p, bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(cb.ClientEndpoint), Tokens: chain}), store
 }
 
@@ -362,7 +362,7 @@ func hostOf(tb testing.TB, raw string) string {
 }
 
 func TestAnExpiredTokenIsRefreshedOnceAndStoredBeforeUse(t *testing.T) {
-	p, client, store := installed(t, portal.Config{Leads: 5, AccessLife: time.Hour})
+	p, client, store := installed(t, emulator.Config{Leads: 5, AccessLife: time.Hour})
 	old := store.grant
 	p.Advance(2 * time.Hour)
 	done := make(chan error, 8)
@@ -383,7 +383,7 @@ func TestAnExpiredTokenIsRefreshedOnceAndStoredBeforeUse(t *testing.T) {
 }
 
 func TestADeadRefreshTokenIsReportedAsUnauthorized(t *testing.T) {
-	p, client, store := installed(t, portal.Config{Leads: 5})
+	p, client, store := installed(t, emulator.Config{Leads: 5})
 	store.grant.RefreshToken = "used"
 	p.Advance(2 * time.Hour)
 	if _, err := client.Read(t.Context(), "server.time", nil); !errors.Is(err, leads.ErrUnauthorized) {
@@ -392,7 +392,7 @@ func TestADeadRefreshTokenIsReportedAsUnauthorized(t *testing.T) {
 }
 
 func TestBindAddsOnlyWhatIsMissing(t *testing.T) {
-	_, client, _ := installed(t, portal.Config{Leads: 1})
+	_, client, _ := installed(t, emulator.Config{Leads: 1})
 	const handler = "http://127.0.0.1:1/bitrix24/events"
 	_, added, err := client.Bind(t.Context(), handler)
 	if err != nil {

@@ -9,12 +9,12 @@ import (
 	"testing"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
 func TestFieldTypes(t *testing.T) {
-	_, client := webhookClient(t, portal.Config{Leads: 1})
+	_, client := webhookClient(t, emulator.Config{Leads: 1})
 	types, err := client.FieldTypes(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
@@ -26,7 +26,7 @@ const (
 // inside carries requests to an emulated portal without a network. address is where
 // they come from, as the portal sees it.
 type inside struct {
-	portal  *portal.Portal
+	portal  *emulator.Portal
 	address string
 
 	mu sync.Mutex
@@ -77,9 +77,9 @@ func (i *inside) client() *http.Client {
 }
 
 // startInside makes a portal with its limits on.
-func startInside(tb testing.TB, cfg portal.Config) *inside {
+func startInside(tb testing.TB, cfg emulator.Config) *inside {
 	tb.Helper()
-	p, err := portal.New(cfg)
+	p, err := emulator.New(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
@@ -37,7 +37,7 @@ func scanAll(tb testing.TB, client *bitrix24.Client) []int64 {
 	return ids
 }
 
-func wantNoRefusal(tb testing.TB, p *portal.Portal) {
+func wantNoRefusal(tb testing.TB, p *emulator.Portal) {
 	tb.Helper()
 	if r := p.Stats().Refusals; len(r) > 0 {
 		tb.Errorf("the portal refused %v", r)
@@ -51,7 +51,7 @@ func TestImportSpendsTheFewestRequests(t *testing.T) {
 		count = 100_000 // make test-scale
 	}
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, portal.Config{Leads: count, Seed: 1})
+		in := startInside(t, emulator.Config{Leads: count, Seed: 1})
 		client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
 		begin := time.Now()
 		if got := len(scanAll(t, client)); got != count {
@@ -77,7 +77,7 @@ func TestAMillionLeadsTakeWhatTheLimitsAllow(t *testing.T) {
 	}
 	const count = 1_000_000
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, portal.Config{Leads: count, Seed: 1})
+		in := startInside(t, emulator.Config{Leads: count, Seed: 1})
 		client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
 		begin, seen := time.Now(), 0
 		for after, last := int64(0), false; !last; {
@@ -102,7 +102,7 @@ func TestAMillionLeadsTakeWhatTheLimitsAllow(t *testing.T) {
 // and a pass may take only part of that.
 func TestAPassStaysWithinTheOperatingTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, portal.Config{Leads: 5_000, Seed: 1, PageCost: 5 * time.Second})
+		in := startInside(t, emulator.Config{Leads: 5_000, Seed: 1, PageCost: 5 * time.Second})
 		client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
 		begin := time.Now()
 		if got := len(scanAll(t, client)); got != 5_000 {
@@ -121,7 +121,7 @@ func TestAPassStaysWithinTheOperatingTime(t *testing.T) {
 // Not even a backlog of callbacks makes the portal block a method.
 func TestLiveReadsStayWithinTheOperatingTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, portal.Config{Leads: 2500, Seed: 1, PageCost: 1100 * time.Millisecond})
+		in := startInside(t, emulator.Config{Leads: 2500, Seed: 1, PageCost: 1100 * time.Millisecond})
 		ids := sortedIDs(truth(t, in.portal))
 		client := in.webhook(bitrix24.NewBudget(true))
 		var err error
@@ -141,9 +141,9 @@ func TestARefusedMethodIsLeftAlone(t *testing.T) {
 	for _, bill := range []bool{false, true} {
 		t.Run("billed to batch "+strconv.FormatBool(bill), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				in := startInside(t, portal.Config{
+				in := startInside(t, emulator.Config{
 					Leads: 3_000, Seed: 1, PageCost: 5 * time.Second, OperatingLimit: 60 * time.Second,
-					Switches: portal.Switches{NoOperating: true, BillBatch: bill},
+					Switches: emulator.Switches{NoOperating: true, BillBatch: bill},
 				})
 				client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
 				begin := time.Now()
@@ -164,7 +164,7 @@ func TestARefusedMethodIsLeftAlone(t *testing.T) {
 
 func TestALiveReadDoesNotWaitForABlockedMethod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, portal.Config{Leads: 5, Seed: 1, CallCost: 20 * time.Second, OperatingLimit: 30 * time.Second})
+		in := startInside(t, emulator.Config{Leads: 5, Seed: 1, CallCost: 20 * time.Second, OperatingLimit: 30 * time.Second})
 		ids := sortedIDs(truth(t, in.portal))
 		client := in.webhook(bitrix24.NewBudget(true))
 		if _, err := client.Leads(t.Context(), ids[:2], draws()); err != nil {
@@ -189,7 +189,7 @@ func TestALiveReadDoesNotWaitForABlockedMethod(t *testing.T) {
 // Fifty pages of 2 s are more than the 60 s after which the web server gives up.
 func TestBatchesShrinkUntilTheyFitIntoAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, portal.Config{Leads: 4_000, Seed: 1, PageCost: 2 * time.Second, NoLimits: true})
+		in := startInside(t, emulator.Config{Leads: 4_000, Seed: 1, PageCost: 2 * time.Second, NoLimits: true})
 		client := in.webhook(nil).In(bitrix24.Background)
 		if got := len(scanAll(t, client)); got != 4_000 {
 			t.Errorf("scanned %d leads", got)
@@ -197,7 +197,7 @@ func TestBatchesShrinkUntilTheyFitIntoAMinute(t *testing.T) {
 		if n := client.Requests(); n > 12 {
 			t.Errorf("%d requests", n)
 		}
-		in = startInside(t, portal.Config{Leads: 2500, Seed: 1, PageCost: 2 * time.Second, NoLimits: true})
+		in = startInside(t, emulator.Config{Leads: 2500, Seed: 1, PageCost: 2 * time.Second, NoLimits: true})
 		ids := sortedIDs(truth(t, in.portal))
 		snaps, err := in.webhook(nil).Leads(t.Context(), ids, draws())
 		if err != nil || len(snaps) != 2500 {
@@ -252,7 +252,7 @@ func TestOneBadLeadDoesNotHideTheOthers(t *testing.T) {
 		for _, count := range []int{50, 400} {
 			t.Run(code+" among "+strconv.Itoa(count), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					in := startInside(t, portal.Config{Leads: count, Seed: 1, NoLimits: true})
+					in := startInside(t, emulator.Config{Leads: count, Seed: 1, NoLimits: true})
 					ids := sortedIDs(truth(t, in.portal))
 					bad := ids[17]
 					// Neither a list that contains it nor the lead itself can be read.
@@ -278,7 +278,7 @@ func TestOneBadLeadDoesNotHideTheOthers(t *testing.T) {
 // A page of the scan that cannot be listed is read lead by lead.
 func TestAPageThatCannotBeListedIsReadLeadByLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, portal.Config{Leads: 500, Seed: 1, NoLimits: true})
+		in := startInside(t, emulator.Config{Leads: 500, Seed: 1, NoLimits: true})
 		ids := sortedIDs(truth(t, in.portal))
 		third := strconv.FormatInt(ids[149], 10)
 		poisoned(in, func(cmd string) bool {
@@ -296,7 +296,7 @@ func TestAPageThatCannotBeListedIsReadLeadByLead(t *testing.T) {
 
 func TestForeignTrafficIsYieldedTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, portal.Config{Leads: 5, Seed: 1})
+		in := startInside(t, emulator.Config{Leads: 5, Seed: 1})
 		budget := bitrix24.NewBudget(true)
 		client := in.webhook(budget)
 		// Somebody else on our address uses three requests of four that leak out, and
@@ -352,7 +352,7 @@ func TestForeignTrafficIsYieldedTo(t *testing.T) {
 // Owners that take over from each other never fill the bucket together.
 func TestOwnersInSuccessionNeverFillTheBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, portal.Config{Leads: 5, Seed: 1})
+		in := startInside(t, emulator.Config{Leads: 5, Seed: 1})
 		for epoch := range 30 {
 			client := in.webhook(bitrix24.NewBudget(epoch == 0))
 			for begin := time.Now(); time.Since(begin) < time.Duration(1+epoch%7)*time.Second; {
@@ -367,7 +367,7 @@ func TestOwnersInSuccessionNeverFillTheBucket(t *testing.T) {
 
 func TestLiveReadsDoNotWaitForAPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, portal.Config{Leads: 60, Seed: 1})
+		in := startInside(t, emulator.Config{Leads: 60, Seed: 1})
 		client := in.webhook(bitrix24.NewBudget(true))
 		id := sortedIDs(truth(t, in.portal))[0]
 		begin, done := time.Now(), make(chan struct{})
@@ -422,18 +422,18 @@ func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r
 // A clock that is moved by hand is waited by, or a wait that is nearly over would never
 // end: it stood still while a timer ran, again and again.
 func TestABlockedMethodIsWaitedForByTheClientsClock(t *testing.T) {
-	p, err := portal.New(portal.Config{Leads: 10, Seed: 1, NoLimits: true, PortalAddr: "portal.example.com", OAuthAddr: "oauth.example.com"})
+	p, err := emulator.New(emulator.Config{Leads: 10, Seed: 1, NoLimits: true, PortalAddr: "portal.example.com", OAuthAddr: "oauth.example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	p.SetFaults(portal.Faults{CommandLimit: 1})
+	p.SetFaults(emulator.Faults{CommandLimit: 1})
 	now, waited := time.Now(), time.Duration(0)
 	in := &inside{portal: p, address: "203.0.113.7"}
 	client := bitrix24.NewClient(bitrix24.ClientConfig{
 		Endpoint: leads.Secret(p.Info().Webhook), HTTP: &http.Client{Transport: in}, Now: func() time.Time { return now },
 		Wait: func(ctx context.Context, d time.Duration) error {
-			p.SetFaults(portal.Faults{})
+			p.SetFaults(emulator.Faults{})
 			now, waited = now.Add(d), waited+d
 			return ctx.Err()
 		},

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
@@ -18,7 +18,7 @@ const oldPortal = "https://before.bitrix24.com"
 // renamed is an application whose stored endpoint is the old host, which redirects to to.
 func renamed(t *testing.T, to string) (*inside, *bitrix24.Client, *[]string) {
 	t.Helper()
-	in := startInside(t, portal.Config{Leads: 3, Seed: 1})
+	in := startInside(t, emulator.Config{Leads: 3, Seed: 1})
 	store := &grants{grant: in.install(t)}
 	in.answer(func(r *http.Request) *http.Response {
 		if r.URL.Host != hostName(oldPortal) {
@@ -26,7 +26,7 @@ func renamed(t *testing.T, to string) (*inside, *bitrix24.Client, *[]string) {
 		}
 		return canned(http.StatusFound, "", "Location", to+r.URL.RequestURI())
 	})
-	chain := &bitrix24.Chain{MemberID: in.portal.Info().MemberID, Server: insideServer + "/rest/", OAuth: in.oauth(), Grants: store}
+	chain := &bitrix24.TokenSource{MemberID: in.portal.Info().MemberID, Server: insideServer + "/rest/", OAuth: in.oauth(), Grants: store}
 	var moves []string
 	home := &bitrix24.Home{
 		MemberID: chain.MemberID, Server: chain.Server, OAuth: chain.OAuth, Tokens: chain,
@@ -97,7 +97,7 @@ func TestARedirectThatLeadsNowhereIsExplained(t *testing.T) {
 		}, "it is where it was", nil},
 		{"another portal's token", func(t *testing.T, in *inside) {
 			t.Helper()
-			other := startInside(t, portal.Config{Seed: 2})
+			other := startInside(t, emulator.Config{Seed: 2})
 			info := `{"result":{"install":{"installed":true,"member_id":"` + other.portal.Info().MemberID + `","client_endpoint":"` + insidePortal + `/rest/"}},"time":{}}`
 			base := in.at
 			in.answer(func(r *http.Request) *http.Response {
@@ -135,7 +135,7 @@ func TestARedirectThatLeadsNowhereIsExplained(t *testing.T) {
 
 func TestAWebhooksNewAddressIsNotGuessed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, portal.Config{Faults: portal.Faults{RenamedTo: "https://new.bitrix24.com"}})
+		in := startInside(t, emulator.Config{Faults: emulator.Faults{RenamedTo: "https://new.bitrix24.com"}})
 		_, err := in.webhook(nil).Read(t.Context(), "server.time", nil)
 		if !errors.Is(err, leads.ErrStopped) || !strings.Contains(err.Error(), "new.bitrix24.com") {
 			t.Errorf("got %v", err)

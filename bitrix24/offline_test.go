@@ -11,12 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
 // queued binds offline events and returns the queue.
-func queued(t *testing.T, cfg portal.Config) (*portal.Portal, *bitrix24.Client, *bitrix24.OfflineQueue) {
+func queued(t *testing.T, cfg emulator.Config) (*emulator.Portal, *bitrix24.Client, *bitrix24.OfflineQueue) {
 	t.Helper()
 	p, client, _ := installed(t, cfg)
 	if _, err := client.BindOffline(t.Context(), nil, ""); err != nil {
@@ -58,15 +58,15 @@ func once(ids []int64) map[int64]int {
 
 func TestTheOfflineQueueIsReadOnce(t *testing.T) {
 	for name, c := range map[string]struct {
-		switches portal.Switches
+		switches emulator.Switches
 		reserves bool
 	}{
 		"reserved":        {reserves: true},
-		"few at a time":   {switches: portal.Switches{FewOffline: true}, reserves: true},
-		"deleted at once": {switches: portal.Switches{NoOfflineExtended: true}},
+		"few at a time":   {switches: emulator.Switches{FewOffline: true}, reserves: true},
+		"deleted at once": {switches: emulator.Switches{NoOfflineExtended: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, client, q := queued(t, portal.Config{Switches: c.switches})
+			p, client, q := queued(t, emulator.Config{Switches: c.switches})
 			if q.Reserves() != c.reserves {
 				t.Errorf("reserves: %v", q.Reserves())
 			}
@@ -106,7 +106,7 @@ func TestTheOfflineQueueIsReadOnce(t *testing.T) {
 
 // A process that reserved events and died has not lost them: they are found by name.
 func TestReservedEventsAreFoundAgain(t *testing.T) {
-	p, _, q := queued(t, portal.Config{})
+	p, _, q := queued(t, emulator.Config{})
 	added := p.Add(3)
 	if _, err := q.Next(t.Context(), leads.OfflineBatch{}); err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestReservedEventsAreFoundAgain(t *testing.T) {
 
 // Clearing without a name empties the queue of what nobody has read (facts 2.6).
 func TestNothingIsClearedWithoutAName(t *testing.T) {
-	p, _, q := queued(t, portal.Config{})
+	p, _, q := queued(t, emulator.Config{})
 	added := p.Add(2)
 	for _, done := range []leads.OfflineBatch{{}, {Messages: []string{"x"}}, {Process: "nobody's"}} {
 		if err := q.Clear(t.Context(), done); err != nil {
@@ -150,7 +150,7 @@ func TestNothingIsClearedWithoutAName(t *testing.T) {
 // A registration with a source key has a queue of its own, which is empty when it is read
 // without the key: it does not stand in for ours.
 func TestARegistrationWithASourceIsNotOurs(t *testing.T) {
-	p, client, _ := installed(t, portal.Config{})
+	p, client, _ := installed(t, emulator.Config{})
 	for _, event := range []bitrix24.Event{bitrix24.LeadAdd, bitrix24.LeadUpdate, bitrix24.LeadDelete} {
 		if _, err := client.Call(t.Context(), "event.bind", bitrix24.Params{"event": event, "event_type": "offline", "auth_connector": "them"}); err != nil {
 			t.Fatal(err)
@@ -174,7 +174,7 @@ func TestARegistrationWithASourceIsNotOurs(t *testing.T) {
 }
 
 func TestWhoMayNotBindOfflineIsToldSo(t *testing.T) {
-	p, client, _ := installed(t, portal.Config{Switches: portal.Switches{NoOffline: true}})
+	p, client, _ := installed(t, emulator.Config{Switches: emulator.Switches{NoOffline: true}})
 	if _, err := client.BindOffline(t.Context(), nil, ""); !errors.Is(err, leads.ErrRefused) {
 		t.Errorf("no administrator: %v", err)
 	}
@@ -185,7 +185,7 @@ func TestWhoMayNotBindOfflineIsToldSo(t *testing.T) {
 }
 
 func TestUnbindTakesTheQueueAway(t *testing.T) {
-	_, client, _ := installed(t, portal.Config{})
+	_, client, _ := installed(t, emulator.Config{})
 	const handler = "http://127.0.0.1:1/bitrix24/events"
 	if _, _, err := client.Bind(t.Context(), handler); err != nil {
 		t.Fatal(err)
@@ -204,7 +204,7 @@ func TestUnbindTakesTheQueueAway(t *testing.T) {
 
 // Some portals say that they reserve, and then refuse to.
 func TestThePlansRefusalIsBelieved(t *testing.T) {
-	in := startInside(t, portal.Config{NoLimits: true, Switches: portal.Switches{NoOfflineExtended: true}})
+	in := startInside(t, emulator.Config{NoLimits: true, Switches: emulator.Switches{NoOfflineExtended: true}})
 	grant := in.install(t)
 	in.answer(func(r *http.Request) *http.Response {
 		if strings.HasSuffix(r.URL.Path, "feature.get") {

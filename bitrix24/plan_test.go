@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
@@ -23,15 +23,15 @@ func (i *inside) inApp(tb testing.TB, budget *bitrix24.Budget) *bitrix24.Client 
 func TestThePlanIsTakenFromThePortal(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		portal portal.Config
+		portal emulator.Config
 		change func(*inside)
 		want   bitrix24.Plan
 	}{
-		{"Enterprise", portal.Config{Enterprise: true}, nil, bitrix24.EnterprisePlan},
-		{"another plan", portal.Config{}, nil, bitrix24.StandardPlan},
-		{"one that does not say", portal.Config{Enterprise: true, Switches: portal.Switches{NoLicense: true}}, nil, bitrix24.StandardPlan},
-		{"one that refuses", portal.Config{Enterprise: true}, func(in *inside) {
-			in.portal.SetFaults(portal.Faults{Refuse: "ACCESS_DENIED"})
+		{"Enterprise", emulator.Config{Enterprise: true}, nil, bitrix24.EnterprisePlan},
+		{"another plan", emulator.Config{}, nil, bitrix24.StandardPlan},
+		{"one that does not say", emulator.Config{Enterprise: true, Switches: emulator.Switches{NoLicense: true}}, nil, bitrix24.StandardPlan},
+		{"one that refuses", emulator.Config{Enterprise: true}, func(in *inside) {
+			in.portal.SetFaults(emulator.Faults{Refuse: "ACCESS_DENIED"})
 		}, bitrix24.StandardPlan},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestThePlanIsTakenFromThePortal(t *testing.T) {
 		}
 	}
 	t.Run("a webhook is not asked", func(t *testing.T) {
-		in := startInside(t, portal.Config{Enterprise: true})
+		in := startInside(t, emulator.Config{Enterprise: true})
 		client := in.webhook(nil)
 		if got, err := client.Plan(t.Context()); got != bitrix24.StandardPlan || err != nil || client.Requests() != 0 {
 			t.Errorf("%+v, %v after %d requests", got, err, client.Requests())
@@ -66,7 +66,7 @@ func TestThePlanIsTakenFromThePortal(t *testing.T) {
 // Five a second and bursts of 200, and still no refusal, also by owners that take over.
 func TestEnterprisePortalsAreReadFaster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, portal.Config{Enterprise: true})
+		in := startInside(t, emulator.Config{Enterprise: true})
 		sent := 0
 		begin := time.Now()
 		for owner := range 4 {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
@@ -16,7 +16,7 @@ import (
 // of an application stands in one. (An inbound webhook is a URL; that is how Bitrix24
 // made them.)
 func TestNoSecretTravelsInAURL(t *testing.T) {
-	in := startInside(t, portal.Config{Leads: 3, Seed: 1, AccessLife: time.Minute})
+	in := startInside(t, emulator.Config{Leads: 3, Seed: 1, AccessLife: time.Minute})
 	var urls []string
 	in.answer(func(r *http.Request) *http.Response {
 		urls = append(urls, r.Method+" "+r.URL.String())
@@ -25,7 +25,7 @@ func TestNoSecretTravelsInAURL(t *testing.T) {
 	oauth, info := in.oauth(), in.portal.Info()
 	grant := in.install(t)
 	store := &vault{grants: []leads.Grant{grant}}
-	chain := &bitrix24.Chain{MemberID: info.MemberID, Server: insideServer, OAuth: oauth, Grants: store, By: "test"}
+	chain := &bitrix24.TokenSource{MemberID: info.MemberID, Server: insideServer, OAuth: oauth, Grants: store, By: "test"}
 	client := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: insidePortal + "/rest/", HTTP: in.client(), Tokens: chain})
 	if _, err := client.Read(t.Context(), "server.time", nil); err != nil {
 		t.Fatal(err)

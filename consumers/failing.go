@@ -131,7 +131,7 @@ func (w *worker) park(ctx context.Context, n events.Notice, o leads.Outcome, pay
 		return err
 	}
 	if !repeated {
-		w.tally.Parked.Add(1)
+		w.stats.Parked.Add(1)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/consumers"
 	"leadsync/events"
 	"leadsync/events/broker"
@@ -43,9 +43,9 @@ type office struct {
 	js     jetstream.JetStream
 	db     *repo.DB
 	url    string // of the mirror
-	portal *portal.Portal
+	portal *emulator.Portal
 	desk   *desk // of the portal
-	tally  *consumers.Tally
+	stats  *consumers.Stats
 	rung   chan struct{}
 	logged *journal
 }
@@ -170,7 +170,7 @@ func open(tb testing.TB, count int) *office {
 	if _, err := db.Migrate(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
-	o := &office{t: tb, js: stream(tb), db: db, url: at, tally: &consumers.Tally{}, rung: make(chan struct{}, 1), logged: &journal{}}
+	o := &office{t: tb, js: stream(tb), db: db, url: at, stats: &consumers.Stats{}, rung: make(chan struct{}, 1), logged: &journal{}}
 	o.portal, o.desk = o.add(count, 1)
 	return o
 }
@@ -198,9 +198,9 @@ func stream(tb testing.TB) jetstream.JetStream {
 }
 
 // add starts a portal and makes it known.
-func (o *office) add(count int, seed uint64) (*portal.Portal, *desk) {
+func (o *office) add(count int, seed uint64) (*emulator.Portal, *desk) {
 	o.t.Helper()
-	p, err := portal.Start(portal.Config{Leads: count, Seed: seed, NoLimits: true})
+	p, err := emulator.Start(emulator.Config{Leads: count, Seed: seed, NoLimits: true})
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func (o *office) ref(id int64) leads.Ref { return leads.Ref{MemberID: o.member()
 // config is that of owners who find the desks given beside the office's own.
 func (o *office) config(holder string, others map[string]*desk) consumers.OwnerConfig {
 	return consumers.OwnerConfig{
-		JS: o.js, Mirror: o.db, Holder: holder, Grace: grace, Tally: o.tally,
+		JS: o.js, Mirror: o.db, Holder: holder, Grace: grace, Stats: o.stats,
 		Patience: func(attempts int) (time.Duration, bool) { return 0, attempts < 3 },
 		Open: func(own consumers.Ownership) (consumers.Desk, error) {
 			d, ok := others[own.Portal.MemberID]
@@ -313,9 +313,9 @@ func (o *office) settled() bool {
 	return err == nil && n == 0
 }
 
-func (o *office) held(id int64) (leads.Held, bool) {
+func (o *office) held(id int64) (leads.Row, bool) {
 	o.t.Helper()
-	row, ok, err := o.db.Held(o.t.Context(), o.ref(id))
+	row, ok, err := o.db.Row(o.t.Context(), o.ref(id))
 	if err != nil {
 		o.t.Fatal(err)
 	}

@@ -148,7 +148,7 @@ func (o *office) heardAll(a *audience) bool {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	return !slices.ContainsFunc(rows, func(row leads.Held) bool { return a.revision(row.LeadID) != row.Revision })
+	return !slices.ContainsFunc(rows, func(row leads.Row) bool { return a.revision(row.LeadID) != row.Revision })
 }
 
 type pastNotice struct {
@@ -229,5 +229,5 @@ func (o *office) right() bool {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	return !slices.ContainsFunc(rows, func(row leads.Held) bool { return !row.Deleted && !there[row.LeadID] })
+	return !slices.ContainsFunc(rows, func(row leads.Row) bool { return !row.Deleted && !there[row.LeadID] })
 }

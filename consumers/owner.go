@@ -57,7 +57,7 @@ type Mirror interface {
 	RequestRun(ctx context.Context, run leads.Run) (string, error)
 	ClaimRun(ctx context.Context, memberID string) (leads.Run, bool, error)
 	LastCompleted(ctx context.Context, memberID string) (leads.Run, bool, error)
-	Recaller
+	Restorer
 	Planner
 }
 
@@ -87,7 +87,7 @@ type OwnerConfig struct {
 	// Grace is after how long a lead that was absent is asked for again.
 	Grace time.Duration
 	Now   func() time.Time // our clock; nil is time.Now
-	Tally *Tally
+	Stats *Stats
 	Wake  func() // there is something to relay
 	Log   *slog.Logger
 }
@@ -137,7 +137,7 @@ func (o *owner) serve(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	w := &worker{
 		memberID: o.memberID(), js: o.JS, reader: o.desk, mirror: o.Mirror, turn: o.own.Turn,
-		patience: o.Patience, now: o.now, tally: o.Tally, wake: o.Wake, log: o.Log,
+		patience: o.Patience, now: o.now, stats: o.Stats, wake: o.Wake, log: o.Log,
 	}
 	if w.patience == nil {
 		w.patience = Patience
@@ -217,7 +217,7 @@ func (o *owner) lookAgain(ctx context.Context) error {
 		snaps[i].MemberID, snaps[i].Cause = o.memberID(), leads.CauseReconcile
 	}
 	outcomes, err := apply(ctx, o.Mirror, snaps)
-	o.Tally.Count(outcomes)
+	o.Stats.Count(outcomes)
 	o.Wake()
 	return err
 }

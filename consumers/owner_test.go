@@ -120,11 +120,11 @@ func TestPortalHasOneOwnerAmongReplicas(t *testing.T) {
 	first := o.work(o.config("one", nil))
 	o.work(o.config("two", nil))
 	o.tell("ONCRMLEADADD", o.ids()...)
-	o.until("all are written", func() bool { return o.tally.Outcomes(leads.Inserted) == 30 && o.settled() })
+	o.until("all are written", func() bool { return o.stats.Outcomes(leads.Inserted) == 30 && o.settled() })
 	first()
 	o.edit(o.ids()[0], "after the first has gone")
 	o.tell("ONCRMLEADUPDATE", o.ids()[0])
-	o.until("the other goes on", func() bool { return o.tally.Outcomes(leads.Updated) == 1 })
+	o.until("the other goes on", func() bool { return o.stats.Outcomes(leads.Updated) == 1 })
 	o.equal()
 	if mu.Lock(); most != 1 {
 		t.Errorf("%d reads at the same time", most)
@@ -213,7 +213,7 @@ func TestSickPortalStopsNobodyElse(t *testing.T) {
 			o.work(o.config("one", map[string]*desk{id: sickDesk}))
 			o.until("the sick one was tried", func() bool { return sickDesk.reads.Load() > 0 })
 			o.tell("ONCRMLEADADD", o.ids()...)
-			o.until("the other portal's leads are written", func() bool { return o.tally.Outcomes(leads.Inserted) == 5 })
+			o.until("the other portal's leads are written", func() bool { return o.stats.Outcomes(leads.Inserted) == 5 })
 			o.until("the sick one's state is right", func() bool { return o.state(id) == test.state })
 			if p, err := events.Pending(t.Context(), o.js, id); err != nil || p != 1 || len(o.dead()) != 0 {
 				t.Errorf("the sick portal's notice: %d pending, %v, %d dead", p, err, len(o.dead()))

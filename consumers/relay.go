@@ -23,9 +23,9 @@ type Outbox interface {
 	// Outbox returns the oldest, in the order of their commits.
 	Outbox(ctx context.Context, limit int) ([]leads.Announcement, error)
 	DropOutbox(ctx context.Context, ids []int64) error
-	// Overtake announces rows anew, above what the topic holds of them, where that is not
+	// RaiseRevisions announces rows anew, above what the topic holds of them, where that is not
 	// their past.
-	Overtake(ctx context.Context, memberID string, topic []leads.OnTopic) (int, error)
+	RaiseRevisions(ctx context.Context, memberID string, topic []leads.OnTopic) (int, error)
 }
 
 // Relay moves the outbox onto the topic: publish, then delete. A crash between the two
@@ -36,7 +36,7 @@ type Relay struct {
 	Topic  *events.Topic
 	Holder string // names this process
 	Wake   <-chan struct{}
-	Tally  *Tally
+	Stats  *Stats
 	Log    *slog.Logger
 }
 
@@ -121,7 +121,7 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("clear the outbox: %w", err)
 	}
 	for _, change := range changes {
-		r.Tally.announced(change)
+		r.Stats.announced(change)
 	}
 	return len(rows), nil
 }
@@ -131,7 +131,7 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 // or restored counts revisions anew, and nobody would ever hear of its changes.
 func (r *Relay) overtake(ctx context.Context, ahead map[string][]leads.OnTopic) error {
 	for memberID, on := range ahead {
-		raised, err := r.Outbox.Overtake(ctx, memberID, on)
+		raised, err := r.Outbox.RaiseRevisions(ctx, memberID, on)
 		if err != nil {
 			return err
 		}

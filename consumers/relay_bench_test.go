@@ -29,10 +29,10 @@ func BenchmarkRelay(b *testing.B) {
 			o.relayAlone()
 			alone := time.Since(began)
 			o.write(tickets, ids[count:]...)
-			end := o.tally.Published.Load() + count
+			end := o.stats.Published.Load() + count
 			began = time.Now()
 			stop := background(b, o.relay(o.db, "one").Run)
-			o.until("all is published", func() bool { return o.tally.Published.Load() == end }) // counting the outbox would cost as much
+			o.until("all is published", func() bool { return o.stats.Published.Load() == end }) // counting the outbox would cost as much
 			together := time.Since(began)
 			stop()
 			b.ReportMetric(count/together.Seconds(), kind+"/s")

@@ -41,7 +41,7 @@ func (o *office) relay(outbox consumers.Outbox, holder string) *consumers.Relay 
 		o.t.Fatal(err)
 	}
 	return &consumers.Relay{
-		JS: o.js, Outbox: outbox, Topic: topic, Holder: holder, Wake: o.rung, Tally: o.tally,
+		JS: o.js, Outbox: outbox, Topic: topic, Holder: holder, Wake: o.rung, Stats: o.stats,
 		Log: slog.New(slog.NewTextHandler(o.logged, nil)),
 	}
 }
@@ -208,7 +208,7 @@ func TestOneRelayWorksAtATime(t *testing.T) {
 	}()
 	background(t, o.relay(o.db, "one").Run)
 	o.write(leads.NewTickets(0), o.ids()...)
-	if o.tally.Published.Load() != 0 {
+	if o.stats.Published.Load() != 0 {
 		t.Error("two relays at work")
 	}
 	close(free)

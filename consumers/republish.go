@@ -15,17 +15,17 @@ const republishBatch = 500
 // Announcer is the part of the mirror that makes topic and rows agree.
 type Announcer interface {
 	// Range returns rows with ids above after, by id.
-	Range(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Held, error)
-	// Overtake announces rows anew, above what the topic holds of them.
-	Overtake(ctx context.Context, memberID string, topic []leads.OnTopic) (int, error)
+	Range(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Row, error)
+	// RaiseRevisions announces rows anew, above what the topic holds of them.
+	RaiseRevisions(ctx context.Context, memberID string, topic []leads.OnTopic) (int, error)
 	// Reannounce announces rows as they stand.
 	Reannounce(ctx context.Context, memberID string, ids []int64, since time.Time) (int, error)
-	Recaller
+	Restorer
 }
 
-// Recaller gives leads that only the topic holds their rows back.
-type Recaller interface {
-	Recall(ctx context.Context, changes []leads.Change) (int, error)
+// Restorer gives leads that only the topic holds their rows back.
+type Restorer interface {
+	RestoreFromTopic(ctx context.Context, changes []leads.Change) (int, error)
 }
 
 // Republished says what was done to make a portal's topic and rows agree.
@@ -33,7 +33,7 @@ type Republished struct {
 	Rows      int `json:"rows"`      // that were compared
 	Announced int `json:"announced"` // the topic did not have them
 	Raised    int `json:"raised"`    // the topic had another card, or a later revision
-	Recalled  int `json:"recalled"`  // only the topic had them
+	Restored  int `json:"recalled"`  // only the topic had them
 }
 
 // Republish makes the topic say what the rows say: it fills one that was lost, and goes
@@ -45,7 +45,7 @@ func Republish(ctx context.Context, mirror Announcer, topic *events.Topic, membe
 		rows, err := mirror.Range(ctx, memberID, after, leads.MaxID, republishBatch)
 		if err != nil || len(rows) == 0 {
 			if err == nil {
-				done.Recalled, err = recall(ctx, mirror, topic, memberID)
+				done.Restored, err = recall(ctx, mirror, topic, memberID)
 			}
 			return done, err
 		}
@@ -57,7 +57,7 @@ func Republish(ctx context.Context, mirror Announcer, topic *events.Topic, membe
 }
 
 // level compares rows of one portal with the topic and announces those that differ.
-func (d *Republished) level(ctx context.Context, mirror Announcer, topic *events.Topic, rows []leads.Held) error {
+func (d *Republished) level(ctx context.Context, mirror Announcer, topic *events.Topic, rows []leads.Row) error {
 	var lacking []int64
 	var ahead []leads.OnTopic
 	for _, row := range rows {
@@ -80,23 +80,23 @@ func (d *Republished) level(ctx context.Context, mirror Announcer, topic *events
 	if err != nil {
 		return err
 	}
-	raised, err := mirror.Overtake(ctx, memberID, ahead)
+	raised, err := mirror.RaiseRevisions(ctx, memberID, ahead)
 	d.Announced += announced
 	d.Raised += raised
 	return err
 }
 
 // sameAs tells whether a subscriber who has the change knows what the row says.
-func sameAs(c *leads.Change, row *leads.Held) bool {
+func sameAs(c *leads.Change, row *leads.Row) bool {
 	if gone := c.Kind == leads.RemovedKind; gone || row.Deleted {
 		return gone == row.Deleted
 	}
 	return c.Oversize || leads.SameCard(c.Lead, row.Raw)
 }
 
-func recall(ctx context.Context, mirror Recaller, topic *events.Topic, memberID string) (count int, err error) {
+func recall(ctx context.Context, mirror Restorer, topic *events.Topic, memberID string) (count int, err error) {
 	err = topic.Walk(ctx, memberID, func(changes []leads.Change) error {
-		n, err := mirror.Recall(ctx, changes)
+		n, err := mirror.RestoreFromTopic(ctx, changes)
 		count += n
 		return err
 	})

@@ -52,7 +52,7 @@ type worker struct {
 	turn     sync.Locker // held while a read's result is on its way into the mirror
 	patience func(attempts int) (time.Duration, bool)
 	now      func() time.Time
-	tally    *Tally
+	stats    *Stats
 	wake     func() // there is something to relay
 	log      *slog.Logger
 
@@ -165,7 +165,7 @@ func (w *worker) handle(ctx context.Context, msgs []jetstream.Msg) error {
 		return err
 	}
 	w.acknowledge(ctx, msgs)
-	w.tally.Taken.Add(int64(len(msgs)))
+	w.stats.Taken.Add(int64(len(msgs)))
 	return nil
 }
 
@@ -213,7 +213,7 @@ func (w *worker) readAndApply(ctx context.Context, notices map[int64]events.Noti
 	if err != nil {
 		return nil, nil, fmt.Errorf("read %d leads of %s: %w", len(ids), w.memberID, err)
 	}
-	w.tally.Read.Add(int64(len(snaps)))
+	w.stats.Read.Add(int64(len(snaps)))
 	for i := range snaps {
 		n := notices[snaps[i].LeadID]
 		snaps[i].MemberID, snaps[i].Cause = w.memberID, n.Cause
@@ -223,9 +223,9 @@ func (w *worker) readAndApply(ctx context.Context, notices map[int64]events.Noti
 	if err != nil {
 		return nil, nil, fmt.Errorf("write %d leads of %s: %w", len(snaps), w.memberID, err)
 	}
-	w.tally.Count(outcomes)
+	w.stats.Count(outcomes)
 	for _, o := range outcomes {
-		w.tally.wrote(o, notices[o.LeadID].ReceivedAt, w.now())
+		w.stats.wrote(o, notices[o.LeadID].ReceivedAt, w.now())
 	}
 	w.wake()
 	w.log.DebugContext(ctx, "notices handled", "member_id", w.memberID, "leads", len(ids), "took", time.Since(started))

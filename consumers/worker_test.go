@@ -19,7 +19,7 @@ func TestNoticesBecomeRows(t *testing.T) {
 	o := open(t, 120)
 	o.tell("ONCRMLEADADD", o.ids()...)
 	o.work(o.config("one", nil))
-	o.until("all leads are written", func() bool { return o.tally.Outcomes(leads.Inserted) == 120 && o.settled() })
+	o.until("all leads are written", func() bool { return o.stats.Outcomes(leads.Inserted) == 120 && o.settled() })
 	o.equal()
 	if n := o.desk.reads.Load(); n > 2 {
 		t.Errorf("%d reads for one backlog", n)
@@ -46,7 +46,7 @@ func TestEditsDuringAReadCostOneReadMore(t *testing.T) {
 	o.edit(id, "the last word")
 	o.tell("ONCRMLEADUPDATE", id)
 	close(finish)
-	o.until("the last word is written", func() bool { return o.tally.Outcomes(leads.Updated) == 1 && o.settled() })
+	o.until("the last word is written", func() bool { return o.stats.Outcomes(leads.Updated) == 1 && o.settled() })
 	o.equal()
 	if n := o.desk.reads.Load(); n != 2 {
 		t.Errorf("%d reads, want 2", n)
@@ -66,7 +66,7 @@ func TestLeadThatFailsIsParkedAndTheOthersGoOn(t *testing.T) {
 	o.tell("ONCRMLEADADD", ids...)
 	o.work(o.config("one", nil))
 	o.until("the others are written and it is parked", func() bool {
-		return o.tally.Outcomes(leads.Inserted) == 4 && o.tally.Parked.Load() == 1 && o.settled()
+		return o.stats.Outcomes(leads.Inserted) == 4 && o.stats.Parked.Load() == 1 && o.settled()
 	})
 	letters := o.dead()
 	letter, ok := letters[ids[2]]
@@ -165,7 +165,7 @@ func TestLeadThatFailedIsTriedAgainWithoutANewNotice(t *testing.T) {
 	o.tell("ONCRMLEADADD", id)
 	o.work(o.config("one", nil))
 	o.until("it is written", func() bool { return o.written(id) })
-	if len(o.dead()) != 0 || o.tally.Parked.Load() != 0 {
+	if len(o.dead()) != 0 || o.stats.Parked.Load() != 0 {
 		t.Error("it was parked")
 	}
 }
@@ -240,7 +240,7 @@ func TestNotFoundWithoutDeleteCallbackWaitsForASecondLook(t *testing.T) {
 	}
 	o.tell("ONCRMLEADUPDATE", id)
 	o.until("the second look finds it absent again", func() bool { return o.deleted(id) })
-	if n := o.tally.Outcomes(leads.Missing); n < 1 {
+	if n := o.stats.Outcomes(leads.Missing); n < 1 {
 		t.Error("the first look alone deleted it")
 	}
 }
@@ -266,9 +266,9 @@ func TestIllPortalCostsNoNoticeAndNoLead(t *testing.T) {
 	}, nil)
 	o.tell("ONCRMLEADADD", o.ids()...)
 	o.work(o.config("one", nil))
-	o.until("the portal is well and the leads are written", func() bool { return o.tally.Outcomes(leads.Inserted) == 3 })
+	o.until("the portal is well and the leads are written", func() bool { return o.stats.Outcomes(leads.Inserted) == 3 })
 	o.equal()
-	if n := o.tally.Parked.Load(); n != 0 || len(o.dead()) != 0 {
+	if n := o.stats.Parked.Load(); n != 0 || len(o.dead()) != 0 {
 		t.Errorf("%d notices parked", n)
 	}
 }
@@ -280,7 +280,7 @@ func TestMessagesThatAreNoNoticesDoNotStopTheRest(t *testing.T) {
 	}
 	o.tell("ONCRMLEADADD", o.ids()...)
 	o.work(o.config("one", nil))
-	o.until("the lead is written", func() bool { return o.tally.Outcomes(leads.Inserted) == 1 && o.settled() })
+	o.until("the lead is written", func() bool { return o.stats.Outcomes(leads.Inserted) == 1 && o.settled() })
 	if log := o.logged.String(); strings.Contains(log, "roses") || !strings.Contains(log, "message is no notice") {
 		t.Error("the log is wrong")
 	}
@@ -314,6 +314,6 @@ func TestNoticesAreReadInOrderOfNobody(t *testing.T) {
 	o.tell("ONCRMLEADUPDATE", ids...) // updates before anything was added
 	o.tell("ONCRMLEADADD", ids...)    // late
 	o.work(o.config("one", nil))
-	o.until("all are written", func() bool { return o.tally.Outcomes(leads.Inserted) == 4 && o.settled() })
+	o.until("all are written", func() bool { return o.stats.Outcomes(leads.Inserted) == 4 && o.settled() })
 	o.equal()
 }

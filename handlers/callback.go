@@ -36,7 +36,7 @@ func (s *Server) callback(c echo.Context) error {
 		return s.refuse(c, sender.status, sender.reason)
 	}
 	if !cb.Event.IsLead() && !concernsPortal(cb.Event) {
-		s.Tally.refuse(UnknownEvent)
+		s.Stats.refuse(UnknownEvent)
 		return c.NoContent(http.StatusOK)
 	}
 	return s.keep(c, cb, sender)
@@ -56,7 +56,7 @@ func (s *Server) keep(c echo.Context, cb bitrix24.Callback, sender sender) error
 		s.Log.ErrorContext(ctx, "a callback is lost: it cannot be stored", "event", cb.Event, "member_id", cb.MemberID, "lead_id", cb.LeadID, "error", err)
 		return s.refuse(c, http.StatusInternalServerError, RefusedIll)
 	}
-	s.Tally.Received.Add(1)
+	s.Stats.Received.Add(1)
 	return c.NoContent(http.StatusOK)
 }
 
@@ -77,6 +77,6 @@ func concernsPortal(e bitrix24.Event) bool {
 }
 
 func (s *Server) refuse(c echo.Context, status int, reason string) error {
-	s.Tally.refuse(reason)
+	s.Stats.refuse(reason)
 	return c.NoContent(status)
 }

@@ -52,22 +52,22 @@ func TestCallbacksAreAnsweredByWhatTheyAre(t *testing.T) {
 		{"64 KiB and one byte", callback("ONCRMLEADADD", member, right, "1") + "&x=" + strings.Repeat("x", 64<<10), 413, handlers.RefusedTooLong},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			received, refused := f.Tally.Received.Load(), f.Tally.Refused()
+			received, refused := f.Stats.Received.Load(), f.Stats.Refused()
 			stored := f.held(events.StreamNotices)
 			status, answer := f.post(test.body)
 			if status != test.status || answer != "" {
 				t.Fatalf("answered %d %q, want %d and nothing", status, answer, test.status)
 			}
 			if test.reason == "" {
-				if f.Tally.Received.Load() != received+1 || f.held(events.StreamNotices) != stored+1 {
+				if f.Stats.Received.Load() != received+1 || f.held(events.StreamNotices) != stored+1 {
 					t.Error("it is not stored, or not counted")
 				}
 				return
 			}
-			if f.Tally.Refused()[test.reason] != refused[test.reason]+1 {
-				t.Errorf("not counted as %s: %v", test.reason, f.Tally.Refused())
+			if f.Stats.Refused()[test.reason] != refused[test.reason]+1 {
+				t.Errorf("not counted as %s: %v", test.reason, f.Stats.Refused())
 			}
-			if f.held(events.StreamNotices) != stored || f.Tally.Received.Load() != received {
+			if f.held(events.StreamNotices) != stored || f.Stats.Received.Load() != received {
 				t.Error("it was stored")
 			}
 		})
@@ -137,7 +137,7 @@ func TestNoticeThatCannotBeStoredIsAFailure(t *testing.T) {
 			t.Errorf("answered %d", status)
 		}
 	}
-	if n := f.Tally.Refused()[handlers.RefusedIll]; n != 2 {
+	if n := f.Stats.Refused()[handlers.RefusedIll]; n != 2 {
 		t.Errorf("%d counted", n)
 	}
 }

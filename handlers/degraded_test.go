@@ -118,7 +118,7 @@ func TestWithoutDatabaseAnUnknownPortalsCallbackIsVerifiedLater(t *testing.T) {
 			}
 		})
 	}
-	if n := f.Tally.Refused()[handlers.RefusedLater]; n != 2 {
+	if n := f.Stats.Refused()[handlers.RefusedLater]; n != 2 {
 		t.Errorf("%d counted as forged", n)
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/events"
 	"leadsync/events/broker"
 	"leadsync/handlers"
@@ -38,7 +38,7 @@ type face struct {
 	t      testing.TB
 	url    string
 	client *http.Client
-	portal *portal.Portal
+	portal *emulator.Portal
 	db     *repo.DB
 	js     jetstream.JetStream
 	clock  *clock
@@ -66,7 +66,7 @@ func (c *clock) advance(d time.Duration) {
 // open serves a face; change may alter its configuration before.
 func open(tb testing.TB, change func(*face, *handlers.Config)) *face {
 	tb.Helper()
-	p, err := portal.Start(portal.Config{Seed: 1, NoLimits: true})
+	p, err := emulator.Start(emulator.Config{Seed: 1, NoLimits: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

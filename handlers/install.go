@@ -30,7 +30,7 @@ func (s *Server) install(c echo.Context, cb bitrix24.Callback) error {
 	err := s.takeInstall(ctx, cb)
 	switch {
 	case err == nil:
-		s.Tally.Received.Add(1)
+		s.Stats.Received.Add(1)
 		return c.NoContent(http.StatusOK)
 	case errors.Is(err, errForged), errors.Is(err, bitrix24.ErrUntrusted), errors.Is(err, leads.ErrUnauthorized):
 		s.Log.WarnContext(ctx, "installation refused", "member_id", cb.MemberID, "error", err)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/events"
 	"leadsync/handlers"
 	"leadsync/leads"
@@ -14,7 +14,7 @@ import (
 
 // delivered installs the application in the portal and waits until its callback is
 // answered.
-func (f *face) delivered() portal.Callback {
+func (f *face) delivered() emulator.Callback {
 	f.t.Helper()
 	f.portal.Install(f.url+"/bitrix24/events", f.url+"/bitrix24/oauth/callback")
 	if err := f.portal.DrainCallbacks(f.t.Context()); err != nil {
@@ -106,13 +106,13 @@ func TestForgedInstallationsAreRefused(t *testing.T) {
 		}, 403, handlers.RefusedInstall},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			before := f.Tally.Refused()[test.reason]
+			before := f.Stats.Refused()[test.reason]
 			status, answer := f.post(install(info.MemberID, test.change))
 			if status != test.status || answer != "" {
 				t.Errorf("answered %d %q\n%s", status, answer, f.logged)
 			}
-			if f.Tally.Refused()[test.reason] != before+1 {
-				t.Errorf("counted %v", f.Tally.Refused())
+			if f.Stats.Refused()[test.reason] != before+1 {
+				t.Errorf("counted %v", f.Stats.Refused())
 			}
 			if n := len(f.portals()); n != 0 || f.held(events.StreamPortals) != 0 {
 				t.Errorf("%d portals stored", n)
@@ -151,7 +151,7 @@ func TestInstallationIsRefusedForAnotherApplication(t *testing.T) {
 func TestWhoMayInstall(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		allowed func(portal.Info) []string
+		allowed func(emulator.Info) []string
 		before  string // a portal that is there already
 		status  int
 		says    string
@@ -159,11 +159,11 @@ func TestWhoMayInstall(t *testing.T) {
 		{"the first", nil, "", 200, ""},
 		{"the first again", nil, "itself", 200, ""},
 		{"a second", nil, "another", 403, "LEADSYNC_B24_PORTALS"},
-		{"a second where any may", func(portal.Info) []string { return []string{"any"} }, "another", 200, ""},
-		{"named by its member id", func(i portal.Info) []string { return []string{i.MemberID} }, "another", 200, ""},
-		{"named by its domain", func(i portal.Info) []string { return []string{strings.TrimPrefix(i.Portal, "http://")} }, "another", 200, ""},
-		{"not named", func(portal.Info) []string { return []string{"else"} }, "", 403, "LEADSYNC_B24_PORTALS"},
-		{"not named, but added", func(portal.Info) []string { return []string{"else"} }, "added", 200, ""},
+		{"a second where any may", func(emulator.Info) []string { return []string{"any"} }, "another", 200, ""},
+		{"named by its member id", func(i emulator.Info) []string { return []string{i.MemberID} }, "another", 200, ""},
+		{"named by its domain", func(i emulator.Info) []string { return []string{strings.TrimPrefix(i.Portal, "http://")} }, "another", 200, ""},
+		{"not named", func(emulator.Info) []string { return []string{"else"} }, "", 403, "LEADSYNC_B24_PORTALS"},
+		{"not named, but added", func(emulator.Info) []string { return []string{"else"} }, "added", 200, ""},
 		{"a second that was added", nil, "added beside another", 200, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

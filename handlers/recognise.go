@@ -49,7 +49,7 @@ func (s *Server) recognise(ctx context.Context, cb bitrix24.Callback) sender {
 // recogniseByHash is for the time that the database is down.
 func (s *Server) recogniseByHash(ctx context.Context, cb bitrix24.Callback, cause error) sender {
 	hash, ok := s.Tokens.hash(cb.MemberID)
-	s.Tally.Blind.Add(1)
+	s.Stats.Blind.Add(1)
 	s.Log.DebugContext(ctx, "portal cannot be looked up", "member_id", cb.MemberID, "hash_known", ok, "error", cause)
 	if !ok {
 		return sender{}
@@ -72,7 +72,7 @@ func (s *Server) Verify(ctx context.Context, e events.Entry) (bool, error) {
 		return false, err
 	}
 	if !known || !sameHash(portal.TokenHash, e.TokenHash) {
-		s.Tally.refuse(RefusedLater)
+		s.Stats.refuse(RefusedLater)
 		return false, nil
 	}
 	return true, nil

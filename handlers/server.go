@@ -72,7 +72,7 @@ type Config struct {
 type Server struct {
 	Config
 
-	Tally *Tally
+	Stats *Stats
 	echo  *echo.Echo
 	known cache
 	oauth redirects
@@ -84,7 +84,7 @@ func New(cfg Config) *Server {
 	if cfg.Tokens == nil {
 		cfg.Tokens = &TokenHashes{}
 	}
-	s := &Server{Config: cfg, Tally: &Tally{}, echo: echo.New()}
+	s := &Server{Config: cfg, Stats: &Stats{}, echo: echo.New()}
 	s.known.load, s.known.now = cfg.Portals.Portal, cfg.Now
 	s.oauth = newRedirects(cfg.StateKey, cfg.Now)
 	e := s.echo

@@ -93,8 +93,8 @@ func TestHashAgreesWithDiff(t *testing.T) {
 	})
 }
 
-func held(lead *leads.Lead) leads.Held {
-	h := leads.Held{
+func held(lead *leads.Lead) leads.Row {
+	h := leads.Row{
 		Columns: make([]string, len(leads.Fields)), Raw: lead.Raw,
 		CreatedAt: leads.Instant(lead.Value("DATE_CREATE")), ModifiedAt: leads.Instant(lead.Value("DATE_MODIFY")),
 	}
@@ -110,8 +110,8 @@ func held(lead *leads.Lead) leads.Held {
 func TestHeldDifferences(t *testing.T) {
 	lead := parse(t, `{"ID":"1","TITLE":"t","COMPANY_ID":"0","LAST_ACTIVITY_BY":"1","UF_X":"a","DATE_CREATE":"2021-05-31T15:10:16+02:00",
 		"PHONE":[{"ID":"1","VALUE":"5"},{"ID":"2","VALUE":"`+strings.Repeat("6", 3000)+`"}]}`)
-	column := func(name, value string) func(*leads.Held) {
-		return func(h *leads.Held) {
+	column := func(name, value string) func(*leads.Row) {
+		return func(h *leads.Row) {
 			for i, f := range leads.Fields {
 				if f.Name == name {
 					h.Columns[i] = value
@@ -121,25 +121,25 @@ func TestHeldDifferences(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		edit func(*leads.Held)
+		edit func(*leads.Row)
 		want []string
 	}{
-		{"as written", func(*leads.Held) {}, nil},
+		{"as written", func(*leads.Row) {}, nil},
 		{"a column", column("TITLE", "by hand"), []string{"TITLE"}},
 		{"a column emptied", column("DATE_CREATE", ""), []string{"DATE_CREATE"}},
-		{"an instant", func(h *leads.Held) { h.CreatedAt = h.CreatedAt.Add(time.Hour) }, []string{"DATE_CREATE"}},
-		{"another", func(h *leads.Held) { h.ModifiedAt = time.Unix(0, 0) }, []string{"DATE_MODIFY"}},
+		{"an instant", func(h *leads.Row) { h.CreatedAt = h.CreatedAt.Add(time.Hour) }, []string{"DATE_CREATE"}},
+		{"another", func(h *leads.Row) { h.ModifiedAt = time.Unix(0, 0) }, []string{"DATE_MODIFY"}},
 		{"a reference", column("COMPANY_ID", "5"), []string{"COMPANY_ID"}},
 		{"a volatile one", column("LAST_ACTIVITY_BY", "2"), nil},
-		{"a contact gone", func(h *leads.Held) { h.Contacts = h.Contacts[:1] }, []string{"PHONE"}},
-		{"a contact more", func(h *leads.Held) { h.Contacts = append(h.Contacts, leads.Contact{TypeID: "WEB"}) }, []string{"WEB"}},
-		{"a contact changed", func(h *leads.Held) { h.Contacts[1].Value = "7" }, []string{"PHONE"}},
-		{"no stored card", func(h *leads.Held) { h.Raw = nil }, []string{"raw_json"}},
-		{"a damaged card", func(h *leads.Held) { h.Raw = json.RawMessage(`{"ID":`) }, []string{"raw_json"}},
-		{"a custom field", func(h *leads.Held) {
+		{"a contact gone", func(h *leads.Row) { h.Contacts = h.Contacts[:1] }, []string{"PHONE"}},
+		{"a contact more", func(h *leads.Row) { h.Contacts = append(h.Contacts, leads.Contact{TypeID: "WEB"}) }, []string{"WEB"}},
+		{"a contact changed", func(h *leads.Row) { h.Contacts[1].Value = "7" }, []string{"PHONE"}},
+		{"no stored card", func(h *leads.Row) { h.Raw = nil }, []string{"raw_json"}},
+		{"a damaged card", func(h *leads.Row) { h.Raw = json.RawMessage(`{"ID":`) }, []string{"raw_json"}},
+		{"a custom field", func(h *leads.Row) {
 			h.Raw = json.RawMessage(strings.Replace(string(h.Raw), `"UF_X":"a"`, `"UF_X":"b"`, 1))
 		}, []string{"UF_X"}},
-		{"the offset of a time", func(h *leads.Held) {
+		{"the offset of a time", func(h *leads.Row) {
 			h.Raw = json.RawMessage(strings.Replace(string(h.Raw), "+02:00", "+03:00", 1))
 		}, []string{"DATE_CREATE"}},
 	} {

@@ -102,7 +102,7 @@ func TestValidMemberID(t *testing.T) {
 
 // Every field that crm.lead.fields shows is a column, or a multifield, or of writing only.
 func TestEveryStandardFieldHasAColumn(t *testing.T) {
-	raw, err := os.ReadFile("../bitrix24/portal/testdata/examples/crm.lead.fields.response.json")
+	raw, err := os.ReadFile("../bitrix24/emulator/testdata/examples/crm.lead.fields.response.json")
 	if err != nil {
 		t.Fatal(err)
 	}

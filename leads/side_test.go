@@ -75,7 +75,7 @@ func TestSidesCount(t *testing.T) {
 func TestContactsThatDifferOnlyBeyondTheirColumns(t *testing.T) {
 	long := strings.Repeat("9", 2000)
 	lead := parsed(t, `{"ID":"1","PHONE":[{"ID":"`+long+`","VALUE_TYPE":"WORK"},{"ID":"`+long+`9","VALUE_TYPE":"HOME"}]}`)
-	held := leads.Held{Columns: make([]string, len(leads.Fields)), Raw: lead.Raw}
+	held := leads.Row{Columns: make([]string, len(leads.Fields)), Raw: lead.Raw}
 	for _, c := range lead.Contacts {
 		held.Contacts = append(held.Contacts, c.Columns())
 	}

@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/repo/repotest"
 )
@@ -15,7 +15,7 @@ func TestAFullPassHealsAnAdoptedDatabase(t *testing.T) {
 	const rows = 300
 	file := filepath.Join(t.TempDir(), "oktell.db")
 	repotest.Oktell(t, "sqlite:"+file, rows)
-	g := openFile(t, portal.Config{Leads: 280}, file)
+	g := openFile(t, emulator.Config{Leads: 280}, file)
 	found := map[leads.FindingKind][]int64{}
 	shown := map[int64]bool{}
 	for _, id := range g.ids() {
@@ -38,7 +38,7 @@ func TestAFullPassHealsAnAdoptedDatabase(t *testing.T) {
 	g.found(run, found)
 	g.equal()
 	for _, id := range found[leads.FindingStale] {
-		held, ok, err := g.db.Held(t.Context(), leads.Ref{MemberID: g.member(), LeadID: id})
+		held, ok, err := g.db.Row(t.Context(), leads.Ref{MemberID: g.member(), LeadID: id})
 		if err != nil || !ok || held.Revision != 1 || len(held.Raw) == 0 {
 			t.Fatalf("row %d: revision %d, %d bytes of raw_json (%v)", id, held.Revision, len(held.Raw), err)
 		}
@@ -52,7 +52,7 @@ func TestAFullPassHealsAnAdoptedDatabase(t *testing.T) {
 func TestAnImportHealsAnAdoptedDatabase(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "oktell.db")
 	repotest.Oktell(t, "sqlite:"+file, 40)
-	g := openFile(t, portal.Config{Leads: 60}, file)
+	g := openFile(t, emulator.Config{Leads: 60}, file)
 	g.pass(leads.Run{Mode: leads.RunImport})
 	g.equal()
 }

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
@@ -81,7 +81,7 @@ func TestFarTooManyCandidatesAreNotAskedFor(t *testing.T) {
 
 func TestAPermissionShrinkKeepsTheRows(t *testing.T) {
 	g := filled(t, 500)
-	g.portal.SetFaults(portal.Faults{Hidden: 0.5})
+	g.portal.SetFaults(emulator.Faults{Hidden: 0.5})
 	run := g.pass(leads.Run{Mode: leads.RunFull})
 	if run.Deleted != 0 || run.Phantom != 0 || run.Unreadable < 200 || run.Unreadable+run.Scanned != 500 {
 		t.Errorf("%+v", run.Sums)
@@ -89,7 +89,7 @@ func TestAPermissionShrinkKeepsTheRows(t *testing.T) {
 	if !strings.Contains(run.Error, "denies access to") {
 		t.Errorf("said %q", run.Error)
 	}
-	g.portal.SetFaults(portal.Faults{})
+	g.portal.SetFaults(emulator.Faults{})
 	g.equal()
 	if run = g.pass(leads.Run{Mode: leads.RunFull}); run.Found() != 0 || run.Error != "" {
 		t.Errorf("afterwards: %+v, %q", run.Sums, run.Error)

@@ -83,7 +83,7 @@ func (p *Pass) changes(ctx context.Context, page leads.Page) (d difference, err 
 
 // strangers compares ids alone, and reads the leads that the mirror lacks.
 func (p *Pass) strangers(ctx context.Context, page leads.Page) (difference, error) {
-	d, err := p.walk(ctx, page, p.Mirror.IDs, func(d *difference, snap leads.Snapshot, row leads.Held) {
+	d, err := p.walk(ctx, page, p.Mirror.IDs, func(d *difference, snap leads.Snapshot, row leads.Row) {
 		if row.Deleted && row.Ticket < snap.Ticket {
 			p.missed(d, snap)
 			return

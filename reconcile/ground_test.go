@@ -21,7 +21,7 @@ import (
 	_ "modernc.org/sqlite" // hand edits
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/reconcile"
 	"leadsync/repo"
@@ -98,7 +98,7 @@ func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 // ground is an emulated portal and a mirror of it in SQLite, with all that a pass needs.
 type ground struct {
 	t       testing.TB
-	portal  *portal.Portal
+	portal  *emulator.Portal
 	db      *repo.DB
 	raw     *sql.DB // the way past the mirror
 	clock   *clock
@@ -112,17 +112,17 @@ type ground struct {
 }
 
 // open makes a portal with that many leads and an empty mirror.
-func open(tb testing.TB, cfg portal.Config) *ground {
+func open(tb testing.TB, cfg emulator.Config) *ground {
 	tb.Helper()
 	return openFile(tb, cfg, filepath.Join(tb.TempDir(), "mirror.db"))
 }
 
-func openFile(tb testing.TB, cfg portal.Config, file string) *ground {
+func openFile(tb testing.TB, cfg emulator.Config, file string) *ground {
 	tb.Helper()
 	g := &ground{t: tb, clock: &clock{now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}}
 	cfg.NoLimits, cfg.Now, cfg.Seed = true, g.clock.Now, 6
 	cfg.PortalAddr, cfg.OAuthAddr = "portal.example.com", "oauth.example.com"
-	p, err := portal.New(cfg)
+	p, err := emulator.New(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func filled(tb testing.TB, count int) *ground {
 	defer templates.Unlock()
 	template := filepath.Join(templates.dir, fmt.Sprintf("%d.db", count))
 	if !templates.made[count] {
-		g := openFile(tb, portal.Config{Leads: count}, template)
+		g := openFile(tb, emulator.Config{Leads: count}, template)
 		g.pass(leads.Run{Mode: leads.RunImport})
 		g.equal()
 		if err := errors.Join(g.raw.Close(), g.db.Close()); err != nil { // the log goes into the file
@@ -287,7 +287,7 @@ func filled(tb testing.TB, count int) *ground {
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	return openFile(tb, portal.Config{Leads: count}, file)
+	return openFile(tb, emulator.Config{Leads: count}, file)
 }
 
 // ids are the ids of the portal's leads.
@@ -339,9 +339,9 @@ func (g *ground) phantom(from, id int64) {
 }
 
 // mirror are the live rows.
-func (g *ground) mirror() map[int64]leads.Held {
+func (g *ground) mirror() map[int64]leads.Row {
 	g.t.Helper()
-	all := map[int64]leads.Held{}
+	all := map[int64]leads.Row{}
 	for after := int64(0); ; {
 		rows, err := g.db.Range(g.t.Context(), g.member(), after, leads.MaxID, 1000)
 		if err != nil {

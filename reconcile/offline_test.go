@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/reconcile"
 )
@@ -31,7 +31,7 @@ func (k token) Abandon(context.Context, leads.Secret) (bool, error) { return fal
 
 // queue is a portal's own queue, what was stored of it, and what is heard of callbacks.
 type queue struct {
-	portal *portal.Portal
+	portal *emulator.Portal
 	queue  *bitrix24.OfflineQueue
 	clock  *clock
 	stored map[int64]int // how often a notice of a lead was stored
@@ -41,14 +41,14 @@ type queue struct {
 	log    *slog.Logger
 }
 
-func openQueue(tb testing.TB, cfg portal.Config) *queue {
+func openQueue(tb testing.TB, cfg emulator.Config) *queue {
 	tb.Helper()
 	q := &queue{
 		clock: &clock{now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}, stored: map[int64]int{}, events: map[int64]string{},
 		heard: map[int64]time.Time{}, log: slog.New(slog.DiscardHandler),
 	}
 	cfg.NoLimits, cfg.Now, cfg.Seed, cfg.AccessLife = true, q.clock.Now, 6, 1000*time.Hour
-	p, err := portal.New(cfg)
+	p, err := emulator.New(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func openQueue(tb testing.TB, cfg portal.Config) *queue {
 }
 
 // authorize logs in and returns an access token.
-func authorize(tb testing.TB, p *portal.Portal) leads.Secret {
+func authorize(tb testing.TB, p *emulator.Portal) leads.Secret {
 	tb.Helper()
 	p.Install("", "https://leads.example.com/back")
 	w := httptest.NewRecorder()
@@ -161,7 +161,7 @@ func (s steps) Clear(ctx context.Context, done leads.OfflineBatch) error {
 // lost, and in the end nothing is left in it.
 func TestADrainThatDiesLosesNothing(t *testing.T) {
 	for at, ended := 1, false; !ended; at++ {
-		q := openQueue(t, portal.Config{Leads: 5, Switches: portal.Switches{FewOffline: true}})
+		q := openQueue(t, emulator.Config{Leads: 5, Switches: emulator.Switches{FewOffline: true}})
 		added := q.portal.Add(60) // two batches
 		moments := 0
 		q.moment = func() error {
@@ -201,17 +201,17 @@ func (q *queue) empty(t *testing.T) {
 
 // The same owner goes on after an answer that was lost, as a new one does.
 func TestALostAnswerIsMadeUpFor(t *testing.T) {
-	q := openQueue(t, portal.Config{Leads: 5})
+	q := openQueue(t, emulator.Config{Leads: 5})
 	d := q.drainer()
 	if err := d.Drain(t.Context()); err != nil { // nothing was left behind before
 		t.Fatal(err)
 	}
 	added := q.portal.Add(3)
-	q.portal.SetFaults(portal.Faults{Reset: 1})
+	q.portal.SetFaults(emulator.Faults{Reset: 1})
 	if err := d.Drain(t.Context()); err == nil {
 		t.Fatal("the connection did not break")
 	}
-	q.portal.SetFaults(portal.Faults{})
+	q.portal.SetFaults(emulator.Faults{})
 	if err := d.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestALostAnswerIsMadeUpFor(t *testing.T) {
 
 // A portal that does not let us clear does not have us read the same for ever.
 func TestWhatCannotBeClearedIsStoredOnce(t *testing.T) {
-	q := openQueue(t, portal.Config{Leads: 5})
+	q := openQueue(t, emulator.Config{Leads: 5})
 	id := q.portal.Add(1)[0]
 	if _, err := q.queue.Next(t.Context(), leads.OfflineBatch{}); err != nil { // somebody reserves and dies
 		t.Fatal(err)
@@ -247,7 +247,7 @@ func (deaf) Clear(context.Context, leads.OfflineBatch) error { return leads.ErrR
 
 // Nor does one that says yes and forgets nothing.
 func TestWhatIsNotClearedIsNotClearedForEver(t *testing.T) {
-	q := openQueue(t, portal.Config{Leads: 5})
+	q := openQueue(t, emulator.Config{Leads: 5})
 	id := q.portal.Add(1)[0]
 	if _, err := q.queue.Next(t.Context(), leads.OfflineBatch{}); err != nil {
 		t.Fatal(err)
@@ -275,7 +275,7 @@ func (f forgetful) Clear(context.Context, leads.OfflineBatch) error { *f.clears+
 
 // What was changed while nothing of ours was there to be called is no silence.
 func TestWhatWasMissedWhileWeWereDownIsNoSilence(t *testing.T) {
-	q := openQueue(t, portal.Config{Leads: 5})
+	q := openQueue(t, emulator.Config{Leads: 5})
 	q.portal.Add(3)
 	q.clock.Advance(5 * time.Second)
 	d := q.drainer()
@@ -295,7 +295,7 @@ func TestWhatWasMissedWhileWeWereDownIsNoSilence(t *testing.T) {
 
 // A callback that came before our clock was set back proves nothing of what came after.
 func TestACallbackOfTheFutureIsNoReasonToLeaveAnEventOut(t *testing.T) {
-	q := openQueue(t, portal.Config{Leads: 5})
+	q := openQueue(t, emulator.Config{Leads: 5})
 	id := q.portal.Add(1)[0]
 	q.heard[id] = q.clock.Now().Add(time.Hour)
 	if err := q.drainer().Drain(t.Context()); err != nil {
@@ -309,7 +309,7 @@ func TestACallbackOfTheFutureIsNoReasonToLeaveAnEventOut(t *testing.T) {
 // What a callback has told of is not read a second time; what none has told of is counted
 // as lost, when a callback has had its time.
 func TestCallbacksThatWereLostAreCounted(t *testing.T) {
-	q := openQueue(t, portal.Config{Leads: 5})
+	q := openQueue(t, emulator.Config{Leads: 5})
 	d := q.drainer()
 	added := q.portal.Add(4)
 	now := q.clock.Now()
@@ -337,7 +337,7 @@ func TestCallbacksThatWereLostAreCounted(t *testing.T) {
 }
 
 func TestADeletionIsTheEventThatCounts(t *testing.T) {
-	q := openQueue(t, portal.Config{Leads: 5})
+	q := openQueue(t, emulator.Config{Leads: 5})
 	id := q.portal.Add(1)[0]
 	if err := q.portal.Edit(id, nil); err != nil {
 		t.Fatal(err)
@@ -355,7 +355,7 @@ func TestADeletionIsTheEventThatCounts(t *testing.T) {
 
 // In whatever order a batch lists them, as a batch that is read again does.
 func TestADeletionCountsInAnyOrder(t *testing.T) {
-	q := openQueue(t, portal.Config{Leads: 5})
+	q := openQueue(t, emulator.Config{Leads: 5})
 	d := q.drainer()
 	d.Queue = &listed{batch: leads.OfflineBatch{Messages: []string{"a", "b"}, Events: []leads.OfflineEvent{
 		{LeadID: 1, Event: leads.EventDeleted, At: q.clock.Now()}, {LeadID: 1, Event: "ONCRMLEADUPDATE", At: q.clock.Now().Add(-time.Second)},
@@ -382,7 +382,7 @@ func (*listed) Reserved(context.Context) ([]string, error) { return nil, nil }
 // A plan without reservation, which the features deny or only the portal's refusal tells:
 // each read is stored before the next.
 func TestWithoutReservationEachReadIsStoredBeforeTheNext(t *testing.T) {
-	q := openQueue(t, portal.Config{Leads: 5, Switches: portal.Switches{NoOfflineExtended: true, FewOffline: true}})
+	q := openQueue(t, emulator.Config{Leads: 5, Switches: emulator.Switches{NoOfflineExtended: true, FewOffline: true}})
 	added := q.portal.Add(120)
 	sick := 0
 	q.moment = func() error { // the third batch cannot be stored
@@ -408,7 +408,7 @@ func TestWithoutReservationEachReadIsStoredBeforeTheNext(t *testing.T) {
 // been stored after its last change, and the queue ends empty.
 func TestAnyDrainsStoreEveryChange(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		q := openQueue(t, portal.Config{Leads: 10, Switches: portal.Switches{FewOffline: true}})
+		q := openQueue(t, emulator.Config{Leads: 10, Switches: emulator.Switches{FewOffline: true}})
 		d := q.drainer()
 		pending := map[int64]int{} // changed leads, and how often they were stored before
 		ids := q.portal.Add(5)
@@ -438,11 +438,11 @@ func TestAnyDrainsStoreEveryChange(t *testing.T) {
 				}
 				q.moment = nil
 			},
-			"reset":   func(*rapid.T) { q.portal.SetFaults(portal.Faults{Reset: 0.5}) },
-			"mended":  func(*rapid.T) { q.portal.SetFaults(portal.Faults{}) },
+			"reset":   func(*rapid.T) { q.portal.SetFaults(emulator.Faults{Reset: 0.5}) },
+			"mended":  func(*rapid.T) { q.portal.SetFaults(emulator.Faults{}) },
 			"minutes": func(*rapid.T) { q.clock.Advance(3 * time.Minute) },
 		})
-		q.portal.SetFaults(portal.Faults{})
+		q.portal.SetFaults(emulator.Faults{})
 		for range 2 {
 			if err := q.drainer().Drain(t.Context()); err != nil {
 				rt.Fatal(err)

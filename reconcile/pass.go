@@ -38,9 +38,9 @@ type Portal interface {
 type Mirror interface {
 	// Range returns up to limit rows with after < id <= upTo, tombstones included; IDs
 	// the same without their columns; Rows those with these ids.
-	Range(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Held, error)
-	IDs(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Held, error)
-	Rows(ctx context.Context, memberID string, ids []int64) ([]leads.Held, error)
+	Range(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Row, error)
+	IDs(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Row, error)
+	Rows(ctx context.Context, memberID string, ids []int64) ([]leads.Row, error)
 	Apply(ctx context.Context, snaps []leads.Snapshot) ([]leads.Outcome, error)
 	RecordFailure(ctx context.Context, ref leads.Ref, reason string, payload []byte) error
 	// Breaker is how near deletions are to being stopped; AllowDeletions lets more pass.

@@ -9,14 +9,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/reconcile"
 )
 
 func TestAnImportCopiesThePortal(t *testing.T) {
 	for _, count := range []int{0, 1, 49, 50, 51, 2500, 2501} {
-		g := open(t, portal.Config{Leads: count})
+		g := open(t, emulator.Config{Leads: count})
 		run := g.pass(leads.Run{Mode: leads.RunImport})
 		g.equal()
 		if run.Inserted != int64(count) || run.Scanned != int64(count) || len(g.named(run)) != 0 {
@@ -137,7 +137,7 @@ func TestADryRunWritesNothingButFindings(t *testing.T) {
 
 func TestDeniedLeadsStay(t *testing.T) {
 	g := filled(t, 200)
-	g.portal.SetFaults(portal.Faults{Hidden: 0.05})
+	g.portal.SetFaults(emulator.Faults{Hidden: 0.05})
 	snaps, err := g.Leads(t.Context(), g.ids())
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestDeniedLeadsStay(t *testing.T) {
 	}
 	run := g.pass(leads.Run{Mode: leads.RunFull})
 	g.found(run, map[leads.FindingKind][]int64{leads.FindingUnreadable: hidden})
-	g.portal.SetFaults(portal.Faults{})
+	g.portal.SetFaults(emulator.Faults{})
 	g.equal()
 }
 
@@ -210,7 +210,7 @@ func TestAStoppedPassGoesOnAtItsCheckpoint(t *testing.T) {
 
 func TestAPassThatGivesUpIsIncomplete(t *testing.T) {
 	g := filled(t, 10)
-	g.portal.SetFaults(portal.Faults{Refuse: "insufficient_scope"})
+	g.portal.SetFaults(emulator.Faults{Refuse: "insufficient_scope"})
 	run, err := reconcile.Run(t.Context(), g.config(), g.request(leads.Run{Mode: leads.RunFull}))
 	if err == nil || run.State != leads.RunIncomplete || run.Error == "" {
 		t.Fatalf("%v: %s %q", err, run.State, run.Error)

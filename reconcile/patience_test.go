@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/reconcile"
 )
@@ -16,7 +16,7 @@ func TestTheTurnIsFreeWhileThePortalRests(t *testing.T) {
 	g := filled(t, 60)
 	ids := g.ids()
 	g.phantom(ids[3], ids[59]+1)
-	g.asking = func() { g.portal.SetFaults(portal.Faults{CommandLimit: 1}) }
+	g.asking = func() { g.portal.SetFaults(emulator.Faults{CommandLimit: 1}) }
 	cfg := g.config()
 	rested := time.Duration(0)
 	cfg.Wait = func(ctx context.Context, d time.Duration) error {
@@ -26,7 +26,7 @@ func TestTheTurnIsFreeWhileThePortalRests(t *testing.T) {
 			g.turn.Unlock()
 		}
 		rested, g.asking = rested+d, nil
-		g.portal.SetFaults(portal.Faults{})
+		g.portal.SetFaults(emulator.Faults{})
 		return g.clock.Wait(ctx, d)
 	}
 	run, err := reconcile.Run(t.Context(), cfg, g.request(leads.Run{Mode: leads.RunFull}))

@@ -6,7 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
@@ -42,12 +42,12 @@ func TestAfterACompletedPassAllIsEqual(t *testing.T) {
 				}
 			},
 			"hide": func(rt *rapid.T) {
-				g.portal.SetFaults(portal.Faults{Hidden: rapid.SampledFrom([]float64{0, 0.1, 0.5}).Draw(rt, "hidden")})
+				g.portal.SetFaults(emulator.Faults{Hidden: rapid.SampledFrom([]float64{0, 0.1, 0.5}).Draw(rt, "hidden")})
 			},
-			"ill":   func(*rapid.T) { g.portal.SetFaults(portal.Faults{CommandLimit: 0.1}) },
+			"ill":   func(*rapid.T) { g.portal.SetFaults(emulator.Faults{CommandLimit: 0.1}) },
 			"crash": func(rt *rapid.T) { run = g.crashed(run, rapid.IntRange(1, 25).Draw(rt, "moment")) },
 		})
-		g.portal.SetFaults(portal.Faults{})
+		g.portal.SetFaults(emulator.Faults{})
 		run = g.crashed(run, 0) // what was begun comes to its end first
 		if run.State != leads.RunCompleted {
 			rt.Fatalf("the pass is %s: %s", run.State, run.Error)
@@ -78,7 +78,7 @@ func (g *ground) phantomOnce(from, id int64) {
 	}
 }
 
-func keys(rows map[int64]leads.Held) []int64 {
+func keys(rows map[int64]leads.Row) []int64 {
 	var ids []int64
 	for id := range rows {
 		ids = append(ids, id)

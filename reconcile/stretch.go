@@ -122,9 +122,9 @@ func (p *Pass) differences(ctx context.Context, page leads.Page) (difference, er
 }
 
 // rowsOf reads a range of rows.
-type rowsOf func(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Held, error)
+type rowsOf func(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Row, error)
 
-func (p *Pass) walk(ctx context.Context, page leads.Page, rowsOf rowsOf, both func(*difference, leads.Snapshot, leads.Held)) (difference, error) {
+func (p *Pass) walk(ctx context.Context, page leads.Page, rowsOf rowsOf, both func(*difference, leads.Snapshot, leads.Row)) (difference, error) {
 	var d difference
 	shown := page.Snapshots
 	for after := p.run.Checkpoint; ; {
@@ -156,7 +156,7 @@ func (p *Pass) walk(ctx context.Context, page leads.Page, rowsOf rowsOf, both fu
 }
 
 // unshown is a row that the portal's list has left out.
-func (p *Pass) unshown(d *difference, row leads.Held, ticket leads.Ticket) {
+func (p *Pass) unshown(d *difference, row leads.Row, ticket leads.Ticket) {
 	noted, was := p.noted[row.LeadID]
 	switch {
 	case row.Deleted && was && noted.Kind == leads.FindingPhantom:
@@ -168,7 +168,7 @@ func (p *Pass) unshown(d *difference, row leads.Held, ticket leads.Ticket) {
 }
 
 // both is a lead that the portal shows and the mirror has a row of.
-func (p *Pass) both(d *difference, snap leads.Snapshot, row leads.Held) {
+func (p *Pass) both(d *difference, snap leads.Snapshot, row leads.Row) {
 	switch {
 	case row.Ticket > snap.Ticket: // a later read has been here already
 		p.right(d, snap.LeadID)
@@ -182,7 +182,7 @@ func (p *Pass) both(d *difference, snap leads.Snapshot, row leads.Held) {
 }
 
 // columns compares a card with what the row's columns and contacts hold now.
-func (p *Pass) columns(d *difference, snap leads.Snapshot, row leads.Held) {
+func (p *Pass) columns(d *difference, snap leads.Snapshot, row leads.Row) {
 	fields := row.Differences(&snap.Lead)
 	if len(fields) == 0 {
 		p.right(d, snap.LeadID)

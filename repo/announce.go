@@ -10,11 +10,11 @@ import (
 	"leadsync/leads"
 )
 
-// Overtake raises rows above what the topic holds of them, and announces them: a database
+// RaiseRevisions raises rows above what the topic holds of them, and announces them: a database
 // that was lost, or restored from a backup, counts revisions that the topic has seen
 // already. Rows that are above it by themselves are left alone: what the topic lacks of
 // them waits in the outbox. It returns how many it raised.
-func (d *DB) Overtake(ctx context.Context, memberID string, topic []leads.OnTopic) (int, error) {
+func (d *DB) RaiseRevisions(ctx context.Context, memberID string, topic []leads.OnTopic) (int, error) {
 	on := make(map[int64]leads.OnTopic, len(topic))
 	ids := make([]int64, len(topic))
 	for i, t := range topic {
@@ -97,12 +97,12 @@ func itemsOf(memberID string, ids []int64) []item {
 	return items
 }
 
-// Recall gives leads that the topic holds, and the mirror does not, their rows back, with
+// RestoreFromTopic gives leads that the topic holds, and the mirror does not, their rows back, with
 // the revisions they have there: the mirror was lost, or is older than the topic. Every
 // read is newer than such a row. Nobody has asked the portal for it since, so nothing is
 // known of its absence either: the next pass finds what is gone. It returns how many rows
 // it made.
-func (d *DB) Recall(ctx context.Context, changes []leads.Change) (count int, err error) {
+func (d *DB) RestoreFromTopic(ctx context.Context, changes []leads.Change) (count int, err error) {
 	for batch := range slices.Chunk(recallable(changes), batchSize) {
 		var missing []item
 		err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {

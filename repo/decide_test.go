@@ -34,7 +34,7 @@ func TestDecide(t *testing.T) {
 	forced := present(6, a)
 	forced.Force = true
 	edited := row(func(r *current) {
-		r.held = &leads.Held{Columns: make([]string, len(leads.Fields)), Raw: a.Raw}
+		r.held = &leads.Row{Columns: make([]string, len(leads.Fields)), Raw: a.Raw}
 	})
 
 	type want struct {

@@ -86,7 +86,7 @@ type sideStatements struct{ phones, fields, solutions string }
 
 // addSides gives the rows what the side tables hold of them. While those are being filled
 // by other rules nothing can be said of them.
-func (d *DB) addSides(ctx context.Context, tx *sql.Tx, rows []leads.Held, s sideStatements, args ...any) error {
+func (d *DB) addSides(ctx context.Context, tx *sql.Tx, rows []leads.Row, s sideStatements, args ...any) error {
 	stale, err := d.stale(ctx, tx)
 	if err != nil || len(stale) > 0 {
 		return err
@@ -98,12 +98,12 @@ func (d *DB) addSides(ctx context.Context, tx *sql.Tx, rows []leads.Held, s side
 	if err != nil {
 		return err
 	}
-	deal(rows, phones, func(h *leads.Held, k leads.PhoneKey) { h.Sides.Phones = append(h.Sides.Phones, k) })
+	deal(rows, phones, func(h *leads.Row, k leads.PhoneKey) { h.Sides.Phones = append(h.Sides.Phones, k) })
 	fields, err := query(ctx, tx, scanField, s.fields, args...)
 	if err != nil {
 		return err
 	}
-	deal(rows, fields, func(h *leads.Held, v leads.FieldValue) { h.Sides.Fields = append(h.Sides.Fields, v) })
+	deal(rows, fields, func(h *leads.Row, v leads.FieldValue) { h.Sides.Fields = append(h.Sides.Fields, v) })
 	if d.rules.Solution == "" {
 		return nil
 	}
@@ -111,7 +111,7 @@ func (d *DB) addSides(ctx context.Context, tx *sql.Tx, rows []leads.Held, s side
 	if err != nil {
 		return err
 	}
-	deal(rows, solutions, func(h *leads.Held, text string) { h.Sides.Solutions = append(h.Sides.Solutions, text) })
+	deal(rows, solutions, func(h *leads.Row, text string) { h.Sides.Solutions = append(h.Sides.Solutions, text) })
 	return nil
 }
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/repo"
 	"leadsync/repo/repotest"
@@ -28,7 +28,7 @@ func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 		url = "sqlite:" + filepath.Join(t.TempDir(), "oktell.db")
 	}
 	repotest.Oktell(t, url, *oktellRows)
-	p := startEmulator(t, portal.Config{Leads: *oktellRows, Seed: 7, NoLimits: true})
+	p := startEmulator(t, emulator.Config{Leads: *oktellRows, Seed: 7, NoLimits: true})
 	s := startServing(t, p, map[string]string{"LEADSYNC_DATABASE_URL": url}, func(ctx context.Context, s *served) int {
 		cfg, err := readConfig(environmentOf(s.vars))
 		if err != nil {

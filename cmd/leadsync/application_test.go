@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
@@ -14,7 +14,7 @@ import (
 // and then is the portal's own, beside the one of the settings.
 func TestAnApplicationMadeAnewBecomesThePortalsOwn(t *testing.T) {
 	t.Parallel()
-	p := startEmulator(t, portal.Config{Leads: 30, Seed: 12, Enterprise: true})
+	p := startEmulator(t, emulator.Config{Leads: 30, Seed: 12, Enterprise: true})
 	s := startServe(t, p, map[string]string{"LEADSYNC_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="})
 	db := s.mirror(t)
 	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
@@ -87,7 +87,7 @@ func TestAnApplicationMadeAnewBecomesThePortalsOwn(t *testing.T) {
 // application of its own.
 func TestASecondPortalIsAddedBeforeItInstalls(t *testing.T) {
 	t.Parallel()
-	first, second := startEmulator(t, portal.Config{Leads: 10, Seed: 13}), startEmulator(t, portal.Config{Leads: 15, Seed: 14})
+	first, second := startEmulator(t, emulator.Config{Leads: 10, Seed: 13}), startEmulator(t, emulator.Config{Leads: 15, Seed: 14})
 	hosts := strings.Join([]string{host(first.Info().Portal), host(first.Info().OAuth), host(second.Info().Portal), host(second.Info().OAuth)}, ",")
 	s := startServe(t, first, map[string]string{"LEADSYNC_B24_INSECURE_HOSTS": hosts})
 	db := s.mirror(t)

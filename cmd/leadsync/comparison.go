@@ -65,7 +65,7 @@ func (d *demo) compare(ctx context.Context) (result, error) {
 	return r, err
 }
 
-func (r *result) compareRow(row leads.Held, truth map[int64]json.RawMessage) {
+func (r *result) compareRow(row leads.Row, truth map[int64]json.RawMessage) {
 	card, there := truth[row.LeadID]
 	switch {
 	case row.Deleted && !there:
@@ -98,13 +98,13 @@ func (d *demo) sums(ctx context.Context, r *result) error {
 	for _, n := range stats.Requests {
 		r.RESTRequests += int64(n)
 	}
-	r.Reads = d.tally.Read.Load()
+	r.Reads = d.stats.Read.Load()
 	r.TopicMessages = d.audience.count()
 	runs, err := d.db.Runs(ctx, d.memberID(), 100)
 	if err != nil {
 		return err
 	}
-	r.Inserted, r.Updated, r.Deleted = d.tally.Outcomes(leads.Inserted), d.tally.Outcomes(leads.Updated), d.tally.Outcomes(leads.Deleted)
+	r.Inserted, r.Updated, r.Deleted = d.stats.Outcomes(leads.Inserted), d.stats.Outcomes(leads.Updated), d.stats.Outcomes(leads.Deleted)
 	for _, run := range runs {
 		r.Inserted += run.Inserted
 		r.Updated += run.Updated

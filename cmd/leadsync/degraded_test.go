@@ -45,7 +45,7 @@ func (d *drill) answered(id int64, title string) int {
 func (d *drill) titled(id int64, title string) {
 	d.t.Helper()
 	d.until("the mirror has "+title, func() bool {
-		row, ok, err := d.db.Held(d.t.Context(), leads.Ref{MemberID: d.portal.Info().MemberID, LeadID: id})
+		row, ok, err := d.db.Row(d.t.Context(), leads.Ref{MemberID: d.portal.Info().MemberID, LeadID: id})
 		return err == nil && ok && strings.Contains(string(row.Raw), title)
 	})
 }

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/events"
 	"leadsync/leads"
 )
@@ -57,7 +57,7 @@ const (
 type demo struct {
 	demoCmd
 
-	portal *portal.Portal
+	portal *emulator.Portal
 	*service
 	audience *audience
 	view     *view
@@ -75,10 +75,10 @@ func (d *demoCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	p, err := portal.Start(portal.Config{ //nolint:contextcheck // it lives until Close, not as long as a context
+	p, err := emulator.Start(emulator.Config{ //nolint:contextcheck // it lives until Close, not as long as a context
 		Leads: d.Leads, Seed: d.Seed, Delay: demoDelay, DelayMax: 6 * demoDelay,
 		// With an offline queue what callbacks lose would come another way, and nothing be left to find.
-		Switches: portal.Switches{NoOffline: true},
+		Switches: emulator.Switches{NoOffline: true},
 	})
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ const demoYoung = time.Nanosecond
 // of too many at once.
 const demoDeletes = 1_000_000
 
-func demoConfig(dir string, info portal.Info) config {
+func demoConfig(dir string, info emulator.Info) config {
 	return config{
 		dataDir: dir, databaseURL: "sqlite:" + filepath.Join(dir, "leadsync.db"),
 		natsURL: embedded, natsListen: "127.0.0.1:0", replicas: 1, httpAddr: "127.0.0.1:0",

@@ -38,7 +38,7 @@ type desk struct {
 	own    consumers.Ownership
 	client *bitrix24.Client
 	budget *bitrix24.Budget
-	chain  *bitrix24.Chain // nil where a webhook is used
+	chain  *bitrix24.TokenSource // nil where a webhook is used
 	wake   func()
 
 	binding  sync.Mutex // one at a time
@@ -71,7 +71,7 @@ func (b *base) openDesk(own consumers.Ownership, wake func()) (*desk, error) {
 
 // openClient makes a client of a portal, with its chain of tokens where it has one. Only
 // the portal's owner may use it.
-func (b *base) openClient(portal leads.Portal, budget *bitrix24.Budget) (*bitrix24.Client, *bitrix24.Chain, error) {
+func (b *base) openClient(portal leads.Portal, budget *bitrix24.Budget) (*bitrix24.Client, *bitrix24.TokenSource, error) {
 	if portal.WebhookURL != "" {
 		return bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: portal.WebhookURL, Budget: budget}), nil, nil
 	}
@@ -79,7 +79,7 @@ func (b *base) openClient(portal leads.Portal, budget *bitrix24.Budget) (*bitrix
 	if err != nil {
 		return nil, nil, fmt.Errorf("portal %s: %w", portal.MemberID, err)
 	}
-	chain := &bitrix24.Chain{
+	chain := &bitrix24.TokenSource{
 		MemberID: portal.MemberID, Server: portal.ServerEndpoint, OAuth: b.oauth().As(portal.ClientID, portal.ClientSecret), Grants: b.db, By: b.holder, Log: b.log,
 	}
 	home := &bitrix24.Home{

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"time"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 )
 
 type emulatorCmd struct {
@@ -36,7 +36,7 @@ func (e *emulatorCmd) Validate() error {
 
 // Run serves the portal until it is told to stop.
 func (e emulatorCmd) Run(ctx context.Context, a *app) (err error) {
-	p, err := portal.Start(portal.Config{ //nolint:contextcheck // it lives until Close, not as long as a context
+	p, err := emulator.Start(emulator.Config{ //nolint:contextcheck // it lives until Close, not as long as a context
 		PortalAddr: e.Addr, OAuthAddr: e.OAuthAddr, Leads: e.Leads, Seed: e.Seed, TLS: e.TLS,
 		NoLimits: e.NoLimits, Enterprise: e.Enterprise, AccessLife: e.AccessLife, AskLogin: e.AskLogin,
 		Delay: e.Delay, DelayMax: 6 * e.Delay, Logger: slog.New(slog.NewTextHandler(a.stderr, nil)),
@@ -52,7 +52,7 @@ func (e emulatorCmd) Run(ctx context.Context, a *app) (err error) {
 	return nil
 }
 
-func (e emulatorCmd) announce(a *app, info portal.Info) error {
+func (e emulatorCmd) announce(a *app, info emulator.Info) error {
 	if e.JSON {
 		return json.NewEncoder(a.stdout).Encode(info) //nolint:gosec // these secrets are made up, and what the command is asked for
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	_ "modernc.org/sqlite" // to lock the database
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/events"
 	"leadsync/leads"
 	"leadsync/repo"
@@ -35,7 +35,7 @@ var (
 // wrong.
 type drill struct {
 	t       *testing.T
-	portal  *portal.Portal
+	portal  *emulator.Portal
 	serve   *child
 	nats    *child // nil where it is embedded
 	url     string // of the service
@@ -96,9 +96,9 @@ func newDrill(t *testing.T, embedded bool) *drill {
 
 func furnish(t *testing.T, plan plan) *drill {
 	t.Helper()
-	p, err := portal.Start(portal.Config{
+	p, err := emulator.Start(emulator.Config{
 		Leads: 100, Seed: *faultSeed, NoLimits: true, Delay: time.Millisecond, DelayMax: 80 * time.Millisecond,
-		Switches: portal.Switches{NoOffline: true}, // what callbacks lose must not come another way
+		Switches: emulator.Switches{NoOffline: true}, // what callbacks lose must not come another way
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -353,15 +353,15 @@ func (d *drill) lockDatabase(length time.Duration) {
 
 func (d *drill) spoilPortal(length time.Duration) {
 	d.made("portal ill")
-	d.portal.SetFaults(portal.Faults{Error503: .3, ErrorHTML: .2, Reset: .2, Error500: .1, SlowMS: 50, Repeat: .1, Reorder: .2, NoUser: .2})
+	d.portal.SetFaults(emulator.Faults{Error503: .3, ErrorHTML: .2, Reset: .2, Error500: .1, SlowMS: 50, Repeat: .1, Reorder: .2, NoUser: .2})
 	time.Sleep(length)
-	d.portal.SetFaults(portal.Faults{})
+	d.portal.SetFaults(emulator.Faults{})
 }
 
 // settle heals everything, waits until all that can come has come, and judges.
 func (d *drill) settle() {
 	d.t.Helper()
-	d.portal.SetFaults(portal.Faults{})
+	d.portal.SetFaults(emulator.Faults{})
 	d.up()
 	if err := d.portal.DrainCallbacks(d.t.Context()); err != nil {
 		d.t.Fatal(err)
@@ -424,7 +424,7 @@ func (d *drill) wrong() ([]string, error) {
 		}
 		truth[id] = lead
 	}
-	last := map[int64]portal.Callback{}
+	last := map[int64]emulator.Callback{}
 	for _, cb := range d.portal.Callbacks() {
 		if cb.Lead != nil && !cb.SentAt.Before(last[*cb.Lead].SentAt) {
 			last[*cb.Lead] = cb
@@ -435,7 +435,7 @@ func (d *drill) wrong() ([]string, error) {
 		if cb.Status != http.StatusOK {
 			continue
 		}
-		row, held, err := d.db.Held(d.t.Context(), leads.Ref{MemberID: d.portal.Info().MemberID, LeadID: id})
+		row, held, err := d.db.Row(d.t.Context(), leads.Ref{MemberID: d.portal.Info().MemberID, LeadID: id})
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/consumers"
 	"leadsync/leads"
 	"leadsync/reconcile"
@@ -25,7 +25,7 @@ import (
 // wire carries requests to an emulated portal without a network, and notes when single
 // leads were asked for.
 type wire struct {
-	portal *portal.Portal
+	portal *emulator.Portal
 
 	mu    sync.Mutex
 	asked []time.Time
@@ -63,14 +63,14 @@ func (b baton) Unlock() { <-b }
 func TestLiveReadsDoNotWaitForAPassIntoSQL(t *testing.T) {
 	for name, slow := range map[string]int{"a quick portal, read at its limit": 0, "each request takes 3 s": 3000} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { liveBesidePasses(t, portal.Faults{SlowMS: slow}) })
+			synctest.Test(t, func(t *testing.T) { liveBesidePasses(t, emulator.Faults{SlowMS: slow}) })
 		})
 	}
 }
 
-func liveBesidePasses(t *testing.T, faults portal.Faults) {
+func liveBesidePasses(t *testing.T, faults emulator.Faults) {
 	t.Helper()
-	p, err := portal.New(portal.Config{Leads: 700, Seed: 4})
+	p, err := emulator.New(emulator.Config{Leads: 700, Seed: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func (d *desk) runPass(t *testing.T, mode leads.RunMode) {
 }
 
 // wiredDesk is a desk of a second owner, whose budget begins as if the bucket were full.
-func wiredDesk(t *testing.T, p *portal.Portal) (*desk, *wire) {
+func wiredDesk(t *testing.T, p *emulator.Portal) (*desk, *wire) {
 	t.Helper()
 	ctx, member := t.Context(), p.Info().MemberID
 	db, err := repo.Open(ctx, repo.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "mirror.db")})

@@ -198,14 +198,14 @@ func TestRestoredDatabaseSkipsNoChange(t *testing.T) {
 	d.reopen()
 	d.history("after the restoration", a)
 	d.until("the subscriber hears of it", func() bool {
-		row, ok, err := d.db.Held(t.Context(), leads.Ref{MemberID: d.portal.Info().MemberID, LeadID: a})
+		row, ok, err := d.db.Row(t.Context(), leads.Ref{MemberID: d.portal.Info().MemberID, LeadID: a})
 		return err == nil && ok && d.ears.revision(a) == row.Revision
 	})
-	if done := d.republish(); done.Recalled != 1 {
+	if done := d.republish(); done.Restored != 1 {
 		t.Errorf("republish: %+v; one lead is on the topic alone", done)
 	}
 	d.until("the subscriber knows that it is gone", func() bool {
-		row, ok, err := d.db.Held(t.Context(), leads.Ref{MemberID: d.portal.Info().MemberID, LeadID: newest})
+		row, ok, err := d.db.Row(t.Context(), leads.Ref{MemberID: d.portal.Info().MemberID, LeadID: newest})
 		return err == nil && ok && row.Deleted && d.ears.revision(newest) == row.Revision && d.ears.gone(newest)
 	})
 	d.agreed("all agree again")
@@ -234,10 +234,10 @@ func TestLostTopicIsFilledByRepublish(t *testing.T) {
 				d.serve.start()
 				d.up()
 			}
-			if done := d.republish(); done.Rows != 100 || done.Announced != 100 || done.Raised+done.Recalled != 0 {
+			if done := d.republish(); done.Rows != 100 || done.Announced != 100 || done.Raised+done.Restored != 0 {
 				t.Errorf("republish: %+v", done)
 			}
-			if done := d.republish(); done.Announced+done.Raised+done.Recalled != 0 {
+			if done := d.republish(); done.Announced+done.Raised+done.Restored != 0 {
 				t.Errorf("a second time: %+v", done)
 			}
 			if !served {

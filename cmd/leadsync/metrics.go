@@ -13,7 +13,7 @@ import (
 // metrics shows the tallies to Prometheus.
 func (s *service) metrics() http.Handler {
 	registry := prometheus.NewRegistry()
-	row, topic := s.tally.Lags()
+	row, topic := s.stats.Lags()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), row, topic, s)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
@@ -37,19 +37,19 @@ func (s *service) Collect(c chan<- prometheus.Metric) {
 		c <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
 	}
 	if s.server != nil {
-		count(receivedDesc, s.server.Tally.Received.Load())
-		for reason, n := range s.server.Tally.Refused() {
+		count(receivedDesc, s.server.Stats.Received.Load())
+		for reason, n := range s.server.Stats.Refused() {
 			count(refusedDesc, n, reason)
 		}
 	}
 	s.collectIntake(c, count)
 	s.collectWaiting(c)
 	s.collectPortals(c)
-	count(readDesc, s.tally.Read.Load())
-	count(takenDesc, s.tally.Taken.Load())
+	count(readDesc, s.stats.Read.Load())
+	count(takenDesc, s.stats.Taken.Load())
 	for v := leads.Unchanged; v <= leads.Failed; v++ {
-		count(outcomesDesc, s.tally.Outcomes(v), v.String())
+		count(outcomesDesc, s.stats.Outcomes(v), v.String())
 	}
-	count(publishedDesc, s.tally.Published.Load())
-	count(parkedDesc, s.tally.Parked.Load())
+	count(publishedDesc, s.stats.Published.Load())
+	count(parkedDesc, s.stats.Parked.Load())
 }

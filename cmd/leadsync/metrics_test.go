@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/events"
 )
 
@@ -154,7 +154,7 @@ func (m *meter) refusals() {
 // the lead is read, and be replaced.
 func (m *meter) coalescing(id int64) {
 	m.t.Helper()
-	m.portal.SetFaults(portal.Faults{SlowMS: 1500})
+	m.portal.SetFaults(emulator.Faults{SlowMS: 1500})
 	missing := map[string]bool{"leadsync_notices_coalesced": true, "leadsync_notices_waiting": true}
 	before := m.read()
 	m.until("notices wait and are replaced", func() bool {
@@ -168,7 +168,7 @@ func (m *meter) coalescing(id int64) {
 		}
 		return len(missing) == 0
 	})
-	m.portal.SetFaults(portal.Faults{})
+	m.portal.SetFaults(emulator.Faults{})
 	m.empties("leadsync_notices_waiting")
 }
 
@@ -286,8 +286,8 @@ func TestReadinessNamesAPortalThatIsIll(t *testing.T) {
 	m := &meter{drill: newDrill(t, true), moved: map[string]bool{}, names: map[string]bool{}}
 	m.install()
 	a, _, _, _ := m.some()
-	m.portal.SetFaults(portal.Faults{Overload: true})
+	m.portal.SetFaults(emulator.Faults{Overload: true})
 	m.edit(a, "while it is blocked")
 	m.says("portal ", "OVERLOAD_LIMIT")
-	m.portal.SetFaults(portal.Faults{})
+	m.portal.SetFaults(emulator.Faults{})
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/repo"
 )
@@ -31,11 +31,11 @@ func TestMemoryStaysConstant(t *testing.T) {
 		t.Skip("takes a quarter of an hour: -million says with how many leads")
 	}
 	dir, natsAt, httpAt := t.TempDir(), freeAddress(t), freeAddress(t)
-	emulator := newChild(t, "emulator", "LEADSYNC_TEST_LEADS="+strconv.Itoa(*million))
-	emulator.start()
-	var info portal.Info
+	portalChild := newChild(t, "emulator", "LEADSYNC_TEST_LEADS="+strconv.Itoa(*million))
+	portalChild.start()
+	var info emulator.Info
 	longEventually(t, "the portal is ready", time.Second, func() bool {
-		line, err := os.ReadFile(emulator.log)
+		line, err := os.ReadFile(portalChild.log)
 		return err == nil && json.Unmarshal(line, &info) == nil
 	})
 	_, port, _ := strings.Cut(natsAt, ":")
@@ -86,7 +86,7 @@ func TestMemoryStaysConstant(t *testing.T) {
 		sums, peak := run.Summary(), service.peak()
 		waiting, err := db.OutboxDepth(t.Context())
 		t.Logf("%s: %.0f s, %.0f leads a second, then %d changes waited (%v), %d MB at most beside %d MB of the NATS server and %d MB of the portal; %+v",
-			mode, sums.Seconds, float64(*million)/sums.Seconds, waiting, err, peak, broker.memory(), emulator.memory(), sums.Sums)
+			mode, sums.Seconds, float64(*million)/sums.Seconds, waiting, err, peak, broker.memory(), portalChild.memory(), sums.Sums)
 		if run.State != leads.RunCompleted || run.Scanned != int64(*million) || run.Refused != 0 {
 			t.Errorf("%s is %s: %+v %s", mode, run.State, run.Sums, run.Error)
 		}

@@ -54,7 +54,7 @@ func (r portalsRebindCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, rebindLimit)
 	defer cancel()
-	cfgOwner := b.ownerConfig(&consumers.Tally{}, func() {})
+	cfgOwner := b.ownerConfig(&consumers.Stats{}, func() {})
 	err = consumers.Own(ctx, cfgOwner, portal, func(ctx context.Context, d consumers.Desk, _ consumers.Ownership) error {
 		return d.Bind(ctx)
 	})
@@ -138,7 +138,7 @@ func (b *base) removePortal(ctx context.Context, portal leads.Portal) error {
 	if err := b.db.SetPortalState(ctx, portal.MemberID, leads.PortalUninstalled); err != nil {
 		return err
 	}
-	cfg := b.ownerConfig(&consumers.Tally{}, func() {})
+	cfg := b.ownerConfig(&consumers.Stats{}, func() {})
 	open := cfg.Open
 	cfg.Open = func(own consumers.Ownership) (consumers.Desk, error) {
 		d, err := open(own)

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
@@ -29,7 +29,7 @@ type portalsListed struct{ Portals []portalView }
 
 func TestPortalsAreListedShownReboundAndRemoved(t *testing.T) {
 	t.Parallel()
-	p := startEmulator(t, portal.Config{Leads: 60, Seed: 6})
+	p := startEmulator(t, emulator.Config{Leads: 60, Seed: 6})
 	s := startServe(t, p, nil)
 	db := s.mirror(t)
 	if listed := jsonOf[portalsListed](t, s, "portals"); len(listed.Portals) != 0 {
@@ -111,7 +111,7 @@ func (s *served) metrics(tb testing.TB) string {
 
 func TestAWebhooksPortalIsAdded(t *testing.T) {
 	t.Parallel()
-	p := startEmulator(t, portal.Config{Leads: 20, Seed: 7})
+	p := startEmulator(t, emulator.Config{Leads: 20, Seed: 7})
 	s := startServe(t, p, nil)
 	db := s.mirror(t)
 	secret := strings.Split(p.Info().Webhook, "/")[5]
@@ -145,7 +145,7 @@ func TestAWebhooksPortalIsAdded(t *testing.T) {
 // same portal.
 func TestARenamedPortalIsFoundAgain(t *testing.T) {
 	t.Parallel()
-	p := startEmulator(t, portal.Config{Leads: 40, Seed: 8})
+	p := startEmulator(t, emulator.Config{Leads: 40, Seed: 8})
 	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", p.Info().Portal+r.URL.RequestURI())
 		w.WriteHeader(http.StatusFound)

@@ -230,9 +230,9 @@ func workAlone(ctx context.Context, b *base, portal leads.Portal) error {
 		return err
 	}
 	wake, wakened := bell()
-	tally := &consumers.Tally{}
-	relay := &consumers.Relay{JS: b.js, Outbox: b.db, Topic: topic, Holder: b.holder, Wake: wakened, Tally: tally, Log: b.log}
-	cfg := b.ownerConfig(tally, wake)
+	stats := &consumers.Stats{}
+	relay := &consumers.Relay{JS: b.js, Outbox: b.db, Topic: topic, Holder: b.holder, Wake: wakened, Stats: stats, Log: b.log}
+	cfg := b.ownerConfig(stats, wake)
 	group, ctx := errgroup.WithContext(ctx)
 	open := cfg.Open
 	cfg.Open = func(own consumers.Ownership) (consumers.Desk, error) {

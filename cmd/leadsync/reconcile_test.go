@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 )
 
@@ -19,7 +19,7 @@ var quiet = map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCI
 // settled serves a portal with that many leads until they are imported.
 func settled(t *testing.T, count int, more map[string]string) *served {
 	t.Helper()
-	p := startEmulator(t, portal.Config{Leads: count, Seed: 4, NoLimits: true})
+	p := startEmulator(t, emulator.Config{Leads: count, Seed: 4, NoLimits: true})
 	s := startServe(t, p, more)
 	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
 	s.imported(t, s.mirror(t))
@@ -38,7 +38,7 @@ func summary(t *testing.T, stdout string) leads.Summary {
 func TestReconcileTellsWhatItFoundAndWhy(t *testing.T) {
 	t.Parallel()
 	s := settled(t, 60, quiet)
-	s.portal.SetFaults(portal.Faults{Lose: 1})
+	s.portal.SetFaults(emulator.Faults{Lose: 1})
 	id, _ := s.portal.RandomID()
 	if err := s.portal.Edit(id, map[string]any{"TITLE": "nobody told"}); err != nil {
 		t.Fatal(err)
@@ -64,12 +64,12 @@ func TestReconcileTellsWhatItFoundAndWhy(t *testing.T) {
 func TestReconcileEndsWithOneWhereAPersonIsNeeded(t *testing.T) {
 	t.Parallel()
 	s := settled(t, 300, quiet)
-	s.portal.SetFaults(portal.Faults{Hidden: 0.5})
+	s.portal.SetFaults(emulator.Faults{Hidden: 0.5})
 	code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--json")
 	if sums := summary(t, stdout); code != exitFailure || sums.Deleted != 0 || sums.Unreadable < 100 || !strings.Contains(stderr, "denies access") {
 		t.Errorf("a permission shrink, exit %d: %s%s", code, stdout, stderr)
 	}
-	s.portal.SetFaults(portal.Faults{Lose: 1})
+	s.portal.SetFaults(emulator.Faults{Lose: 1})
 	gone := 0
 	for id := range s.portal.Leads() {
 		if gone++; gone > 150 {
@@ -96,7 +96,7 @@ func TestReconcileIsPausedAndResumed(t *testing.T) {
 	if code := s.stop(); code != exitOK {
 		t.Fatalf("serve ended with %d", code)
 	}
-	s.portal.SetFaults(portal.Faults{ErrorHTML: 1})
+	s.portal.SetFaults(emulator.Faults{ErrorHTML: 1})
 	ctx, interrupt := context.WithCancel(t.Context())
 	var out, progress output
 	ended := make(chan int, 1)
@@ -106,7 +106,7 @@ func TestReconcileIsPausedAndResumed(t *testing.T) {
 	if code := <-ended; code != exitFailure || !strings.Contains(progress.String(), "go on with: leadsync reconcile --resume") {
 		t.Fatalf("exit %d: %s", code, progress.String())
 	}
-	s.portal.SetFaults(portal.Faults{})
+	s.portal.SetFaults(emulator.Faults{})
 	code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--resume", "--json")
 	if sums := summary(t, stdout); code != exitOK || sums.State != leads.RunCompleted || sums.Scanned != 60 {
 		t.Errorf("resumed, exit %d: %s%s", code, stdout, stderr)

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/repo"
 )
@@ -50,7 +50,7 @@ func TestKilledBetweenTheServersAnswerAndTheWrite(t *testing.T) {
 
 type refreshDrill struct {
 	t      *testing.T
-	portal *portal.Portal
+	portal *emulator.Portal
 	url    string
 	path   string
 	db     *repo.DB
@@ -63,7 +63,7 @@ type refreshDrill struct {
 func newRefreshDrill(t *testing.T, lenient bool) *refreshDrill {
 	t.Helper()
 	d := &refreshDrill{t: t, spent: make(chan struct{}, 1), answer: make(chan struct{})}
-	d.portal = startEmulator(t, portal.Config{Leads: 20, Seed: 8, Switches: portal.Switches{LenientRotation: lenient}, OnToken: func() {
+	d.portal = startEmulator(t, emulator.Config{Leads: 20, Seed: 8, Switches: emulator.Switches{LenientRotation: lenient}, OnToken: func() {
 		select {
 		case d.spent <- struct{}{}:
 			<-d.answer

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/repo"
 )
@@ -27,7 +27,7 @@ func TestReplicasShareOneChain(t *testing.T) {
 		t.Skip("LEADSYNC_TEST_REPLICAS is not set, such as 5m")
 	}
 	const life = 20 * time.Second
-	p := startEmulator(t, portal.Config{Leads: 200, Seed: 3, AccessLife: life})
+	p := startEmulator(t, emulator.Config{Leads: 200, Seed: 3, AccessLife: life})
 	dir, natsAddress, front := t.TempDir(), freeAddress(t), newFront(t)
 	database := os.Getenv("LEADSYNC_TEST_REPLICAS_DATABASE")
 	if database == "" {
@@ -144,7 +144,7 @@ func ownerOf(t *testing.T, db *repo.DB, memberID string, replicas []*child) *chi
 }
 
 // equalMirror tells whether the mirror shows what the portal shows.
-func equalMirror(t *testing.T, p *portal.Portal, db *repo.DB) bool {
+func equalMirror(t *testing.T, p *emulator.Portal, db *repo.DB) bool {
 	t.Helper()
 	return (&served{portal: p}).equal(t, db)
 }

@@ -50,7 +50,7 @@ func (r republishCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	for _, p := range report.Portals {
 		if _, err := fmt.Fprintf(a.stdout, "%s  %d rows compared, %d announced, %d raised above the topic, %d found on the topic alone\n",
-			p.Portal, p.Rows, p.Announced, p.Raised, p.Recalled); err != nil {
+			p.Portal, p.Rows, p.Announced, p.Raised, p.Restored); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func (b *base) republish(ctx context.Context, only string) (republishReport, err
 			return report, fmt.Errorf("republish %s: %w", p.MemberID, err)
 		}
 		report.Portals = append(report.Portals, republishView{p.MemberID, done})
-		if done.Recalled == 0 {
+		if done.Restored == 0 {
 			continue
 		}
 		// Were they deleted meanwhile? The portal's owner asks, now or when there is one.
@@ -96,7 +96,7 @@ func (b *base) republish(ctx context.Context, only string) (republishReport, err
 func (b *base) relayAll(ctx context.Context, topic *events.Topic) error {
 	working, stop := context.WithCancel(ctx)
 	defer stop()
-	relay := &consumers.Relay{JS: b.js, Outbox: b.db, Topic: topic, Holder: b.holder, Tally: &consumers.Tally{}, Log: b.log}
+	relay := &consumers.Relay{JS: b.js, Outbox: b.db, Topic: topic, Holder: b.holder, Stats: &consumers.Stats{}, Log: b.log}
 	group, working := errgroup.WithContext(working)
 	group.Go(func() error { return relay.Run(working) })
 	group.Go(func() error {

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/repo"
 )
@@ -29,7 +29,7 @@ func TestSabotage(t *testing.T) {
 	if *scale == 0 {
 		t.Skip("takes minutes: -scale says with how many leads")
 	}
-	p := startWhole(t, portal.Config{Leads: *scale, Seed: 6})
+	p := startWhole(t, emulator.Config{Leads: *scale, Seed: 6})
 	s := startServe(t, p, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off"})
 	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
 	begun := time.Now()
@@ -52,7 +52,7 @@ func TestSabotage(t *testing.T) {
 	if differ := s.differ(t, db); len(differ) > 0 {
 		t.Fatalf("%d leads differ after the import", len(differ))
 	}
-	p.SetFaults(portal.Faults{Hidden: 0.002})
+	p.SetFaults(emulator.Faults{Hidden: 0.002})
 	want, left := s.sabotage(t, *scale/20)
 	p.Advance(time.Hour) // nobody is near a limit, nothing is young
 	stop := s.live(t, left)
@@ -88,7 +88,7 @@ func TestSabotage(t *testing.T) {
 	if sums.Requests > most {
 		t.Errorf("%d requests, want at most %d", sums.Requests, most)
 	}
-	p.SetFaults(portal.Faults{})
+	p.SetFaults(emulator.Faults{})
 	var differ []string
 	for range 10 { // the last edits are on their way
 		if differ = s.differ(t, db); len(differ) == 0 {
@@ -104,7 +104,7 @@ func TestSabotage(t *testing.T) {
 // differ compares every field of every lead, range by range.
 func (s *served) differ(t *testing.T, db *repo.DB) (differ []string) {
 	t.Helper()
-	rows := map[int64]leads.Held{}
+	rows := map[int64]leads.Row{}
 	after := int64(0)
 	next := func(upTo int64) {
 		for after < upTo {

@@ -11,21 +11,21 @@ import (
 	"testing"
 	"time"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/repo"
 )
 
 // served is a running `leadsync serve` beside an emulated portal.
 type served struct {
-	portal *portal.Portal
+	portal *emulator.Portal
 	vars   map[string]string
 	url    string
 	log    *output
 	stop   func() int // stops it and returns its exit code
 }
 
-func startServe(t *testing.T, p *portal.Portal, more map[string]string) *served {
+func startServe(t *testing.T, p *emulator.Portal, more map[string]string) *served {
 	t.Helper()
 	return startServing(t, p, more, func(ctx context.Context, s *served) int {
 		return run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log)
@@ -34,7 +34,7 @@ func startServe(t *testing.T, p *portal.Portal, more map[string]string) *served 
 
 // startHurried is the service for which hours are minutes, and minutes seconds, where it
 // looks after queue, bindings, the way in and what is absent.
-func startHurried(t *testing.T, p *portal.Portal, more map[string]string) *served {
+func startHurried(t *testing.T, p *emulator.Portal, more map[string]string) *served {
 	t.Helper()
 	return startServing(t, p, more, func(ctx context.Context, s *served) int {
 		cfg, err := readConfig(environmentOf(s.vars))
@@ -51,7 +51,7 @@ func startHurried(t *testing.T, p *portal.Portal, more map[string]string) *serve
 	})
 }
 
-func startServing(t *testing.T, p *portal.Portal, more map[string]string, serve func(context.Context, *served) int) *served {
+func startServing(t *testing.T, p *emulator.Portal, more map[string]string, serve func(context.Context, *served) int) *served {
 	t.Helper()
 	address := freeAddress(t)
 	s := &served{portal: p, url: "http://" + address, log: &output{}}
@@ -157,16 +157,16 @@ func (s *served) imported(tb testing.TB, db *repo.DB) {
 
 // startEmulator starts a portal without a queue of its own: what callbacks miss must not
 // come another way.
-func startEmulator(tb testing.TB, cfg portal.Config) *portal.Portal {
+func startEmulator(tb testing.TB, cfg emulator.Config) *emulator.Portal {
 	tb.Helper()
 	cfg.Switches.NoOffline = true
 	return startWhole(tb, cfg)
 }
 
 // startWhole starts a portal that does all it can.
-func startWhole(tb testing.TB, cfg portal.Config) *portal.Portal {
+func startWhole(tb testing.TB, cfg emulator.Config) *emulator.Portal {
 	tb.Helper()
-	p, err := portal.Start(cfg)
+	p, err := emulator.Start(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func startWhole(tb testing.TB, cfg portal.Config) *portal.Portal {
 
 func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 	t.Parallel()
-	p := startEmulator(t, portal.Config{Leads: 120, Seed: 4})
+	p := startEmulator(t, emulator.Config{Leads: 120, Seed: 4})
 	s := startServe(t, p, map[string]string{"LEADSYNC_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="})
 	db := s.mirror(t)
 	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
@@ -231,7 +231,7 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 		}
 	})
 	t.Run("reconcile finds a hand edit and what nobody reported", func(t *testing.T) {
-		p.SetFaults(portal.Faults{Lose: 1})
+		p.SetFaults(emulator.Faults{Lose: 1})
 		missed := p.Add(2)
 		p.Advance(2 * time.Minute) // or they were too young to be missed
 		var sums leads.Summary
@@ -294,7 +294,7 @@ func watchLines(t *testing.T, s *served, count int, args ...string) []string {
 
 func TestServeMirrorsAPortalByWebhooks(t *testing.T) {
 	t.Parallel()
-	p := startEmulator(t, portal.Config{Leads: 30, Seed: 9})
+	p := startEmulator(t, emulator.Config{Leads: 30, Seed: 9})
 	s := startServe(t, p, map[string]string{
 		"LEADSYNC_B24_WEBHOOK_URL": p.Info().Webhook, "LEADSYNC_B24_APPLICATION_TOKEN": p.Info().WebhookApplicationToken,
 		"LEADSYNC_B24_CLIENT_ID": "", "LEADSYNC_B24_CLIENT_SECRET": "",

@@ -24,7 +24,7 @@ type service struct {
 	server   *handlers.Server
 	owners   *consumers.Owners
 	intake   *events.Intake
-	tally    *consumers.Tally
+	stats    *consumers.Stats
 	bell     func()
 	rung     <-chan struct{}
 }
@@ -37,7 +37,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 		return nil, fmt.Errorf("listen on LEADSYNC_HTTP_ADDR %s: %w", b.cfg.httpAddr, err)
 	}
 	b.closing(func() error { return ignoreClosed(listener.Close()) })
-	s := &service{base: b, listener: listener, tally: &consumers.Tally{}}
+	s := &service{base: b, listener: listener, stats: &consumers.Stats{}}
 	s.bell, s.rung = bell()
 	if s.intake, err = b.openIntake(); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.owners = &consumers.Owners{OwnerConfig: b.ownerConfig(s.tally, s.bell)}
+	s.owners = &consumers.Owners{OwnerConfig: b.ownerConfig(s.stats, s.bell)}
 	if at := b.cfg.reconcileAt; at != nil {
 		s.owners.NextPass = at.next
 	}
@@ -66,9 +66,9 @@ func newService(ctx context.Context, b *base) (*service, error) {
 }
 
 // ownerConfig is what owners of portals work with.
-func (b *base) ownerConfig(tally *consumers.Tally, wake func()) consumers.OwnerConfig {
+func (b *base) ownerConfig(stats *consumers.Stats, wake func()) consumers.OwnerConfig {
 	return consumers.OwnerConfig{
-		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Now: b.cfg.now, Tally: tally, Wake: wake, Log: b.log,
+		JS: b.js, Mirror: b.db, Holder: b.holder, Grace: b.cfg.grace, Now: b.cfg.now, Stats: stats, Wake: wake, Log: b.log,
 		Open: func(own consumers.Ownership) (consumers.Desk, error) { return b.openDesk(own, wake) },
 	}
 }
@@ -97,7 +97,7 @@ func (s *service) work(ctx context.Context) error {
 			return unlessStopped(ctx, err)
 		}
 	}
-	relay := &consumers.Relay{JS: s.js, Outbox: s.db, Topic: topic, Holder: s.holder, Wake: s.rung, Tally: s.tally, Log: s.log}
+	relay := &consumers.Relay{JS: s.js, Outbox: s.db, Topic: topic, Holder: s.holder, Wake: s.rung, Stats: s.stats, Log: s.log}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.owners.Run(ctx) })
 	group.Go(func() error { return relay.Run(ctx) })

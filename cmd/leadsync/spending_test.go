@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/repo"
 )
 
 // spent is how many requests a portal has had, its authorization server apart.
-func spent(p *portal.Portal) (n int) {
+func spent(p *emulator.Portal) (n int) {
 	for method, count := range p.Stats().Requests {
 		if method != "oauth.token" && method != "oauth.authorize" {
 			n += count
@@ -22,7 +22,7 @@ func spent(p *portal.Portal) (n int) {
 }
 
 // reads is how often single leads were read.
-func reads(p *portal.Portal) int { return p.Stats().Commands["crm.lead.get"] }
+func reads(p *emulator.Portal) int { return p.Stats().Commands["crm.lead.get"] }
 
 // grown is what was added to counters.
 func grown(before, after map[string]int) map[string]int {
@@ -52,7 +52,7 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	if os.Getenv("LEADSYNC_TEST_SCALE") != "" {
 		count = 10_000 // make test-scale
 	}
-	p := startEmulator(t, portal.Config{Leads: count, Seed: 5})
+	p := startEmulator(t, emulator.Config{Leads: count, Seed: 5})
 	s := startServe(t, p, nil)
 	db := s.mirror(t)
 	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")

@@ -32,7 +32,7 @@ var (
 // collectIntake shows the way in.
 func (s *service) collectIntake(c chan<- prometheus.Metric, count func(*prometheus.Desc, int64, ...string)) {
 	if s.server != nil {
-		count(blindDesc, s.server.Tally.Blind.Load())
+		count(blindDesc, s.server.Stats.Blind.Load())
 	}
 	count(storedDesc, s.intake.Published.Load())
 	count(spooledDesc, s.intake.Spooled.Load())
@@ -51,7 +51,7 @@ func (s *service) collectWaiting(c chan<- prometheus.Metric) {
 	s.collectStates(ctx, c)
 	if n, err := events.Depth(ctx, s.js, events.StreamNotices); err == nil {
 		gauge(c, pendingDesc, float64(n))
-		gauge(c, coalescedDesc, float64(max(0, s.intake.Published.Load()-s.tally.Taken.Load()-n)))
+		gauge(c, coalescedDesc, float64(max(0, s.intake.Published.Load()-s.stats.Taken.Load()-n)))
 	}
 	if n, err := events.Depth(ctx, s.js, events.StreamDead); err == nil {
 		gauge(c, deadLettersDesc, float64(n))

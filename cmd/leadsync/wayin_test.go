@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
-	"leadsync/bitrix24/portal"
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/repo"
 )
@@ -37,7 +37,7 @@ func (s *served) metric(t *testing.T, name string) float64 {
 // Every callback is lost and no pass runs: the portal's own queue brings all changes.
 func TestTheOfflineQueueAloneBringsEverything(t *testing.T) {
 	t.Parallel()
-	p := startWhole(t, portal.Config{Leads: 80, Seed: 11})
+	p := startWhole(t, emulator.Config{Leads: 80, Seed: 11})
 	s := startHurried(t, p, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off"})
 	db := s.mirror(t)
 	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
@@ -46,7 +46,7 @@ func TestTheOfflineQueueAloneBringsEverything(t *testing.T) {
 		log := s.log.String()
 		return strings.Contains(log, "offline events bound") && rang(p, "ONAPPTEST", http.StatusOK)
 	})
-	p.SetFaults(portal.Faults{Lose: 1})
+	p.SetFaults(emulator.Faults{Lose: 1})
 	changed := p.Add(20)
 	for range 20 {
 		id, _ := p.RandomID()
@@ -67,7 +67,7 @@ func TestTheOfflineQueueAloneBringsEverything(t *testing.T) {
 	}
 	wantCause(t, s, changed[0], leads.CauseOffline)
 
-	p.SetFaults(portal.Faults{})
+	p.SetFaults(emulator.Faults{})
 	id, _ := p.RandomID()
 	if err := p.Edit(id, map[string]any{"TITLE": "heard again"}); err != nil {
 		t.Fatal(err)
@@ -84,7 +84,7 @@ func TestTheOfflineQueueAloneBringsEverything(t *testing.T) {
 }
 
 // rang tells whether the portal had a callback of that event answered so.
-func rang(p *portal.Portal, event string, status int) bool {
+func rang(p *emulator.Portal, event string, status int) bool {
 	for _, c := range p.Callbacks() {
 		if c.Event == event && c.Status == status {
 			return true
@@ -208,7 +208,7 @@ func TestTheWayInIsProvedByTestEvents(t *testing.T) {
 // everything compared.
 func TestHandlersThatVanishedAreBoundAgain(t *testing.T) {
 	t.Parallel()
-	p := startEmulator(t, portal.Config{Leads: 40, Seed: 12})
+	p := startEmulator(t, emulator.Config{Leads: 40, Seed: 12})
 	s := startHurried(t, p, quiet)
 	db := s.mirror(t)
 	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")

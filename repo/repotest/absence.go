@@ -127,7 +127,7 @@ func absentUnknown(m *mirror) {
 			m.t.Errorf("revision %d of no row", o.Revision)
 		}
 	}
-	if _, ok, err := m.Held(m.ctx, leads.Ref{MemberID: member, LeadID: 204}); ok || err != nil {
+	if _, ok, err := m.Row(m.ctx, leads.Ref{MemberID: member, LeadID: 204}); ok || err != nil {
 		m.t.Errorf("a row: %v, %v", ok, err)
 	}
 	if n := len(m.changes()); n != 0 {

@@ -306,7 +306,7 @@ func adoptFirst(t *testing.T, server Server) {
 	if strings.Contains(" "+waiting+" ", " 0 ") {
 		t.Fatalf("a table has nothing to adopt: %s", waiting)
 	}
-	if _, ok, err := m.Held(m.ctx, leads.Ref{MemberID: member, LeadID: 1}); ok || err != nil {
+	if _, ok, err := m.Row(m.ctx, leads.Ref{MemberID: member, LeadID: 1}); ok || err != nil {
 		t.Errorf("a row has a portal before there is one (%v)", err)
 	}
 	m.raise(member)

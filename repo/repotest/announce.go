@@ -23,7 +23,7 @@ func announcing(t *testing.T, server Server) {
 
 func (m *mirror) overtake(want int, topic ...leads.OnTopic) {
 	m.t.Helper()
-	if n, err := m.Overtake(m.ctx, member, topic); err != nil || n != want {
+	if n, err := m.RaiseRevisions(m.ctx, member, topic); err != nil || n != want {
 		m.t.Fatalf("%d raised, %v; want %d", n, err, want)
 	}
 }
@@ -95,7 +95,7 @@ func recalled(m *mirror) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	n, err := m.Recall(m.ctx, []leads.Change{
+	n, err := m.RestoreFromTopic(m.ctx, []leads.Change{
 		change(present(m.t, 1, 331, "b"), leads.Changed, 4), change(known, leads.Changed, 7), change(proven(1, 332), leads.RemovedKind, 3),
 	})
 	if err != nil || n != 2 {
@@ -129,7 +129,7 @@ func notRecalled(m *mirror) {
 	m.apply(present(m.t, 1, 340, "a"), present(m.t, 1, 341, "b"))
 	m.apply(proven(2, 341))
 	m.drain()
-	n, err := m.Recall(m.ctx, []leads.Change{change(present(m.t, 9, 340, "x"), leads.Changed, 7), change(present(m.t, 9, 341, "x"), leads.Changed, 7)})
+	n, err := m.RestoreFromTopic(m.ctx, []leads.Change{change(present(m.t, 9, 340, "x"), leads.Changed, 7), change(present(m.t, 9, 341, "x"), leads.Changed, 7)})
 	if err != nil || n != 0 {
 		m.t.Fatalf("%d recalled, %v", n, err)
 	}

@@ -36,7 +36,7 @@ func fencing(t *testing.T, server Server) {
 	if got := m.changes(); got != nil {
 		t.Errorf("announced %+v", got)
 	}
-	if _, ok, _ := m.Held(m.ctx, late[0].Ref); ok || column(m.row(member, 1), "TITLE") != "by one" {
+	if _, ok, _ := m.Row(m.ctx, late[0].Ref); ok || column(m.row(member, 1), "TITLE") != "by one" {
 		t.Error("something was written although a ticket was refused")
 	}
 	elsewhere := present(t, 1, 1, "a portal without owner is in epoch 0")

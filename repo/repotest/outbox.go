@@ -76,7 +76,7 @@ func outboxTogether(t *testing.T, server Server) {
 	if row := m.row(member, 1); row.Revision != 1 || column(row, "TITLE") != "announced" {
 		t.Errorf("written and not announced: revision %d, title %q", row.Revision, column(row, "TITLE"))
 	}
-	if _, ok, err := m.Held(m.ctx, leads.Ref{MemberID: member, LeadID: 2}); ok || err != nil {
+	if _, ok, err := m.Row(m.ctx, leads.Ref{MemberID: member, LeadID: 2}); ok || err != nil {
 		t.Errorf("written and not announced: %v, %v", ok, err)
 	}
 }

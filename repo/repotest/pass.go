@@ -223,7 +223,7 @@ func idsAndRows(m *mirror) {
 		m.t.Fatal(err)
 	}
 	ref := func(id int64) leads.Ref { return leads.Ref{MemberID: memberID, LeadID: id} }
-	want := []leads.Held{{Ref: ref(2), Ticket: 1}, {Ref: ref(3), Ticket: 2, Deleted: true}, {Ref: ref(4), Ticket: 1}}
+	want := []leads.Row{{Ref: ref(2), Ticket: 1}, {Ref: ref(3), Ticket: 2, Deleted: true}, {Ref: ref(4), Ticket: 1}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		m.t.Errorf("ids (-want +got):\n%s", diff)
 	}

@@ -213,9 +213,9 @@ func (m *mirror) verdict(want leads.Verdict, s leads.Snapshot) leads.Outcome {
 }
 
 // row is a row that must be there.
-func (m *mirror) row(memberID string, id int64) leads.Held {
+func (m *mirror) row(memberID string, id int64) leads.Row {
 	m.t.Helper()
-	held, ok, err := m.Held(m.ctx, leads.Ref{MemberID: memberID, LeadID: id})
+	held, ok, err := m.Row(m.ctx, leads.Ref{MemberID: memberID, LeadID: id})
 	if err != nil || !ok {
 		m.t.Fatalf("row %s/%d: %v, %v", memberID, id, ok, err)
 	}
@@ -223,7 +223,7 @@ func (m *mirror) row(memberID string, id int64) leads.Held {
 }
 
 // column is what a row's sql_<name> holds.
-func column(h leads.Held, name string) string {
+func column(h leads.Row, name string) string {
 	for i, f := range leads.Fields {
 		if f.Name == name {
 			return h.Columns[i]

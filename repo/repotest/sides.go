@@ -151,7 +151,7 @@ func sidesUnknown(m *mirror) {
 	m.verdict(leads.Inserted, seen(1, lead))
 	m.exec("DELETE FROM leadsync_phones WHERE lead_id = 30")
 	starting := m.again(repo.Config{SolutionField: "UF_CRM_A", PhoneRegion: "BY"})
-	held, _, err := starting.Held(m.ctx, leads.Ref{MemberID: member, LeadID: 30})
+	held, _, err := starting.Row(m.ctx, leads.Ref{MemberID: member, LeadID: 30})
 	if got := held.Differences(&lead); err != nil || got != nil {
 		m.t.Errorf("differs in %v, %v; it is being filled", got, err)
 	}

@@ -1,0 +1,92 @@
+package emulator
+
+import (
+	"errors"
+	"strings"
+
+	"leadsync/bitrix24"
+)
+
+// maxCommands is how many commands of a batch are run (facts 5).
+const maxCommands = 50
+
+// batch runs commands one after the other. It always succeeds; what a command
+// says is in the five parts of the result.
+func batch(c *call) (answer, error) {
+	commands := c.param("cmd")
+	if commands == nil || len(commands.Children) == 0 {
+		return answer{}, errArgument("Argument 'cmd' is null or empty")
+	}
+	halt := c.text("halt")
+	stop := halt != "" && halt != "0" && !strings.EqualFold(halt, "false")
+	b := &batchResult{}
+	var used timing
+	for i, cmd := range commands.Children {
+		if i >= maxCommands {
+			b.fail(cmd.Name, errBatchLength)
+			continue
+		}
+		a, t, err := c.command(cmd.Value, b)
+		if err != nil {
+			b.fail(cmd.Name, err)
+			if stop {
+				break
+			}
+			continue
+		}
+		b.succeed(cmd.Name, a, t)
+		used = t
+	}
+	c.clock.batch = used
+	return answer{result: b.show()}, nil
+}
+
+// command runs one command: its references are replaced by earlier results, then
+// it is a call like any other, by the same caller.
+func (c *call) command(cmd string, earlier *batchResult) (answer, timing, error) {
+	name, query, _ := strings.Cut(cmd, "?")
+	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "/ "), ".json"))
+	c.stats.command(name)
+	args, err := bitrix24.ParseForm(query)
+	if err != nil {
+		return answer{}, timing{}, errArgument(err.Error())
+	}
+	earlier.substitute(args)
+	if err := c.spoilCommand(); err != nil {
+		return answer{}, timing{}, err
+	}
+	one := &call{Portal: c.Portal, caller: c.caller, method: name, args: args, nested: true, now: c.now, clock: c.clock}
+	return one.invoke()
+}
+
+// batchResult collects the five parts of a batch's result (facts 5.2).
+type batchResult struct {
+	results, errors, totals, nexts, times array
+}
+
+func (b *batchResult) succeed(key string, a answer, t timing) {
+	b.results = append(b.results, pair{key, a.result})
+	if a.total != nil {
+		b.totals = append(b.totals, pair{key, *a.total})
+	}
+	if a.next != nil {
+		b.nexts = append(b.nexts, pair{key, *a.next})
+	}
+	b.times = append(b.times, pair{key, t})
+}
+
+func (b *batchResult) fail(key string, err error) {
+	no := errInternal
+	errors.As(err, &no)
+	b.errors = append(b.errors, pair{key, no.show()})
+}
+
+func (b *batchResult) show() object {
+	return object{
+		{"result", b.results},
+		{"result_error", b.errors},
+		{"result_total", b.totals},
+		{"result_next", b.nexts},
+		{"result_time", b.times},
+	}
+}

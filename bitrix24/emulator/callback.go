@@ -1,0 +1,195 @@
+package emulator
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Callback is one callback that the portal sent, or did not send because of a
+// fault. Lead is nil for events that are not about a lead. Status is 0 where there
+// was no answer or where it was lost on purpose; Error says which.
+type Callback struct {
+	Lead   *int64    `json:"lead"`
+	Event  string    `json:"event"`
+	SentAt time.Time `json:"sent_at"`
+	Status int       `json:"status"`
+	Error  string    `json:"error"`
+}
+
+// form is a form body in the order in which it was written, as PHP's
+// http_build_query makes it: brackets percent-encoded (facts 2.3).
+type form struct{ b strings.Builder }
+
+func (f *form) add(key, value string) {
+	if f.b.Len() > 0 {
+		f.b.WriteByte('&')
+	}
+	f.b.WriteString(url.QueryEscape(key) + "=" + url.QueryEscape(value))
+}
+
+// notice is an event on its way to one handler. What depends on the time of
+// sending, ts and tokens, is filled in then.
+type notice struct {
+	event   string
+	lead    int64 // 0: none
+	by      int   // the user who caused it; 0: a robot, so no tokens
+	to      binding
+	data    [][2]string
+	token   string     // the application_token of when it was caused
+	pair    *tokenPair // long-term events carry their own tokens
+	noToken bool       // ONAPPUNINSTALL: REST is impossible already
+	wrong   bool       // a fault: with a wrong application token
+}
+
+// body is the form on the wire.
+func (p *Portal) body(n *notice) string {
+	now := p.clock.now()
+	var f form
+	f.add("event", n.event)
+	if !p.cfg.Switches.NoHandlerID {
+		f.add("event_handler_id", strconv.Itoa(n.to.id))
+	}
+	if n.lead != 0 {
+		f.add("data[FIELDS][ID]", strconv.FormatInt(n.lead, 10))
+	}
+	for _, d := range n.data {
+		f.add("data["+d[0]+"]", d[1])
+	}
+	f.add("ts", strconv.FormatInt(now.Unix(), 10))
+	p.addAuth(&f, n, now)
+	return f.b.String()
+}
+
+// addAuth writes auth[…]: an application gets the tokens of the user who caused
+// the event, if there was one; an outgoing webhook never gets any.
+func (p *Portal) addAuth(f *form, n *notice, now time.Time) {
+	token := n.token
+	if n.to.webhook {
+		token = p.webhookToken
+	}
+	if n.wrong {
+		token = strings.Repeat("0", len(token))
+	}
+	by := n.by
+	if n.to.authType != 0 {
+		by = n.to.authType
+	}
+	refresh := ""
+	if !n.to.webhook && !n.noToken && (n.pair != nil || by != 0) {
+		var access string
+		var expires time.Time
+		if n.pair != nil {
+			access, expires, refresh = n.pair.access, n.pair.expires, n.pair.refresh
+		} else {
+			access, expires = p.tokens.event(by, now)
+			if p.cfg.Switches.EventRefreshToken {
+				refresh = p.tokens.pair(by, now).refresh
+			}
+		}
+		f.add("auth[access_token]", access)
+		if !p.cfg.Switches.NoUserKeys && n.event != "ONAPPUSERREADY" {
+			f.add("auth[expires]", strconv.FormatInt(expires.Unix(), 10))
+		}
+		f.add("auth[expires_in]", strconv.FormatInt(max(0, int64(expires.Sub(now)/time.Second)), 10))
+		f.add("auth[scope]", p.scopeText())
+	}
+	if n.event == "ONAPPUSERREADY" { // this one names the authorization server (event.ONAPPUSERREADY.json)
+		f.add("auth[domain]", hostOf(p.oauthURL))
+	} else {
+		f.add("auth[domain]", hostOf(p.portalURL))
+	}
+	if n.to.webhook || n.noToken {
+		f.add("auth[client_endpoint]", p.portalURL+"/rest/")
+		f.add("auth[server_endpoint]", p.oauthURL+"/rest/")
+	} else {
+		f.add("auth[server_endpoint]", p.oauthURL+"/rest/")
+		f.add("auth[status]", p.cfg.Status)
+		f.add("auth[client_endpoint]", p.portalURL+"/rest/")
+	}
+	f.add("auth[member_id]", p.memberID)
+	if by != 0 && !n.to.webhook && !n.noToken && !p.cfg.Switches.NoUserKeys {
+		f.add("auth[user_id]", strconv.Itoa(by))
+	}
+	if refresh != "" {
+		f.add("auth[refresh_token]", refresh)
+	}
+	f.add("auth[application_token]", token)
+}
+
+// fire sends an event to everybody who bound it, and notes it in the offline
+// queue. connector is the source key of the writer, whose own queue leaves it out.
+func (p *Portal) fire(event string, lead int64, by int, connector string) {
+	p.recent.touch(lead)
+	if p.strike(p.Faults().NoUser) {
+		by = 0
+	}
+	for _, b := range p.bindings.of(event) {
+		if b.offline {
+			p.noteOffline(b, event, lead, by, connector)
+			continue
+		}
+		p.deliver(&notice{event: event, lead: lead, by: by, to: b})
+	}
+}
+
+// deliver hands a notice to the queue, with the faults that are on now.
+func (p *Portal) deliver(n *notice) {
+	f := p.Faults()
+	n.token = p.app.identity().token
+	p.luckMu.Lock()
+	lost, twice, late := p.luck.chance(f.Lose), p.luck.chance(f.Repeat), p.luck.chance(f.Reorder)
+	n.wrong = p.luck.chance(f.WrongToken)
+	p.luckMu.Unlock()
+	if lost {
+		p.queue.lose(n, p.clock.now().In(p.zone))
+		return
+	}
+	p.queue.push(p, n, late)
+	if twice {
+		again := *n
+		p.queue.push(p, &again, late)
+	}
+}
+
+// Install does what saving the form of a local application without a page does:
+// the application is installed, and ONAPPINSTALL with tokens of the administrator
+// goes to eventsURL (facts 1.8). Saving again sends it again, with new tokens. An
+// empty address keeps the one before.
+func (p *Portal) Install(eventsURL, redirectURL string) {
+	if p.app.save(eventsURL, redirectURL) {
+		p.tokens.clear() // those of an installation before
+	}
+	if eventsURL == "" {
+		return
+	}
+	p.bindings.remove(func(b binding) bool { return b.event == "ONAPPINSTALL" && !b.webhook })
+	p.bindings.add(binding{event: "ONAPPINSTALL", handler: eventsURL})
+	pair := p.tokens.pair(users[0].id, p.clock.now())
+	for _, b := range p.bindings.of("ONAPPINSTALL") {
+		p.deliver(&notice{event: "ONAPPINSTALL", by: users[0].id, to: b, pair: &pair, data: [][2]string{
+			{"VERSION", strconv.Itoa(p.app.currentVersion())},
+			{"ACTIVE", "Y"},
+			{"INSTALLED", "Y"},
+			{"LANGUAGE_ID", "ru"},
+		}})
+	}
+}
+
+// OutgoingWebhook does what making an outgoing webhook in the portal does: the
+// events go to the address with the webhook's own application token and never
+// with user tokens (facts 2.3). No events: the three of leads. It replaces the one
+// before; an empty address removes it.
+func (p *Portal) OutgoingWebhook(address string, events ...string) {
+	p.bindings.remove(func(b binding) bool { return b.webhook })
+	if address == "" {
+		return
+	}
+	if len(events) == 0 {
+		events = []string{"ONCRMLEADADD", "ONCRMLEADUPDATE", "ONCRMLEADDELETE"}
+	}
+	for _, e := range events {
+		p.bindings.add(binding{event: strings.ToUpper(e), handler: address, webhook: true})
+	}
+}

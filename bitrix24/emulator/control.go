@@ -1,0 +1,267 @@
+package emulator
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"leadsync/bitrix24"
+)
+
+// control adds the control surface /_portal/… (design section 4).
+func (p *Portal) control(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", showPage)
+	mux.HandleFunc("GET /_portal/state", p.showState)
+	mux.HandleFunc("GET /_portal/info", func(w http.ResponseWriter, _ *http.Request) { showJSON(w, p.Info()) })
+	mux.HandleFunc("GET /_portal/leads", p.showLeads)
+	mux.HandleFunc("POST /_portal/leads", p.postLeads)
+	mux.HandleFunc("PATCH /_portal/leads/{id}", p.patchLead)
+	mux.HandleFunc("DELETE /_portal/leads/{id}", p.deleteLead)
+	mux.HandleFunc("POST /_portal/install", p.postInstall(p.Install))
+	mux.HandleFunc("POST /_portal/recreate", p.postInstall(p.Recreate))
+	mux.HandleFunc("POST /_portal/webhook", p.postWebhook)
+	mux.HandleFunc("POST /_portal/{what}", p.postApp)
+	mux.HandleFunc("GET /_portal/stats", func(w http.ResponseWriter, _ *http.Request) { showJSON(w, p.Stats()) })
+	mux.HandleFunc("GET /_portal/callbacks", p.showCallbacks)
+	mux.HandleFunc("GET /_portal/faults", func(w http.ResponseWriter, _ *http.Request) { showJSON(w, p.Faults()) })
+	mux.HandleFunc("PUT /_portal/faults", p.putFaults)
+	mux.HandleFunc("GET /_portal/clock", p.showClock)
+	mux.HandleFunc("PUT /_portal/clock", p.putClock)
+}
+
+func showJSON(w http.ResponseWriter, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	writeJSON(w, http.StatusOK, append(body, '\n'))
+}
+
+// complain tells what was wrong with a request to the control surface.
+func complain(w http.ResponseWriter, status int, err error) {
+	body, _ := json.Marshal(map[string]string{"error": err.Error()})
+	writeJSON(w, status, append(body, '\n'))
+}
+
+// readJSON reads a small JSON body; an unknown key is an error, so that a typing
+// mistake does not go unnoticed.
+func readJSON(r *http.Request, to any) error {
+	dec := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(to); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("the body is not the JSON that belongs here: %w", err)
+	}
+	return nil
+}
+
+// showLeads is the truth: one lead a line, as crm.lead.get shows it.
+func (p *Portal) showLeads(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := bufio.NewWriterSize(w, 1<<16)
+	for _, lead := range p.Leads() {
+		_, _ = out.Write(lead)
+		_ = out.WriteByte('\n')
+	}
+	_ = out.Flush() // nobody is left to tell
+}
+
+// postLeads makes {"count":n} leads up, or one with {"fields":{…}}.
+func (p *Portal) postLeads(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		Count  int             `json:"count"`
+		Fields json.RawMessage `json:"fields"`
+	}
+	if err := readJSON(r, &ask); err != nil {
+		complain(w, http.StatusBadRequest, err)
+		return
+	}
+	var ids []int64
+	if len(ask.Fields) > 0 {
+		fields, err := fieldsForm(ask.Fields)
+		if err != nil {
+			complain(w, http.StatusBadRequest, err)
+			return
+		}
+		ids = append(ids, p.create(fields, users[0].id, "").id)
+	} else {
+		ids = p.Add(max(ask.Count, 1))
+	}
+	showJSON(w, map[string]any{"ids": ids})
+}
+
+// fieldsForm reads a JSON object of fields as crm.lead.update would.
+func fieldsForm(fields json.RawMessage) (*bitrix24.Form, error) {
+	form := &bitrix24.Form{}
+	if !bytes.HasPrefix(bytes.TrimSpace(fields), []byte("{")) {
+		return nil, errors.New(`"fields" must be a JSON object`)
+	}
+	return form, addJSON(form, fields)
+}
+
+// patchLead edits a lead: {"fields":{…}}, or a believable edit without.
+func (p *Portal) patchLead(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		Fields json.RawMessage `json:"fields"`
+	}
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err == nil {
+		err = readJSON(r, &ask)
+	}
+	if err != nil {
+		complain(w, http.StatusBadRequest, err)
+		return
+	}
+	if len(ask.Fields) == 0 {
+		err = p.Edit(id, nil)
+	} else {
+		var fields *bitrix24.Form
+		if fields, err = fieldsForm(ask.Fields); err != nil {
+			complain(w, http.StatusBadRequest, err)
+			return
+		}
+		err = p.changeAs(id, fields, users[0].id)
+	}
+	if err != nil {
+		complain(w, http.StatusNotFound, err)
+		return
+	}
+	showJSON(w, map[string]any{"id": id})
+}
+
+func (p *Portal) deleteLead(w http.ResponseWriter, r *http.Request) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		complain(w, http.StatusBadRequest, err)
+		return
+	}
+	if err := p.Delete(id); err != nil {
+		complain(w, http.StatusNotFound, err)
+		return
+	}
+	showJSON(w, map[string]any{"id": id})
+}
+
+// postInstall saves the local application's form, or that of one that was added anew.
+func (p *Portal) postInstall(save func(eventsURL, redirectURL string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var ask struct {
+			EventsURL   string `json:"events_url"`
+			RedirectURL string `json:"redirect_url"`
+		}
+		if err := readJSON(r, &ask); err != nil {
+			complain(w, http.StatusBadRequest, err)
+			return
+		}
+		save(ask.EventsURL, ask.RedirectURL)
+		showJSON(w, p.Info())
+	}
+}
+
+// postWebhook makes the outgoing webhook.
+func (p *Portal) postWebhook(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		URL    string   `json:"url"`
+		Events []string `json:"events"`
+	}
+	if err := readJSON(r, &ask); err != nil {
+		complain(w, http.StatusBadRequest, err)
+		return
+	}
+	p.OutgoingWebhook(ask.URL, ask.Events...)
+	showJSON(w, p.Info())
+}
+
+func (p *Portal) showCallbacks(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := bufio.NewWriterSize(w, 1<<16)
+	enc := json.NewEncoder(out)
+	for _, cb := range p.Callbacks() {
+		_ = enc.Encode(cb)
+	}
+	_ = out.Flush() // nobody is left to tell
+}
+
+// putFaults merges the given faults into those that are on.
+func (p *Portal) putFaults(w http.ResponseWriter, r *http.Request) {
+	f := p.Faults()
+	if err := readJSON(r, &f); err != nil {
+		complain(w, http.StatusBadRequest, err)
+		return
+	}
+	if _, known := refusable[strings.ToLower(f.Refuse)]; f.Refuse != "" && !known {
+		complain(w, http.StatusBadRequest, fmt.Errorf("refuse: no portal answers %q to every call", f.Refuse))
+		return
+	}
+	p.SetFaults(f)
+	showJSON(w, f)
+}
+
+func (p *Portal) showClock(w http.ResponseWriter, _ *http.Request) {
+	showJSON(w, map[string]any{"now": p.clock.now().In(p.zone), "frozen": p.clock.stopped()})
+}
+
+// putClock moves the virtual clock: {"now":"2026-01-01T00:00:00+03:00"},
+// {"advance":seconds}, {"frozen":true}.
+func (p *Portal) putClock(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		Now     time.Time `json:"now"`
+		Advance float64   `json:"advance"`
+		Frozen  *bool     `json:"frozen"`
+	}
+	if err := readJSON(r, &ask); err != nil {
+		complain(w, http.StatusBadRequest, err)
+		return
+	}
+	if ask.Frozen != nil {
+		p.clock.freeze(*ask.Frozen)
+	}
+	if !ask.Now.IsZero() {
+		p.clock.set(ask.Now)
+	}
+	p.Advance(time.Duration(ask.Advance * float64(time.Second)))
+	p.showClock(w, r)
+}
+
+// postApp does one of the rarer things that happen to an application or to leads.
+func (p *Portal) postApp(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		Clean bool  `json:"clean"`
+		Keep  int64 `json:"keep"`
+		Drop  int64 `json:"drop"`
+		Count int   `json:"count"`
+	}
+	if err := readJSON(r, &ask); err != nil {
+		complain(w, http.StatusBadRequest, err)
+		return
+	}
+	done := map[string]any{"done": r.PathValue("what")}
+	switch r.PathValue("what") {
+	case "update":
+		p.Update()
+	case "uninstall":
+		p.Uninstall(ask.Clean)
+	case "user-ready":
+		p.UserReady()
+	case "expire":
+		p.ExpireTokens()
+	case "mass-edit":
+		done["ids"] = p.MassEdit(max(ask.Count, 1))
+	case "merge":
+		if err := p.Merge(ask.Keep, ask.Drop); err != nil {
+			complain(w, http.StatusNotFound, err)
+			return
+		}
+	default:
+		complain(w, http.StatusNotFound, errors.New("known are update, uninstall, user-ready, expire, mass-edit, merge, install, recreate, webhook, leads"))
+		return
+	}
+	showJSON(w, done)
+}

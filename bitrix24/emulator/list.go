@@ -1,0 +1,198 @@
+package emulator
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"leadsync/bitrix24"
+)
+
+// pageSize is how many rows a list shows (facts 4).
+const pageSize = 50
+
+// crmLeadGet is crm.lead.get (facts 6.2).
+func crmLeadGet(c *call) (answer, error) {
+	id, err := c.id()
+	if err != nil {
+		return answer{}, err
+	}
+	l := c.store.get(id)
+	switch {
+	case l == nil:
+		return answer{}, errLeadNotFound
+	case c.hidden(l):
+		return answer{}, errLeadDenied
+	}
+	return answer{result: leadRow{l, c.fullView(c.caller.token)}}, nil
+}
+
+// crmLeadList is crm.lead.list (facts 6.5).
+func crmLeadList(c *call) (answer, error) {
+	for _, name := range []string{"filter", "order", "select"} {
+		if f := c.param(name); f != nil && f.Value != "" {
+			return answer{}, errEmptyCode("Parameter '" + name + "' must be array.")
+		}
+	}
+	q, err := c.query(c.param("filter"), c.param("order"))
+	if err != nil {
+		return answer{}, err
+	}
+	rows, total := c.store.page(q, startOf(c.text("start")))
+	a := answer{result: leadRows{rows, c.selectView(c.param("select"), c.caller.token)}}
+	return a.paged(startOf(c.text("start")), len(rows), total), nil
+}
+
+// startOf reads the parameter start: whole pages, or -1 for "do not count".
+func startOf(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0
+	}
+	if n < 0 {
+		return -1
+	}
+	return n / pageSize * pageSize
+}
+
+// paged adds total and next (facts 3.2, 6.6).
+func (a answer) paged(start, shown, total int) answer {
+	if start < 0 {
+		total = 0
+	}
+	a.total = &total
+	if next := start + pageSize; start >= 0 && shown == pageSize && next < total {
+		a.next = &next
+	}
+	return a
+}
+
+// query is what a list asks for.
+type query struct {
+	low, high int64   // ids within these bounds, both included
+	ids       []int64 // if listed: only these, rising
+	listed    bool
+	where     []predicate
+	hidden    func(*lead) bool
+	order     []ordering
+}
+
+// query reads filter and order; the default order is by id (facts 6.5).
+func (c *call) query(filter, order *bitrix24.Form) (*query, error) {
+	q := c.openQuery()
+	if filter != nil {
+		for _, f := range filter.Children {
+			if err := q.restrict(f, c.Portal); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if order != nil {
+		for _, f := range order.Children {
+			if place, ok := fieldByName[strings.ToUpper(f.Name)]; ok {
+				q.order = append(q.order, ordering{place, strings.EqualFold(f.Value, "DESC")})
+			}
+		}
+	}
+	return q, nil
+}
+
+// openQuery asks for every lead that can be seen.
+func (c *call) openQuery() *query {
+	q := &query{low: 1, high: 1<<63 - 1}
+	if c.Faults().Hidden > 0 {
+		q.hidden = c.hidden
+	}
+	return q
+}
+
+// byID tells that rows come in the order of their ids, and in which direction.
+func (q *query) byID() (descending, ok bool) {
+	if len(q.order) == 0 {
+		return false, true
+	}
+	return q.order[0].descending, q.order[0].place == fieldID
+}
+
+func (q *query) matches(l *lead) bool {
+	if q.hidden != nil && q.hidden(l) {
+		return false
+	}
+	for i := range q.where {
+		if !q.where[i].holds(l) {
+			return false
+		}
+	}
+	return true
+}
+
+// page is one page of the rows that a query asks for, from start on, and how many
+// there are in all; with start -1 it stops as soon as the page is full. Ids are an
+// index: a bound on them costs nothing.
+func (s *store) page(q *query, start int) (rows []*lead, total int) {
+	descending, byID := q.byID()
+	if !byID {
+		s.mu.RLock()
+		all := slices.Clone(s.candidates(q)) // sorting takes long, writers do not wait for it
+		s.mu.RUnlock()
+		return q.sorted(all, max(start, 0))
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	candidates := s.candidates(q)
+	if len(q.where) == 0 && q.hidden == nil {
+		return slice(candidates, max(start, 0), descending), len(candidates)
+	}
+	rows = make([]*lead, 0, pageSize)
+	for i := range candidates {
+		l := candidates[i]
+		if descending {
+			l = candidates[len(candidates)-1-i]
+		}
+		if !q.matches(l) {
+			continue
+		}
+		if total >= start && len(rows) < pageSize {
+			rows = append(rows, l)
+		}
+		total++
+		if start < 0 && len(rows) == pageSize {
+			break
+		}
+	}
+	return rows, total
+}
+
+// candidates are the leads with the ids that a query allows.
+func (s *store) candidates(q *query) []*lead {
+	if q.listed {
+		var found []*lead
+		for _, id := range q.ids {
+			if at, ok := s.place(id); ok && id >= q.low && id <= q.high {
+				found = append(found, s.leads[at])
+			}
+		}
+		return found
+	}
+	from, _ := s.place(q.low)
+	to := len(s.leads)
+	if q.high < 1<<63-1 {
+		to, _ = s.place(q.high + 1)
+	}
+	return s.leads[min(from, to):to]
+}
+
+// slice is one page of leads that need no filter.
+func slice(all []*lead, start int, descending bool) []*lead {
+	n := len(all)
+	if start >= n {
+		return nil
+	}
+	end := min(start+pageSize, n)
+	if !descending {
+		return slices.Clone(all[start:end])
+	}
+	rows := slices.Clone(all[n-end : n-start])
+	slices.Reverse(rows)
+	return rows
+}

@@ -1,0 +1,220 @@
+package emulator
+
+import (
+	"html"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"leadsync/bitrix24"
+)
+
+// authMux is the authorization server.
+func (p *Portal) authMux() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/oauth/token/{$}", p.serveToken)
+	mux.HandleFunc("/oauth/token", p.serveToken)
+	mux.HandleFunc("/rest/", p.serveAuthREST)
+	return mux
+}
+
+// oauthError is what the token endpoint refuses with (facts 1.6).
+type oauthError struct {
+	status     int
+	code, text string
+}
+
+// serveToken is /oauth/token/: GET or POST, both grants (facts 1.4, 1.5).
+func (p *Portal) serveToken(w http.ResponseWriter, r *http.Request) {
+	p.stats.request("oauth.token")
+	if p.spoilToken(w, r) {
+		return
+	}
+	args, err := readArgs(r)
+	if err != nil {
+		writeOAuthError(w, &oauthError{http.StatusBadRequest, "invalid_request", err.Error()})
+		return
+	}
+	pair, refused := p.grant(args)
+	if p.cfg.OnToken != nil {
+		p.cfg.OnToken()
+	}
+	if refused != nil {
+		writeOAuthError(w, refused)
+		return
+	}
+	writeJSON(w, http.StatusOK, appendValue(nil, p.tokenAnswer(pair)))
+}
+
+func writeOAuthError(w http.ResponseWriter, e *oauthError) {
+	body := object{{"error", e.code}}
+	if e.text != "" {
+		body = append(body, pair{"error_description", e.text})
+	}
+	writeJSON(w, e.status, appendValue(nil, body))
+}
+
+// grant checks a token request and gives tokens for it.
+func (p *Portal) grant(args *bitrix24.Form) (tokenPair, *oauthError) {
+	text := func(name string) string {
+		if f := args.Fold(name); f != nil {
+			return f.Value
+		}
+		return ""
+	}
+	kind := text("grant_type")
+	given := map[string]string{"authorization_code": "code", "refresh_token": "refresh_token"}[kind]
+	for _, need := range []string{"grant_type", "client_id", "client_secret", given} {
+		if need != "" && text(need) == "" {
+			return tokenPair{}, &oauthError{http.StatusBadRequest, "invalid_request", `No "` + need + `" parameter found`}
+		}
+	}
+	if given == "" {
+		return tokenPair{}, &oauthError{http.StatusBadRequest, "invalid_request", "Unknown grant_type"}
+	}
+	switch {
+	case text("client_id") != p.app.identity().clientID:
+		return tokenPair{}, &oauthError{http.StatusOK, "wrong_client", ""} // 200: facts 1.6
+	case text("client_secret") != p.app.identity().clientSecret, !p.app.isInstalled():
+		return tokenPair{}, &oauthError{http.StatusBadRequest, "invalid_client", ""}
+	case p.Faults().PaymentRequired:
+		return tokenPair{}, &oauthError{http.StatusBadRequest, "PAYMENT_REQUIRED", "Payment required"}
+	}
+	if s := text("scope"); s != "" && !p.mayScope(s) {
+		return tokenPair{}, &oauthError{http.StatusForbidden, "INVALID_SCOPE", "Given scope exceeds permissions"}
+	}
+	var pair tokenPair
+	var ok bool
+	if kind == "refresh_token" {
+		pair, ok = p.tokens.renew(text(given), p.clock.now())
+	} else {
+		pair, ok = p.tokens.exchange(text(given), p.clock.now())
+	}
+	if !ok {
+		return tokenPair{}, &oauthError{http.StatusBadRequest, "invalid_grant", ""}
+	}
+	return pair, nil
+}
+
+func (p *Portal) mayScope(asked string) bool {
+	for one := range strings.SplitSeq(asked, ",") {
+		if !strings.Contains(","+p.scopeText()+",", ","+strings.TrimSpace(one)+",") {
+			return false
+		}
+	}
+	return true
+}
+
+// tokenAnswer has the keys and the order seen in the wild (facts 1.4). domain is
+// the authorization server's, not the portal's.
+func (p *Portal) tokenAnswer(t tokenPair) object {
+	return object{
+		{"access_token", t.access},
+		{"expires", t.expires.Unix()},
+		{"expires_in", int(p.cfg.AccessLife.Seconds())},
+		{"scope", p.scopeText()},
+		{"domain", hostOf(p.oauthURL)},
+		{"server_endpoint", p.oauthURL + "/rest/"},
+		{"status", p.cfg.Status},
+		{"client_endpoint", p.portalURL + "/rest/"},
+		{"member_id", p.memberID},
+		{"user_id", t.user},
+		{"refresh_token", t.refresh},
+	}
+}
+
+// serveAuthREST is the authorization server's own REST: app.info, by which an
+// application makes sure that an installation is genuine (facts 1.14).
+func (p *Portal) serveAuthREST(w http.ResponseWriter, r *http.Request) {
+	to := parseRoute(r.URL.Path)
+	p.stats.request(to.method)
+	if p.spoilToken(w, r) {
+		return
+	}
+	args, err := readArgs(r)
+	if err != nil || to.method != "app.info" {
+		status, body := refused(errNoMethod)
+		writeJSON(w, status, body)
+		return
+	}
+	watch := p.watch()
+	var token string
+	if f := args.Fold("auth"); f != nil {
+		token = f.Value
+	}
+	who, err := p.tokens.check(token, p.clock.now())
+	if !p.app.isInstalled() && token != "" {
+		err = &refusal{http.StatusUnauthorized, "NOT_INSTALLED", "Application not installed"}
+	}
+	if err != nil {
+		status, body := refused(err)
+		writeJSON(w, status, body)
+		return
+	}
+	writeJSON(w, http.StatusOK, envelope(answer{result: p.authAppInfo(who, token)}, watch.stop()))
+}
+
+func (p *Portal) authAppInfo(user int, token string) object {
+	install := object{
+		{"installed", true},
+		{"version", p.app.currentVersion()},
+		{"status", p.cfg.Status},
+		{"scope", p.scopeText()},
+		{"domain", hostOf(p.portalURL)},
+		{"uri", p.portalURL},
+		{"client_endpoint", p.portalURL + "/rest/"},
+		{"member_id", p.memberID},
+		{"member_type", "bitrix24"},
+	}
+	return object{
+		{"client_id", p.app.identity().clientID},
+		{"scope", p.scopeText()},
+		{"expires", p.tokens.expiry(token).Unix()},
+		{"user_id", user},
+		{"install", install},
+	}
+}
+
+// serveAuthorize is /oauth/authorize/: the log-in is automatic, or one click with
+// Config.AskLogin; then 302 with the six parameters (facts 1.2, 1.3).
+func (p *Portal) serveAuthorize(w http.ResponseWriter, r *http.Request) {
+	p.stats.request("oauth.authorize")
+	q := r.URL.Query()
+	redirect, installed := p.app.redirect()
+	switch {
+	case q.Get("client_id") != p.app.identity().clientID:
+		authorizePage(w, http.StatusNotFound, "Приложение не найдено", "No application has this client_id on the portal.")
+	case !installed:
+		authorizePage(w, http.StatusForbidden, "Приложение не установлено",
+			"The application is not installed on this portal: save its form first.")
+	case p.cfg.AskLogin && q.Get("login") != "yes":
+		q.Set("login", "yes")
+		authorizePage(w, http.StatusOK, "Вход на портал",
+			`<a id="login" href="?`+html.EscapeString(q.Encode())+`">`+html.EscapeString(users[0].name+" "+users[0].lastName)+`</a>`)
+	case redirect == "":
+		authorizePage(w, http.StatusOK, "Код авторизации", "<code>"+p.tokens.code(users[0].id, p.clock.now())+"</code>")
+	default:
+		http.Redirect(w, r, p.redirectURL(redirect, q.Get("state")), http.StatusFound) //nolint:gosec // the address is from the form, state is escaped
+	}
+}
+
+// redirectURL adds the six parameters in the order of the documentation.
+func (p *Portal) redirectURL(to, state string) string {
+	sep := "?"
+	if strings.Contains(to, "?") {
+		sep = "&"
+	}
+	return to + sep + "code=" + p.tokens.code(users[0].id, p.clock.now()) +
+		"&state=" + url.QueryEscape(state) +
+		"&domain=" + url.QueryEscape(hostOf(p.portalURL)) +
+		"&member_id=" + p.memberID +
+		"&scope=" + url.QueryEscape(p.scopeText()) +
+		"&server_domain=" + url.QueryEscape(hostOf(p.oauthURL))
+}
+
+// authorizePage is a page of the log-in; body is HTML.
+func authorizePage(w http.ResponseWriter, status int, title, body string) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte("<!doctype html><meta charset=utf-8><title>" + title + "</title><h1>" + title + "</h1><p>" + body + "</p>"))
+}

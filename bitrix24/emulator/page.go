@@ -1,0 +1,116 @@
+package emulator
+
+import (
+	_ "embed"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// page is what a person looks at in a demo; it needs nothing from elsewhere.
+//
+//go:embed page.html
+var page []byte
+
+func showPage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'self' 'unsafe-inline'; img-src data:")
+	_, _ = w.Write(page) // nobody is left to tell
+}
+
+// recent remembers which leads were touched last.
+type recent struct {
+	mu  sync.Mutex
+	ids []int64 // newest last
+}
+
+const shownLeads = 20
+
+func (r *recent) touch(id int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := slices.Index(r.ids, id); i >= 0 {
+		r.ids = slices.Delete(r.ids, i, i+1)
+	}
+	if len(r.ids) == 2*shownLeads {
+		r.ids = slices.Delete(r.ids, 0, 1)
+	}
+	r.ids = append(r.ids, id)
+}
+
+// shown are the leads for the page: those touched last, then the newest ones.
+func (p *Portal) shown() []*lead {
+	p.recent.mu.Lock()
+	ids := slices.Clone(p.recent.ids)
+	p.recent.mu.Unlock()
+	slices.Reverse(ids)
+	var leads []*lead
+	for _, id := range ids {
+		if l := p.store.get(id); l != nil && len(leads) < shownLeads {
+			leads = append(leads, l)
+		}
+	}
+	newest, _ := p.store.page(&query{low: 1, high: 1<<63 - 1, order: []ordering{{fieldID, true}}}, -1)
+	for _, l := range newest {
+		if len(leads) < shownLeads && !slices.Contains(ids, l.id) {
+			leads = append(leads, l)
+		}
+	}
+	return leads
+}
+
+// state is what the page shows.
+type state struct {
+	Info           Info               `json:"info"`
+	Now            time.Time          `json:"now"`
+	Leads          []json.RawMessage  `json:"leads"`
+	Total          int                `json:"total"`
+	Callbacks      []Callback         `json:"callbacks"`
+	Handlers       []string           `json:"handlers"`
+	Stats          Stats              `json:"stats"`
+	Faults         Faults             `json:"faults"`
+	Limits         bool               `json:"limits"`
+	Bucket         float64            `json:"bucket"`
+	Threshold      float64            `json:"threshold"`
+	Operating      map[string]float64 `json:"operating"`
+	OperatingLimit float64            `json:"operating_limit"`
+}
+
+func (p *Portal) showState(w http.ResponseWriter, _ *http.Request) {
+	now := p.clock.now()
+	s := state{
+		Info: p.Info(), Now: now.In(p.zone), Stats: p.Stats(), Faults: p.Faults(),
+		Limits: p.limited(), Bucket: p.buckets.fullest(now), Threshold: p.buckets.threshold,
+		Operating: p.operating.snapshot(now), OperatingLimit: p.operating.limit,
+		Leads: []json.RawMessage{}, Handlers: []string{},
+	}
+	v := p.fullView("")
+	for _, l := range p.shown() {
+		s.Leads = append(s.Leads, v.appendLead(nil, l))
+	}
+	p.store.mu.RLock()
+	s.Total = len(p.store.leads)
+	p.store.mu.RUnlock()
+	s.Callbacks = p.queue.newest(40)
+	for _, b := range p.bindings.list() {
+		to := b.handler
+		if b.offline {
+			to = "offline queue"
+		}
+		s.Handlers = append(s.Handlers, b.event+" → "+to)
+	}
+	showJSON(w, s)
+}
+
+// newest are the last n callbacks, newest first.
+func (q *queue) newest(n int) []Callback {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all := make([]Callback, 0, n)
+	for i := range min(n, len(q.past)) {
+		all = append(all, q.past[(q.oldest+len(q.past)-1-i)%len(q.past)])
+	}
+	return all
+}

@@ -1,0 +1,41 @@
+package emulator_test
+
+import (
+	"strings"
+	"testing"
+
+	"leadsync/bitrix24/emulator"
+)
+
+func TestPageNeedsNothingFromElsewhere(t *testing.T) {
+	b := start(t, emulator.Config{Leads: 30, Seed: 1})
+	r := b.do(t, "GET", b.info.Portal+"/", "", "")
+	page := string(r.body)
+	for _, want := range []string{"<title>Bitrix24 portal in a box</title>", "Mass edit 1,000", `id="faults"`, `id="gauges"`, `id="callbacks"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if strings.Contains(page, "http://") || strings.Contains(page, "https://") {
+		t.Error("the page needs something from elsewhere")
+	}
+}
+
+func TestStateShowsTheLastTouchedFirst(t *testing.T) {
+	b := start(t, emulator.Config{Leads: 60, Seed: 1})
+	id, _ := b.RandomID()
+	if err := b.Edit(id, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.hook(t, "crm.lead.list", "")
+	s := b.control(t, "GET", "state", "").tree
+	leads, _ := s["leads"].([]any)
+	top, _ := leads[0].(map[string]any)
+	if len(leads) != 20 || top["ID"] != jsonText(t, id) || s["total"] != 60.0 {
+		t.Errorf("%d leads of %v, first %v, want %d", len(leads), s["total"], top["ID"], id)
+	}
+	used, _ := s["operating"].(map[string]any)
+	if level, _ := s["bucket"].(float64); level < 0.5 || used["crm.lead.list"] != 0.02 {
+		t.Errorf("bucket %v, operating %v", s["bucket"], used)
+	}
+}

@@ -1,0 +1,231 @@
+package emulator
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxCallbacks is how many callbacks are remembered.
+const maxCallbacks = 100_000
+
+// queue delivers callbacks: after a delay, several at a time for each handler, at
+// most once, and never again after an error or a time-out (facts 2.5). A handler
+// that takes long gets its callbacks one by one, so later.
+type queue struct {
+	delay, delayMax time.Duration
+	width           int
+	slow            time.Duration // from here on a handler is slow: documented (facts 2.5), but for the number
+	client          *http.Client
+	ctx             context.Context //nolint:containedctx // ends what is under way at Close
+	cancel          context.CancelFunc
+	workers         sync.WaitGroup
+
+	mu       sync.Mutex
+	dice     *dice
+	closed   bool
+	waiting  int           // pushed, not yet answered
+	idle     chan struct{} // closed while nothing waits
+	handlers map[string]*handler
+	past     []Callback // a ring once it is full
+	oldest   int
+	sent     int
+	failed   int
+	lost     int
+}
+
+// handler is one address that callbacks go to.
+type handler struct {
+	ready   []func()
+	running int
+	slow    bool // its last answer took long
+}
+
+func newQueue(cfg *Config) *queue {
+	ctx, cancel := context.WithCancel(context.Background())
+	idle := make(chan struct{})
+	close(idle)
+	return &queue{
+		delay: cfg.Delay, delayMax: cfg.DelayMax, width: cfg.Deliveries, slow: cfg.SlowAnswer,
+		client: &http.Client{
+			Timeout: cfg.HandlerTimeout,
+			// A connection that was dialled and not needed would keep a handler's server
+			// from shutting down, so it does not stay open for long.
+			Transport:     &http.Transport{MaxIdleConnsPerHost: cfg.Deliveries, MaxConnsPerHost: cfg.Deliveries, IdleConnTimeout: time.Second},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		ctx: ctx, cancel: cancel,
+		dice:     newDice(cfg.Seed, useQueue),
+		idle:     idle,
+		handlers: map[string]*handler{},
+	}
+}
+
+// push queues a callback; a late one comes after those that follow it.
+func (q *queue) push(p *Portal, n *notice, late bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return
+	}
+	if q.waiting == 0 {
+		q.idle = make(chan struct{})
+	}
+	q.waiting++
+	wait := q.delay
+	if spread := q.delayMax - q.delay; spread > 0 {
+		wait += time.Duration(q.dice.below(int(spread/time.Microsecond)+1)) * time.Microsecond
+	}
+	if late {
+		wait += 4 * max(q.delayMax, 10*time.Millisecond)
+	}
+	time.AfterFunc(wait, func() { q.ripe(n.to.handler, func() { q.deliver(p, n) }) })
+}
+
+// ripe puts a callback whose delay is over in its handler's line.
+func (q *queue) ripe(address string, send func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return
+	}
+	h := q.handlers[address]
+	if h == nil {
+		h = &handler{}
+		q.handlers[address] = h
+	}
+	h.ready = append(h.ready, send)
+	if h.running == 0 || h.running < q.width && !h.slow {
+		h.running++
+		q.workers.Go(func() { q.work(h) })
+	}
+}
+
+// work sends what is in a handler's line until it is empty.
+func (q *queue) work(h *handler) {
+	for {
+		q.mu.Lock()
+		if len(h.ready) == 0 || q.closed || h.slow && h.running > 1 {
+			h.running--
+			q.mu.Unlock()
+			return
+		}
+		send := h.ready[0]
+		h.ready = h.ready[1:]
+		q.mu.Unlock()
+		begin := time.Now()
+		send()
+		q.mu.Lock()
+		h.slow = time.Since(begin) > q.slow
+		q.mu.Unlock()
+	}
+}
+
+// deliver makes the one attempt.
+func (q *queue) deliver(p *Portal, n *notice) {
+	cb := Callback{Event: n.event, SentAt: p.clock.now().In(p.zone)}
+	if n.lead != 0 {
+		cb.Lead = &n.lead
+	}
+	status, err := q.post(n.to.handler, p.body(n))
+	cb.Status = status
+	if err != nil {
+		cb.Error = err.Error()
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if cb.Status >= 200 && cb.Status < 300 {
+		q.sent++
+	} else {
+		q.failed++
+		p.log.Info("callback not accepted", "event", n.event, "status", status, "error", cb.Error)
+	}
+	q.remember(cb)
+	if q.closed {
+		return
+	}
+	q.waiting--
+	if q.waiting == 0 {
+		close(q.idle)
+	}
+}
+
+func (q *queue) post(address, body string) (int, error) {
+	req, err := http.NewRequestWithContext(q.ctx, http.MethodPost, address, strings.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("User-Agent", "Bitrix24 Webhook Engine")
+	resp, err := q.client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)) // so that the connection can be used again
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// lose notes a callback that a fault swallowed.
+func (q *queue) lose(n *notice, now time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lost++
+	cb := Callback{Event: n.event, SentAt: now, Error: "lost on purpose"}
+	if n.lead != 0 {
+		cb.Lead = &n.lead
+	}
+	q.remember(cb)
+}
+
+func (q *queue) remember(cb Callback) {
+	if len(q.past) < maxCallbacks {
+		q.past = append(q.past, cb)
+		return
+	}
+	q.past[q.oldest] = cb
+	q.oldest = (q.oldest + 1) % maxCallbacks
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	if q.waiting > 0 {
+		q.waiting = 0
+		close(q.idle)
+	}
+	q.mu.Unlock()
+	q.cancel()
+	q.workers.Wait()
+	q.client.CloseIdleConnections()
+}
+
+// Callbacks are the newest 100,000 callbacks, oldest first.
+func (p *Portal) Callbacks() []Callback {
+	q := p.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all := make([]Callback, 0, len(q.past))
+	all = append(all, q.past[q.oldest:]...)
+	return append(all, q.past[:q.oldest]...)
+}
+
+// DrainCallbacks waits until no callback is pending or under way. The error is
+// the context's.
+func (p *Portal) DrainCallbacks(ctx context.Context) error {
+	for {
+		p.queue.mu.Lock()
+		idle, waiting := p.queue.idle, p.queue.waiting
+		p.queue.mu.Unlock()
+		if waiting == 0 {
+			return nil
+		}
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,267 @@
+package emulator
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"leadsync/bitrix24"
+)
+
+// view is how one answer shows leads: which fields, in which time zone, and with
+// whose token in the links to files.
+type view struct {
+	places   [standardFields + len(userFields)]bool
+	multis   [len(multiTypes)]bool
+	zone     *time.Location
+	token    string
+	restURL  string
+	switches *Switches
+}
+
+// fullView shows what crm.lead.get shows: everything.
+func (p *Portal) fullView(token string) *view {
+	v := &view{zone: p.zone, token: token, restURL: p.portalURL + "/", switches: &p.cfg.Switches}
+	for i := range v.places {
+		v.places[i] = true
+	}
+	for i := range v.multis {
+		v.multis[i] = true
+	}
+	return v
+}
+
+// selectView reads the parameter select of crm.lead.list: "*" is all standard
+// fields, "UF_*" all custom ones, multifields come by name only; nothing given
+// means "*" (facts 6.5). The id is always shown.
+func (p *Portal) selectView(names *bitrix24.Form, token string) *view {
+	v := &view{zone: p.zone, token: token, restURL: p.portalURL + "/", switches: &p.cfg.Switches}
+	v.places[fieldID] = true
+	if names == nil || len(names.Children) == 0 {
+		v.mark(0, standardFields)
+		return v
+	}
+	for _, c := range names.Children {
+		switch name := strings.ToUpper(c.Value); name {
+		case "*":
+			v.mark(0, standardFields)
+		case "UF_*":
+			v.mark(standardFields, len(v.places))
+		default:
+			if place, ok := fieldByName[name]; ok {
+				v.places[place] = true
+			} else if which, ok := multiByName(name); ok {
+				v.multis[which] = true
+			}
+		}
+	}
+	return v
+}
+
+func (v *view) mark(from, to int) {
+	for i := from; i < to; i++ {
+		v.places[i] = true
+	}
+}
+
+// leadRow is a lead as a result of a call.
+type leadRow struct {
+	lead *lead
+	view *view
+}
+
+func (r leadRow) appendJSON(dst []byte) []byte { return r.view.appendLead(dst, r.lead) }
+
+// leadRows are the rows of a list.
+type leadRows struct {
+	leads []*lead
+	view  *view
+}
+
+func (r leadRows) appendJSON(dst []byte) []byte {
+	dst = append(dst, '[')
+	for i, l := range r.leads {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = r.view.appendLead(dst, l)
+	}
+	return append(dst, ']')
+}
+
+// fieldKeys are the JSON keys of all fields, ready to be copied.
+var fieldKeys = func() (keys [standardFields + len(userFields)]string) {
+	for i := range leadFields {
+		keys[i] = `"` + leadFields[i].name + `":`
+	}
+	for i := range userFields {
+		keys[standardFields+i] = `"` + userFields[i].name + `":`
+	}
+	return keys
+}()
+
+// appendLead writes a lead: standard fields, custom fields, then those
+// multifields that are not empty.
+func (v *view) appendLead(dst []byte, l *lead) []byte {
+	var texts [standardFields]string
+	body := l.body
+	for body != "" && int(body[0]) < standardFields {
+		tag, text, rest := entry(body)
+		texts[tag] = text
+		body = rest
+	}
+	dst = append(dst, '{')
+	for i := range standardFields {
+		if v.places[i] {
+			dst = append(dst, fieldKeys[i]...)
+			dst = v.appendStandard(dst, l, i, texts[i])
+			dst = append(dst, ',')
+		}
+	}
+	for i := range userFields {
+		place := standardFields + i
+		var values []string
+		for body != "" && int(body[0]) == place {
+			_, text, rest := entry(body)
+			values = append(values, text)
+			body = rest
+		}
+		if v.places[place] {
+			dst = append(dst, fieldKeys[place]...)
+			dst = v.appendCustom(dst, l, i, values)
+			dst = append(dst, ',')
+		}
+	}
+	dst = v.appendMultis(dst, body)
+	dst[len(dst)-1] = '}' // in place of the last comma; the id is always there
+	return dst
+}
+
+func (v *view) appendMultis(dst []byte, body string) []byte {
+	for which, name := range multiTypes {
+		first := true
+		for body != "" && int(body[0]) == tagMulti+which {
+			_, text, rest := entry(body)
+			body = rest
+			if !v.multis[which] {
+				continue
+			}
+			if first {
+				dst = append(dst, '"')
+				dst = append(dst, name...)
+				dst = append(dst, `":[`...)
+				first = false
+			}
+			dst = appendMultifield(dst, splitMultifield(text), name)
+			dst = append(dst, ',')
+		}
+		if !first {
+			dst[len(dst)-1] = ']'
+			dst = append(dst, ',')
+		}
+	}
+	return dst
+}
+
+func appendMultifield(dst []byte, m multifield, typ string) []byte {
+	dst = append(dst, `{"ID":"`...)
+	dst = strconv.AppendInt(dst, m.id, 10)
+	dst = append(dst, `","VALUE_TYPE":`...)
+	dst = appendString(dst, m.valueType)
+	dst = append(dst, `,"VALUE":`...)
+	dst = appendString(dst, m.value)
+	dst = append(dst, `,"TYPE_ID":"`...)
+	dst = append(dst, typ...)
+	return append(dst, `"}`...)
+}
+
+func (v *view) appendStandard(dst []byte, l *lead, place int, text string) []byte {
+	switch leadFields[place].kind {
+	case kindID:
+		dst = append(dst, '"')
+		dst = strconv.AppendInt(dst, l.id, 10)
+		return append(dst, '"')
+	case kindTime:
+		return v.appendTime(dst, l.instant(place))
+	case kindDate:
+		return v.appendDate(dst, text)
+	case kindDerived:
+		return appendString(dst, l.derived(place))
+	case kindFlag:
+		if text == "" {
+			return append(dst, `"N"`...)
+		}
+	case kindDouble:
+		if text == "" {
+			return append(dst, `"0.00"`...)
+		}
+	case kindName:
+	default:
+		if text == "" {
+			return append(dst, "null"...)
+		}
+	}
+	return appendString(dst, text)
+}
+
+// appendTime writes an instant in the portal's offset, resolution 1 s.
+func (v *view) appendTime(dst []byte, unix int64) []byte {
+	dst = append(dst, '"')
+	if unix != 0 {
+		dst = time.Unix(unix, 0).In(v.zone).AppendFormat(dst, time.RFC3339)
+	}
+	return append(dst, '"')
+}
+
+// appendDate writes a day: an ISO string whose time is midnight UTC in the
+// portal's offset, as in the documentation's crm.item sample; Switches.DateOnly
+// leaves the time away (facts 6.3: not known for crm.lead).
+func (v *view) appendDate(dst []byte, day string) []byte {
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return append(dst, `""`...)
+	}
+	if v.switches.DateOnly {
+		return appendString(dst, day)
+	}
+	return v.appendTime(dst, t.Unix())
+}
+
+// appendCustom writes a custom field: multiple ones as a list, or false when
+// empty; single ones as text, or null when empty; booleans as such.
+func (v *view) appendCustom(dst []byte, l *lead, i int, values []string) []byte {
+	uf := &userFields[i]
+	switch {
+	case uf.multiple && len(values) == 0:
+		return append(dst, "false"...)
+	case uf.multiple && i == ufFiles:
+		return v.appendFiles(dst, l, values)
+	case uf.multiple:
+		return appendValue(dst, values)
+	case uf.typ == "boolean" && v.switches.BooleanText:
+		if len(values) == 0 {
+			return append(dst, `"0"`...)
+		}
+		return appendString(dst, values[0])
+	case uf.typ == "boolean":
+		return strconv.AppendBool(dst, len(values) > 0 && values[0] == "1")
+	case len(values) == 0:
+		return append(dst, "null"...)
+	default:
+		return appendString(dst, values[0])
+	}
+}
+
+// appendFiles writes files as a portal does: with links that carry the caller's
+// token, so that the same lead reads differently with each token.
+func (v *view) appendFiles(dst []byte, l *lead, ids []string) []byte {
+	files := make(list, 0, len(ids))
+	for _, id := range ids {
+		link := "/bitrix/components/bitrix/crm.lead.show/show_file.php?auth=" + v.token +
+			"&ownerId=" + strconv.FormatInt(l.id, 10) + "&fieldName=" + userFields[ufFiles].name +
+			"&dynamic=Y&fileId=" + id
+		number, _ := strconv.Atoi(id)
+		files = append(files, object{{"id", number}, {"showUrl", link}, {"downloadUrl", link}})
+	}
+	return appendValue(dst, files)
+}

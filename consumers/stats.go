@@ -1,0 +1,103 @@
+package consumers
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"leadsync/leads"
+)
+
+// Stats counts what the consumers of this process did since it started. The zero value
+// is ready.
+type Stats struct {
+	Read      atomic.Int64 // leads read because of notices
+	Taken     atomic.Int64 // notices dealt with
+	Published atomic.Int64 // changes put on the topic
+	Parked    atomic.Int64 // notices given up
+
+	verdicts [leads.Failed + 1]atomic.Int64
+	lags     lags
+}
+
+// Outcomes is how many snapshots ended with that verdict, reconciliation included.
+func (t *Stats) Outcomes(v leads.Verdict) int64 { return t.verdicts[v].Load() }
+
+// Count adds what became of a batch.
+func (t *Stats) Count(outcomes []leads.Outcome) {
+	for _, o := range outcomes {
+		t.verdicts[o.Verdict].Add(1)
+	}
+}
+
+// waitingMax bounds the changes of which the callback's time is remembered until they
+// are announced; another replica may be the one that announces.
+const waitingMax = 100_000
+
+// lags measures the way of a callback, in seconds of our clock.
+type lags struct {
+	once       sync.Once
+	row, topic prometheus.Histogram
+
+	mu      sync.Mutex
+	waiting map[revision]time.Time // written, not yet announced
+}
+
+type revision struct {
+	ref    leads.Ref
+	number int64
+}
+
+func (l *lags) ready() *lags {
+	l.once.Do(func() {
+		buckets := []float64{.1, .25, .5, .75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800}
+		l.row = prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "leadsync_lag_row_seconds", Help: "From the arrival of a callback to its lead's row.", Buckets: buckets,
+		})
+		l.topic = prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "leadsync_lag_topic_seconds", Buckets: buckets,
+			Help: "From the arrival of a callback to its change on the topic, where this process did both.",
+		})
+		l.waiting = map[revision]time.Time{}
+	})
+	return l
+}
+
+// Lags are the histograms of the way from the callback to the row and to the topic.
+func (t *Stats) Lags() (row, topic prometheus.Collector) {
+	l := t.lags.ready()
+	return l.row, l.topic
+}
+
+// wrote notes that a callback received at that time has reached its row.
+func (t *Stats) wrote(o leads.Outcome, received, now time.Time) {
+	if received.IsZero() || o.Verdict == leads.Failed {
+		return
+	}
+	l := t.lags.ready()
+	l.row.Observe(max(0, now.Sub(received).Seconds()))
+	if !o.Wrote() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) >= waitingMax {
+		clear(l.waiting)
+	}
+	l.waiting[revision{o.Ref, o.Revision}] = received
+}
+
+// announced notes that a change has reached the topic.
+func (t *Stats) announced(c leads.Change) {
+	t.Published.Add(1)
+	l := t.lags.ready()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := revision{c.Ref(), c.Revision}
+	if received, ok := l.waiting[key]; ok {
+		l.topic.Observe(max(0, time.Since(received).Seconds()))
+		delete(l.waiting, key)
+	}
+}
