@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// batchLimit is how many commands one batch runs (facts 5.1).
+// batchLimit is how many commands one batch runs (docs/bitrix24.md 5.1).
 const batchLimit = 50
 
 // Command is one command of a batch. Its key names its result; keys must not be plain

@@ -12,7 +12,7 @@ import (
 // Event is the name of something that happens on a portal, in upper case.
 type Event string
 
-// The events leadsync knows. Source: facts 1.9–1.13, 2.2, 2.4 and 2.6.
+// The events leadsync knows. Source: docs/bitrix24.md 1.9–1.13, 2.2, 2.4 and 2.6.
 const (
 	LeadAdd      Event = "ONCRMLEADADD"
 	LeadUpdate   Event = "ONCRMLEADUPDATE"
@@ -33,7 +33,7 @@ func (e Event) IsLead() bool { return e == LeadAdd || e == LeadUpdate || e == Le
 var ErrCallback = errors.New("not a Bitrix24 callback")
 
 // Callback is what a portal posts when something happens. Unknown keys are ignored; the
-// optional ones may be empty. Source: facts 2.3.
+// optional ones may be empty. Source: docs/bitrix24.md 2.3.
 type Callback struct {
 	Event            Event
 	LeadID           int64 // of lead events
@@ -69,7 +69,7 @@ func ParseCallback(body string) (Callback, error) {
 	}
 	c.takeGrant(form.At("auth"))
 	if c.Event == UserReady {
-		// The system user's tokens are in data, the installer's in auth (facts 1.13).
+		// The system user's tokens are in data, the installer's in auth (docs/bitrix24.md 1.13).
 		c.takeGrant(form.At("data"))
 	}
 	if c.Event == "" {

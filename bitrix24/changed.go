@@ -13,7 +13,7 @@ import (
 )
 
 // wallClock is how a portal is asked for times: on its own clock, without an offset,
-// since offsets in filters are reported to be misunderstood (facts 6.5).
+// since offsets in filters are reported to be misunderstood (docs/bitrix24.md 6.5).
 const wallClock = "2006-01-02T15:04:05"
 
 // Clock is the portal's time, in its zone.

@@ -15,7 +15,7 @@ import (
 // Version is sent in User-Agent, as Bitrix24 recommends.
 const userAgent = "leadsync/0.1"
 
-// callLimit is longer than the 60 s after which the cloud cuts a request (facts 4).
+// callLimit is longer than the 60 s after which the cloud cuts a request (docs/bitrix24.md 4).
 const callLimit = 75 * time.Second
 
 // answerLimit bounds what is read of an answer, in bytes: 2,500 leads with long
@@ -91,7 +91,7 @@ func NewClient(cfg ClientConfig) *Client {
 }
 
 // NewHTTP is the HTTP client for talking to Bitrix24. It follows no redirect: one would
-// turn a POST into a GET without its body (facts 1.16).
+// turn a POST into a GET without its body (docs/bitrix24.md 1.16).
 func NewHTTP() *http.Client {
 	return &http.Client{
 		Timeout:       callLimit,
@@ -143,7 +143,7 @@ type Answer struct {
 	Time   Time
 }
 
-// Time is the part of the time block that limits are watched by. Source: facts 3.2.
+// Time is the part of the time block that limits are watched by. Source: docs/bitrix24.md 3.2.
 type Time struct {
 	Finish           float64 // unix seconds, by the portal's clock
 	Duration         float64 // seconds
@@ -256,7 +256,7 @@ func (a *attempt) mend(ctx context.Context, err error) error {
 }
 
 // beyondRefresh is a token that is refused although it is new. Where the portal cannot
-// find the application by it, somebody must authorize again (facts 3.4).
+// find the application by it, somebody must authorize again (docs/bitrix24.md 3.4).
 func beyondRefresh(err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		odd := *e

@@ -13,7 +13,7 @@ import (
 // Reaction says what an error of a portal asks of us.
 type Reaction int
 
-// The reactions. Source: facts 3.4.
+// The reactions. Source: docs/bitrix24.md 3.4.
 const (
 	Never       Reaction = iota // the call is wrong and will be wrong again
 	Repeat                      // the portal or the way to it is ill: later, if the call was a read
@@ -75,7 +75,7 @@ func mustRefresh(err error) bool {
 const codeOperating = "OPERATION_TIME_LIMIT"
 
 // reactions maps the codes that mean the same whatever status they come with: older
-// servers answer some of them with 200 (facts 3.4).
+// servers answer some of them with 200 (docs/bitrix24.md 3.4).
 var reactions = map[string]Reaction{
 	"EXPIRED_TOKEN":           Refresh,
 	"INVALID_TOKEN":           Refresh,
@@ -115,7 +115,7 @@ func newError(method string, status int, code, description string) *Error {
 	return e
 }
 
-// wordsOf reads the two answers of crm.lead.get that have no code (facts 6.2). It is
+// wordsOf reads the two answers of crm.lead.get that have no code (docs/bitrix24.md 6.2). It is
 // the only place that decides by text.
 func wordsOf(description string) Reaction {
 	switch text := strings.ToLower(strings.TrimRight(description, ".! ")); text {

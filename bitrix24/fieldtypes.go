@@ -8,7 +8,7 @@ import (
 	"leadsync/leads"
 )
 
-// FieldTypes are the custom fields of the portal's leads. Source: facts 6.4.
+// FieldTypes are the custom fields of the portal's leads. Source: docs/bitrix24.md 6.4.
 func (c *Client) FieldTypes(ctx context.Context) ([]leads.FieldType, error) {
 	var types []leads.FieldType
 	for start := int64(0); ; {

@@ -29,7 +29,7 @@ type Form struct {
 
 // ParseForm reads a form body or a query string. Brackets may be
 // percent-encoded or raw, values may be empty, a later scalar replaces an
-// earlier one, as in PHP. Source: facts 2.3 and 3.1.
+// earlier one, as in PHP. Source: docs/bitrix24.md 2.3 and 3.1.
 func ParseForm(raw string) (*Form, error) {
 	root := &Form{}
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -140,7 +140,7 @@ func (f *Form) Add(name, value string) *Form {
 }
 
 // Fold is the first child whose name differs at most in case: Bitrix24 takes
-// parameter names in any case (facts 3.1). Nil where there is none.
+// parameter names in any case (docs/bitrix24.md 3.1). Nil where there is none.
 func (f *Form) Fold(name string) *Form {
 	if f == nil {
 		return nil

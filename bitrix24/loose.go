@@ -9,7 +9,7 @@ import (
 )
 
 // PHP is loose about types: a number may come as text, and what is unknown as null,
-// false, "" or an empty list (facts 3.2). An answer that carries tokens must not be lost
+// false, "" or an empty list (docs/bitrix24.md 3.2). An answer that carries tokens must not be lost
 // over such a thing.
 
 // looseFloat reads a number however it is written; 0 where there is none.

@@ -10,7 +10,7 @@ import (
 	"leadsync/leads"
 )
 
-// movedError is a portal's redirect: it was renamed. Source: facts 1.16.
+// movedError is a portal's redirect: it was renamed. Source: docs/bitrix24.md 1.16.
 type movedError struct {
 	location string
 	status   int

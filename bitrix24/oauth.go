@@ -32,7 +32,7 @@ func (o *OAuth) As(clientID string, secret leads.Secret) *OAuth {
 }
 
 // Pair is what an authorization server gives: tokens, and the portal they are for.
-// Source: facts 1.4.
+// Source: docs/bitrix24.md 1.4.
 type Pair struct {
 	leads.Grant
 
@@ -104,7 +104,7 @@ func (o *OAuth) expiry(seconds float64) time.Time {
 }
 
 // Installation is what the authorization server says of an access token: whose it is.
-// Source: facts 1.14.
+// Source: docs/bitrix24.md 1.14.
 type Installation struct {
 	ClientID       string
 	UserID         int64

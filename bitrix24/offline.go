@@ -231,7 +231,7 @@ func offlineBatch(result json.RawMessage, t Time) (leads.OfflineBatch, error) {
 }
 
 // offlineLead is the lead of an event's data; 0 where there is none: false and null are
-// seen as well (facts 2.6).
+// seen as well (docs/bitrix24.md 2.6).
 func offlineLead(data json.RawMessage) int64 {
 	var fields struct {
 		Fields struct {

@@ -130,7 +130,7 @@ func TestReservedEventsAreFoundAgain(t *testing.T) {
 	}
 }
 
-// Clearing without a name empties the queue of what nobody has read (facts 2.6).
+// Clearing without a name empties the queue of what nobody has read (docs/bitrix24.md 2.6).
 func TestNothingIsClearedWithoutAName(t *testing.T) {
 	p, _, q := queued(t, emulator.Config{})
 	added := p.Add(2)

@@ -8,7 +8,7 @@ import (
 
 // operatingLimit is what a method may use within ten minutes, in seconds. The clouds'
 // value is not published: the documentation's example is 480, self-hosted portals that
-// limit at all take 420 (facts 4).
+// limit at all take 420 (docs/bitrix24.md 4).
 const operatingLimit = 420.0
 
 // operatingShare is up to which part of that limit a lane uses a method. A pass stops

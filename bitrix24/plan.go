@@ -9,7 +9,7 @@ import (
 )
 
 // Plan is what a portal's tariff lets one address do, and what we use of that: others
-// may call from it too. Source: facts 4, design section 5.
+// may call from it too. Source: docs/bitrix24.md 4, design section 5.
 type Plan struct {
 	Name  string
 	Leak  float64 // requests a second that the portal forgets
@@ -23,7 +23,7 @@ var (
 )
 
 // enterpriseFamily is LICENSE_FAMILY of Enterprise portals: the documentation shows "ent"
-// beside the type "ent10000" (facts 1.14). That no other plan has it is a guess.
+// beside the type "ent10000" (docs/bitrix24.md 1.14). That no other plan has it is a guess.
 const enterpriseFamily = "ent"
 
 // PlanOf is the plan by app.info's LICENSE_FAMILY. What is not known to be Enterprise is

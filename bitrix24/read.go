@@ -14,7 +14,7 @@ import (
 // Draw returns a ticket; it is called before each request that reads.
 type Draw func() leads.Ticket
 
-// listPage is the fixed number of rows of a list method (facts 4).
+// listPage is the fixed number of rows of a list method (docs/bitrix24.md 4).
 const listPage = 50
 
 // Leads reads the leads with these ids and returns one snapshot for each, ascending.
@@ -136,7 +136,7 @@ func idQuery(ids []int64) url.Values {
 }
 
 // cardQuery is a list of whole cards by ascending id that counts nothing: counting 2.4
-// million rows took 50 s (facts 6.5).
+// million rows took 50 s (docs/bitrix24.md 6.5).
 func cardQuery() url.Values {
 	q := url.Values{"order[ID]": {"ASC"}, "start": {"-1"}}
 	for i, name := range wholeCard {

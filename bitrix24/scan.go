@@ -13,7 +13,7 @@ import (
 
 // Scan reads the next stretch of all leads with ids above after, up to 2,500 in one
 // request: the pages of one batch are chained, each beginning where the one before
-// ended. Only an empty page is believed to be the end. Source: facts 5.3 and 6.6.
+// ended. Only an empty page is believed to be the end. Source: docs/bitrix24.md 5.3 and 6.6.
 //
 // A batch that takes too long is halved; a page that cannot be listed is read lead by
 // lead, so that one bad lead does not hide the others.

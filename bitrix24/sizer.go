@@ -8,7 +8,7 @@ import (
 )
 
 // wallGoal is how long a batch should take at most, in seconds: the cloud cuts it at 60
-// (facts 4), and the next may be slower.
+// (docs/bitrix24.md 4), and the next may be slower.
 const wallGoal = 20.0
 
 // sizer chooses how many commands the next batch has. A batch that was cut is halved;

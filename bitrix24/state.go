@@ -11,7 +11,7 @@ type ClientState struct {
 	Lists    int // commands of the next batch of crm.lead.list
 }
 
-// MethodState is what is known of a method's operating time. Source: facts 4.
+// MethodState is what is known of a method's operating time. Source: docs/bitrix24.md 4.
 type MethodState struct {
 	Used    float64       // seconds within ten minutes, as the portal counts
 	Limit   float64       // seconds; what we take for the limit

@@ -62,7 +62,7 @@ const (
 	lookEvery  = time.Second / 2
 	beginWaits = int(2 * refreshMark / lookEvery)
 	// idleLimit is after how long without use a refresh token is refreshed to keep it
-	// alive: it dies after 180 days (facts 1.5).
+	// alive: it dies after 180 days (docs/bitrix24.md 1.5).
 	idleLimit = 150 * 24 * time.Hour
 )
 

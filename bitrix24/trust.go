@@ -12,7 +12,7 @@ import (
 var ErrUntrusted = errors.New("address is not trusted")
 
 // authServers are Bitrix24's own authorization servers: international and Russian.
-// Source: facts 1.1.
+// Source: docs/bitrix24.md 1.1.
 var authServers = []string{"oauth.bitrix.info", "oauth.bitrix24.tech"}
 
 // Trust decides which addresses may be spoken to. Addresses come in callbacks that

@@ -61,7 +61,7 @@ func (s *Server) takeInstall(ctx context.Context, cb bitrix24.Callback) error {
 }
 
 // takeUpdate is for an installation or an update that no user caused, and so brings no
-// tokens (facts 1.9). Of a portal that is known it is believed on the word of its
+// tokens (docs/bitrix24.md 1.9). Of a portal that is known it is believed on the word of its
 // application_token; there is nothing to store, but events may have to be bound again.
 func (s *Server) takeUpdate(ctx context.Context, cb bitrix24.Callback) error {
 	portal, known, err := s.Portals.Portal(ctx, cb.MemberID)

@@ -14,7 +14,7 @@ import (
 const learnPause = time.Second
 
 // learner finds out the application_token of portals that were authorized by the OAuth
-// redirect alone, which does not bring it (facts 1.3): from the first callback with an
+// redirect alone, which does not bring it (docs/bitrix24.md 1.3): from the first callback with an
 // access token that the authorization server knows as that portal's and ours.
 type learner struct {
 	mu   sync.Mutex

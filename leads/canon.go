@@ -73,7 +73,7 @@ func (c Contact) text() string {
 }
 
 // canonicalCustom spells a custom field's value: null, "", "0", false, [] and {} are
-// "", true is "1" (facts 6.3: a UF boolean comes as "1", "0", true, false or null).
+// "", true is "1" (docs/bitrix24.md 6.3: a UF boolean comes as "1", "0", true, false or null).
 func canonicalCustom(value json.RawMessage) string {
 	dec := json.NewDecoder(bytes.NewReader(value))
 	dec.UseNumber()

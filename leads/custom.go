@@ -16,7 +16,7 @@ type FieldValue struct {
 	Value    string // text as it is; true is "1"; of anything with parts, its JSON
 }
 
-// FieldType is what a portal says of one of its custom fields. Source: facts 6.4.
+// FieldType is what a portal says of one of its custom fields. Source: docs/bitrix24.md 6.4.
 type FieldType struct {
 	Field    string // its name: UF_CRM_…
 	Type     string // string, enumeration, employee, file …

@@ -9,7 +9,7 @@ import (
 // Kind says how a portal writes a field and what an empty value looks like.
 type Kind int
 
-// The kinds of standard fields. Source: facts 6.3.
+// The kinds of standard fields. Source: docs/bitrix24.md 6.3.
 const (
 	Text     Kind = iota // text; empty is null or ""
 	RefKind              // the id of something else; empty is null, "" or "0"
@@ -26,7 +26,7 @@ type Field struct {
 }
 
 // Fields are the standard fields except ID, in the order in which crm.lead.get shows
-// them (facts 6.4). The mirror keeps each in a column sql_<Name>.
+// them (docs/bitrix24.md 6.4). The mirror keeps each in a column sql_<Name>.
 var Fields = []Field{
 	{"TITLE", Text, 4000},
 	{"HONORIFIC", Text, 3000},

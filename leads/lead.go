@@ -23,7 +23,7 @@ type Lead struct {
 }
 
 // Contact is one value of a multifield: a phone number, an e-mail address, a site, a
-// messenger. Source: facts 7.
+// messenger. Source: docs/bitrix24.md 7.
 type Contact struct {
 	ID        string // the portal's id of the value, decimal
 	TypeID    string // PHONE, EMAIL, WEB, IM or LINK
@@ -121,7 +121,7 @@ func (l *Lead) Value(name string) string {
 	return ""
 }
 
-// Closed tells whether the lead has come to its end, converted or junk. Source: facts 6.4.
+// Closed tells whether the lead has come to its end, converted or junk. Source: docs/bitrix24.md 6.4.
 func (l *Lead) Closed() bool {
 	semantics := l.Value("STATUS_SEMANTIC_ID")
 	return semantics == "S" || semantics == "F"

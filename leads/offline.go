@@ -7,7 +7,7 @@ const EventDeleted = "ONCRMLEADDELETE"
 
 // OfflineEvent is one event of a lead that a portal keeps in a queue of its own. The
 // same event of the same lead again only moves At, so there is one for each lead and
-// event. Source: facts 2.6.
+// event. Source: docs/bitrix24.md 2.6.
 type OfflineEvent struct {
 	LeadID int64
 	Event  string    // Bitrix24's name of it, ONCRMLEADUPDATE

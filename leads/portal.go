@@ -60,7 +60,7 @@ func (p *Portal) Recognises(token Secret) bool {
 		subtle.ConstantTimeCompare([]byte(HashToken(token)), []byte(p.TokenHash)) == 1
 }
 
-// Grant is a pair of tokens and what came with it. Source: facts 1.4.
+// Grant is a pair of tokens and what came with it. Source: docs/bitrix24.md 1.4.
 type Grant struct {
 	MemberID     string
 	AccessToken  Secret
@@ -70,7 +70,7 @@ type Grant struct {
 	UserID       int64
 	ClientID     string // of the application it was given to
 	// System says that it is the application's own user's, which no dismissal ends
-	// (facts 1.13), and not the installer's.
+	// (docs/bitrix24.md 1.13), and not the installer's.
 	System bool
 	// RefreshBegan is when somebody began to spend the refresh token and has not stored
 	// what came for it; zero where nobody has.

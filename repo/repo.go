@@ -18,7 +18,7 @@ import (
 // ErrUnavailable says that the database could not be reached, or was too busy, or is in
 // no state to take writes. Nothing of it is the fault of what was to be written: try
 // later.
-var ErrUnavailable = errors.New("database unavailable")
+var ErrUnavailable = leads.ErrUnavailable
 
 // ErrNotMigrated says that the database lacks tables or migrations of this version.
 var ErrNotMigrated = errors.New("database is not migrated: run leadsync migrate")

@@ -36,7 +36,7 @@ func userByID(id int) *user {
 	return nil
 }
 
-// app is the local application as its form was saved (facts 1.8).
+// app is the local application as its form was saved (docs/bitrix24.md 1.8).
 type app struct {
 	mu          sync.Mutex
 	secrets     *dice
@@ -48,7 +48,7 @@ type app struct {
 }
 
 // identity is by what the application is known: deleting it and adding it again makes
-// another (facts 1.7).
+// another (docs/bitrix24.md 1.7).
 type identity struct {
 	clientID, clientSecret string
 	token                  string // application_token
@@ -110,7 +110,7 @@ func (a *app) save(eventsURL, redirectURL string) bool {
 // scopeText is the scope as tokens and events carry it.
 func (p *Portal) scopeText() string { return strings.Join(p.cfg.Scope, ",") }
 
-// appInfo is the portal's app.info (facts 1.14).
+// appInfo is the portal's app.info (docs/bitrix24.md 1.14).
 func appInfo(c *call) (answer, error) {
 	plan := "std"
 	if c.cfg.Enterprise {

@@ -7,7 +7,7 @@ import (
 	"leadsync/bitrix24"
 )
 
-// maxCommands is how many commands of a batch are run (facts 5).
+// maxCommands is how many commands of a batch are run (docs/bitrix24.md 5).
 const maxCommands = 50
 
 // batch runs commands one after the other. It always succeeds; what a command
@@ -59,7 +59,7 @@ func (c *call) command(cmd string, earlier *batchResult) (answer, timing, error)
 	return one.invoke()
 }
 
-// batchResult collects the five parts of a batch's result (facts 5.2).
+// batchResult collects the five parts of a batch's result (docs/bitrix24.md 5.2).
 type batchResult struct {
 	results, errors, totals, nexts, times array
 }

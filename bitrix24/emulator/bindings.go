@@ -72,7 +72,7 @@ func (b *bindings) list() []binding {
 	return slices.Clone(b.all)
 }
 
-// eventBind is event.bind (facts 2.1).
+// eventBind is event.bind (docs/bitrix24.md 2.1).
 func eventBind(c *call) (answer, error) {
 	n, err := c.binding()
 	if err != nil {
@@ -135,7 +135,7 @@ func (c *call) binding() (binding, error) {
 	return n, nil
 }
 
-// eventUnbind is event.unbind (facts 2.2).
+// eventUnbind is event.unbind (docs/bitrix24.md 2.2).
 func eventUnbind(c *call) (answer, error) {
 	n, err := c.binding()
 	if err != nil {

@@ -111,7 +111,7 @@ func (c *call) allowed(m method, known bool) error {
 
 // bill charges a call: its own method in the documented model; inside a batch the
 // batch in the model that was measured on a self-hosted portal, with half the
-// weight and a floor (facts 4).
+// weight and a floor (docs/bitrix24.md 4).
 func (c *call) bill(key operatingKey, m method) (float64, time.Time) {
 	cost := c.cfg.CallCost.Seconds()
 	if m.page {
@@ -153,7 +153,7 @@ func (s *stopwatch) stop() timing {
 	return timing{start: s.wall, took: time.Since(s.begin), zone: s.p.zone, bare: s.p.cfg.Switches.NoOperating}
 }
 
-// timing is the time block of an answer (facts 3.2).
+// timing is the time block of an answer (docs/bitrix24.md 3.2).
 type timing struct {
 	start     time.Time
 	took      time.Duration

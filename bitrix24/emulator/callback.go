@@ -19,7 +19,7 @@ type Callback struct {
 }
 
 // form is a form body in the order in which it was written, as PHP's
-// http_build_query makes it: brackets percent-encoded (facts 2.3).
+// http_build_query makes it: brackets percent-encoded (docs/bitrix24.md 2.3).
 type form struct{ b strings.Builder }
 
 func (f *form) add(key, value string) {
@@ -155,7 +155,7 @@ func (p *Portal) deliver(n *notice) {
 
 // Install does what saving the form of a local application without a page does:
 // the application is installed, and ONAPPINSTALL with tokens of the administrator
-// goes to eventsURL (facts 1.8). Saving again sends it again, with new tokens. An
+// goes to eventsURL (docs/bitrix24.md 1.8). Saving again sends it again, with new tokens. An
 // empty address keeps the one before.
 func (p *Portal) Install(eventsURL, redirectURL string) {
 	if p.app.save(eventsURL, redirectURL) {
@@ -179,7 +179,7 @@ func (p *Portal) Install(eventsURL, redirectURL string) {
 
 // OutgoingWebhook does what making an outgoing webhook in the portal does: the
 // events go to the address with the webhook's own application token and never
-// with user tokens (facts 2.3). No events: the three of leads. It replaces the one
+// with user tokens (docs/bitrix24.md 2.3). No events: the three of leads. It replaces the one
 // before; an empty address removes it.
 func (p *Portal) OutgoingWebhook(address string, events ...string) {
 	p.bindings.remove(func(b binding) bool { return b.webhook })

@@ -17,7 +17,7 @@ var fieldsOrder = strings.Fields(`ID TITLE HONORIFIC NAME SECOND_NAME LAST_NAME 
 	IS_RETURN_CUSTOMER DATE_CLOSED ORIGINATOR_ID ORIGIN_ID UTM_SOURCE UTM_MEDIUM UTM_CAMPAIGN UTM_CONTENT UTM_TERM
 	LAST_ACTIVITY_TIME LAST_ACTIVITY_BY`)
 
-// crmLeadFields is crm.lead.fields (facts 6.4).
+// crmLeadFields is crm.lead.fields (docs/bitrix24.md 6.4).
 func crmLeadFields(*call) (answer, error) {
 	all := object{}
 	for _, name := range fieldsOrder {

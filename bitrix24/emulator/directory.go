@@ -40,7 +40,7 @@ func departmentGet(c *call) (answer, error) {
 	return answer{result: rows, total: &total}, nil
 }
 
-// featureGet is feature.get: what the plan includes (facts 2.6).
+// featureGet is feature.get: what the plan includes (docs/bitrix24.md 2.6).
 func featureGet(c *call) (answer, error) {
 	value := false
 	switch c.text("CODE") {
@@ -102,7 +102,7 @@ func eventScope(name string) string {
 	}
 }
 
-// eventTest is event.test: ONAPPTEST with whatever parameters (facts 2.2).
+// eventTest is event.test: ONAPPTEST with whatever parameters (docs/bitrix24.md 2.2).
 func eventTest(c *call) (answer, error) {
 	var data [][2]string
 	for _, f := range c.args.Children {

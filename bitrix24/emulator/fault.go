@@ -31,7 +31,7 @@ type Faults struct {
 	SlowMS    int     `json:"slow_ms"`    // every answer is that late; 60 s or more is a 504
 	Overload  bool    `json:"overload"`   // OVERLOAD_LIMIT
 	Deleted   bool    `json:"deleted"`    // PORTAL_DELETED
-	Refuse    string  `json:"refuse"`     // every call is refused with this code of facts 3.4
+	Refuse    string  `json:"refuse"`     // every call is refused with this code of docs/bitrix24.md 3.4
 	RenamedTo string  `json:"renamed_to"` // 302 to this origin (scheme and host)
 
 	// Inside batches.
@@ -89,7 +89,7 @@ func (p *Portal) hidden(l *lead) bool {
 	return newDice(p.cfg.Seed, h).chance(share)
 }
 
-// refusable are the codes that Faults.Refuse knows: the rows of facts 3.4 that a
+// refusable are the codes that Faults.Refuse knows: the rows of docs/bitrix24.md 3.4 that a
 // portal in this state gives to every call.
 var refusable = func() map[string]*refusal {
 	m := map[string]*refusal{}

@@ -11,7 +11,7 @@ import (
 	"leadsync/bitrix24/emulator"
 )
 
-// TestSystemErrors has a line for each row of facts 3.4 that applies: how a portal
+// TestSystemErrors has a line for each row of docs/bitrix24.md 3.4 that applies: how a portal
 // comes to answer it.
 func TestSystemErrors(t *testing.T) {
 	for _, c := range []struct {

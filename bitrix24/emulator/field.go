@@ -1,7 +1,7 @@
 package emulator
 
 // kind says how a standard field is kept and how its empty value looks: null,
-// "", "0" and false are all in use (facts 6.3).
+// "", "0" and false are all in use (docs/bitrix24.md 6.3).
 type kind uint8
 
 const (
@@ -16,7 +16,7 @@ const (
 	kindID
 )
 
-// field is one standard field of a lead (facts 6.4).
+// field is one standard field of a lead (docs/bitrix24.md 6.4).
 type field struct {
 	name       string
 	kind       kind
@@ -139,7 +139,7 @@ var leadFields = [standardFields]field{
 }
 
 // multiTypes are the multifields in the order in which a lead shows them
-// (facts 7); multiTitles are their names in crm.lead.fields.
+// (docs/bitrix24.md 7); multiTitles are their names in crm.lead.fields.
 var (
 	multiTypes  = [...]string{"PHONE", "EMAIL", "WEB", "IM", "LINK"}
 	multiTitles = [...]string{"Phone", "E-mail", "Website", "Messenger", "LINK"}

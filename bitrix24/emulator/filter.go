@@ -11,7 +11,7 @@ import (
 	"leadsync/bitrix24"
 )
 
-// operators are the prefixes of filter keys, longer ones first (facts 6.5).
+// operators are the prefixes of filter keys, longer ones first (docs/bitrix24.md 6.5).
 var operators = []string{"!=%", "!%=", "!@", ">=", "<=", "=%", "%=", "!%", "!=", ">", "<", "@", "%", "=", "!"}
 
 // condition is one member of a filter. All members must hold; there is no OR.
@@ -54,7 +54,7 @@ func splitKey(key string) (op, name string) {
 
 // restrict adds one member of a filter. An unknown field is ignored, as portals
 // are reported to do in this method, with the whole selection as the result
-// (facts 6.5); Switches.RefuseFilterKeys refuses it.
+// (docs/bitrix24.md 6.5); Switches.RefuseFilterKeys refuses it.
 func (q *query) restrict(f *bitrix24.Form, p *Portal) error {
 	op, name := splitKey(f.Name)
 	place, known := fieldByName[name]
@@ -219,7 +219,7 @@ func (how comparison) needle(value string, p *Portal) needle {
 }
 
 // timeLayouts are the forms in which dates are accepted; those without an offset
-// are server time (facts 6.5).
+// are server time (docs/bitrix24.md 6.5).
 var timeLayouts = []string{
 	"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02",
 	"02.01.2006 15:04:05", "02.01.2006 15:04", "02.01.2006",

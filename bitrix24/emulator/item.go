@@ -9,7 +9,7 @@ import (
 )
 
 // crm.item.get and crm.item.list show the same leads as entity type 1 in the newer
-// convention: camel case, numbers as numbers, real error codes (facts 6.7).
+// convention: camel case, numbers as numbers, real error codes (docs/bitrix24.md 6.7).
 
 // itemField is one field of an item: where its value comes from and how it shows.
 type itemField struct {

@@ -8,7 +8,7 @@ import (
 
 // A portal is a PHP program and its JSON looks like one: '/' is escaped, what is
 // not ASCII is escaped, keys keep their order, an empty map is [] and a map with
-// the keys 0..n-1 is a list (facts 3.2 and 5.2). encoding/json can do none of it.
+// the keys 0..n-1 is a list (docs/bitrix24.md 3.2 and 5.2). encoding/json can do none of it.
 
 // object is a JSON object whose keys keep their order.
 type object []pair

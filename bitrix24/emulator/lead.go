@@ -21,7 +21,7 @@ type lead struct {
 
 const tagMulti = 200
 
-// multifield is one row of PHONE, EMAIL, WEB, IM or LINK (facts 7).
+// multifield is one row of PHONE, EMAIL, WEB, IM or LINK (docs/bitrix24.md 7).
 type multifield struct {
 	id        int64
 	valueType string

@@ -9,7 +9,7 @@ import (
 )
 
 // Update does what saving a newer version of the application does: ONAPPUPDATE to
-// those who bound it. Registered handlers are kept (facts 2.1, newer edition).
+// those who bound it. Registered handlers are kept (docs/bitrix24.md 2.1, newer edition).
 func (p *Portal) Update() {
 	p.app.mu.Lock()
 	p.app.version = max(1, p.app.version) + 1
@@ -27,7 +27,7 @@ func (p *Portal) Update() {
 
 // Uninstall removes the application: its tokens are of no use any more and its
 // handlers gone, ONAPPUNINSTALL is the last thing they hear; clean is the administrator's
-// wish that its data be deleted (facts 1.12). Install installs
+// wish that its data be deleted (docs/bitrix24.md 1.12). Install installs
 // it again as it was; Recreate is what deleting and adding it again does.
 func (p *Portal) Uninstall(clean bool) {
 	told := p.bindings.of("ONAPPUNINSTALL")
@@ -46,7 +46,7 @@ func (p *Portal) Uninstall(clean bool) {
 
 // Recreate deletes the local application and adds it again: it has another client id,
 // secret and application_token then, which cannot be undone, and its ONAPPINSTALL goes out
-// before anybody has seen them (facts 1.7, 1.8). Empty addresses are those of before.
+// before anybody has seen them (docs/bitrix24.md 1.7, 1.8). Empty addresses are those of before.
 func (p *Portal) Recreate(eventsURL, redirectURL string) {
 	p.Uninstall(true)
 	p.app.renew()
@@ -59,7 +59,7 @@ func (p *Portal) Recreate(eventsURL, redirectURL string) {
 }
 
 // UserReady sends ONAPPUSERREADY with tokens of the application's system user to
-// the address of the installation (facts 1.13).
+// the address of the installation (docs/bitrix24.md 1.13).
 func (p *Portal) UserReady() {
 	p.app.mu.Lock()
 	address := p.app.eventsURL
@@ -96,7 +96,7 @@ func (p *Portal) Advance(d time.Duration) { p.clock.advance(d) }
 
 // Merge joins a duplicate to another lead, as a portal's duplicate control does:
 // its phones and addresses move over and it is deleted. That an update and a
-// deletion fire is a guess (facts 10, 10). The error is ErrNoLead.
+// deletion fire is a guess (docs/bitrix24.md 10, 10). The error is ErrNoLead.
 func (p *Portal) Merge(keep, drop int64) error {
 	from := p.store.get(drop)
 	if from == nil || p.store.get(keep) == nil || keep == drop {

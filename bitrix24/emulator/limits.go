@@ -6,7 +6,7 @@ import (
 )
 
 // buckets are the leaky buckets of the portal, one for each source address: all
-// programs on one machine share it (facts 4).
+// programs on one machine share it (docs/bitrix24.md 4).
 type buckets struct {
 	rate      float64 // requests a second that leak out
 	threshold float64
@@ -51,7 +51,7 @@ func (b *buckets) fullest(now time.Time) float64 {
 }
 
 // operating counts the execution time of each method for each application or
-// webhook: ten baskets of a minute (facts 4).
+// webhook: ten baskets of a minute (docs/bitrix24.md 4).
 type operating struct {
 	limit float64 // seconds within ten minutes
 

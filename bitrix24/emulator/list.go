@@ -8,10 +8,10 @@ import (
 	"leadsync/bitrix24"
 )
 
-// pageSize is how many rows a list shows (facts 4).
+// pageSize is how many rows a list shows (docs/bitrix24.md 4).
 const pageSize = 50
 
-// crmLeadGet is crm.lead.get (facts 6.2).
+// crmLeadGet is crm.lead.get (docs/bitrix24.md 6.2).
 func crmLeadGet(c *call) (answer, error) {
 	id, err := c.id()
 	if err != nil {
@@ -27,7 +27,7 @@ func crmLeadGet(c *call) (answer, error) {
 	return answer{result: leadRow{l, c.fullView(c.caller.token)}}, nil
 }
 
-// crmLeadList is crm.lead.list (facts 6.5).
+// crmLeadList is crm.lead.list (docs/bitrix24.md 6.5).
 func crmLeadList(c *call) (answer, error) {
 	for _, name := range []string{"filter", "order", "select"} {
 		if f := c.param(name); f != nil && f.Value != "" {
@@ -55,7 +55,7 @@ func startOf(text string) int {
 	return n / pageSize * pageSize
 }
 
-// paged adds total and next (facts 3.2, 6.6).
+// paged adds total and next (docs/bitrix24.md 3.2, 6.6).
 func (a answer) paged(start, shown, total int) answer {
 	if start < 0 {
 		total = 0
@@ -77,7 +77,7 @@ type query struct {
 	order     []ordering
 }
 
-// query reads filter and order; the default order is by id (facts 6.5).
+// query reads filter and order; the default order is by id (docs/bitrix24.md 6.5).
 func (c *call) query(filter, order *bitrix24.Form) (*query, error) {
 	q := c.openQuery()
 	if filter != nil {

@@ -161,7 +161,7 @@ func (m *maker) origin(l *draft, d *dice) {
 		l.put(fieldOriginator, "1C")
 		l.put(fieldOrigin, d.hex(12))
 	}
-	switch d.below(6) { // empty references are null here and "0" there (facts 6.2)
+	switch d.below(6) { // empty references are null here and "0" there (docs/bitrix24.md 6.2)
 	case 0:
 		l.put(fieldContactID, strconv.Itoa(1+d.below(5000)))
 		l.put(fieldCompanyID, "0")

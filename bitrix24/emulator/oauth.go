@@ -18,13 +18,13 @@ func (p *Portal) authMux() http.Handler {
 	return mux
 }
 
-// oauthError is what the token endpoint refuses with (facts 1.6).
+// oauthError is what the token endpoint refuses with (docs/bitrix24.md 1.6).
 type oauthError struct {
 	status     int
 	code, text string
 }
 
-// serveToken is /oauth/token/: GET or POST, both grants (facts 1.4, 1.5).
+// serveToken is /oauth/token/: GET or POST, both grants (docs/bitrix24.md 1.4, 1.5).
 func (p *Portal) serveToken(w http.ResponseWriter, r *http.Request) {
 	p.stats.request("oauth.token")
 	if p.spoilToken(w, r) {
@@ -74,7 +74,7 @@ func (p *Portal) grant(args *bitrix24.Form) (tokenPair, *oauthError) {
 	}
 	switch {
 	case text("client_id") != p.app.identity().clientID:
-		return tokenPair{}, &oauthError{http.StatusOK, "wrong_client", ""} // 200: facts 1.6
+		return tokenPair{}, &oauthError{http.StatusOK, "wrong_client", ""} // 200: docs/bitrix24.md 1.6
 	case text("client_secret") != p.app.identity().clientSecret, !p.app.isInstalled():
 		return tokenPair{}, &oauthError{http.StatusBadRequest, "invalid_client", ""}
 	case p.Faults().PaymentRequired:
@@ -105,7 +105,7 @@ func (p *Portal) mayScope(asked string) bool {
 	return true
 }
 
-// tokenAnswer has the keys and the order seen in the wild (facts 1.4). domain is
+// tokenAnswer has the keys and the order seen in the wild (docs/bitrix24.md 1.4). domain is
 // the authorization server's, not the portal's.
 func (p *Portal) tokenAnswer(t tokenPair) object {
 	return object{
@@ -124,7 +124,7 @@ func (p *Portal) tokenAnswer(t tokenPair) object {
 }
 
 // serveAuthREST is the authorization server's own REST: app.info, by which an
-// application makes sure that an installation is genuine (facts 1.14).
+// application makes sure that an installation is genuine (docs/bitrix24.md 1.14).
 func (p *Portal) serveAuthREST(w http.ResponseWriter, r *http.Request) {
 	to := parseRoute(r.URL.Path)
 	p.stats.request(to.method)
@@ -176,7 +176,7 @@ func (p *Portal) authAppInfo(user int, token string) object {
 }
 
 // serveAuthorize is /oauth/authorize/: the log-in is automatic, or one click with
-// Config.AskLogin; then 302 with the six parameters (facts 1.2, 1.3).
+// Config.AskLogin; then 302 with the six parameters (docs/bitrix24.md 1.2, 1.3).
 func (p *Portal) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	p.stats.request("oauth.authorize")
 	q := r.URL.Query()

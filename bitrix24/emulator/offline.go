@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// reserveLife is how long a reserved batch of offline events is kept (facts 2.6).
+// reserveLife is how long a reserved batch of offline events is kept (docs/bitrix24.md 2.6).
 const reserveLife = 30 * 24 * time.Hour
 
 // offlineRecord is one event in the offline queue.

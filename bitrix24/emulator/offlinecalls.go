@@ -21,7 +21,7 @@ func (c *call) offlineAllowed() error {
 }
 
 // offlineGet is event.offline.get: it takes events off the queue, or with clear=0
-// reserves them under a process id (facts 2.6).
+// reserves them under a process id (docs/bitrix24.md 2.6).
 func offlineGet(c *call) (answer, error) {
 	if err := c.offlineAllowed(); err != nil {
 		return answer{}, err
@@ -89,7 +89,7 @@ func (q *offlineQueue) drop(fits func(*offlineRecord) bool) {
 
 // offlineClear is event.offline.clear: it always says true. Without lists the
 // whole batch goes; an empty process_id means everything that is not reserved. If
-// both lists are given, message_id counts (facts 2.6).
+// both lists are given, message_id counts (docs/bitrix24.md 2.6).
 func offlineClear(c *call) (answer, error) {
 	if err := c.offlineAllowed(); err != nil {
 		return answer{}, err
@@ -189,7 +189,7 @@ var offlineFields = []string{"ID", "TIMESTAMP_X", "EVENT_NAME", "MESSAGE_ID", "P
 // sieve filters and orders records.
 type sieve func(records []offlineRecord, also func(*offlineRecord) bool) []offlineRecord
 
-// offlineSieve reads filter and order, with the errors of facts 2.6.
+// offlineSieve reads filter and order, with the errors of docs/bitrix24.md 2.6.
 func (c *call) offlineSieve(byDefault string, inList bool) (sieve, error) {
 	fields := offlineFields
 	if !inList {

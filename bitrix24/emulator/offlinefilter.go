@@ -8,7 +8,7 @@ import (
 )
 
 // offlineTests reads the filter of the event.offline methods: scalars only, the
-// prefixes = > < >= <=, in the list also @ and %, never "!" (facts 2.6).
+// prefixes = > < >= <=, in the list also @ and %, never "!" (docs/bitrix24.md 2.6).
 func (c *call) offlineTests(fields []string, inList bool) ([]func(*offlineRecord) bool, error) {
 	filter := c.param("filter")
 	switch {

@@ -31,7 +31,7 @@ type Config struct {
 	CAFile     string // where the authority's certificate is written; empty: a temporary file
 
 	Scope       []string // what the application and the webhook may call; nil: crm, user, department
-	Status      string   // licence letter of facts 1.4; empty: L, a local application
+	Status      string   // licence letter of docs/bitrix24.md 1.4; empty: L, a local application
 	WebhookUser int      // whose inbound webhook it is; 0: user 1
 	AskLogin    bool     // the authorize page waits for a click
 
@@ -283,7 +283,7 @@ func (p *Portal) portalMux() http.Handler {
 	mux.HandleFunc("/rest/", p.serveREST)
 	mux.HandleFunc("/oauth/authorize", p.serveAuthorize)
 	mux.HandleFunc("/oauth/authorize/{$}", p.serveAuthorize)
-	mux.HandleFunc("/oauth/token", p.serveToken) // the cloud proxies it (facts 1.1)
+	mux.HandleFunc("/oauth/token", p.serveToken) // the cloud proxies it (docs/bitrix24.md 1.1)
 	mux.HandleFunc("/oauth/token/{$}", p.serveToken)
 	p.control(mux)
 	return mux

@@ -13,12 +13,12 @@ import (
 const maxCallbacks = 100_000
 
 // queue delivers callbacks: after a delay, several at a time for each handler, at
-// most once, and never again after an error or a time-out (facts 2.5). A handler
+// most once, and never again after an error or a time-out (docs/bitrix24.md 2.5). A handler
 // that takes long gets its callbacks one by one, so later.
 type queue struct {
 	delay, delayMax time.Duration
 	width           int
-	slow            time.Duration // from here on a handler is slow: documented (facts 2.5), but for the number
+	slow            time.Duration // from here on a handler is slow: documented (docs/bitrix24.md 2.5), but for the number
 	client          *http.Client
 	ctx             context.Context //nolint:containedctx // ends what is under way at Close
 	cancel          context.CancelFunc

@@ -13,7 +13,7 @@ import (
 var reference = regexp.MustCompile(`\$result((?:\[[^\[\]]*\])+)`)
 
 // substitute replaces references by earlier results. One that cannot be resolved
-// stays as it is written (facts 5.1); one that is the whole value and stands for
+// stays as it is written (docs/bitrix24.md 5.1); one that is the whole value and stands for
 // a list or a map brings all of it.
 func (b *batchResult) substitute(f *bitrix24.Form) {
 	for _, c := range f.Children {

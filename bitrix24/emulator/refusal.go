@@ -3,7 +3,7 @@ package emulator
 import "net/http"
 
 // refusal is a call that the portal refuses: the HTTP status, the code and the
-// text of its error envelope (facts 3.3).
+// text of its error envelope (docs/bitrix24.md 3.3).
 type refusal struct {
 	status int
 	code   string
@@ -12,7 +12,7 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.code + " " + r.text }
 
-// What a portal answers (facts 3.4, 1.6, 2.1, 5, 6.2). The old CRM methods have
+// What a portal answers (docs/bitrix24.md 3.4, 1.6, 2.1, 5, 6.2). The old CRM methods have
 // an empty code.
 var (
 	errNoAuth         = &refusal{http.StatusUnauthorized, "NO_AUTH_FOUND", "Wrong authorization data"}

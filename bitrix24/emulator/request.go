@@ -15,13 +15,13 @@ import (
 	"leadsync/bitrix24"
 )
 
-// maxBody bounds a request's body; the true bound is not documented (facts 4).
+// maxBody bounds a request's body; the true bound is not documented (docs/bitrix24.md 4).
 const maxBody = 32 << 20
 
 var errBody = errors.New("the body cannot be read")
 
 // readArgs reads the parameters of a request from its query and its body, in all
-// the forms of facts 3.1: GET, form, multipart, JSON; PHP brackets everywhere.
+// the forms of docs/bitrix24.md 3.1: GET, form, multipart, JSON; PHP brackets everywhere.
 func readArgs(r *http.Request) (*bitrix24.Form, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
 	if err != nil {
@@ -132,7 +132,7 @@ type route struct {
 }
 
 // parseRoute reads /rest/<method> and /rest/<user>/<secret>/<method>, each with
-// or without .json and a trailing slash (facts 3.1).
+// or without .json and a trailing slash (docs/bitrix24.md 3.1).
 func parseRoute(path string) route {
 	parts := strings.Split(strings.Trim(strings.TrimPrefix(path, "/rest"), "/"), "/")
 	method := strings.ToLower(strings.TrimSuffix(parts[len(parts)-1], ".json"))

@@ -9,7 +9,7 @@ import (
 	"leadsync/bitrix24"
 )
 
-// methods are the REST methods of this portal (facts 9).
+// methods are the REST methods of this portal (docs/bitrix24.md 9).
 var methods map[string]method
 
 func init() { // a variable initializer would be a cycle: batch calls methods
@@ -97,7 +97,7 @@ func refused(err error) (int, []byte) {
 	return no.status, appendValue(nil, no.show())
 }
 
-// admit counts the request against its source address (facts 4).
+// admit counts the request against its source address (docs/bitrix24.md 4).
 func (p *Portal) admit(r *http.Request) error {
 	if !p.limited() {
 		return nil
@@ -114,7 +114,7 @@ func (p *Portal) admit(r *http.Request) error {
 }
 
 // authenticate finds out who calls, by the webhook in the path or by the token in
-// the parameter auth (facts 3.1 and 1.15).
+// the parameter auth (docs/bitrix24.md 3.1 and 1.15).
 func (p *Portal) authenticate(to route, args *bitrix24.Form) (caller, error) {
 	if to.user != "" {
 		if to.user != strconv.Itoa(p.webhookUser) || to.secret != p.webhookSecret {

@@ -2,7 +2,7 @@ package emulator
 
 import "strings"
 
-// status is one entry of a directory (crm.status.list, facts 6.4).
+// status is one entry of a directory (crm.status.list, docs/bitrix24.md 6.4).
 type status struct {
 	id, entity, statusID, name, sort, system, color, semantics string
 }

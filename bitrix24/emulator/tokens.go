@@ -79,7 +79,7 @@ func (t *tokens) exchange(code string, now time.Time) (tokenPair, bool) {
 }
 
 // renew turns a refresh token into a new pair. The old one is dead from then on,
-// unless rotation is lenient (facts 1.5).
+// unless rotation is lenient (docs/bitrix24.md 1.5).
 func (t *tokens) renew(old string, now time.Time) (tokenPair, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -142,7 +142,7 @@ func (t *tokens) sweep(now time.Time) {
 }
 
 // token has the shape seen in the wild: 70 lowercase hex digits, the first eight
-// the little-endian expiry, eight from the 24th on the user id (facts 1.4).
+// the little-endian expiry, eight from the 24th on the user id (docs/bitrix24.md 1.4).
 func (t *tokens) token(user int, expires time.Time) string {
 	var when [4]byte
 	binary.LittleEndian.PutUint32(when[:], uint32(expires.Unix())) //nolint:gosec // good until 2106

@@ -1,6 +1,6 @@
 package emulator
 
-// userField is one custom field of the leads of this portal (facts 6.4). Its
+// userField is one custom field of the leads of this portal (docs/bitrix24.md 6.4). Its
 // value is kept as text, or as several texts where it is multiple.
 type userField struct {
 	id       string

@@ -33,7 +33,7 @@ func (p *Portal) fullView(token string) *view {
 
 // selectView reads the parameter select of crm.lead.list: "*" is all standard
 // fields, "UF_*" all custom ones, multifields come by name only; nothing given
-// means "*" (facts 6.5). The id is always shown.
+// means "*" (docs/bitrix24.md 6.5). The id is always shown.
 func (p *Portal) selectView(names *bitrix24.Form, token string) *view {
 	v := &view{zone: p.zone, token: token, restURL: p.portalURL + "/", switches: &p.cfg.Switches}
 	v.places[fieldID] = true
@@ -215,7 +215,7 @@ func (v *view) appendTime(dst []byte, unix int64) []byte {
 
 // appendDate writes a day: an ISO string whose time is midnight UTC in the
 // portal's offset, as in the documentation's crm.item sample; Switches.DateOnly
-// leaves the time away (facts 6.3: not known for crm.lead).
+// leaves the time away (docs/bitrix24.md 6.3: not known for crm.lead).
 func (v *view) appendDate(dst []byte, day string) []byte {
 	t, err := time.Parse(time.DateOnly, day)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"leadsync/bitrix24"
 )
 
-// crmLeadAdd is crm.lead.add: the result is the new id, a number (facts 6.8).
+// crmLeadAdd is crm.lead.add: the result is the new id, a number (docs/bitrix24.md 6.8).
 func crmLeadAdd(c *call) (answer, error) {
 	fields, err := c.fields()
 	if err != nil {
@@ -142,7 +142,7 @@ func first(values []string) string {
 }
 
 // apply writes the given fields; unknown and read-only ones are ignored, as a
-// portal does (facts 6.8).
+// portal does (docs/bitrix24.md 6.8).
 func (d *draft) apply(fields *bitrix24.Form, zone *time.Location) {
 	for _, f := range fields.Children {
 		name := strings.ToUpper(f.Name)
@@ -225,7 +225,7 @@ func (d *draft) applyCustom(place int, f *bitrix24.Form, zone *time.Location) {
 
 // applyMulti writes rows of a multifield: a row without an id always adds, one
 // with an id changes it, DELETE or an empty VALUE removes it, rows that are not
-// mentioned stay (facts 7).
+// mentioned stay (docs/bitrix24.md 7).
 func (d *draft) applyMulti(which int, f *bitrix24.Form) {
 	for _, row := range f.Children {
 		id, _ := strconv.ParseInt(rowText(row, "ID"), 10, 64)

@@ -234,7 +234,7 @@ func (d *desk) Upkeep(ctx context.Context) error {
 }
 
 // rebind sees that the events are still bound: an update of the application may have
-// taken them away (facts 2.1). What happened meanwhile sent no callbacks.
+// taken them away (docs/bitrix24.md 2.1). What happened meanwhile sent no callbacks.
 func (d *desk) rebind(ctx context.Context) error {
 	added, err := d.bind(ctx)
 	if err != nil {

@@ -97,7 +97,7 @@ type tokenReport struct {
 	Idle       time.Time `json:"refresh_token_dies_about"` // unless it is used before
 }
 
-// refreshLife is how long a refresh token lives that is not used (facts 1.5).
+// refreshLife is how long a refresh token lives that is not used (docs/bitrix24.md 1.5).
 const refreshLife = 180 * 24 * time.Hour
 
 // budgetReport is how an owner has noted its budget.

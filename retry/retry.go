@@ -1,0 +1,125 @@
+// Package retry is the one place that waits and tries again: how long the pause after a
+// failure is, and the loop around work that may fail. It knows nothing of leads: what an
+// error means the caller says (leads.MeaningOf).
+package retry
+
+import (
+	"context"
+	"time"
+
+	goretry "github.com/sethvargo/go-retry"
+)
+
+// Wait waits for d, or until ctx ends; then it returns ctx.Err().
+func Wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// Policy says how long to wait after failures in a row. The zero value does not wait.
+type Policy struct {
+	First time.Duration // the pause after the first failure; it doubles with each further one
+	Max   time.Duration // the longest pause; 0 is no limit
+	// Jitter is by how much a pause varies in either direction, in percent, so that many
+	// who failed together do not come back together.
+	Jitter uint64
+}
+
+// doublings is how often a pause can double at all.
+const doublings = 62
+
+// Delay is the pause after that many failures in a row, the first being 1. It never
+// exceeds Max by more than the jitter.
+func (p Policy) Delay(failures int) time.Duration {
+	b := p.backoff()
+	for range min(failures-1, doublings) {
+		_, _ = b.Next()
+	}
+	d, _ := b.Next()
+	return d
+}
+
+func (p Policy) backoff() goretry.Backoff {
+	if p.First <= 0 {
+		return goretry.BackoffFunc(func() (time.Duration, bool) { return 0, false })
+	}
+	b := goretry.NewExponential(p.First)
+	if p.Max > 0 {
+		b = goretry.WithCappedDuration(p.Max, b)
+	}
+	if p.Jitter > 0 {
+		b = goretry.WithJitterPercent(p.Jitter, b)
+	}
+	return b
+}
+
+// Loop calls work again and again.
+type Loop struct {
+	Policy Policy
+	// Interval is the pause after work that succeeded.
+	Interval time.Duration
+	// Final tells errors that repeating does not mend; nil is none.
+	Final func(error) bool
+	// Failed is called before the pause after each failure that is not final; nil is not.
+	Failed func(err error, failures int, pause time.Duration)
+	// Recovered is called when work succeeds again, with the time of the first failure.
+	Recovered func(since time.Time)
+	// Wait waits; nil is Wait of this package.
+	Wait func(context.Context, time.Duration) error
+}
+
+// Run calls work until the context ends, which is no error, or until its error is final.
+func (l Loop) Run(ctx context.Context, work func(context.Context) error) error {
+	for ctx.Err() == nil {
+		if err := l.Until(ctx, work); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		if l.wait(ctx, l.Interval) != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// Until calls work until it succeeds. It returns the error that was final, or the last
+// one where the context ended first.
+func (l Loop) Until(ctx context.Context, work func(context.Context) error) error {
+	var since time.Time
+	for failures := 1; ; failures++ {
+		err := work(ctx)
+		switch {
+		case err == nil:
+			if failures > 1 && l.Recovered != nil {
+				l.Recovered(since)
+			}
+			return nil
+		case ctx.Err() != nil, l.Final != nil && l.Final(err):
+			return err
+		case failures == 1:
+			since = time.Now()
+		}
+		pause := l.Policy.Delay(failures)
+		if l.Failed != nil {
+			l.Failed(err, failures, pause)
+		}
+		if l.wait(ctx, pause) != nil {
+			return err
+		}
+	}
+}
+
+func (l Loop) wait(ctx context.Context, d time.Duration) error {
+	if l.Wait != nil {
+		return l.Wait(ctx, d)
+	}
+	return Wait(ctx, d)
+}
