@@ -17,9 +17,9 @@ type Failures interface {
 	ForgetFailures(ctx context.Context, memberID string, ids []int64) error
 }
 
-// Patience says how long a lead that failed waits for its next attempt, given the
-// attempts so far; false gives it up.
-func Patience(attempts int) (wait time.Duration, again bool) {
+// DefaultRetryPolicy says how long a lead that failed waits for its next attempt, given
+// the attempts so far; false gives it up.
+func DefaultRetryPolicy(attempts int) (wait time.Duration, again bool) {
 	waits := [...]time.Duration{10 * time.Second, time.Minute, 6 * time.Minute, 36 * time.Minute}
 	if attempts > len(waits) {
 		return 0, false
@@ -27,9 +27,9 @@ func Patience(attempts int) (wait time.Duration, again bool) {
 	return waits[attempts-1], true
 }
 
-// load reads which leads failed under earlier owners.
-func (w *worker) load(ctx context.Context) error {
-	failing, err := w.mirror.Failing(ctx, w.memberID)
+// loadFailures reads which leads failed under earlier owners.
+func (w *Worker) loadFailures(ctx context.Context) error {
+	failing, err := w.Mirror.Failing(ctx, w.MemberID)
 	if err != nil {
 		return err
 	}
@@ -42,8 +42,8 @@ func (w *worker) load(ctx context.Context) error {
 
 // due are notices of failed leads whose next attempt has come. One whose last attempt is
 // yet to come was counted before the clock was set back: its wait means nothing.
-func (w *worker) due() map[int64]events.Notice {
-	notices, now := map[int64]events.Notice{}, w.now()
+func (w *Worker) due() map[int64]events.Notice {
+	notices, now := map[int64]events.Notice{}, w.Now()
 	for id, f := range w.failing {
 		if !f.Parked() && (!now.Before(f.NextAttemptAt) || f.LastAt.After(now)) {
 			notices[id] = events.Notice{Ref: f.Ref, Event: f.Event, Cause: leads.CauseEvent}
@@ -52,8 +52,8 @@ func (w *worker) due() map[int64]events.Notice {
 	return notices
 }
 
-// retry tries those again.
-func (w *worker) retry(ctx context.Context) error {
+// retryFailed tries those again.
+func (w *Worker) retryFailed(ctx context.Context) error {
 	notices := w.due()
 	if len(notices) == 0 {
 		return nil
@@ -63,16 +63,16 @@ func (w *worker) retry(ctx context.Context) error {
 	return w.work(ctx, notices)
 }
 
-// settle counts the failures of a batch and forgets those of leads that are well again.
-func (w *worker) settle(ctx context.Context, notices map[int64]events.Notice, outcomes []leads.Outcome, snaps []leads.Snapshot) error {
+// settle counts the failures of a batch and forgets those of leads that were written.
+func (w *Worker) settle(ctx context.Context, notices map[int64]events.Notice, outcomes []leads.Outcome, snaps []leads.Snapshot) error {
 	failed := slices.ContainsFunc(outcomes, func(o leads.Outcome) bool { return o.Verdict == leads.Failed })
 	if failed {
 		// An operator may have had some forgotten meanwhile.
-		if err := w.load(ctx); err != nil {
+		if err := w.loadFailures(ctx); err != nil {
 			return err
 		}
 	}
-	var well []int64
+	var written []int64
 	for i, o := range outcomes {
 		if o.Verdict == leads.Failed {
 			if err := w.fail(ctx, notices[o.LeadID], o, snaps[i].Lead.Raw); err != nil {
@@ -81,33 +81,37 @@ func (w *worker) settle(ctx context.Context, notices map[int64]events.Notice, ou
 			continue
 		}
 		if _, ok := w.failing[o.LeadID]; ok {
-			well = append(well, o.LeadID)
+			written = append(written, o.LeadID)
 		}
 	}
-	return w.recover(ctx, well)
+	return w.forgetFailures(ctx, written)
 }
 
-// fail counts a failure. A lead whose patience is at its end is parked first: a kill
+// fail counts a failure. A lead that is not tried again is parked first: a kill
 // between the two parks it twice, which is one dead letter.
-func (w *worker) fail(ctx context.Context, n events.Notice, o leads.Outcome, payload []byte) error {
+func (w *Worker) fail(ctx context.Context, n events.Notice, o leads.Outcome, payload []byte) error {
 	known := w.failing[o.LeadID]
-	wait, again := w.patience(known.Attempts + 1)
+	policy := w.RetryPolicy
+	if policy == nil {
+		policy = DefaultRetryPolicy
+	}
+	wait, again := policy(known.Attempts + 1)
 	if !again {
 		if err := w.park(ctx, n, o, payload, known); err != nil {
 			return err
 		}
 	}
-	f, err := w.mirror.CountFailure(ctx, o.Ref, n.Event, o.Err.Error(), func(int) time.Time {
+	f, err := w.Mirror.CountFailure(ctx, o.Ref, n.Event, o.Err.Error(), func(int) time.Time {
 		if !again {
 			return time.Time{}
 		}
-		return w.now().Add(wait)
+		return w.Now().Add(wait)
 	})
 	if err != nil {
 		return err
 	}
 	w.failing[o.LeadID] = f
-	w.log.WarnContext(ctx, "lead cannot be written", "member_id", o.MemberID, "lead_id", o.LeadID,
+	w.Log.WarnContext(ctx, "lead cannot be written", "member_id", o.MemberID, "lead_id", o.LeadID,
 		"attempts", f.Attempts, "parked", f.Parked(), "next_attempt_at", f.NextAttemptAt, "error", o.Err)
 	return nil
 }
@@ -115,11 +119,11 @@ func (w *worker) fail(ctx context.Context, n events.Notice, o leads.Outcome, pay
 // park gives a lead up: its payload goes to SQL, the notice to the dead letters, and the
 // other leads go on. A parked lead that fails again in the same way leaves no second
 // payload.
-func (w *worker) park(ctx context.Context, n events.Notice, o leads.Outcome, payload []byte, known leads.Failing) error {
-	reason, now := o.Err.Error(), w.now().UTC()
+func (w *Worker) park(ctx context.Context, n events.Notice, o leads.Outcome, payload []byte, known leads.Failing) error {
+	reason, now := o.Err.Error(), w.Now().UTC()
 	repeated := known.Attempts > 0 && known.Parked() && known.Reason == reason
 	if !repeated {
-		if err := w.mirror.RecordFailure(ctx, o.Ref, reason, payload); err != nil {
+		if err := w.Mirror.RecordFailure(ctx, o.Ref, reason, payload); err != nil {
 			return err
 		}
 	}
@@ -127,17 +131,17 @@ func (w *worker) park(ctx context.Context, n events.Notice, o leads.Outcome, pay
 	if dead.FirstAt.IsZero() {
 		dead.FirstAt = now
 	}
-	if err := events.PublishDead(ctx, w.js, dead); err != nil {
+	if err := events.PublishDead(ctx, w.JS, dead); err != nil {
 		return err
 	}
 	if !repeated {
-		w.stats.Parked.Add(1)
+		w.Stats.Parked.Add(1)
 	}
 	return nil
 }
 
-// recover forgets the failures of leads that are well again, and their dead letters.
-func (w *worker) recover(ctx context.Context, ids []int64) error {
+// forgetFailures forgets the failures of leads that were written, and their dead letters.
+func (w *Worker) forgetFailures(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -145,29 +149,29 @@ func (w *worker) recover(ctx context.Context, ids []int64) error {
 		if !w.failing[id].Parked() {
 			continue
 		}
-		if err := events.DropDead(ctx, w.js, leads.Ref{MemberID: w.memberID, LeadID: id}); err != nil {
+		if err := events.DropDead(ctx, w.JS, leads.Ref{MemberID: w.MemberID, LeadID: id}); err != nil {
 			return err
 		}
 	}
-	if err := w.mirror.ForgetFailures(ctx, w.memberID, ids); err != nil {
+	if err := w.Mirror.ForgetFailures(ctx, w.MemberID, ids); err != nil {
 		return err
 	}
 	for _, id := range ids {
 		delete(w.failing, id)
 	}
-	w.log.InfoContext(ctx, "leads that had failed are written", "member_id", w.memberID, "lead_ids", ids)
+	w.Log.InfoContext(ctx, "leads that had failed are written now", "member_id", w.MemberID, "lead_ids", ids)
 	return nil
 }
 
-// note keeps when the last callback of each lead came.
-func (w *worker) note(ctx context.Context, notices map[int64]events.Notice) error {
+// noteCallbacks keeps when the last callback of each lead came.
+func (w *Worker) noteCallbacks(ctx context.Context, notices map[int64]events.Notice) error {
 	var callbacks []leads.LastCallback
 	for id, n := range notices {
 		if n.Cause == leads.CauseEvent && !n.ReceivedAt.IsZero() {
 			callbacks = append(callbacks, leads.LastCallback{LeadID: id, Event: n.Event, ReceivedAt: n.ReceivedAt})
 		}
 	}
-	if err := w.mirror.NoteCallbacks(ctx, w.memberID, callbacks); err != nil {
+	if err := w.Mirror.NoteCallbacks(ctx, w.MemberID, callbacks); err != nil {
 		return fmt.Errorf("after writing: %w", err)
 	}
 	return nil

@@ -14,21 +14,22 @@ import (
 
 	"leadsync/consumers"
 	"leadsync/leads"
+	"leadsync/owner"
 )
 
 // errKilled is what everything returns in a process that was killed.
 var errKilled = errors.New("killed")
 
-// fate kills a process at one of its steps: each call of something outside is one step
+// killer kills a process at one of its steps: each call of something outside is one step
 // before it takes effect and one after.
-type fate struct {
+type killer struct {
 	mu    sync.Mutex
 	steps int // left; below zero it lives for ever
 	dead  bool
 	die   context.CancelFunc
 }
 
-func (f *fate) step() error {
+func (f *killer) step() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.steps == 0 && !f.dead {
@@ -42,8 +43,8 @@ func (f *fate) step() error {
 	return nil
 }
 
-// mortal is something outside as a process sees it that may be killed at any step.
-func mortal[T any](f *fate, do func() (T, error)) (result T, err error) {
+// killable is something outside as a process sees it that may be killed at any step.
+func killable[T any](f *killer, do func() (T, error)) (result T, err error) {
 	var nothing T
 	if err := f.step(); err != nil {
 		return nothing, err
@@ -62,56 +63,53 @@ type repository interface {
 	consumers.Outbox
 }
 
-// mortalMirror is the mirror of such a process.
-type mortalMirror struct {
+// killableMirror is the mirror of such a process.
+type killableMirror struct {
 	repository
 
-	fate *fate
+	killer *killer
 }
 
-func (m mortalMirror) Apply(ctx context.Context, snaps []leads.Snapshot) ([]leads.Outcome, error) {
-	return mortal(m.fate, func() ([]leads.Outcome, error) { return m.repository.Apply(ctx, snaps) })
+func (m killableMirror) Apply(ctx context.Context, snaps []leads.Snapshot) ([]leads.Outcome, error) {
+	return killable(m.killer, func() ([]leads.Outcome, error) { return m.repository.Apply(ctx, snaps) })
 }
 
-func (m mortalMirror) NoteCallbacks(ctx context.Context, memberID string, callbacks []leads.LastCallback) error {
-	_, err := mortal(m.fate, func() (int, error) { return 0, m.repository.NoteCallbacks(ctx, memberID, callbacks) })
+func (m killableMirror) NoteCallbacks(ctx context.Context, memberID string, callbacks []leads.LastCallback) error {
+	_, err := killable(m.killer, func() (int, error) { return 0, m.repository.NoteCallbacks(ctx, memberID, callbacks) })
 	return err
 }
 
-func (m mortalMirror) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error) {
-	return mortal(m.fate, func() ([]leads.Announcement, error) { return m.repository.Outbox(ctx, limit) })
+func (m killableMirror) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error) {
+	return killable(m.killer, func() ([]leads.Announcement, error) { return m.repository.Outbox(ctx, limit) })
 }
 
-func (m mortalMirror) DropOutbox(ctx context.Context, ids []int64) error {
-	_, err := mortal(m.fate, func() (int, error) { return 0, m.repository.DropOutbox(ctx, ids) })
+func (m killableMirror) DropOutbox(ctx context.Context, ids []int64) error {
+	_, err := killable(m.killer, func() (int, error) { return 0, m.repository.DropOutbox(ctx, ids) })
 	return err
 }
 
-// mortalDesk is the portal of such a process.
-type mortalDesk struct {
-	view
-
-	fate *fate
+// killableReader is the portal of such a process.
+type killableReader struct {
+	next   consumers.Reader
+	killer *killer
 }
 
-func (d mortalDesk) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
-	return mortal(d.fate, func() ([]leads.Snapshot, error) { return d.view.Leads(ctx, ids) })
+func (r killableReader) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
+	return killable(r.killer, func() ([]leads.Snapshot, error) { return r.next.Leads(ctx, ids) })
 }
 
-// life runs owners and the relay until they are killed at a step, or stopped. Below zero
+// process runs owners and the relay until they are killed at a step, or stopped. Below zero
 // they are never killed.
-func (o *office) life(steps int) (stop func()) {
+func (o *harness) process(steps int) (stop func()) {
 	ctx, die := context.WithCancel(o.t.Context())
-	f := &fate{steps: steps, die: die}
-	mirror := mortalMirror{o.db, f}
-	cfg := o.config(fmt.Sprintf("life of %d steps", steps), nil)
-	cfg.Mirror = mirror
-	cfg.Open = func(own consumers.Ownership) (consumers.Desk, error) {
-		return mortalDesk{view{o.desk, own.Tickets}, f}, nil
-	}
+	f := &killer{steps: steps, die: die}
+	mirror := killableMirror{o.db, f}
+	cfg := o.config(fmt.Sprintf("process of %d steps", steps))
+	cfg.Mirror.Leads = mirror
+	cfg.Reader = func(_ owner.Ownership, next consumers.Reader) consumers.Reader { return killableReader{next, f} }
 	relay := o.relay(mirror, cfg.Holder)
 	var group errgroup.Group
-	group.Go(func() error { return (&consumers.Owners{OwnerConfig: cfg}).Run(ctx) })
+	group.Go(func() error { return owner.NewOwners(cfg).Run(ctx) })
 	group.Go(func() error { return relay.Run(ctx) })
 	if steps < 0 {
 		return func() { die(); _ = group.Wait() }
@@ -143,7 +141,7 @@ func TestMirrorAgainstItsModel(t *testing.T) {
 }
 
 // heardAll tells whether the subscriber is at the last revision of every row.
-func (o *office) heardAll(a *audience) bool {
+func (o *harness) heardAll(a *audience) bool {
 	rows, err := o.db.Range(o.t.Context(), o.member(), 0, leads.MaxID, 10_000)
 	if err != nil {
 		o.t.Fatal(err)
@@ -157,7 +155,7 @@ type pastNotice struct {
 }
 
 // history is one stretch of the portal's life, with its callbacks as they come.
-func (o *office) history(rt *rapid.T) {
+func (o *harness) history(rt *rapid.T) {
 	var queue []pastNotice
 	touched := map[int64]string{}
 	for range rapid.IntRange(1, 12).Draw(rt, "changes") {
@@ -176,29 +174,29 @@ func (o *office) history(rt *rapid.T) {
 	for id, event := range touched { // the last notice comes in the end
 		queue = append(queue, pastNotice{event, id})
 	}
-	for lives := rapid.IntRange(0, 3).Draw(rt, "lives"); lives > 0 && len(queue) > 0; lives-- {
+	for processes := rapid.IntRange(0, 3).Draw(rt, "processes"); processes > 0 && len(queue) > 0; processes-- {
 		part := rapid.IntRange(1, len(queue)).Draw(rt, "part")
 		for _, n := range queue[:part] {
 			o.tell(n.event, n.id)
 		}
 		queue = queue[part:]
-		o.life(rapid.IntRange(0, 14).Draw(rt, "steps"))()
+		o.process(rapid.IntRange(0, 14).Draw(rt, "steps"))()
 	}
 	for _, n := range queue {
 		o.tell(n.event, n.id)
 	}
-	stop := o.life(-1)
+	stop := o.process(-1)
 	defer stop()
 	o.until("everything is dealt with", func() bool { return o.settled() && o.emptied() && o.right() })
 }
 
 // happen changes the portal.
-func (o *office) happen(rt *rapid.T) pastNotice {
+func (o *harness) happen(rt *rapid.T) pastNotice {
 	ids := o.ids()
-	switch dice := rapid.IntRange(0, 9).Draw(rt, "change"); {
-	case dice < 2 || len(ids) == 0:
+	switch n := rapid.IntRange(0, 9).Draw(rt, "change"); {
+	case n < 2 || len(ids) == 0:
 		return pastNotice{"ONCRMLEADADD", o.portal.Add(1)[0]}
-	case dice < 4:
+	case n < 4:
 		id := rapid.SampledFrom(ids).Draw(rt, "deleted")
 		if err := o.portal.Delete(id); err != nil {
 			o.t.Fatal(err)
@@ -212,7 +210,7 @@ func (o *office) happen(rt *rapid.T) pastNotice {
 }
 
 // right tells whether the mirror is equal to the portal and the other way round.
-func (o *office) right() bool {
+func (o *harness) right() bool {
 	there := map[int64]bool{}
 	for id, raw := range o.portal.Leads() {
 		there[id] = true

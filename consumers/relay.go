@@ -11,6 +11,7 @@ import (
 
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/retry"
 )
 
 const (
@@ -23,8 +24,8 @@ type Outbox interface {
 	// Outbox returns the oldest, in the order of their commits.
 	Outbox(ctx context.Context, limit int) ([]leads.Announcement, error)
 	DropOutbox(ctx context.Context, ids []int64) error
-	// RaiseRevisions announces rows anew, above what the topic holds of them, where that is not
-	// their past.
+	// RaiseRevisions announces rows again, above the revision that the topic holds, where the
+	// topic does not hold their past.
 	RaiseRevisions(ctx context.Context, memberID string, topic []leads.OnTopic) (int, error)
 }
 
@@ -42,23 +43,23 @@ type Relay struct {
 
 // Run relays until the context ends.
 func (r *Relay) Run(ctx context.Context) error {
-	for failures := 0; ctx.Err() == nil; {
-		moved, err := r.hold(ctx)
-		if moved {
-			failures = 0
-		}
-		switch {
-		case err == nil:
-		case errors.Is(err, events.ErrLeaseHeld):
-			pause(ctx, events.LeaseLife/5)
-		case ctx.Err() != nil: // it was stopped in the midst: what is left waits for the next start
-		default:
-			r.Log.WarnContext(ctx, "outbox waits", "error", err)
-			pause(ctx, delay(failures))
-			failures++
-		}
+	loop := retry.Loop{
+		Policy: retry.Standard, Interval: events.LeaseLife / 5,
+		Failed: func(err error, _ int, pause time.Duration) {
+			r.Log.WarnContext(ctx, "outbox waits", "error", err, "pause", pause)
+		},
 	}
-	return nil
+	return loop.Run(ctx, func(ctx context.Context) error {
+		moved, err := r.hold(ctx)
+		switch {
+		case errors.Is(err, events.ErrLeaseHeld): // another process relays
+			return nil
+		case err != nil && moved && ctx.Err() == nil: // it works at times: the pauses need not grow
+			r.Log.WarnContext(ctx, "outbox waits", "error", err)
+			return nil
+		}
+		return err
+	})
 }
 
 // hold relays while it has the lease, and tells whether any change was moved.
@@ -114,7 +115,7 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 			ahead[change.MemberID] = append(ahead[change.MemberID], on[i])
 		}
 	}
-	if err := r.overtake(ctx, ahead); err != nil {
+	if err := r.raiseRevisions(ctx, ahead); err != nil {
 		return 0, err
 	}
 	if err := r.Outbox.DropOutbox(ctx, ids); err != nil {
@@ -126,10 +127,10 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 	return len(rows), nil
 }
 
-// overtake deals with changes that the topic has left behind. Mostly they were published
-// before, by a relay that was killed before it could say so. But a database that was lost
-// or restored counts revisions anew, and nobody would ever hear of its changes.
-func (r *Relay) overtake(ctx context.Context, ahead map[string][]leads.OnTopic) error {
+// raiseRevisions deals with changes that are behind the topic. Mostly a relay published
+// them and was killed before it could delete them here. But a database that was lost or
+// restored repeats revision numbers, and subscribers would never see its changes.
+func (r *Relay) raiseRevisions(ctx context.Context, ahead map[string][]leads.OnTopic) error {
 	for memberID, on := range ahead {
 		raised, err := r.Outbox.RaiseRevisions(ctx, memberID, on)
 		if err != nil {

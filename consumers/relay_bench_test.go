@@ -42,7 +42,7 @@ func BenchmarkRelay(b *testing.B) {
 }
 
 // relayAlone empties the outbox, each change by itself.
-func (o *office) relayAlone() {
+func (o *harness) relayAlone() {
 	o.t.Helper()
 	topic, err := events.OpenTopic(o.t.Context(), o.js)
 	if err != nil {

@@ -3,7 +3,6 @@ package consumers_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -34,22 +33,22 @@ func (c *clumsy) DropOutbox(ctx context.Context, ids []int64) error {
 	return c.DB.DropOutbox(ctx, ids)
 }
 
-func (o *office) relay(outbox consumers.Outbox, holder string) *consumers.Relay {
+func (o *harness) relay(outbox consumers.Outbox, holder string) *consumers.Relay {
 	o.t.Helper()
 	topic, err := events.OpenTopic(o.t.Context(), o.js)
 	if err != nil {
 		o.t.Fatal(err)
 	}
 	return &consumers.Relay{
-		JS: o.js, Outbox: outbox, Topic: topic, Holder: holder, Wake: o.rung, Stats: o.stats,
-		Log: slog.New(slog.NewTextHandler(o.logged, nil)),
+		JS: o.js, Outbox: outbox, Topic: topic, Holder: holder, Wake: o.wake, Stats: o.stats,
+		Log: o.log.Logger(),
 	}
 }
 
 // write puts one revision of each lead into the mirror, and so into the outbox.
-func (o *office) write(tickets *leads.Tickets, ids ...int64) {
+func (o *harness) write(tickets *leads.Tickets, ids ...int64) {
 	o.t.Helper()
-	snaps, err := o.desk.client.Leads(o.t.Context(), ids, tickets.Draw)
+	snaps, err := o.client.Leads(o.t.Context(), ids, tickets.Draw)
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -61,7 +60,7 @@ func (o *office) write(tickets *leads.Tickets, ids ...int64) {
 	}
 }
 
-func (o *office) emptied() bool {
+func (o *harness) emptied() bool {
 	n, err := o.db.OutboxDepth(o.t.Context())
 	return err == nil && n == 0
 }
@@ -74,7 +73,7 @@ type audience struct {
 	wrong    []leads.Change
 }
 
-func (o *office) audience() *audience {
+func (o *harness) audience() *audience {
 	o.t.Helper()
 	a := &audience{last: map[int64]int64{}}
 	background(o.t, func(ctx context.Context) error {
@@ -183,7 +182,7 @@ func TestWhatTheTopicRefusesWaitsInTheOutbox(t *testing.T) {
 	}
 	a := o.audience()
 	background(t, o.relay(o.db, "one").Run)
-	o.until("it says that changes wait", func() bool { return strings.Contains(o.logged.String(), "outbox waits") })
+	o.until("it says that changes wait", func() bool { return strings.Contains(o.log.String(), "outbox waits") })
 	if n, err := o.db.OutboxDepth(t.Context()); n != 80 || err != nil {
 		t.Errorf("%d of 80 changes are left, %v", n, err)
 	}

@@ -2,7 +2,6 @@ package consumers
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"leadsync/events"
@@ -45,7 +44,7 @@ func Republish(ctx context.Context, mirror Announcer, topic *events.Topic, membe
 		rows, err := mirror.Range(ctx, memberID, after, leads.MaxID, republishBatch)
 		if err != nil || len(rows) == 0 {
 			if err == nil {
-				done.Restored, err = recall(ctx, mirror, topic, memberID)
+				done.Restored, err = RestoreFromTopic(ctx, mirror, topic, memberID)
 			}
 			return done, err
 		}
@@ -94,34 +93,13 @@ func sameAs(c *leads.Change, row *leads.Row) bool {
 	return c.Oversize || leads.SameCard(c.Lead, row.Raw)
 }
 
-func recall(ctx context.Context, mirror Restorer, topic *events.Topic, memberID string) (count int, err error) {
+// RestoreFromTopic gives leads that only the topic has their rows back, and returns how
+// many.
+func RestoreFromTopic(ctx context.Context, mirror Restorer, topic *events.Topic, memberID string) (count int, err error) {
 	err = topic.Walk(ctx, memberID, func(changes []leads.Change) error {
 		n, err := mirror.RestoreFromTopic(ctx, changes)
 		count += n
 		return err
 	})
 	return count, err
-}
-
-// recall gives a database that is new the leads that the topic still holds, before the
-// import compares them with the portal: revisions go on, and what was deleted meanwhile
-// is found.
-func (o *owner) recall(ctx context.Context) error {
-	_, imported, err := o.Mirror.LastCompleted(ctx, o.memberID())
-	if err != nil || imported {
-		return err
-	}
-	topic, err := events.OpenTopic(ctx, o.JS)
-	if err != nil {
-		return err
-	}
-	count, err := recall(ctx, o.Mirror, topic, o.memberID())
-	if err != nil {
-		return fmt.Errorf("recall the leads of %s: %w", o.memberID(), err)
-	}
-	if count > 0 {
-		o.Log.WarnContext(ctx, "the database is new, the topic is not: its leads were taken from there, until the import has seen them",
-			"member_id", o.memberID(), "leads", count)
-	}
-	return nil
 }

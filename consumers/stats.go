@@ -17,6 +17,8 @@ type Stats struct {
 	Taken     atomic.Int64 // notices dealt with
 	Published atomic.Int64 // changes put on the topic
 	Parked    atomic.Int64 // notices given up
+	// IgnoredNotices are portal notices of no known kind.
+	IgnoredNotices atomic.Int64
 
 	verdicts [leads.Failed + 1]atomic.Int64
 	lags     lags

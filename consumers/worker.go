@@ -12,6 +12,7 @@ import (
 
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/retry"
 )
 
 // batchMax is how many notices are taken together: what one request can read.
@@ -42,55 +43,57 @@ type Callbacks interface {
 	NoteCallbacks(ctx context.Context, memberID string, callbacks []leads.LastCallback) error
 }
 
-// worker takes a portal's notices, one batch at a time: fetch, read, apply, acknowledge.
-// A batch whose read or write fails is given back and comes again.
-type worker struct {
-	memberID string
-	js       jetstream.JetStream
-	reader   Reader
-	mirror   Mirror
-	turn     sync.Locker // held while a read's result is on its way into the mirror
-	patience func(attempts int) (time.Duration, bool)
-	now      func() time.Time
-	stats    *Stats
-	wake     func() // there is something to relay
-	log      *slog.Logger
+// Mirror is what a worker needs of the database.
+type Mirror interface {
+	Applier
+	Failures
+	Callbacks
+}
+
+// Worker takes a portal's notices, one batch at a time: fetch, read, apply, acknowledge.
+// A batch whose read or write fails is given back and comes again. Only the portal's
+// owner runs one.
+type Worker struct {
+	MemberID string
+	JS       jetstream.JetStream
+	Reader   Reader
+	Mirror   Mirror
+	// ReadOrder is held from before a read is sent until its result is written, so that
+	// reads of one portal reach the mirror in the order of their tickets.
+	ReadOrder sync.Locker
+	// RetryPolicy says when a lead that failed is tried again; nil is DefaultRetryPolicy.
+	RetryPolicy func(attempts int) (wait time.Duration, again bool)
+	Now         func() time.Time
+	Stats       *Stats
+	Wake        func() // called when there is something to relay
+	Log         *slog.Logger
 
 	failing map[int64]leads.Failing // leads that could not be written, by id
 }
 
-// run works until the context ends or the portal needs a person.
-func (w *worker) run(ctx context.Context) error {
+// Run works until the context ends or a person has to act on the portal.
+func (w *Worker) Run(ctx context.Context) error {
 	var consumer jetstream.Consumer
-	for failures := 0; ctx.Err() == nil; {
-		count, err := w.step(ctx, &consumer)
-		switch judge(err) {
-		case carryOn:
-			failures = 0
-		case giveUp:
-			return err
-		case tryLater:
-			consumer = nil // it may be what is ill
-			if ctx.Err() == nil {
-				w.log.WarnContext(ctx, "notices wait", "member_id", w.memberID, "error", err, "notices", count)
-			}
-			pause(ctx, delay(failures))
-			failures++
-		}
+	loop := retry.Loop{
+		Policy: retry.Standard, Final: leads.Final,
+		Failed: func(err error, _ int, pause time.Duration) {
+			consumer = nil // it may be what fails
+			w.Log.WarnContext(ctx, "notices wait", "member_id", w.MemberID, "error", err, "pause", pause)
+		},
 	}
-	return nil
+	return loop.Run(ctx, func(ctx context.Context) error { return w.step(ctx, &consumer) })
 }
 
 // step deals with one batch of notices, then with failed leads whose time has come.
-func (w *worker) step(ctx context.Context, consumer *jetstream.Consumer) (count int, err error) {
+func (w *Worker) step(ctx context.Context, consumer *jetstream.Consumer) (err error) {
 	if w.failing == nil {
-		if err := w.load(ctx); err != nil {
-			return 0, err
+		if err := w.loadFailures(ctx); err != nil {
+			return err
 		}
 	}
 	if *consumer == nil {
-		if *consumer, err = events.Notices(ctx, w.js, w.memberID); err != nil {
-			return 0, err
+		if *consumer, err = events.Notices(ctx, w.JS, w.MemberID); err != nil {
+			return err
 		}
 	}
 	msgs, err := fetch(ctx, *consumer)
@@ -98,19 +101,21 @@ func (w *worker) step(ctx context.Context, consumer *jetstream.Consumer) (count 
 		err = errors.Join(err, w.handle(ctx, msgs))
 	}
 	if err != nil {
-		return len(msgs), err
+		return fmt.Errorf("%d notices: %w", len(msgs), err)
 	}
-	return len(msgs), w.retry(ctx)
+	return w.retryFailed(ctx)
 }
 
 // fetch waits up to a second for a first notice, lets others join it, and takes all that
 // wait then: a backlog is read in full batches, however slow this machine is.
 func fetch(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, error) {
-	msgs, err := next(ctx, consumer)
+	msgs, err := events.Next(ctx, consumer)
 	if err != nil || len(msgs) == 0 {
 		return nil, err
 	}
-	pause(ctx, linger)
+	if retry.Wait(ctx, linger) != nil {
+		return msgs, nil // stopped: what was taken is finished
+	}
 	// Without a deadline: one that ends while notices are on their way loses them until
 	// NATS sends them again.
 	batch, err := consumer.FetchNoWait(batchMax - 1)
@@ -126,38 +131,16 @@ func fetch(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, e
 	return msgs, nil
 }
 
-// next waits up to a second for one message; the end of the wait or of the context is no
-// error.
-func next(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, error) {
-	limited, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	batch, err := consumer.Fetch(1, jetstream.FetchContext(limited))
-	if limited.Err() != nil {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("fetch a message: %w", err)
-	}
-	var msgs []jetstream.Msg
-	for msg := range batch.Messages() {
-		msgs = append(msgs, msg)
-	}
-	if err := batch.Error(); err != nil && limited.Err() == nil {
-		return msgs, fmt.Errorf("fetch a message: %w", err)
-	}
-	return msgs, nil
-}
-
 // handle reads what a batch of notices names, writes it, and acknowledges the batch.
 // It finishes although a stop was asked for.
-func (w *worker) handle(ctx context.Context, msgs []jetstream.Msg) error {
+func (w *Worker) handle(ctx context.Context, msgs []jetstream.Msg) error {
 	ctx, cancel := finishing(ctx)
 	defer cancel()
 	stop := events.KeepWorking(msgs)
 	notices := w.parse(ctx, msgs)
 	err := w.work(ctx, notices)
 	if err == nil {
-		err = w.note(ctx, notices)
+		err = w.noteCallbacks(ctx, notices)
 	}
 	stop()
 	if err != nil {
@@ -165,12 +148,12 @@ func (w *worker) handle(ctx context.Context, msgs []jetstream.Msg) error {
 		return err
 	}
 	w.acknowledge(ctx, msgs)
-	w.stats.Taken.Add(int64(len(msgs)))
+	w.Stats.Taken.Add(int64(len(msgs)))
 	return nil
 }
 
 // work reads leads and writes them; those that fail alone are counted.
-func (w *worker) work(ctx context.Context, notices map[int64]events.Notice) error {
+func (w *Worker) work(ctx context.Context, notices map[int64]events.Notice) error {
 	outcomes, snaps, err := w.readAndApply(ctx, notices)
 	if err != nil {
 		return err
@@ -180,12 +163,12 @@ func (w *worker) work(ctx context.Context, notices map[int64]events.Notice) erro
 
 // parse keeps the last notice of each lead. What is no notice of ours is logged and
 // acknowledged with the rest.
-func (w *worker) parse(ctx context.Context, msgs []jetstream.Msg) map[int64]events.Notice {
+func (w *Worker) parse(ctx context.Context, msgs []jetstream.Msg) map[int64]events.Notice {
 	notices := make(map[int64]events.Notice, len(msgs))
 	for _, msg := range msgs {
 		n, err := events.ParseNotice(msg)
 		if err != nil {
-			w.log.ErrorContext(ctx, "message is no notice", "subject", msg.Subject(), "error", err)
+			w.Log.ErrorContext(ctx, "message is no notice", "subject", msg.Subject(), "error", err)
 			continue
 		}
 		if earlier, ok := notices[n.Ref.LeadID]; ok && earlier.Event == leads.EventDeleted {
@@ -196,9 +179,9 @@ func (w *worker) parse(ctx context.Context, msgs []jetstream.Msg) map[int64]even
 	return notices
 }
 
-// readAndApply holds the turn from before the read is sent until its result is written,
+// readAndApply holds ReadOrder from before the read is sent until its result is written,
 // so that no other read of the portal can come between.
-func (w *worker) readAndApply(ctx context.Context, notices map[int64]events.Notice) ([]leads.Outcome, []leads.Snapshot, error) {
+func (w *Worker) readAndApply(ctx context.Context, notices map[int64]events.Notice) ([]leads.Outcome, []leads.Snapshot, error) {
 	if len(notices) == 0 {
 		return nil, nil, nil
 	}
@@ -206,35 +189,35 @@ func (w *worker) readAndApply(ctx context.Context, notices map[int64]events.Noti
 	for id := range notices {
 		ids = append(ids, id)
 	}
-	w.turn.Lock()
-	defer w.turn.Unlock()
+	w.ReadOrder.Lock()
+	defer w.ReadOrder.Unlock()
 	started := time.Now()
-	snaps, err := w.reader.Leads(ctx, ids)
+	snaps, err := w.Reader.Leads(ctx, ids)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read %d leads of %s: %w", len(ids), w.memberID, err)
+		return nil, nil, fmt.Errorf("read %d leads of %s: %w", len(ids), w.MemberID, err)
 	}
-	w.stats.Read.Add(int64(len(snaps)))
+	w.Stats.Read.Add(int64(len(snaps)))
 	for i := range snaps {
 		n := notices[snaps[i].LeadID]
-		snaps[i].MemberID, snaps[i].Cause = w.memberID, n.Cause
+		snaps[i].MemberID, snaps[i].Cause = w.MemberID, n.Cause
 		snaps[i].Proven = n.Event == leads.EventDeleted
 	}
-	outcomes, err := apply(ctx, w.mirror, snaps)
+	outcomes, err := Write(ctx, w.Mirror, snaps)
 	if err != nil {
-		return nil, nil, fmt.Errorf("write %d leads of %s: %w", len(snaps), w.memberID, err)
+		return nil, nil, fmt.Errorf("write %d leads of %s: %w", len(snaps), w.MemberID, err)
 	}
-	w.stats.Count(outcomes)
+	w.Stats.Count(outcomes)
 	for _, o := range outcomes {
-		w.stats.wrote(o, notices[o.LeadID].ReceivedAt, w.now())
+		w.Stats.wrote(o, notices[o.LeadID].ReceivedAt, w.Now())
 	}
-	w.wake()
-	w.log.DebugContext(ctx, "notices handled", "member_id", w.memberID, "leads", len(ids), "took", time.Since(started))
+	w.Wake()
+	w.Log.DebugContext(ctx, "notices handled", "member_id", w.MemberID, "leads", len(ids), "took", time.Since(started))
 	return outcomes, snaps, nil
 }
 
-// apply writes snapshots, but for those whose answer was no lead: their outcome is
-// Failed. Outcomes are in the order of the snapshots.
-func apply(ctx context.Context, mirror Applier, snaps []leads.Snapshot) ([]leads.Outcome, error) {
+// Write writes snapshots, except those whose answer was no lead: their outcome is Failed.
+// Outcomes are in the order of the snapshots.
+func Write(ctx context.Context, mirror Applier, snaps []leads.Snapshot) ([]leads.Outcome, error) {
 	good := make([]leads.Snapshot, 0, len(snaps))
 	for _, s := range snaps {
 		if s.Err == nil {
@@ -262,7 +245,7 @@ const settleLimit = 30 * time.Second
 // acknowledge marks the batch as done. It waits until NATS has noted the last of it: what
 // is fetched while the marks wait in a queue of the server may be what was just done.
 // Where one is lost the notice comes again, which costs a read and changes nothing.
-func (w *worker) acknowledge(ctx context.Context, msgs []jetstream.Msg) {
+func (w *Worker) acknowledge(ctx context.Context, msgs []jetstream.Msg) {
 	ctx, cancel := context.WithTimeout(ctx, settleLimit)
 	defer cancel()
 	for i, msg := range msgs {
@@ -271,7 +254,7 @@ func (w *worker) acknowledge(ctx context.Context, msgs []jetstream.Msg) {
 			ack = func() error { return msg.DoubleAck(ctx) }
 		}
 		if err := ack(); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
-			w.log.WarnContext(ctx, "notice will come again", "subject", msg.Subject(), "error", err)
+			w.Log.WarnContext(ctx, "notice will come again", "subject", msg.Subject(), "error", err)
 		}
 	}
 }

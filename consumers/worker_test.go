@@ -18,10 +18,10 @@ import (
 func TestNoticesBecomeRows(t *testing.T) {
 	o := open(t, 120)
 	o.tell("ONCRMLEADADD", o.ids()...)
-	o.work(o.config("one", nil))
+	o.work(o.config("one"))
 	o.until("all leads are written", func() bool { return o.stats.Outcomes(leads.Inserted) == 120 && o.settled() })
 	o.equal()
-	if n := o.desk.reads.Load(); n > 2 {
+	if n := o.script.reads.Load(); n > 2 {
 		t.Errorf("%d reads for one backlog", n)
 	}
 }
@@ -33,11 +33,11 @@ func TestEditsDuringAReadCostOneReadMore(t *testing.T) {
 	id := o.ids()[0]
 	begun, finish := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	o.desk.script(nil, func([]leads.Snapshot) {
+	o.script.set(nil, func([]leads.Snapshot) {
 		once.Do(func() { close(begun); <-finish })
 	})
 	o.tell("ONCRMLEADADD", id)
-	o.work(o.config("one", nil))
+	o.work(o.config("one"))
 	<-begun
 	for range 100 {
 		o.edit(id, "edited")
@@ -48,7 +48,7 @@ func TestEditsDuringAReadCostOneReadMore(t *testing.T) {
 	close(finish)
 	o.until("the last word is written", func() bool { return o.stats.Outcomes(leads.Updated) == 1 && o.settled() })
 	o.equal()
-	if n := o.desk.reads.Load(); n != 2 {
+	if n := o.script.reads.Load(); n != 2 {
 		t.Errorf("%d reads, want 2", n)
 	}
 }
@@ -56,7 +56,7 @@ func TestEditsDuringAReadCostOneReadMore(t *testing.T) {
 func TestLeadThatFailsIsParkedAndTheOthersGoOn(t *testing.T) {
 	o := open(t, 5)
 	ids := o.ids()
-	o.desk.script(nil, func(snaps []leads.Snapshot) {
+	o.script.set(nil, func(snaps []leads.Snapshot) {
 		for i := range snaps {
 			if snaps[i].LeadID == ids[2] {
 				snaps[i].Err = errors.New("not a lead: the card is a poem")
@@ -64,7 +64,7 @@ func TestLeadThatFailsIsParkedAndTheOthersGoOn(t *testing.T) {
 		}
 	})
 	o.tell("ONCRMLEADADD", ids...)
-	o.work(o.config("one", nil))
+	o.work(o.config("one"))
 	o.until("the others are written and it is parked", func() bool {
 		return o.stats.Outcomes(leads.Inserted) == 4 && o.stats.Parked.Load() == 1 && o.settled()
 	})
@@ -85,15 +85,15 @@ func TestFailuresAreCountedAcrossNoticesAndOwners(t *testing.T) {
 	ids := o.ids()
 	var ill atomic.Bool
 	ill.Store(true)
-	o.desk.script(nil, func(snaps []leads.Snapshot) {
+	o.script.set(nil, func(snaps []leads.Snapshot) {
 		for i := range snaps {
 			if snaps[i].LeadID == ids[0] && ill.Load() {
 				snaps[i].Err = errors.New("a poem")
 			}
 		}
 	})
-	cfg := o.config("one", nil)
-	cfg.Patience = func(attempts int) (time.Duration, bool) { return time.Hour, attempts < 4 }
+	cfg := o.config("one")
+	cfg.RetryPolicy = func(attempts int) (time.Duration, bool) { return time.Hour, attempts < 4 }
 	stop := o.work(cfg)
 	attempts := func() int {
 		failing, err := o.db.Failing(t.Context(), o.member())
@@ -108,7 +108,7 @@ func TestFailuresAreCountedAcrossNoticesAndOwners(t *testing.T) {
 	for n := 1; n <= 4; n++ {
 		if n == 3 {
 			stop()
-			o.work(o.config("two", nil)) // and less patient: but the hour has not passed
+			o.work(o.config("two")) // and less patient: but the hour has not passed
 		}
 		o.tell("ONCRMLEADUPDATE", ids[0])
 		o.until("it was tried", func() bool { return attempts() == n && o.settled() })
@@ -127,7 +127,7 @@ func TestLeadThatFailedDoesNotWaitForAClockThatWasSetBack(t *testing.T) {
 	id := o.ids()[0]
 	var ill atomic.Bool
 	ill.Store(true)
-	o.desk.script(nil, func(snaps []leads.Snapshot) {
+	o.script.set(nil, func(snaps []leads.Snapshot) {
 		if ill.Load() {
 			snaps[0].Err = errors.New("a poem")
 		}
@@ -137,9 +137,9 @@ func TestLeadThatFailedDoesNotWaitForAClockThatWasSetBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ahead.Close()
-	cfg := o.config("one", nil)
-	cfg.Patience = func(int) (time.Duration, bool) { return time.Hour, true }
-	cfg.Mirror, cfg.Now = ahead, func() time.Time { return time.Now().Add(72 * time.Hour) }
+	cfg := o.config("one")
+	cfg.RetryPolicy = func(int) (time.Duration, bool) { return time.Hour, true }
+	cfg.Mirror, cfg.Now = mirrorOf(ahead), func() time.Time { return time.Now().Add(72 * time.Hour) }
 	stop := o.work(cfg)
 	o.tell("ONCRMLEADUPDATE", id)
 	o.until("it failed", func() bool {
@@ -148,7 +148,7 @@ func TestLeadThatFailedDoesNotWaitForAClockThatWasSetBack(t *testing.T) {
 	})
 	stop()
 	ill.Store(false)
-	cfg.Mirror, cfg.Now = o.db, time.Now
+	cfg.Mirror, cfg.Now = mirrorOf(o.db), time.Now
 	o.work(cfg)
 	o.until("it is written", func() bool { return o.written(id) })
 }
@@ -157,13 +157,13 @@ func TestLeadThatFailedIsTriedAgainWithoutANewNotice(t *testing.T) {
 	o := open(t, 1)
 	id := o.ids()[0]
 	var reads int
-	o.desk.script(nil, func(snaps []leads.Snapshot) {
+	o.script.set(nil, func(snaps []leads.Snapshot) {
 		if reads++; reads == 1 {
 			snaps[0].Err = errors.New("a poem")
 		}
 	})
 	o.tell("ONCRMLEADADD", id)
-	o.work(o.config("one", nil))
+	o.work(o.config("one"))
 	o.until("it is written", func() bool { return o.written(id) })
 	if len(o.dead()) != 0 || o.stats.Parked.Load() != 0 {
 		t.Error("it was parked")
@@ -174,7 +174,7 @@ func TestLastCallbackOfEachLeadIsKept(t *testing.T) {
 	o := open(t, 2)
 	ids := o.ids()
 	o.tell("ONCRMLEADADD", ids...)
-	o.work(o.config("one", nil))
+	o.work(o.config("one"))
 	o.until("they are written", func() bool { return o.settled() && o.written(ids[1]) })
 	o.tell("ONCRMLEADUPDATE", ids[1])
 	var got []leads.LastCallback
@@ -204,7 +204,7 @@ func TestNewOwnerIsGivenWhatADeadOneHadTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	o.work(o.config("heir", nil))
+	o.work(o.config("heir"))
 	o.until("it is written", func() bool { return o.written(id) })
 	t.Logf("after %s; the dead one's time would have been up after 5 s", time.Since(begun).Round(time.Millisecond))
 }
@@ -213,7 +213,7 @@ func TestDeleteCallbackAndNotFoundMakeATombstone(t *testing.T) {
 	o := open(t, 2)
 	ids := o.ids()
 	o.tell("ONCRMLEADADD", ids...)
-	o.work(o.config("one", nil))
+	o.work(o.config("one"))
 	o.until("both are written", func() bool { return o.written(ids[0]) && o.written(ids[1]) && o.settled() })
 	if err := o.portal.Delete(ids[0]); err != nil {
 		t.Fatal(err)
@@ -221,9 +221,9 @@ func TestDeleteCallbackAndNotFoundMakeATombstone(t *testing.T) {
 	o.tell("ONCRMLEADDELETE", ids[0])
 	o.until("the row is a tombstone", func() bool { return o.deleted(ids[0]) })
 	// A delete callback that is not true deletes nothing.
-	reads := o.desk.reads.Load()
+	reads := o.script.reads.Load()
 	o.tell("ONCRMLEADDELETE", ids[1])
-	o.until("the callback is dealt with", func() bool { return o.settled() && o.desk.reads.Load() > reads })
+	o.until("the callback is dealt with", func() bool { return o.settled() && o.script.reads.Load() > reads })
 	if !o.written(ids[1]) {
 		t.Error("a lead that is there was deleted")
 	}
@@ -233,7 +233,7 @@ func TestNotFoundWithoutDeleteCallbackWaitsForASecondLook(t *testing.T) {
 	o := open(t, 1)
 	id := o.ids()[0]
 	o.tell("ONCRMLEADADD", id)
-	o.work(o.config("one", nil))
+	o.work(o.config("one"))
 	o.until("it is written", func() bool { return o.written(id) })
 	if err := o.portal.Delete(id); err != nil {
 		t.Fatal(err)
@@ -247,9 +247,9 @@ func TestNotFoundWithoutDeleteCallbackWaitsForASecondLook(t *testing.T) {
 
 func TestNotFoundWithoutARowWritesNothing(t *testing.T) {
 	o := open(t, 0)
-	o.work(o.config("one", nil))
+	o.work(o.config("one"))
 	o.tell("ONCRMLEADDELETE", 77)
-	o.until("it was read", func() bool { return o.desk.reads.Load() > 0 && o.settled() })
+	o.until("it was read", func() bool { return o.script.reads.Load() > 0 && o.settled() })
 	if _, ok := o.held(77); ok {
 		t.Error("there is a row")
 	}
@@ -258,14 +258,14 @@ func TestNotFoundWithoutARowWritesNothing(t *testing.T) {
 func TestIllPortalCostsNoNoticeAndNoLead(t *testing.T) {
 	o := open(t, 3)
 	var failures int
-	o.desk.script(func(context.Context, []int64) error {
+	o.script.set(func(context.Context, []int64) error {
 		if failures++; failures <= 2 {
 			return errors.New("the portal shows a web page")
 		}
 		return nil
 	}, nil)
 	o.tell("ONCRMLEADADD", o.ids()...)
-	o.work(o.config("one", nil))
+	o.work(o.config("one"))
 	o.until("the portal is well and the leads are written", func() bool { return o.stats.Outcomes(leads.Inserted) == 3 })
 	o.equal()
 	if n := o.stats.Parked.Load(); n != 0 || len(o.dead()) != 0 {
@@ -279,9 +279,9 @@ func TestMessagesThatAreNoNoticesDoNotStopTheRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.tell("ONCRMLEADADD", o.ids()...)
-	o.work(o.config("one", nil))
+	o.work(o.config("one"))
 	o.until("the lead is written", func() bool { return o.stats.Outcomes(leads.Inserted) == 1 && o.settled() })
-	if log := o.logged.String(); strings.Contains(log, "roses") || !strings.Contains(log, "message is no notice") {
+	if log := o.log.String(); strings.Contains(log, "roses") || !strings.Contains(log, "message is no notice") {
 		t.Error("the log is wrong")
 	}
 }
@@ -291,12 +291,12 @@ func TestStopFinishesTheReadUnderWay(t *testing.T) {
 	id := o.ids()[0]
 	begun, finish := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	o.desk.script(func(context.Context, []int64) error {
+	o.script.set(func(context.Context, []int64) error {
 		once.Do(func() { close(begun); <-finish })
 		return nil
 	}, nil)
 	o.tell("ONCRMLEADADD", id)
-	stop := o.work(o.config("one", nil))
+	stop := o.work(o.config("one"))
 	<-begun
 	stopped := make(chan struct{})
 	go func() { stop(); close(stopped) }()
@@ -313,7 +313,7 @@ func TestNoticesAreReadInOrderOfNobody(t *testing.T) {
 	slices.Reverse(ids)
 	o.tell("ONCRMLEADUPDATE", ids...) // updates before anything was added
 	o.tell("ONCRMLEADADD", ids...)    // late
-	o.work(o.config("one", nil))
+	o.work(o.config("one"))
 	o.until("all are written", func() bool { return o.stats.Outcomes(leads.Inserted) == 4 && o.settled() })
 	o.equal()
 }

@@ -31,6 +31,9 @@ type Policy struct {
 	Jitter uint64
 }
 
+// Standard is what most loops wait after failures: from half a second to half a minute.
+var Standard = Policy{First: 500 * time.Millisecond, Max: 32 * time.Second, Jitter: 12}
+
 // doublings is how often a pause can double at all.
 const doublings = 62
 

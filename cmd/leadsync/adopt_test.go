@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"leadsync/bitrix24/emulator"
+	"leadsync/demo"
 	"leadsync/leads"
 	"leadsync/repo"
 	"leadsync/repo/repotest"
+	"leadsync/service"
 )
 
 var (
@@ -30,13 +32,14 @@ func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 	repotest.Oktell(t, url, *oktellRows)
 	p := startEmulator(t, emulator.Config{Leads: *oktellRows, Seed: 7, NoLimits: true})
 	s := startServing(t, p, map[string]string{"LEADSYNC_DATABASE_URL": url}, func(ctx context.Context, s *served) int {
-		cfg, err := readConfig(environmentOf(s.vars))
+		cfg, err := service.ReadConfig(environmentOf(s.vars))
 		if err != nil {
 			t.Error(err)
 			return exitUsage
 		}
-		cfg.patient, cfg.grace, cfg.deleteFloor = true, time.Second, int64(*oktellRows)
-		if err := serve(ctx, cfg, newLog(s.log, cfg)); err != nil {
+		cfg.TolerateOutages = true
+		cfg.Tuning = service.Tuning{Grace: time.Second, DeleteFloor: int64(*oktellRows)}
+		if err := service.Serve(ctx, cfg, service.NewLog(s.log, cfg)); err != nil {
 			t.Error(err)
 			return exitFailure
 		}
@@ -47,7 +50,7 @@ func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	eventually(t, "the leads are imported", func() bool {
 		_, ok, err := db.LastCompleted(t.Context(), s.member())
 		return err == nil && ok
@@ -61,14 +64,14 @@ func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r result
+	var r demo.Result
 	marked := 0
 	for _, row := range rows {
 		if _, there := truth[row.LeadID]; !there && row.Deleted {
 			marked++
 			continue
 		}
-		r.compareRow(row, truth)
+		r.CompareRow(row, truth)
 		delete(truth, row.LeadID)
 	}
 	if len(truth) > 0 || r.Differences > 0 {

@@ -17,7 +17,7 @@ func TestAnApplicationMadeAnewBecomesThePortalsOwn(t *testing.T) {
 	p := startEmulator(t, emulator.Config{Leads: 30, Seed: 12, Enterprise: true})
 	s := startServe(t, p, map[string]string{"LEADSYNC_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="})
 	db := s.mirror(t)
-	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	eventually(t, "the leads are imported", func() bool { n, err := db.CountLeads(t.Context(), s.member()); return err == nil && n == 30 })
 	eventually(t, "the budget follows the Enterprise plan", func() bool {
 		b := jsonOf[portalReport](t, s, "portals", "show", s.member()).Budget
@@ -48,7 +48,7 @@ func TestAnApplicationMadeAnewBecomesThePortalsOwn(t *testing.T) {
 	if code != exitOK || strings.Contains(stdout+stderr, now.ClientSecret) {
 		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
 	}
-	p.Install(s.url+callbackPath, "") // its form is saved again
+	p.Install(s.url+"/bitrix24/events", "") // its form is saved again
 	eventually(t, "it is authorized", func() bool {
 		return jsonOf[portalsListed](t, s, "portals").Portals[0].State == leads.PortalActive
 	})
@@ -91,9 +91,9 @@ func TestASecondPortalIsAddedBeforeItInstalls(t *testing.T) {
 	hosts := strings.Join([]string{host(first.Info().Portal), host(first.Info().OAuth), host(second.Info().Portal), host(second.Info().OAuth)}, ",")
 	s := startServe(t, first, map[string]string{"LEADSYNC_B24_INSECURE_HOSTS": hosts})
 	db := s.mirror(t)
-	first.Install(s.url+callbackPath, "")
+	first.Install(s.url+"/bitrix24/events", "")
 	s.imported(t, db)
-	second.Install(s.url+callbackPath, "")
+	second.Install(s.url+"/bitrix24/events", "")
 	eventually(t, "it is refused", func() bool { return second.Stats().CallbacksFailed == 1 })
 	info := second.Info()
 	add := []string{"portals", "add", "--member-id", info.MemberID, "--client-id", info.ClientID, "--client-secret", info.ClientSecret}
@@ -103,7 +103,7 @@ func TestASecondPortalIsAddedBeforeItInstalls(t *testing.T) {
 	if code, _, stderr := command(t.Context(), t, s.vars, append(add, "--domain", host(info.Portal))...); code != exitOK {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	second.Install(s.url+callbackPath, "")
+	second.Install(s.url+"/bitrix24/events", "")
 	other := *s
 	other.portal = second
 	other.imported(t, db)

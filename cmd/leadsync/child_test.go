@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"leadsync/service"
+
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -76,12 +78,13 @@ func (s *skewed) now() time.Time { return time.Now().Round(0).Add(time.Duration(
 // childServe is `leadsync serve` with a short grace period and our clock. A long drill deletes
 // more of a small portal's leads than the breaker lets pass within an hour.
 func childServe(ctx context.Context, clock *skewed) error {
-	cfg, err := readConfig(os.LookupEnv)
+	cfg, err := service.ReadConfig(os.LookupEnv)
 	if err != nil {
 		return err
 	}
-	cfg.patient, cfg.grace, cfg.clock, cfg.deleteFloor = true, 2*time.Second, clock.now, demoDeletes
-	return serve(ctx, cfg, newLog(os.Stderr, cfg))
+	cfg.TolerateOutages = true
+	cfg.Tuning = service.Tuning{Grace: 2 * time.Second, Clock: clock.now, DeleteFloor: 1_000_000}
+	return service.Serve(ctx, cfg, service.NewLog(os.Stderr, cfg))
 }
 
 // childNATS is a NATS server of its own, as an operator would run it.

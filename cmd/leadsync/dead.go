@@ -11,6 +11,7 @@ import (
 
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/service"
 )
 
 // deadCmd deals with notices that were given up.
@@ -58,8 +59,8 @@ type deadShowCmd struct{ deadFilter }
 
 // Run shows payloads too.
 func (d deadShowCmd) Run(ctx context.Context, a *app) error {
-	return d.each(ctx, a, "show", func(ctx context.Context, b *base, letter events.DeadLetter, v *deadView) error {
-		payload, _, err := b.db.FailedPayload(ctx, letter.Ref)
+	return d.each(ctx, a, "show", func(ctx context.Context, b *service.Backend, letter events.DeadLetter, v *deadView) error {
+		payload, _, err := b.DB.FailedPayload(ctx, letter.Ref)
 		if err != nil || payload == "" {
 			return err
 		}
@@ -75,14 +76,14 @@ type deadReplayCmd struct{ deadFilter }
 // Run publishes the notices again. The failures are forgotten first and the letter last:
 // whatever is cut off between costs an attempt, never the letter.
 func (d deadReplayCmd) Run(ctx context.Context, a *app) error {
-	return d.each(ctx, a, "replay", func(ctx context.Context, b *base, letter events.DeadLetter, _ *deadView) error {
-		if err := b.db.ForgetFailures(ctx, letter.Ref.MemberID, []int64{letter.Ref.LeadID}); err != nil {
+	return d.each(ctx, a, "replay", func(ctx context.Context, b *service.Backend, letter events.DeadLetter, _ *deadView) error {
+		if err := b.DB.ForgetFailures(ctx, letter.Ref.MemberID, []int64{letter.Ref.LeadID}); err != nil {
 			return err
 		}
-		if err := events.PublishNotice(ctx, b.js, letter.Notice); err != nil {
+		if err := events.PublishNotice(ctx, b.JS, letter.Notice); err != nil {
 			return err
 		}
-		return events.DropDead(ctx, b.js, letter.Ref)
+		return events.DropDead(ctx, b.JS, letter.Ref)
 	})
 }
 
@@ -96,29 +97,38 @@ func (d deadDropCmd) Run(ctx context.Context, a *app) error {
 	if d.Portal == "" && d.Lead == 0 && d.Reason == "" && d.OlderThan == 0 && !d.All {
 		return usageError{errors.New("dead drop: say which, by --portal, --lead, --reason or --older-than, or --all")}
 	}
-	return d.each(ctx, a, "drop", func(ctx context.Context, b *base, letter events.DeadLetter, _ *deadView) error {
-		if err := b.db.ForgetFailures(ctx, letter.Ref.MemberID, []int64{letter.Ref.LeadID}); err != nil {
+	return d.each(ctx, a, "drop", func(ctx context.Context, b *service.Backend, letter events.DeadLetter, _ *deadView) error {
+		if err := b.DB.ForgetFailures(ctx, letter.Ref.MemberID, []int64{letter.Ref.LeadID}); err != nil {
 			return err
 		}
-		return events.DropDead(ctx, b.js, letter.Ref)
+		return events.DropDead(ctx, b.JS, letter.Ref)
 	})
 }
 
-// each does something with every letter that is chosen, and reports.
-func (f deadFilter) each(ctx context.Context, a *app, action string, do func(context.Context, *base, events.DeadLetter, *deadView) error) (err error) {
+// deadAction is what a command does with a letter, and with its view.
+type deadAction func(context.Context, *service.Backend, events.DeadLetter, *deadView) error
+
+// each does something with every letter that fits, and reports; do may be nil.
+func (f deadFilter) each(ctx context.Context, a *app, action string, do deadAction) error {
 	if f.Portal != "" && !leads.ValidMemberID(f.Portal) {
 		return usageError{errors.New("--portal takes a member_id, as Bitrix24 sends it")}
 	}
-	b, err := a.join(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	letters, err := events.DeadLetters(ctx, b.js, f.Portal)
-	if err != nil {
-		return err
-	}
+	return a.join(ctx, func(b *service.Backend) error {
+		report, err := f.report(ctx, b, action, do)
+		if err != nil {
+			return err
+		}
+		return report.print(a.stdout, f.JSON)
+	})
+}
+
+// report does it with every letter that fits the filter.
+func (f deadFilter) report(ctx context.Context, b *service.Backend, action string, do deadAction) (deadReport, error) {
 	report := deadReport{Action: action, Letters: []deadView{}}
+	letters, err := events.DeadLetters(ctx, b.JS, f.Portal)
+	if err != nil {
+		return report, err
+	}
 	for _, letter := range letters {
 		if !f.fits(letter, time.Now()) {
 			continue
@@ -126,13 +136,13 @@ func (f deadFilter) each(ctx context.Context, a *app, action string, do func(con
 		v := viewOf(letter)
 		if do != nil {
 			if err := do(ctx, b, letter, &v); err != nil {
-				return fmt.Errorf("%s %s: %w", action, letter.Ref, err)
+				return report, fmt.Errorf("%s %s: %w", action, letter.Ref, err)
 			}
 		}
 		report.Letters = append(report.Letters, v)
 	}
 	report.Count = len(report.Letters)
-	return report.print(a.stdout, f.JSON)
+	return report, nil
 }
 
 func (f deadFilter) fits(d events.DeadLetter, now time.Time) bool {

@@ -2,13 +2,14 @@ package main
 
 import (
 	"encoding/json"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
+	"leadsync/service"
 )
 
 // morgue is a data directory with two dead letters.
@@ -16,12 +17,12 @@ func morgue(t *testing.T) (lookup func(string) (string, bool), look func() (lett
 	t.Helper()
 	env := map[string]string{"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_NATS_LISTEN": "127.0.0.1:0"}
 	lookup = func(name string) (string, bool) { value, ok := env[name]; return value, ok }
-	cfg, err := readConfig(lookup)
+	cfg, err := service.ReadConfig(lookup)
 	if err != nil {
 		t.Fatal(err)
 	}
-	with := func(do func(*base)) {
-		b, err := openBase(t.Context(), cfg, slog.New(slog.DiscardHandler), false)
+	with := func(do func(*service.Backend)) {
+		b, err := service.Open(t.Context(), cfg, leadstest.Silent())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,15 +31,15 @@ func morgue(t *testing.T) (lookup func(string) (string, bool), look func() (lett
 			t.Fatal(err)
 		}
 	}
-	with(func(b *base) {
+	with(func(b *service.Backend) {
 		for id, reason := range map[int64]string{1: "a poem", 2: "too long"} {
 			ref := leads.Ref{MemberID: "abc", LeadID: id}
-			_, err := b.db.CountFailure(t.Context(), ref, "ONCRMLEADADD", reason, func(int) time.Time { return time.Time{} })
+			_, err := b.DB.CountFailure(t.Context(), ref, "ONCRMLEADADD", reason, func(int) time.Time { return time.Time{} })
 			if err == nil {
-				err = b.db.RecordFailure(t.Context(), ref, reason, []byte(`{"ID":"`+reason+`"}`))
+				err = b.DB.RecordFailure(t.Context(), ref, reason, []byte(`{"ID":"`+reason+`"}`))
 			}
 			if err == nil {
-				err = events.PublishDead(t.Context(), b.js, events.DeadLetter{
+				err = events.PublishDead(t.Context(), b.JS, events.DeadLetter{
 					Notice: events.Notice{Ref: ref, Event: "ONCRMLEADADD"}, Reason: reason, Attempts: 5,
 					FirstAt: time.Now().Add(-time.Hour), LastAt: time.Now().Add(-time.Minute),
 				})
@@ -49,12 +50,12 @@ func morgue(t *testing.T) (lookup func(string) (string, bool), look func() (lett
 		}
 	})
 	return lookup, func() (letters, notices int64, failing int) {
-		with(func(b *base) {
+		with(func(b *service.Backend) {
 			var errs [3]error
-			letters, errs[0] = events.Depth(t.Context(), b.js, events.StreamDead)
-			notices, errs[1] = events.Depth(t.Context(), b.js, events.StreamNotices)
+			letters, errs[0] = events.Depth(t.Context(), b.JS, events.StreamDead)
+			notices, errs[1] = events.Depth(t.Context(), b.JS, events.StreamNotices)
 			var list []leads.Failing
-			list, errs[2] = b.db.Failing(t.Context(), "abc")
+			list, errs[2] = b.DB.Failing(t.Context(), "abc")
 			failing = len(list)
 			for _, err := range errs {
 				if err != nil {

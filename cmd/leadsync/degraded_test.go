@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -70,30 +68,6 @@ func TestServeStartsWithoutNATS(t *testing.T) {
 	d.serve.start()
 	d.titled(id, "while NATS was down")
 	d.until("all is well", func() bool { status, _ := d.ready(); return status == http.StatusOK })
-}
-
-// A database that comes up and then refuses us, for want of rights, does not end a service
-// that takes callbacks already.
-func TestWhatAPersonHasToMendIsWaitedFor(t *testing.T) {
-	t.Parallel()
-	var log output
-	tries := 0
-	b := &base{cfg: config{hurry: 1e6, logFormat: "text"}}
-	b.log = newLog(&log, b.cfg)
-	b.waiting = []preparation{{"database", func(context.Context) error {
-		if tries++; tries < 4 {
-			return errors.New("permission denied")
-		}
-		return nil
-	}}}
-	if err := b.prepared(t.Context()); err != nil || tries != 4 || strings.Count(log.String(), "permission denied") != 3 {
-		t.Errorf("%v after %d tries: %s", err, tries, log.String())
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	b.waiting[0].do = func(context.Context) error { stop(); return errors.New("permission denied") }
-	if err := b.prepared(ctx); err == nil {
-		t.Error("it is prepared, although it was stopped")
-	}
 }
 
 func TestServeStartsWithoutDatabase(t *testing.T) {

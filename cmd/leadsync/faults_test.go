@@ -24,6 +24,7 @@ import (
 	"leadsync/events"
 	"leadsync/leads"
 	"leadsync/repo"
+	"leadsync/retry"
 )
 
 var (
@@ -194,7 +195,7 @@ func (d *drill) install() {
 	d.t.Helper()
 	member := d.portal.Info().MemberID
 	d.until("the database is migrated", func() bool { _, err := d.db.Portals(d.t.Context()); return err == nil })
-	d.portal.Install(d.url+callbackPath, d.url+"/bitrix24/oauth/callback")
+	d.portal.Install(d.url+"/bitrix24/events", d.url+"/bitrix24/oauth/callback")
 	d.until("the leads are imported", func() bool {
 		run, ok, err := d.db.LastCompleted(d.t.Context(), member)
 		return err == nil && ok && run.Mode == leads.RunImport
@@ -208,7 +209,7 @@ func (d *drill) live() (stop func()) {
 	var group sync.WaitGroup
 	group.Go(func() {
 		chance := rand.New(rand.NewPCG(*faultSeed, 8))
-		for pauseFor(ctx, time.Duration(5+chance.IntN(30))*time.Millisecond) == nil {
+		for retry.Wait(ctx, time.Duration(5+chance.IntN(30))*time.Millisecond) == nil {
 			id, _ := d.portal.RandomID()
 			switch dice := chance.IntN(100); {
 			case dice < 25:
@@ -490,7 +491,7 @@ func (d *drill) listen() *ears {
 			e.sessions.Add(1)
 			_ = d.session(session, e) // NATS may be down: the next one hears it all
 			end()
-			_ = pauseFor(ctx, 50*time.Millisecond)
+			_ = retry.Wait(ctx, 50*time.Millisecond)
 		}
 	}()
 	e.stop = func() { cancel(); <-done }

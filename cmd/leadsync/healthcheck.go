@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"leadsync/service"
 )
 
 type healthcheckCmd struct{}
@@ -20,13 +22,13 @@ func (healthcheckCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	service, err := readRunning(cfg.dataDir)
+	address, err := service.RunningAddress(cfg)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, local(service.HTTP)+"/healthz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, local(address)+"/healthz", nil)
 	if err != nil {
 		return fmt.Errorf("ask the service: %w", err)
 	}
@@ -39,7 +41,7 @@ func (healthcheckCmd) Run(ctx context.Context, a *app) error {
 		return fmt.Errorf("ask the service: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the service is not well: HTTP %d", resp.StatusCode)
+		return fmt.Errorf("the service is not healthy: HTTP %d", resp.StatusCode)
 	}
 	return nil
 }

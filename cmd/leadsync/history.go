@@ -26,26 +26,9 @@ type findingsCmd struct {
 	Limit int    `default:"1000" help:"The most findings that are printed; all are in leadsync_findings."`
 }
 
-// stored opens the database alone: what passes found can be read while all else is down.
-func (a *app) stored(ctx context.Context, read func(db *repo.DB) error) (err error) {
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	db, err := openDB(ctx, cfg, newLog(a.stderr, cfg))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.CheckMigrated(ctx); err != nil {
-		return err
-	}
-	return read(db)
-}
-
 // Run lists passes, newest first.
 func (h historyCmd) Run(ctx context.Context, a *app) error {
-	return a.stored(ctx, func(db *repo.DB) error {
+	return a.withDatabase(ctx, func(db *repo.DB) error {
 		portals, err := db.Portals(ctx)
 		if err != nil {
 			return err
@@ -95,7 +78,7 @@ func wallTime(t time.Time) string {
 
 // Run lists what a pass found.
 func (f findingsCmd) Run(ctx context.Context, a *app) error {
-	return a.stored(ctx, func(db *repo.DB) error {
+	return a.withDatabase(ctx, func(db *repo.DB) error {
 		id, err := f.id(ctx, db)
 		if err != nil {
 			return err

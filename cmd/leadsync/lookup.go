@@ -15,17 +15,17 @@ import (
 // lookupCmd answers as GET /api/v1/lookup does, from the database alone.
 type lookupCmd struct {
 	Phone string `arg:"" help:"The number, as it was dialled or written."`
-	Limit int    `default:"50" help:"The most leads that are told."`
+	Limit int    `default:"50" help:"The most leads that are printed."`
 	JSON  bool   `name:"json" help:"Print one JSON object."`
 }
 
-// Run tells whose number it is. That nobody has it is an answer: the exit code is 0.
+// Run prints whose number it is. That nobody has it is an answer: the exit code is 0.
 func (l lookupCmd) Run(ctx context.Context, a *app) error {
 	digits, ok := leads.CallerDigits(l.Phone)
 	if !ok {
 		return usageError{errors.New("lookup takes a telephone number of at least three digits, such as +79123456789")}
 	}
-	return a.stored(ctx, func(db *repo.DB) error {
+	return a.withDatabase(ctx, func(db *repo.DB) error {
 		found, err := db.Callers(ctx, digits, max(1, l.Limit))
 		if err != nil {
 			return err

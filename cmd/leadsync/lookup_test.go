@@ -94,24 +94,3 @@ func TestACallersLeadIsFoundAsSoonAsThePortalHasIt(t *testing.T) {
 		t.Errorf("the token has changed: %v", err)
 	}
 }
-
-func TestTheTokenOfTheLookup(t *testing.T) {
-	dir := t.TempDir()
-	open := func(cfg config) *base { return &base{cfg: cfg, data: &dataDir{path: dir}} }
-	first, err := open(config{}).apiToken()
-	if err != nil || len(first) < shortestToken {
-		t.Fatalf("%d characters, %v", len(first), err)
-	}
-	if second, err := open(config{}).apiToken(); err != nil || second != first {
-		t.Errorf("the next start has another: %v", err)
-	}
-	if given, err := open(config{apiToken: "given by a person"}).apiToken(); err != nil || given != "given by a person" {
-		t.Errorf("the configured one does not count: %v", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "api-token"), []byte("short\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := open(config{}).apiToken(); err == nil || !strings.Contains(err.Error(), "delete it") || strings.Contains(err.Error(), "short\n") {
-		t.Errorf("a short one: %v", err)
-	}
-}

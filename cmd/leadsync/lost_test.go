@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"leadsync/demo"
 	"leadsync/leads"
 	"leadsync/repo"
 )
@@ -34,9 +35,9 @@ func (d *drill) unequal() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var r result
+	var r demo.Result
 	for _, row := range rows {
-		r.compareRow(row, truth)
+		r.CompareRow(row, truth)
 		delete(truth, row.LeadID)
 	}
 	wrong, err := d.wrong()
@@ -149,7 +150,7 @@ func TestLostDatabaseSkipsNoChange(t *testing.T) {
 	d.up()
 	d.reopen()
 	d.until("the tables are there", func() bool { _, err := d.db.Portals(t.Context()); return err == nil })
-	d.portal.Install(d.url+callbackPath, d.url+"/bitrix24/oauth/callback")
+	d.portal.Install(d.url+"/bitrix24/events", d.url+"/bitrix24/oauth/callback")
 	d.agreed("the new database, the portal and the subscriber agree")
 	d.until("the subscriber knows of the deletion", func() bool { return d.ears.gone(b) })
 	d.history("after", a, c)

@@ -94,7 +94,7 @@ func (m *meter) empties(name string) {
 
 func (m *meter) post(body string) {
 	m.t.Helper()
-	response, err := http.Post(m.url+callbackPath, "application/x-www-form-urlencoded", strings.NewReader(body))
+	response, err := http.Post(m.url+"/bitrix24/events", "application/x-www-form-urlencoded", strings.NewReader(body))
 	if err != nil {
 		m.t.Fatal(err)
 	}

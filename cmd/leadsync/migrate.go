@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"leadsync/repo"
+	"leadsync/service"
 )
 
 type migrateCmd struct {
@@ -27,10 +28,10 @@ func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := makeDataDir(cfg); err != nil {
+	if err := service.MakeDataDir(cfg); err != nil {
 		return err
 	}
-	db, err := openDB(ctx, cfg, newLog(a.stderr, cfg))
+	db, err := service.OpenDatabase(ctx, cfg, service.NewLog(a.stderr, cfg))
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/repo"
+	"leadsync/retry"
 )
 
 var million = flag.Int("million", 0, "leads of the memory test; 0 leaves it out, 1,000,000 is what it is judged by")
@@ -59,7 +60,7 @@ func TestMemoryStaysConstant(t *testing.T) {
 	}
 	defer db.Close()
 	resp, err := http.Post(info.Portal+"/_portal/install", "application/json",
-		strings.NewReader(fmt.Sprintf(`{"events_url":"http://%s%s"}`, httpAt, callbackPath)))
+		strings.NewReader(fmt.Sprintf(`{"events_url":"http://%s%s"}`, httpAt, "/bitrix24/events")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func longEventually(t *testing.T, what string, every time.Duration, done func() 
 		if time.Now().After(end) {
 			t.Fatal("never: " + what)
 		}
-		if err := pauseFor(t.Context(), every); err != nil {
+		if err := retry.Wait(t.Context(), every); err != nil {
 			t.Fatal(err)
 		}
 	}

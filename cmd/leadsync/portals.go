@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -17,8 +16,8 @@ type portalsCmd struct {
 	List   portalsListCmd   `cmd:"" default:"withargs" help:"List the portals."`
 	Show   portalsShowCmd   `cmd:"" help:"Show a portal: its state, tokens, bound events and budget."`
 	Add    portalsAddCmd    `cmd:"" help:"Add a portal that is reached by webhooks; or let one in whose application is yet to be installed, or give one an application of its own."`
-	Rebind portalsRebindCmd `cmd:"" help:"Have the portal send its events here, where that was lost."`
-	Remove portalsRemoveCmd `cmd:"" help:"Forget a portal and erase everything that is kept of it."`
+	Rebind portalsRebindCmd `cmd:"" help:"Bind the portal's events to this service again."`
+	Remove portalsRemoveCmd `cmd:"" help:"Forget a portal and erase everything leadsync keeps of it."`
 }
 
 // portalView is a portal as it is printed. It has no secret in it.
@@ -44,7 +43,7 @@ type portalsListCmd struct {
 
 // Run lists.
 func (l portalsListCmd) Run(ctx context.Context, a *app) error {
-	return a.withDatabase(ctx, func(_ config, db *repo.DB) error {
+	return a.withDatabase(ctx, func(db *repo.DB) error {
 		portals, err := db.Portals(ctx)
 		if err != nil {
 			return err
@@ -112,7 +111,7 @@ type budgetReport struct {
 
 // Run shows one portal, from the database alone: the portal is not asked.
 func (s portalsShowCmd) Run(ctx context.Context, a *app) error {
-	return a.withDatabase(ctx, func(_ config, db *repo.DB) error {
+	return a.withDatabase(ctx, func(db *repo.DB) error {
 		p, err := findPortal(ctx, db, s.Portal)
 		if err != nil {
 			return err
@@ -203,37 +202,3 @@ func (r portalReport) print(out io.Writer) error {
 }
 
 func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }
-
-// withDatabase works on the database alone, beside a running service or without one.
-func (a *app) withDatabase(ctx context.Context, work func(config, *repo.DB) error) (err error) {
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	if err := makeDataDir(cfg); err != nil {
-		return err
-	}
-	db, err := openDB(ctx, cfg, newLog(a.stderr, cfg))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.CheckMigrated(ctx); err != nil {
-		return err
-	}
-	return work(cfg, db)
-}
-
-// findPortal finds a portal by its member_id or its domain.
-func findPortal(ctx context.Context, db *repo.DB, name string) (leads.Portal, error) {
-	portals, err := db.Portals(ctx)
-	if err != nil {
-		return leads.Portal{}, err
-	}
-	for _, p := range portals {
-		if p.MemberID == name || p.Domain == name {
-			return p, nil
-		}
-	}
-	return leads.Portal{}, usageError{fmt.Errorf("portal %q is not known here; `leadsync portals list` shows those that are", name)}
-}

@@ -35,7 +35,7 @@ func TestPortalsAreListedShownReboundAndRemoved(t *testing.T) {
 	if listed := jsonOf[portalsListed](t, s, "portals"); len(listed.Portals) != 0 {
 		t.Errorf("listed %+v", listed)
 	}
-	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	s.imported(t, db)
 	listed := jsonOf[portalsListed](t, s, "portals", "list")
 	if len(listed.Portals) != 1 || listed.Portals[0].MemberID != s.member() || listed.Portals[0].State != leads.PortalActive || listed.Portals[0].Way != "application" {
@@ -136,7 +136,7 @@ func TestAWebhooksPortalIsAdded(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	s.imported(t, db)
-	p.OutgoingWebhook(s.url+callbackPath, "ONCRMLEADADD", "ONCRMLEADUPDATE", "ONCRMLEADDELETE")
+	p.OutgoingWebhook(s.url+"/bitrix24/events", "ONCRMLEADADD", "ONCRMLEADUPDATE", "ONCRMLEADDELETE")
 	p.Add(1)
 	eventually(t, "a callback is taken", func() bool { return s.equal(t, db) })
 }
@@ -153,7 +153,7 @@ func TestARenamedPortalIsFoundAgain(t *testing.T) {
 	t.Cleanup(old.Close)
 	s := startServe(t, p, map[string]string{"LEADSYNC_B24_INSECURE_HOSTS": strings.Join([]string{host(p.Info().Portal), host(p.Info().OAuth), host(old.URL)}, ",")})
 	db := s.mirror(t)
-	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	s.imported(t, db)
 	if err := db.MovePortal(t.Context(), s.member(), host(old.URL), old.URL+"/rest/"); err != nil {
 		t.Fatal(err)

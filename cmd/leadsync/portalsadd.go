@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
+	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/service"
 )
 
 type portalsAddCmd struct {
@@ -25,7 +27,7 @@ type portalsAddCmd struct {
 }
 
 // Run adds a portal.
-func (p portalsAddCmd) Run(ctx context.Context, a *app) (err error) {
+func (p portalsAddCmd) Run(ctx context.Context, a *app) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
@@ -42,34 +44,31 @@ func (p portalsAddCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	b, err := openBase(ctx, cfg, newLog(a.stderr, cfg), true)
-	if err != nil {
+	return a.join(ctx, func(b *service.Backend) error {
+		var done string
+		if application {
+			portal, done, err = addApplication(ctx, b, portal)
+		} else {
+			done, err = addWebhook(ctx, b, portal)
+		}
+		if err != nil {
+			return err
+		}
+		if p.JSON {
+			return json.NewEncoder(a.stdout).Encode(viewPortal(portal))
+		}
+		_, err = fmt.Fprintf(a.stdout, "portal %s (%s) %s\n", portal.MemberID, portal.Domain, done)
 		return err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	var done string
-	if application {
-		portal, done, err = b.addApplication(ctx, portal)
-	} else {
-		done, err = b.addWebhook(ctx, portal)
-	}
-	if err != nil {
-		return err
-	}
-	if p.JSON {
-		return json.NewEncoder(a.stdout).Encode(viewPortal(portal))
-	}
-	_, err = fmt.Fprintf(a.stdout, "portal %s (%s) %s\n", portal.MemberID, portal.Domain, done)
-	return err
+	})
 }
 
 // application checks what is said of a portal that an application connects.
-func (p portalsAddCmd) application(cfg config) (leads.Portal, error) {
+func (p portalsAddCmd) application(cfg service.Config) (leads.Portal, error) {
 	portal := leads.Portal{MemberID: p.MemberID, Domain: strings.ToLower(p.Domain), State: leads.PortalNeedsAuthorization, ClientID: p.ClientID}
 	if portal.ClientSecret = leads.Secret(p.ClientSecret); p.ClientID != "" && p.ClientSecret == "" {
-		portal.ClientSecret = cfg.clientSecret
+		portal.ClientSecret = cfg.ClientSecret
 	}
-	endpoint, err := cfg.trust.Endpoint("https://" + portal.Domain)
+	endpoint, err := cfg.Trust.Endpoint("https://" + portal.Domain)
 	switch {
 	case !leads.ValidMemberID(p.MemberID):
 		return portal, errMemberID
@@ -85,8 +84,8 @@ func (p portalsAddCmd) application(cfg config) (leads.Portal, error) {
 
 // addApplication lets a portal in that is not known yet, and gives one that is its
 // application.
-func (b *base) addApplication(ctx context.Context, portal leads.Portal) (_ leads.Portal, done string, err error) {
-	known, ok, err := b.db.Portal(ctx, portal.MemberID)
+func addApplication(ctx context.Context, b *service.Backend, portal leads.Portal) (_ leads.Portal, done string, err error) {
+	known, ok, err := b.DB.Portal(ctx, portal.MemberID)
 	switch {
 	case err != nil:
 		return portal, "", err
@@ -94,45 +93,45 @@ func (b *base) addApplication(ctx context.Context, portal leads.Portal) (_ leads
 		return portal, "", usageError{errors.New("--domain is missing: the portal is not known yet")}
 	case !ok:
 		return portal, "may come in: save its application's form in Bitrix24, or open /bitrix24/oauth/start?domain=" + portal.Domain,
-			b.db.SavePortal(ctx, portal)
+			b.DB.SavePortal(ctx, portal)
 	case known.WebhookURL != "":
 		return known, "", fmt.Errorf("portal %s is connected by webhooks: remove it first", portal.MemberID)
 	case portal.Domain != "" && portal.Domain != known.Domain:
 		return known, "", usageError{fmt.Errorf("portal %s is known as %s: leave --domain out", known.MemberID, known.Domain)}
 	}
 	known.ClientID = portal.ClientID
-	return known, "is known; its tokens are refreshed as the application given now", b.db.SetApplication(ctx, known.MemberID, portal.ClientID, portal.ClientSecret)
+	return known, "is known; its tokens are refreshed as the application given now", b.DB.SetApplication(ctx, known.MemberID, portal.ClientID, portal.ClientSecret)
 }
 
 // addWebhook stores a portal whose webhook answers, and has its leads imported.
-func (b *base) addWebhook(ctx context.Context, portal leads.Portal) (done string, err error) {
-	if known, ok, err := b.db.Portal(ctx, portal.MemberID); err != nil || ok && known.WebhookURL == "" {
+func addWebhook(ctx context.Context, b *service.Backend, portal leads.Portal) (done string, err error) {
+	if known, ok, err := b.DB.Portal(ctx, portal.MemberID); err != nil || ok && known.WebhookURL == "" {
 		return "", errors.Join(err, fmt.Errorf("portal %s is connected by an application: remove it first", portal.MemberID))
 	}
 	portal.UpdatedAt = time.Now().UTC()
-	if err := b.db.SavePortal(ctx, portal); err != nil {
+	if err := b.DB.SavePortal(ctx, portal); err != nil {
 		return "", err
 	}
-	return "is added; its leads are imported by the running service", b.tellOwner(ctx, portal, "webhook")
+	return "is added; its leads are imported by the running service", b.NotifyOwner(ctx, portal, events.WebhookAdopted)
 }
 
 var errMemberID = errors.New("--member-id takes the 32 hex digits that Bitrix24 sends as member_id")
 
 // webhook checks what is said of a portal that is reached by webhooks.
-func (p portalsAddCmd) webhook(cfg config) (leads.Portal, error) {
-	webhook, token := cfg.webhookURL, cfg.webhookToken
+func (p portalsAddCmd) webhook(cfg service.Config) (leads.Portal, error) {
+	webhook, token := cfg.WebhookURL, cfg.WebhookToken
 	if p.Webhook != "" {
 		webhook = leads.Secret(p.Webhook)
 	}
 	if p.Token != "" {
 		token = leads.Secret(p.Token)
 	}
-	endpoint, err := cfg.trust.Endpoint(webhook.Reveal())
+	endpoint, err := cfg.Trust.Endpoint(webhook.Reveal())
 	u, urlErr := url.Parse(endpoint)
 	switch {
 	case !leads.ValidMemberID(p.MemberID):
 		return leads.Portal{}, errMemberID
-	case err != nil || urlErr != nil || len(splitPath(u)) < 3:
+	case err != nil || urlErr != nil || len(strings.Split(strings.Trim(u.Path, "/"), "/")) < 3:
 		return leads.Portal{}, errors.New("--webhook takes the complete inbound webhook, https://portal.bitrix24.com/rest/<user>/<secret>/")
 	case token == "":
 		return leads.Portal{}, errors.New("--token takes the outgoing webhook's application token; without it callbacks cannot be told from forgeries")

@@ -8,6 +8,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"leadsync/leads"
+	"leadsync/service"
 )
 
 // plainEvery is how often a line is printed where there is no terminal.
@@ -28,7 +29,7 @@ func newProgress(out io.Writer, total int64, mode leads.RunMode) *progress {
 	if mode == leads.RunChanged {
 		p.total = 0 // nobody knows how much was changed
 	}
-	if isTerminal(out) {
+	if service.IsTerminal(out) {
 		size := p.total
 		if size == 0 {
 			size = -1

@@ -14,7 +14,9 @@ import (
 	"leadsync/consumers"
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/owner"
 	"leadsync/repo"
+	"leadsync/service"
 )
 
 type reconcileCmd struct {
@@ -38,29 +40,26 @@ const followEvery = 250 * time.Millisecond
 
 // Run brings a pass of each portal to its end: through the portal's owner where one is
 // at work, else on its own.
-func (r passCmd) Run(ctx context.Context, a *app) (err error) {
-	b, err := a.join(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	portals, err := r.portals(ctx, b)
-	if err != nil {
-		return err
-	}
-	var runs []leads.Run
-	for _, p := range portals {
-		run, err := r.one(ctx, b, p, a.stderr)
+func (r passCmd) Run(ctx context.Context, a *app) error {
+	return a.join(ctx, func(b *service.Backend) error {
+		portals, err := r.portals(ctx, b)
 		if err != nil {
-			return fmt.Errorf("portal %s: %w", p.Domain, err)
+			return err
 		}
-		runs = append(runs, run)
-	}
-	return r.report(a.stdout, runs)
+		var runs []leads.Run
+		for _, p := range portals {
+			run, err := r.one(ctx, b, p, a.stderr)
+			if err != nil {
+				return fmt.Errorf("portal %s: %w", p.Domain, err)
+			}
+			runs = append(runs, run)
+		}
+		return r.report(a.stdout, runs)
+	})
 }
 
-func (r passCmd) portals(ctx context.Context, b *base) ([]leads.Portal, error) {
-	all, err := b.db.Portals(ctx)
+func (r passCmd) portals(ctx context.Context, b *service.Backend) ([]leads.Portal, error) {
+	all, err := b.DB.Portals(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -87,12 +86,12 @@ func (r passCmd) mode() leads.RunMode {
 }
 
 // one requests a run and works on it if nobody else does. Being stopped pauses it.
-func (r passCmd) one(ctx context.Context, b *base, portal leads.Portal, out io.Writer) (leads.Run, error) {
+func (r passCmd) one(ctx context.Context, b *service.Backend, portal leads.Portal, out io.Writer) (leads.Run, error) {
 	id, err := r.begin(ctx, b, portal.MemberID, out)
 	if err != nil {
 		return leads.Run{}, err
 	}
-	total, err := b.db.CountLeads(ctx, portal.MemberID)
+	total, err := b.DB.CountLeads(ctx, portal.MemberID)
 	if err != nil {
 		return leads.Run{}, err
 	}
@@ -120,9 +119,9 @@ func (r passCmd) one(ctx context.Context, b *base, portal leads.Portal, out io.W
 }
 
 // withdraw takes back a run that this command requested and must not work on.
-func (r passCmd) withdraw(ctx context.Context, b *base, run leads.Run, why error) error {
+func (r passCmd) withdraw(ctx context.Context, b *service.Backend, run leads.Run, why error) error {
 	if run.State == leads.RunRequested {
-		if _, err := b.db.StopRun(ctx, run.ID, leads.RunIncomplete, why.Error()); err != nil {
+		if _, err := b.DB.StopRun(ctx, run.ID, leads.RunIncomplete, why.Error()); err != nil {
 			return err
 		}
 	}
@@ -130,7 +129,7 @@ func (r passCmd) withdraw(ctx context.Context, b *base, run leads.Run, why error
 }
 
 // begin returns the run to follow: a new one, the paused one, or one that is under way.
-func (r passCmd) begin(ctx context.Context, b *base, memberID string, out io.Writer) (string, error) {
+func (r passCmd) begin(ctx context.Context, b *service.Backend, memberID string, out io.Writer) (string, error) {
 	open, err := r.open(ctx, b, memberID)
 	if err != nil {
 		return "", err
@@ -138,14 +137,14 @@ func (r passCmd) begin(ctx context.Context, b *base, memberID string, out io.Wri
 	for _, run := range open {
 		switch {
 		case r.Restart:
-			if _, err := b.db.StopRun(ctx, run.ID, leads.RunIncomplete, "given up for a new pass (--restart)"); err != nil {
+			if _, err := b.DB.StopRun(ctx, run.ID, leads.RunIncomplete, "given up for a new pass (--restart)"); err != nil {
 				return "", err
 			}
 		case r.Resume && run.State == leads.RunPaused:
 			if run.MaxDeletes = max(run.MaxDeletes, r.MaxDeletes); run.DryRun != r.DryRun {
 				return "", usageError{fmt.Errorf("the paused pass is %sa dry run; resume it as it was, or --restart", not(!run.DryRun))}
 			}
-			ok, err := b.db.ResumeRun(ctx, run)
+			ok, err := b.DB.ResumeRun(ctx, run)
 			if err != nil || ok {
 				return run.ID, err
 			}
@@ -160,7 +159,7 @@ func (r passCmd) begin(ctx context.Context, b *base, memberID string, out io.Wri
 	if r.Resume && len(open) == 0 {
 		return "", usageError{errors.New("there is no paused pass to go on with")}
 	}
-	return b.db.RequestRun(ctx, leads.Run{
+	return b.DB.RequestRun(ctx, leads.Run{
 		ID: uuid.NewString(), MemberID: memberID, Mode: r.mode(), DryRun: r.DryRun, MaxDeletes: r.MaxDeletes, RequestedAt: time.Now().UTC(),
 	})
 }
@@ -177,8 +176,8 @@ const historyBack = 500
 
 // open are the portal's runs of the mode that are not over, the newest paused one only:
 // later ones have replaced those before.
-func (r passCmd) open(ctx context.Context, b *base, memberID string) ([]leads.Run, error) {
-	runs, err := b.db.Runs(ctx, memberID, historyBack)
+func (r passCmd) open(ctx context.Context, b *service.Backend, memberID string) ([]leads.Run, error) {
+	runs, err := b.DB.Runs(ctx, memberID, historyBack)
 	if err != nil {
 		return nil, err
 	}
@@ -202,13 +201,13 @@ const pauseLimit = 5 * time.Second
 
 // pause stops the run at its checkpoint and says how to go on. It returns an error,
 // because what was asked for is not done.
-func (r passCmd) pause(ctx context.Context, b *base, id string) error {
+func (r passCmd) pause(ctx context.Context, b *service.Backend, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pauseLimit)
 	defer cancel()
-	if _, err := b.db.StopRun(ctx, id, leads.RunPaused, ""); err != nil {
+	if _, err := b.DB.StopRun(ctx, id, leads.RunPaused, ""); err != nil {
 		return err
 	}
-	run, _, err := b.db.Run(ctx, id)
+	run, _, err := b.DB.Run(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -224,34 +223,31 @@ func (r passCmd) pause(ctx context.Context, b *base, id string) error {
 }
 
 // workAlone does the owner's work as long as no service does: passes and the relay.
-func workAlone(ctx context.Context, b *base, portal leads.Portal) error {
-	topic, err := events.OpenTopic(ctx, b.js)
+func workAlone(ctx context.Context, b *service.Backend, portal leads.Portal) error {
+	topic, err := events.OpenTopic(ctx, b.JS)
 	if err != nil {
 		return err
 	}
-	wake, wakened := bell()
-	stats := &consumers.Stats{}
-	relay := &consumers.Relay{JS: b.js, Outbox: b.db, Topic: topic, Holder: b.holder, Wake: wakened, Stats: stats, Log: b.log}
-	cfg := b.ownerConfig(stats, wake)
-	group, ctx := errgroup.WithContext(ctx)
-	open := cfg.Open
-	cfg.Open = func(own consumers.Ownership) (consumers.Desk, error) {
-		if err := b.db.CheckRules(ctx); err != nil {
-			return nil, err
+	stats, wake := &consumers.Stats{}, make(chan struct{}, 1)
+	relay := &consumers.Relay{JS: b.JS, Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: wake, Stats: stats, Log: b.Log}
+	cfg := b.OwnerConfig(stats, func() {
+		select {
+		case wake <- struct{}{}:
+		default:
 		}
-		return open(own)
-	}
+	})
+	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return relay.Run(ctx) })
-	group.Go(func() error { return consumers.RunPasses(ctx, cfg, portal) })
+	group.Go(func() error { return owner.RunPasses(ctx, cfg, portal, b.DB.CheckRules) })
 	return group.Wait()
 }
 
 // follow shows a run's progress until it has ended and what it wrote is announced.
-func follow(ctx context.Context, b *base, id string, shown *progress) (leads.Run, error) {
+func follow(ctx context.Context, b *service.Backend, id string, shown *progress) (leads.Run, error) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
-		run, ok, err := b.db.Run(ctx, id)
+		run, ok, err := b.DB.Run(ctx, id)
 		if err != nil {
 			return run, err
 		}
@@ -275,11 +271,11 @@ func follow(ctx context.Context, b *base, id string, shown *progress) (leads.Run
 
 // announced waits until nothing of what was written by then waits in the outbox; of a
 // portal that lives there is always something newer.
-func announced(ctx context.Context, b *base, by time.Time) error {
+func announced(ctx context.Context, b *service.Backend, by time.Time) error {
 	tick := time.NewTicker(followEvery / 5)
 	defer tick.Stop()
 	for {
-		oldest, err := b.db.OutboxOldest(ctx)
+		oldest, err := b.DB.OutboxOldest(ctx)
 		if err != nil || oldest.IsZero() || oldest.After(by) {
 			return err
 		}

@@ -21,7 +21,7 @@ func settled(t *testing.T, count int, more map[string]string) *served {
 	t.Helper()
 	p := startEmulator(t, emulator.Config{Leads: count, Seed: 4, NoLimits: true})
 	s := startServe(t, p, more)
-	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	s.imported(t, s.mirror(t))
 	return s
 }

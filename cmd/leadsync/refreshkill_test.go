@@ -40,7 +40,7 @@ func TestKilledBetweenTheServersAnswerAndTheWrite(t *testing.T) {
 				return
 			}
 			d.wantSaid()
-			d.portal.Install(d.url+callbackPath, "")
+			d.portal.Install(d.url+"/bitrix24/events", "")
 			eventually(t, "a new authorization heals it", func() bool {
 				return d.record().State == leads.PortalActive && equalMirror(t, d.portal, d.db)
 			})
@@ -83,7 +83,7 @@ func newRefreshDrill(t *testing.T, lenient bool) *refreshDrill {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.db.Close() })
-	d.portal.Install(d.url+callbackPath, "")
+	d.portal.Install(d.url+"/bitrix24/events", "")
 	eventually(t, "the leads are imported", func() bool { return equalMirror(t, d.portal, d.db) })
 	return d
 }

@@ -56,7 +56,7 @@ func TestReplicasShareOneChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	p.Install(front.URL+callbackPath, front.URL+"/bitrix24/oauth/callback")
+	p.Install(front.URL+"/bitrix24/events", front.URL+"/bitrix24/oauth/callback")
 	eventually(t, "the leads are imported", func() bool {
 		n, err := db.CountLeads(t.Context(), info.MemberID)
 		return err == nil && n == 200
@@ -76,7 +76,7 @@ func TestReplicasShareOneChain(t *testing.T) {
 		}
 		if stored, _, err := db.Portal(t.Context(), info.MemberID); err == nil && stored.State == leads.PortalNeedsAuthorization {
 			unauthorized++ // a kill between the server's answer and the write: it was said, and a person acts
-			p.Install(front.URL+callbackPath, front.URL+"/bitrix24/oauth/callback")
+			p.Install(front.URL+"/bitrix24/events", front.URL+"/bitrix24/oauth/callback")
 			eventually(t, "a new authorization helps", func() bool {
 				stored, _, err := db.Portal(t.Context(), info.MemberID)
 				return err == nil && stored.State == leads.PortalActive

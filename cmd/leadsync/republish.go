@@ -12,6 +12,8 @@ import (
 	"leadsync/consumers"
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/retry"
+	"leadsync/service"
 )
 
 // republishCmd makes the topic of leads say what the tables say.
@@ -32,16 +34,15 @@ type republishView struct {
 
 // Run compares every row with the topic, beside a running service or without one, and
 // returns when all that differs is announced.
-func (r republishCmd) Run(ctx context.Context, a *app) (err error) {
+func (r republishCmd) Run(ctx context.Context, a *app) error {
 	if r.Portal != "" && !leads.ValidMemberID(r.Portal) {
 		return usageError{errors.New("--portal takes a member_id, as Bitrix24 sends it")}
 	}
-	b, err := a.join(ctx)
-	if err != nil {
+	var report republishReport
+	err := a.join(ctx, func(b *service.Backend) (err error) {
+		report, err = republish(ctx, b, r.Portal)
 		return err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	report, err := b.republish(ctx, r.Portal)
+	})
 	if err != nil {
 		return err
 	}
@@ -57,15 +58,15 @@ func (r republishCmd) Run(ctx context.Context, a *app) (err error) {
 	return nil
 }
 
-// republish levels the portals, all or one, and empties the outbox: by the service's
+// republish makes topic and rows of the portals agree, all or one, and empties the outbox: by the service's
 // relay where one runs, else by its own.
-func (b *base) republish(ctx context.Context, only string) (republishReport, error) {
+func republish(ctx context.Context, b *service.Backend, only string) (republishReport, error) {
 	report := republishReport{Portals: []republishView{}}
-	topic, err := events.OpenTopic(ctx, b.js)
+	topic, err := events.OpenTopic(ctx, b.JS)
 	if err != nil {
 		return report, err
 	}
-	portals, err := b.db.Portals(ctx)
+	portals, err := b.DB.Portals(ctx)
 	if err != nil {
 		return report, err
 	}
@@ -73,7 +74,7 @@ func (b *base) republish(ctx context.Context, only string) (republishReport, err
 		if only != "" && p.MemberID != only {
 			continue
 		}
-		done, err := consumers.Republish(ctx, b.db, topic, p.MemberID)
+		done, err := consumers.Republish(ctx, b.DB, topic, p.MemberID)
 		if err != nil {
 			return report, fmt.Errorf("republish %s: %w", p.MemberID, err)
 		}
@@ -82,31 +83,31 @@ func (b *base) republish(ctx context.Context, only string) (republishReport, err
 			continue
 		}
 		// Were they deleted meanwhile? The portal's owner asks, now or when there is one.
-		if _, err := b.db.RequestRun(ctx, leads.Run{MemberID: p.MemberID, Mode: leads.RunIDs}); err != nil {
+		if _, err := b.DB.RequestRun(ctx, leads.Run{MemberID: p.MemberID, Mode: leads.RunIDs}); err != nil {
 			return report, err
 		}
 	}
 	if only != "" && len(report.Portals) == 0 {
 		return report, fmt.Errorf("portal %s is not known", only)
 	}
-	return report, b.relayAll(ctx, topic)
+	return report, relayAll(ctx, b, topic)
 }
 
 // relayAll returns when the outbox is empty.
-func (b *base) relayAll(ctx context.Context, topic *events.Topic) error {
+func relayAll(ctx context.Context, b *service.Backend, topic *events.Topic) error {
 	working, stop := context.WithCancel(ctx)
 	defer stop()
-	relay := &consumers.Relay{JS: b.js, Outbox: b.db, Topic: topic, Holder: b.holder, Stats: &consumers.Stats{}, Log: b.log}
+	relay := &consumers.Relay{JS: b.JS, Outbox: b.DB, Topic: topic, Holder: b.Holder, Stats: &consumers.Stats{}, Log: b.Log}
 	group, working := errgroup.WithContext(working)
 	group.Go(func() error { return relay.Run(working) })
 	group.Go(func() error {
 		defer stop()
 		for {
-			left, err := b.db.OutboxDepth(working)
+			left, err := b.DB.OutboxDepth(working)
 			if err != nil || left == 0 {
 				return err
 			}
-			if err := pauseFor(working, 100*time.Millisecond); err != nil {
+			if err := retry.Wait(working, 100*time.Millisecond); err != nil {
 				return err
 			}
 		}

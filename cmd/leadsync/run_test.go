@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"leadsync/demo"
+
 	"go.uber.org/goleak"
 )
 
@@ -79,9 +81,9 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		}, []string{"LEADSYNC_B24_CLIENT_SECRET", "LEADSYNC_B24_WEBHOOK_URL", "LEADSYNC_NATS_TOKEN"}},
 		{"a country and a token that are none", []string{"serve"}, map[string]string{
 			"LEADSYNC_PHONE_REGION": "Russia", "LEADSYNC_API_TOKEN": "hunter2",
-		}, []string{"LEADSYNC_PHONE_REGION is no country", "LEADSYNC_API_TOKEN", "at least 16"}},
+		}, []string{"LEADSYNC_PHONE_REGION: unknown country", "LEADSYNC_API_TOKEN", "at least 16"}},
 		{"a fraction that is no number", []string{"demo", "--lose", "NaN"}, nil, []string{"--lose is a fraction"}},
-		{"a database without a name", []string{"migrate"}, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@h:1433"}, []string{"names no database"}},
+		{"a database without a name", []string{"migrate"}, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@h:1433"}, []string{"no database name"}},
 		{"a portal that is none", []string{"watch", "--portal", "a.b"}, nil, []string{"member_id"}},
 	}
 	for _, test := range tests {
@@ -129,7 +131,7 @@ func TestDemoEndsEqual(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := command(t.Context(), t, map[string]string{"LEADSYNC_DATA_DIR": "/nonexistent"},
 		"demo", "--leads", "300", "--for", "3s", "--changes", "30", "--lose", "0.3", "--json")
-	var r result
+	var r demo.Result
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatalf("%v in %q; stderr %s", err, stdout, stderr)
 	}
@@ -151,7 +153,7 @@ func TestDemoWithoutReconciliationFails(t *testing.T) {
 	t.Parallel()
 	code, stdout, _ := command(t.Context(), t, nil,
 		"demo", "--leads", "100", "--for", "2s", "--changes", "30", "--lose", "0.9", "--no-reconcile", "--json")
-	var r result
+	var r demo.Result
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatalf("%v in %q", err, stdout)
 	}

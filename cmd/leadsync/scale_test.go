@@ -19,6 +19,7 @@ import (
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/repo"
+	"leadsync/retry"
 )
 
 var scale = flag.Int("scale", 0, "leads of the sabotage test; 0 leaves it out, 100,000 is what it is judged by")
@@ -31,7 +32,7 @@ func TestSabotage(t *testing.T) {
 	}
 	p := startWhole(t, emulator.Config{Leads: *scale, Seed: 6})
 	s := startServe(t, p, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off"})
-	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	begun := time.Now()
 	db := s.mirror(t)
 	for end := begun.Add(20 * time.Minute); ; { // as long as a slow disk takes
@@ -45,7 +46,7 @@ func TestSabotage(t *testing.T) {
 			}
 			break
 		}
-		if err := pauseFor(t.Context(), time.Second); err != nil {
+		if err := retry.Wait(t.Context(), time.Second); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,7 +95,7 @@ func TestSabotage(t *testing.T) {
 		if differ = s.differ(t, db); len(differ) == 0 {
 			return
 		}
-		if err := pauseFor(t.Context(), 3*time.Second); err != nil {
+		if err := retry.Wait(t.Context(), 3*time.Second); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -213,7 +214,7 @@ func (s *served) live(t *testing.T, ids []int64) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for i := 0; pauseFor(ctx, 400*time.Millisecond) == nil; i++ {
+		for i := 0; retry.Wait(ctx, 400*time.Millisecond) == nil; i++ {
 			if i%10 == 0 {
 				s.portal.Add(1)
 				continue

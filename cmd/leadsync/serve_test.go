@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"leadsync/bitrix24/emulator"
+	"leadsync/demo"
 	"leadsync/leads"
 	"leadsync/repo"
+	"leadsync/service"
 )
 
 // served is a running `leadsync serve` beside an emulated portal.
@@ -37,13 +39,14 @@ func startServe(t *testing.T, p *emulator.Portal, more map[string]string) *serve
 func startHurried(t *testing.T, p *emulator.Portal, more map[string]string) *served {
 	t.Helper()
 	return startServing(t, p, more, func(ctx context.Context, s *served) int {
-		cfg, err := readConfig(environmentOf(s.vars))
+		cfg, err := service.ReadConfig(environmentOf(s.vars))
 		if err != nil {
 			t.Error(err)
 			return exitUsage
 		}
-		cfg.patient, cfg.hurry, cfg.young, cfg.grace = true, 60, time.Millisecond, time.Second
-		if err := serve(ctx, cfg, newLog(s.log, cfg)); err != nil {
+		cfg.TolerateOutages = true
+		cfg.Tuning = service.Tuning{TimeScale: 60, MinAge: time.Millisecond, Grace: time.Second}
+		if err := service.Serve(ctx, cfg, service.NewLog(s.log, cfg)); err != nil {
 			t.Error(err)
 			return exitFailure
 		}
@@ -126,14 +129,14 @@ func (s *served) member() string { return s.portal.Info().MemberID }
 // equal tells whether the mirror shows what the portal shows.
 func (s *served) equal(tb testing.TB, db *repo.DB) bool {
 	tb.Helper()
-	var r result
+	var r demo.Result
 	truth := maps.Collect(s.portal.Leads())
 	rows, err := db.Range(tb.Context(), s.member(), 0, leads.MaxID, 100_000)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	for _, row := range rows {
-		r.compareRow(row, truth)
+		r.CompareRow(row, truth)
 		delete(truth, row.LeadID)
 	}
 	return len(truth) == 0 && r.Differences == 0
@@ -183,7 +186,7 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 	p := startEmulator(t, emulator.Config{Leads: 120, Seed: 4})
 	s := startServe(t, p, map[string]string{"LEADSYNC_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="})
 	db := s.mirror(t)
-	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	s.imported(t, db)
 	id, _ := p.RandomID()
 	if err := p.Edit(id, map[string]any{"TITLE": "Звонок из Oktell", "COMMENTS": "'; drop table bitrix_leads; -- 🙂"}); err != nil {
@@ -259,7 +262,7 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 	if code := s.stop(); code != exitOK {
 		t.Errorf("exit code %d after a stop:\n%s", code, s.log)
 	}
-	if _, err := os.Stat(runFile(s.vars["LEADSYNC_DATA_DIR"])); err == nil {
+	if _, err := os.Stat(filepath.Join(s.vars["LEADSYNC_DATA_DIR"], "run.json")); err == nil {
 		t.Error("run.json is left behind")
 	}
 	t.Run("reconcile works alone", func(t *testing.T) {
@@ -300,7 +303,7 @@ func TestServeMirrorsAPortalByWebhooks(t *testing.T) {
 		"LEADSYNC_B24_CLIENT_ID": "", "LEADSYNC_B24_CLIENT_SECRET": "",
 	})
 	db := s.mirror(t)
-	p.OutgoingWebhook(s.url+callbackPath, "ONCRMLEADADD", "ONCRMLEADUPDATE", "ONCRMLEADDELETE")
+	p.OutgoingWebhook(s.url+"/bitrix24/events", "ONCRMLEADADD", "ONCRMLEADUPDATE", "ONCRMLEADDELETE")
 	p.Add(1) // the first callback brings the member id, and with it the import
 	s.imported(t, db)
 	id, _ := p.RandomID()

@@ -56,7 +56,7 @@ func (d *drill) blast(rate int, body func(n int) string) *load {
 		due := begun.Add(time.Duration(n) * time.Second / time.Duration(rate))
 		time.Sleep(time.Until(due))
 		group.Go(func() {
-			response, err := client.Post(d.url+callbackPath, "application/x-www-form-urlencoded", strings.NewReader(body(n)))
+			response, err := client.Post(d.url+"/bitrix24/events", "application/x-www-form-urlencoded", strings.NewReader(body(n)))
 			if err != nil {
 				l.add(0, time.Since(due))
 				return
@@ -165,7 +165,7 @@ func (d *drill) dawdle(count int) (hangUp func()) {
 		if err != nil {
 			d.t.Fatal(err)
 		}
-		if _, err := io.WriteString(conn, "POST "+callbackPath+" HTTP/1.1\r\nHost: x\r\nContent-Length: 400\r\nContent-Ty"); err != nil {
+		if _, err := io.WriteString(conn, "POST "+"/bitrix24/events"+" HTTP/1.1\r\nHost: x\r\nContent-Length: 400\r\nContent-Ty"); err != nil {
 			d.t.Fatal(err)
 		}
 		conns = append(conns, conn)

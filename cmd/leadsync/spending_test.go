@@ -55,7 +55,7 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	p := startEmulator(t, emulator.Config{Leads: count, Seed: 5})
 	s := startServe(t, p, nil)
 	db := s.mirror(t)
-	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	s.imported(t, db)
 	if n, limit := spent(p), (count+2499)/2500+1+setUp; n > limit {
 		t.Errorf("the import took %d requests, at most %d are allowed: %v", n, limit, p.Stats().Requests)

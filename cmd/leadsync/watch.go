@@ -8,11 +8,11 @@ import (
 	"io"
 	"strings"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/service"
 )
 
 type watchCmd struct {
@@ -30,7 +30,7 @@ func (w watchCmd) Run(ctx context.Context, a *app) error {
 	if w.Portal != "" && !leads.ValidMemberID(w.Portal) {
 		return usageError{errors.New("--portal takes a member_id, as Bitrix24 sends it")}
 	}
-	nc, err := subscriber(cfg)
+	nc, err := service.ConnectSubscriber(cfg)
 	if err != nil {
 		return err
 	}
@@ -44,18 +44,6 @@ func (w watchCmd) Run(ctx context.Context, a *app) error {
 			fmt.Fprintf(a.stderr, "leadsync: %s: %v\n", msg.Subject(), err)
 		}
 	})
-}
-
-// subscriber connects to the service's NATS as one who only reads.
-func subscriber(cfg config) (*nats.Conn, error) {
-	if cfg.natsURL != embedded {
-		return events.Connect(cfg.natsURL, cfg.natsToken.Reveal())
-	}
-	r, err := readRunning(cfg.dataDir)
-	if err != nil {
-		return nil, err
-	}
-	return events.Connect(r.NATSURL, r.SubscriberToken)
 }
 
 func (w watchCmd) print(out io.Writer, msg jetstream.Msg) error {

@@ -3,21 +3,15 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
-	"leadsync/repo"
 )
 
 // metric is a number of /metrics, whatever its labels; -1 where it is not there.
@@ -40,7 +34,7 @@ func TestTheOfflineQueueAloneBringsEverything(t *testing.T) {
 	p := startWhole(t, emulator.Config{Leads: 80, Seed: 11})
 	s := startHurried(t, p, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off"})
 	db := s.mirror(t)
-	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	s.imported(t, db)
 	eventually(t, "offline events are bound, and the way in is proved", func() bool {
 		log := s.log.String()
@@ -112,97 +106,6 @@ func wantCause(t *testing.T, s *served, id int64, cause leads.Cause) {
 	t.Errorf("lead %d was not announced", id)
 }
 
-// The queue is read by the timer, and after the portal rang; rings within a while are one.
-func TestTheQueueIsReadWhenItIsDue(t *testing.T) {
-	d := &desk{base: &base{}}
-	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	d.offline.at = now.Add(drainEvery)
-	for _, step := range []struct {
-		after time.Duration
-		ring  bool
-		due   bool
-	}{
-		{0, false, false},
-		{time.Second, true, false},
-		{5 * time.Second, true, false},
-		{drainRung + time.Second, false, true},
-		{drainRung + 2*time.Second, false, false}, // both rings were meant
-		{drainEvery, false, true},
-	} {
-		if step.ring {
-			d.Rang("ONOFFLINEEVENT")
-		}
-		if due := d.drainDue(now.Add(step.after)); due != step.due {
-			t.Errorf("after %s: due %v, want %v", step.after, due, step.due)
-		}
-	}
-}
-
-// Three test events in a row that do not come are an alarm: in words, as a metric and as
-// an incident that explains findings. One that comes ends it. A portal that does not
-// know the method is none.
-func TestTheWayInIsProvedByTestEvents(t *testing.T) {
-	asked, refuse := 0, false
-	bitrix := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if asked++; !strings.HasSuffix(r.URL.Path, "/event.test") {
-			t.Errorf("%s was called", r.URL.Path)
-		}
-		if refuse {
-			w.WriteHeader(http.StatusNotFound)
-			_, _ = io.WriteString(w, `{"error":"ERROR_METHOD_NOT_FOUND","error_description":"Method not found!"}`)
-			return
-		}
-		_, _ = io.WriteString(w, `{"result":1}`)
-	}))
-	defer bitrix.Close()
-	db, err := repo.Open(t.Context(), repo.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "leadsync.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	d := &desk{
-		base:   &base{db: db, cfg: config{publicURL: "https://leads.example.com"}, log: slog.New(slog.DiscardHandler)},
-		client: bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(bitrix.URL + "/rest/")}), boundAt: now,
-	}
-	d.own.Portal.MemberID = "a223c6b3710f85df22e9377d6c4f7553"
-	look := func(after time.Duration, wantAsked int, alarm bool) {
-		t.Helper()
-		now = now.Add(after)
-		if err := d.testWayIn(t.Context(), now); err != nil {
-			t.Fatal(err)
-		}
-		if asked != wantAsked || (d.silentWords() != "") != alarm {
-			t.Errorf("asked %d times, want %d; alarm %q, want %v", asked, wantAsked, d.silentWords(), alarm)
-		}
-	}
-	answer := func() { d.heartbeat.heard.Store(now.UnixNano()) }
-	look(0, 1, false)
-	look(testAnswer/2, 1, false)
-	answer()
-	look(testAnswer, 1, false)
-	look(testEvery-time.Second, 1, false)
-	look(2*time.Second, 2, false)
-	look(testAnswer, 3, false) // one lost
-	look(testAnswer, 4, false)
-	look(testAnswer, 5, true) // three lost
-	began := now.Add(-3 * testAnswer)
-	look(time.Hour, 6, true)
-	answer()
-	look(time.Second, 6, false)
-	incidents, err := db.Incidents(t.Context(), d.own.Portal.MemberID, began.Add(-time.Hour))
-	if err != nil || len(incidents) != 2 || incidents[1].Kind != leads.IncidentSilence || !incidents[1].Covers(began.Add(time.Minute), 0) || !incidents[1].Covers(now, time.Second) {
-		t.Errorf("incidents %+v, %v", incidents, err)
-	}
-	refuse = true
-	look(testEvery, 7, false)
-	look(testAnswer, 7, false)
-	look(testEvery, 8, false)
-}
-
 // Bitrix24 takes the handlers away when an application is updated, and nobody is told: the
 // hourly check binds them again, says since when they may have been gone, and has
 // everything compared.
@@ -211,14 +114,14 @@ func TestHandlersThatVanishedAreBoundAgain(t *testing.T) {
 	p := startEmulator(t, emulator.Config{Leads: 40, Seed: 12})
 	s := startHurried(t, p, quiet)
 	db := s.mirror(t)
-	p.Install(s.url+callbackPath, s.url+"/bitrix24/oauth/callback")
+	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	s.imported(t, db)
 	grant, _, err := db.Grant(t.Context(), s.member())
 	if err != nil {
 		t.Fatal(err)
 	}
 	app := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(p.Info().Portal + "/rest/"), Tokens: lent(grant.AccessToken)})
-	if err := app.Unbind(t.Context(), s.url+callbackPath); err != nil {
+	if err := app.Unbind(t.Context(), s.url+"/bitrix24/events"); err != nil {
 		t.Fatal(err)
 	}
 	id, _ := p.RandomID()

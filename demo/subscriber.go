@@ -1,0 +1,89 @@
+package demo
+
+import (
+	"context"
+	"sync"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/events"
+	"leadsync/leads"
+)
+
+// subscriber is another system that subscribes to the topic of leads.
+// It connects like any subscriber, over TCP and with a subscriber's rights.
+type subscriber struct {
+	listening chan struct{}
+
+	mu       sync.Mutex
+	messages int64
+	last     uint64
+	repaired map[leads.Ref]bool
+}
+
+func newSubscriber() *subscriber {
+	return &subscriber{listening: make(chan struct{}), repaired: map[leads.Ref]bool{}}
+}
+
+// listen receives changes until the context ends.
+func (s *subscriber) listen(ctx context.Context, url string) error {
+	nc, err := events.Connect(url, "")
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := events.JetStream(nc)
+	if err != nil {
+		return err
+	}
+	close(s.listening)
+	return events.Subscribe(ctx, js, "", true, s.take)
+}
+
+// ready returns when the subscriber is connected.
+func (s *subscriber) ready(ctx context.Context) error {
+	select {
+	case <-s.listening:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *subscriber) take(msg jetstream.Msg) {
+	change, err := events.ParseChange(msg)
+	if err != nil {
+		return
+	}
+	meta, err := msg.Metadata()
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.messages++
+	s.last = meta.Sequence.Stream
+	if change.Cause == leads.CauseReconcile {
+		s.repaired[change.Ref()] = true
+	}
+}
+
+func (s *subscriber) count() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.messages
+}
+
+// received is the sequence of the last message.
+func (s *subscriber) received() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+// receivedRepair tells whether a repair of that lead was announced.
+func (s *subscriber) receivedRepair(ref leads.Ref) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.repaired[ref]
+}

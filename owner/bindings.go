@@ -1,0 +1,154 @@
+package owner
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/leads"
+)
+
+// checkBindings is how often the owner looks whether the events are still bound, and
+// firstCheck how long after a portal became ours: an installation binds at once anyway.
+const (
+	checkBindings = time.Hour
+	firstCheck    = time.Minute
+)
+
+// bindings are the portal's event handlers that call us.
+type bindings struct {
+	s *Session
+
+	binding sync.Mutex // one at a time
+	// Of upkeep alone:
+	checkAt time.Time // when to look again
+	seenAt  time.Time // when they were seen to be bound
+}
+
+func newBindings(s *Session) *bindings {
+	return &bindings{s: s, checkAt: time.Now().Add(s.cfg.scaled(firstCheck))}
+}
+
+// Bind has the portal send its events to us; repeating it changes nothing. A webhook
+// cannot bind: a person creates its outgoing webhook in Bitrix24.
+func (s *Session) Bind(ctx context.Context) error {
+	if s.tokens == nil {
+		return nil
+	}
+	s.tokens.Reload() // what made us bind may have brought tokens
+	if _, err := s.bindings.bind(ctx); err != nil {
+		return err
+	}
+	s.followPlan(ctx)
+	return nil
+}
+
+// bind returns the events that were not bound.
+func (b *bindings) bind(ctx context.Context) ([]bitrix24.Event, error) {
+	s := b.s
+	if s.cfg.CallbackURL == "" {
+		s.cfg.Log.WarnContext(ctx, "events are not bound: set LEADSYNC_PUBLIC_URL to an address that Bitrix24 can reach", "member_id", s.memberID())
+		return nil, nil
+	}
+	b.binding.Lock()
+	defer b.binding.Unlock()
+	bound, added, err := s.client.In(bitrix24.Operator).Bind(ctx, s.cfg.CallbackURL)
+	if err != nil {
+		return nil, err
+	}
+	if len(added) > 0 {
+		s.cfg.Log.InfoContext(ctx, "events bound", "member_id", s.memberID(), "events", added)
+	}
+	return added, s.cfg.Mirror.Portals.SaveBound(ctx, s.memberID(), boundLines(bound))
+}
+
+// bindOffline has the portal queue the events, and signal where it can reach us.
+func (b *bindings) bindOffline(ctx context.Context) error {
+	s := b.s
+	b.binding.Lock()
+	defer b.binding.Unlock()
+	client := s.client.In(bitrix24.Operator)
+	bound, err := client.Bindings(ctx)
+	if err != nil {
+		return err
+	}
+	added, err := client.BindOffline(ctx, bound, s.cfg.CallbackURL)
+	if err != nil || len(added) == 0 {
+		return err
+	}
+	s.cfg.Log.InfoContext(ctx, "offline events bound", "member_id", s.memberID(), "events", len(added))
+	return s.cfg.Mirror.Portals.SaveBound(ctx, s.memberID(), boundLines(append(bound, added...)))
+}
+
+// boundLines are bindings as they are stored and shown.
+func boundLines(bound []bitrix24.Binding) []string {
+	lines := make([]string, len(bound))
+	for i, b := range bound {
+		if lines[i] = string(b.Event) + " " + b.Handler; b.Offline {
+			lines[i] = string(b.Event) + " offline"
+		}
+	}
+	return lines
+}
+
+// check binds again what is no longer bound, when that is due: an update of the
+// application may have removed the handlers (docs/bitrix24.md 2.1), and what happened
+// meanwhile sent no callbacks.
+func (b *bindings) check(ctx context.Context, now time.Time) error {
+	if !now.After(b.checkAt) {
+		return nil
+	}
+	if err := b.rebind(ctx); err != nil {
+		return err
+	}
+	b.s.followPlan(ctx)
+	b.checkAt = now.Add(b.s.cfg.scaled(checkBindings))
+	return nil
+}
+
+func (b *bindings) rebind(ctx context.Context) error {
+	s := b.s
+	added, err := b.bind(ctx)
+	if err != nil {
+		return err // they were not seen to be bound
+	}
+	good := b.seenAt
+	b.seenAt = s.cfg.now()
+	s.queue.reopen()
+	if !slices.ContainsFunc(added, bitrix24.Event.IsLead) {
+		return nil // what an older version did not bind was not missed
+	}
+	last, imported, err := s.cfg.Mirror.Runs.LastCompleted(ctx, s.memberID())
+	if err != nil || !imported {
+		return err // the import, which is to come, sees everything
+	}
+	s.cfg.Log.WarnContext(ctx, "events were no longer bound, comparing all leads", "member_id", s.memberID(), "events", added)
+	if good.IsZero() {
+		good = last.StartedAt // they were bound then, or nothing would have been imported
+	}
+	if err := s.cfg.Mirror.Evidence.AddIncident(ctx, leads.Incident{
+		MemberID: s.memberID(), Kind: leads.IncidentUnbound, From: good, To: b.seenAt, Detail: fmt.Sprint(added),
+	}); err != nil {
+		return err
+	}
+	_, err = s.cfg.Mirror.Runs.RequestRun(ctx, leads.Run{MemberID: s.memberID(), Mode: leads.RunFull})
+	return err
+}
+
+// followPlan has the budget follow the portal's plan. Until that is known, and where the
+// portal does not say, it is the standard one.
+func (s *Session) followPlan(ctx context.Context) {
+	plan, err := s.client.In(bitrix24.Operator).Plan(ctx)
+	was := s.budget.State().Plan
+	switch {
+	case err != nil:
+		s.cfg.Log.WarnContext(ctx, "portal's plan is not known", "member_id", s.memberID(), "followed", was.Name, "error", err)
+	case plan != was:
+		s.cfg.Log.InfoContext(ctx, "budget follows the portal's plan", "member_id", s.memberID(), "plan", plan.Name, "before", was.Name,
+			"requests_a_second", plan.Leak, "depth", plan.Depth)
+		s.budget.Follow(plan)
+	}
+}

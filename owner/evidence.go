@@ -1,0 +1,40 @@
+package owner
+
+import (
+	"context"
+	"time"
+
+	"leadsync/events"
+	"leadsync/leads"
+)
+
+// evidence is what explains a pass's findings.
+type evidence struct {
+	cfg      *Config
+	memberID string
+}
+
+// Incidents implements reconcile.Witness.
+func (e evidence) Incidents(ctx context.Context, memberID string, since time.Time) ([]leads.Incident, error) {
+	return e.cfg.Mirror.Evidence.Incidents(ctx, memberID, since)
+}
+
+// Waiting implements reconcile.Witness.
+func (e evidence) Waiting(ctx context.Context, ids []int64) (map[int64]bool, error) {
+	return events.Waiting(ctx, e.cfg.JS, e.memberID, ids)
+}
+
+// Heard implements reconcile.Witness.
+func (e evidence) Heard(ctx context.Context, memberID string, ids []int64) (map[int64]time.Time, error) {
+	return lastCallbacks(ctx, e.cfg, memberID, ids)
+}
+
+// lastCallbacks is when the last callback of each lead came.
+func lastCallbacks(ctx context.Context, cfg *Config, memberID string, ids []int64) (map[int64]time.Time, error) {
+	callbacks, err := cfg.Mirror.Evidence.LastCallbacks(ctx, memberID, ids)
+	received := make(map[int64]time.Time, len(callbacks))
+	for _, c := range callbacks {
+		received[c.LeadID] = c.ReceivedAt
+	}
+	return received, err
+}

@@ -1,0 +1,154 @@
+package owner
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"leadsync/consumers"
+	"leadsync/events"
+	"leadsync/leads"
+	"leadsync/retry"
+)
+
+// readMost is how many absent leads are asked for together: what one request can read.
+const readMost = 2500
+
+// passEvery is how often the owner looks whether a pass was requested.
+const passEvery = time.Second / 2
+
+// hold takes the portal's lease and raises its epoch, works, and gives the lease back. It
+// returns events.ErrLeaseHeld where another process has it.
+func hold(ctx context.Context, cfg *Config, portal leads.Portal, work func(context.Context, Ownership) error) error {
+	lease, err := events.TakeLease(ctx, cfg.JS, "portal-"+portal.MemberID, cfg.Holder)
+	if err != nil {
+		return err
+	}
+	return lease.Hold(ctx, func(ctx context.Context) error {
+		epoch, err := cfg.Mirror.Portals.RaiseEpoch(ctx, portal.MemberID, cfg.Holder)
+		if err != nil {
+			return fmt.Errorf("take over portal %s: %w", portal.MemberID, err)
+		}
+		return work(ctx, Ownership{Portal: portal, Epoch: epoch, Tickets: leads.NewTickets(epoch), ReadOrder: &sync.Mutex{}})
+	})
+}
+
+// own holds the portal with a session open.
+func own(ctx context.Context, cfg *Config, portal leads.Portal, work func(context.Context, *Session) error) error {
+	return hold(ctx, cfg, portal, func(ctx context.Context, own Ownership) error {
+		s, err := open(cfg, own)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		return work(ctx, s)
+	})
+}
+
+// owner does everything that only one process may do for a portal.
+type owner struct {
+	cfg     *Config
+	session *Session
+	outages chan struct{} // one was over
+}
+
+func newOwner(s *Session) *owner {
+	return &owner{cfg: s.cfg, session: s, outages: make(chan struct{}, 1)}
+}
+
+// serve runs the parts of the work side by side; the first that gives up ends them all.
+func (o *owner) serve(ctx context.Context) error {
+	o.cfg.Log.InfoContext(ctx, "portal is ours", "member_id", o.session.memberID(), "domain", o.session.own.Portal.Domain)
+	if err := o.restoreFromTopic(ctx); err != nil {
+		return err
+	}
+	// What an earlier owner left under way, or the server has lost track of after a kill, is
+	// delivered to new consumers at once.
+	if err := events.RemoveConsumers(ctx, o.cfg.JS, o.session.memberID()); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return o.worker().Run(ctx) })
+	for _, part := range []struct {
+		name  string
+		every time.Duration
+		do    func(context.Context) error
+	}{
+		{"portal notices", 0, o.nextNotice},
+		{"passes", passEvery, o.session.passes.next},
+		{"second looks", o.cfg.Grace / 4, o.lookAgain},
+		{"nightly pass", scheduleEvery, newNightly(o).check},
+		{"beat", beatEvery, newBeat(o).beat},
+		{"upkeep", upkeepEvery, o.session.upkeep.do},
+		{"offline queue", checkQueue, o.session.queue.drain},
+	} {
+		group.Go(func() error { return o.repeat(ctx, part.name, part.every, part.do) })
+	}
+	group.Go(func() error { return o.catchUps(ctx) })
+	return group.Wait()
+}
+
+func (o *owner) worker() *consumers.Worker {
+	return &consumers.Worker{
+		MemberID: o.session.memberID(), JS: o.cfg.JS, Reader: o.session.reader, Mirror: o.cfg.Mirror.Leads, ReadOrder: o.session.own.ReadOrder,
+		RetryPolicy: o.cfg.RetryPolicy, Now: o.cfg.now, Stats: o.cfg.Stats, Wake: o.cfg.Wake, Log: o.cfg.Log,
+	}
+}
+
+// repeat calls work at an interval until the context ends or it gives up.
+func (o *owner) repeat(ctx context.Context, name string, interval time.Duration, work func(context.Context) error) error {
+	loop := retry.Loop{
+		Policy: retry.Standard, Interval: interval, Final: leads.Final, Recovered: o.recovered,
+		Failed: func(err error, _ int, pause time.Duration) {
+			o.cfg.Log.WarnContext(ctx, "part of a portal's work failed, trying again", "work", name, "member_id", o.session.memberID(), "error", err, "pause", pause)
+		},
+	}
+	return loop.Run(ctx, work)
+}
+
+// lookAgain asks a second time for leads that were absent without a delete callback.
+func (o *owner) lookAgain(ctx context.Context) error {
+	ids, err := o.cfg.Mirror.Repairs.Missing(ctx, o.session.memberID(), readMost)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	o.session.own.ReadOrder.Lock()
+	defer o.session.own.ReadOrder.Unlock()
+	snaps, err := o.session.reader.Leads(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range snaps {
+		snaps[i].MemberID, snaps[i].Cause = o.session.memberID(), leads.CauseReconcile
+	}
+	outcomes, err := consumers.Write(ctx, o.cfg.Mirror.Leads, snaps)
+	o.cfg.Stats.Count(outcomes)
+	o.cfg.Wake()
+	return err
+}
+
+// restoreFromTopic gives a database that is new the leads that the topic still holds,
+// before the import compares them with the portal: revisions go on, and deletions made
+// meanwhile are found.
+func (o *owner) restoreFromTopic(ctx context.Context) error {
+	_, imported, err := o.cfg.Mirror.Runs.LastCompleted(ctx, o.session.memberID())
+	if err != nil || imported {
+		return err
+	}
+	topic, err := events.OpenTopic(ctx, o.cfg.JS)
+	if err != nil {
+		return err
+	}
+	count, err := consumers.RestoreFromTopic(ctx, o.cfg.Mirror.Repairs, topic, o.session.memberID())
+	if err != nil {
+		return fmt.Errorf("restore the leads of %s from the topic: %w", o.session.memberID(), err)
+	}
+	if count > 0 {
+		o.cfg.Log.WarnContext(ctx, "the database is new, the topic is not: leads restored from the topic until the import has compared them",
+			"member_id", o.session.memberID(), "leads", count)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package owner
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/events"
+	"leadsync/leads"
+	"leadsync/reconcile"
+)
+
+// passes runs the reconciliations of a portal.
+type passes struct{ s *Session }
+
+// next runs a pass that was requested, or one that a former owner left unfinished.
+func (p *passes) next(ctx context.Context) error {
+	run, ok, err := p.s.cfg.Mirror.Runs.ClaimRun(ctx, p.s.memberID())
+	if err != nil || !ok {
+		return err
+	}
+	return p.run(ctx, run)
+}
+
+// run brings a pass to its end and publishes its summary; what stops before that goes on
+// when the run is claimed again.
+func (p *passes) run(ctx context.Context, run leads.Run) error {
+	if run.Mode == leads.RunImport || run.Mode == leads.RunFull {
+		p.saveFieldTypes(ctx)
+	}
+	run, err := reconcile.Run(ctx, p.config(), run)
+	if !run.Finished() {
+		return err
+	}
+	cfg := p.s.cfg
+	cfg.Log.InfoContext(ctx, "pass ended", "member_id", run.MemberID, "run", run.ID, "mode", run.Mode, "state", run.State,
+		"scanned", run.Scanned, "found", run.Found(), "repaired", run.Repaired(), "requests", run.Requests)
+	err = errors.Join(err, p.s.silence.judge(ctx, run), events.PublishRun(ctx, cfg.JS, run))
+	if run.State == leads.RunCompleted && (run.Mode == leads.RunFull || run.Mode == leads.RunImport) {
+		err = errors.Join(err, cfg.Mirror.Reports.TouchLeadList(ctx, cfg.now()))
+	}
+	return err
+}
+
+// saveFieldTypes keeps what the portal's custom fields are. A pass does without them where
+// the portal does not answer.
+func (p *passes) saveFieldTypes(ctx context.Context) {
+	types, err := p.s.client.In(bitrix24.Background).FieldTypes(ctx)
+	if err == nil {
+		err = p.s.cfg.Mirror.Reports.SaveFieldTypes(ctx, p.s.memberID(), types)
+		p.checkSolutionField(ctx, types)
+	}
+	if err != nil && ctx.Err() == nil {
+		p.s.cfg.Log.WarnContext(ctx, "types of custom fields could not be read, keeping the old ones", "member_id", p.s.memberID(), "error", err)
+	}
+}
+
+// checkSolutionField warns where the portal does not have the field of the settings.
+func (p *passes) checkSolutionField(ctx context.Context, types []leads.FieldType) {
+	field := p.s.cfg.SolutionField
+	known := slices.ContainsFunc(types, func(t leads.FieldType) bool { return t.Field == field })
+	if field != "" && !known {
+		p.s.cfg.Log.WarnContext(ctx, "the portal's leads have no custom field named by LEADSYNC_SOLUTION_FIELD: bitrix_lead_solution stays empty for this portal",
+			"member_id", p.s.memberID(), "field", field, "fields", len(types))
+	}
+}
+
+// config is what passes over this portal work with.
+func (p *passes) config() reconcile.Config {
+	cfg, own := p.s.cfg, p.s.own
+	return reconcile.Config{
+		Portal: &scanner{client: p.s.client.In(bitrix24.Background), own: own},
+		Mirror: cfg.Mirror.Rows, Ledger: cfg.Mirror.Ledger, Witness: evidence{cfg, p.s.memberID()},
+		Turn: own.ReadOrder, Grace: cfg.Grace, Young: cfg.MinAge, Wake: cfg.Wake,
+		Now: func() time.Time { return cfg.now().UTC() }, Log: cfg.Log,
+	}
+}
+
+// scanner reads for a pass: in the lowest lane, and with tickets that are drawn while no
+// live read is on its way.
+type scanner struct {
+	client *bitrix24.Client
+	own    Ownership
+}
+
+// Clock implements reconcile.Portal.
+func (s *scanner) Clock(ctx context.Context) (time.Time, error) { return s.client.Clock(ctx) }
+
+// Scan implements reconcile.Portal.
+func (s *scanner) Scan(ctx context.Context, after int64) (leads.Page, error) {
+	return s.client.Scan(ctx, after, s.draw)
+}
+
+// Changed implements reconcile.Portal.
+func (s *scanner) Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error) {
+	return s.client.Changed(ctx, after, since, s.draw)
+}
+
+// IDs implements reconcile.Portal.
+func (s *scanner) IDs(ctx context.Context, after int64) (leads.Page, error) {
+	return s.client.IDs(ctx, after, s.draw)
+}
+
+func (s *scanner) draw() leads.Ticket { return drawInOrder(s.own.ReadOrder, s.own.Tickets) }
+
+// Leads implements reconcile.Portal; the pass holds ReadOrder when it calls it.
+func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
+	return s.client.Hasty().Leads(ctx, ids, s.own.Tickets.Draw)
+}
+
+// Requests implements reconcile.Portal: those of passes alone, not of what callbacks and
+// commands ask meanwhile.
+func (s *scanner) Requests() int64 { return s.client.LaneRequests() }
+
+// Refused implements reconcile.Portal.
+func (s *scanner) Refused() int64 { return s.client.Refused() }
+
+func drawInOrder(order sync.Locker, tickets *leads.Tickets) leads.Ticket {
+	order.Lock()
+	defer order.Unlock()
+	return tickets.Draw()
+}

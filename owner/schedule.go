@@ -1,0 +1,168 @@
+package owner
+
+import (
+	"context"
+	"hash/fnv"
+	"time"
+
+	"leadsync/leads"
+	"leadsync/retry"
+)
+
+const (
+	beatEvery = 10 * time.Second
+	// downAfter is after how long without a beat the portal was not served: longer than a
+	// lease takes to change hands.
+	downAfter = 30 * time.Second
+	// scheduleEvery is how often the time of the nightly pass is looked up. A timer for the
+	// whole day would stand still while the machine sleeps.
+	scheduleEvery = 30 * time.Second
+	// jitterMax spreads the nightly passes of many portals.
+	jitterMax = 15 * time.Minute
+	// outageAfter is how long work must have failed to count as an outage.
+	outageAfter = 2 * time.Second
+)
+
+// beats notes that the portal is served. Its first finds out for how long it was not.
+type beats struct {
+	o    *owner
+	done bool // the first one
+}
+
+func newBeat(o *owner) *beats { return &beats{o: o} }
+
+func (b *beats) beat(ctx context.Context) error {
+	o := b.o
+	last, err := o.cfg.Mirror.Portals.Beat(ctx, o.session.memberID())
+	if err != nil || b.done {
+		return err
+	}
+	b.done = true
+	now := o.cfg.now()
+	if last.IsZero() || now.Sub(last) < downAfter {
+		return o.catchUp(ctx, false)
+	}
+	o.cfg.Log.WarnContext(ctx, "portal was not served", "member_id", o.session.memberID(), "from", last, "to", now.UTC())
+	if err := o.cfg.Mirror.Evidence.AddIncident(ctx, leads.Incident{MemberID: o.session.memberID(), Kind: leads.IncidentDown, From: last, To: now}); err != nil {
+		return err
+	}
+	return o.catchUp(ctx, true)
+}
+
+// catchUp requests a pass over what was changed and, after an outage, one over the ids,
+// so that deletions do not wait for the night. Before the import there is nothing to
+// catch up with.
+func (o *owner) catchUp(ctx context.Context, outage bool) error {
+	if o.cfg.CatchUpEvery <= 0 {
+		return nil
+	}
+	at, err := o.cfg.Mirror.Runs.Watermark(ctx, o.session.memberID())
+	if err != nil || at.IsZero() {
+		return err
+	}
+	modes := []leads.RunMode{leads.RunChanged}
+	if outage {
+		modes = append(modes, leads.RunIDs)
+	}
+	for _, mode := range modes {
+		if _, err := o.cfg.Mirror.Runs.RequestRun(ctx, leads.Run{MemberID: o.session.memberID(), Mode: mode}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// catchUps requests changed passes at their interval, and after outages of the database
+// or the portal. Those of NATS end the ownership, and the next begins with catching up.
+func (o *owner) catchUps(ctx context.Context) error {
+	if o.cfg.CatchUpEvery <= 0 {
+		return nil
+	}
+	tick := time.NewTicker(o.cfg.CatchUpEvery)
+	defer tick.Stop()
+	loop := retry.Loop{
+		Policy: retry.Policy{First: outageAfter, Max: outageAfter}, Final: leads.Final,
+		Failed: func(err error, _ int, pause time.Duration) {
+			o.cfg.Log.WarnContext(ctx, "part of a portal's work failed, trying again", "work", "catching up", "member_id", o.session.memberID(), "error", err, "pause", pause)
+		},
+	}
+	for {
+		outage := false
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-o.outages:
+			outage = true
+		}
+		err := loop.Until(ctx, func(ctx context.Context) error {
+			select {
+			case <-o.outages:
+				outage = true
+			default:
+			}
+			return o.catchUp(ctx, outage)
+		})
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+}
+
+// recovered is called when work succeeds that had failed since a moment.
+func (o *owner) recovered(since time.Time) {
+	if time.Since(since) < outageAfter {
+		return
+	}
+	select {
+	case o.outages <- struct{}{}:
+	default: // one is noted already
+	}
+}
+
+// nightly requests the full pass when it is due. One that was missed, because no process
+// ran or the machine slept, is requested at once.
+type nightly struct {
+	o    *owner
+	seen time.Time // a moment that has been, whatever the clock says
+}
+
+func newNightly(o *owner) *nightly { return &nightly{o: o} }
+
+func (n *nightly) check(ctx context.Context) error {
+	o := n.o
+	if o.cfg.NextPass == nil {
+		return nil
+	}
+	last, ok, err := o.cfg.Mirror.Runs.LastFull(ctx, o.session.memberID())
+	if err != nil || !ok { // before the import there is nothing to compare
+		return err
+	}
+	now := o.cfg.now()
+	if n.seen.IsZero() || n.seen.After(now) {
+		n.seen = now
+	}
+	if !Due(o.cfg.NextPass, last.RequestedAt, n.seen, now, jitter(o.session.memberID())) {
+		return nil
+	}
+	n.seen = now
+	_, err = o.cfg.Mirror.Runs.RequestRun(ctx, leads.Run{MemberID: o.session.memberID(), Mode: leads.RunFull})
+	return err
+}
+
+// Due tells whether a time of the schedule, put off by jitter, has passed since last.
+// Where last is yet to come, because the clock was set back, seen counts instead: the
+// schedule does not wait for it.
+func Due(next func(time.Time) time.Time, last, seen, now time.Time, jitter time.Duration) bool {
+	if last.After(now) {
+		last = seen
+	}
+	return !next(last).Add(jitter).After(now)
+}
+
+// jitter is always the same for a portal, and spreads portals evenly.
+func jitter(memberID string) time.Duration {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(memberID)) // never fails
+	return time.Duration(h.Sum64() % uint64(jitterMax))
+}

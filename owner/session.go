@@ -1,0 +1,133 @@
+package owner
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"sync/atomic"
+
+	"leadsync/bitrix24"
+	"leadsync/consumers"
+	"leadsync/leads"
+)
+
+// Session is one portal as its owner works on it: the client of Bitrix24 and the parts
+// that keep the portal served. Each part has a file of its own.
+type Session struct {
+	cfg    *Config
+	own    Ownership
+	client *bitrix24.Client
+	tokens *bitrix24.TokenSource // nil where a webhook is used
+	budget *bitrix24.Budget
+	reader consumers.Reader
+
+	bindings  *bindings
+	heartbeat *heartbeat
+	queue     *queue
+	silence   *silence
+	passes    *passes
+	upkeep    *upkeep
+
+	readAt atomic.Int64 // when a lead was read last, in Unix milliseconds
+}
+
+// open opens a portal that this process owns.
+func open(cfg *Config, own Ownership) (*Session, error) {
+	s := &Session{cfg: cfg, own: own, budget: bitrix24.NewBudget(own.Epoch == 1)}
+	if err := s.connect(); err != nil {
+		return nil, err
+	}
+	s.reader = liveReader{s}
+	if cfg.Reader != nil {
+		s.reader = cfg.Reader(own, s.reader)
+	}
+	s.silence = &silence{s: s}
+	s.bindings = newBindings(s)
+	s.heartbeat = &heartbeat{s: s}
+	s.queue = newQueue(s)
+	s.passes = &passes{s: s}
+	s.upkeep = &upkeep{s: s}
+	return s, nil
+}
+
+// connect makes the client of the portal, with its source of tokens where it has one.
+func (s *Session) connect() error {
+	portal := s.own.Portal
+	if portal.WebhookURL != "" {
+		s.client = bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: portal.WebhookURL, Budget: s.budget, HTTP: s.cfg.HTTP})
+		return nil
+	}
+	endpoint, err := s.cfg.OAuth.Trust.Endpoint(portal.ClientEndpoint)
+	if err != nil {
+		return fmt.Errorf("portal %s: %w", portal.MemberID, err)
+	}
+	s.tokens = &bitrix24.TokenSource{
+		MemberID: portal.MemberID, Server: portal.ServerEndpoint, OAuth: s.cfg.OAuth.As(portal.ClientID, portal.ClientSecret),
+		Grants: s.cfg.Mirror.Tokens, By: s.cfg.Holder, Log: s.cfg.Log,
+	}
+	home := &bitrix24.Home{
+		MemberID: portal.MemberID, Server: portal.ServerEndpoint, OAuth: s.tokens.OAuth, Tokens: s.tokens, Move: s.move,
+	}
+	s.client = bitrix24.NewClient(bitrix24.ClientConfig{
+		Endpoint: leads.Secret(endpoint), Tokens: s.tokens, Budget: s.budget, Moved: home.Moved, HTTP: s.cfg.HTTP,
+	})
+	return nil
+}
+
+// move stores the new address of a portal that was renamed.
+func (s *Session) move(ctx context.Context, endpoint string) error {
+	portal := s.own.Portal
+	if endpoint == portal.ClientEndpoint {
+		return nil
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return fmt.Errorf("portal %s: its new address cannot be parsed", portal.MemberID)
+	}
+	s.cfg.Log.WarnContext(ctx, "portal was renamed", "member_id", portal.MemberID, "from", portal.Domain, "to", u.Host)
+	return s.cfg.Mirror.Portals.MovePortal(ctx, portal.MemberID, u.Host, endpoint)
+}
+
+// close gives up the portal. Tokens that could not be stored yet are stored now: whoever
+// owns the portal next needs them.
+func (s *Session) close() {
+	if s.tokens == nil {
+		return
+	}
+	if err := s.tokens.Close(); err != nil {
+		s.cfg.Log.Error("refreshed tokens are lost: somebody has to authorize the portal again", "member_id", s.memberID(), "error", err)
+	}
+}
+
+func (s *Session) memberID() string { return s.own.Portal.MemberID }
+
+// liveReader reads leads from the portal for the worker.
+type liveReader struct{ s *Session }
+
+// Leads implements consumers.Reader.
+func (r liveReader) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
+	snaps, err := r.s.client.Leads(ctx, ids, r.s.own.Tickets.Draw)
+	if err == nil {
+		r.s.readAt.Store(r.s.cfg.now().UnixMilli())
+	}
+	return snaps, err
+}
+
+// installed asks whether our application is still installed there.
+func (s *Session) installed(ctx context.Context) (bool, error) {
+	if s.tokens == nil {
+		return true, nil
+	}
+	if _, err := s.client.Read(ctx, "app.info", nil); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// unbind takes our handlers out of the portal.
+func (s *Session) unbind(ctx context.Context) error {
+	if s.tokens == nil || s.cfg.CallbackURL == "" {
+		return nil
+	}
+	return s.client.Unbind(ctx, s.cfg.CallbackURL)
+}

@@ -1,0 +1,66 @@
+package owner
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"leadsync/bitrix24"
+)
+
+// Status is how a portal of this process stands, for metrics and readiness.
+type Status struct {
+	MemberID string
+	Domain   string
+	Client   bitrix24.ClientState
+	Queued   int64 // events of the portal's own queue that were stored, since the process owns it
+	Missed   int64 // those of which no callback came
+	// Problem says why Bitrix24 may not reach us; "" where nothing speaks for that.
+	Problem string
+}
+
+// status is the session's own.
+func (s *Session) status() Status {
+	return Status{
+		MemberID: s.memberID(), Domain: s.own.Portal.Domain, Client: s.client.State(),
+		Queued: s.queue.drainer.Taken.Load(), Missed: s.queue.drainer.Lost.Load(), Problem: s.unreachable(),
+	}
+}
+
+// unreachable says why Bitrix24 may not reach us; "" where nothing speaks for that.
+func (s *Session) unreachable() string {
+	if problem := s.heartbeat.problem(); problem != "" {
+		return problem
+	}
+	return s.silence.problem()
+}
+
+// sessions are the portals that this process owns at the moment.
+type sessions struct {
+	mu  sync.Mutex
+	all map[string]*Session // by member_id
+}
+
+func (l *sessions) add(s *Session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all == nil {
+		l.all = map[string]*Session{}
+	}
+	l.all[s.memberID()] = s
+}
+
+// remove forgets a session, unless another of the same portal was opened meanwhile.
+func (l *sessions) remove(s *Session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all[s.memberID()] == s {
+		delete(l.all, s.memberID())
+	}
+}
+
+func (l *sessions) list() []*Session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.all))
+}

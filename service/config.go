@@ -1,0 +1,121 @@
+package service
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"log/slog"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/leads"
+)
+
+// Embedded as NATS URL means: run a server in this process.
+const Embedded = "embedded"
+
+// Config is how a service is set up: the environment, checked. Its variables are named in
+// the README and are a contract.
+type Config struct {
+	DataDir     string
+	DatabaseURL string
+	NATSURL     string // Embedded, or addresses separated by commas
+	NATSListen  string
+	NATSToken   leads.Secret
+	Replicas    int
+	HTTPAddr    string
+	PublicURL   string // without a slash at its end; "" where Bitrix24 cannot reach us
+
+	ClientID        string
+	ClientSecret    leads.Secret
+	WebhookURL      leads.Secret // with a slash at its end
+	WebhookToken    leads.Secret
+	WebhookMemberID string // of the webhook's portal
+	Portals         []string
+	Trust           bitrix24.Trust
+	SecretKey       []byte
+
+	ReconcileAt   *TimeOfDay    // nil is off
+	CatchUpEvery  time.Duration // 0 is off
+	SolutionField string
+	LogLevel      slog.Level
+	LogFormat     string // text, json or "" for what the terminal suggests
+	PhoneRegion   string
+	APIToken      leads.Secret // "" where one is kept in the data directory
+
+	// TolerateOutages starts without database and NATS where they are down; serve does.
+	TolerateOutages bool
+	Tuning          Tuning
+}
+
+// Tuning is what nobody sets in an environment: demonstrations and tests shorten time with
+// it. The zero value is how a service works.
+type Tuning struct {
+	Grace       time.Duration    // how long a lead must have been absent; 0 is a minute
+	MinAge      time.Duration    // see owner.Config; 0 is its default
+	DeleteFloor int64            // see repo.Config; 0 is its default
+	TimeScale   int64            // divides intervals of upkeep and of the start; 0 is 1
+	Clock       func() time.Time // see Config.Now; nil is time.Now
+}
+
+// Now is our clock, as far as what it says is kept or compared with what was kept: how
+// long something has taken is measured otherwise.
+func (c Config) Now() time.Time {
+	if c.Tuning.Clock == nil {
+		return time.Now()
+	}
+	return c.Tuning.Clock()
+}
+
+// absenceGrace is how long a lead must have been absent before its row becomes a
+// tombstone, where no delete callback came.
+const absenceGrace = time.Minute
+
+func (c Config) grace() time.Duration {
+	if c.Tuning.Grace == 0 {
+		return absenceGrace
+	}
+	return c.Tuning.Grace
+}
+
+// callbackPath is where Bitrix24 posts everything.
+const callbackPath = "/bitrix24/events"
+
+// CallbackURL is where Bitrix24 is to send events; "" where it cannot reach us.
+func (c Config) CallbackURL() string {
+	if c.PublicURL == "" {
+		return ""
+	}
+	return c.PublicURL + callbackPath
+}
+
+// OAuth is the conversation with authorization servers as the settings' application.
+func (c Config) OAuth() *bitrix24.OAuth {
+	return &bitrix24.OAuth{
+		ClientID: c.ClientID, ClientSecret: c.ClientSecret, Trust: c.Trust, HTTP: bitrix24.NewHTTP(), Now: c.Now,
+	}
+}
+
+// TimeOfDay is a time of day in the machine's zone.
+type TimeOfDay struct{ hour, minute int }
+
+// stateKey signs the state of log-ins. It comes from the secret key, which all replicas
+// share, and is none of its uses; nil without one.
+func (c Config) stateKey() []byte {
+	if c.SecretKey == nil {
+		return nil
+	}
+	key, err := hkdf.Key(sha256.New, c.SecretKey, nil, "leadsync oauth state v1", sha256.Size)
+	if err != nil {
+		return nil // impossible for one hash of output
+	}
+	return key
+}
+
+// Next is the first moment after t that the clock shows this time.
+func (c TimeOfDay) Next(t time.Time) time.Time {
+	due := time.Date(t.Year(), t.Month(), t.Day(), c.hour, c.minute, 0, 0, t.Location())
+	if !due.After(t) {
+		due = time.Date(t.Year(), t.Month(), t.Day()+1, c.hour, c.minute, 0, 0, t.Location())
+	}
+	return due
+}

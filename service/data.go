@@ -1,0 +1,107 @@
+package service
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+
+	"leadsync/leads"
+)
+
+// errDataInUse says that another process owns the data directory.
+var errDataInUse = errors.New("another leadsync process uses the data directory")
+
+// dataDir is a data directory that this process owns alone: two embedded NATS servers
+// on one store destroy it.
+type dataDir struct {
+	path string
+	lock *flock.Flock
+}
+
+// openData makes the directory and locks it, or returns errDataInUse.
+func openData(path string) (*dataDir, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	lock := flock.New(filepath.Join(path, "lock"), flock.SetPermissions(0o600))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock the data directory %s: %w", path, err)
+	}
+	if !ok {
+		return nil, fmt.Errorf("%w %s", errDataInUse, path)
+	}
+	return &dataDir{path: path, lock: lock}, nil
+}
+
+// Close gives the directory back.
+func (d *dataDir) Close() error {
+	return errors.Join(ignoreMissing(os.Remove(runFile(d.path))), d.lock.Close())
+}
+
+func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }
+
+// running is what a command needs to know of the service beside it; run.json.
+type running struct {
+	NATSURL         string `json:"nats_url"`
+	NATSToken       string `json:"nats_token"`       // every right: the file is readable by its owner only
+	SubscriberToken string `json:"subscriber_token"` // what LEADSYNC_NATS_TOKEN says: reads the topic
+	HTTP            string `json:"http"`
+	PID             int    `json:"pid"`
+}
+
+func runFile(dir string) string { return filepath.Join(dir, "run.json") }
+
+// announce writes run.json.
+func (d *dataDir) announce(url string, service, subscriber leads.Secret, http string) error {
+	data, err := json.Marshal(running{
+		NATSURL: url, NATSToken: service.Reveal(), SubscriberToken: subscriber.Reveal(), HTTP: http, PID: os.Getpid(),
+	})
+	if err != nil {
+		return fmt.Errorf("write run.json: %w", err)
+	}
+	if err := os.WriteFile(runFile(d.path), data, 0o600); err != nil {
+		return fmt.Errorf("write run.json: %w", err)
+	}
+	return nil
+}
+
+// readRunning reads what the service that owns the directory has announced.
+func readRunning(dir string) (running, error) {
+	var r running
+	data, err := os.ReadFile(runFile(dir))
+	if err != nil {
+		return r, fmt.Errorf("no leadsync service is running on the data directory %s: start `leadsync serve`", dir)
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("%s is damaged: restart the service", runFile(dir))
+	}
+	return r, nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// MakeDataDir makes the directory without owning it, for commands that only need the
+// database in it.
+func MakeDataDir(cfg Config) error {
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	return nil
+}
+
+// RunningAddress is the HTTP address of the service that runs on the data directory.
+func RunningAddress(cfg Config) (string, error) {
+	r, err := readRunning(cfg.DataDir)
+	return r.HTTP, err
+}

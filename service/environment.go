@@ -1,0 +1,274 @@
+package service
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/leads"
+)
+
+// environment reads variables and collects every fault, so that a person mends them in
+// one go.
+type environment struct {
+	lookup func(string) (string, bool)
+	faults []error
+}
+
+// ReadConfig reads the environment. Its error names each faulty variable and what it
+// should look like; it never repeats a value.
+func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
+	e := &environment{lookup: lookup}
+	cfg := Config{
+		DataDir:         e.text("LEADSYNC_DATA_DIR", "data"),
+		NATSURL:         e.natsURL("LEADSYNC_NATS_URL"),
+		NATSToken:       leads.Secret(e.text("LEADSYNC_NATS_TOKEN", "")),
+		NATSListen:      e.address("LEADSYNC_NATS_LISTEN", "127.0.0.1:4222"),
+		Replicas:        e.replicas("LEADSYNC_NATS_REPLICAS"),
+		HTTPAddr:        e.address("LEADSYNC_HTTP_ADDR", ":8080"),
+		PublicURL:       e.publicURL("LEADSYNC_PUBLIC_URL"),
+		ClientID:        e.text("LEADSYNC_B24_CLIENT_ID", ""),
+		ClientSecret:    leads.Secret(e.text("LEADSYNC_B24_CLIENT_SECRET", "")),
+		WebhookToken:    leads.Secret(e.text("LEADSYNC_B24_APPLICATION_TOKEN", "")),
+		WebhookMemberID: e.memberID("LEADSYNC_B24_MEMBER_ID"),
+		Portals:         e.list("LEADSYNC_B24_PORTALS"),
+		Trust:           bitrix24.Trust{Insecure: e.hosts("LEADSYNC_B24_INSECURE_HOSTS")},
+		SecretKey:       e.key("LEADSYNC_SECRET_KEY"),
+		ReconcileAt:     e.clock("LEADSYNC_RECONCILE_AT", "03:00"),
+		CatchUpEvery:    e.interval("LEADSYNC_CATCHUP_EVERY", "10m"),
+		SolutionField:   e.field("LEADSYNC_SOLUTION_FIELD"),
+		LogLevel:        e.level("LEADSYNC_LOG_LEVEL"),
+		LogFormat:       e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
+		PhoneRegion:     e.region("LEADSYNC_PHONE_REGION", "RU"),
+		APIToken:        e.apiToken("LEADSYNC_API_TOKEN"),
+	}
+	cfg.DatabaseURL = e.databaseURL("LEADSYNC_DATABASE_URL", "sqlite:"+filepath.Join(cfg.DataDir, "leadsync.db"))
+	cfg.WebhookURL = e.webhook("LEADSYNC_B24_WEBHOOK_URL", cfg.Trust)
+	if cfg.WebhookURL != "" && cfg.WebhookToken == "" {
+		e.fault("LEADSYNC_B24_APPLICATION_TOKEN", "missing", "the token that Bitrix24 shows for the outgoing webhook; without it callbacks cannot be told from forgeries")
+	}
+	e.together(cfg)
+	return cfg, errors.Join(e.faults...)
+}
+
+// together checks what only makes sense together.
+func (e *environment) together(cfg Config) {
+	if (cfg.ClientID == "") != (cfg.ClientSecret == "") {
+		e.fault("LEADSYNC_B24_CLIENT_ID", "set without LEADSYNC_B24_CLIENT_SECRET, or the other way round", "both, as Bitrix24 shows them for the application, or neither")
+	}
+	if cfg.WebhookURL == "" && (cfg.WebhookToken != "" || cfg.WebhookMemberID != "") {
+		e.fault("LEADSYNC_B24_WEBHOOK_URL", "missing", "the inbound webhook that LEADSYNC_B24_APPLICATION_TOKEN and LEADSYNC_B24_MEMBER_ID belong to")
+	}
+	host, _, err := net.SplitHostPort(cfg.NATSListen)
+	ip := net.ParseIP(host)
+	if err == nil && cfg.NATSURL == Embedded && cfg.NATSToken == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		e.fault("LEADSYNC_NATS_TOKEN", "missing", "a token, because other machines can reach LEADSYNC_NATS_LISTEN")
+	}
+}
+
+// fault remembers what is wrong with a variable. The value is never repeated: it may be
+// a secret in the wrong place.
+func (e *environment) fault(name, wrong, should string) {
+	e.faults = append(e.faults, fmt.Errorf("%s: %s, want %s", name, wrong, should))
+}
+
+func (e *environment) text(name, otherwise string) string {
+	if value, ok := e.lookup(name); ok && strings.TrimSpace(value) != "" {
+		return strings.TrimSpace(value)
+	}
+	return otherwise
+}
+
+func (e *environment) list(name string) []string {
+	var items []string
+	for item := range strings.SplitSeq(e.text(name, ""), ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+func (e *environment) address(name, otherwise string) string {
+	value := e.text(name, otherwise)
+	_, port, err := net.SplitHostPort(value)
+	if n, convErr := strconv.Atoi(port); err != nil || convErr != nil || n < 0 || n > 65535 {
+		e.fault(name, "not an address", "host:port, such as "+otherwise)
+	}
+	return value
+}
+
+func (e *environment) hosts(name string) []string {
+	hosts := e.list(name)
+	for _, host := range hosts {
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			e.fault(name, "an entry is not host:port", "a list such as 127.0.0.1:8924,127.0.0.1:8925")
+		}
+	}
+	return hosts
+}
+
+func (e *environment) natsURL(name string) string {
+	value := e.text(name, Embedded)
+	if value == Embedded {
+		return value
+	}
+	for server := range strings.SplitSeq(value, ",") {
+		if u, err := url.Parse(strings.TrimSpace(server)); err != nil || u.Host == "" || (u.Scheme != "nats" && u.Scheme != "tls") {
+			e.fault(name, "not a NATS address", `"embedded", or nats://host:4222, several separated by commas`)
+			break
+		}
+	}
+	return value
+}
+
+func (e *environment) databaseURL(name, otherwise string) string {
+	value := e.text(name, otherwise)
+	const should = "sqlite:<file>, or sqlserver://user:password@host:1433?database=oktell"
+	if path, ok := strings.CutPrefix(value, "sqlite:"); ok {
+		if path == "" {
+			e.fault(name, "no file name", should)
+		}
+		return value
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Scheme != "sqlserver" || u.Host == "":
+		e.fault(name, "not a database address", should+" (special characters of the password percent-encoded)")
+	case u.Query().Get("database") == "":
+		e.fault(name, "no database name", should)
+	}
+	return value
+}
+
+func (e *environment) publicURL(name string) string {
+	value := strings.TrimRight(e.text(name, ""), "/")
+	if value == "" {
+		return ""
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || !strings.Contains(u.Hostname(), ".") {
+		e.fault(name, "not an address that Bitrix24 can reach", "https://leads.example.com (the host needs a dot: Bitrix24 refuses localhost)")
+	}
+	return value
+}
+
+func (e *environment) webhook(name string, trust bitrix24.Trust) leads.Secret {
+	value := e.text(name, "")
+	if value == "" {
+		return ""
+	}
+	endpoint, err := trust.Endpoint(value)
+	if err != nil || !strings.Contains(endpoint, "/rest/") {
+		e.fault(name, "not an inbound webhook", "https://portal.bitrix24.com/rest/<user>/<secret>/ (plain http only for hosts in LEADSYNC_B24_INSECURE_HOSTS)")
+	}
+	return leads.Secret(endpoint)
+}
+
+func (e *environment) memberID(name string) string {
+	value := e.text(name, "")
+	if value != "" && !leads.ValidMemberID(value) {
+		e.fault(name, "not a member id", "the 32 hex digits that Bitrix24 sends as member_id")
+	}
+	return value
+}
+
+func (e *environment) replicas(name string) int {
+	n, err := strconv.Atoi(e.text(name, "1"))
+	if err != nil || n < 1 || n > 5 {
+		e.fault(name, "not a number of replicas", "1 on a single NATS server, 3 on a cluster")
+	}
+	return n
+}
+
+func (e *environment) key(name string) []byte {
+	value := e.text(name, "")
+	if value == "" {
+		return nil
+	}
+	key, err := base64.StdEncoding.DecodeString(value)
+	if err != nil || len(key) != 32 {
+		e.fault(name, "not a key", "32 random bytes in base64, as `openssl rand -base64 32` prints them")
+	}
+	return key
+}
+
+func (e *environment) clock(name, otherwise string) *TimeOfDay {
+	value := e.text(name, otherwise)
+	if value == "off" {
+		return nil
+	}
+	t, err := time.Parse("15:04", value)
+	if err != nil {
+		e.fault(name, "not a time of day", `hours and minutes, such as 03:00, or "off"`)
+	}
+	return &TimeOfDay{t.Hour(), t.Minute()}
+}
+
+// shortestInterval keeps a portal's budget for callbacks.
+const shortestInterval = time.Minute
+
+func (e *environment) interval(name, otherwise string) time.Duration {
+	value := e.text(name, otherwise)
+	if value == "off" {
+		return 0
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d < shortestInterval {
+		e.fault(name, "not an interval", `a duration of at least a minute, such as 10m or 1h30m, or "off"`)
+	}
+	return d
+}
+
+func (e *environment) field(name string) string {
+	value := e.text(name, "")
+	if value != "" && (!strings.HasPrefix(value, "UF_CRM_") || !leads.ValidFieldName(value)) {
+		e.fault(name, "not a custom field", "the code of a custom field of leads, in capital letters, such as UF_CRM_1387525788")
+	}
+	return value
+}
+
+func (e *environment) region(name, otherwise string) string {
+	value := e.text(name, otherwise)
+	if !leads.ValidPhoneRegion(value) {
+		e.fault(name, "unknown country", "two capital letters, such as RU, KZ or BY")
+	}
+	return value
+}
+
+// shortestToken is what cannot be guessed over a network, in characters.
+const shortestToken = 16
+
+func (e *environment) apiToken(name string) leads.Secret {
+	value := e.text(name, "")
+	usable := func(r rune) bool { return r > ' ' && r < 0x7f }
+	if value != "" && (len(value) < shortestToken || strings.ContainsFunc(value, func(r rune) bool { return !usable(r) })) {
+		e.fault(name, "not a token", "at least 16 letters, digits or signs without spaces, as `openssl rand -hex 16` prints them")
+	}
+	return leads.Secret(value)
+}
+
+func (e *environment) level(name string) slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(e.text(name, "info"))); err != nil {
+		e.fault(name, "unknown level", "debug, info, warn or error")
+	}
+	return level
+}
+
+func (e *environment) choice(name string, choices ...string) string {
+	value := e.text(name, "")
+	if value != "" && !slices.Contains(choices, value) {
+		e.fault(name, "unknown value", strings.Join(choices, " or "))
+	}
+	return value
+}

@@ -1,0 +1,35 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"leadsync/events"
+)
+
+// unverifiedLimit bounds what strangers can fill while the database is down, in bytes.
+const unverifiedLimit = 64 << 20
+
+// openIntake opens the spools and puts them beside the streams.
+func openIntake(b *Backend) (*events.Intake, error) {
+	in := &events.Intake{
+		Publish: func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, b.JS, e) },
+		Now:     time.Now, Log: b.Log,
+	}
+	for _, spool := range []struct {
+		to    **events.Spool
+		name  string
+		limit int64
+	}{{&in.Verified, "spool/verified", 0}, {&in.Unverified, "spool/unverified", unverifiedLimit}} {
+		s, err := events.OpenSpool(events.SpoolConfig{Dir: b.data.file(spool.name), Limit: spool.limit, Log: b.Log})
+		if err != nil {
+			return nil, err
+		}
+		b.closing(s.Close)
+		*spool.to = s
+	}
+	if waiting := in.Waiting(); waiting.Entries > 0 {
+		b.Log.Warn("callbacks wait in the spool", "entries", waiting.Entries, "since", waiting.Oldest)
+	}
+	return in, nil
+}

@@ -1,0 +1,80 @@
+package service
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"leadsync/leads"
+)
+
+// metricsHandler shows what the service counts to Prometheus.
+func metricsHandler(s *Service) http.Handler {
+	registry := prometheus.NewRegistry()
+	row, topic := s.Stats.Lags()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), row, topic, collector{s})
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// collector reads the service's numbers when Prometheus asks.
+type collector struct{ s *Service }
+
+// sink takes metrics.
+type sink chan<- prometheus.Metric
+
+func (c sink) counter(desc *prometheus.Desc, n int64, labels ...string) {
+	c <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
+}
+
+func (c sink) gauge(desc *prometheus.Desc, value float64, labels ...string) {
+	c <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+}
+
+var (
+	receivedDesc  = prometheus.NewDesc("leadsync_callbacks_received_total", "Callbacks that were stored and answered 200.", nil, nil)
+	refusedDesc   = prometheus.NewDesc("leadsync_callbacks_refused_total", "Callbacks that were refused or left alone, by reason.", []string{"reason"}, nil)
+	readDesc      = prometheus.NewDesc("leadsync_leads_read_total", "Leads read from portals because of notices.", nil, nil)
+	outcomesDesc  = prometheus.NewDesc("leadsync_outcomes_total", "What became of leads that were read because of notices.", []string{"outcome"}, nil)
+	publishedDesc = prometheus.NewDesc("leadsync_changes_published_total", "Changes put on the topic of leads.", nil, nil)
+	takenDesc     = prometheus.NewDesc("leadsync_notices_taken_total", "Notices dealt with.", nil, nil)
+	parkedDesc    = prometheus.NewDesc("leadsync_notices_parked_total", "Notices given up and kept as dead letters.", nil, nil)
+	ignoredDesc   = prometheus.NewDesc("leadsync_portal_notices_ignored_total", "Notices about portals of no known kind.", nil, nil)
+)
+
+// Describe implements prometheus.Collector. Which metrics there are depends on what the
+// process owns, so it describes none: the registry then checks them when it collects.
+func (c collector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(to chan<- prometheus.Metric) {
+	out := sink(to)
+	c.collectCallbacks(out)
+	c.collectIntake(out)
+	c.collectWaiting(out)
+	c.collectPortals(out)
+	c.collectWork(out)
+}
+
+func (c collector) collectCallbacks(out sink) {
+	stats := c.s.Server.Stats
+	out.counter(receivedDesc, stats.Received.Load())
+	out.counter(blindDesc, stats.Blind.Load())
+	for reason, n := range stats.Refused() {
+		out.counter(refusedDesc, n, reason)
+	}
+}
+
+// collectWork shows what became of notices.
+func (c collector) collectWork(out sink) {
+	stats := c.s.Stats
+	out.counter(readDesc, stats.Read.Load())
+	out.counter(takenDesc, stats.Taken.Load())
+	for v := leads.Unchanged; v <= leads.Failed; v++ {
+		out.counter(outcomesDesc, stats.Outcomes(v), v.String())
+	}
+	out.counter(publishedDesc, stats.Published.Load())
+	out.counter(parkedDesc, stats.Parked.Load())
+	out.counter(ignoredDesc, stats.IgnoredNotices.Load())
+}

@@ -1,0 +1,211 @@
+// Package service is what `leadsync serve` runs: configuration, opening and closing,
+// starting without what is down, readiness and metrics. The demonstration runs the same.
+// It decides nothing about leads.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"leadsync/consumers"
+	"leadsync/events"
+	"leadsync/handlers"
+	"leadsync/leads"
+	"leadsync/owner"
+)
+
+// Service is a running service.
+type Service struct {
+	Backend *Backend
+	Stats   *consumers.Stats
+	Server  *handlers.Server
+
+	listener  net.Listener
+	owners    *owner.Owners
+	intake    *events.Intake
+	wake      <-chan struct{}
+	incidents *incidentRecorder
+}
+
+// Serve runs a service until the context ends.
+func Serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
+	listener, err := Listen(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ignoreClosed(listener.Close())) }()
+	b, err := Open(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	s, err := New(b, listener)
+	if err != nil {
+		return err
+	}
+	if err := b.data.announce(b.NATSURL(), b.serviceToken, cfg.NATSToken, s.Address()); err != nil {
+		return err
+	}
+	warn(ctx, cfg, log)
+	log.InfoContext(ctx, "leadsync serves", "http", s.Address(), "nats", events.WithoutPassword(b.NATSURL()), "database", b.DB.Dialect(), "data", cfg.DataDir,
+		"api_token", apiTokenPlace(cfg, b.data))
+	return s.Run(ctx)
+}
+
+// Listen takes the address of the HTTP face, before anything starts: one that is taken is
+// reported at once, and callbacks that come during the start wait and are not refused.
+func Listen(ctx context.Context, cfg Config) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.HTTPAddr)
+	if err != nil {
+		return nil, fmt.Errorf("LEADSYNC_HTTP_ADDR: cannot listen on %s: %w", cfg.HTTPAddr, err)
+	}
+	return listener, nil
+}
+
+// New wires the parts of a service that answers on a listener.
+func New(b *Backend, listener net.Listener) (*Service, error) {
+	cfg := b.Config
+	intake, err := openIntake(b)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := handlers.OpenTokenHashes(b.data.file("tokens.json"))
+	if err != nil {
+		return nil, err
+	}
+	apiToken, err := apiToken(cfg, b.data)
+	if err != nil {
+		return nil, err
+	}
+	notify, wake := signal()
+	s := &Service{
+		Backend: b, Stats: &consumers.Stats{}, listener: listener, intake: intake, wake: wake,
+		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, catchUp: cfg.CatchUpEvery > 0, log: b.Log},
+	}
+	s.owners = owner.NewOwners(s.ownerConfig(notify))
+	s.Server = handlers.New(handlers.Config{
+		Portals: b.DB, OAuth: cfg.OAuth(), Allowed: cfg.Portals, PublicURL: cfg.PublicURL, Webhook: webhookPortal(cfg),
+		Lookup: b.DB, APIToken: apiToken,
+		Store: intake.Take, Tokens: tokens, StateKey: cfg.stateKey(),
+		Ready: s.problems, Metrics: metricsHandler(s), Now: cfg.Now, Log: b.Log,
+	})
+	return s, nil
+}
+
+func (s *Service) ownerConfig(wake func()) owner.Config {
+	cfg := s.Backend.OwnerConfig(s.Stats, wake)
+	cfg.Keep = s.intake.Take
+	cfg.CatchUpEvery = s.Backend.Config.CatchUpEvery
+	if at := s.Backend.Config.ReconcileAt; at != nil {
+		cfg.NextPass = at.Next
+	}
+	return cfg
+}
+
+// Run works until the context ends; what is under way then is finished.
+func (s *Service) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.Server.Serve(ctx, s.listener) })
+	group.Go(func() error { return s.intake.Run(ctx, s.Server.Verify) })
+	group.Go(func() error { return unlessStopped(ctx, s.work(ctx)) })
+	return group.Wait()
+}
+
+// work does all that needs database and NATS, as soon as both are there.
+func (s *Service) work(ctx context.Context) error {
+	b := s.Backend
+	if err := b.startup.finish(ctx); err != nil {
+		return err
+	}
+	var topic *events.Topic
+	for _, do := range []func(context.Context) error{
+		s.Server.Learn,
+		s.adoptWebhook,
+		func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, b.JS); return err },
+	} {
+		if err := b.startup.insist(ctx, do); err != nil {
+			return err
+		}
+	}
+	relay := &consumers.Relay{JS: b.JS, Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: s.wake, Stats: s.Stats, Log: b.Log}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.owners.Run(ctx) })
+	group.Go(func() error { return relay.Run(ctx) })
+	group.Go(func() error { return s.incidents.run(ctx) })
+	group.Go(func() error { return refill(ctx, b.DB, b.Log) })
+	return group.Wait()
+}
+
+// Address is where the HTTP face listens, as a URL.
+func (s *Service) Address() string { return "http://" + s.listener.Addr().String() }
+
+// webhookPortal is the portal that the configuration reaches by webhooks; nil where there
+// is none.
+func webhookPortal(cfg Config) *leads.Portal {
+	if cfg.WebhookURL == "" {
+		return nil
+	}
+	u, err := url.Parse(cfg.WebhookURL.Reveal())
+	if err != nil {
+		return nil // the configuration was checked
+	}
+	return &leads.Portal{
+		MemberID: cfg.WebhookMemberID, Domain: u.Host, State: leads.PortalActive,
+		WebhookURL: cfg.WebhookURL, TokenHash: leads.HashToken(cfg.WebhookToken),
+	}
+}
+
+// adoptWebhook makes a portal of the configured webhook known, so that its leads are
+// imported. Without its member id that waits for the first callback with its token.
+func (s *Service) adoptWebhook(ctx context.Context) error {
+	if s.Server.Webhook == nil {
+		return nil
+	}
+	portal, known, err := s.Server.WebhookPortal(ctx)
+	if err != nil {
+		return err
+	}
+	if !known {
+		s.Backend.Log.InfoContext(ctx, "the import waits for the first callback of the outgoing webhook, or for LEADSYNC_B24_MEMBER_ID")
+		return nil
+	}
+	return s.Server.Adopt(ctx, portal)
+}
+
+// warn says what in the configuration will not do in the long run.
+func warn(ctx context.Context, cfg Config, log *slog.Logger) {
+	switch {
+	case cfg.PublicURL == "" && cfg.WebhookURL == "":
+		log.WarnContext(ctx, "LEADSYNC_PUBLIC_URL is not set: leadsync cannot bind the events of portals")
+	case strings.HasPrefix(cfg.PublicURL, "http:"):
+		log.WarnContext(ctx, "LEADSYNC_PUBLIC_URL is plain http: tokens in callbacks can be read on their way")
+	}
+	if cfg.SecretKey == nil {
+		log.WarnContext(ctx, "LEADSYNC_SECRET_KEY is not set: tokens are stored as plain text")
+	}
+}
+
+// signal wakes one listener; notifications that it has not taken yet become one.
+func signal() (notify func(), wake <-chan struct{}) {
+	c := make(chan struct{}, 1)
+	return func() {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}, c
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
