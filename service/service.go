@@ -36,16 +36,16 @@ type Service struct {
 
 // Serve runs a service until the context ends.
 func Serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
-	listener, err := Listen(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, ignoreClosed(listener.Close())) }()
 	b, err := Open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
+	listener, err := Listen(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ignoreClosed(listener.Close())) }()
 	s, err := New(b, listener)
 	if err != nil {
 		return err
@@ -59,8 +59,8 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	return s.Run(ctx)
 }
 
-// Listen takes the address of the HTTP face, before anything starts: one that is taken is
-// reported at once, and callbacks that come during the start wait and are not refused.
+// Listen takes the address of the HTTP face, before the service starts: an address that is
+// taken is reported at once.
 func Listen(ctx context.Context, cfg Config) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.HTTPAddr)
 	if err != nil {

@@ -24,7 +24,7 @@ var gaugesElsewhere = []string{
 	"leadsync_operating_refusals_total", "leadsync_operating_pauses_total",
 	"leadsync_spool_limit_bytes",    // a constant
 	"leadsync_callbacks_lost_total", // TestFullDisk
-	// The second way in: TestTheOfflineQueueAloneBringsEverything, TestTheWayInIsProvedByTestEvents.
+	// The second channel: TestTheOfflineQueueAloneBringsEverything, TestTestEventsProveThatCallbacksArrive.
 	"leadsync_offline_events_total", "leadsync_callbacks_missed_total", "leadsync_callbacks_silent",
 }
 
@@ -113,6 +113,7 @@ func TestMetricsMoveWhenTheirThingHappens(t *testing.T) {
 	m.moves("a lead is added", func() { m.portal.Add(1) }, `leadsync_outcomes_total{outcome="inserted"}`)
 	m.moves("a lead is deleted", func() { _ = m.portal.Delete(b) }, `leadsync_outcomes_total{outcome="deleted"}`)
 	m.moves("a callback says nothing new", func() { m.post(m.callback(a)) }, `leadsync_outcomes_total{outcome="unchanged"}`)
+	m.unknownNotice()
 	m.refusals()
 	m.coalescing(a)
 	m.withoutNATS(a)
@@ -127,6 +128,24 @@ func TestMetricsMoveWhenTheirThingHappens(t *testing.T) {
 			t.Errorf("nobody has seen %s move", name)
 		}
 	}
+}
+
+// unknownNotice publishes a notice about the portal whose kind nobody knows.
+func (m *meter) unknownNotice() {
+	nc, err := events.Connect(m.natsAt, "")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := events.JetStream(nc)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.moves("a notice of an unknown kind comes", func() {
+		if err := events.PublishPortal(m.t.Context(), js, events.PortalNotice{MemberID: m.portal.Info().MemberID}); err != nil {
+			m.t.Fatal(err)
+		}
+	}, "leadsync_portal_notices_ignored_total")
 }
 
 // callback is a genuine one.
