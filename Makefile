@@ -1,4 +1,4 @@
-# Targets explain themselves: make help.
+# make help lists the targets.
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
@@ -19,7 +19,7 @@ test: ## the whole suite, on SQLite
 race: ## the whole suite under the race detector
 	$(GO) test -race -shuffle on ./...
 
-test-sqlserver: ## the suite of the mirror on the server of LEADSYNC_TEST_SQLSERVER_URL
+test-sqlserver: ## the database suite on the server of LEADSYNC_TEST_SQLSERVER_URL
 	LEADSYNC_TEST_REQUIRE=1 $(GO) test -count=1 -run 'TestSQLServer' ./repo/...
 
 test-faults: ## 200 kills of real processes, three to six minutes
@@ -29,28 +29,28 @@ test-clients: ## Bitrix24's own JavaScript SDK against the emulator; needs node 
 	npm ci --silent --prefix bitrix24/emulator/testdata/clients
 	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./bitrix24/emulator -run TestClients -count=1 -v
 
-test-scale: ## large imports and backlogs, 100,000 leads sabotaged, 1,000,000 compared, lookups among as many; takes half an hour
+test-scale: ## large imports and backlogs, 100,000 sabotaged leads, 1,000,000 compared, look-ups among as many; half an hour
 	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -run 'FewestRequests|AMillionLeads|Sparingly' ./bitrix24 ./cmd/leadsync
 	$(GO) test -count=1 -v -timeout 60m -run TestSabotage ./cmd/leadsync -scale 100000
 	$(GO) test -count=1 -v -timeout 60m -run TestMemoryStaysConstant ./cmd/leadsync -million 1000000
 	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -timeout 60m -run 'AmongAMillion|LookupTimes' ./repo ./handlers
 
-test-replicas: ## three replicas with short-lived tokens for five minutes, the owner killed at random
+test-replicas: ## three replicas with short-lived tokens for five minutes; the owner is killed at random
 	LEADSYNC_TEST_REPLICAS=5m $(GO) test -count=1 -v -timeout 15m -run ReplicasShare ./cmd/leadsync
 
-lint: ## golangci-lint, with the import map of the design
+lint: ## golangci-lint; it also checks which package may import which
 	$(LINT) run ./...
 
 fmt: ## gofumpt and goimports
 	$(LINT) fmt ./...
 
-demo: ## watch leads travel
+demo: ## run the demonstration
 	$(GO) run ./cmd/leadsync demo
 
-bench: ## benchmarks; compare the ratios, not the times; takes minutes and 3 GB of disk
+bench: ## benchmarks; compare the ratios, not the times; needs minutes and 3 GB of disk
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
-bench-import: ## 100,000 leads imported, beside 2,000 written one by one; takes minutes
+bench-import: ## import 100,000 leads, compared with 2,000 written one by one; takes minutes
 	$(GO) test -run '^$$' -bench 'BenchmarkImport|BenchmarkLoad' -benchtime 1x -timeout 60m ./repo -import-leads 100000
 
 fuzz: ## each fuzz target for a minute

@@ -1,10 +1,10 @@
--- The rights that leadsync needs in SQL Server, and no more. Run it in the call centre's database as a member of db_owner, after
--- `leadsync migrate` has made the tables with a login that may do so; run it again after each update. It can be repeated.
+-- The rights that leadsync needs in SQL Server, and no more. Run this script in the call centre's database as a member of db_owner, after
+-- `leadsync migrate` created the tables. Run it again after each update; repeating it does no harm.
 --
---   leadsync_service   what the service does: it changes no table, and sees nothing else in the database
---   leadsync_reports   what reports and the call centre read: no tokens, no webhooks
+--   leadsync_service   for the service: it may not change the structure of tables, and sees nothing else in the database
+--   leadsync_reports   for reports and the call centre: they see neither tokens nor webhooks
 --
--- Then put your logins into the roles:
+-- Then add your logins to the roles:
 --
 --   CREATE LOGIN leadsync WITH PASSWORD = N'...';
 --   CREATE USER leadsync FOR LOGIN leadsync;
