@@ -113,9 +113,7 @@ func fetch(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, e
 	if err != nil || len(msgs) == 0 {
 		return nil, err
 	}
-	if retry.Wait(ctx, linger) != nil {
-		return msgs, nil // stopped: what was taken is finished
-	}
+	_ = retry.Wait(ctx, linger) // where it is cut short, what was taken is finished
 	// Without a deadline: one that ends while notices are on their way loses them until
 	// NATS sends them again.
 	batch, err := consumer.FetchNoWait(batchMax - 1)

@@ -31,7 +31,7 @@ func RunPasses(ctx context.Context, cfg Config, portal leads.Portal, check func(
 			if err != nil {
 				return err
 			}
-			defer s.close()
+			defer s.close() //nolint:contextcheck // tokens are stored although the context has ended
 			o := newOwner(s)
 			return o.repeat(ctx, "passes", passEvery, s.passes.next)
 		})
@@ -79,7 +79,7 @@ func unbind(ctx context.Context, cfg *Config, own Ownership) {
 		limited, cancel := context.WithTimeout(ctx, unbindLimit)
 		err = s.unbind(limited)
 		cancel()
-		s.close()
+		s.close() //nolint:contextcheck // tokens are stored although the context has ended
 	}
 	if err != nil {
 		cfg.Log.WarnContext(ctx, "events are not unbound, refusing the portal's callbacks from now on", "member_id", own.Portal.MemberID, "error", err)

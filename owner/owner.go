@@ -43,7 +43,7 @@ func own(ctx context.Context, cfg *Config, portal leads.Portal, work func(contex
 		if err != nil {
 			return err
 		}
-		defer s.close()
+		defer s.close() //nolint:contextcheck // tokens are stored although the context has ended
 		return work(ctx, s)
 	})
 }

@@ -89,7 +89,7 @@ func (s *Session) move(ctx context.Context, endpoint string) error {
 }
 
 // close gives up the portal. Tokens that could not be stored yet are stored now: whoever
-// owns the portal next needs them.
+// owns the portal next needs them, so no context can cut it short.
 func (s *Session) close() {
 	if s.tokens == nil {
 		return

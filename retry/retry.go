@@ -80,15 +80,10 @@ type Loop struct {
 // Run calls work until the context ends, which is no error, or until its error is final.
 func (l Loop) Run(ctx context.Context, work func(context.Context) error) error {
 	for ctx.Err() == nil {
-		if err := l.Until(ctx, work); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		if err := l.Until(ctx, work); err != nil && ctx.Err() == nil {
 			return err
 		}
-		if l.wait(ctx, l.Interval) != nil {
-			return nil
-		}
+		_ = l.wait(ctx, l.Interval) // the loop looks whether the context has ended
 	}
 	return nil
 }
