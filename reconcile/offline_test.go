@@ -15,6 +15,7 @@ import (
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
 	"leadsync/reconcile"
 )
 
@@ -33,7 +34,7 @@ func (k token) Abandon(context.Context, leads.Secret) (bool, error) { return fal
 type queue struct {
 	portal *emulator.Portal
 	queue  *bitrix24.OfflineQueue
-	clock  *clock
+	clock  *leadstest.Clock
 	stored map[int64]int // how often a notice of a lead was stored
 	events map[int64]string
 	heard  map[int64]time.Time
@@ -44,7 +45,7 @@ type queue struct {
 func openQueue(tb testing.TB, cfg emulator.Config) *queue {
 	tb.Helper()
 	q := &queue{
-		clock: &clock{now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}, stored: map[int64]int{}, events: map[int64]string{},
+		clock: leadstest.NewClock(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)), stored: map[int64]int{}, events: map[int64]string{},
 		heard: map[int64]time.Time{}, log: slog.New(slog.DiscardHandler),
 	}
 	cfg.NoLimits, cfg.Now, cfg.Seed, cfg.AccessLife = true, q.clock.Now, 6, 1000*time.Hour

@@ -334,7 +334,7 @@ func (d *desk) missField(ctx context.Context, types []leads.FieldType) {
 func (d *desk) passConfig() reconcile.Config {
 	return reconcile.Config{
 		Portal: &scanner{desk: d, client: d.client.In(bitrix24.Background)},
-		Mirror: d.db, Ledger: d.db, Witness: witness{d.base, d.own.Portal.MemberID}, Turn: d.own.Turn, Grace: d.cfg.grace, Young: d.cfg.young, Wake: d.wake,
+		Mirror: d.db, Ledger: d.db, Evidence: witness{d.base, d.own.Portal.MemberID}, ReadOrder: d.own.Turn, Grace: d.cfg.grace, MinAge: d.cfg.young, Wake: d.wake,
 		Now: func() time.Time { return d.cfg.now().UTC() }, Log: d.log,
 	}
 }
@@ -366,7 +366,7 @@ func (s *scanner) IDs(ctx context.Context, after int64) (leads.Page, error) {
 
 func (s *scanner) draw() leads.Ticket { return inTurn(s.desk.own.Turn, s.desk.own.Tickets) }
 
-// Leads implements reconcile.Portal; it is called within a turn.
+// Leads implements reconcile.Portal; the pass holds the read order.
 func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
 	return s.client.Hasty().Leads(ctx, ids, s.desk.own.Tickets.Draw)
 }

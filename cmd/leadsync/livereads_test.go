@@ -118,7 +118,7 @@ func (d *desk) runPass(t *testing.T, mode leads.RunMode) {
 		t.Error(err)
 	}
 	cfg := d.passConfig()
-	cfg.Witness = nil // asks NATS
+	cfg.Evidence = nil // asks NATS
 	if run, err = reconcile.Run(t.Context(), cfg, run); err != nil || run.Scanned != 700 {
 		t.Errorf("%+v, %v", run, err)
 	}

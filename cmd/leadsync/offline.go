@@ -130,7 +130,7 @@ func (d *desk) openOffline(ctx context.Context) error {
 	o.opened.Store(true)
 	o.Store, o.Now, o.Log, o.Young = d.storeOffline, d.cfg.now, d.log, d.cfg.young
 	o.Heard = func(ctx context.Context, ids []int64) (map[int64]time.Time, error) {
-		return witness{d.base, d.own.Portal.MemberID}.Heard(ctx, d.own.Portal.MemberID, ids)
+		return witness{d.base, d.own.Portal.MemberID}.LastCallbacks(ctx, d.own.Portal.MemberID, ids)
 	}
 	return nil
 }

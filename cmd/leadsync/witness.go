@@ -17,18 +17,18 @@ type witness struct {
 	memberID string
 }
 
-// Incidents implements reconcile.Witness.
+// Incidents implements reconcile.Evidence.
 func (w witness) Incidents(ctx context.Context, memberID string, since time.Time) ([]leads.Incident, error) {
 	return w.db.Incidents(ctx, memberID, since)
 }
 
-// Waiting implements reconcile.Witness.
-func (w witness) Waiting(ctx context.Context, ids []int64) (map[int64]bool, error) {
+// PendingNotices implements reconcile.Evidence.
+func (w witness) PendingNotices(ctx context.Context, ids []int64) (map[int64]bool, error) {
 	return events.Waiting(ctx, w.js, w.memberID, ids)
 }
 
-// Heard implements reconcile.Witness.
-func (w witness) Heard(ctx context.Context, memberID string, ids []int64) (map[int64]time.Time, error) {
+// LastCallbacks implements reconcile.Evidence.
+func (w witness) LastCallbacks(ctx context.Context, memberID string, ids []int64) (map[int64]time.Time, error) {
 	callbacks, err := w.db.LastCallbacks(ctx, memberID, ids)
 	heard := make(map[int64]time.Time, len(callbacks))
 	for _, c := range callbacks {
