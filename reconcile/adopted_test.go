@@ -9,8 +9,8 @@ import (
 	"leadsync/repo/repotest"
 )
 
-// An Oktell database as its own scenario has left it: after one pass its rows are the
-// portal's, each at its first revision.
+// After one pass over an Oktell database, as Oktell's scenario left it, its rows equal the
+// portal's leads, each at its first revision.
 func TestFullPassRepairsAdoptedDatabase(t *testing.T) {
 	const rows = 300
 	file := filepath.Join(t.TempDir(), "oktell.db")
@@ -38,9 +38,9 @@ func TestFullPassRepairsAdoptedDatabase(t *testing.T) {
 	h.wantFindings(run, found)
 	h.wantEqual()
 	for _, id := range found[leads.FindingStale] {
-		held, ok, err := h.db.Row(t.Context(), leads.Ref{MemberID: h.member(), LeadID: id})
-		if err != nil || !ok || held.Revision != 1 || len(held.Raw) == 0 {
-			t.Fatalf("row %d: revision %d, %d bytes of raw_json (%v)", id, held.Revision, len(held.Raw), err)
+		row, ok, err := h.db.Row(t.Context(), leads.Ref{MemberID: h.member(), LeadID: id})
+		if err != nil || !ok || row.Revision != 1 || len(row.Raw) == 0 {
+			t.Fatalf("row %d: revision %d, %d bytes of raw_json (%v)", id, row.Revision, len(row.Raw), err)
 		}
 	}
 	if again := h.pass(leads.Run{Mode: leads.RunFull}); again.Found() != 0 || again.Repaired() != 0 {

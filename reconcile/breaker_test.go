@@ -8,7 +8,7 @@ import (
 	"leadsync/leads"
 )
 
-// gone deletes leads in the portal.
+// deleteInPortal deletes leads in the portal.
 func (h *harness) deleteInPortal(ids ...int64) {
 	h.t.Helper()
 	for _, id := range ids {
@@ -30,7 +30,7 @@ func TestTooManyDeletionsStopUntilAllowed(t *testing.T) {
 		t.Errorf("asked for %d", n)
 	}
 	if ids, err := h.db.Missing(t.Context(), h.member(), 1000); err != nil || len(ids) != 0 {
-		t.Errorf("second looks at %d leads, %v", len(ids), err)
+		t.Errorf("%d leads are to be asked for again, %v", len(ids), err)
 	}
 	h.advanceHours(1)
 	if run = h.pass(leads.Run{Mode: leads.RunFull, MaxDeletes: 119}); run.Deleted != 0 {
@@ -46,8 +46,8 @@ func TestTooManyDeletionsStopUntilAllowed(t *testing.T) {
 	}
 }
 
-// A portal that once said "Not found" of many leads, and has them all the same, must not
-// keep deletions stopped.
+// A portal that once said "Not found" of many leads, and has them after all, must not keep
+// deletions stopped.
 func TestReturnedLeadsCloseTheBreaker(t *testing.T) {
 	h := imported(t, 300)
 	h.exec("UPDATE bitrix_leads SET absent_since = '2026-01-01T00:00:00.000Z' WHERE sql_ID IN (SELECT sql_ID FROM bitrix_leads LIMIT 120)")
@@ -87,7 +87,7 @@ func TestLostPermissionsKeepTheRows(t *testing.T) {
 		t.Errorf("%+v", run.Sums)
 	}
 	if !strings.Contains(run.Error, "denies access to") {
-		t.Errorf("said %q", run.Error)
+		t.Errorf("alarm %q", run.Error)
 	}
 	h.portal.SetFaults(emulator.Faults{})
 	h.wantEqual()

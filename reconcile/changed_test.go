@@ -281,3 +281,45 @@ func TestPausedPassStopsAtItsCheckpoint(t *testing.T) {
 		t.Errorf("resumed: %v, %+v", err, got)
 	}
 }
+
+// zonePortal is a portal that changes its zone before a window.
+type zonePortal struct {
+	*harness
+
+	at int // the window
+}
+
+func (p zonePortal) Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error) {
+	page, err := p.harness.Changed(ctx, after, since)
+	if p.windows >= p.at {
+		page.At = page.At.In(time.FixedZone("", 1*3600))
+	}
+	return page, err
+}
+
+// A changed pass asks by the portal's zone: where that changes, the pass starts again, also
+// when the try that noticed fails.
+func TestChangedPassStartsAgainInANewZone(t *testing.T) {
+	h := imported(t, 100)
+	h.advanceHours(1)
+	ids := h.ids()
+	for _, id := range ids {
+		h.editInPortal(id, "edited")
+	}
+	h.advanceHours(1)
+	h.windows, h.windowSize = 0, 30
+	h.beforeRead = func(window int) error {
+		if window == 3 {
+			return errors.New("the portal does not answer")
+		}
+		return nil
+	}
+	cfg := h.config()
+	cfg.Portal = zonePortal{h, 2}
+	run, err := reconcile.Run(t.Context(), cfg, h.request(leads.Run{Mode: leads.RunChanged}))
+	if err != nil || run.Scanned != 130 {
+		t.Errorf("%+v, %v", run.Sums, err)
+	}
+	h.wantFindings(run, map[leads.FindingKind][]int64{leads.FindingStale: ids})
+	h.wantEqual()
+}

@@ -361,8 +361,8 @@ func (h *harness) firstDifference() string {
 
 func (h *harness) wantEqual() {
 	h.t.Helper()
-	if words := h.firstDifference(); words != "" {
-		h.t.Error(words)
+	if difference := h.firstDifference(); difference != "" {
+		h.t.Error(difference)
 	}
 }
 

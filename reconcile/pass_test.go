@@ -193,11 +193,11 @@ func TestStoppedPassContinuesAtItsCheckpoint(t *testing.T) {
 	}
 	h.beforeRead = nil
 	h.takeOwnership()
-	taken := h.claim()
-	if taken.ID != run.ID || taken.Checkpoint != ids[249] || taken.Scanned != 250 || taken.Stale != 1 {
-		t.Errorf("taken up at %d with %+v", taken.Checkpoint, taken.Sums)
+	resumed := h.claim()
+	if resumed.ID != run.ID || resumed.Checkpoint != ids[249] || resumed.Scanned != 250 || resumed.Stale != 1 {
+		t.Errorf("continued at %d with %+v", resumed.Checkpoint, resumed.Sums)
 	}
-	run, err = reconcile.Run(t.Context(), h.config(), taken)
+	run, err = reconcile.Run(t.Context(), h.config(), resumed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,8 +220,8 @@ func TestPassThatGivesUpIsIncomplete(t *testing.T) {
 	}
 }
 
-// Where leads are added faster than a pass reads, it ends all the same: at the first that
-// was created after it had begun.
+// Where leads are added faster than a pass reads, it ends at the first one that was created
+// after the pass began.
 func TestPassEndsWhileLeadsAreAdded(t *testing.T) {
 	for _, mode := range []leads.RunMode{leads.RunFull, leads.RunIDs, leads.RunChanged} {
 		t.Run(string(mode), func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestPassEndsWhileLeadsAreAdded(t *testing.T) {
 			h.windows = 0
 			h.beforeRead = func(page int) error {
 				if page > 10 {
-					t.Fatal("the pass follows the new leads for ever")
+					t.Fatal("the pass follows new leads for ever")
 				}
 				h.clock.Advance(5 * time.Second)
 				h.portal.Add(2)
