@@ -14,18 +14,18 @@ type evidence struct {
 	memberID string
 }
 
-// Incidents implements reconcile.Witness.
+// Incidents implements reconcile.Evidence.
 func (e evidence) Incidents(ctx context.Context, memberID string, since time.Time) ([]leads.Incident, error) {
 	return e.cfg.Mirror.Evidence.Incidents(ctx, memberID, since)
 }
 
-// Waiting implements reconcile.Witness.
-func (e evidence) Waiting(ctx context.Context, ids []int64) (map[int64]bool, error) {
+// PendingNotices implements reconcile.Evidence.
+func (e evidence) PendingNotices(ctx context.Context, ids []int64) (map[int64]bool, error) {
 	return events.Waiting(ctx, e.cfg.JS, e.memberID, ids)
 }
 
-// Heard implements reconcile.Witness.
-func (e evidence) Heard(ctx context.Context, memberID string, ids []int64) (map[int64]time.Time, error) {
+// LastCallbacks implements reconcile.Evidence.
+func (e evidence) LastCallbacks(ctx context.Context, memberID string, ids []int64) (map[int64]time.Time, error) {
 	return lastCallbacks(ctx, e.cfg, memberID, ids)
 }
 

@@ -114,7 +114,7 @@ func (w *wire) runPass(t *testing.T, s *Session, mode leads.RunMode) {
 		t.Error(err)
 	}
 	cfg := s.passes.config()
-	cfg.Witness = nil // asks NATS
+	cfg.Evidence = nil // asks NATS
 	if run, err = reconcile.Run(t.Context(), cfg, run); err != nil || run.Scanned != 700 {
 		t.Errorf("%+v, %v", run, err)
 	}

@@ -73,8 +73,8 @@ func (p *passes) config() reconcile.Config {
 	cfg, own := p.s.cfg, p.s.own
 	return reconcile.Config{
 		Portal: &scanner{client: p.s.client.In(bitrix24.Background), own: own},
-		Mirror: cfg.Mirror.Rows, Ledger: cfg.Mirror.Ledger, Witness: evidence{cfg, p.s.memberID()},
-		Turn: own.ReadOrder, Grace: cfg.Grace, Young: cfg.MinAge, Wake: cfg.Wake,
+		Mirror: cfg.Mirror.Rows, Ledger: cfg.Mirror.Ledger, Evidence: evidence{cfg, p.s.memberID()},
+		ReadOrder: own.ReadOrder, Grace: cfg.Grace, MinAge: cfg.MinAge, Wake: cfg.Wake,
 		Now: func() time.Time { return cfg.now().UTC() }, Log: cfg.Log,
 	}
 }

@@ -9,16 +9,16 @@ import (
 	"leadsync/repo/repotest"
 )
 
-// An Oktell database as its own scenario has left it: after one pass its rows are the
-// portal's, each at its first revision.
-func TestAFullPassHealsAnAdoptedDatabase(t *testing.T) {
+// After one pass over an Oktell database, as Oktell's scenario left it, its rows equal the
+// portal's leads, each at its first revision.
+func TestFullPassRepairsAdoptedDatabase(t *testing.T) {
 	const rows = 300
 	file := filepath.Join(t.TempDir(), "oktell.db")
 	repotest.Oktell(t, "sqlite:"+file, rows)
-	g := openFile(t, emulator.Config{Leads: 280}, file)
+	h := openFile(t, emulator.Config{Leads: 280}, file)
 	found := map[leads.FindingKind][]int64{}
 	shown := map[int64]bool{}
-	for _, id := range g.ids() {
+	for _, id := range h.ids() {
 		shown[id] = true
 		kind := leads.FindingStale
 		if id > rows {
@@ -34,25 +34,25 @@ func TestAFullPassHealsAnAdoptedDatabase(t *testing.T) {
 	if len(found[leads.FindingStale]) == 0 || len(found[leads.FindingPhantom]) == 0 {
 		t.Fatalf("stale %d, phantom %d: the test would show nothing", len(found[leads.FindingStale]), len(found[leads.FindingPhantom]))
 	}
-	run := g.pass(leads.Run{Mode: leads.RunFull})
-	g.found(run, found)
-	g.equal()
+	run := h.pass(leads.Run{Mode: leads.RunFull})
+	h.wantFindings(run, found)
+	h.wantEqual()
 	for _, id := range found[leads.FindingStale] {
-		held, ok, err := g.db.Row(t.Context(), leads.Ref{MemberID: g.member(), LeadID: id})
-		if err != nil || !ok || held.Revision != 1 || len(held.Raw) == 0 {
-			t.Fatalf("row %d: revision %d, %d bytes of raw_json (%v)", id, held.Revision, len(held.Raw), err)
+		row, ok, err := h.db.Row(t.Context(), leads.Ref{MemberID: h.member(), LeadID: id})
+		if err != nil || !ok || row.Revision != 1 || len(row.Raw) == 0 {
+			t.Fatalf("row %d: revision %d, %d bytes of raw_json (%v)", id, row.Revision, len(row.Raw), err)
 		}
 	}
-	if again := g.pass(leads.Run{Mode: leads.RunFull}); again.Found() != 0 || again.Repaired() != 0 {
+	if again := h.pass(leads.Run{Mode: leads.RunFull}); again.Found() != 0 || again.Repaired() != 0 {
 		t.Errorf("a second pass: %+v", again.Sums)
 	}
 }
 
 // The first pass over an adopted database may be the import.
-func TestAnImportHealsAnAdoptedDatabase(t *testing.T) {
+func TestImportRepairsAdoptedDatabase(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "oktell.db")
 	repotest.Oktell(t, "sqlite:"+file, 40)
-	g := openFile(t, emulator.Config{Leads: 60}, file)
-	g.pass(leads.Run{Mode: leads.RunImport})
-	g.equal()
+	h := openFile(t, emulator.Config{Leads: 60}, file)
+	h.pass(leads.Run{Mode: leads.RunImport})
+	h.wantEqual()
 }

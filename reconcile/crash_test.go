@@ -11,118 +11,123 @@ import (
 	"leadsync/repo"
 )
 
-var everyMoment = flag.Bool("moments", false, "kill a pass at every single moment")
+var everyStep = flag.Bool("steps", false, "kill a pass at every single step")
 
-// gate kills a pass before or after one of its steps: as with kill -9, what was
+// crashPoint kills a pass before or after one of its steps: as with kill -9, what was
 // committed stays and nothing follows.
-type gate struct {
-	*ground
-
-	at    int // the moment; 0 is never
+type crashPoint struct {
+	at    int // the step; 0 is never
 	steps int
 	kill  context.CancelFunc
 }
 
-// moment is called before and after each step.
-func (g *gate) moment() {
-	if g.steps++; g.steps == g.at {
-		g.kill()
+// pass is called before and after each step.
+func (c *crashPoint) pass() {
+	if c.steps++; c.steps == c.at {
+		c.kill()
 	}
 }
 
-func step[T any](ctx context.Context, g *gate, do func() (T, error)) (T, error) {
-	g.moment()
+// step does one step, unless the pass is killed before it.
+func step[T any](ctx context.Context, c *crashPoint, do func() (T, error)) (T, error) {
+	c.pass()
 	var none T
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
 	result, err := do()
-	g.moment()
+	c.pass()
 	if ctx.Err() != nil {
 		return none, ctx.Err()
 	}
 	return result, err
 }
 
-// gatedPortal, gatedMirror and gatedLedger put a gate before what a pass stands on.
-type gatedPortal struct{ *gate }
+// crashingPortal and crashingMirror are a portal and a mirror with a crash point at each
+// step.
+type crashingPortal struct {
+	*harness
 
-func (p gatedPortal) Scan(ctx context.Context, after int64) (leads.Page, error) {
-	return step(ctx, p.gate, func() (leads.Page, error) { return p.ground.Scan(ctx, after) })
+	crash *crashPoint
 }
 
-func (p gatedPortal) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
-	return step(ctx, p.gate, func() ([]leads.Snapshot, error) { return p.ground.Leads(ctx, ids) })
+func (p crashingPortal) Scan(ctx context.Context, after int64) (leads.Page, error) {
+	return step(ctx, p.crash, func() (leads.Page, error) { return p.harness.Scan(ctx, after) })
 }
 
-type gatedMirror struct {
+func (p crashingPortal) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
+	return step(ctx, p.crash, func() ([]leads.Snapshot, error) { return p.harness.Leads(ctx, ids) })
+}
+
+type crashingMirror struct {
 	*repo.DB
-	gate *gate
+
+	crash *crashPoint
 }
 
-func (m gatedMirror) Apply(ctx context.Context, snaps []leads.Snapshot) ([]leads.Outcome, error) {
-	return step(ctx, m.gate, func() ([]leads.Outcome, error) { return m.DB.Apply(ctx, snaps) })
+func (m crashingMirror) Apply(ctx context.Context, snaps []leads.Snapshot) ([]leads.Outcome, error) {
+	return step(ctx, m.crash, func() ([]leads.Outcome, error) { return m.DB.Apply(ctx, snaps) })
 }
 
-func (m gatedMirror) save(ctx context.Context, do func() error) error {
-	_, err := step(ctx, m.gate, func() (struct{}, error) { return struct{}{}, do() })
+func (m crashingMirror) save(ctx context.Context, do func() error) error {
+	_, err := step(ctx, m.crash, func() (struct{}, error) { return struct{}{}, do() })
 	return err
 }
 
-func (m gatedMirror) SaveRun(ctx context.Context, run leads.Run) error {
+func (m crashingMirror) SaveRun(ctx context.Context, run leads.Run) error {
 	return m.save(ctx, func() error { return m.DB.SaveRun(ctx, run) })
 }
 
-func (m gatedMirror) AddFindings(ctx context.Context, findings []leads.Finding) error {
+func (m crashingMirror) AddFindings(ctx context.Context, findings []leads.Finding) error {
 	return m.save(ctx, func() error { return m.DB.AddFindings(ctx, findings) })
 }
 
-func (m gatedMirror) Settle(ctx context.Context, run leads.Run, found []leads.Finding) error {
+func (m crashingMirror) Settle(ctx context.Context, run leads.Run, found []leads.Finding) error {
 	return m.save(ctx, func() error { return m.DB.Settle(ctx, run, found) })
 }
 
-func (m gatedMirror) Confirm(ctx context.Context, run leads.Run, outcomes []leads.Outcome) error {
+func (m crashingMirror) Confirm(ctx context.Context, run leads.Run, outcomes []leads.Outcome) error {
 	return m.save(ctx, func() error { return m.DB.Confirm(ctx, run, outcomes) })
 }
 
-// part works on a run until it ends or is killed at that moment; it returns how many
-// moments there were.
-func (g *ground) part(run leads.Run, at int) (leads.Run, int) {
-	g.t.Helper()
-	ctx, kill := context.WithCancel(g.t.Context())
+// runUntil works on a run until it ends or is killed at a step; it returns how many steps
+// there were.
+func (h *harness) runUntil(run leads.Run, at int) (leads.Run, int) {
+	h.t.Helper()
+	ctx, kill := context.WithCancel(h.t.Context())
 	defer kill()
-	door := &gate{ground: g, at: at, kill: kill}
-	cfg := g.config()
-	cfg.Portal = gatedPortal{door}
-	m := gatedMirror{g.db, door}
+	crash := &crashPoint{at: at, kill: kill}
+	cfg := h.config()
+	cfg.Portal = crashingPortal{h, crash}
+	m := crashingMirror{h.db, crash}
 	cfg.Mirror, cfg.Ledger = m, m
 	id := run.ID
 	run, err := reconcile.Run(ctx, cfg, run)
 	if err != nil && ctx.Err() == nil {
-		g.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	if ctx.Err() != nil { // whoever comes after the dead knows what was written, and no more
-		if run, _, err = g.db.Run(g.t.Context(), id); err != nil {
-			g.t.Fatal(err)
+	if ctx.Err() != nil { // the next owner knows what was written, and no more
+		if run, _, err = h.db.Run(h.t.Context(), id); err != nil {
+			h.t.Fatal(err)
 		}
 	}
-	return run, door.steps
+	return run, crash.steps
 }
 
-// damage sabotages an imported mirror of 120 leads and returns what a pass must find.
-func (g *ground) damage() map[leads.FindingKind][]int64 {
-	ids := g.ids()
+// damage damages an imported mirror of 120 leads and returns what a pass must find.
+func (h *harness) damage() map[leads.FindingKind][]int64 {
+	ids := h.ids()
 	last := ids[len(ids)-1]
 	for _, i := range []int{3, 40, 75, 118} {
-		g.remove(ids[i])
+		h.removeRow(ids[i])
 	}
 	for _, i := range []int{5, 41, 76, 119} {
-		g.alter(ids[i], "TITLE", "altered")
+		h.alterRow(ids[i], "TITLE", "altered")
 	}
-	g.phantom(ids[7], last+1)
-	g.phantom(ids[8], last+2)
-	if err := g.portal.Delete(ids[100]); err != nil {
-		g.t.Fatal(err)
+	h.addPhantom(ids[7], last+1)
+	h.addPhantom(ids[8], last+2)
+	if err := h.portal.Delete(ids[100]); err != nil {
+		h.t.Fatal(err)
 	}
 	return map[leads.FindingKind][]int64{
 		leads.FindingMissed:  {ids[3], ids[40], ids[75], ids[118]},
@@ -131,39 +136,39 @@ func (g *ground) damage() map[leads.FindingKind][]int64 {
 	}
 }
 
-// The sum of the parts of a pass that is killed equals one undisturbed pass, whenever it
-// is killed, and however often.
-func TestAKilledPassCountsWhatAnUndisturbedOneDoes(t *testing.T) {
-	g := filled(t, 120)
-	g.stretch = 35
-	whole := g.damage()
-	g.pages = 0
-	_, moments := g.part(g.request(leads.Run{Mode: leads.RunFull}), 0)
-	undisturbed := g.pages
+// The parts of a killed pass add up to one undisturbed pass, whenever it is killed and
+// however often.
+func TestKilledPassCountsLikeAnUndisturbedOne(t *testing.T) {
+	h := imported(t, 120)
+	h.windowSize = 35
+	damage := h.damage()
+	h.windows = 0
+	_, steps := h.runUntil(h.request(leads.Run{Mode: leads.RunFull}), 0)
+	undisturbed := h.windows
 	var want leads.Sums
-	chance := rand.New(rand.NewPCG(6, 0))
+	rng := rand.New(rand.NewPCG(6, 0))
 	for kill := 0; kill <= 20; kill++ {
 		if kill > 0 {
-			g = filled(t, 120)
-			g.stretch = 35
-			whole = g.damage()
+			h = imported(t, 120)
+			h.windowSize = 35
+			damage = h.damage()
 		}
-		run := g.request(leads.Run{Mode: leads.RunFull})
-		g.pages = 0
+		run := h.request(leads.Run{Mode: leads.RunFull})
+		h.windows = 0
 		var killed []int
 		for !run.Finished() {
 			at := 0
 			if len(killed) < 3 && kill > 0 {
-				at = 1 + chance.IntN(moments)
+				at = 1 + rng.IntN(steps)
 				killed = append(killed, at)
 			}
-			if run, _ = g.part(run, at); !run.Finished() {
-				g.own()
-				run = g.claim()
+			if run, _ = h.runUntil(run, at); !run.Finished() {
+				h.takeOwnership()
+				run = h.claim()
 			}
 		}
-		if again := g.pages - undisturbed; again > len(killed) {
-			t.Errorf("killed at %v: %d stretches were read again", killed, again)
+		if again := h.windows - undisturbed; again > len(killed) {
+			t.Errorf("killed at %v: %d windows were read again", killed, again)
 		}
 		got := run.Sums
 		got.Requests = 0
@@ -178,40 +183,40 @@ func TestAKilledPassCountsWhatAnUndisturbedOneDoes(t *testing.T) {
 		if got != want {
 			t.Errorf("killed at %v: %+v, want %+v", killed, got, want)
 		}
-		g.found(run, whole)
-		g.equal()
+		h.wantFindings(run, damage)
+		h.wantEqual()
 	}
 }
 
-// At every single moment, or where -moments is not set at some of them.
-func TestAPassMayBeKilledAtAnyMoment(t *testing.T) {
+// At every step, or without -steps at some of them.
+func TestPassSurvivesAKillAtAnyStep(t *testing.T) {
 	stride := 5
-	if *everyMoment {
+	if *everyStep {
 		stride = 1
 	}
 	for at := 1; ; at += stride {
-		g := filled(t, 60)
-		g.stretch = 25
-		ids := g.ids()
-		g.remove(ids[1])
-		g.alter(ids[30], "TITLE", "altered")
-		g.phantom(ids[2], ids[59]+1)
-		run, moments := g.part(g.request(leads.Run{Mode: leads.RunFull}), at)
-		if at > moments {
+		h := imported(t, 60)
+		h.windowSize = 25
+		ids := h.ids()
+		h.removeRow(ids[1])
+		h.alterRow(ids[30], "TITLE", "altered")
+		h.addPhantom(ids[2], ids[59]+1)
+		run, steps := h.runUntil(h.request(leads.Run{Mode: leads.RunFull}), at)
+		if at > steps {
 			return
 		}
 		if !run.Finished() {
-			g.own()
-			run, _ = g.part(g.claim(), 0)
+			h.takeOwnership()
+			run, _ = h.runUntil(h.claim(), 0)
 		}
-		g.found(run, map[leads.FindingKind][]int64{
+		h.wantFindings(run, map[leads.FindingKind][]int64{
 			leads.FindingMissed: {ids[1]}, leads.FindingStale: {ids[30]}, leads.FindingPhantom: {ids[59] + 1},
 		})
 		got := run.Sums
 		got.Requests = 0
 		if want := (leads.Sums{Scanned: 60, Unchanged: 58, Missed: 1, Stale: 1, Phantom: 1, Inserted: 1, Updated: 1, Deleted: 1}); got != want {
-			t.Errorf("killed at moment %d: %+v", at, got)
+			t.Errorf("killed at step %d: %+v", at, got)
 		}
-		g.equal()
+		h.wantEqual()
 	}
 }

@@ -2,233 +2,261 @@
 // portal, compares it with what the rows hold now, repairs what differs, and records
 // every difference and its likely cause. It must not know how a portal is called or
 // which database the mirror is in.
+//
+// Run works through a run: Pass is its life, window reads the next leads, Comparison
+// compares them, repairer writes, inquiry asks for absent leads, explainer finds causes.
 package reconcile
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"sync"
 	"time"
 
 	"leadsync/leads"
+	"leadsync/retry"
 )
 
-// Portal is the side that is believed.
-type Portal interface {
-	// Clock is the portal's time, in its zone.
-	Clock(ctx context.Context) (time.Time, error)
-	// Scan returns the next stretch of leads with ids above after.
-	Scan(ctx context.Context, after int64) (leads.Page, error)
-	// Changed returns of these only leads that were changed since; IDs only their ids.
-	Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error)
-	IDs(ctx context.Context, after int64) (leads.Page, error)
-	// Leads asks for leads one by one, so that "Not found" and "Access denied." differ. It
-	// is called within a turn: where the portal has to be left alone it returns an error
-	// with RetryAfter() instead of waiting.
-	Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error)
-	// Requests is how many HTTP requests were sent so far, Refused how many of them the
-	// portal refused because of a limit.
-	Requests() int64
-	Refused() int64
-}
-
-// Mirror is the side that is repaired.
-type Mirror interface {
-	// Range returns up to limit rows with after < id <= upTo, tombstones included; IDs
-	// the same without their columns; Rows those with these ids.
-	Range(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Row, error)
-	IDs(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Row, error)
-	Rows(ctx context.Context, memberID string, ids []int64) ([]leads.Row, error)
-	Apply(ctx context.Context, snaps []leads.Snapshot) ([]leads.Outcome, error)
-	RecordFailure(ctx context.Context, ref leads.Ref, reason string, payload []byte) error
-	// Breaker is how near deletions are to being stopped; AllowDeletions lets more pass.
-	Breaker(ctx context.Context, memberID string) (leads.Breaker, error)
-	AllowDeletions(ctx context.Context, memberID string, deletes int64, until time.Time) error
-}
-
-// Ledger keeps the run and what it found.
-type Ledger interface {
-	SaveRun(ctx context.Context, run leads.Run) error
-	// AddFindings notes findings before their repair. Settle replaces them, up to the
-	// run's checkpoint, by what became of them; Noted are those that it did not reach.
-	AddFindings(ctx context.Context, findings []leads.Finding) error
-	Settle(ctx context.Context, run leads.Run, found []leads.Finding) error
-	Noted(ctx context.Context, runID string) ([]leads.Finding, error)
-	// Unconfirmed are phantoms that were absent once; Confirm records the second answer.
-	Unconfirmed(ctx context.Context, runID string, after int64, limit int) ([]int64, error)
-	Confirm(ctx context.Context, run leads.Run, outcomes []leads.Outcome) error
-	// Watermark is the portal's clock at the start of the newest completed pass.
-	Watermark(ctx context.Context, memberID string) (time.Time, error)
-}
-
-// Config is what a pass works with.
-type Config struct {
-	Portal Portal
-	Mirror Mirror
-	Ledger Ledger
-	// Witness knows what explains findings; nil knows nothing.
-	Witness Witness
-	// Turn is held from comparing to writing; no other read of the portal is then on its
-	// way into the mirror.
-	Turn sync.Locker
-	// Grace is how long a lead must have been absent before its row becomes a tombstone.
-	Grace time.Duration
-	// Young is how recently, by the portal's clock, a lead may have been changed for events
-	// not to be blamed yet; 0 is a minute.
-	Young time.Duration
-	Wake  func() // there is something to relay
-	Now   func() time.Time
-	// Wait waits, less if the context ends, whose error it then returns; nil is a timer.
-	Wait func(context.Context, time.Duration) error
-	Log  *slog.Logger
-}
-
-// Pass is one run over one portal.
+// Pass is the life of one run over one portal: it prepares, takes window after window,
+// confirms deletions, and ends.
 type Pass struct {
-	Config
-
-	run   leads.Run
-	saved leads.Run // as the ledger has it: a stretch that fails begins anew from there
-	spent spending
-	cause leads.Cause
-
-	ahead     time.Duration // of the portal's clock before ours
-	limit     int64         // of deletions, as the breaker sets it
-	proven    time.Time     // what was changed before was in the mirror then, by the portal's clock
-	noted     map[int64]leads.Finding
-	incidents []leads.Incident
+	cfg Config
+	// run is as the ledger has it. A step works on a copy, which is discarded if it fails.
+	run       leads.Run
+	limit     int64 // of deletions, as the breaker sets it
+	explainer explainer
+	// Requests of earlier parts of the run, less what the portal's counters showed when this
+	// part began.
+	requests, refused int64
 }
 
-// spending is what was spent before this part of the run.
-type spending struct{ requests, refused int64 }
-
-// Run brings a run from its checkpoint to its end and returns it. Where it is stopped,
-// or a person or another process has to act first, it returns the error and the run can
-// be claimed again; where it cannot go on it ends as incomplete, with the reason.
+// Run brings a run from its checkpoint to its end and returns it. If ctx ends, or a person
+// or another process has to act first (leads.Final), it returns the error, and the run can
+// be claimed again. If the run is paused, it returns no error. If it cannot go on
+// otherwise, the run ends as incomplete, with the reason, and Run returns the error.
 func Run(ctx context.Context, cfg Config, run leads.Run) (leads.Run, error) {
-	p := &Pass{Config: cfg, run: run, saved: run, cause: leads.CauseReconcile}
-	p.spent = spending{run.Requests - cfg.Portal.Requests(), run.Refused - cfg.Portal.Refused()}
-	if run.Mode == leads.RunImport {
-		p.cause = leads.CauseImport
-	}
-	if p.Young == 0 {
-		p.Young = time.Minute
-	}
-	if p.Wait == nil {
-		p.Wait = wait
-	}
+	p := newPass(cfg, run)
 	err := p.work(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return p.saved, ctx.Err()
+		return p.run, ctx.Err()
 	case errors.Is(err, leads.ErrPaused):
-		p.saved.State = leads.RunPaused
-		return p.saved, nil
-	case mustWait(err):
-		return p.saved, err
+		p.run.State = leads.RunPaused
+		return p.run, nil
+	case leads.Final(err):
+		return p.run, err
 	}
-	p.run = p.saved
-	p.run.State, p.run.FinishedAt = leads.RunCompleted, p.Now()
-	words, failure := p.alarm(ctx)
-	p.run.Error = words
-	if err = errors.Join(err, failure); err != nil {
-		p.run.State, p.run.Error = leads.RunIncomplete, err.Error()
-	}
-	switch end := p.patiently(ctx, "finish", p.save); {
-	case errors.Is(end, leads.ErrPaused):
-		p.saved.State = leads.RunPaused
-		return p.saved, nil
-	case end != nil: // it has not ended where everybody looks; who takes the portal next claims it
-		return p.saved, errors.Join(err, fmt.Errorf("%w: %w", leads.ErrUnsettled, end))
-	}
-	return p.run, errors.Join(err, p.forbid(ctx))
+	return p.finish(ctx, err)
 }
 
-// mustWait tells errors that somebody else has to mend; the run goes on when that is
-// done.
-func mustWait(err error) bool {
-	return errors.Is(err, leads.ErrUnauthorized) || errors.Is(err, leads.ErrStopped) || errors.Is(err, leads.ErrNotOwner)
+func newPass(cfg Config, run leads.Run) *Pass {
+	if cfg.MinAge == 0 {
+		cfg.MinAge = time.Minute
+	}
+	if cfg.Wait == nil {
+		cfg.Wait = retry.Wait
+	}
+	return &Pass{
+		cfg: cfg, run: run, requests: run.Requests - cfg.Portal.Requests(), refused: run.Refused - cfg.Portal.Refused(),
+		explainer: explainer{memberID: run.MemberID, mode: run.Mode, evidence: cfg.Evidence, minAge: cfg.MinAge, now: cfg.Now},
+	}
 }
 
 // work does what is left of the run.
 func (p *Pass) work(ctx context.Context) error {
-	if err := p.patiently(ctx, "prepare", p.prepare); err != nil {
+	if err := p.persist(ctx, "prepare", p.prepare); err != nil {
 		return err
 	}
-	for p.saved.Checkpoint < leads.MaxID {
-		if err := p.patiently(ctx, "compare", p.stretch); err != nil {
+	for p.run.Checkpoint < leads.MaxID {
+		if err := p.persist(ctx, "compare", p.nextWindow); err != nil {
 			return err
 		}
 	}
-	return p.confirm(ctx)
+	return p.confirmAbsent(ctx)
 }
 
-// allowanceLife is how long an operator's word for more deletions outlives a run that
-// does not come to its end.
+// allowanceLife is how long --max-deletes outlives a run that does not come to its end.
 const allowanceLife = 24 * time.Hour
 
-// prepare looks up what the comparison hangs on.
+// prepare reads what the comparison needs: limits, clocks, incidents.
 func (p *Pass) prepare(ctx context.Context) (err error) {
-	p.run = p.saved
-	if p.run.MaxDeletes > 0 && !p.run.DryRun {
-		if err := p.Mirror.AllowDeletions(ctx, p.run.MemberID, p.run.MaxDeletes, p.Now().Add(allowanceLife)); err != nil {
+	run := p.run
+	if run.MaxDeletes > 0 && !run.DryRun {
+		if err := p.cfg.Mirror.AllowDeletions(ctx, run.MemberID, run.MaxDeletes, p.cfg.Now().Add(allowanceLife)); err != nil {
 			return err
 		}
 	}
-	breaker, err := p.Mirror.Breaker(ctx, p.run.MemberID)
+	breaker, err := p.cfg.Mirror.Breaker(ctx, run.MemberID)
 	if err != nil {
 		return err
 	}
-	p.limit = max(breaker.Limit, p.run.MaxDeletes)
-	if p.proven, err = p.Ledger.Watermark(ctx, p.run.MemberID); err != nil {
+	p.limit = max(breaker.Limit, run.MaxDeletes)
+	if p.explainer.watermark, err = p.cfg.Ledger.Watermark(ctx, run.MemberID); err != nil {
 		return err
 	}
-	if err := p.summon(ctx); err != nil {
+	if err := p.explainer.loadIncidents(ctx); err != nil {
 		return err
 	}
-	if p.run.Mode == leads.RunChanged {
-		return p.begin()
+	if run.Mode == leads.RunChanged { // each of its answers carries the portal's time
+		return p.setSince()
 	}
-	at, err := p.Portal.Clock(ctx)
+	at, err := p.cfg.Portal.Clock(ctx)
 	if err != nil {
 		return fmt.Errorf("ask for the portal's time: %w", err)
 	}
-	p.ahead = at.Sub(p.Now())
-	if p.run.PortalAt.IsZero() {
-		p.run.PortalAt = at
+	p.explainer.ahead = at.Sub(p.cfg.Now())
+	if run.PortalAt.IsZero() {
+		run.PortalAt = at
 	}
-	return p.save(ctx)
+	return p.save(ctx, run)
 }
 
-// forbid takes back what --max-deletes allowed.
-func (p *Pass) forbid(ctx context.Context) error {
+// overlap is how much of the time before its watermark a changed pass reads again: the
+// portal may commit late and change its clock.
+const overlap = 5 * time.Minute
+
+// errNoWatermark says that a changed pass has nothing to start from.
+var errNoWatermark = errors.New("no pass over this portal has been completed yet: run a full pass first")
+
+// setSince sets the moment from which a changed pass reads.
+func (p *Pass) setSince() error {
+	switch {
+	case !p.run.Since.IsZero(): // an earlier part of the run has set it
+	case p.explainer.watermark.IsZero():
+		return errNoWatermark
+	default:
+		p.run.Since = p.explainer.watermark.Add(-overlap)
+	}
+	return nil
+}
+
+// nextWindow reads, compares and repairs the next window. The window is done when its
+// checkpoint, sums and findings are saved, in one transaction.
+func (p *Pass) nextWindow(ctx context.Context) error {
+	run := p.run
+	noted, err := p.loadNoted(ctx)
+	if err != nil {
+		return err
+	}
+	r := &repairer{cfg: &p.cfg, run: &run, noted: noted}
+	w := window{cfg: &p.cfg, run: &run, repairer: r, explainer: &p.explainer}
+	page, err := w.read(ctx)
+	if err != nil {
+		return fmt.Errorf("read leads above %d: %w", run.Checkpoint, err)
+	}
+	found, absent, err := w.repair(ctx, page)
+	if err != nil {
+		return err
+	}
+	q := inquiry{cfg: &p.cfg, run: &run, repairer: r, explainer: &p.explainer, limit: p.limit}
+	more, err := q.ask(ctx, absent)
+	if err != nil {
+		return err
+	}
+	run.Checkpoint = page.UpTo
+	p.countRequests(&run)
+	return p.keep(run, p.cfg.Ledger.Settle(ctx, run, r.recorded(append(found, more...))))
+}
+
+// loadNoted reads the findings that a killed part of the run has noted and not settled.
+func (p *Pass) loadNoted(ctx context.Context) (map[int64]leads.Finding, error) {
+	list, err := p.cfg.Ledger.Noted(ctx, p.run.ID)
+	if err != nil {
+		return nil, fmt.Errorf("read findings that are not settled: %w", err)
+	}
+	noted := make(map[int64]leads.Finding, len(list))
+	for _, f := range list {
+		noted[f.Ref.LeadID] = f
+	}
+	return noted, nil
+}
+
+// confirmAbsent asks again, after the grace period, for leads that were absent.
+func (p *Pass) confirmAbsent(ctx context.Context) error {
+	if p.run.DryRun {
+		return nil
+	}
+	waited := false
+	for after := int64(0); ; {
+		ids, err := p.cfg.Ledger.Unconfirmed(ctx, p.run.ID, after, askedAtOnce)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		breaker, err := p.cfg.Mirror.Breaker(ctx, p.run.MemberID)
+		if err != nil || breaker.Open() {
+			return err // nothing would be deleted
+		}
+		if !waited {
+			waited = true
+			if err := p.waitGrace(ctx); err != nil {
+				return err
+			}
+		}
+		if err := p.persist(ctx, "confirm", func(ctx context.Context) error { return p.confirm(ctx, ids) }); err != nil {
+			return err
+		}
+		after = ids[len(ids)-1]
+	}
+}
+
+func (p *Pass) waitGrace(ctx context.Context) error {
+	p.cfg.Log.InfoContext(ctx, "waiting for the grace period before asking again for absent leads",
+		"member_id", p.run.MemberID, "leads", p.run.Phantom, "grace", p.cfg.Grace)
+	return p.cfg.Wait(ctx, p.cfg.Grace)
+}
+
+func (p *Pass) confirm(ctx context.Context, ids []int64) error {
+	run := p.run
+	q := inquiry{cfg: &p.cfg, run: &run, repairer: &repairer{cfg: &p.cfg, run: &run}}
+	return q.confirm(ctx, ids, func(outcomes []leads.Outcome) error {
+		p.countRequests(&run)
+		return p.keep(run, p.cfg.Ledger.Confirm(ctx, run, outcomes))
+	})
+}
+
+// finish ends the run: as completed, or with a failure as incomplete.
+func (p *Pass) finish(ctx context.Context, failure error) (leads.Run, error) {
+	run := p.run
+	run.State, run.FinishedAt = leads.RunCompleted, p.cfg.Now()
+	alarm, err := p.alarm(ctx)
+	run.Error = alarm
+	if err = errors.Join(failure, err); err != nil {
+		run.State, run.Error = leads.RunIncomplete, err.Error()
+	}
+	switch end := p.persist(ctx, "finish", func(ctx context.Context) error { return p.save(ctx, run) }); {
+	case errors.Is(end, leads.ErrPaused):
+		p.run.State = leads.RunPaused
+		return p.run, nil
+	case end != nil: // the ledger does not show the end: the portal's next owner claims the run
+		return p.run, errors.Join(err, fmt.Errorf("%w: %w", leads.ErrUnsettled, end))
+	}
+	return p.run, errors.Join(err, p.endAllowance(ctx))
+}
+
+// endAllowance takes back what --max-deletes allowed.
+func (p *Pass) endAllowance(ctx context.Context) error {
 	if p.run.MaxDeletes == 0 || p.run.DryRun {
 		return nil
 	}
-	return p.Mirror.AllowDeletions(ctx, p.run.MemberID, 0, time.Time{})
+	return p.cfg.Mirror.AllowDeletions(ctx, p.run.MemberID, 0, time.Time{})
 }
 
-// save writes the checkpoint and the sums.
-func (p *Pass) save(ctx context.Context) error {
-	p.account()
-	return p.kept(p.Ledger.SaveRun(ctx, p.run))
+// save writes the run's checkpoint and sums.
+func (p *Pass) save(ctx context.Context, run leads.Run) error {
+	p.countRequests(&run)
+	return p.keep(run, p.cfg.Ledger.SaveRun(ctx, run))
 }
 
-func (p *Pass) account() {
-	p.run.Requests = p.spent.requests + p.Portal.Requests()
-	p.run.Refused = p.spent.refused + p.Portal.Refused()
+func (p *Pass) countRequests(run *leads.Run) {
+	run.Requests = p.requests + p.cfg.Portal.Requests()
+	run.Refused = p.refused + p.cfg.Portal.Refused()
 }
 
-// kept takes what the ledger has as what is sure. A run that was paused meanwhile has
-// been saved too.
-func (p *Pass) kept(err error) error {
-	if err != nil && !errors.Is(err, leads.ErrPaused) {
-		return err
+// keep makes the copy that a step worked on the pass's run, if the ledger has saved it. It
+// returns err, the ledger's answer: a run that was paused meanwhile has been saved too.
+func (p *Pass) keep(run leads.Run, err error) error {
+	if err == nil || errors.Is(err, leads.ErrPaused) {
+		p.run = run
 	}
-	p.saved = p.run
 	return err
 }
-
-func (p *Pass) ref(id int64) leads.Ref { return leads.Ref{MemberID: p.run.MemberID, LeadID: id} }

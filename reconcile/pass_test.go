@@ -14,46 +14,46 @@ import (
 	"leadsync/reconcile"
 )
 
-func TestAnImportCopiesThePortal(t *testing.T) {
+func TestImportCopiesThePortal(t *testing.T) {
 	for _, count := range []int{0, 1, 49, 50, 51, 2500, 2501} {
-		g := open(t, emulator.Config{Leads: count})
-		run := g.pass(leads.Run{Mode: leads.RunImport})
-		g.equal()
-		if run.Inserted != int64(count) || run.Scanned != int64(count) || len(g.named(run)) != 0 {
+		h := open(t, emulator.Config{Leads: count})
+		run := h.pass(leads.Run{Mode: leads.RunImport})
+		h.wantEqual()
+		if run.Inserted != int64(count) || run.Scanned != int64(count) || len(h.findings(run)) != 0 {
 			t.Errorf("%d leads: %+v", count, run.Sums)
 		}
 	}
 }
 
-func TestAFullPassNamesExactlyWhatDiffers(t *testing.T) {
-	g := filled(t, 300)
-	ids := g.ids()
-	g.remove(ids[0])
-	g.remove(ids[150])
-	g.alter(ids[10], "TITLE", "altered by hand")
-	g.alter(ids[299], "STATUS_ID", "X")
-	g.exec("DELETE FROM bitrix_lead_contacts WHERE sql_LEAD_ID = ?", withPhone(t, g, ids[20:]))
+func TestFullPassFindsExactlyWhatDiffers(t *testing.T) {
+	h := imported(t, 300)
+	ids := h.ids()
+	h.removeRow(ids[0])
+	h.removeRow(ids[150])
+	h.alterRow(ids[10], "TITLE", "altered by hand")
+	h.alterRow(ids[299], "STATUS_ID", "X")
+	h.exec("DELETE FROM bitrix_lead_contacts WHERE sql_LEAD_ID = ?", withPhone(t, h, ids[20:]))
 	last := ids[len(ids)-1]
-	g.phantom(ids[30], last+1)
-	g.phantom(ids[31], last+2)
-	run := g.pass(leads.Run{Mode: leads.RunFull})
-	g.found(run, map[leads.FindingKind][]int64{
-		leads.FindingMissed: {ids[0], ids[150]}, leads.FindingStale: {ids[10], withPhone(t, g, ids[20:]), ids[299]},
+	h.addPhantom(ids[30], last+1)
+	h.addPhantom(ids[31], last+2)
+	run := h.pass(leads.Run{Mode: leads.RunFull})
+	h.wantFindings(run, map[leads.FindingKind][]int64{
+		leads.FindingMissed: {ids[0], ids[150]}, leads.FindingStale: {ids[10], withPhone(t, h, ids[20:]), ids[299]},
 		leads.FindingPhantom: {last + 1, last + 2},
 	})
 	if run.Inserted != 2 || run.Updated != 3 || run.Deleted != 2 || run.Scanned != 300 || run.Unchanged != 295 {
 		t.Errorf("sums %+v", run.Sums)
 	}
-	g.equal()
-	if again := g.pass(leads.Run{Mode: leads.RunFull}); again.Found() != 0 || again.Repaired() != 0 || again.Unchanged != 300 {
+	h.wantEqual()
+	if again := h.pass(leads.Run{Mode: leads.RunFull}); again.Found() != 0 || again.Repaired() != 0 || again.Unchanged != 300 {
 		t.Errorf("a second pass: %+v", again.Sums)
 	}
 }
 
 // withPhone is the first of the leads that has a phone.
-func withPhone(t *testing.T, g *ground, ids []int64) int64 {
+func withPhone(t *testing.T, h *harness, ids []int64) int64 {
 	t.Helper()
-	for id, raw := range g.portal.Leads() {
+	for id, raw := range h.portal.Leads() {
 		lead, err := leads.Parse(raw)
 		if err != nil {
 			t.Fatal(err)
@@ -66,9 +66,9 @@ func withPhone(t *testing.T, g *ground, ids []int64) int64 {
 	return 0
 }
 
-func TestAPassFindsWhatSideTablesLack(t *testing.T) {
-	g := filled(t, 50)
-	rows, ids := g.mirror(), g.ids()
+func TestPassFindsWhatSideTablesLack(t *testing.T) {
+	h := imported(t, 50)
+	rows, ids := h.rows(), h.ids()
 	want := map[int64][]string{}
 	for i, table := range []string{"leadsync_phones", "leadsync_lead_fields", "bitrix_lead_solution"} {
 		for _, id := range ids[10*i : 10*i+10] {
@@ -84,11 +84,11 @@ func TestAPassFindsWhatSideTablesLack(t *testing.T) {
 			case i == 2 && len(sides.Solutions) > 0:
 				want[id] = []string{solutionField}
 			}
-			g.thin(id, table)
+			h.emptySideTable(id, table)
 		}
 	}
-	run := g.pass(leads.Run{Mode: leads.RunFull})
-	list, err := g.db.Findings(t.Context(), run.ID)
+	run := h.pass(leads.Run{Mode: leads.RunFull})
+	list, err := h.db.Findings(t.Context(), run.ID)
 	got := map[int64][]string{}
 	for _, f := range list {
 		if got[f.Ref.LeadID] = f.Fields; f.Kind != leads.FindingStale || f.Repaired != leads.Updated || f.Cause == "" {
@@ -98,47 +98,47 @@ func TestAPassFindsWhatSideTablesLack(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" || len(want) < 10 {
 		t.Errorf("%d findings, %v (-want +got):\n%s", len(want), err, diff)
 	}
-	g.equal()
+	h.wantEqual()
 }
 
-func TestAHandEditIsFoundAlthoughTheHashIsRight(t *testing.T) {
-	g := filled(t, 3)
-	id := g.ids()[1]
-	g.alter(id, "LAST_NAME", "Mallory")
-	run := g.pass(leads.Run{Mode: leads.RunFull})
-	list, err := g.db.Findings(t.Context(), run.ID)
+func TestPassFindsAHandEditBehindARightHash(t *testing.T) {
+	h := imported(t, 3)
+	id := h.ids()[1]
+	h.alterRow(id, "LAST_NAME", "Mallory")
+	run := h.pass(leads.Run{Mode: leads.RunFull})
+	list, err := h.db.Findings(t.Context(), run.ID)
 	if err != nil || len(list) != 1 {
 		t.Fatalf("findings %v, %v", list, err)
 	}
 	if diff := cmp.Diff([]string{"LAST_NAME"}, list[0].Fields); diff != "" || list[0].Repaired != leads.Updated {
 		t.Errorf("repaired %s, fields (-want +got):\n%s", list[0].Repaired, diff)
 	}
-	g.equal()
+	h.wantEqual()
 }
 
-func TestADryRunWritesNothingButFindings(t *testing.T) {
-	g := filled(t, 120)
-	ids := g.ids()
-	g.remove(ids[5])
-	g.alter(ids[6], "TITLE", "altered")
-	g.phantom(ids[7], ids[119]+1)
-	before := g.mirror()
-	run := g.pass(leads.Run{Mode: leads.RunFull, DryRun: true})
-	g.found(run, map[leads.FindingKind][]int64{
+func TestDryRunWritesOnlyFindings(t *testing.T) {
+	h := imported(t, 120)
+	ids := h.ids()
+	h.removeRow(ids[5])
+	h.alterRow(ids[6], "TITLE", "altered")
+	h.addPhantom(ids[7], ids[119]+1)
+	before := h.rows()
+	run := h.pass(leads.Run{Mode: leads.RunFull, DryRun: true})
+	h.wantFindings(run, map[leads.FindingKind][]int64{
 		leads.FindingMissed: {ids[5]}, leads.FindingStale: {ids[6]}, leads.FindingPhantom: {ids[119] + 1},
 	})
 	if run.Repaired() != 0 {
 		t.Errorf("repaired: %+v", run.Sums)
 	}
-	if diff := cmp.Diff(before, g.mirror()); diff != "" {
+	if diff := cmp.Diff(before, h.rows()); diff != "" {
 		t.Errorf("the mirror has changed:\n%s", diff)
 	}
 }
 
 func TestDeniedLeadsStay(t *testing.T) {
-	g := filled(t, 200)
-	g.portal.SetFaults(emulator.Faults{Hidden: 0.05})
-	snaps, err := g.Leads(t.Context(), g.ids())
+	h := imported(t, 200)
+	h.portal.SetFaults(emulator.Faults{Hidden: 0.05})
+	snaps, err := h.Leads(t.Context(), h.ids())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,97 +148,97 @@ func TestDeniedLeadsStay(t *testing.T) {
 			hidden = append(hidden, s.LeadID)
 		}
 	}
-	run := g.pass(leads.Run{Mode: leads.RunFull})
-	g.found(run, map[leads.FindingKind][]int64{leads.FindingUnreadable: hidden})
-	g.portal.SetFaults(emulator.Faults{})
-	g.equal()
+	run := h.pass(leads.Run{Mode: leads.RunFull})
+	h.wantFindings(run, map[leads.FindingKind][]int64{leads.FindingUnreadable: hidden})
+	h.portal.SetFaults(emulator.Faults{})
+	h.wantEqual()
 }
 
-func TestADeletedLeadIsAskedForTwice(t *testing.T) {
-	g := filled(t, 60)
-	id := g.ids()[3]
-	if err := g.portal.Delete(id); err != nil {
+func TestPassAsksTwiceForADeletedLead(t *testing.T) {
+	h := imported(t, 60)
+	id := h.ids()[3]
+	if err := h.portal.Delete(id); err != nil {
 		t.Fatal(err)
 	}
-	gone := g.portal.Stats().Commands["crm.lead.get"]
-	run := g.pass(leads.Run{Mode: leads.RunFull})
-	g.found(run, map[leads.FindingKind][]int64{leads.FindingPhantom: {id}})
-	if n := g.portal.Stats().Commands["crm.lead.get"] - gone; n != 2 || run.Deleted != 1 {
+	gone := h.portal.Stats().Commands["crm.lead.get"]
+	run := h.pass(leads.Run{Mode: leads.RunFull})
+	h.wantFindings(run, map[leads.FindingKind][]int64{leads.FindingPhantom: {id}})
+	if n := h.portal.Stats().Commands["crm.lead.get"] - gone; n != 2 || run.Deleted != 1 {
 		t.Errorf("asked %d times, %d deleted", n, run.Deleted)
 	}
-	g.equal()
+	h.wantEqual()
 }
 
-func TestAStoppedPassGoesOnAtItsCheckpoint(t *testing.T) {
-	g := filled(t, 600)
-	g.stretch = 250
-	ids := g.ids()
+func TestStoppedPassContinuesAtItsCheckpoint(t *testing.T) {
+	h := imported(t, 600)
+	h.windowSize = 250
+	ids := h.ids()
 	for _, i := range []int{1, 260, 599} {
-		g.alter(ids[i], "TITLE", "altered")
+		h.alterRow(ids[i], "TITLE", "altered")
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	g.pages = 0
-	g.scanned = func(page int) error {
+	h.windows = 0
+	h.beforeRead = func(page int) error {
 		if page == 2 {
 			stop()
 		}
 		return nil
 	}
-	run, err := reconcile.Run(ctx, g.config(), g.request(leads.Run{Mode: leads.RunFull}))
+	run, err := reconcile.Run(ctx, h.config(), h.request(leads.Run{Mode: leads.RunFull}))
 	if !errors.Is(err, context.Canceled) || run.Finished() {
 		t.Fatalf("stopped: %v, %s", err, run.State)
 	}
-	if last, ok, err := g.db.LastCompleted(t.Context(), g.member()); err != nil || !ok || last.ID == run.ID {
+	if last, ok, err := h.db.LastCompleted(t.Context(), h.member()); err != nil || !ok || last.ID == run.ID {
 		t.Errorf("a stopped pass counts as completed: %v, %v", ok, err)
 	}
-	g.scanned = nil
-	g.own()
-	taken := g.claim()
-	if taken.ID != run.ID || taken.Checkpoint != ids[249] || taken.Scanned != 250 || taken.Stale != 1 {
-		t.Errorf("taken up at %d with %+v", taken.Checkpoint, taken.Sums)
+	h.beforeRead = nil
+	h.takeOwnership()
+	resumed := h.claim()
+	if resumed.ID != run.ID || resumed.Checkpoint != ids[249] || resumed.Scanned != 250 || resumed.Stale != 1 {
+		t.Errorf("continued at %d with %+v", resumed.Checkpoint, resumed.Sums)
 	}
-	run, err = reconcile.Run(t.Context(), g.config(), taken)
+	run, err = reconcile.Run(t.Context(), h.config(), resumed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.found(run, map[leads.FindingKind][]int64{leads.FindingStale: {ids[1], ids[260], ids[599]}})
+	h.wantFindings(run, map[leads.FindingKind][]int64{leads.FindingStale: {ids[1], ids[260], ids[599]}})
 	if run.Scanned != 600 {
 		t.Errorf("scanned %d in both parts", run.Scanned)
 	}
-	g.equal()
+	h.wantEqual()
 }
 
-func TestAPassThatGivesUpIsIncomplete(t *testing.T) {
-	g := filled(t, 10)
-	g.portal.SetFaults(emulator.Faults{Refuse: "insufficient_scope"})
-	run, err := reconcile.Run(t.Context(), g.config(), g.request(leads.Run{Mode: leads.RunFull}))
+func TestPassThatGivesUpIsIncomplete(t *testing.T) {
+	h := imported(t, 10)
+	h.portal.SetFaults(emulator.Faults{Refuse: "insufficient_scope"})
+	run, err := reconcile.Run(t.Context(), h.config(), h.request(leads.Run{Mode: leads.RunFull}))
 	if err == nil || run.State != leads.RunIncomplete || run.Error == "" {
 		t.Fatalf("%v: %s %q", err, run.State, run.Error)
 	}
-	if last, _, err := g.db.LastCompleted(t.Context(), g.member()); err != nil || last.ID == run.ID {
+	if last, _, err := h.db.LastCompleted(t.Context(), h.member()); err != nil || last.ID == run.ID {
 		t.Errorf("an incomplete pass counts as completed: %v", err)
 	}
 }
 
-// Where leads are added faster than a pass reads, it ends all the same: at the first that
-// was created after it had begun.
-func TestAPassOverALivelyPortalEnds(t *testing.T) {
+// Where leads are added faster than a pass reads, it ends at the first one that was created
+// after the pass began.
+func TestPassEndsWhileLeadsAreAdded(t *testing.T) {
 	for _, mode := range []leads.RunMode{leads.RunFull, leads.RunIDs, leads.RunChanged} {
 		t.Run(string(mode), func(t *testing.T) {
-			g := filled(t, 120)
-			ids := g.ids()
-			g.remove(ids[119])
-			g.phantom(ids[7], ids[119]+1_000)
-			g.pages = 0
-			g.scanned = func(page int) error {
+			h := imported(t, 120)
+			ids := h.ids()
+			h.removeRow(ids[119])
+			h.addPhantom(ids[7], ids[119]+1_000)
+			h.windows = 0
+			h.beforeRead = func(page int) error {
 				if page > 10 {
-					t.Fatal("the pass follows the new leads for ever")
+					t.Fatal("the pass follows new leads for ever")
 				}
-				g.clock.Advance(5 * time.Second)
-				g.portal.Add(2)
+				h.clock.Advance(5 * time.Second)
+				h.portal.Add(2)
 				return nil
 			}
-			run := g.pass(leads.Run{Mode: mode})
+			run := h.pass(leads.Run{Mode: mode})
 			if mode != leads.RunChanged && (run.Missed != 1 || run.Phantom != 1 || run.Inserted < 2) {
 				t.Errorf("%+v", run.Sums)
 			}
@@ -248,14 +248,14 @@ func TestAPassOverALivelyPortalEnds(t *testing.T) {
 
 // A portal may show short pages before its end: only an empty one is the end.
 func TestShortPagesAreNotTheEnd(t *testing.T) {
-	g := filled(t, 400)
-	ids := g.ids()
+	h := imported(t, 400)
+	ids := h.ids()
 	for _, i := range []int{100, 101, 399} {
-		g.alter(ids[i], "TITLE", "altered")
+		h.alterRow(ids[i], "TITLE", "altered")
 	}
-	g.stretch = 7
-	run := g.pass(leads.Run{Mode: leads.RunFull})
-	g.found(run, map[leads.FindingKind][]int64{leads.FindingStale: {ids[100], ids[101], ids[399]}})
+	h.windowSize = 7
+	run := h.pass(leads.Run{Mode: leads.RunFull})
+	h.wantFindings(run, map[leads.FindingKind][]int64{leads.FindingStale: {ids[100], ids[101], ids[399]}})
 	if run.Scanned != 400 {
 		t.Errorf("scanned %d", run.Scanned)
 	}

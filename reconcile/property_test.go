@@ -10,71 +10,71 @@ import (
 	"leadsync/leads"
 )
 
-// Any portal edits, damage of the mirror, faults and crashes, then one full pass that is
-// completed: mirror and portal are equal.
-func TestAfterACompletedPassAllIsEqual(t *testing.T) {
+// After any edits in the portal, damage to the mirror, faults and crashes, one completed
+// full pass makes mirror and portal equal.
+func TestCompletedPassLeavesNoDifference(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		g := filled(t, 40)
-		g.stretch = rapid.IntRange(3, 50).Draw(rt, "stretch")
+		h := imported(t, 40)
+		h.windowSize = rapid.IntRange(3, 50).Draw(rt, "window size")
 		run := leads.Run{State: leads.RunIncomplete}
 		rt.Repeat(map[string]func(*rapid.T){
-			"edit":   func(rt *rapid.T) { g.edit(g.pick(rt), rapid.StringN(1, 5, -1).Draw(rt, "title")) },
-			"add":    func(*rapid.T) { g.portal.Add(1) },
-			"delete": func(rt *rapid.T) { g.gone(g.pick(rt)) },
-			"hours":  func(*rapid.T) { g.hours(1) },
-			"remove": func(rt *rapid.T) { g.remove(g.pick(rt)) },
-			"alter":  func(rt *rapid.T) { g.alter(g.pick(rt), "TITLE", "altered") },
+			"edit":   func(rt *rapid.T) { h.editInPortal(h.drawLead(rt), rapid.StringN(1, 5, -1).Draw(rt, "title")) },
+			"add":    func(*rapid.T) { h.portal.Add(1) },
+			"delete": func(rt *rapid.T) { h.deleteInPortal(h.drawLead(rt)) },
+			"hours":  func(*rapid.T) { h.advanceHours(1) },
+			"remove": func(rt *rapid.T) { h.removeRow(h.drawLead(rt)) },
+			"alter":  func(rt *rapid.T) { h.alterRow(h.drawLead(rt), "TITLE", "altered") },
 			"contacts": func(rt *rapid.T) {
-				g.exec("DELETE FROM bitrix_lead_contacts WHERE sql_LEAD_ID = ?", g.pick(rt))
+				h.exec("DELETE FROM bitrix_lead_contacts WHERE sql_LEAD_ID = ?", h.drawLead(rt))
 			},
 			"sides": func(rt *rapid.T) {
-				g.thin(g.pick(rt), rapid.SampledFrom([]string{"leadsync_phones", "leadsync_lead_fields", "bitrix_lead_solution"}).Draw(rt, "table"))
+				h.emptySideTable(h.drawLead(rt), rapid.SampledFrom([]string{"leadsync_phones", "leadsync_lead_fields", "bitrix_lead_solution"}).Draw(rt, "table"))
 			},
-			"hash": func(rt *rapid.T) { g.exec("UPDATE bitrix_leads SET row_hash = 'x' WHERE sql_ID = ?", g.pick(rt)) },
+			"hash": func(rt *rapid.T) { h.exec("UPDATE bitrix_leads SET row_hash = 'x' WHERE sql_ID = ?", h.drawLead(rt)) },
 			"phantom": func(rt *rapid.T) {
-				rows := g.mirror()
+				rows := h.rows()
 				if len(rows) == 0 {
 					return
 				}
 				for id := range rows {
-					g.phantomOnce(id, 100_000+int64(rapid.IntRange(1, 20).Draw(rt, "phantom")))
+					h.replaceByPhantom(id, 100_000+int64(rapid.IntRange(1, 20).Draw(rt, "phantom")))
 					return
 				}
 			},
 			"hide": func(rt *rapid.T) {
-				g.portal.SetFaults(emulator.Faults{Hidden: rapid.SampledFrom([]float64{0, 0.1, 0.5}).Draw(rt, "hidden")})
+				h.portal.SetFaults(emulator.Faults{Hidden: rapid.SampledFrom([]float64{0, 0.1, 0.5}).Draw(rt, "hidden")})
 			},
-			"ill":   func(*rapid.T) { g.portal.SetFaults(emulator.Faults{CommandLimit: 0.1}) },
-			"crash": func(rt *rapid.T) { run = g.crashed(run, rapid.IntRange(1, 25).Draw(rt, "moment")) },
+			"busy":  func(*rapid.T) { h.portal.SetFaults(emulator.Faults{CommandLimit: 0.1}) },
+			"crash": func(rt *rapid.T) { run = h.runOrResume(run, rapid.IntRange(1, 25).Draw(rt, "step")) },
 		})
-		g.portal.SetFaults(emulator.Faults{})
-		run = g.crashed(run, 0) // what was begun comes to its end first
+		h.portal.SetFaults(emulator.Faults{})
+		run = h.runOrResume(run, 0) // a run that was begun ends first
 		if run.State != leads.RunCompleted {
-			rt.Fatalf("the pass is %s: %s", run.State, run.Error)
+			rt.Fatalf("the pass ended as %s: %s", run.State, run.Error)
 		}
-		if run = g.pass(leads.Run{Mode: leads.RunFull}); run.Error != "" {
+		if run = h.pass(leads.Run{Mode: leads.RunFull}); run.Error != "" {
 			rt.Fatal(run.Error)
 		}
-		if words := g.differs(); words != "" {
-			rt.Fatal(words)
+		if difference := h.firstDifference(); difference != "" {
+			rt.Fatal(difference)
 		}
 	})
 }
 
-// pick is a lead of the portal; there always is one.
-func (g *ground) pick(rt *rapid.T) int64 {
-	ids := g.ids()
+// drawLead draws one of the portal's leads, and adds one where it has none.
+func (h *harness) drawLead(rt *rapid.T) int64 {
+	ids := h.ids()
 	if len(ids) == 0 {
-		ids = g.portal.Add(1)
+		ids = h.portal.Add(1)
 	}
 	return rapid.SampledFrom(ids).Draw(rt, "lead")
 }
 
-// phantomOnce copies a row unless there is one of that id.
-func (g *ground) phantomOnce(from, id int64) {
-	if rows := g.mirror(); !slices.Contains(keys(rows), id) {
-		g.exec("DELETE FROM bitrix_leads WHERE sql_ID = ?", id)
-		g.phantom(from, id)
+// replaceByPhantom copies a row to an id, unless a live row has it.
+func (h *harness) replaceByPhantom(from, id int64) {
+	if rows := h.rows(); !slices.Contains(keys(rows), id) {
+		h.exec("DELETE FROM bitrix_leads WHERE sql_ID = ?", id)
+		h.addPhantom(from, id)
 	}
 }
 
@@ -86,14 +86,15 @@ func keys(rows map[int64]leads.Row) []int64 {
 	return ids
 }
 
-// crashed works on the run, or a new one, until a moment, when its process dies.
-func (g *ground) crashed(run leads.Run, at int) leads.Run {
+// runOrResume works on the run, or if that has ended on a new one, until it is killed at a
+// step.
+func (h *harness) runOrResume(run leads.Run, at int) leads.Run {
 	if run.Finished() {
-		run = g.request(leads.Run{Mode: leads.RunFull})
+		run = h.request(leads.Run{Mode: leads.RunFull})
 	} else {
-		g.own()
-		run = g.claim()
+		h.takeOwnership()
+		run = h.claim()
 	}
-	run, _ = g.part(run, at)
+	run, _ = h.runUntil(run, at)
 	return run
 }

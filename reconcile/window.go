@@ -1,0 +1,161 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+
+	"leadsync/leads"
+)
+
+// window is one try at the leads above the run's checkpoint: it reads them, compares them
+// with the mirror's rows and repairs what differs.
+type window struct {
+	cfg       *Config
+	run       *leads.Run // a copy: a try that fails counts nothing
+	repairer  *repairer
+	explainer *explainer
+}
+
+// read reads the window from the portal.
+func (w *window) read(ctx context.Context) (page leads.Page, err error) {
+	switch w.run.Mode {
+	case leads.RunChanged:
+		page, err = w.readChanged(ctx)
+	case leads.RunIDs:
+		page, err = w.cfg.Portal.IDs(ctx, w.run.Checkpoint)
+	case leads.RunFull, leads.RunImport:
+		page, err = w.cfg.Portal.Scan(ctx, w.run.Checkpoint)
+	}
+	// The list ended with a lead that was created after the pass began: ids ascend, so all
+	// beyond it is newer still, and events report it. Without this, a pass over a portal where
+	// leads are added all the time would never see an empty page.
+	if !w.run.PortalAt.IsZero() && page.Newest.After(w.run.PortalAt) {
+		page.Last, page.UpTo = true, leads.MaxID
+	}
+	return page, err
+}
+
+// readChanged reads leads that changed since run.Since, by the portal's clock. If the
+// portal has changed its zone since the pass before, that question was the wrong one:
+// readChanged asks again, from the first lead.
+func (w *window) readChanged(ctx context.Context) (leads.Page, error) {
+	for {
+		page, err := w.cfg.Portal.Changed(ctx, w.run.Checkpoint, w.run.Since)
+		if err != nil {
+			return page, err
+		}
+		if page.At.IsZero() {
+			if page.At, err = w.cfg.Portal.Clock(ctx); err != nil {
+				return page, fmt.Errorf("ask for the portal's time: %w", err)
+			}
+		}
+		_, now := page.At.Zone()
+		if _, then := w.run.Since.Zone(); now != then {
+			w.run.Since, w.run.Checkpoint = w.run.Since.In(page.At.Location()), 0
+			continue
+		}
+		w.explainer.ahead = page.At.Sub(w.cfg.Now())
+		if w.run.PortalAt.IsZero() {
+			w.run.PortalAt = page.At
+		}
+		return page, nil
+	}
+}
+
+// repair compares the window with the mirror and repairs what differs, under ReadOrder. It
+// returns the ids of rows that the portal did not show.
+func (w *window) repair(ctx context.Context, page leads.Page) (found []leads.Finding, absent []int64, err error) {
+	w.cfg.ReadOrder.Lock()
+	defer w.cfg.ReadOrder.Unlock()
+	d, err := w.compare(ctx, page)
+	if err != nil {
+		return nil, nil, err
+	}
+	w.run.Scanned += int64(len(page.Snapshots))
+	w.run.Unchanged += d.Unchanged
+	if err := w.explainer.explain(ctx, d.Repairs); err != nil {
+		return nil, nil, err
+	}
+	if found, err = w.repairer.repair(ctx, d.Repairs); err != nil {
+		return nil, nil, err
+	}
+	if len(d.Returned) > 0 { // this removes the mark, and changes nothing else
+		if _, err := w.repairer.apply(ctx, d.Returned); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, f := range d.Settled {
+		w.repairer.count(f)
+	}
+	return append(d.Settled, found...), d.Absent, nil
+}
+
+func (w *window) compare(ctx context.Context, page leads.Page) (Differences, error) {
+	c := NewComparison(Facts{
+		RunID: w.run.ID, MemberID: w.run.MemberID, Ticket: page.Ticket, Noted: w.repairer.noted,
+		Now: w.cfg.Now(), PortalAhead: w.explainer.ahead, IDsOnly: w.run.Mode == leads.RunIDs,
+	}, page.Snapshots)
+	if err := w.eachRow(ctx, page, c.AddRow); err != nil {
+		return Differences{}, err
+	}
+	d := c.Finish()
+	if len(d.Lacking) == 0 {
+		return d, nil
+	}
+	snaps, err := w.cfg.Portal.Leads(ctx, d.Lacking)
+	if err != nil {
+		return d, fmt.Errorf("read %d leads that the mirror lacks: %w", len(d.Lacking), err)
+	}
+	for _, s := range snaps {
+		if s.Sight == leads.Present {
+			d.Repairs = append(d.Repairs, c.Missed(s))
+		}
+	}
+	return d, nil
+}
+
+// rowsAtOnce bounds the rows that are read at a time, and with them the memory.
+const rowsAtOnce = 500
+
+// eachRow calls add with each of the mirror's rows in the window, ascending. A changed
+// pass has only the rows of the leads that it was shown.
+func (w *window) eachRow(ctx context.Context, page leads.Page, add func(leads.Row)) error {
+	if w.run.Mode == leads.RunChanged {
+		return w.eachShownRow(ctx, page.Snapshots, add)
+	}
+	read := w.cfg.Mirror.Range
+	if w.run.Mode == leads.RunIDs {
+		read = w.cfg.Mirror.IDs
+	}
+	for after := w.run.Checkpoint; ; {
+		rows, err := read(ctx, w.run.MemberID, after, page.UpTo, rowsAtOnce)
+		if err != nil {
+			return fmt.Errorf("read rows above %d: %w", after, err)
+		}
+		for _, row := range rows {
+			add(row)
+		}
+		if len(rows) < rowsAtOnce {
+			return nil
+		}
+		after = rows[len(rows)-1].LeadID
+	}
+}
+
+func (w *window) eachShownRow(ctx context.Context, shown []leads.Snapshot, add func(leads.Row)) error {
+	if len(shown) == 0 {
+		return nil
+	}
+	ids := make([]int64, len(shown))
+	for i, s := range shown {
+		ids[i] = s.LeadID
+	}
+	rows, err := w.cfg.Mirror.Rows(ctx, w.run.MemberID, ids)
+	if err != nil {
+		return fmt.Errorf("read %d rows: %w", len(ids), err)
+	}
+	for _, row := range rows {
+		add(row)
+	}
+	return nil
+}
