@@ -17,7 +17,7 @@ type current struct {
 	deleted     time.Time
 	absentSince time.Time
 	raw         json.RawMessage // nil on rows adopted from the seed
-	held        *leads.Row     // columns and contacts; read only where a snapshot is forced
+	held        *leads.Row      // columns and contacts; read only where a snapshot is forced
 }
 
 // blank is a card without values: all of a new lead differs from it.

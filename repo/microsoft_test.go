@@ -250,16 +250,16 @@ func microsoftPlans(t *testing.T, url string) {
 	wantSeeks(t, conn, "leads_lock", declared+leadsql.SQLServer.LeadsLock)
 	s := leadsql.SQLServer
 	for name, statement := range map[string]string{
-		"callback_list": s.CallbackList, "held_rows": s.HeldRows, "held_rows_contacts": s.HeldRowsContacts, "held_rows_fields": s.HeldRowsFields,
-		"held_rows_phones": s.HeldRowsPhones, "held_rows_solutions": s.HeldRowsSolutions,
+		"callback_list": s.CallbackList, "row_get": s.RowGet, "row_get_contacts": s.RowGetContacts, "row_get_fields": s.RowGetFields,
+		"row_get_phones": s.RowGetPhones, "row_get_solutions": s.RowGetSolutions,
 	} {
 		wantSeeks(t, conn, name, declared+statement)
 	}
 	// A range's plan follows the values that it is first asked with, which variables hide.
 	literal := strings.NewReplacer("@member_id", "N'm'", "@after", "17", "@up_to", "18", "@limit", "2")
 	for name, statement := range map[string]string{
-		"held_range": s.HeldRange, "held_range_contacts": s.HeldRangeContacts, "held_range_fields": s.HeldRangeFields,
-		"held_range_phones": s.HeldRangePhones, "held_range_solutions": s.HeldRangeSolutions,
+		"row_range": s.RowRange, "row_range_contacts": s.RowRangeContacts, "row_range_fields": s.RowRangeFields,
+		"row_range_phones": s.RowRangePhones, "row_range_solutions": s.RowRangeSolutions,
 	} {
 		wantSeeks(t, conn, name, literal.Replace(statement))
 	}

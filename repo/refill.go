@@ -147,7 +147,7 @@ func (d *DB) refill(ctx context.Context, tx *sql.Tx, memberID string, ids []int6
 	if err != nil {
 		return err
 	}
-	contacts, err := query(ctx, tx, scanContact, d.dialect.sql.HeldRowsContacts, args...)
+	contacts, err := query(ctx, tx, scanContact, d.dialect.sql.RowGetContacts, args...)
 	if err != nil {
 		return err
 	}

@@ -17,17 +17,17 @@ func (d *DB) Range(ctx context.Context, memberID string, after, upTo int64, limi
 	var rows []leads.Row
 	err := d.consistent(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		member := sql.Named("member_id", memberID)
-		rows, err = query(ctx, tx, scanHeld(memberID), d.dialect.sql.HeldRange,
+		rows, err = query(ctx, tx, scanHeld(memberID), d.dialect.sql.RowRange,
 			member, sql.Named("after", after), sql.Named("up_to", upTo), sql.Named("limit", limit))
 		if err != nil || len(rows) == 0 {
 			return err
 		}
 		s := d.dialect.sql
 		span := []any{member, sql.Named("after", after), sql.Named("up_to", rows[len(rows)-1].LeadID)}
-		if err := addContacts(ctx, tx, rows, s.HeldRangeContacts, span...); err != nil {
+		if err := addContacts(ctx, tx, rows, s.RowRangeContacts, span...); err != nil {
 			return err
 		}
-		return d.addSides(ctx, tx, rows, sideStatements{s.HeldRangePhones, s.HeldRangeFields, s.HeldRangeSolutions}, span...)
+		return d.addSides(ctx, tx, rows, sideStatements{s.RowRangePhones, s.RowRangeFields, s.RowRangeSolutions}, span...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("range of %s after %d: %w", memberID, after, err)
@@ -75,15 +75,15 @@ func (d *DB) heldRows(ctx context.Context, tx *sql.Tx, memberID string, ids []in
 		return nil, err
 	}
 	args := []any{sql.Named("member_id", memberID), sql.Named("ids", which)}
-	rows, err := query(ctx, tx, scanHeld(memberID), d.dialect.sql.HeldRows, args...)
+	rows, err := query(ctx, tx, scanHeld(memberID), d.dialect.sql.RowGet, args...)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
 	s := d.dialect.sql
-	if err := addContacts(ctx, tx, rows, s.HeldRowsContacts, args...); err != nil {
+	if err := addContacts(ctx, tx, rows, s.RowGetContacts, args...); err != nil {
 		return nil, err
 	}
-	return rows, d.addSides(ctx, tx, rows, sideStatements{s.HeldRowsPhones, s.HeldRowsFields, s.HeldRowsSolutions}, args...)
+	return rows, d.addSides(ctx, tx, rows, sideStatements{s.RowGetPhones, s.RowGetFields, s.RowGetSolutions}, args...)
 }
 
 // Rows are the portal's rows with these ids, tombstones included, by id.
@@ -103,7 +103,7 @@ func (d *DB) IDs(ctx context.Context, memberID string, after, upTo int64, limit 
 		err := row.Scan(&h.LeadID, &h.Ticket, instantColumn{&deleted})
 		h.Deleted = !deleted.IsZero()
 		return h, err
-	}, d.dialect.sql.HeldList, sql.Named("member_id", memberID), sql.Named("after", after), sql.Named("up_to", upTo), sql.Named("limit", limit))
+	}, d.dialect.sql.RowKeys, sql.Named("member_id", memberID), sql.Named("after", after), sql.Named("up_to", upTo), sql.Named("limit", limit))
 	return rows, wrapped(err, "ids of %s after %d", memberID, after)
 }
 
