@@ -24,11 +24,11 @@ func TestWhatRunsAgain(t *testing.T) {
 		want  error // of the whole; nil is success
 	}{
 		{"deadlock victim, twice", mssql.Error{Number: 1205, Class: 13}, 2, 3, nil},
-		{"deadlock victim, for ever", mssql.Error{Number: 1205, Class: 13}, 99, tries, ErrUnavailable},
+		{"deadlock victim, for ever", mssql.Error{Number: 1205, Class: 13}, 99, attempts, ErrUnavailable},
 		{"lock time-out", mssql.Error{Number: 1222, Class: 16}, 1, 2, nil},
 		{"unique constraint", mssql.Error{Number: 2627, Class: 14}, 1, 2, nil},
 		{"unique index", mssql.Error{Number: 2601, Class: 14}, 1, 2, nil},
-		{"unique index, for ever", mssql.Error{Number: 2601, Class: 14}, 99, tries, mssql.Error{Number: 2601, Class: 14}},
+		{"unique index, for ever", mssql.Error{Number: 2601, Class: 14}, 99, attempts, mssql.Error{Number: 2601, Class: 14}},
 		{"broken connection", io.ErrUnexpectedEOF, 1, 2, nil},
 		{"severity of a lost server", mssql.Error{Number: 596, Class: 21}, 1, 2, nil},
 		{"full log", mssql.Error{Number: 9002, Class: 17}, 1, 1, ErrUnavailable},
@@ -47,7 +47,7 @@ func TestWhatRunsAgain(t *testing.T) {
 			if _, err := db.Migrate(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			db.dialect.judge = judgeSQLServer
+			db.dialect.classify = classifySQLServer
 			runs := 0
 			err = db.transact(t.Context(), func(context.Context, *sql.Tx) error {
 				if runs++; runs <= c.fails {
@@ -76,9 +76,9 @@ func TestALoginThatFailsIsNoLeadsFault(t *testing.T) {
 	t.Parallel()
 	db := &DB{dialect: sqlServerDialect(), write: sql.OpenDB(refusing{})}
 	defer db.write.Close()
-	err := db.once(t.Context(), func(context.Context, *sql.Tx) error { return nil })
-	if !sameNumber(err, mssql.Error{Number: 4064}) || db.culpable(err) {
-		t.Errorf("%v is held against the lead: %t", err, db.culpable(err))
+	err := db.tryOnce(t.Context(), func(context.Context, *sql.Tx) error { return nil })
+	if !sameNumber(err, mssql.Error{Number: 4064}) || db.blamesLead(err) {
+		t.Errorf("%v is held against the lead: %t", err, db.blamesLead(err))
 	}
 }
 
@@ -106,7 +106,7 @@ func TestAnOldCompatibilityLevelIsToldAsSuch(t *testing.T) {
 		"serve":     db.CheckMigrated(t.Context()),
 		"afterward": db.explain(t.Context(), mssql.Error{Number: 208, Class: 16}),
 	} {
-		if !errors.Is(err, ErrNoJSON) || errors.Is(err, ErrNotMigrated) || db.culpable(err) {
+		if !errors.Is(err, ErrNoJSON) || errors.Is(err, ErrNotMigrated) || db.blamesLead(err) {
 			t.Errorf("%s: error %v", name, err)
 		}
 		if err != nil && strings.Count(err.Error(), "SET COMPATIBILITY_LEVEL = 130") != 1 {
