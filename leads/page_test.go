@@ -8,7 +8,7 @@ import (
 
 // A portal that shows a row again, or one from before, has lost its place: believing it
 // would read the same pages for ever.
-func TestAListThatGoesBackIsAnError(t *testing.T) {
+func TestPageAppendWantsAscendingIDs(t *testing.T) {
 	rows := func(ids ...int64) (list []leads.Snapshot) {
 		for _, id := range ids {
 			list = append(list, leads.Snapshot{Ref: leads.Ref{LeadID: id}})

@@ -129,6 +129,9 @@ func TestParseTakesScalarsOfAnyKind(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
+	if got := (&leads.Lead{}).Value("TITLE"); got != "" {
+		t.Errorf("a lead without values has the title %q", got)
+	}
 	if diff := cmp.Diff([]leads.Contact{{TypeID: "LINK", Value: "5"}}, lead.Contacts); diff != "" {
 		t.Errorf("contacts (-want +got):\n%s", diff)
 	}

@@ -10,8 +10,8 @@ import (
 	"leadsync/leads"
 )
 
-// told spells a number as the tests do: E.164 or the last digits alone, then the extension.
-func told(phones []leads.Phone) string {
+// spell writes numbers as the tests do: E.164 or the last digits, then the extension.
+func spell(phones []leads.Phone) string {
 	var all []string
 	for _, p := range phones {
 		text := p.E164
@@ -85,11 +85,17 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 		{"two by и", "RU", "8 912 345 67 89 и 8 912 345 67 80", "+79123456789, +79123456780"},
 		{"two by или", "RU", "89123456789 ИЛИ 89123456780", "+79123456789, +79123456780"},
 		{"two by blank", "RU", "89123456789 89123456780", "+79123456789, +79123456780"},
+		{"two by a dash apart", "RU", "89123456789 - 89123456780", "+79123456789, +79123456780"},
+		{"three local ones by blanks", "RU", "3456789 3456780 3456781", "3456789, 3456780, 3456781"},
+		{"fifteen digits are one", "RU", "3456789 12345678", "8912345678"},
 		{"two by plus", "RU", "+79123456789+79123456780", "+79123456789, +79123456780"},
 		{"two lines", "RU", "8 912 345-67-89\r\n8 912 345-67-80", "+79123456789, +79123456780"},
 		{"the second by its end", "RU", "8 (343) 345-67-89/90", "+73433456789, +73433456790"},
 		{"local, the second by its end", "RU", "345-67-89/90", "3456789, 3456790"},
 		{"three of several kinds", "RU", "(343) 345-67-89, 345-67-90 / 8 912 345-67-89 (Иван)", "+73433456789, 3456790, +79123456789"},
+		{"an extension of eight digits", "RU", "8 343 345-67-89 доб. 12345678", "+73433456789 ext 12345678"},
+		{"an extension that is too long", "RU", "8 343 345-67-89 доб. 123456789", "+73433456789, 123456789"},
+		{"an invisible mark in a word", "RU", "8 343 345-67-89 до\u00adб. 12", "+73433456789 ext 12"},
 		{"extensions of both", "RU", "3433456789 доб. 1; 3433456780 доб. 2", "+73433456789 ext 1, +73433456780 ext 2"},
 
 		{"words before", "RU", "тел.: 8 912 345-67-89", "+79123456789"},
@@ -142,7 +148,7 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, told(leads.Phones(test.value, test.region))); diff != "" {
+			if diff := cmp.Diff(test.want, spell(leads.Phones(test.value, test.region))); diff != "" {
 				t.Errorf("%q (-want +got):\n%s", test.value, diff)
 			}
 		})
@@ -153,7 +159,10 @@ func TestOverlongValuesAreBounded(t *testing.T) {
 	if n := len(leads.Phones(strings.Repeat("89123456789,", 5000), "RU")); n != 20 {
 		t.Errorf("%d numbers of one value", n)
 	}
-	if got := told(leads.Phones(strings.Repeat("9", 64<<10), "RU")); got != "9999999999" {
+	if got := spell(leads.Phones(strings.Repeat("-", 995)+"12345678912345", "RU")); got != "12345" {
+		t.Errorf("the first 1,000 characters contain %q", got)
+	}
+	if got := spell(leads.Phones(strings.Repeat("9", 64<<10), "RU")); got != "9999999999" {
 		t.Errorf("a value of 64 KiB has %s", got)
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestSolution(t *testing.T) {
-	lead := parsed(t, `{"ID":"1","TITLE":"t","UF_A":["x",null,2],"UF_B":{"id":7},"UF_C":false,"UF_D":"0","UF_E":true,"UF_LONG":"`+strings.Repeat("я", 2001)+`"}`)
+	lead := parse(t, `{"ID":"1","TITLE":"t","UF_A":["x",null,2],"UF_B":{"id":7},"UF_C":false,"UF_D":"0","UF_E":true,"UF_LONG":"`+strings.Repeat("я", 2001)+`"}`)
 	for _, c := range []struct {
 		field, want string
 		whole       bool
@@ -56,15 +56,15 @@ func TestSidesCount(t *testing.T) {
 		{"all of it", func(s *leads.Sides) { *s = leads.Sides{Rules: rules} }, []string{"PHONE", "UF_A", "UF_B"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			lead := parsed(t, card)
-			held := held(&lead)
-			held.Sides = &leads.Sides{Rules: rules, Phones: lead.Phones("RU"), Fields: lead.FieldValues(), Solutions: []string{"b"}}
-			c.damage(held.Sides)
-			if diff := cmp.Diff(c.want, held.Differences(&lead)); diff != "" {
+			lead := parse(t, card)
+			row := rowOf(&lead)
+			row.Sides = &leads.Sides{Rules: rules, Phones: lead.Phones("RU"), Fields: lead.FieldValues(), Solutions: []string{"b"}}
+			c.damage(row.Sides)
+			if diff := cmp.Diff(c.want, row.Differences(&lead)); diff != "" {
 				t.Errorf("differences (-want +got):\n%s", diff)
 			}
-			held.Sides = nil
-			if got := held.Differences(&lead); got != nil {
+			row.Sides = nil
+			if got := row.Differences(&lead); got != nil {
 				t.Errorf("while the tables are being filled it differs in %v", got)
 			}
 		})
@@ -74,12 +74,12 @@ func TestSidesCount(t *testing.T) {
 // What a column cuts away tells no contacts apart.
 func TestContactsThatDifferOnlyBeyondTheirColumns(t *testing.T) {
 	long := strings.Repeat("9", 2000)
-	lead := parsed(t, `{"ID":"1","PHONE":[{"ID":"`+long+`","VALUE_TYPE":"WORK"},{"ID":"`+long+`9","VALUE_TYPE":"HOME"}]}`)
-	held := leads.Row{Columns: make([]string, len(leads.Fields)), Raw: lead.Raw}
+	lead := parse(t, `{"ID":"1","PHONE":[{"ID":"`+long+`","VALUE_TYPE":"WORK"},{"ID":"`+long+`9","VALUE_TYPE":"HOME"}]}`)
+	row := leads.Row{Columns: make([]string, len(leads.Fields)), Raw: lead.Raw}
 	for _, c := range lead.Contacts {
-		held.Contacts = append(held.Contacts, c.Columns())
+		row.Contacts = append(row.Contacts, c.Columns())
 	}
-	if got := held.Differences(&lead); got != nil {
+	if got := row.Differences(&lead); got != nil {
 		t.Errorf("differs in %v", got)
 	}
 }
