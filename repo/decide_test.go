@@ -1,4 +1,4 @@
-package repo // decide is not exported, and is worth a test of its own
+package repo // tests decide, which is not exported
 
 import (
 	"fmt"
@@ -125,7 +125,7 @@ func TestSealer(t *testing.T) {
 	}
 	first, second := sealer.seal("secret"), sealer.seal("secret")
 	if first == second {
-		t.Error("the same secret is sealed the same way twice")
+		t.Error("the same secret is encrypted to the same text twice")
 	}
 	if got := first[:len("enc:v1:66687aad:")]; got != "enc:v1:66687aad:" { // sha256 of 32 zero bytes
 		t.Errorf("sealed form begins %q", got)
@@ -143,7 +143,7 @@ func TestSealer(t *testing.T) {
 		}
 	}
 	if sealer.seal("") != "" {
-		t.Error("nothing was sealed")
+		t.Error("an empty secret was encrypted")
 	}
 	if _, err := newSealer(key[:31]); err == nil {
 		t.Error("a short key was accepted")

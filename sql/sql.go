@@ -1,6 +1,6 @@
-// Package sql holds the statements and the migrations of the mirror, one file each, in
-// a folder for each database. It only hands out text: running it is the job of package
-// repo, which is the only one to import this (as leadsql).
+// Package sql has the statements and migrations of the mirror, one file each, in a folder for
+// each database. It only provides their text. Package repo runs them and is the only
+// package that imports this one (as leadsql).
 package sql
 
 import (
@@ -15,9 +15,9 @@ import (
 //go:embed sqlserver sqlite
 var files embed.FS
 
-// Statements are the statements of one database. Field PortalGet is the file
-// portal_get.sql: so a misspelt statement does not compile. Parameters are named,
-// the same in both folders; times go in as text.
+// Statements are the statements of one database. Field PortalGet is the file portal_get.sql,
+// so a misspelt name does not compile. Both databases have the same named parameters; times
+// are passed as text.
 type Statements struct {
 	AdoptAsk, AdoptContacts, AdoptDuplicates, AdoptFailures, AdoptLeads, AdoptSolutions     string
 	AllowanceDelete, AllowanceGet, AllowanceInsert                                          string
@@ -75,8 +75,8 @@ var (
 	SQLiteMigrations    = folder("sqlite/migrations")
 )
 
-// load reads one file for each field; a missing one is a mistake of the build and ends
-// the program at its start.
+// load reads one file for each field. A missing file is a mistake in the build, so it panics
+// when the program starts.
 func load(dir string) Statements {
 	var s Statements
 	v := reflect.ValueOf(&s).Elem()
@@ -99,7 +99,7 @@ func folder(dir string) fs.FS {
 	return sub
 }
 
-// fileName spells PortalGet portal_get.sql.
+// fileName returns portal_get.sql for PortalGet.
 func fileName(field string) string {
 	var b strings.Builder
 	for i, r := range field {
