@@ -139,8 +139,13 @@ func scanRow(memberID string) func(scanner) (leads.Row, error) {
 		var deleted, absent time.Time
 		var raw string
 		dest := []any{
-			&r.LeadID, &r.Ticket, &r.Revision, instantColumn{&deleted}, instantColumn{&absent}, textColumn{&r.Hash},
-			textColumn{&raw}, instantColumn{&r.CreatedAt}, instantColumn{&r.ModifiedAt},
+			&r.LeadID, &r.Ticket, &r.Revision,
+			instantColumn{&deleted},
+			instantColumn{&absent},
+			textColumn{&r.Hash},
+			textColumn{&raw},
+			instantColumn{&r.CreatedAt},
+			instantColumn{&r.ModifiedAt},
 		}
 		for i := range r.Columns {
 			dest = append(dest, textColumn{&r.Columns[i]})

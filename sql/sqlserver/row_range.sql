@@ -1,4 +1,4 @@
--- REPEATABLEREAD keeps the rows as they are until their contacts have been read.
+-- REPEATABLEREAD: the rows cannot change before their contacts are read.
 SELECT TOP (@limit)
     l.sql_ID, l.read_ticket, l.revision, l.deleted_at, l.absent_since, l.row_hash, l.raw_json, l.date_create_at,
     l.date_modify_at, l.sql_TITLE, l.sql_HONORIFIC,
