@@ -13,14 +13,14 @@ import (
 	"leadsync/leads"
 )
 
-func TestCardsThatSayTheSame(t *testing.T) {
+func TestEqualCards(t *testing.T) {
 	for _, c := range []struct{ name, a, b string }{
 		{"absent, null, empty", `{"ID":"1"}`, `{"ID":"1","NAME":null,"POST":"","COMMENTS":[]}`},
 		{"no reference", `{"ID":"1","COMPANY_ID":"0"}`, `{"ID":"1","COMPANY_ID":null}`},
 		{"number or text", `{"ID":1,"ASSIGNED_BY_ID":7}`, `{"ID":"1","ASSIGNED_BY_ID":"7"}`},
 		{"boolean custom field", `{"ID":"1","UF_X":true}`, `{"ID":"1","UF_X":"1"}`},
 		{"empty custom field", `{"ID":"1","UF_X":false}`, `{"ID":"1","UF_X":[]}`},
-		{"empty custom field, otherwise", `{"ID":"1","UF_X":"0"}`, `{"ID":"1"}`},
+		{"empty custom field, absent", `{"ID":"1","UF_X":"0"}`, `{"ID":"1"}`},
 		{"order of keys", `{"ID":"1","TITLE":"t","UF_X":{"a":1,"b":2}}`, `{"UF_X":{"b":2,"a":1},"TITLE":"t","ID":"1"}`},
 		{"order of contacts", `{"ID":"1","PHONE":[{"ID":"2","VALUE":"b"},{"ID":"10","VALUE":"c"}]}`, `{"ID":"1","PHONE":[{"ID":"10","VALUE":"c"},{"ID":"2","VALUE":"b"}]}`},
 		{"no contacts", `{"ID":"1","PHONE":[]}`, `{"ID":"1","EMAIL":false}`},
@@ -37,7 +37,7 @@ func TestCardsThatSayTheSame(t *testing.T) {
 	}
 }
 
-func TestCardsThatDiffer(t *testing.T) {
+func TestDifferentCards(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want []string
@@ -66,7 +66,7 @@ func TestHashNamesItsVersion(t *testing.T) {
 	}
 }
 
-// Two cards have the same hash exactly where they differ in no field.
+// Two cards have the same hash if and only if they differ in no field.
 func TestHashAgreesWithDiff(t *testing.T) {
 	value := rapid.SampledFrom([]any{nil, "", "0", "1", "a", 0, 1, true, false, []any{}, []any{"1"}, map[string]any{"a": "1"}})
 	names := rapid.SampledFrom([]string{"TITLE", "COMPANY_ID", "OPPORTUNITY", "UF_A", "UF_B", "LAST_ACTIVITY_BY", "DATE_CREATE"})
@@ -127,12 +127,12 @@ func TestRowDifferences(t *testing.T) {
 		{"as written", func(*leads.Row) {}, nil},
 		{"a column", column("TITLE", "by hand"), []string{"TITLE"}},
 		{"a column emptied", column("DATE_CREATE", ""), []string{"DATE_CREATE"}},
-		{"an instant", func(r *leads.Row) { r.CreatedAt = r.CreatedAt.Add(time.Hour) }, []string{"DATE_CREATE"}},
-		{"another", func(r *leads.Row) { r.ModifiedAt = time.Unix(0, 0) }, []string{"DATE_MODIFY"}},
+		{"the instant of creation", func(r *leads.Row) { r.CreatedAt = r.CreatedAt.Add(time.Hour) }, []string{"DATE_CREATE"}},
+		{"the instant of the last change", func(r *leads.Row) { r.ModifiedAt = time.Unix(0, 0) }, []string{"DATE_MODIFY"}},
 		{"a reference", column("COMPANY_ID", "5"), []string{"COMPANY_ID"}},
-		{"a volatile one", column("LAST_ACTIVITY_BY", "2"), nil},
-		{"a contact gone", func(r *leads.Row) { r.Contacts = r.Contacts[:1] }, []string{"PHONE"}},
-		{"a contact more", func(r *leads.Row) { r.Contacts = append(r.Contacts, leads.Contact{TypeID: "WEB"}) }, []string{"WEB"}},
+		{"a volatile field", column("LAST_ACTIVITY_BY", "2"), nil},
+		{"a contact is missing", func(r *leads.Row) { r.Contacts = r.Contacts[:1] }, []string{"PHONE"}},
+		{"one contact too many", func(r *leads.Row) { r.Contacts = append(r.Contacts, leads.Contact{TypeID: "WEB"}) }, []string{"WEB"}},
 		{"a contact changed", func(r *leads.Row) { r.Contacts[1].Value = "7" }, []string{"PHONE"}},
 		{"no stored card", func(r *leads.Row) { r.Raw = nil }, []string{"raw_json"}},
 		{"a damaged card", func(r *leads.Row) { r.Raw = json.RawMessage(`{"ID":`) }, []string{"raw_json"}},

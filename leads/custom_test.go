@@ -28,7 +28,7 @@ func TestFieldValues(t *testing.T) {
 		{"empty list", `[]`, nil},
 		{"empty map", `{}`, nil},
 		{"NUL in front", `"\u0000b"`, []leads.FieldValue{{"UF_CRM_1", 0, "\uFFFDb"}}},
-		{"what no database stores", `"a\u0000b"`, []leads.FieldValue{{"UF_CRM_1", 0, "a\uFFFDb"}}},
+		{"NUL within", `"a\u0000b"`, []leads.FieldValue{{"UF_CRM_1", 0, "a\uFFFDb"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			lead := parse(t, `{"ID":"1","UF_CRM_1":`+c.value+`}`)
@@ -54,7 +54,7 @@ func TestCut(t *testing.T) {
 		{"as long as the column", `"NAME":"` + strings.Repeat("я", 3000) + `"`, nil},
 		{"one longer", `"NAME":"` + strings.Repeat("я", 3001) + `"`, []string{"NAME"}},
 		{"emoji count twice", `"TITLE":"` + strings.Repeat("🙂", 2001) + `"`, []string{"TITLE"}},
-		{"a date that is none", `"BIRTHDATE":"вчера"`, []string{"BIRTHDATE"}},
+		{"an invalid date", `"BIRTHDATE":"вчера"`, []string{"BIRTHDATE"}},
 		{"a day before all datetimes", `"BIRTHDATE":"1752-12-31"`, []string{"BIRTHDATE"}},
 		{"a contact, once", `"PHONE":[{"ID":"1","VALUE":"` + strings.Repeat("1", 2001) + `"},{"ID":"2","VALUE":"` + strings.Repeat("2", 2001) + `"}]`, []string{"PHONE"}},
 		{"in order", `"TITLE":"` + strings.Repeat("t", 4001) + `","POST":"` + strings.Repeat("p", 3001) + `"`, []string{"POST", "TITLE"}},

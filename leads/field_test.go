@@ -40,7 +40,7 @@ func TestColumn(t *testing.T) {
 		{"fractions dropped", moment, "2021-05-31T15:10:16.123Z", "2021-05-31T15:10:16"},
 		{"the hour that summer time skips", moment, "2021-03-28T02:30:00+01:00", "2021-03-28T02:30:00"},
 		{"a day", day, "1980-02-29", "1980-02-29T00:00:00"},
-		{"a day that is none", day, "1981-02-29", ""},
+		{"a day that does not exist", day, "1981-02-29", ""},
 		{"too early for datetime", day, "1752-12-31T23:59:59+00:00", ""},
 		{"the first datetime", day, "1753-01-01T00:00:00+00:00", "1753-01-01T00:00:00"},
 		{"the last", day, "9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59"},
@@ -102,7 +102,7 @@ func TestValidMemberID(t *testing.T) {
 	}
 }
 
-// Every field that crm.lead.fields shows is a column, or a multifield, or of writing only.
+// Every field of crm.lead.fields has a column, is a multifield or can only be written.
 func TestEveryStandardFieldHasAColumn(t *testing.T) {
 	raw, err := os.ReadFile("../bitrix24/emulator/testdata/examples/crm.lead.fields.response.json")
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"leadsync/leads"
 )
 
-// A portal that shows a row again, or one from before, has lost its place: believing it
-// would read the same pages for ever.
+// A portal that repeats a row or goes back would make the scan read the same pages for
+// ever.
 func TestPageAppendWantsAscendingIDs(t *testing.T) {
 	rows := func(ids ...int64) (list []leads.Snapshot) {
 		for _, id := range ids {

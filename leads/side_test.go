@@ -42,18 +42,18 @@ func TestSidesCount(t *testing.T) {
 	}{
 		{"nothing", func(*leads.Sides) {}, nil},
 		{"fields in another order", func(s *leads.Sides) { slices.Reverse(s.Fields) }, nil},
-		{"a number less", func(s *leads.Sides) { s.Phones = s.Phones[:1] }, []string{"PHONE"}},
+		{"one number is missing", func(s *leads.Sides) { s.Phones = s.Phones[:1] }, []string{"PHONE"}},
 		{"a number of another form", func(s *leads.Sides) { s.Phones[0].E164 = "" }, []string{"PHONE"}},
-		{"a number that ranks otherwise", func(s *leads.Sides) { s.Phones[1].Closed = true }, []string{"PHONE"}},
-		{"a number that ranks as younger", func(s *leads.Sides) { s.Phones[1].CreatedAt = time.Time{} }, []string{"PHONE"}},
-		{"a value less", func(s *leads.Sides) { s.Fields = s.Fields[1:] }, []string{"UF_A"}},
+		{"a number of a closed lead", func(s *leads.Sides) { s.Phones[1].Closed = true }, []string{"PHONE"}},
+		{"a number without a time", func(s *leads.Sides) { s.Phones[1].CreatedAt = time.Time{} }, []string{"PHONE"}},
+		{"one value is missing", func(s *leads.Sides) { s.Fields = s.Fields[1:] }, []string{"UF_A"}},
 		{"another value", func(s *leads.Sides) { s.Fields[2].Value = "c" }, []string{"UF_B"}},
-		{"a field too many", func(s *leads.Sides) { s.Fields = append(s.Fields, leads.FieldValue{Field: "UF_C", Value: "c"}) }, []string{"UF_C"}},
+		{"one field too many", func(s *leads.Sides) { s.Fields = append(s.Fields, leads.FieldValue{Field: "UF_C", Value: "c"}) }, []string{"UF_C"}},
 		{"no solution", func(s *leads.Sides) { s.Solutions = nil }, []string{"UF_B"}},
 		{"another solution", func(s *leads.Sides) { s.Solutions[0] = "c" }, []string{"UF_B"}},
 		{"two solutions", func(s *leads.Sides) { s.Solutions = append(s.Solutions, "b") }, []string{"UF_B"}},
-		{"a solution where none is kept", func(s *leads.Sides) { s.Solution, s.Solutions = "", []string{"of a former program"} }, nil},
-		{"all of it", func(s *leads.Sides) { *s = leads.Sides{Rules: rules} }, []string{"PHONE", "UF_A", "UF_B"}},
+		{"a solution without a field", func(s *leads.Sides) { s.Solution, s.Solutions = "", []string{"of a former program"} }, nil},
+		{"everything is missing", func(s *leads.Sides) { *s = leads.Sides{Rules: rules} }, []string{"PHONE", "UF_A", "UF_B"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			lead := parse(t, card)
@@ -71,7 +71,7 @@ func TestSidesCount(t *testing.T) {
 	}
 }
 
-// What a column cuts away tells no contacts apart.
+// Contacts that differ only beyond the width of their columns are equal in the mirror.
 func TestContactsThatDifferOnlyBeyondTheirColumns(t *testing.T) {
 	long := strings.Repeat("9", 2000)
 	lead := parse(t, `{"ID":"1","PHONE":[{"ID":"`+long+`","VALUE_TYPE":"WORK"},{"ID":"`+long+`9","VALUE_TYPE":"HOME"}]}`)

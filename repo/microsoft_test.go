@@ -282,7 +282,7 @@ func wantSeeks(t *testing.T, conn *sql.Conn, name, statement string) {
 	}
 }
 
-// scanned is a table of ours that a plan reads from one end to the other, "" none.
+// scanned returns a table of leadsync that a plan reads completely; "" where there is none.
 func scanned(plan string) string {
 	for _, hit := range scans.FindAllStringSubmatch(plan, -1) {
 		if !strings.HasPrefix(hit[1], "#") && hit[1] != "leadsync_portals" { // which has a row or two

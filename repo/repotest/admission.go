@@ -53,7 +53,7 @@ func authorized(m *mirror) {
 	}
 	m.wantGrants(system, installer)
 	if domain := m.text("SELECT domain FROM bitrix_oauth WHERE user_id = '41'"); domain != "new.bitrix24.ru" {
-		m.t.Errorf("the seed's table says %s", domain)
+		m.t.Errorf("bitrix_oauth has the domain %s", domain)
 	}
 }
 

@@ -104,7 +104,7 @@ func rotation(t *testing.T, m *mirror) {
 		t.Errorf("%s rows of one portal", n)
 	}
 	if got := m.text("SELECT domain FROM bitrix_oauth") + " " + m.text("SELECT expires_in FROM bitrix_oauth"); got != "my.bitrix24.ru 3600" {
-		t.Errorf("the seed's columns say %q", got)
+		t.Errorf("the call centre's columns have %q", got)
 	}
 	next := grant("a2", "r2")
 	if ok, err := m.RotateGrant(m.ctx, "r1", next); !ok || err != nil {

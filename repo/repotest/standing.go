@@ -121,7 +121,7 @@ func movedPortal(m *mirror) {
 		m.t.Errorf("portal (-want +got):\n%s", diff)
 	}
 	if domain := m.text("SELECT domain FROM bitrix_oauth"); domain != "new.bitrix24.ru" {
-		m.t.Errorf("the seed's table says %s", domain)
+		m.t.Errorf("bitrix_oauth has the domain %s", domain)
 	}
 }
 
