@@ -1,9 +1,11 @@
 # make help lists the targets.
 GO ?= go
+GREMLINS = $(GO) run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
+PKG ?= ./leads
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test race test-sqlserver test-faults test-scale test-replicas test-clients lint fmt demo bench bench-import fuzz
+.PHONY: help build check test race test-sqlserver test-faults test-scale test-replicas test-clients mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +39,9 @@ test-scale: ## large imports and backlogs, 100,000 sabotaged leads, 1,000,000 co
 
 test-replicas: ## three replicas with short-lived tokens for five minutes; the owner is killed at random
 	LEADSYNC_TEST_REPLICAS=5m $(GO) test -count=1 -v -timeout 15m -run ReplicasShare ./cmd/leadsync
+
+mutants: ## mutate one package (PKG=./leads), list the mutants its tests miss and count them; takes minutes
+	$(GREMLINS) unleash --timeout-coefficient 20 --output-statuses lt $(PKG)
 
 lint: ## golangci-lint; it also checks which package may import which
 	$(LINT) run ./...

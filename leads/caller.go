@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Caller is a lead that a telephone number belongs to, as the call centre sees it.
+// Caller is a lead with a given telephone number, as the call centre receives it. The JSON
+// names are a contract.
 type Caller struct {
 	Rank          int       `json:"rank,omitempty"` // 1 is the newest open lead of the number
 	MemberID      string    `json:"member_id"`
@@ -13,35 +14,35 @@ type Caller struct {
 	Title         string    `json:"title"`
 	Name          string    `json:"name"` // last, first and second
 	Company       string    `json:"company"`
-	ResponsibleID string    `json:"responsible_id"` // a user of the portal
+	ResponsibleID string    `json:"responsible_id"` // id of a user of the portal
 	StatusID      string    `json:"status_id"`
 	Open          bool      `json:"open"`                // neither converted nor junk
-	Digits        string    `json:"digits10,omitempty"`  // of the number
-	E164          string    `json:"e164,omitempty"`      // of the number, where it is valid
-	Extension     string    `json:"extension,omitempty"` // that stands beside the number
+	Digits        string    `json:"digits10,omitempty"`  // the number's key, see Phone.Digits
+	E164          string    `json:"e164,omitempty"`      // the number as +79123456789; "" where it is not valid
+	Extension     string    `json:"extension,omitempty"` // digits to dial afterwards
 	CreatedAt     time.Time `json:"created_at,omitzero"`
 	ModifiedAt    time.Time `json:"modified_at,omitzero"` // by the portal's clock
-	ReadAt        time.Time `json:"read_at,omitzero"`     // when the portal showed what the row holds
-	// CardURL is the lead's page in the portal; "" where the portal's address is unknown.
+	ReadAt        time.Time `json:"read_at,omitzero"`     // when we read the row's content from the portal
+	// CardURL is the address of the lead's page in the portal; "" where the portal's domain is unknown.
 	CardURL string `json:"card_url"`
 }
 
-// Card is one lead with all that the portal shows of it.
+// Card is one lead with everything that the portal returned.
 type Card struct {
 	Caller
 
 	Revision  int64           `json:"revision"`
-	DeletedAt time.Time       `json:"deleted_at,omitzero"`
-	Lead      json.RawMessage `json:"lead"` // as the portal sent it
+	DeletedAt time.Time       `json:"deleted_at,omitzero"` // zero where the lead exists
+	Lead      json.RawMessage `json:"lead"`                // as the portal sent it
 }
 
-// Answer is what the call centre is told of a number.
+// Answer is the response to a lookup of a number.
 type Answer struct {
 	Count int      `json:"count"`
 	Leads []Caller `json:"leads"`
 }
 
-// NewAnswer counts; none is an empty list.
+// NewAnswer wraps the leads found; without any, Leads is an empty list, not null.
 func NewAnswer(found []Caller) Answer {
 	return Answer{Count: len(found), Leads: append([]Caller{}, found...)}
 }

@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// HashVersion names the canonical form that Hash is taken over. A stored hash of
-// another version says nothing and is computed anew.
+// HashVersion names the version of the canonical form. A stored hash of another version
+// cannot be compared, so the row is compared by its card and gets a new hash.
 const HashVersion = "v1:"
 
-// Hash is taken over the lead's canonical form: values that portals write in several
-// ways agree (null, "", absent; "0" where it means none), and what moves without a
-// change is left out. It is HashVersion and 64 hex digits.
+// Hash is the SHA-256 of the lead's canonical form: HashVersion and 64 hex digits. In the
+// canonical form, values that portals write in several ways are equal (null, "" and absent;
+// "0" where it means no reference), and volatile fields are left out.
 func (l *Lead) Hash() string {
 	h := sha256.New()
 	values := l.canonical()
@@ -30,17 +30,18 @@ func (l *Lead) Hash() string {
 	return HashVersion + hex.EncodeToString(h.Sum(nil))
 }
 
-// Diff names the fields in which two cards differ, sorted; nil where they agree.
+// Diff names the fields in which two cards differ in canonical form, sorted; nil where they
+// are equal.
 func Diff(a, b *Lead) []string {
-	was, is := a.canonical(), b.canonical()
+	before, after := a.canonical(), b.canonical()
 	var names []string
-	for name, value := range is {
-		if was[name] != value {
+	for name, value := range after {
+		if before[name] != value {
 			names = append(names, name)
 		}
 	}
-	for name := range was {
-		if _, ok := is[name]; !ok {
+	for name := range before {
+		if _, ok := after[name]; !ok {
 			names = append(names, name)
 		}
 	}
@@ -48,7 +49,7 @@ func Diff(a, b *Lead) []string {
 	return names
 }
 
-// canonical maps every non-empty field to one spelling of its value.
+// canonical maps the name of every non-empty field to the canonical form of its value.
 func (l *Lead) canonical() map[string]string {
 	m := make(map[string]string, len(l.Values))
 	for i, f := range Fields {
@@ -72,8 +73,9 @@ func (c Contact) text() string {
 	return strings.Join([]string{c.ID, c.ValueType, c.Value}, "\x01") + "\x02"
 }
 
-// canonicalCustom spells a custom field's value: null, "", "0", false, [] and {} are
-// "", true is "1" (docs/bitrix24.md 6.3: a UF boolean comes as "1", "0", true, false or null).
+// canonicalCustom is the canonical form of a custom field's value: null, "", "0", false, []
+// and {} become "", true becomes "1" (docs/bitrix24.md 6.3: portals write the boolean of a
+// custom field as "1", "0", true, false or null).
 func canonicalCustom(value json.RawMessage) string {
 	dec := json.NewDecoder(bytes.NewReader(value))
 	dec.UseNumber()
@@ -139,7 +141,7 @@ func canonicalMap(v map[string]any) any {
 	return m
 }
 
-// Links to files carry a token of the user who asked: it differs at every read.
+// Links to files contain a token of the user who reads them, so they differ at every read.
 var authParameter = regexp.MustCompile(`([?&])auth=[^&]*&?`)
 
 func withoutAuth(s string) string {

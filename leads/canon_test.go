@@ -13,14 +13,14 @@ import (
 	"leadsync/leads"
 )
 
-func TestCardsThatSayTheSame(t *testing.T) {
+func TestEqualCards(t *testing.T) {
 	for _, c := range []struct{ name, a, b string }{
 		{"absent, null, empty", `{"ID":"1"}`, `{"ID":"1","NAME":null,"POST":"","COMMENTS":[]}`},
 		{"no reference", `{"ID":"1","COMPANY_ID":"0"}`, `{"ID":"1","COMPANY_ID":null}`},
 		{"number or text", `{"ID":1,"ASSIGNED_BY_ID":7}`, `{"ID":"1","ASSIGNED_BY_ID":"7"}`},
 		{"boolean custom field", `{"ID":"1","UF_X":true}`, `{"ID":"1","UF_X":"1"}`},
 		{"empty custom field", `{"ID":"1","UF_X":false}`, `{"ID":"1","UF_X":[]}`},
-		{"empty custom field, otherwise", `{"ID":"1","UF_X":"0"}`, `{"ID":"1"}`},
+		{"empty custom field, absent", `{"ID":"1","UF_X":"0"}`, `{"ID":"1"}`},
 		{"order of keys", `{"ID":"1","TITLE":"t","UF_X":{"a":1,"b":2}}`, `{"UF_X":{"b":2,"a":1},"TITLE":"t","ID":"1"}`},
 		{"order of contacts", `{"ID":"1","PHONE":[{"ID":"2","VALUE":"b"},{"ID":"10","VALUE":"c"}]}`, `{"ID":"1","PHONE":[{"ID":"10","VALUE":"c"},{"ID":"2","VALUE":"b"}]}`},
 		{"no contacts", `{"ID":"1","PHONE":[]}`, `{"ID":"1","EMAIL":false}`},
@@ -37,7 +37,7 @@ func TestCardsThatSayTheSame(t *testing.T) {
 	}
 }
 
-func TestCardsThatDiffer(t *testing.T) {
+func TestDifferentCards(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want []string
@@ -66,7 +66,7 @@ func TestHashNamesItsVersion(t *testing.T) {
 	}
 }
 
-// Two cards have the same hash exactly where they differ in no field.
+// Two cards have the same hash if and only if they differ in no field.
 func TestHashAgreesWithDiff(t *testing.T) {
 	value := rapid.SampledFrom([]any{nil, "", "0", "1", "a", 0, 1, true, false, []any{}, []any{"1"}, map[string]any{"a": "1"}})
 	names := rapid.SampledFrom([]string{"TITLE", "COMPANY_ID", "OPPORTUNITY", "UF_A", "UF_B", "LAST_ACTIVITY_BY", "DATE_CREATE"})
@@ -93,28 +93,28 @@ func TestHashAgreesWithDiff(t *testing.T) {
 	})
 }
 
-func held(lead *leads.Lead) leads.Row {
-	h := leads.Row{
+func rowOf(lead *leads.Lead) leads.Row {
+	r := leads.Row{
 		Columns: make([]string, len(leads.Fields)), Raw: lead.Raw,
 		CreatedAt: leads.Instant(lead.Value("DATE_CREATE")), ModifiedAt: leads.Instant(lead.Value("DATE_MODIFY")),
 	}
 	for i, f := range leads.Fields {
-		h.Columns[i] = f.Column(lead.Values[i])
+		r.Columns[i] = f.Column(lead.Values[i])
 	}
 	for _, c := range lead.Contacts {
-		h.Contacts = append([]leads.Contact{c.Columns()}, h.Contacts...) // in any order
+		r.Contacts = append([]leads.Contact{c.Columns()}, r.Contacts...) // in any order
 	}
-	return h
+	return r
 }
 
-func TestHeldDifferences(t *testing.T) {
+func TestRowDifferences(t *testing.T) {
 	lead := parse(t, `{"ID":"1","TITLE":"t","COMPANY_ID":"0","LAST_ACTIVITY_BY":"1","UF_X":"a","DATE_CREATE":"2021-05-31T15:10:16+02:00",
 		"PHONE":[{"ID":"1","VALUE":"5"},{"ID":"2","VALUE":"`+strings.Repeat("6", 3000)+`"}]}`)
 	column := func(name, value string) func(*leads.Row) {
-		return func(h *leads.Row) {
+		return func(r *leads.Row) {
 			for i, f := range leads.Fields {
 				if f.Name == name {
-					h.Columns[i] = value
+					r.Columns[i] = value
 				}
 			}
 		}
@@ -127,34 +127,34 @@ func TestHeldDifferences(t *testing.T) {
 		{"as written", func(*leads.Row) {}, nil},
 		{"a column", column("TITLE", "by hand"), []string{"TITLE"}},
 		{"a column emptied", column("DATE_CREATE", ""), []string{"DATE_CREATE"}},
-		{"an instant", func(h *leads.Row) { h.CreatedAt = h.CreatedAt.Add(time.Hour) }, []string{"DATE_CREATE"}},
-		{"another", func(h *leads.Row) { h.ModifiedAt = time.Unix(0, 0) }, []string{"DATE_MODIFY"}},
+		{"the instant of creation", func(r *leads.Row) { r.CreatedAt = r.CreatedAt.Add(time.Hour) }, []string{"DATE_CREATE"}},
+		{"the instant of the last change", func(r *leads.Row) { r.ModifiedAt = time.Unix(0, 0) }, []string{"DATE_MODIFY"}},
 		{"a reference", column("COMPANY_ID", "5"), []string{"COMPANY_ID"}},
-		{"a volatile one", column("LAST_ACTIVITY_BY", "2"), nil},
-		{"a contact gone", func(h *leads.Row) { h.Contacts = h.Contacts[:1] }, []string{"PHONE"}},
-		{"a contact more", func(h *leads.Row) { h.Contacts = append(h.Contacts, leads.Contact{TypeID: "WEB"}) }, []string{"WEB"}},
-		{"a contact changed", func(h *leads.Row) { h.Contacts[1].Value = "7" }, []string{"PHONE"}},
-		{"no stored card", func(h *leads.Row) { h.Raw = nil }, []string{"raw_json"}},
-		{"a damaged card", func(h *leads.Row) { h.Raw = json.RawMessage(`{"ID":`) }, []string{"raw_json"}},
-		{"a custom field", func(h *leads.Row) {
-			h.Raw = json.RawMessage(strings.Replace(string(h.Raw), `"UF_X":"a"`, `"UF_X":"b"`, 1))
+		{"a volatile field", column("LAST_ACTIVITY_BY", "2"), nil},
+		{"a contact is missing", func(r *leads.Row) { r.Contacts = r.Contacts[:1] }, []string{"PHONE"}},
+		{"one contact too many", func(r *leads.Row) { r.Contacts = append(r.Contacts, leads.Contact{TypeID: "WEB"}) }, []string{"WEB"}},
+		{"a contact changed", func(r *leads.Row) { r.Contacts[1].Value = "7" }, []string{"PHONE"}},
+		{"no stored card", func(r *leads.Row) { r.Raw = nil }, []string{"raw_json"}},
+		{"a damaged card", func(r *leads.Row) { r.Raw = json.RawMessage(`{"ID":`) }, []string{"raw_json"}},
+		{"a custom field", func(r *leads.Row) {
+			r.Raw = json.RawMessage(strings.Replace(string(r.Raw), `"UF_X":"a"`, `"UF_X":"b"`, 1))
 		}, []string{"UF_X"}},
-		{"the offset of a time", func(h *leads.Row) {
-			h.Raw = json.RawMessage(strings.Replace(string(h.Raw), "+02:00", "+03:00", 1))
+		{"the offset of a time", func(r *leads.Row) {
+			r.Raw = json.RawMessage(strings.Replace(string(r.Raw), "+02:00", "+03:00", 1))
 		}, []string{"DATE_CREATE"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := held(&lead)
-			c.edit(&h)
-			if diff := cmp.Diff(c.want, h.Differences(&lead)); diff != "" {
+			r := rowOf(&lead)
+			c.edit(&r)
+			if diff := cmp.Diff(c.want, r.Differences(&lead)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
 	for _, raw := range examples(t) {
 		lead := parse(t, string(raw))
-		if h := held(&lead); h.Differences(&lead) != nil {
-			t.Errorf("lead %d differs from itself in %v", lead.ID, h.Differences(&lead))
+		if r := rowOf(&lead); r.Differences(&lead) != nil {
+			t.Errorf("lead %d differs from itself in %v", lead.ID, r.Differences(&lead))
 		}
 	}
 }

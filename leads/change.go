@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// ChangeKind says what happened to a row of the mirror.
+// ChangeKind is what happened to a lead in the mirror.
 type ChangeKind string
 
 // The kinds of change.
@@ -19,49 +19,49 @@ const (
 	RemovedKind ChangeKind = "deleted"
 )
 
-// Change is one revision of a row, as subscribers learn of it. Its JSON form is a
+// Change is one revision of a lead, as subscribers receive it. Its JSON form is a
 // contract.
 type Change struct {
 	MemberID string          `json:"member_id"`
 	LeadID   int64           `json:"lead_id"`
 	Kind     ChangeKind      `json:"change"`
-	Revision int64           `json:"revision"` // rises with each change of this lead, from 1
+	Revision int64           `json:"revision"` // 1 for the first change of this lead, higher for each later one
 	Fields   []string        `json:"changed"`  // names of the changed fields, sorted
 	Cause    Cause           `json:"cause"`
-	ReadAt   time.Time       `json:"read_at"`
-	Lead     json.RawMessage `json:"lead,omitempty"`     // the whole card; absent on deletion
-	Oversize bool            `json:"oversize,omitempty"` // the card was too large for the broker and is left out
+	ReadAt   time.Time       `json:"read_at"`            // when we read the lead from the portal
+	Lead     json.RawMessage `json:"lead,omitempty"`     // the whole card as the portal sent it; absent on deletion
+	Oversize bool            `json:"oversize,omitempty"` // Lead is absent because it is too large for the broker
 }
 
 // Ref names the lead that changed.
 func (c Change) Ref() Ref { return Ref{MemberID: c.MemberID, LeadID: c.LeadID} }
 
-// changeSpace makes the ids of changes unlike any other UUIDv5.
+// changeSpace is the UUIDv5 namespace of changes.
 var changeSpace = uuid.MustParse("6f1a2b1e-6a0f-5d0c-9c53-6c65616473ff")
 
-// ID is the same for the same revision of the same lead, for ever, so that a change
-// published twice is recognised.
+// ID is a UUID that depends only on portal, lead and revision, so that subscribers can
+// recognise a change that is published twice.
 func (c Change) ID() string {
 	return uuid.NewSHA1(changeSpace, fmt.Appendf(nil, "%s/%d/%d", c.MemberID, c.LeadID, c.Revision)).String()
 }
 
 // Announcement is a change waiting in the outbox.
 type Announcement struct {
-	ID     int64 // of its row there
+	ID     int64 // id of its row in the outbox
 	Change Change
 }
 
-// OnTopic is what the topic holds of a lead.
+// OnTopic describes the last change of a lead on the topic.
 type OnTopic struct {
 	LeadID   int64
 	Revision int64
 	Deleted  bool
-	// Distinct says that it is not the mirror's change of that revision: they show
-	// different cards.
+	// Distinct says that the mirror's change of the same revision has a different card.
 	Distinct bool
 }
 
-// SameState tells whether two changes leave a subscriber with the same card, or with none.
+// SameState reports whether a subscriber has the same card after either change, or has
+// deleted the lead after both.
 func (c *Change) SameState(other *Change) bool {
 	if gone := c.Kind == RemovedKind; gone || other.Kind == RemovedKind {
 		return gone && other.Kind == RemovedKind
@@ -69,7 +69,8 @@ func (c *Change) SameState(other *Change) bool {
 	return bytes.Equal(c.Lead, other.Lead) || SameCard(c.Lead, other.Lead)
 }
 
-// SameCard tells whether two cards, as portals sent them, say the same.
+// SameCard reports whether two cards, as portals sent them, are equal in canonical form. It
+// is false where one of them cannot be read.
 func SameCard(a, b json.RawMessage) bool {
 	one, err := Parse(a)
 	if err != nil {

@@ -9,31 +9,32 @@ import (
 	"strings"
 )
 
-// FieldValue is one value of a custom field, as reports join it.
+// FieldValue is one value of a custom field, a row of leadsync_lead_fields.
 type FieldValue struct {
-	Field    string
-	Position int    // among the field's values, from 0; 0 where it has only one
-	Value    string // text as it is; true is "1"; of anything with parts, its JSON
+	Field    string // the field's name
+	Position int    // among the field's values, from 0
+	Value    string // text unchanged; true is "1"; lists and maps as JSON
 }
 
-// FieldType is what a portal says of one of its custom fields. Source: docs/bitrix24.md 6.4.
+// FieldType describes a custom field of a portal. Source: docs/bitrix24.md 6.4.
 type FieldType struct {
-	Field    string // its name: UF_CRM_…
+	Field    string // the name, UF_CRM_…
 	Type     string // string, enumeration, employee, file …
 	Multiple bool
-	Label    string // as people see it; "" unknown
+	Label    string // the name that people see; "" where it is unknown
 }
 
-// columnName is how portals name fields. A card may hold any JSON name; one of another
-// form has no place but in raw_json.
+// columnName is the form of the names of fields. A card may contain any JSON name; fields
+// with other names are kept only in raw_json.
 var columnName = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,127}$`)
 
-// ValidFieldName tells whether a field of that name can have values beside raw_json.
+// ValidFieldName reports whether a field of that name is kept in leadsync_lead_fields.
 func ValidFieldName(s string) bool { return columnName.MatchString(s) }
 
-// FieldValues are the values of the custom fields, by name and position. What is empty
-// in the canonical form (null, "", "0", false, [] and {}) is left out: the hash does not
-// tell them apart, so a row could not follow. The tokens in links to files are cut out.
+// FieldValues returns the values of the custom fields, sorted by name and position. Values
+// that are empty in the canonical form (null, "", "0", false, [] and {}) are left out: their
+// hash is the same, so a change from one to another would not be written. Tokens in links
+// to files are removed.
 func (l *Lead) FieldValues() []FieldValue {
 	var values []FieldValue
 	for _, name := range slices.Sorted(maps.Keys(l.Custom)) {
@@ -76,8 +77,8 @@ func fieldText(canonical any) string {
 	}
 }
 
-// Cut names the fields, sorted, of which the mirror's columns keep less than the portal
-// has shown: too long a text, a date that is none. All of it is in raw_json.
+// Cut names the fields, sorted, whose values do not fit into the mirror's columns: texts that
+// are too long, dates that are invalid. raw_json has the whole values.
 func (l *Lead) Cut() []string {
 	var names []string
 	for i, f := range Fields {

@@ -9,15 +9,6 @@ import (
 	"leadsync/leads"
 )
 
-func parsed(t *testing.T, card string) leads.Lead {
-	t.Helper()
-	lead, err := leads.Parse([]byte(card))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return lead
-}
-
 func TestFieldValues(t *testing.T) {
 	for _, c := range []struct {
 		name, value string
@@ -36,16 +27,17 @@ func TestFieldValues(t *testing.T) {
 		{"false", `false`, nil},
 		{"empty list", `[]`, nil},
 		{"empty map", `{}`, nil},
-		{"what no database stores", `"a\u0000b"`, []leads.FieldValue{{"UF_CRM_1", 0, "a\uFFFDb"}}},
+		{"NUL in front", `"\u0000b"`, []leads.FieldValue{{"UF_CRM_1", 0, "\uFFFDb"}}},
+		{"NUL within", `"a\u0000b"`, []leads.FieldValue{{"UF_CRM_1", 0, "a\uFFFDb"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			lead := parsed(t, `{"ID":"1","UF_CRM_1":`+c.value+`}`)
+			lead := parse(t, `{"ID":"1","UF_CRM_1":`+c.value+`}`)
 			if diff := cmp.Diff(c.want, lead.FieldValues()); diff != "" {
 				t.Errorf("values (-want +got):\n%s", diff)
 			}
 		})
 	}
-	lead := parsed(t, `{"ID":"1","TITLE":"t","PHONE":[{"ID":"1","VALUE":"2"}],"UF_CRM_B":"b","UF_CRM_A":"a","PARENT_ID_177":"5","uf_crm_b":"x","UF CRM":"y","`+
+	lead := parse(t, `{"ID":"1","TITLE":"t","PHONE":[{"ID":"1","VALUE":"2"}],"UF_CRM_B":"b","UF_CRM_A":"a","PARENT_ID_177":"5","uf_crm_b":"x","UF CRM":"y","`+
 		strings.Repeat("U", 129)+`":"z"}`)
 	want := []leads.FieldValue{{"PARENT_ID_177", 0, "5"}, {"UF_CRM_A", 0, "a"}, {"UF_CRM_B", 0, "b"}}
 	if diff := cmp.Diff(want, lead.FieldValues()); diff != "" {
@@ -62,13 +54,13 @@ func TestCut(t *testing.T) {
 		{"as long as the column", `"NAME":"` + strings.Repeat("я", 3000) + `"`, nil},
 		{"one longer", `"NAME":"` + strings.Repeat("я", 3001) + `"`, []string{"NAME"}},
 		{"emoji count twice", `"TITLE":"` + strings.Repeat("🙂", 2001) + `"`, []string{"TITLE"}},
-		{"a date that is none", `"BIRTHDATE":"вчера"`, []string{"BIRTHDATE"}},
+		{"an invalid date", `"BIRTHDATE":"вчера"`, []string{"BIRTHDATE"}},
 		{"a day before all datetimes", `"BIRTHDATE":"1752-12-31"`, []string{"BIRTHDATE"}},
 		{"a contact, once", `"PHONE":[{"ID":"1","VALUE":"` + strings.Repeat("1", 2001) + `"},{"ID":"2","VALUE":"` + strings.Repeat("2", 2001) + `"}]`, []string{"PHONE"}},
 		{"in order", `"TITLE":"` + strings.Repeat("t", 4001) + `","POST":"` + strings.Repeat("p", 3001) + `"`, []string{"POST", "TITLE"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			lead := parsed(t, `{"ID":"1",`+c.fields+`}`)
+			lead := parse(t, `{"ID":"1",`+c.fields+`}`)
 			if diff := cmp.Diff(c.want, lead.Cut()); diff != "" {
 				t.Errorf("cut (-want +got):\n%s", diff)
 			}

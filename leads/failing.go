@@ -2,24 +2,24 @@ package leads
 
 import "time"
 
-// LastCallback is the last callback of a lead that was dealt with.
+// LastCallback is the last callback of a lead that was handled.
 type LastCallback struct {
 	LeadID     int64
-	Event      string    // Bitrix24's name of it
+	Event      string    // Bitrix24's name, such as ONCRMLEADUPDATE
 	ReceivedAt time.Time // by our clock
 }
 
-// Failing is a lead that could not be written and is tried again, or was given up. It
-// outlives the notices that come meanwhile.
+// Failing is the record of a lead that could not be written and is tried again or was given
+// up. Later notices of the lead do not delete it.
 type Failing struct {
 	Ref
-	Event         string // of the last notice; ONCRMLEADDELETE proves an absence
-	Reason        string // of the last failure
+	Event         string // event of the last notice; ONCRMLEADDELETE proves a deletion
+	Reason        string // why the last attempt failed
 	Attempts      int
 	FirstAt       time.Time
 	LastAt        time.Time
-	NextAttemptAt time.Time // zero: it was given up, and is parked as a dead letter
+	NextAttemptAt time.Time // zero where the lead was given up and is parked as a dead letter
 }
 
-// Parked tells whether the lead was given up.
+// Parked reports whether the lead was given up.
 func (f Failing) Parked() bool { return f.NextAttemptAt.IsZero() }

@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// Kind says how a portal writes a field and what an empty value looks like.
+// Kind is the type of a standard field: how a portal writes it and what an empty value is.
 type Kind int
 
 // The kinds of standard fields. Source: docs/bitrix24.md 6.3.
 const (
 	Text     Kind = iota // text; empty is null or ""
-	RefKind              // the id of something else; empty is null, "" or "0"
+	RefKind              // the id of another object; empty is null, "" or "0"
 	Number               // a decimal; empty is null or ""
 	DateTime             // ISO 8601 with the portal's offset; empty is ""
 	Date                 // a day, with or without a time of day
@@ -22,11 +22,11 @@ const (
 type Field struct {
 	Name string // as Bitrix24 writes it; its column is sql_<Name>
 	Kind Kind
-	Max  int // UTF-16 units that the column holds; 0 is unlimited
+	Max  int // width of the column in UTF-16 units; 0 is unlimited
 }
 
-// Fields are the standard fields except ID, in the order in which crm.lead.get shows
-// them (docs/bitrix24.md 6.4). The mirror keeps each in a column sql_<Name>.
+// Fields are the standard fields except ID, in the order of crm.lead.get
+// (docs/bitrix24.md 6.4). The mirror has a column sql_<Name> for each.
 var Fields = []Field{
 	{"TITLE", Text, 4000},
 	{"HONORIFIC", Text, 3000},
@@ -88,17 +88,17 @@ var fieldIndex = func() map[string]int {
 	return m
 }()
 
-// Volatile tells fields that move without anybody changing the lead, and so neither
-// count as a difference nor give cause for a write.
+// Volatile reports whether the portal changes the field without a change of the lead. Such a
+// field is neither a difference nor a reason to write.
 func (f Field) Volatile() bool { return strings.HasPrefix(f.Name, "LAST_ACTIVITY_") }
 
-// WallClock is how the mirror's datetime columns are written as text.
+// WallClock is the text format of the mirror's datetime columns, without an offset.
 const WallClock = "2006-01-02T15:04:05"
 
-// Column is what the field's column holds for a value of the portal, as text; ""
-// is NULL. Times lose their offset, as the seed's reports expect (the exact instant
-// is in columns of ours and in raw_json); what a column cannot hold is cut, or NULL
-// where it is no date at all. The whole value is always in raw_json.
+// Column returns the text of the field's column for a value of the portal; "" is NULL. Times
+// lose their offset, because existing reports expect the portal's wall clock (other columns
+// have the exact instants). Texts that are too long are cut, invalid dates are NULL. The
+// whole value is always in raw_json.
 func (f Field) Column(value string) string {
 	switch f.Kind {
 	case DateTime, Date:
@@ -112,7 +112,7 @@ func (f Field) Column(value string) string {
 	return cutUTF16(value, f.Max)
 }
 
-// Holds tells whether the column keeps all of a value; what is empty is no loss.
+// Holds reports whether the column keeps the whole value; it always does for an empty one.
 func (f Field) Holds(value string) bool {
 	switch f.Kind {
 	case DateTime, Date:
@@ -122,14 +122,15 @@ func (f Field) Holds(value string) bool {
 	}
 }
 
-// ParseTime reads a time as portals write it: ISO 8601, with an offset.
+// ParseTime parses a time as portals write it, ISO 8601 with an offset; false where it is not
+// one.
 func ParseTime(value string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, value)
 	return t, err == nil
 }
 
-// Instant is the moment that a portal's time names, in UTC and whole seconds; zero where it
-// is none, or one that leaves the years 1 to 9999 in UTC, which SQL Server has.
+// Instant parses a portal's time to UTC in whole seconds. It is zero where the value is not a
+// time or is outside the years 1 to 9999 in UTC, the range of SQL Server's datetime2.
 func Instant(value string) time.Time {
 	t, ok := ParseTime(value)
 	if t = t.UTC().Truncate(time.Second); !ok || t.Year() < 1 || t.Year() > 9999 {
@@ -138,8 +139,8 @@ func Instant(value string) time.Time {
 	return t
 }
 
-// wallClock keeps the first nineteen characters of an ISO time, where they are one that
-// SQL Server's datetime can hold (from 1753 on).
+// wallClock returns the first nineteen characters of an ISO time; "" where they are not a
+// time from 1753 on, the range of SQL Server's datetime.
 func wallClock(value string) string {
 	if len(value) == len(time.DateOnly) {
 		value += "T00:00:00"
@@ -154,8 +155,8 @@ func wallClock(value string) string {
 	return value[:len(WallClock)]
 }
 
-// cutUTF16 cuts s to at most limit UTF-16 units, never inside a character: that is how
-// SQL Server counts the length of nvarchar.
+// cutUTF16 cuts s to at most limit UTF-16 units, the unit of nvarchar's length, and never
+// inside a character.
 func cutUTF16(s string, limit int) string {
 	if limit == 0 || len(s) <= limit {
 		return s
@@ -172,7 +173,7 @@ func cutUTF16(s string, limit int) string {
 	return s
 }
 
-// validText replaces what neither database stores: invalid UTF-8 and NUL.
+// validText replaces what neither database can store: invalid UTF-8 and NUL.
 func validText(s string) string {
 	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return s

@@ -29,6 +29,7 @@ func TestColumn(t *testing.T) {
 		{"cut", text, "абвгде", "абвгд"},
 		{"zero is text", text, "0", "0"},
 		{"emoji are two units", text, "🙂🙂🙂", "🙂🙂"},
+		{"the last character of one unit", text, "abcd\uffff", "abcd\uffff"},
 		{"never half a character", text, "abcd🙂", "abcd"},
 		{"unlimited", unlimited, long, long},
 		{"reference", ref, "12", "12"},
@@ -39,7 +40,7 @@ func TestColumn(t *testing.T) {
 		{"fractions dropped", moment, "2021-05-31T15:10:16.123Z", "2021-05-31T15:10:16"},
 		{"the hour that summer time skips", moment, "2021-03-28T02:30:00+01:00", "2021-03-28T02:30:00"},
 		{"a day", day, "1980-02-29", "1980-02-29T00:00:00"},
-		{"a day that is none", day, "1981-02-29", ""},
+		{"a day that does not exist", day, "1981-02-29", ""},
 		{"too early for datetime", day, "1752-12-31T23:59:59+00:00", ""},
 		{"the first datetime", day, "1753-01-01T00:00:00+00:00", "1753-01-01T00:00:00"},
 		{"the last", day, "9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59"},
@@ -91,7 +92,8 @@ func TestParseID(t *testing.T) {
 
 func TestValidMemberID(t *testing.T) {
 	for s, want := range map[string]bool{
-		"a223c6b3710f85df22e9377d6c4f7553": true, "A1": true, strings.Repeat("a", 64): true,
+		"a223c6b3710f85df22e9377d6c4f7553": true, "A1": true, strings.Repeat("a", 64): true, "azAZ09": true,
+		"a/": false, "a:": false, "A@": false, "A[": false, "a`": false, "a{": false,
 		"": false, strings.Repeat("a", 65): false, "a.b": false, "a b": false, "*": false, ">": false, "é": false, "a\n": false,
 	} {
 		if got := leads.ValidMemberID(s); got != want {
@@ -100,7 +102,7 @@ func TestValidMemberID(t *testing.T) {
 	}
 }
 
-// Every field that crm.lead.fields shows is a column, or a multifield, or of writing only.
+// Every field of crm.lead.fields has a column, is a multifield or can only be written.
 func TestEveryStandardFieldHasAColumn(t *testing.T) {
 	raw, err := os.ReadFile("../bitrix24/emulator/testdata/examples/crm.lead.fields.response.json")
 	if err != nil {
@@ -132,6 +134,8 @@ func TestInstant(t *testing.T) {
 		"2021-05-31T15:10:16+02:00":   "2021-05-31T13:10:16Z",
 		"2021-05-31T15:10:16.9+02:00": "2021-05-31T13:10:16Z",
 		"2021-03-28T03:00:00+02:00":   "2021-03-28T01:00:00Z",
+		"0001-01-01T00:00:01Z":        "0001-01-01T00:00:01Z",
+		"9999-12-31T23:59:59Z":        "9999-12-31T23:59:59Z",
 		"0001-01-01T00:00:00+03:00":   "", // the year 0 in UTC
 		"9999-12-31T23:59:59-05:00":   "", // the year 10000 in UTC
 		"2021-05-31":                  "",

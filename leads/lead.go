@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// ErrNoLead says that what the portal sent is not a lead.
+// ErrNoLead says that what the portal sent cannot be read as a lead.
 var ErrNoLead = errors.New("not a lead")
 
-// Lead is the card of a lead as one read showed it.
+// Lead is the card of a lead as one read returned it.
 type Lead struct {
 	ID       int64
-	Values   []string                   // by index of Fields, as the portal wrote them; "" is empty
-	Custom   map[string]json.RawMessage // UF_CRM_*, PARENT_ID_* and whatever else is not in Fields
-	Contacts []Contact                  // the multifields, ordered by type and id
+	Values   []string                   // by index of Fields, as the portal wrote them; "" where empty
+	Custom   map[string]json.RawMessage // UF_CRM_*, PARENT_ID_* and all other names that are not in Fields
+	Contacts []Contact                  // values of the multifields, sorted by type and id
 	Raw      json.RawMessage            // the card as the portal sent it, compacted
 }
 
@@ -31,10 +31,10 @@ type Contact struct {
 	Value     string
 }
 
-// contactColumn is the width of the seed's contact columns.
+// contactColumn is the width of the columns of bitrix_lead_contacts.
 var contactColumn = Field{Max: 2000}
 
-// Columns is the contact as the mirror's columns can hold it: what is too long is cut.
+// Columns is the contact as the mirror stores it: texts that are too long are cut.
 func (c Contact) Columns() Contact {
 	return Contact{
 		ID: contactColumn.Column(c.ID), TypeID: contactColumn.Column(c.TypeID),
@@ -42,12 +42,12 @@ func (c Contact) Columns() Contact {
 	}
 }
 
-// Multifields are the names under which a card shows its contacts.
+// Multifields are the fields of a card that contain its contacts.
 var Multifields = []string{"PHONE", "EMAIL", "WEB", "IM", "LINK"}
 
-// Parse reads a lead as crm.lead.get and crm.lead.list show it. Scalars may be strings,
-// numbers, booleans or null; empty maps and lists may stand for each other. With an error
-// it returns what is known: ID, where that can be read, and Raw.
+// Parse reads a lead as crm.lead.get and crm.lead.list return it. Scalars may be strings,
+// numbers, booleans or null; an empty map may stand for an empty list and vice versa. The
+// error is ErrNoLead; the lead then has Raw and ID, if the id can be read.
 func Parse(raw json.RawMessage) (Lead, error) {
 	var card map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &card); err != nil {
@@ -89,7 +89,7 @@ func (l *Lead) take(name string, value json.RawMessage) error {
 	return err
 }
 
-// parseContacts reads one multifield; false, null, [] and {} are no values at all.
+// parseContacts reads one multifield; false, null, [] and {} mean that it has no values.
 func parseContacts(typeID string, value json.RawMessage) ([]Contact, error) {
 	value = bytes.TrimSpace(value)
 	if len(value) == 0 || value[0] != '[' {
@@ -113,7 +113,8 @@ func parseContacts(typeID string, value json.RawMessage) ([]Contact, error) {
 	return contacts, nil
 }
 
-// Value is a standard field as the portal wrote it; "" where it is empty or unknown.
+// Value returns a standard field as the portal wrote it; "" where it is empty or not a
+// standard field.
 func (l *Lead) Value(name string) string {
 	if i, ok := fieldIndex[name]; ok && i < len(l.Values) {
 		return l.Values[i]
@@ -121,14 +122,14 @@ func (l *Lead) Value(name string) string {
 	return ""
 }
 
-// Closed tells whether the lead has come to its end, converted or junk. Source: docs/bitrix24.md 6.4.
+// Closed reports whether the lead was converted or marked as junk. Source: docs/bitrix24.md 6.4.
 func (l *Lead) Closed() bool {
 	semantics := l.Value("STATUS_SEMANTIC_ID")
 	return semantics == "S" || semantics == "F"
 }
 
-// scalar reads string, number, boolean or null as text. Lists and maps, where a scalar
-// is expected, are what PHP makes of an empty value.
+// scalar reads a string, number, boolean or null as text. Portals send an empty value as a
+// list or a map sometimes, so those are "" too.
 func scalar(value json.RawMessage) string {
 	value = bytes.TrimSpace(value)
 	if len(value) == 0 {

@@ -6,9 +6,9 @@ import (
 	"leadsync/leads"
 )
 
-// A portal that shows a row again, or one from before, has lost its place: believing it
-// would read the same pages for ever.
-func TestAListThatGoesBackIsAnError(t *testing.T) {
+// A portal that repeats a row or goes back would make the scan read the same pages for
+// ever.
+func TestPageAppendWantsAscendingIDs(t *testing.T) {
 	rows := func(ids ...int64) (list []leads.Snapshot) {
 		for _, id := range ids {
 			list = append(list, leads.Snapshot{Ref: leads.Ref{LeadID: id}})

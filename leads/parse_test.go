@@ -88,7 +88,7 @@ func TestParseList(t *testing.T) {
 }
 
 // Fields are in the order of the documentation's card, and none is missing.
-func TestFieldsAreTheDocumentedOnes(t *testing.T) {
+func TestFieldsAreThoseDocumented(t *testing.T) {
 	dec := json.NewDecoder(strings.NewReader(string(example(t, "crm.lead.get.response.json"))))
 	var names []string
 	for depth := 0; ; {
@@ -129,6 +129,9 @@ func TestParseTakesScalarsOfAnyKind(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
+	if got := (&leads.Lead{}).Value("TITLE"); got != "" {
+		t.Errorf("a lead without values has the title %q", got)
+	}
 	if diff := cmp.Diff([]leads.Contact{{TypeID: "LINK", Value: "5"}}, lead.Contacts); diff != "" {
 		t.Errorf("contacts (-want +got):\n%s", diff)
 	}
@@ -137,7 +140,7 @@ func TestParseTakesScalarsOfAnyKind(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatIsNoLead(t *testing.T) {
+func TestParseRejectsWhatIsNotALead(t *testing.T) {
 	for _, card := range []string{
 		``, `null`, `[]`, `"x"`, `7`, `{`, `{}`, `{"ID":null}`, `{"ID":"0"}`, `{"ID":"-1"}`, `{"ID":"+1"}`, `{"ID":"1.5"}`, `{"ID":"x"}`,
 		`{"ID":"2147483648"}`, `{"ID":true}`, `{"ID":["1"]}`, `{"ID":"1","PHONE":[7]}`, `{"ID":"1"}{"ID":"2"}`,
@@ -148,8 +151,8 @@ func TestParseRefusesWhatIsNoLead(t *testing.T) {
 	}
 }
 
-// FuzzParse wants every card either refused or turned into something that both databases
-// can hold, that parses again to the same, and that differs from itself in nothing.
+// FuzzParse wants every card to be rejected or to become something that both databases can
+// store, that parses to the same again, and that does not differ from itself.
 func FuzzParse(f *testing.F) {
 	for _, card := range examples(f) {
 		f.Add([]byte(card))

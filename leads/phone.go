@@ -10,45 +10,46 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// Phone is one telephone number out of what people write into a field.
+// Phone is one telephone number found in a text that people typed.
 type Phone struct {
-	E164 string // such as +79123456789; "" where the number is valid nowhere
-	// Digits are the last ten, or all where there are fewer: what a caller is found by.
-	// They do not depend on any region.
+	E164 string // such as +79123456789; "" where the number is not valid
+	// Digits are the last ten digits, or all if there are fewer: the key of lookups. They
+	// do not depend on the region.
 	Digits    string
-	Extension string // digits to be dialled afterwards; "" none
+	Extension string // digits to dial afterwards; "" where there are none
 }
 
-// PhoneKey is a number of a lead, with what ranks it among the leads that have the same.
+// PhoneKey is a number of a lead, with the data that ranks leads with the same number. It is
+// a row of leadsync_phones.
 type PhoneKey struct {
 	Phone
 	Position  int    // among the lead's numbers, from 1
-	ContactID string // of the multifield's value that it stands in, as the mirror's column holds it
+	ContactID string // id of the multifield's value that contains it, cut to its column
 	// Repeated says that an earlier number of the same lead has the same Digits.
 	Repeated  bool
-	Closed    bool      // the lead is
-	CreatedAt time.Time // the lead was; zero unknown
+	Closed    bool      // the lead is closed
+	CreatedAt time.Time // when the lead was created; zero where unknown
 }
 
-// PhoneRules names the rules below. Change it with them: what mirrors keep of numbers is
-// then made anew.
+// PhoneRules is the version of the rules below. Change it with them: mirrors then extract
+// all numbers again.
 const PhoneRules = "1"
 
 const (
 	keyDigits  = 10
-	fewest     = 3  // digits: fewer are nobody's number, not even an internal one
-	local      = 7  // digits: fewer are an internal number, not one of a town
-	longest    = 15 // digits: more is no one number (ITU-T E.164)
-	mostOfOne  = 20 // numbers of one value: more is no list of numbers
-	mostOfText = 1000
+	fewest     = 3    // digits: fewer are not a number, not even an internal one
+	local      = 7    // digits: fewer are an internal number
+	longest    = 15   // digits: more are not one number (ITU-T E.164)
+	mostOfOne  = 20   // numbers of one value: the rest is ignored
+	mostOfText = 1000 // characters of one value: the rest is ignored
 )
 
-// ValidPhoneRegion tells whether s is a country that numbers can be read for: two capital
+// ValidPhoneRegion reports whether s is a country with known number formats: two capital
 // letters, ISO 3166-1.
 func ValidPhoneRegion(s string) bool { return phonenumbers.GetSupportedRegions()[s] }
 
-// Phones are the numbers in the lead's phones, in their order. The region is the country
-// that numbers without a country code are of.
+// Phones returns the numbers in the lead's phone fields, in their order. region is the
+// country of numbers without a country code, ISO 3166-1.
 func (l *Lead) Phones(region string) []PhoneKey {
 	var keys []PhoneKey
 	seen := map[string]bool{}
@@ -67,8 +68,8 @@ func (l *Lead) Phones(region string) []PhoneKey {
 	return keys
 }
 
-// CallerDigits are the Digits of the first number in what a telephone system or a person
-// says of a caller; false where there is none.
+// CallerDigits returns the Digits of the first number in the text that a telephone system or
+// a person gives for a caller; false where it contains no number.
 func CallerDigits(value string) (string, bool) {
 	found := Phones(value, "")
 	if len(found) == 0 {
@@ -77,8 +78,10 @@ func CallerDigits(value string) (string, bool) {
 	return found[0].Digits, true
 }
 
-// Phones finds the numbers in a value as people write it: with brackets, blanks and
-// dashes, with 8 or +7 before it, with an extension behind it, several in one.
+// Phones finds the numbers in a text as people write them: with brackets, blanks and dashes,
+// with 8 or +7 in front, with an extension behind, several in one text. region is the
+// country of numbers without a country code, ISO 3166-1; with "" only numbers with a country
+// code get an E164.
 func Phones(value, region string) []Phone {
 	l := list{region: region}
 	for _, piece := range pieces(value) {
@@ -87,9 +90,9 @@ func Phones(value, region string) []Phone {
 	return l.found
 }
 
-// piece is what stands between two separators, and the one before it.
+// piece is the text between two separators, with the separator before it.
 type piece struct {
-	separator rune // ',' ';' '/' or '\n' for any other
+	separator rune // ',' ';' '/', or '\n' for any other
 	text      string
 }
 
@@ -112,8 +115,8 @@ func pieces(value string) []piece {
 	return append(cut, piece{separator, value[from:]})
 }
 
-// plainText has only one kind of blank and of line break, and nothing invisible; of
-// over-long text only the beginning is looked at.
+// plainText replaces blanks and line breaks by one kind each, removes invisible characters
+// and cuts the text to mostOfText characters.
 func plainText(s string) string {
 	n := 0
 	return strings.Map(func(r rune) rune {
@@ -137,7 +140,7 @@ type list struct {
 	found  []Phone
 }
 
-// Extensions: announced by a word, or by a sign behind the number.
+// Extensions follow a word such as "ext", or a sign behind the number.
 var (
 	byWord = regexp.MustCompile(`(?i)(^|[^\pL])(?:доб(?:ав\pL*)?|вн(?:утр\pL*)?|ext(?:n|ension)?)[\s.:№#=(-]*(\d+)\s*\)?`)
 	bySign = regexp.MustCompile(`(?i)([\d)])\s*[xх#*д]\.?\s*(\d+)\s*\)?\s*$`)
@@ -157,11 +160,11 @@ func (l *list) take(p piece) {
 	l.number(p, "")
 }
 
-// words separate numbers too: 8 912 345-67-89 Ivan 8 912 345-67-80 Peter.
+// words also separate numbers: 8 912 345-67-89 Ivan 8 912 345-67-80 Peter.
 var words = regexp.MustCompile(`\pL+`)
 
-// number adds what a piece holds, without its extension. Beside words, what is short is a
-// room, a house or an hour.
+// number adds the numbers of a piece without its extension. Short digits next to words are a
+// room, a house or an hour, so they are ignored.
 func (l *list) number(p piece, extension string) {
 	groups := words.Split(withoutAddress(p.text), -1)
 	lettered := len(groups) > 1
@@ -182,7 +185,8 @@ func (l *list) number(p piece, extension string) {
 	l.extend(extension)
 }
 
-// extend gives an extension to the number before it; without one it is an internal number.
+// extend adds an extension to the number before it; if there is no such number, the
+// extension is an internal number.
 func (l *list) extend(extension string) {
 	switch n := len(l.found); {
 	case extension == "":
@@ -197,9 +201,9 @@ func (l *list) extend(extension string) {
 	}
 }
 
-// continues tells what belongs to the number before it: 345-67-89/90 is two numbers of
-// which the second is told by its end, and what is short behind a comma is dialled after
-// a pause.
+// continues handles text that belongs to the number before it, and reports whether it was
+// such text. 345-67-89/90 means two numbers, the second given by its last digits; a few
+// digits behind a comma are dialled after a pause, so they are an extension.
 func (l *list) continues(separator rune, text string) bool {
 	digits := digitsOf(text)
 	if separator == '\n' || len(l.found) == 0 || len(digits) >= local {
@@ -221,7 +225,7 @@ func (l *list) continues(separator rune, text string) bool {
 	return true
 }
 
-// sequence adds numbers that only blanks separate, where they are too long to be one.
+// sequence splits digits at blanks where they are too many for one number.
 func (l *list) sequence(text string) {
 	fields := strings.Fields(text)
 	short := slices.ContainsFunc(fields, func(field string) bool {
@@ -245,14 +249,14 @@ func (l *list) add(text string) {
 	l.push(Phone{E164: e164(digits, strings.Contains(text, "+"), l.region), Digits: digits[max(0, len(digits)-keyDigits):]})
 }
 
-// push leaves noughts out: they stand where a form wanted a number.
+// push ignores numbers of zeros only: people type them where a form requires a number.
 func (l *list) push(p Phone) {
 	if len(l.found) < mostOfOne && strings.Trim(p.Digits, "0") != "" {
 		l.found = append(l.found, p)
 	}
 }
 
-// withoutAddress keeps the number of a SIP address, and nothing of one of e-mail.
+// withoutAddress returns the number of a SIP address, and nothing of an e-mail address.
 func withoutAddress(text string) string {
 	user, _, ok := strings.Cut(text, "@")
 	if !ok {
@@ -274,13 +278,14 @@ func digitsOf(s string) string {
 	}, s)
 }
 
-// e164 spells a number internationally, where it is valid so: as it was dialled, or, where
-// the plus or the country's exit code is missing or wrong, as it was meant.
+// e164 returns the number in the form +79123456789; "" where it is not valid. It tries the
+// number as written and then, where the plus or the exit code may be missing or wrong, with
+// it corrected.
 func e164(digits string, plus bool, region string) string {
 	var spellings []string
 	switch {
 	case len(digits) > longest:
-	case plus && strings.HasPrefix(digits, "8"): // +8 912 … is a Russian's 8 912 …
+	case plus && strings.HasPrefix(digits, "8"): // in Russia, +8 912 … means 8 912 …
 		spellings = []string{"+" + digits, digits}
 	case plus:
 		spellings = []string{"+" + digits}

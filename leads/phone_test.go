@@ -10,8 +10,8 @@ import (
 	"leadsync/leads"
 )
 
-// told spells a number as the tests do: E.164 or the last digits alone, then the extension.
-func told(phones []leads.Phone) string {
+// spell writes numbers as the tests do: E.164 or the last digits, then the extension.
+func spell(phones []leads.Phone) string {
 	var all []string
 	for _, p := range phones {
 		text := p.E164
@@ -28,7 +28,7 @@ func told(phones []leads.Phone) string {
 	return strings.Join(all, ", ")
 }
 
-// The numbers are invented; the spellings are those of real cards.
+// The numbers are invented; the formats are those of real cards.
 func TestPhonesAsPeopleWriteThem(t *testing.T) {
 	tests := []struct{ name, region, value, want string }{
 		{"international", "RU", "+79123456789", "+79123456789"},
@@ -37,27 +37,27 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 		{"brackets without blanks", "RU", "+7(912)345-67-89", "+79123456789"},
 		{"with dots", "RU", "+7.912.345.67.89", "+79123456789"},
 		{"domestic 8", "RU", "89123456789", "+79123456789"},
-		{"domestic 8 apart", "RU", "8 (912) 345-67-89", "+79123456789"},
+		{"domestic 8 with blanks", "RU", "8 (912) 345-67-89", "+79123456789"},
 		{"domestic 8 with dashes", "RU", "8-912-345-67-89", "+79123456789"},
 		{"7 without plus", "RU", "79123456789", "+79123456789"},
-		{"7 without plus, apart", "RU", "7 912 345-67-89", "+79123456789"},
+		{"7 without plus, with blanks", "RU", "7 912 345-67-89", "+79123456789"},
 		{"ten digits", "RU", "9123456789", "+79123456789"},
 		{"ten digits with brackets", "RU", "(912) 345-67-89", "+79123456789"},
 		{"plus before the domestic 8", "RU", "+8 (912) 345-67-89", "+79123456789"},
 		{"country code in brackets", "RU", "(+7) 912 345-67-89", "+79123456789"},
-		{"plus apart", "RU", "+ 7 912 345-67-89", "+79123456789"},
+		{"a blank after the plus", "RU", "+ 7 912 345-67-89", "+79123456789"},
 		{"a town with five digits", "RU", "8 (34365) 4-56-78", "+73436545678"},
 		{"Moscow", "RU", "8 (495) 123-45-67", "+74951234567"},
 		{"free of charge", "RU", "8-800-555-35-35", "+78005553535"},
 		{"local, seven digits", "RU", "345-67-89", "3456789"},
 		{"local, six digits", "RU", "45-67-89", "456789"},
-		{"hard blanks", "RU", "+7\u00a0912\u00a0345\u00a067\u00a089", "+79123456789"},
+		{"no-break spaces", "RU", "+7\u00a0912\u00a0345\u00a067\u00a089", "+79123456789"},
 		{"long dashes", "RU", "8–912—345‑67−89", "+79123456789"},
 		{"invisible marks", "RU", "\u202a+7 912 345-67-89\u202c\ufeff", "+79123456789"},
 		{"blanks around", "RU", "   89123456789\t", "+79123456789"},
-		{"a town that does not exist", "RU", "+7 (123) 345-67-89", "1233456789"},
+		{"an area code that does not exist", "RU", "+7 (123) 345-67-89", "1233456789"},
 		{"an exit code", "RU", "8 10 49 30 901820", "+4930901820"},
-		{"two noughts for plus", "RU", "0049 30 901820", "+4930901820"},
+		{"00 instead of plus", "RU", "0049 30 901820", "+4930901820"},
 
 		{"the document's example", "RU", "+7 (123) 345-67-89 (доб. 123)", "1233456789 ext 123"},
 		{"доб.", "RU", "8 (343) 345-67-89 доб. 123", "+73433456789 ext 123"},
@@ -85,11 +85,17 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 		{"two by и", "RU", "8 912 345 67 89 и 8 912 345 67 80", "+79123456789, +79123456780"},
 		{"two by или", "RU", "89123456789 ИЛИ 89123456780", "+79123456789, +79123456780"},
 		{"two by blank", "RU", "89123456789 89123456780", "+79123456789, +79123456780"},
+		{"two by a dash with blanks", "RU", "89123456789 - 89123456780", "+79123456789, +79123456780"},
+		{"three local ones by blanks", "RU", "3456789 3456780 3456781", "3456789, 3456780, 3456781"},
+		{"fifteen digits are one", "RU", "3456789 12345678", "8912345678"},
 		{"two by plus", "RU", "+79123456789+79123456780", "+79123456789, +79123456780"},
 		{"two lines", "RU", "8 912 345-67-89\r\n8 912 345-67-80", "+79123456789, +79123456780"},
-		{"the second by its end", "RU", "8 (343) 345-67-89/90", "+73433456789, +73433456790"},
-		{"local, the second by its end", "RU", "345-67-89/90", "3456789, 3456790"},
+		{"the last digits of a second", "RU", "8 (343) 345-67-89/90", "+73433456789, +73433456790"},
+		{"local, the last digits of a second", "RU", "345-67-89/90", "3456789, 3456790"},
 		{"three of several kinds", "RU", "(343) 345-67-89, 345-67-90 / 8 912 345-67-89 (Иван)", "+73433456789, 3456790, +79123456789"},
+		{"an extension of eight digits", "RU", "8 343 345-67-89 доб. 12345678", "+73433456789 ext 12345678"},
+		{"an extension that is too long", "RU", "8 343 345-67-89 доб. 123456789", "+73433456789, 123456789"},
+		{"an invisible mark in a word", "RU", "8 343 345-67-89 до\u00adб. 12", "+73433456789 ext 12"},
 		{"extensions of both", "RU", "3433456789 доб. 1; 3433456780 доб. 2", "+73433456789 ext 1, +73433456780 ext 2"},
 
 		{"words before", "RU", "тел.: 8 912 345-67-89", "+79123456789"},
@@ -99,7 +105,7 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 		{"hours", "RU", "89123456789 после 18", "+79123456789"},
 
 		{"names between", "RU", "8 912 345-67-89 Иван 8 912 345-67-80 Пётр", "+79123456789, +79123456780"},
-		{"a house beside it", "RU", "ул. Ленина, 5-12 тел 345-67-89", "3456789"},
+		{"a house number", "RU", "ул. Ленина, 5-12 тел 345-67-89", "3456789"},
 
 		{"Minsk", "RU", "+375 (29) 123-45-67", "+375291234567"},
 		{"Minsk without plus", "RU", "375 29 123-45-67", "+375291234567"},
@@ -132,7 +138,7 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 		{"one digit", "RU", "1", ""},
 		{"a room", "RU", "каб. 305", ""},
 		{"letters for digits", "RU", "8-800-ПИЦЦА", ""},
-		{"only noughts", "RU", "000-00-00", ""},
+		{"only zeros", "RU", "000-00-00", ""},
 		{"a plus", "RU", "+", ""},
 		{"e-mail", "RU", "ivan1234567@example.org", ""},
 		{"separators", "RU", ",;/,;/", ""},
@@ -142,7 +148,7 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, told(leads.Phones(test.value, test.region))); diff != "" {
+			if diff := cmp.Diff(test.want, spell(leads.Phones(test.value, test.region))); diff != "" {
 				t.Errorf("%q (-want +got):\n%s", test.value, diff)
 			}
 		})
@@ -153,7 +159,10 @@ func TestOverlongValuesAreBounded(t *testing.T) {
 	if n := len(leads.Phones(strings.Repeat("89123456789,", 5000), "RU")); n != 20 {
 		t.Errorf("%d numbers of one value", n)
 	}
-	if got := told(leads.Phones(strings.Repeat("9", 64<<10), "RU")); got != "9999999999" {
+	if got := spell(leads.Phones(strings.Repeat("-", 995)+"12345678912345", "RU")); got != "12345" {
+		t.Errorf("the first 1,000 characters contain %q", got)
+	}
+	if got := spell(leads.Phones(strings.Repeat("9", 64<<10), "RU")); got != "9999999999" {
 		t.Errorf("a value of 64 KiB has %s", got)
 	}
 }

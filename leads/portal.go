@@ -8,76 +8,80 @@ import (
 	"time"
 )
 
-// What is wrong with a portal as a whole, and so never counts against one lead.
+// Problems of a portal as a whole. They never count as the failure of one lead.
 var (
-	ErrUnauthorized = errors.New("the portal needs authorization again")
-	ErrStopped      = errors.New("the portal is blocked or gone")
-	// ErrRefused is a call that is wrong, or not for us, and will be so again.
-	ErrRefused   = errors.New("the portal refuses the call")
-	ErrNotOwner  = errors.New("another process owns the portal by now")
-	ErrUnsettled = errors.New("a pass has ended, but that could not be written")
+	// ErrUnauthorized: the portal rejects our tokens, an administrator must authorize again.
+	ErrUnauthorized = errors.New("portal needs authorization again")
+	// ErrStopped: the portal was blocked or deleted.
+	ErrStopped = errors.New("portal is blocked or deleted")
+	// ErrRefused: the call is wrong or not permitted. Repeating it does not help.
+	ErrRefused = errors.New("portal rejects the call")
+	// ErrNotOwner: another process has become the portal's owner. Nothing was written.
+	ErrNotOwner = errors.New("another process owns the portal")
+	// ErrUnsettled: a pass has ended, but the database did not store that.
+	ErrUnsettled = errors.New("pass has ended, but its result could not be stored")
 )
 
-// PortalState says whether a portal can be read.
+// PortalState says whether leadsync can read a portal.
 type PortalState string
 
 // The states of a portal.
 const (
 	PortalActive             PortalState = "active"
-	PortalNeedsAuthorization PortalState = "needs_authorization" // its tokens are dead; somebody must authorize again
-	PortalUninstalled        PortalState = "uninstalled"         // the application was removed there
+	PortalNeedsAuthorization PortalState = "needs_authorization" // its tokens are invalid; an administrator must authorize again
+	PortalUninstalled        PortalState = "uninstalled"         // the application was removed from it
 )
 
-// Portal is what the mirror keeps of one Bitrix24 portal, tokens apart.
+// Portal is the record of one Bitrix24 portal, without its tokens.
 type Portal struct {
 	MemberID       string
-	Domain         string // host of the portal, which may change
+	Domain         string // host name of the portal; it may change
 	State          PortalState
-	ClientEndpoint string // base of its REST calls, with a slash at the end
-	ServerEndpoint string // REST of its authorization server
-	WebhookURL     Secret // complete inbound webhook; empty where an application is used
-	// TokenHash is HashToken of the application_token, by which its callbacks are known.
+	ClientEndpoint string // base URL of its REST calls, ends with a slash
+	ServerEndpoint string // base URL of its authorization server
+	WebhookURL     Secret // URL of the inbound webhook; empty where an application is used
+	// TokenHash is HashToken of the application_token, which authenticates callbacks.
 	TokenHash string
-	UserID    int64 // who authorized; 0 unknown
-	// ClientID and ClientSecret are the portal's own application; empty where it is the one
-	// of the settings.
+	UserID    int64 // the user who authorized; 0 where unknown
+	// ClientID and ClientSecret are the portal's own application; empty where the portal
+	// uses the application of the settings.
 	ClientID     string
 	ClientSecret Secret
-	UpdatedAt    time.Time // of this record
+	UpdatedAt    time.Time // when this record was written
 }
 
-// HashToken is the hex SHA-256 of an application_token: what is needed to recognise
-// callbacks, and all that is kept of it.
+// HashToken returns the hex SHA-256 of a token. The mirror stores only this hash of an
+// application_token; it is enough to authenticate callbacks.
 func HashToken(token Secret) string {
 	sum := sha256.Sum256([]byte(token.Reveal()))
 	return hex.EncodeToString(sum[:])
 }
 
-// Recognises tells, in constant time, whether a callback's application_token is this
-// portal's.
+// Recognises reports, in constant time, whether a callback's application_token is that of
+// the portal.
 func (p *Portal) Recognises(token Secret) bool {
 	return p.TokenHash != "" && token != "" &&
 		subtle.ConstantTimeCompare([]byte(HashToken(token)), []byte(p.TokenHash)) == 1
 }
 
-// Grant is a pair of tokens and what came with it. Source: docs/bitrix24.md 1.4.
+// Grant is a pair of OAuth tokens with their details. Source: docs/bitrix24.md 1.4.
 type Grant struct {
 	MemberID     string
 	AccessToken  Secret
 	RefreshToken Secret
 	ExpiresAt    time.Time // of the access token, by our clock
-	Scope        string
-	UserID       int64
-	ClientID     string // of the application it was given to
-	// System says that it is the application's own user's, which no dismissal ends
-	// (docs/bitrix24.md 1.13), and not the installer's.
+	Scope        string    // as Bitrix24 sends it, separated by commas
+	UserID       int64     // the user whose tokens these are
+	ClientID     string    // the application that received them
+	// System says that the tokens belong to the application's own user, and not to the user
+	// who installed it. They stay valid when employees leave (docs/bitrix24.md 1.13).
 	System bool
-	// RefreshBegan is when somebody began to spend the refresh token and has not stored
-	// what came for it; zero where nobody has.
+	// RefreshBegan is when a process began to use the refresh token without having stored
+	// the result yet; zero otherwise.
 	RefreshBegan time.Time
 }
 
-// Same tells whether two records describe the same way to the same portal.
+// Same reports whether two records are equal, apart from UpdatedAt.
 func (p Portal) Same(q Portal) bool {
 	p.UpdatedAt, q.UpdatedAt = time.Time{}, time.Time{}
 	return p == q

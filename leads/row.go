@@ -7,67 +7,67 @@ import (
 	"time"
 )
 
-// Row is what the mirror holds of a lead: the row's columns and contacts as they
-// stand now, also where somebody has changed them by hand.
+// Row is a lead in the mirror: its columns and contacts as they are now, including changes
+// that somebody has made by hand.
 type Row struct {
 	Ref
 	Ticket   Ticket
 	Revision int64
 	Deleted  bool      // the row is a tombstone
-	Absent   bool      // the portal did not find the lead when it was asked last
-	Hash     string    // of the card that was written
-	Columns  []string  // by index of Fields: the text that Field.Column gives
+	Absent   bool      // the portal did not find the lead at the last read
+	Hash     string    // Lead.Hash of the stored card
+	Columns  []string  // by index of Fields, in the form of Field.Column
 	Contacts []Contact // in any order
-	// CreatedAt and ModifiedAt are the exact instants; zero where there is none.
+	// CreatedAt and ModifiedAt are exact instants in UTC; zero where unknown.
 	CreatedAt, ModifiedAt time.Time
-	Raw                   json.RawMessage // the card that was written; nil on rows adopted from the seed
-	Sides                 *Sides          // nil where the side tables are just being filled by other rules
+	Raw                   json.RawMessage // the stored card; nil on rows adopted from an existing database
+	Sides                 *Sides          // nil while the side tables are filled by other rules
 }
 
-// Differences names the fields in which what a mirror holds differs from a card, sorted.
-// Volatile fields are left out.
-func (h *Row) Differences(lead *Lead) []string {
+// Differences names the fields in which the row differs from a card, sorted; nil where they
+// agree. Volatile fields are left out.
+func (r *Row) Differences(lead *Lead) []string {
 	var names []string
 	for i, f := range Fields {
-		if !f.Volatile() && h.Columns[i] != f.Column(lead.Values[i]) {
+		if !f.Volatile() && r.Columns[i] != f.Column(lead.Values[i]) {
 			names = append(names, f.Name)
 		}
 	}
-	if !h.CreatedAt.Equal(Instant(lead.Value("DATE_CREATE"))) {
+	if !r.CreatedAt.Equal(Instant(lead.Value("DATE_CREATE"))) {
 		names = append(names, "DATE_CREATE")
 	}
-	if !h.ModifiedAt.Equal(Instant(lead.Value("DATE_MODIFY"))) {
+	if !r.ModifiedAt.Equal(Instant(lead.Value("DATE_MODIFY"))) {
 		names = append(names, "DATE_MODIFY")
 	}
-	names = append(names, contactDifferences(h.Contacts, lead.Contacts)...)
-	names = append(names, h.rawDifferences(lead)...)
-	if h.Sides != nil {
-		names = append(names, h.Sides.differences(lead)...)
+	names = append(names, contactDifferences(r.Contacts, lead.Contacts)...)
+	names = append(names, r.rawDifferences(lead)...)
+	if r.Sides != nil {
+		names = append(names, r.Sides.differences(lead)...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-// rawDifferences compares what has no column of its own, the custom fields, and the
-// exact instants, through the stored card.
-func (h *Row) rawDifferences(lead *Lead) []string {
-	if len(h.Raw) == 0 {
+// rawDifferences compares the stored card, and so the custom fields and exact instants, which
+// have no columns in bitrix_leads.
+func (r *Row) rawDifferences(lead *Lead) []string {
+	if len(r.Raw) == 0 {
 		return []string{"raw_json"}
 	}
-	if bytes.Equal(h.Raw, lead.Raw) {
-		return nil // as mostly: this saves a third of a pass
+	if bytes.Equal(r.Raw, lead.Raw) {
+		return nil // the usual case; saves a third of the time of a pass
 	}
-	stored, err := Parse(h.Raw)
+	stored, err := Parse(r.Raw)
 	if err != nil {
 		return []string{"raw_json"}
 	}
 	return Diff(&stored, lead)
 }
 
-func contactDifferences(held, shown []Contact) []string {
+func contactDifferences(stored, current []Contact) []string {
 	sets := [2]map[string]string{{}, {}}
-	for i, list := range [2][]Contact{held, shown} {
-		cut := make([]Contact, len(list)) // first: contacts that differ beyond the cut have no order
+	for i, list := range [2][]Contact{stored, current} {
+		cut := make([]Contact, len(list)) // cut before sorting: the order must not depend on what columns lack
 		for j, c := range list {
 			cut[j] = c.Columns()
 		}

@@ -5,64 +5,64 @@ import (
 	"time"
 )
 
-// ErrPaused says that somebody has paused or given up a run while it was worked on.
-var ErrPaused = errors.New("the run was paused")
+// ErrPaused says that an operator has paused or given up a run while it was running.
+var ErrPaused = errors.New("run was paused")
 
-// RunMode says which pass a run is.
+// RunMode is the kind of a pass.
 type RunMode string
 
-// The passes.
+// The kinds of passes.
 const (
 	RunImport RunMode = "import" // the first full pass of a portal
-	RunFull   RunMode = "full"   // every lead of the portal against every row
-	// RunChanged reads only what was changed since the pass before.
+	RunFull   RunMode = "full"   // compares every lead of the portal with every row
+	// RunChanged reads only leads that changed since the last pass.
 	RunChanged RunMode = "changed"
-	// RunIDs reads ids alone: it finds what is missing on either side, and nothing else.
+	// RunIDs reads only ids: it finds leads that are missing on either side.
 	RunIDs RunMode = "ids"
 )
 
-// RunState is how far a run has come.
+// RunState is the state of a run.
 type RunState string
 
-// The states of a run. A run that stopped is never taken for complete.
+// The states of a run. A run that was interrupted never counts as completed.
 const (
 	RunRequested  RunState = "requested" // waits for the portal's owner
 	RunRunning    RunState = "running"
 	RunCompleted  RunState = "completed"
-	RunIncomplete RunState = "incomplete" // gave up; Error says why
-	RunPaused     RunState = "paused"     // somebody stopped it at its checkpoint; it can be resumed
+	RunIncomplete RunState = "incomplete" // was given up; Error says why
+	RunPaused     RunState = "paused"     // an operator stopped it at its checkpoint; it can be resumed
 )
 
-// Run is one pass over one portal, as leadsync_runs keeps it.
+// Run is one pass over one portal, a row of leadsync_runs.
 type Run struct {
 	ID          string // UUID
 	MemberID    string
 	Mode        RunMode
 	State       RunState
-	DryRun      bool // findings only, nothing repaired
+	DryRun      bool // only records findings, repairs nothing
 	RequestedAt time.Time
-	StartedAt   time.Time // zero until an owner takes it
+	StartedAt   time.Time // zero until an owner claims it
 	FinishedAt  time.Time // zero until it ends
-	Checkpoint  int64     // every lead up to this id is done
-	// Error says why the run gave up or, of a completed one, what a person has to look at:
+	Checkpoint  int64     // every lead up to this id is finished
+	// Error says why the run was given up or, on a completed run, what a person must check:
 	// deletions that were stopped, leads that may no longer be read.
 	Error string
-	Epoch int64 // under which it was claimed last
-	// MaxDeletes is how many deletions the operator allows; 0 is what the breaker does.
+	Epoch int64 // the owner's epoch when it was last claimed
+	// MaxDeletes is how many deletions the operator allows; 0 keeps the limit of the breaker.
 	MaxDeletes int64
-	// Since is from when on changes are read, where Mode is changed; PortalAt is the
-	// portal's clock when the first read was answered. Both in the portal's own zone.
+	// Since is the start of the changes to read, where Mode is changed; PortalAt is the
+	// portal's clock at the answer to the first read. Both are in the portal's time zone.
 	Since    time.Time
 	PortalAt time.Time
 	Sums
 }
 
-// Finished tells whether nothing more will happen to the run.
+// Finished reports whether the run has ended and cannot be resumed.
 func (r *Run) Finished() bool { return r.State == RunCompleted || r.State == RunIncomplete }
 
-// Sums is what a run counted.
+// Sums are the counters of a run.
 type Sums struct {
-	Scanned    int64 `json:"scanned"` // leads the portal showed
+	Scanned    int64 `json:"scanned"` // leads that the portal returned
 	Unchanged  int64 `json:"unchanged"`
 	Missed     int64 `json:"missed"`     // in the portal, not in the mirror
 	Stale      int64 `json:"stale"`      // in both, different
@@ -71,8 +71,8 @@ type Sums struct {
 	Inserted   int64 `json:"inserted"`
 	Updated    int64 `json:"updated"`
 	Deleted    int64 `json:"deleted"`
-	Requests   int64 `json:"requests"` // HTTP requests spent
-	// Refused is how many of them the portal refused because of a limit.
+	Requests   int64 `json:"requests"` // HTTP requests sent
+	// Refused counts the requests that the portal rejected because of a limit.
 	Refused int64 `json:"refused_by_limits"`
 }
 
@@ -91,24 +91,25 @@ func (s *Sums) Add(o Sums) {
 	s.Refused += o.Refused
 }
 
-// Found is the number of differences.
+// Found returns the number of differences.
 func (s Sums) Found() int64 { return s.Missed + s.Stale + s.Phantom + s.Unreadable }
 
-// Repaired is the number of rows that were put right.
+// Repaired returns the number of rows that were corrected.
 func (s Sums) Repaired() int64 { return s.Inserted + s.Updated + s.Deleted }
 
-// Summary is a run as it is reported: on the topic of runs, and by commands as JSON.
+// Summary is the report of a run, on the topic of runs and in the output of commands. Its
+// JSON form is a contract.
 type Summary struct {
 	Run    string   `json:"run,omitempty"`
 	Portal string   `json:"portal,omitempty"` // member_id
 	Mode   RunMode  `json:"mode"`
 	State  RunState `json:"state"`
 	Sums
-	Seconds float64 `json:"seconds"`
+	Seconds float64 `json:"seconds"` // from start to end; 0 while it runs
 	Error   string  `json:"error,omitempty"`
 }
 
-// Summary reports the run.
+// Summary returns the report of the run.
 func (r *Run) Summary() Summary {
 	s := Summary{Run: r.ID, Portal: r.MemberID, Mode: r.Mode, State: r.State, Sums: r.Sums, Error: r.Error}
 	if !r.StartedAt.IsZero() && !r.FinishedAt.IsZero() {
@@ -117,7 +118,7 @@ func (r *Run) Summary() Summary {
 	return s
 }
 
-// FindingKind says how portal and mirror differed.
+// FindingKind is how portal and mirror differed; see Sums.
 type FindingKind string
 
 // The kinds of findings.
@@ -133,13 +134,13 @@ type Finding struct {
 	RunID   string
 	Ref     Ref
 	Kind    FindingKind
-	Fields  []string // that differed, where Kind is stale
+	Fields  []string // fields that differed, where Kind is stale
 	FoundAt time.Time
-	// Repaired is the verdict of the repair; Unchanged where nothing was written.
+	// Repaired is the result of the repair; Unchanged where nothing was written.
 	Repaired Verdict
-	// Cause is the likely reason, in words.
+	// Cause is the likely reason, a sentence for people.
 	Cause string
-	// Behind is by how much the mirror was late: from the portal's last change of the lead
-	// until it was found, by the portal's clock; 0 where that is not known.
+	// Behind is the delay of the mirror: from the last change of the lead until the run
+	// found it, by the portal's clock; 0 where unknown.
 	Behind time.Duration
 }

@@ -1,12 +1,12 @@
 package leads
 
-// Secret is a token or a password. It prints as [redacted] wherever it is formatted,
-// logged or marshalled; Reveal is the only way to its text.
+// Secret is a token or a password. It is formatted, logged and marshalled as [redacted];
+// only Reveal returns its text.
 type Secret string
 
 const redacted = "[redacted]"
 
-// Reveal is the text itself. Call it where it is sent or stored, nowhere else.
+// Reveal returns the text. Call it only where the secret is sent or stored.
 func (s Secret) Reveal() string { return string(s) }
 
 // String implements fmt.Stringer.

@@ -12,8 +12,8 @@ import (
 	"leadsync/leads"
 )
 
-// A secret must not show, however it is printed and whatever it is in. (But as the key of
-// a map: encoding/json takes strings as they are there.)
+// A secret must stay hidden however it is printed and whatever contains it. (Except as the key
+// of a map, where encoding/json uses the string itself.)
 func TestSecretsDoNotShow(t *testing.T) {
 	const secret = "hunter2"
 	grant := leads.Grant{MemberID: "m", AccessToken: secret, RefreshToken: secret}

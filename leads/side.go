@@ -5,29 +5,30 @@ import (
 	"strings"
 )
 
-// Rules say how a mirror's side tables are filled from a card.
+// Rules are the settings by which the side tables are filled from a card.
 type Rules struct {
 	Region   string // country of phone numbers without a country code, ISO 3166-1
-	Solution string // the custom field that is kept as the lead's solution; "" none
+	Solution string // the custom field copied to bitrix_lead_solution; "" copies none
 }
 
-// Sides is what a mirror holds of a lead beside its row and contacts, and the rules it
-// was filled by.
+// Sides are a lead's rows in the side tables (leadsync_phones, leadsync_lead_fields,
+// bitrix_lead_solution), and the rules by which they were filled.
 type Sides struct {
 	Rules
-	Phones    []PhoneKey   // in their order
+	Phones    []PhoneKey   // in the order of Lead.Phones
 	Fields    []FieldValue // in any order
-	Solutions []string     // one, where it has one
+	Solutions []string     // at most one, unless somebody has edited the table
 }
 
-// FieldRules names the rules of FieldValues and Solution, as PhoneRules does for numbers.
+// FieldRules is the version of the rules of FieldValues and Solution. Change it with them:
+// mirrors then fill the tables again.
 const FieldRules = "1"
 
-// solutionColumn is the width of the seed's sql_solution.
+// solutionColumn is the width of sql_solution in bitrix_lead_solution.
 var solutionColumn = Field{Max: 2000}
 
-// Solution is the text of a custom field as the seed's column holds it: of several values,
-// all; "" where it is empty. Whole is false where the column cuts it.
+// Solution returns the text of a custom field for bitrix_lead_solution, several values
+// separated by ", "; "" where the field is empty. whole is false where the column cuts it.
 func (l *Lead) Solution(field string) (text string, whole bool) {
 	if field == "" {
 		return "", true
@@ -46,8 +47,7 @@ func solution(values []FieldValue, field string) (text string, whole bool) {
 	return solutionColumn.Column(text), solutionColumn.Holds(text)
 }
 
-// differences names the fields of which the side tables do not hold what they should for
-// a card.
+// differences names the fields for which the side tables differ from a card.
 func (s *Sides) differences(lead *Lead) []string {
 	var names []string
 	if !slices.Equal(s.Phones, lead.Phones(s.Region)) {
@@ -68,16 +68,16 @@ func (s *Sides) differences(lead *Lead) []string {
 	return names
 }
 
-// fieldDifferences names the fields of which one side has a value that the other lacks.
-func fieldDifferences(held, shown []FieldValue) []string {
-	if slices.Equal(held, shown) {
-		return nil // as mostly, where the database orders names as Go does
+// fieldDifferences names the fields with a value that only one of the lists has.
+func fieldDifferences(stored, current []FieldValue) []string {
+	if slices.Equal(stored, current) {
+		return nil // the usual case, where the database sorts names as Go does
 	}
-	balance := make(map[FieldValue]int, len(shown))
-	for _, v := range held {
+	balance := make(map[FieldValue]int, len(current))
+	for _, v := range stored {
 		balance[v]++
 	}
-	for _, v := range shown {
+	for _, v := range current {
 		balance[v]--
 	}
 	var names []string

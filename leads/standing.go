@@ -2,21 +2,21 @@ package leads
 
 import "time"
 
-// Standing is what a portal's owners note of it for others to see.
+// Standing is what a portal's owner stores about it for other processes.
 type Standing struct {
-	Bound   []string  // the events it sends to us, as "EVENT URL"
-	BoundAt time.Time // when that was looked up; zero never
-	Owner   string    // the process that took it last
-	Epoch   int64
+	Bound   []string  // the events that it sends to us, as "EVENT URL"
+	BoundAt time.Time // when Bound was read from the portal; zero where never
+	Owner   string    // the process that became its owner last
+	Epoch   int64     // of that owner, see Ticket
 	Budget  Budget
 }
 
-// Budget is how a portal's request budget stands.
+// Budget is the state of a portal's request budget.
 type Budget struct {
-	At       time.Time // when it was noted; zero never
-	Level    float64   // requests in the bucket, as far as they are ours
-	Depth    float64   // up to which we fill it
-	Plan     string    // whose limits it follows: standard or enterprise
-	Share    float64   // 1, or less while others use our address
-	Refusals int64     // by the portal, since its owner took it
+	At       time.Time // when it was stored; zero where never
+	Level    float64   // requests in the bucket that we know of
+	Depth    float64   // the level up to which we fill the bucket, in requests
+	Plan     string    // whose limits apply: standard or enterprise
+	Share    float64   // our share of the limit, 1 or less while others use our IP address
+	Refusals int64     // requests that the portal rejected since its owner took it
 }

@@ -2,22 +2,21 @@ package leads
 
 import "sync/atomic"
 
-// Ticket orders reads. It is drawn before the request for a read is sent, and a row
-// accepts only a higher one: no clock decides which of two reads is newer.
-// Its upper half is the owner's epoch, its lower half a counter.
+// Ticket orders reads. It is drawn before the request is sent, and a row accepts only a
+// higher ticket, so no clock decides which of two reads is newer. The upper 32 bits are the
+// owner's epoch, the lower 32 bits a counter.
 type Ticket int64
 
-// Epoch is the ownership under which the ticket was drawn.
+// Epoch returns the epoch of the owner that drew the ticket.
 func (t Ticket) Epoch() int64 { return int64(t) >> 32 }
 
-// Tickets draws tickets for one ownership of one portal. It is safe for
-// concurrent use.
+// Tickets draws tickets for one owner of one portal. It is safe for concurrent use.
 type Tickets struct {
 	last atomic.Int64
 }
 
-// NewTickets starts at the first ticket of an epoch, which the mirror hands out,
-// higher each time a portal changes its owner.
+// NewTickets starts at the first ticket of an epoch. The mirror assigns the epoch, a higher
+// one each time the portal gets a new owner.
 func NewTickets(epoch int64) *Tickets {
 	t := &Tickets{}
 	t.last.Store(epoch << 32)

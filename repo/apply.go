@@ -14,38 +14,39 @@ import (
 	"leadsync/leads"
 )
 
-// batchSize is the most leads of one transaction: SQL Server takes a whole table's lock
-// at 5,000 rows.
+// batchSize is the most leads that one transaction writes. SQL Server locks the whole
+// table when a statement locks 5,000 rows.
 const batchSize = 1000
 
-// item is a snapshot on its way into the mirror, and where its outcome goes.
-type item struct {
+// entry is one snapshot of a batch: the row found for it, what was decided, and where
+// the outcome goes.
+type entry struct {
 	snapshot *leads.Snapshot
 	outcome  *leads.Outcome
-	row      *current
-	step     step
+	row      *storedRow // nil where the mirror has no row
+	decision decision
 }
 
-// Apply writes what reads of the portals saw, where it is newer than the rows, with the
-// announcements of what changed in the same transaction; at most 1,000 leads each.
-// Outcomes come in the order of the snapshots. A lead that the database does not take is
-// Failed, alone; an error says that nothing can be said of any (transactions that were
-// complete by then stay written: apply the same again). It is ErrNotOwner where a ticket
-// is of an epoch that is over.
+// Apply writes snapshots that are newer than the mirror's rows, and in the same
+// transaction the announcements of what changed. A transaction writes at most 1,000 leads.
+// Outcomes are in the order of the snapshots. A lead that the database rejects gets the
+// verdict Failed and does not stop the others. An error says nothing about any snapshot:
+// transactions that were committed before it stay, so the caller applies all of them again.
+// The error is ErrNotOwner where a ticket belongs to an earlier epoch of the portal.
 func (d *DB) Apply(ctx context.Context, snapshots []leads.Snapshot) ([]leads.Outcome, error) {
 	outcomes := make([]leads.Outcome, len(snapshots))
-	items := make([]item, 0, len(snapshots))
+	entries := make([]entry, 0, len(snapshots))
 	for i := range snapshots {
 		outcomes[i].Ref = snapshots[i].Ref
 		if err := valid(&snapshots[i]); err != nil {
 			outcomes[i].Verdict, outcomes[i].Err = leads.Failed, err
 			continue
 		}
-		items = append(items, item{snapshot: &snapshots[i], outcome: &outcomes[i]})
+		entries = append(entries, entry{snapshot: &snapshots[i], outcome: &outcomes[i]})
 	}
-	newest, superseded := newestEach(items)
+	newest, superseded := newestPerLead(entries)
 	for batch := range slices.Chunk(newest, batchSize) {
-		if err := d.applySet(ctx, batch); err != nil {
+		if err := d.applyBatch(ctx, batch); err != nil {
 			return nil, fmt.Errorf("apply %s and %d more: %w", batch[0].snapshot.Ref, len(batch)-1, err)
 		}
 	}
@@ -57,73 +58,74 @@ func (d *DB) Apply(ctx context.Context, snapshots []leads.Snapshot) ([]leads.Out
 	return outcomes, nil
 }
 
-// valid tells snapshots that no database should see.
+// valid rejects snapshots that must not reach the database.
 func valid(s *leads.Snapshot) error {
 	switch {
 	case !leads.ValidMemberID(s.MemberID):
-		return fmt.Errorf("%w: %q is no member_id", errData, s.MemberID)
+		return fmt.Errorf("%w: invalid member_id %q, want 1 to 64 letters and digits", errData, s.MemberID)
 	case s.LeadID < 1 || s.LeadID > leads.MaxID:
-		return fmt.Errorf("%w: id %d is not from 1 to %d", errData, s.LeadID, leads.MaxID)
+		return fmt.Errorf("%w: invalid id %d, want 1 to %d", errData, s.LeadID, leads.MaxID)
 	case s.Sight == leads.Present && len(s.Lead.Values) != len(leads.Fields):
-		return fmt.Errorf("%w: the card of %s has %d values for %d fields", errData, s.Ref, len(s.Lead.Values), len(leads.Fields))
+		return fmt.Errorf("%w: card of %s has %d values, want %d", errData, s.Ref, len(s.Lead.Values), len(leads.Fields))
 	case s.Sight == leads.Present && s.Lead.ID != s.LeadID:
-		return fmt.Errorf("%w: the card of %s is of lead %d", errData, s.Ref, s.Lead.ID)
+		return fmt.Errorf("%w: card of %s has the id %d", errData, s.Ref, s.Lead.ID)
 	case len(s.Lead.Raw) > 0 && !json.Valid(s.Lead.Raw):
-		return fmt.Errorf("%w: the card of %s is no JSON", errData, s.Ref)
+		return fmt.Errorf("%w: card of %s is not JSON", errData, s.Ref)
 	default:
 		return nil
 	}
 }
 
-// newestEach keeps the highest ticket of each lead, ordered by lead, so that two batches
-// lock in the same order; superseded are the others, each with the one that counts.
-func newestEach(items []item) (newest []item, superseded [][2]item) {
-	slices.SortStableFunc(items, func(a, b item) int {
+// newestPerLead keeps the entry with the highest ticket of each lead. They are sorted by
+// lead, so that all batches lock rows in the same order. superseded pairs each other entry
+// with the one that replaced it.
+func newestPerLead(entries []entry) (newest []entry, superseded [][2]entry) {
+	slices.SortStableFunc(entries, func(a, b entry) int {
 		return cmp.Or(
 			cmp.Compare(a.snapshot.MemberID, b.snapshot.MemberID),
 			cmp.Compare(a.snapshot.LeadID, b.snapshot.LeadID),
 			cmp.Compare(b.snapshot.Ticket, a.snapshot.Ticket))
 	})
-	for _, it := range items {
-		if n := len(newest); n > 0 && newest[n-1].snapshot.Ref == it.snapshot.Ref {
-			superseded = append(superseded, [2]item{it, newest[n-1]})
+	for _, e := range entries {
+		if n := len(newest); n > 0 && newest[n-1].snapshot.Ref == e.snapshot.Ref {
+			superseded = append(superseded, [2]entry{e, newest[n-1]})
 			continue
 		}
-		newest = append(newest, it)
+		newest = append(newest, e)
 	}
 	return newest, superseded
 }
 
-// applySet writes a set in one transaction. If a lead in it cannot be written the set is
-// halved until that one stands alone.
-func (d *DB) applySet(ctx context.Context, items []item) error {
+// applyBatch writes a batch in one transaction. If the content of a lead may be the
+// cause of a failure, it splits the batch in halves until that lead is alone.
+func (d *DB) applyBatch(ctx context.Context, entries []entry) error {
 	load := d.dialect.load
-	err := d.transactAfter(ctx, func(ctx context.Context, tx *sql.Tx, last error) error {
-		if last != nil && d.judge(last) == faultBroken {
-			load = loadPrepared // it may have been bulk copy that broke the connection
+	err := d.transactAfter(ctx, func(ctx context.Context, tx *sql.Tx, previous error) error {
+		if previous != nil && d.classify(previous) == faultBroken {
+			load = loadPrepared // bulk copy may have broken the connection
 		}
-		return d.applyTx(ctx, tx, items, load)
+		return d.applyTx(ctx, tx, entries, load)
 	})
 	switch {
 	case err == nil:
-		for i := range items {
-			*items[i].outcome = items[i].step.outcome
+		for i := range entries {
+			*entries[i].outcome = entries[i].decision.outcome
 		}
 		return nil
-	case ctx.Err() != nil || errors.Is(err, ErrNotMigrated) || !d.culpable(err):
+	case ctx.Err() != nil || errors.Is(err, ErrNotMigrated) || !d.blamesLead(err):
 		return err
-	case len(items) == 1:
-		*items[0].outcome = leads.Outcome{Ref: items[0].snapshot.Ref, Verdict: leads.Failed, Err: err}
+	case len(entries) == 1:
+		*entries[0].outcome = leads.Outcome{Ref: entries[0].snapshot.Ref, Verdict: leads.Failed, Err: err}
 		return nil
 	}
-	half := len(items) / 2
-	return errors.Join(d.applySet(ctx, items[:half]), d.applySet(ctx, items[half:]))
+	half := len(entries) / 2
+	return errors.Join(d.applyBatch(ctx, entries[:half]), d.applyBatch(ctx, entries[half:]))
 }
 
-// culpable tells whether a lead's own content may be to blame. A key that stays in the
-// way after all tries is, too.
-func (d *DB) culpable(err error) bool {
-	switch d.judge(err) {
+// blamesLead reports whether a lead's content may be the cause of an error. A duplicate
+// key that persists after all attempts counts too.
+func (d *DB) blamesLead(err error) bool {
+	switch d.classify(err) {
 	case faultData, faultKey:
 		return true
 	default:
@@ -131,71 +133,71 @@ func (d *DB) culpable(err error) bool {
 	}
 }
 
-func (d *DB) applyTx(ctx context.Context, tx *sql.Tx, items []item, load loader) error {
-	for _, portal := range byPortal(items) {
-		if err := d.fence(ctx, tx, portal); err != nil {
-			return preparation{err}
+func (d *DB) applyTx(ctx context.Context, tx *sql.Tx, entries []entry, load loader) error {
+	for _, portal := range byPortal(entries) {
+		if err := d.checkEpoch(ctx, tx, portal); err != nil {
+			return setupError{err}
 		}
 		if err := d.lock(ctx, tx, portal); err != nil {
-			return preparation{err}
+			return setupError{err}
 		}
 	}
 	now := d.now().UTC().Truncate(time.Millisecond)
-	for i := range items {
-		items[i].step = decide(items[i].snapshot, items[i].row, now, d.grace)
+	for i := range entries {
+		entries[i].decision = decide(entries[i].snapshot, entries[i].row, now, d.grace)
 	}
-	for _, portal := range byPortal(items) {
-		if err := d.guard(ctx, tx, portal, now); err != nil {
-			return preparation{err}
+	for _, portal := range byPortal(entries) {
+		if err := d.applyBreaker(ctx, tx, portal, now); err != nil {
+			return setupError{err}
 		}
 	}
-	return d.store(ctx, tx, items, load)
+	return d.store(ctx, tx, entries, load)
 }
 
-// byPortal cuts the items, which are ordered, where a new portal begins.
-func byPortal(items []item) [][]item {
-	var portals [][]item
-	for start := 0; start < len(items); {
+// byPortal splits sorted entries into one slice for each portal.
+func byPortal(entries []entry) [][]entry {
+	var portals [][]entry
+	for start := 0; start < len(entries); {
 		end := start
-		for end < len(items) && items[end].snapshot.MemberID == items[start].snapshot.MemberID {
+		for end < len(entries) && entries[end].snapshot.MemberID == entries[start].snapshot.MemberID {
 			end++
 		}
-		portals = append(portals, items[start:end])
+		portals = append(portals, entries[start:end])
 		start = end
 	}
 	return portals
 }
 
-// fence refuses what a former owner has read. The epoch stays locked, so that nobody
-// takes over until this is written.
-func (d *DB) fence(ctx context.Context, tx *sql.Tx, items []item) error {
-	member := items[0].snapshot.MemberID
+// checkEpoch rejects what a former owner of the portal has read. The statement locks the
+// epoch, so that no other process becomes the owner before the transaction ends.
+func (d *DB) checkEpoch(ctx context.Context, tx *sql.Tx, entries []entry) error {
+	member := entries[0].snapshot.MemberID
 	var epoch int64
 	err := tx.QueryRowContext(ctx, d.dialect.sql.OwnerEpoch, sql.Named("member_id", member)).Scan(&epoch)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	for i := range items {
-		if drawn := items[i].snapshot.Ticket.Epoch(); drawn < epoch {
-			return fmt.Errorf("%w: a ticket of %s is of epoch %d, the portal is in %d", ErrNotOwner, member, drawn, epoch)
+	for i := range entries {
+		if drawn := entries[i].snapshot.Ticket.Epoch(); drawn < epoch {
+			return fmt.Errorf("%w: ticket of %s has epoch %d, want %d", ErrNotOwner, member, drawn, epoch)
 		}
 	}
 	return nil
 }
 
-// lock finds the rows of one portal's items and keeps them until the transaction ends.
-func (d *DB) lock(ctx context.Context, tx *sql.Tx, items []item) error {
-	byID := make(map[int64]*item, len(items))
-	for i := range items {
-		items[i].row = nil // of a former try
-		byID[items[i].snapshot.LeadID] = &items[i]
+// lock finds the rows of one portal's entries and locks them until the transaction ends.
+func (d *DB) lock(ctx context.Context, tx *sql.Tx, entries []entry) error {
+	byID := make(map[int64]*entry, len(entries))
+	for i := range entries {
+		entries[i].row = nil // an earlier attempt may have set it
+		byID[entries[i].snapshot.LeadID] = &entries[i]
 	}
 	ids, err := idList(slices.Collect(maps.Keys(byID)))
 	if err != nil {
 		return err
 	}
-	member := items[0].snapshot.MemberID
-	rows, err := query(ctx, tx, scanCurrent, d.dialect.sql.LeadsLock,
+	member := entries[0].snapshot.MemberID
+	rows, err := query(ctx, tx, scanStored, d.dialect.sql.LeadsLock,
 		sql.Named("member_id", member), sql.Named("ids", ids))
 	if err != nil {
 		return err
@@ -203,34 +205,34 @@ func (d *DB) lock(ctx context.Context, tx *sql.Tx, items []item) error {
 	for i := range rows {
 		byID[rows[i].id].row = &rows[i]
 	}
-	return d.lookCloser(ctx, tx, member, byID)
+	return d.readForced(ctx, tx, member, byID)
 }
 
-// lookCloser reads the columns of rows that are to be rewritten by force.
-func (d *DB) lookCloser(ctx context.Context, tx *sql.Tx, memberID string, byID map[int64]*item) error {
+// readForced reads the columns of rows whose snapshots are forced.
+func (d *DB) readForced(ctx context.Context, tx *sql.Tx, memberID string, byID map[int64]*entry) error {
 	var forced []int64
-	for id, it := range byID {
-		if it.snapshot.Force && it.row != nil {
+	for id, e := range byID {
+		if e.snapshot.Force && e.row != nil {
 			forced = append(forced, id)
 		}
 	}
 	if len(forced) == 0 {
 		return nil
 	}
-	held, err := d.heldRows(ctx, tx, memberID, forced)
+	rows, err := d.rowsByID(ctx, tx, memberID, forced)
 	if err != nil {
 		return err
 	}
-	for i := range held {
-		byID[held[i].LeadID].row.held = &held[i]
+	for i := range rows {
+		byID[rows[i].LeadID].row.full = &rows[i]
 	}
 	return nil
 }
 
-func scanCurrent(row scanner) (c current, err error) {
+func scanStored(row scanner) (s storedRow, err error) {
 	var raw string
-	err = row.Scan(&c.id, &c.ticket, &c.revision, textColumn{&c.hash}, instantColumn{&c.readAt},
-		instantColumn{&c.deleted}, instantColumn{&c.absentSince}, textColumn{&raw})
-	c.raw = json.RawMessage(raw)
-	return c, err
+	err = row.Scan(&s.id, &s.ticket, &s.revision, textColumn{&s.hash}, instantColumn{&s.readAt},
+		instantColumn{&s.deleted}, instantColumn{&s.absentSince}, textColumn{&raw})
+	s.raw = json.RawMessage(raw)
+	return s, err
 }

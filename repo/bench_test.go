@@ -9,9 +9,9 @@ import (
 	"leadsync/repo/repotest"
 )
 
-// BenchmarkApply measures leads a second, in batches of several sizes and one by one, and
-// how many times the latter each is. New: leads that the mirror did not have. Changed:
-// leads of which two fields are different. Same: leads that say nothing new.
+// BenchmarkApply measures leads per second, one by one and in batches of several sizes, and
+// the ratio of each size to one by one. New: leads that the mirror does not have. Changed:
+// leads in which two fields differ. Same: unchanged leads.
 func BenchmarkApply(b *testing.B) {
 	b.Run("SQLite", func(b *testing.B) { benchmarkApply(b, repotest.SQLite()) })
 	b.Run("SQLServer", func(b *testing.B) { benchmarkApply(b, sqlServer(b)) })
@@ -86,7 +86,7 @@ func mustApply(b *testing.B, db *repo.DB, batch []leads.Snapshot) {
 	}
 }
 
-// benchmarkCard is a lead of ordinary size: some 1.5 KB, a phone number and an address.
+// benchmarkCard is a lead of ordinary size: about 1.5 KB, a phone number and an address.
 func benchmarkCard(b *testing.B, ticket leads.Ticket, id int64, version int) leads.Snapshot {
 	b.Helper()
 	lead, err := leads.Parse(fmt.Appendf(nil, `{"ID":"%d","TITLE":"Заявка с сайта № %d","HONORIFIC":null,"NAME":"Иван","SECOND_NAME":"Иванович",

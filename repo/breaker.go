@@ -10,22 +10,22 @@ import (
 	"leadsync/leads"
 )
 
-// The breaker: of so few rows deletions are never stopped; of more, at this share; and
-// deletions count for so long.
+// The breaker stops the deletions of a portal when more rows than the limit wait to be
+// deleted or were deleted of late.
 const (
-	deleteFloor  = 100
-	deleteShare  = 50 // one row in 50 is 2 %
-	deleteWindow = time.Hour
+	deleteFloor  = 100       // the lowest limit, in rows
+	deleteShare  = 50        // the limit is one row in 50, 2 %, where that is more
+	deleteWindow = time.Hour // how long a deletion counts
 )
 
-// Breaker is how near the portal is to having its deletions stopped.
+// Breaker returns how many deletions of the portal count now, and its limit.
 func (d *DB) Breaker(ctx context.Context, memberID string) (leads.Breaker, error) {
 	b, err := d.breaker(ctx, d.read, memberID, true)
-	return b, wrapped(d.explain(ctx, err), "breaker of %s", memberID)
+	return b, wrap(d.explain(ctx, err), "breaker of %s", memberID)
 }
 
-// AllowDeletions lets that many deletions of the portal pass until a moment; 0 takes
-// that back.
+// AllowDeletions raises the portal's limit to that many deletions until the given time; 0
+// revokes an earlier allowance.
 func (d *DB) AllowDeletions(ctx context.Context, memberID string, deletes int64, until time.Time) error {
 	member := sql.Named("member_id", memberID)
 	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -36,20 +36,20 @@ func (d *DB) AllowDeletions(ctx context.Context, memberID string, deletes int64,
 			sql.Named("max_deletes", deletes), sql.Named("until_at", instant(until)))
 		return err
 	})
-	return wrapped(err, "allow %d deletions of %s", deletes, memberID)
+	return wrap(err, "allow %d deletions of %s", deletes, memberID)
 }
 
-// breaker counts. All rows are counted only where the limit hangs on them, or is asked
-// for: of a million that takes a while.
+// breaker counts deletions and finds the limit. Counting all rows takes a while for a
+// million of them, so unless exactly is set it does so only where the limit depends on it.
 func (d *DB) breaker(ctx context.Context, q querier, memberID string, exactly bool) (b leads.Breaker, err error) {
 	member, now := sql.Named("member_id", memberID), d.now()
 	b.Candidates, err = number(ctx, q, d.dialect.sql.LeadsCandidates, member, sql.Named("since", instant(now.Add(-deleteWindow))))
 	if err != nil {
-		return b, fmt.Errorf("count what waits to be deleted: %w", err)
+		return b, fmt.Errorf("count rows to delete: %w", err)
 	}
 	allowed, err := number(ctx, q, d.dialect.sql.AllowanceGet, member, sql.Named("now", instant(now)))
 	if err != nil {
-		return b, fmt.Errorf("look up what is allowed: %w", err)
+		return b, fmt.Errorf("read the allowance: %w", err)
 	}
 	b.Limit = max(d.deleteFloor, allowed)
 	if !exactly && !b.Open() {
@@ -60,7 +60,7 @@ func (d *DB) breaker(ctx context.Context, q querier, memberID string, exactly bo
 	return b, err
 }
 
-// number reads one number; 0 where there is no row.
+// number reads one number; 0 where the statement returns no row.
 func number(ctx context.Context, q querier, statement string, args ...any) (n int64, err error) {
 	err = q.QueryRowContext(ctx, statement, args...).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -69,52 +69,52 @@ func number(ctx context.Context, q querier, statement string, args ...any) (n in
 	return n, err
 }
 
-// guard withholds the deletions of one portal's items where there are too many at once,
-// whoever asked for them: a pass, a second look, or delete callbacks.
-func (d *DB) guard(ctx context.Context, tx *sql.Tx, items []item, now time.Time) error {
-	var deletes, fresh int64
-	for i := range items {
-		verdict := items[i].step.outcome.Verdict
+// applyBreaker withholds the deletions of one portal's entries where there are too many
+// at once, whatever caused them: a pass, a second read, or delete callbacks.
+func (d *DB) applyBreaker(ctx context.Context, tx *sql.Tx, entries []entry, now time.Time) error {
+	var deletes, candidates int64
+	for i := range entries {
+		verdict := entries[i].decision.outcome.Verdict
 		if verdict == leads.Deleted {
 			deletes++
 		}
-		if (verdict == leads.Deleted || verdict == leads.Missing) && items[i].row.absentSince.IsZero() {
-			fresh++
+		if (verdict == leads.Deleted || verdict == leads.Missing) && entries[i].row.absentSince.IsZero() {
+			candidates++
 		}
 	}
 	if deletes == 0 {
 		return nil
 	}
-	member := items[0].snapshot.MemberID
+	member := entries[0].snapshot.MemberID
 	b, err := d.breaker(ctx, tx, member, false)
 	if err != nil {
 		return err
 	}
-	if b.Candidates += fresh; !b.Open() {
+	if b.Candidates += candidates; !b.Open() {
 		return nil
 	}
 	if b, err = d.breaker(ctx, tx, member, true); err != nil {
 		return err
 	}
-	if b.Candidates += fresh; !b.Open() {
+	if b.Candidates += candidates; !b.Open() {
 		return nil
 	}
-	d.log.ErrorContext(ctx, "deletions are stopped: too many at once; look why, then allow them by leadsync reconcile --max-deletes",
+	d.log.ErrorContext(ctx, "too many deletions at once, deletions stopped; find out why, then allow them with leadsync reconcile --max-deletes",
 		"member_id", member, "candidates", b.Candidates, "limit", b.Limit)
-	for i := range items {
-		items[i].step.withhold(items[i].row, now)
+	for i := range entries {
+		entries[i].decision.withhold(entries[i].row, now)
 	}
 	return nil
 }
 
-// withhold makes a deletion a note that the lead is absent.
-func (st *step) withhold(row *current, now time.Time) {
-	if st.outcome.Verdict != leads.Deleted {
+// withhold turns a deletion into a note that the lead is absent.
+func (d *decision) withhold(row *storedRow, now time.Time) {
+	if d.outcome.Verdict != leads.Deleted {
 		return
 	}
-	st.outcome.Verdict, st.outcome.Revision, st.kind = leads.Withheld, row.revision, ""
-	st.deleted, st.absent = time.Time{}, row.absentSince
-	if st.absent.IsZero() {
-		st.absent = now
+	d.outcome.Verdict, d.outcome.Revision, d.kind = leads.Withheld, row.revision, ""
+	d.deleted, d.absent = time.Time{}, row.absentSince
+	if d.absent.IsZero() {
+		d.absent = now
 	}
 }

@@ -9,15 +9,15 @@ import (
 	"leadsync/leads"
 )
 
-// callbackRow is a callback as the statements take it.
+// callbackRow is a callback in the JSON that the statements read.
 type callbackRow struct {
 	LeadID     int64  `json:"lead_id"`
 	Event      string `json:"event"`
 	ReceivedAt string `json:"received_at"`
 }
 
-// NoteCallbacks keeps when the last callback of each lead came; an earlier one changes
-// nothing. Each lead may be named once.
+// NoteCallbacks stores the last callback of each lead. A callback older than the stored one
+// changes nothing. A lead may appear only once.
 func (d *DB) NoteCallbacks(ctx context.Context, memberID string, callbacks []leads.LastCallback) error {
 	if len(callbacks) == 0 {
 		return nil
@@ -45,13 +45,14 @@ func (d *DB) NoteCallbacks(ctx context.Context, memberID string, callbacks []lea
 	return nil
 }
 
-// LastCallbacks is the last callback of each of these leads that ever had one.
+// LastCallbacks returns the last callback of each of these leads; leads without one are
+// left out.
 func (d *DB) LastCallbacks(ctx context.Context, memberID string, ids []int64) ([]leads.LastCallback, error) {
 	which, err := idList(ids)
 	if err != nil {
 		return nil, err
 	}
-	callbacks, err := list(ctx, d, scanCallback, d.dialect.sql.CallbackList, sql.Named("member_id", memberID), sql.Named("ids", which))
+	callbacks, err := queryList(ctx, d, scanCallback, d.dialect.sql.CallbackList, sql.Named("member_id", memberID), sql.Named("ids", which))
 	if err != nil {
 		return nil, fmt.Errorf("last callbacks of %s: %w", memberID, err)
 	}

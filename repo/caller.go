@@ -10,8 +10,8 @@ import (
 	"leadsync/leads"
 )
 
-// Callers are the leads of a number, told by leads.Phone.Digits, by rank; at most limit.
-// No error of it names the number.
+// Callers returns the leads with a phone number, given as leads.Phone.Digits, sorted by
+// rank; at most limit. Its errors never contain the number.
 func (d *DB) Callers(ctx context.Context, digits string, limit int) ([]leads.Caller, error) {
 	var found []leads.Caller
 	statement, err := d.callers.on(ctx, d.read, d.dialect.sql.CallersList)
@@ -27,13 +27,13 @@ func (d *DB) Callers(ctx context.Context, digits string, limit int) ([]leads.Cal
 	return found, nil
 }
 
-// prepared is a statement that is parsed once: an operator waits for its answer, and
-// parsing takes most of it.
+// prepared is a statement that is parsed only once: a person at a telephone waits for the
+// answer, and parsing takes most of the time.
 type prepared struct{ statement atomic.Pointer[sql.Stmt] }
 
-// on prepares the statement, where that has not been done: its tables may not have been
-// there at the start. Nobody waits for another's attempt: a database that does not answer
-// would hold up everybody, one after the other.
+// on prepares the statement at its first use: the tables may not exist when the program
+// starts. Concurrent calls do not wait for each other, because a database that does not
+// answer would block them one after the other.
 func (p *prepared) on(ctx context.Context, pool *sql.DB, text string) (ready, error) {
 	if statement := p.statement.Load(); statement != nil {
 		return ready{statement}, nil
@@ -43,12 +43,12 @@ func (p *prepared) on(ctx context.Context, pool *sql.DB, text string) (ready, er
 		return ready{}, err
 	}
 	if !p.statement.CompareAndSwap(nil, statement) {
-		_ = statement.Close() //nolint:sqlclosecheck // another was quicker: only then
+		_ = statement.Close() //nolint:sqlclosecheck // only where a concurrent call was faster
 	}
 	return ready{p.statement.Load()}, nil
 }
 
-// ready is a prepared statement in the place of a text.
+// ready is a prepared statement that implements querier; it ignores the text.
 type ready struct{ *sql.Stmt }
 
 // QueryContext implements querier.
@@ -68,10 +68,10 @@ func scanCaller(row scanner) (c leads.Caller, err error) {
 	return c, err
 }
 
-// Card is one lead, a tombstone included; false where there is none.
+// Card returns one lead, even where it was deleted; false where there is no row.
 func (d *DB) Card(ctx context.Context, ref leads.Ref) (leads.Card, bool, error) {
-	card, ok, err := one(ctx, d, scanCard, d.dialect.sql.CardGet, sql.Named("member_id", ref.MemberID), sql.Named("lead_id", ref.LeadID))
-	return card, ok, wrapped(err, "card of %s", ref)
+	card, ok, err := queryOne(ctx, d, scanCard, d.dialect.sql.CardGet, sql.Named("member_id", ref.MemberID), sql.Named("lead_id", ref.LeadID))
+	return card, ok, wrap(err, "card of %s", ref)
 }
 
 func scanCard(row scanner) (c leads.Card, err error) {

@@ -7,94 +7,94 @@ import (
 	"leadsync/leads"
 )
 
-// current is a row of bitrix_leads as it was found and locked.
-type current struct {
+// storedRow is a row of bitrix_leads as a transaction found and locked it.
+type storedRow struct {
 	id          int64
 	ticket      leads.Ticket
 	revision    int64
-	hash        string // "" on rows adopted from the seed
+	hash        string // "" on rows adopted from an existing database
 	readAt      time.Time
-	deleted     time.Time
-	absentSince time.Time
-	raw         json.RawMessage // nil on rows adopted from the seed
-	held        *leads.Row     // columns and contacts; read only where a snapshot is forced
+	deleted     time.Time       // zero where the row is not a tombstone
+	absentSince time.Time       // zero where the lead was found at the last read
+	raw         json.RawMessage // nil on rows adopted from an existing database
+	full        *leads.Row      // columns and contacts; read only for a forced snapshot
 }
 
-// blank is a card without values: all of a new lead differs from it.
+// blank is a card without values: a new lead differs from it in every field it has.
 var blank = leads.Lead{Values: make([]string, len(leads.Fields))}
 
-// act is what is to be written for a snapshot.
-type act int
+// action is what a transaction writes for a snapshot.
+type action int
 
 const (
-	nothing act = iota
-	mark        // ticket, absence or tombstone; the card's columns stay
-	put         // the whole row, its contacts and its solution
+	writeNothing action = iota
+	writeMarks          // ticket, absence or tombstone; the card's columns stay
+	writeRow            // the whole row with its contacts and side tables
 )
 
-// step is what becomes of one snapshot: what to tell the caller, what to write, and what
-// to announce.
-type step struct {
+// decision is what becomes of one snapshot: the outcome for the caller, what to write,
+// and what to announce. ticket, absent and deleted are the row's new values.
+type decision struct {
 	outcome leads.Outcome
-	act     act
-	ticket  leads.Ticket // of the row after it
-	absent  time.Time    // of the row after it
-	deleted time.Time    // of the row after it
-	kind    leads.ChangeKind
+	action  action
+	ticket  leads.Ticket
+	absent  time.Time        // zero: not absent
+	deleted time.Time        // zero: not deleted
+	kind    leads.ChangeKind // "" announces nothing
 }
 
-// decide says what becomes of a snapshot, given the row; nil is none. It looks at nothing
-// else. Only a higher ticket is heard. A sighting that changes nothing still raises the
-// row's ticket: else an older read that arrives late would pass for news.
-func decide(s *leads.Snapshot, row *current, now time.Time, grace time.Duration) step {
-	st := step{outcome: leads.Outcome{Ref: s.Ref}, ticket: s.Ticket}
+// decide compares a snapshot with its row, nil where there is none, and depends on nothing
+// else. It accepts only a higher ticket. A snapshot that changes nothing still raises the
+// row's ticket: otherwise an older read that arrives later would be written.
+func decide(s *leads.Snapshot, row *storedRow, now time.Time, grace time.Duration) decision {
+	d := decision{outcome: leads.Outcome{Ref: s.Ref}, ticket: s.Ticket}
 	if row != nil {
-		st.outcome.Revision = row.revision
-		st.deleted, st.absent = row.deleted, row.absentSince
+		d.outcome.Revision = row.revision
+		d.deleted, d.absent = row.deleted, row.absentSince
 		if s.Ticket <= row.ticket {
-			st.outcome.Verdict = leads.Older
-			return st
+			d.outcome.Verdict = leads.Older
+			return d
 		}
 	}
 	switch {
 	case s.Sight == leads.Present:
-		return st.present(s, row)
-	case row == nil: // nothing is known and nothing was seen
-		return st
+		return d.present(s, row)
+	case row == nil: // neither the portal nor the mirror has the lead
+		return d
 	case s.Sight == leads.Absent:
-		return st.gone(s, now, grace)
+		return d.absence(s, now, grace)
 	default:
-		return st.denied(row)
+		return d.denied(row)
 	}
 }
 
-// present is a card that was seen.
-func (st step) present(s *leads.Snapshot, row *current) step {
+// present decides about a card that the portal returned.
+func (d decision) present(s *leads.Snapshot, row *storedRow) decision {
 	if row == nil || !row.deleted.IsZero() {
-		return st.writes(leads.Inserted, leads.Added, leads.Diff(&blank, &s.Lead))
+		return d.changed(leads.Inserted, leads.Added, leads.Diff(&blank, &s.Lead))
 	}
 	same := row.hash == s.Lead.Hash()
 	if same && !s.Force {
-		st.act, st.absent = mark, time.Time{}
-		return st
+		d.action, d.absent = writeMarks, time.Time{}
+		return d
 	}
-	changed, known := differences(s, row)
+	fields, known := differences(s, row)
 	switch {
-	case len(changed) > 0 || !known:
-		return st.writes(leads.Updated, leads.Changed, changed)
+	case len(fields) > 0 || !known:
+		return d.changed(leads.Updated, leads.Changed, fields)
 	case same:
-		st.act, st.absent = mark, time.Time{}
-	default: // hashed by another version: the row is rewritten, and nobody need know
-		st.act, st.absent = put, time.Time{}
+		d.action, d.absent = writeMarks, time.Time{}
+	default: // another version computed the hash: rewrite the row, announce nothing
+		d.action, d.absent = writeRow, time.Time{}
 	}
-	return st
+	return d
 }
 
-// differences names the fields in which the card differs from the row, as it was written
-// or, where that is forced, as it stands; false where it is not known what was written.
-func differences(s *leads.Snapshot, row *current) (names []string, known bool) {
-	if s.Force && row.held != nil && len(row.raw) > 0 {
-		return row.held.Differences(&s.Lead), true
+// differences names the fields in which the card differs from the stored card or, for a
+// forced snapshot, from the columns. known is false where the row has no readable card.
+func differences(s *leads.Snapshot, row *storedRow) (names []string, known bool) {
+	if s.Force && row.full != nil && len(row.raw) > 0 {
+		return row.full.Differences(&s.Lead), true
 	}
 	if stored, err := leads.Parse(row.raw); err == nil {
 		return leads.Diff(&stored, &s.Lead), true
@@ -102,53 +102,55 @@ func differences(s *leads.Snapshot, row *current) (names []string, known bool) {
 	return leads.Diff(&blank, &s.Lead), false
 }
 
-func (st step) writes(verdict leads.Verdict, kind leads.ChangeKind, changed []string) step {
-	st.act, st.kind = put, kind
-	st.absent, st.deleted = time.Time{}, time.Time{}
-	st.outcome.Verdict, st.outcome.Changed = verdict, changed
-	st.outcome.Revision++
-	return st
+// changed writes the whole row and announces the fields that changed.
+func (d decision) changed(verdict leads.Verdict, kind leads.ChangeKind, fields []string) decision {
+	d.action, d.kind = writeRow, kind
+	d.absent, d.deleted = time.Time{}, time.Time{}
+	d.outcome.Verdict, d.outcome.Changed = verdict, fields
+	d.outcome.Revision++
+	return d
 }
 
-// gone is a lead that was not found. It is deleted when that is proven, or when it has
-// been so for the grace period; else it is noted. The row is there.
-func (st step) gone(s *leads.Snapshot, now time.Time, grace time.Duration) step {
-	st.act = mark
+// absence decides about a lead that the portal did not find and the mirror has. It deletes
+// the row if the deletion is proven or the lead has been absent for the grace period;
+// otherwise it notes the absence.
+func (d decision) absence(s *leads.Snapshot, now time.Time, grace time.Duration) decision {
+	d.action = writeMarks
 	switch {
-	case !st.deleted.IsZero():
-	case s.Proven, !st.absent.IsZero() && now.Sub(st.absent) >= grace:
-		st.deleted, st.absent, st.kind = now, time.Time{}, leads.RemovedKind
-		st.outcome.Verdict = leads.Deleted
-		st.outcome.Revision++
+	case !d.deleted.IsZero():
+	case s.Proven, !d.absent.IsZero() && now.Sub(d.absent) >= grace:
+		d.deleted, d.absent, d.kind = now, time.Time{}, leads.RemovedKind
+		d.outcome.Verdict = leads.Deleted
+		d.outcome.Revision++
 	default:
-		st.outcome.Verdict = leads.Missing
-		if st.absent.IsZero() || st.absent.After(now) { // after: the clock was set back, the grace begins anew
-			st.absent = now
+		d.outcome.Verdict = leads.Missing
+		if d.absent.IsZero() || d.absent.After(now) { // a time in the future: the clock was set back, so the grace period starts again
+			d.absent = now
 		}
 	}
-	return st
+	return d
 }
 
-// denied is a lead that is there but may not be read. It says nothing of the card, so
-// the ticket stays; but it was no deletion that it had been absent before.
-func (st step) denied(row *current) step {
-	st.ticket = row.ticket
+// denied decides about a lead that exists but may not be read. The read says nothing about
+// the card, so the row keeps its ticket; but an absence that was noted is over.
+func (d decision) denied(row *storedRow) decision {
+	d.ticket = row.ticket
 	if !row.absentSince.IsZero() {
-		st.act, st.absent = mark, time.Time{}
+		d.action, d.absent = writeMarks, time.Time{}
 	}
-	return st
+	return d
 }
 
-// announcement is the change that subscribers learn of; nil where there is none.
-func (st step) announcement(s *leads.Snapshot) *leads.Change {
-	if st.kind == "" {
+// announcement is the change that subscribers receive; nil where nothing changed.
+func (d decision) announcement(s *leads.Snapshot) *leads.Change {
+	if d.kind == "" {
 		return nil
 	}
 	change := &leads.Change{
-		MemberID: s.MemberID, LeadID: s.LeadID, Kind: st.kind, Revision: st.outcome.Revision,
-		Fields: append([]string{}, st.outcome.Changed...), Cause: s.Cause, ReadAt: s.ReadAt,
+		MemberID: s.MemberID, LeadID: s.LeadID, Kind: d.kind, Revision: d.outcome.Revision,
+		Fields: append([]string{}, d.outcome.Changed...), Cause: s.Cause, ReadAt: s.ReadAt,
 	}
-	if st.kind != leads.RemovedKind {
+	if d.kind != leads.RemovedKind {
 		change.Lead = s.Lead.Raw
 	}
 	return change

@@ -14,34 +14,34 @@ import (
 	leadsql "leadsync/sql"
 )
 
-// dialect is all in which the two databases differ, their statements included.
+// dialect is everything in which the two databases differ, statements included.
 type dialect struct {
 	name       string
 	sql        *leadsql.Statements
 	migrations fs.FS
 	goose      goose.Dialect
-	history    string             // goose's table
-	locker     lock.SessionLocker // one migration at a time; nil where goose needs none
-	// load puts rows into a table, many at a time, the way this database does it best.
+	history    string             // name of goose's table
+	locker     lock.SessionLocker // lets one process migrate at a time; nil where transactions do that
+	// load inserts many rows in the fastest way of this database.
 	load loader
-	// judge says what kind of failure an error of the driver is.
-	judge func(error) fault
-	// advise says what an operator can do about a failed opening.
-	advise func(error) string
+	// classify says what an error of the driver means.
+	classify func(error) fault
+	// hint says what an operator can do when the database cannot be opened.
+	hint func(error) string
 }
 
-// loader puts rows into a table.
+// loader inserts rows into a table.
 type loader func(ctx context.Context, tx *sql.Tx, into target, rows [][]any) error
 
-// target is a table that load fills.
+// target is a table that a loader fills.
 type target struct {
-	table   string // as SQL Server calls it
-	insert  string // the statement for one row, where there is no bulk copy
+	table   string // name on SQL Server
+	insert  string // inserts one row; used without bulk copy
 	columns []string
 }
 
-// loadPrepared inserts row by row. In the same process nothing is faster; over a network
-// it is the slow way that always works.
+// loadPrepared inserts row by row. Nothing is faster within one process; over a network it
+// is slow, but always works.
 func loadPrepared(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
 	statement, err := tx.PrepareContext(ctx, into.insert)
 	if err != nil {
@@ -60,14 +60,14 @@ func loadPrepared(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (e
 	return nil
 }
 
-// opened is what opening a URL gives.
+// opened is the result of opening a URL.
 type opened struct {
 	dialect     dialect
 	read, write *sql.DB
-	place       string // for errors: never with a password
+	place       string // where the database is, for errors; never contains a password
 }
 
-// openURL tells the databases apart by the URL's scheme.
+// openURL selects the database by the URL's scheme.
 func openURL(url string) (opened, error) {
 	switch {
 	case strings.HasPrefix(url, "sqlite:"):
@@ -76,7 +76,7 @@ func openURL(url string) (opened, error) {
 		return openSQLServer(url)
 	default:
 		scheme, _, _ := strings.Cut(url, ":")
-		return opened{}, fmt.Errorf("database URL: scheme %q is unknown: "+
-			"write sqlite:<path> or sqlserver://user:password@host:1433?database=name", scheme)
+		return opened{}, fmt.Errorf("database URL: unknown scheme %q, "+
+			"want sqlite:<path> or sqlserver://user:password@host:1433?database=name", scheme)
 	}
 }

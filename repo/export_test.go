@@ -7,26 +7,26 @@ import (
 	"leadsync/leads"
 )
 
-// MigrationLock is what keeps two replicas from migrating SQL Server at once.
+// MigrationLock lets one process migrate SQL Server at a time.
 var MigrationLock = sqlServerDialect().locker
 
-// SQLServerDSN is what the driver gets to see of a URL.
+// SQLServerDSN adds the defaults to a URL.
 var SQLServerDSN = sqlServerDSN
 
-// LoadBy makes every batch be staged one way: by bulk copy, by prepared inserts, or by
-// whichever repo takes by itself.
+// LoadBy sets how batches are loaded: by bulk copy, by prepared inserts, or by the way that
+// repo chooses.
 func (d *DB) LoadBy(way string) {
 	d.dialect.load = map[string]loader{"bulk": loadBulk, "prepared": loadPrepared, "chosen": loadSQLServer}[way]
 }
 
-// ErrStale says that rows were changed since they were read.
+// ErrStale says that rows changed after they were read.
 var ErrStale = errStale
 
-// StoreUndecided writes a snapshot as if it had been decided that it is news for a row
+// StoreUndecided writes a snapshot, skipping the decision whether it is newer than the row
 // with that ticket.
 func (d *DB) StoreUndecided(ctx context.Context, s *leads.Snapshot, was leads.Ticket) error {
-	it := item{snapshot: s, row: &current{id: s.LeadID, ticket: was}, step: step{act: put, ticket: s.Ticket}}
-	return d.once(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return d.store(ctx, tx, []item{it}, d.dialect.load)
+	e := entry{snapshot: s, row: &storedRow{id: s.LeadID, ticket: was}, decision: decision{action: writeRow, ticket: s.Ticket}}
+	return d.tryOnce(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		return d.store(ctx, tx, []entry{e}, d.dialect.load)
 	})
 }

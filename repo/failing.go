@@ -11,9 +11,8 @@ import (
 	"leadsync/leads"
 )
 
-// CountFailure counts one more failure of a lead and returns what is known of it then.
-// next says, given the attempts so far, when the lead is to be tried again; zero gives
-// it up.
+// CountFailure counts one more failure of a lead and returns its record. next returns when
+// to try the lead again, given the attempts so far; a zero time gives it up.
 func (d *DB) CountFailure(ctx context.Context, ref leads.Ref, event, reason string, next func(attempts int) time.Time) (f leads.Failing, err error) {
 	err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		f, err = d.countFailure(ctx, tx, ref, event, reason, next)
@@ -45,16 +44,16 @@ func (d *DB) countFailure(ctx context.Context, tx *sql.Tx, ref leads.Ref, event,
 	return f, err
 }
 
-// Failing are a portal's leads that could not be written, those given up included.
+// Failing returns a portal's leads that could not be written, including those given up.
 func (d *DB) Failing(ctx context.Context, memberID string) ([]leads.Failing, error) {
-	failing, err := list(ctx, d, d.scanFailing(memberID), d.dialect.sql.FailingList, sql.Named("member_id", memberID))
+	failing, err := queryList(ctx, d, d.scanFailing(memberID), d.dialect.sql.FailingList, sql.Named("member_id", memberID))
 	if err != nil {
 		return nil, fmt.Errorf("failing leads of %s: %w", memberID, err)
 	}
 	return failing, nil
 }
 
-// ForgetFailures begins these leads' counts anew.
+// ForgetFailures deletes the failure records of these leads.
 func (d *DB) ForgetFailures(ctx context.Context, memberID string, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
@@ -78,9 +77,10 @@ func (d *DB) scanFailing(memberID string) func(scanner) (leads.Failing, error) {
 	}
 }
 
-// FailedPayload is what the portal sent of a lead when its failure was last recorded.
+// FailedPayload returns the card that the portal sent when the failure of a lead was last
+// recorded; false where no failure is recorded.
 func (d *DB) FailedPayload(ctx context.Context, ref leads.Ref) (payload string, ok bool, err error) {
-	payload, ok, err = one(ctx, d, scanText, d.dialect.sql.FailurePayload,
+	payload, ok, err = queryOne(ctx, d, scanText, d.dialect.sql.FailurePayload,
 		sql.Named("member_id", ref.MemberID), sql.Named("lead_id", strconv.FormatInt(ref.LeadID, 10)))
 	if err != nil {
 		return "", false, fmt.Errorf("payload of %s: %w", ref, err)
@@ -93,9 +93,10 @@ func scanText(row scanner) (s string, err error) {
 	return s, err
 }
 
-// OutboxOldest is when the oldest change that waits was written; zero where none waits.
+// OutboxOldest returns when the oldest change in the outbox was written; zero where the
+// outbox is empty.
 func (d *DB) OutboxOldest(ctx context.Context) (time.Time, error) {
-	at, _, err := one(ctx, d, func(row scanner) (t time.Time, err error) {
+	at, _, err := queryOne(ctx, d, func(row scanner) (t time.Time, err error) {
 		err = row.Scan(instantColumn{&t})
 		return t, err
 	}, d.dialect.sql.OutboxOldest)

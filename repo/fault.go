@@ -15,53 +15,53 @@ import (
 type fault int
 
 const (
-	faultOther   fault = iota // a mistake of ours, or of the database's set-up
-	faultData                 // a value that the database does not take: its lead alone is to blame
-	faultKey                  // a key that is there already: somebody was faster, or else as faultData
-	faultBusy                 // locks: the same transaction may pass the next time
-	faultBroken               // the connection went
-	faultDown                 // reached, but in no state to write: full, read-only, no rights to log in
+	faultOther   fault = iota // a bug in leadsync or a wrong database setup
+	faultData                 // the database rejects a value: only the content of one lead is to blame
+	faultKey                  // duplicate key: a concurrent insert, or as faultData
+	faultBusy                 // locks: the same transaction may succeed the next time
+	faultBroken               // the connection was lost
+	faultDown                 // the database answers but cannot write: full, read-only, login refused
 	faultMissing              // a table or column is missing
 )
 
-// errStale says that rows changed under a transaction although it had locked them: the
-// database's locks do not hold what they promise. Starting anew is right.
+// errStale says that rows changed although the transaction had locked them: the
+// database's locks do not protect them as they should. The transaction runs again.
 var errStale = errors.New("rows changed while locked")
 
-// errData marks a failure of one lead that shows before the database sees it.
+// errData marks a lead that leadsync rejects before it sends it to the database.
 var errData = errors.New("lead cannot be stored")
 
-// preparation is an error of what comes before a lead's content is sent: none can be to
-// blame for it.
-type preparation struct{ error }
+// setupError is an error from before any lead's content was sent: no lead is to blame.
+type setupError struct{ error }
 
-// Unwrap is the error itself.
-func (p preparation) Unwrap() error { return p.error }
+// Unwrap returns the cause.
+func (e setupError) Unwrap() error { return e.error }
 
-// bulk is an error of bulk copy. Its stages take any content, so it is the copying that
-// went wrong, and the connection may be out of step.
-type bulk struct{ error }
+// bulkError is an error of bulk copy. Its temporary tables accept any content, so the
+// copying itself failed, and the connection may be unusable.
+type bulkError struct{ error }
 
-// Unwrap is the error itself.
-func (b bulk) Unwrap() error { return b.error }
+// Unwrap returns the cause.
+func (e bulkError) Unwrap() error { return e.error }
 
-// judge says what an error means, whoever made it.
-func (d *DB) judge(err error) fault {
-	meaning := d.meaning(err)
-	if meaning != faultData {
-		return meaning
+// classify says what an error means, whichever layer returned it.
+func (d *DB) classify(err error) fault {
+	kind := d.faultOf(err)
+	if kind != faultData {
+		return kind
 	}
 	switch {
-	case errors.As(err, new(preparation)):
+	case errors.As(err, new(setupError)):
 		return faultOther
-	case errors.As(err, new(bulk)):
+	case errors.As(err, new(bulkError)):
 		return faultBroken
 	default:
-		return meaning
+		return kind
 	}
 }
 
-func (d *DB) meaning(err error) fault {
+// faultOf classifies an error without regard to when it happened.
+func (d *DB) faultOf(err error) fault {
 	var network net.Error
 	switch {
 	case errors.Is(err, errStale):
@@ -74,12 +74,12 @@ func (d *DB) meaning(err error) fault {
 		errors.As(err, &network):
 		return faultBroken
 	default:
-		return d.dialect.judge(err)
+		return d.dialect.classify(err)
 	}
 }
 
-// explain gives an error the meaning that callers look for. A context's end is told as
-// such, whatever the driver made of it.
+// explain wraps an error in the sentinel that callers test for. When the context has
+// ended, that is the error, whatever the driver returned.
 func (d *DB) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -90,16 +90,16 @@ func (d *DB) explain(ctx context.Context, err error) error {
 	if errors.Is(err, ErrNotOwner) || errors.Is(err, errData) {
 		return err
 	}
-	switch d.judge(err) {
+	switch d.classify(err) {
 	case faultBusy, faultBroken, faultDown:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case faultMissing:
-		if errors.Is(d.checkLevel(ctx), ErrNoJSON) { // it is a function that is missing, and no table
+		if errors.Is(d.checkLevel(ctx), ErrNoJSON) { // a function is missing, not a table
 			return fmt.Errorf("%w: %w", ErrNoJSON, err)
 		}
 		return fmt.Errorf("%w: %w", ErrNotMigrated, err)
 	default:
-		if d.lacksMigrations(ctx) { // a server need not say that it is a table which is missing
+		if d.lacksMigrations(ctx) { // some servers do not report a missing table as such
 			return fmt.Errorf("%w: %w", ErrNotMigrated, err)
 		}
 		return err

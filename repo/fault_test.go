@@ -1,4 +1,4 @@
-package repo // what runs again is not exported, and is worth a test of its own
+package repo // tests which errors are retried, which is not exported
 
 import (
 	"context"
@@ -15,27 +15,27 @@ import (
 	mssql "github.com/microsoft/go-mssqldb"
 )
 
-func TestWhatRunsAgain(t *testing.T) {
+func TestTransactionsRunAgain(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		err   error
-		fails int // how often it comes
+		fails int // how many attempts fail
 		runs  int
-		want  error // of the whole; nil is success
+		want  error // after all attempts; nil is success
 	}{
 		{"deadlock victim, twice", mssql.Error{Number: 1205, Class: 13}, 2, 3, nil},
-		{"deadlock victim, for ever", mssql.Error{Number: 1205, Class: 13}, 99, tries, ErrUnavailable},
+		{"deadlock victim, every time", mssql.Error{Number: 1205, Class: 13}, 99, attempts, ErrUnavailable},
 		{"lock time-out", mssql.Error{Number: 1222, Class: 16}, 1, 2, nil},
 		{"unique constraint", mssql.Error{Number: 2627, Class: 14}, 1, 2, nil},
 		{"unique index", mssql.Error{Number: 2601, Class: 14}, 1, 2, nil},
-		{"unique index, for ever", mssql.Error{Number: 2601, Class: 14}, 99, tries, mssql.Error{Number: 2601, Class: 14}},
+		{"unique index, every time", mssql.Error{Number: 2601, Class: 14}, 99, attempts, mssql.Error{Number: 2601, Class: 14}},
 		{"broken connection", io.ErrUnexpectedEOF, 1, 2, nil},
 		{"severity of a lost server", mssql.Error{Number: 596, Class: 21}, 1, 2, nil},
 		{"full log", mssql.Error{Number: 9002, Class: 17}, 1, 1, ErrUnavailable},
-		{"replica that is no primary", mssql.Error{Number: 983, Class: 14}, 1, 1, ErrUnavailable},
+		{"secondary replica", mssql.Error{Number: 983, Class: 14}, 1, 1, ErrUnavailable},
 		{"database in transition", mssql.Error{Number: 952, Class: 16}, 1, 1, ErrUnavailable},
 		{"text too long", mssql.Error{Number: 2628, Class: 16}, 1, 1, mssql.Error{Number: 2628, Class: 16}},
-		{"missing right", mssql.Error{Number: 229, Class: 14}, 1, 1, mssql.Error{Number: 229, Class: 14}},
+		{"missing permission", mssql.Error{Number: 229, Class: 14}, 1, 1, mssql.Error{Number: 229, Class: 14}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -47,7 +47,7 @@ func TestWhatRunsAgain(t *testing.T) {
 			if _, err := db.Migrate(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			db.dialect.judge = judgeSQLServer
+			db.dialect.classify = classifySQLServer
 			runs := 0
 			err = db.transact(t.Context(), func(context.Context, *sql.Tx) error {
 				if runs++; runs <= c.fails {
@@ -65,20 +65,20 @@ func TestWhatRunsAgain(t *testing.T) {
 	}
 }
 
-// refusing is a server that lets nobody in.
+// refusing is a server that rejects every login.
 type refusing struct{ driver.Connector }
 
 func (refusing) Connect(context.Context) (driver.Conn, error) {
 	return nil, mssql.Error{Number: 4064, Class: 11} // no default database
 }
 
-func TestALoginThatFailsIsNoLeadsFault(t *testing.T) {
+func TestFailedLoginBlamesNoLead(t *testing.T) {
 	t.Parallel()
 	db := &DB{dialect: sqlServerDialect(), write: sql.OpenDB(refusing{})}
 	defer db.write.Close()
-	err := db.once(t.Context(), func(context.Context, *sql.Tx) error { return nil })
-	if !sameNumber(err, mssql.Error{Number: 4064}) || db.culpable(err) {
-		t.Errorf("%v is held against the lead: %t", err, db.culpable(err))
+	err := db.tryOnce(t.Context(), func(context.Context, *sql.Tx) error { return nil })
+	if !sameNumber(err, mssql.Error{Number: 4064}) || db.blamesLead(err) {
+		t.Errorf("%v blames the lead: %t", err, db.blamesLead(err))
 	}
 }
 
@@ -95,18 +95,18 @@ func (oldConn) QueryContext(context.Context, string, []driver.NamedValue) (drive
 	return nil, mssql.Error{Number: 208, Class: 16, Message: "Invalid object name 'OPENJSON'."}
 }
 
-func TestAnOldCompatibilityLevelIsToldAsSuch(t *testing.T) {
+func TestOldCompatibilityLevelIsReported(t *testing.T) {
 	t.Parallel()
 	pool := sql.OpenDB(old{})
 	defer pool.Close()
 	db := &DB{dialect: sqlServerDialect(), read: pool, write: pool}
 	_, migrate := db.Migrate(t.Context())
 	for name, err := range map[string]error{
-		"migrate":   migrate,
-		"serve":     db.CheckMigrated(t.Context()),
-		"afterward": db.explain(t.Context(), mssql.Error{Number: 208, Class: 16}),
+		"migrate": migrate,
+		"serve":   db.CheckMigrated(t.Context()),
+		"explain": db.explain(t.Context(), mssql.Error{Number: 208, Class: 16}),
 	} {
-		if !errors.Is(err, ErrNoJSON) || errors.Is(err, ErrNotMigrated) || db.culpable(err) {
+		if !errors.Is(err, ErrNoJSON) || errors.Is(err, ErrNotMigrated) || db.blamesLead(err) {
 			t.Errorf("%s: error %v", name, err)
 		}
 		if err != nil && strings.Count(err.Error(), "SET COMPATIBILITY_LEVEL = 130") != 1 {
@@ -115,7 +115,7 @@ func TestAnOldCompatibilityLevelIsToldAsSuch(t *testing.T) {
 	}
 }
 
-// silent is a server that does not answer until the caller has had enough.
+// silent is a server that never answers.
 type silent struct {
 	driver.Connector
 	asked chan struct{}
@@ -127,7 +127,7 @@ func (s silent) Connect(ctx context.Context) (driver.Conn, error) {
 	return nil, ctx.Err()
 }
 
-func TestALookupDoesNotWaitForAnother(t *testing.T) {
+func TestLookupsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	server := silent{asked: make(chan struct{}, 2)}
 	pool := sql.OpenDB(server)
@@ -151,8 +151,8 @@ func TestALookupDoesNotWaitForAnother(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}
-	case <-time.After(time.Minute): // only a lookup that waits for the first gets here
-		t.Error("it waits for the first")
+	case <-time.After(time.Minute): // the second lookup waits for the first
+		t.Error("it waits for the first lookup")
 	}
 	giveUp()
 	if err := <-waits; !errors.Is(err, context.Canceled) {
@@ -160,7 +160,7 @@ func TestALookupDoesNotWaitForAnother(t *testing.T) {
 	}
 }
 
-func TestLeadsAreLockedInTheirOrder(t *testing.T) {
+func TestIDListsAreSorted(t *testing.T) {
 	for want, ids := range map[string][]int64{"[3,20,100]": {20, 3, 100}, "[]": nil} {
 		if got, err := idList(ids); err != nil || got != want {
 			t.Errorf("%v is %s, %v; want %s", ids, got, err, want)

@@ -13,7 +13,7 @@ var (
 	fieldNameColumn = leads.Field{Max: 128}
 )
 
-// SaveFieldTypes writes what the portal's custom fields are, in place of what was known.
+// SaveFieldTypes replaces the stored types of the portal's custom fields.
 func (d *DB) SaveFieldTypes(ctx context.Context, memberID string, types []leads.FieldType) error {
 	member := sql.Named("member_id", memberID)
 	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -30,5 +30,5 @@ func (d *DB) SaveFieldTypes(ctx context.Context, memberID string, types []leads.
 		}
 		return nil
 	})
-	return wrapped(err, "save field types of %s", memberID)
+	return wrap(err, "save field types of %s", memberID)
 }

@@ -12,13 +12,13 @@ import (
 
 var findingColumns = []string{"run_id", "member_id", "lead_id", "kind", "fields", "found_at", "repaired", "cause", "seconds_behind"}
 
-// AddFindings writes what a run found, all or nothing. A zero FoundAt is now.
+// AddFindings stores differences that a run found, all or none. A zero FoundAt means now.
 func (d *DB) AddFindings(ctx context.Context, findings []leads.Finding) error {
 	if len(findings) == 0 {
 		return nil
 	}
 	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.addFindings(ctx, tx, findings) })
-	return wrapped(err, "add findings")
+	return wrap(err, "add findings")
 }
 
 func (d *DB) addFindings(ctx context.Context, tx *sql.Tx, findings []leads.Finding) error {
@@ -40,14 +40,14 @@ func (d *DB) addFindings(ctx context.Context, tx *sql.Tx, findings []leads.Findi
 	return loadPrepared(ctx, tx, target{insert: d.dialect.sql.FindingInsert, columns: findingColumns}, rows)
 }
 
-// causeMax is the width of the columns for words.
+// causeMax is the width of the columns cause and detail, in UTF-16 units.
 const causeMax = 1000
 
 func clipped(s string, units int) string { return leads.Field{Max: units}.Column(s) }
 
-// Settle records a stretch of a run as done, all or nothing: what was found there takes
-// the place of what was noted, and the run gets its checkpoint and sums. Errors as of
-// SaveRun.
+// Settle records in one transaction that a run has finished everything up to its
+// checkpoint: the findings replace those that were noted before the repairs, and the run's
+// checkpoint and sums are saved. It returns the errors of SaveRun.
 func (d *DB) Settle(ctx context.Context, run leads.Run, found []leads.Finding) error {
 	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := d.saveRun(ctx, tx, run); err != nil {
@@ -65,23 +65,25 @@ func (d *DB) Settle(ctx context.Context, run leads.Run, found []leads.Finding) e
 	if err == nil {
 		err = d.stillWanted(ctx, run)
 	}
-	return wrapped(err, "settle run %s", run.ID)
+	return wrap(err, "settle run %s", run.ID)
 }
 
-// Noted is what a run noted before a repair, and did not record as done.
+// Noted returns the findings that a run stored before a repair and has not settled.
 func (d *DB) Noted(ctx context.Context, runID string) ([]leads.Finding, error) {
-	noted, err := list(ctx, d, scanFinding, d.dialect.sql.FindingPendingList, sql.Named("run_id", runID))
-	return noted, wrapped(err, "noted by %s", runID)
+	noted, err := queryList(ctx, d, scanFinding, d.dialect.sql.FindingPendingList, sql.Named("run_id", runID))
+	return noted, wrap(err, "findings noted by run %s", runID)
 }
 
-// Unconfirmed are phantoms of a run that were absent once, by id, above after.
+// Unconfirmed returns the ids of leads that a run found absent only once, above after and
+// sorted; at most limit.
 func (d *DB) Unconfirmed(ctx context.Context, runID string, after int64, limit int) ([]int64, error) {
-	ids, err := list(ctx, d, scanInt, d.dialect.sql.FindingMissingList,
+	ids, err := queryList(ctx, d, scanInt, d.dialect.sql.FindingMissingList,
 		sql.Named("run_id", runID), sql.Named("after", after), sql.Named("limit", limit))
-	return ids, wrapped(err, "unconfirmed by %s", runID)
+	return ids, wrap(err, "unconfirmed leads of run %s", runID)
 }
 
-// Confirm records what became of phantoms that were asked for again, with the run's sums.
+// Confirm records the outcomes of reading absent leads again, with the run's sums. It
+// returns the errors of SaveRun.
 func (d *DB) Confirm(ctx context.Context, run leads.Run, outcomes []leads.Outcome) error {
 	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, o := range outcomes {
@@ -95,14 +97,14 @@ func (d *DB) Confirm(ctx context.Context, run leads.Run, outcomes []leads.Outcom
 	if err == nil {
 		err = d.stillWanted(ctx, run)
 	}
-	return wrapped(err, "confirm for run %s", run.ID)
+	return wrap(err, "confirm deletions of run %s", run.ID)
 }
 
-// Findings are what a run found, in the order in which it did.
+// Findings returns the findings of a run in the order in which they were found.
 func (d *DB) Findings(ctx context.Context, runID string) ([]leads.Finding, error) {
-	findings, err := list(ctx, d, scanFinding, d.dialect.sql.FindingList, sql.Named("run_id", runID))
+	findings, err := queryList(ctx, d, scanFinding, d.dialect.sql.FindingList, sql.Named("run_id", runID))
 	if err != nil {
-		return nil, fmt.Errorf("findings of %s: %w", runID, err)
+		return nil, fmt.Errorf("findings of run %s: %w", runID, err)
 	}
 	return findings, nil
 }
@@ -122,7 +124,7 @@ func scanFinding(row scanner) (f leads.Finding, err error) {
 		}
 	}
 	if err := json.Unmarshal([]byte(fields), &f.Fields); err != nil {
-		return leads.Finding{}, fmt.Errorf("fields of a finding: %w", err)
+		return leads.Finding{}, fmt.Errorf("read the fields of a finding: %w", err)
 	}
 	if len(f.Fields) == 0 {
 		f.Fields = nil

@@ -10,12 +10,12 @@ import (
 	"leadsync/leads"
 )
 
-// SaveGrant writes the tokens that an installation or an authorization brought, in place
-// of what the portal had of the same kind: the application's own user has tokens beside
-// the installer's.
+// SaveGrant stores the tokens of an installation or an authorization. They replace the
+// portal's tokens of the same kind: the application's own user has a pair, and the user
+// who installed it has another.
 func (d *DB) SaveGrant(ctx context.Context, g leads.Grant) error {
 	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.saveGrant(ctx, tx, g) })
-	return wrapped(err, "save grant of %s", g.MemberID)
+	return wrap(err, "save grant of %s", g.MemberID)
 }
 
 func (d *DB) saveGrant(ctx context.Context, tx *sql.Tx, g leads.Grant) error {
@@ -27,8 +27,8 @@ func (d *DB) saveGrant(ctx context.Context, tx *sql.Tx, g leads.Grant) error {
 	return err
 }
 
-// RotateGrant replaces the pair of which old is the refresh token; false where that pair
-// is no longer the stored one: somebody else has rotated already.
+// RotateGrant replaces the pair whose refresh token is old; false where another process
+// has replaced that pair already.
 func (d *DB) RotateGrant(ctx context.Context, old leads.Secret, next leads.Grant) (bool, error) {
 	args := append(d.grantArgs(next), sql.Named("old_hash", leads.HashToken(old)))
 	n, err := d.exec(ctx, d.dialect.sql.GrantRotate, args...)
@@ -38,9 +38,9 @@ func (d *DB) RotateGrant(ctx context.Context, old leads.Secret, next leads.Grant
 	return n > 0, nil
 }
 
-// BeginRefresh notes that by is about to spend the refresh token of a pair. False where
-// the pair is no longer stored, or where somebody else has begun less than life ago and
-// has not stored what came.
+// BeginRefresh notes that the process by is about to use the refresh token of a pair. It is
+// false where the pair is no longer stored, or where another process has begun less than
+// life ago and has not stored the result.
 func (d *DB) BeginRefresh(ctx context.Context, pair leads.Grant, by string, life time.Duration) (bool, error) {
 	now := d.now()
 	n, err := d.exec(ctx, d.dialect.sql.GrantBegin,
@@ -53,16 +53,16 @@ func (d *DB) BeginRefresh(ctx context.Context, pair leads.Grant, by string, life
 	return n > 0, nil
 }
 
-// Grants are the portal's present pairs of tokens, the application's own user's first.
+// Grants returns the portal's pairs of tokens, that of the application's own user first.
 func (d *DB) Grants(ctx context.Context, memberID string) ([]leads.Grant, error) {
-	grants, err := list(ctx, d, d.scanGrant, d.dialect.sql.GrantList, sql.Named("member_id", memberID))
+	grants, err := queryList(ctx, d, d.scanGrant, d.dialect.sql.GrantList, sql.Named("member_id", memberID))
 	if err != nil {
 		return nil, fmt.Errorf("grants of %s: %w", memberID, err)
 	}
 	return grants, nil
 }
 
-// Grant is the preferred of the portal's present pairs; false where there is none.
+// Grant returns the first of Grants; false where the portal has no tokens.
 func (d *DB) Grant(ctx context.Context, memberID string) (leads.Grant, bool, error) {
 	grants, err := d.Grants(ctx, memberID)
 	if err != nil || len(grants) == 0 {
@@ -71,7 +71,7 @@ func (d *DB) Grant(ctx context.Context, memberID string) (leads.Grant, bool, err
 	return grants[0], true, nil
 }
 
-// holderKind is how the kind of a pair's user is stored.
+// holderKind is the stored kind of a pair's user.
 func holderKind(g leads.Grant) string {
 	if g.System {
 		return "system"
@@ -79,14 +79,14 @@ func holderKind(g leads.Grant) string {
 	return ""
 }
 
-// grantArgs are the columns of a pair. The refresh token's hash is what a rotation looks
-// for: a sealed token is never the same twice.
+// grantArgs are the columns of a pair. A rotation finds the pair by the hash of its
+// refresh token, because encrypting the same token twice gives different texts.
 func (d *DB) grantArgs(g leads.Grant) []any {
 	now := d.now()
 	left := max(0, int64(g.ExpiresAt.Sub(now)/time.Second))
 	return []any{
-		sql.Named("member_id", g.MemberID), sql.Named("access_token", d.seal.close(g.AccessToken)),
-		sql.Named("refresh_token", d.seal.close(g.RefreshToken)),
+		sql.Named("member_id", g.MemberID), sql.Named("access_token", d.sealer.seal(g.AccessToken)),
+		sql.Named("refresh_token", d.sealer.seal(g.RefreshToken)),
 		sql.Named("refresh_token_hash", leads.HashToken(g.RefreshToken)),
 		sql.Named("expires_in", strconv.FormatInt(left, 10)), sql.Named("scope", g.Scope),
 		sql.Named("user_id", strconv.FormatInt(g.UserID, 10)), sql.Named("client_id", g.ClientID),
@@ -102,12 +102,12 @@ func (d *DB) scanGrant(row scanner) (g leads.Grant, err error) {
 		return leads.Grant{}, err
 	}
 	g.System = kind == "system"
-	if user != "" { // a row of the seed's may hold anything
+	if user != "" { // an adopted row may contain anything
 		g.UserID, _ = strconv.ParseInt(user, 10, 64)
 	}
-	if g.AccessToken, err = d.seal.open(access); err != nil {
+	if g.AccessToken, err = d.sealer.unseal(access); err != nil {
 		return leads.Grant{}, err
 	}
-	g.RefreshToken, err = d.seal.open(refresh)
+	g.RefreshToken, err = d.sealer.unseal(refresh)
 	return g, err
 }

@@ -16,14 +16,14 @@ import (
 
 var importLeads = flag.Int("import-leads", 0, "how many leads BenchmarkImport imports; 0 leaves it out")
 
-// rowByRowLeads is how many leads are written one by one for comparison.
+// rowByRowLeads is the number of leads written one by one for comparison.
 const rowByRowLeads = 2_000
 
-// BenchmarkImport imports leads into an empty mirror, as the first pass does, and beside
-// it writes some one by one: the row, its contacts, its phone numbers, its custom fields
-// and its announcement, in a transaction each, by prepared statements. Half of those are written
-// before and half after, so that a machine that grows slower or faster favours neither.
-// On SQL Server the import must be at least 20 times as fast.
+// BenchmarkImport imports leads into an empty mirror, as the first pass does. For comparison
+// it writes some leads one by one: the row, its contacts, phone numbers, custom fields and
+// announcement in one transaction each, with prepared statements. Half of them are written
+// before the import and half after it, so that a change in the machine's speed favours
+// neither. On SQL Server the import must be at least 20 times as fast.
 func BenchmarkImport(b *testing.B) {
 	if *importLeads == 0 {
 		b.Skip("takes minutes: run it with -import-leads=100000, or make bench-import")
@@ -64,7 +64,7 @@ func benchmarkImport(b *testing.B, server repotest.Server, driver string) {
 	}
 }
 
-// importAll applies leads by the thousand; only Apply counts.
+// importAll applies leads in batches of 1,000 and measures only Apply.
 func importAll(b *testing.B, db *repo.DB, total int) (took time.Duration) {
 	b.Helper()
 	tickets := leads.NewTickets(0)
@@ -164,7 +164,7 @@ func (w *rowWriter) one(ctx context.Context, s *leads.Snapshot) error {
 	return tx.Commit()
 }
 
-// exec runs a statement that is prepared once.
+// exec runs a statement that it prepares at its first use.
 func (w *rowWriter) exec(ctx context.Context, tx *sql.Tx, key, text string, values map[string]any) (int64, error) {
 	statement := w.statements[key]
 	if statement == nil {

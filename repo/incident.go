@@ -8,25 +8,25 @@ import (
 	"leadsync/leads"
 )
 
-// AddIncident writes down when something was wrong.
+// AddIncident stores a time during which events could be missed.
 func (d *DB) AddIncident(ctx context.Context, i leads.Incident) error {
 	_, err := d.exec(ctx, d.dialect.sql.IncidentInsert, sql.Named("member_id", i.MemberID), sql.Named("kind", string(i.Kind)),
 		sql.Named("from_at", instant(i.From)), sql.Named("to_at", instant(i.To)), sql.Named("detail", clipped(i.Detail, causeMax)))
-	return wrapped(err, "record an incident of %s", i.MemberID)
+	return wrap(err, "record an incident of %s", i.MemberID)
 }
 
-// Incidents are those that concern the portal and were not over before a moment, oldest
+// Incidents returns the incidents that concern the portal and ended after since, oldest
 // first.
 func (d *DB) Incidents(ctx context.Context, memberID string, since time.Time) ([]leads.Incident, error) {
-	incidents, err := list(ctx, d, func(row scanner) (i leads.Incident, err error) {
+	incidents, err := queryList(ctx, d, func(row scanner) (i leads.Incident, err error) {
 		err = row.Scan(&i.MemberID, &i.Kind, instantColumn{&i.From}, instantColumn{&i.To}, textColumn{&i.Detail})
 		return i, err
 	}, d.dialect.sql.IncidentList, sql.Named("member_id", memberID), sql.Named("since", instant(since)))
-	return incidents, wrapped(err, "incidents of %s", memberID)
+	return incidents, wrap(err, "incidents of %s", memberID)
 }
 
-// Beat notes that the portal has an owner at work, and returns when that was noted last:
-// zero where it never was.
+// Beat stores that the portal's owner is alive, and returns the time of the beat before;
+// zero at the first one.
 func (d *DB) Beat(ctx context.Context, memberID string) (last time.Time, err error) {
 	member := sql.Named("member_id", memberID)
 	err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -36,5 +36,5 @@ func (d *DB) Beat(ctx context.Context, memberID string) (last time.Time, err err
 		_, err := tx.ExecContext(ctx, d.dialect.sql.OwnerBeat, member, sql.Named("beat_at", instant(d.now())))
 		return err
 	})
-	return last, wrapped(err, "beat for %s", memberID)
+	return last, wrap(err, "beat for %s", memberID)
 }

@@ -12,9 +12,9 @@ import (
 
 var loadRounds = flag.Int("load-rounds", 30, "how often BenchmarkLoad applies each size each way")
 
-// BenchmarkLoad compares the ways to stage a batch on SQL Server, bulk copy, prepared
-// inserts and what repo chooses, for the sizes of the live path. They take turns, so that
-// what else the machine does hits all. repo's smallLoad is where they cross.
+// BenchmarkLoad compares the ways to load a batch on SQL Server: bulk copy, prepared inserts
+// and what repo chooses, for small batches. They take turns, so that other load on the
+// machine affects all of them. repo's smallLoad is the size at which both are equally fast.
 func BenchmarkLoad(b *testing.B) {
 	server := sqlServer(b)
 	url := server.URL(b)
@@ -44,7 +44,7 @@ func BenchmarkLoad(b *testing.B) {
 						}
 						began := time.Now()
 						mustApply(b, db, batch)
-						if round > 1 { // the first ones compile
+						if round > 1 { // the first round compiles statements
 							took[way] += time.Since(began)
 						}
 					}

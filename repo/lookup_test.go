@@ -18,12 +18,12 @@ import (
 	leadsql "leadsync/sql"
 )
 
-// million is how many leads a large call centre has.
+// million is the number of leads of a large call centre.
 const million = 1_000_000
 
-// byKey reads the same columns of one lead by its key, (member_id, sql_ID), the portal's
-// address included; bare reads them by the table's own Id, and makes nothing of them.
-// Nothing that finds a lead can be quicker than the latter.
+// byKey reads the same columns of one lead by its key, (member_id, sql_ID), with the
+// portal's address. bare reads them by the table's own Id and does not process them; no
+// lookup can be faster than that.
 func byKey(dialect string) string {
 	text := leadsql.SQLServer.CardGet
 	if dialect == "sqlite" {
@@ -35,15 +35,15 @@ func byKey(dialect string) string {
 const bare = `SELECT l.member_id, l.sql_ID, l.sql_TITLE, l.sql_LAST_NAME, l.sql_NAME, l.sql_SECOND_NAME, l.sql_COMPANY_TITLE, l.sql_ASSIGNED_BY_ID,
 	l.sql_STATUS_ID, l.sql_STATUS_SEMANTIC_ID, l.date_create_at, l.date_modify_at, l.read_at FROM bitrix_leads AS l WHERE l.Id = @lead_id`
 
-// crowd is a mirror with many leads.
-type crowd struct {
+// largeMirror is a mirror with many leads.
+type largeMirror struct {
 	db        *repo.DB
 	raw       *sql.DB
 	key, bare *sql.Stmt
 	n         int
 }
 
-func newCrowd(tb testing.TB, server repotest.Server, n int) *crowd {
+func newLargeMirror(tb testing.TB, server repotest.Server, n int) *largeMirror {
 	tb.Helper()
 	url := server.URL(tb)
 	db, err := repo.Open(tb.Context(), repo.Config{URL: url})
@@ -67,12 +67,12 @@ func newCrowd(tb testing.TB, server repotest.Server, n int) *crowd {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = raw.Close() })
-	c := &crowd{db: db, raw: raw, n: n}
+	c := &largeMirror{db: db, raw: raw, n: n}
 	c.key, c.bare = c.prepare(tb, byKey(db.Dialect())), c.prepare(tb, bare)
 	return c
 }
 
-func (c *crowd) prepare(tb testing.TB, text string) *sql.Stmt {
+func (c *largeMirror) prepare(tb testing.TB, text string) *sql.Stmt {
 	tb.Helper()
 	statement, err := c.raw.PrepareContext(tb.Context(), text)
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *crowd) prepare(tb testing.TB, text string) *sql.Stmt {
 	return statement
 }
 
-func (c *crowd) lookUp(ctx context.Context, tb testing.TB) {
+func (c *largeMirror) lookUp(ctx context.Context, tb testing.TB) {
 	tb.Helper()
 	found, err := c.db.Callers(ctx, repotest.FilledDigits(1+rand.IntN(c.n)), 50)
 	if err != nil || len(found) == 0 {
@@ -90,13 +90,13 @@ func (c *crowd) lookUp(ctx context.Context, tb testing.TB) {
 	}
 }
 
-func (c *crowd) readByKey(ctx context.Context, tb testing.TB) {
+func (c *largeMirror) readByKey(ctx context.Context, tb testing.TB) {
 	tb.Helper()
 	into := make([]any, 12)
 	scan(ctx, tb, c.key, into, sql.Named("member_id", repotest.FilledMember), sql.Named("lead_id", 1+rand.IntN(c.n)))
 }
 
-func (c *crowd) readBare(ctx context.Context, tb testing.TB) {
+func (c *largeMirror) readBare(ctx context.Context, tb testing.TB) {
 	tb.Helper()
 	scan(ctx, tb, c.bare, make([]any, 13), sql.Named("lead_id", 1+rand.IntN(c.n)))
 }
@@ -112,14 +112,14 @@ func scan(ctx context.Context, tb testing.TB, statement *sql.Stmt, into []any, a
 	}
 }
 
-// BenchmarkLookup compares a lookup by number with reads of one lead by its keys, among a million
-// leads with 1.3 million numbers; on a server among a tenth of them.
+// BenchmarkLookup compares a lookup by number with reads of one lead by its keys, among a
+// million leads with 1.3 million numbers; on a server among a tenth of them.
 func BenchmarkLookup(b *testing.B) {
-	b.Run("SQLite", func(b *testing.B) { benchmarkLookup(b, newCrowd(b, repotest.SQLite(), million)) })
-	b.Run("SQLServer", func(b *testing.B) { benchmarkLookup(b, newCrowd(b, sqlServer(b), million/10)) })
+	b.Run("SQLite", func(b *testing.B) { benchmarkLookup(b, newLargeMirror(b, repotest.SQLite(), million)) })
+	b.Run("SQLServer", func(b *testing.B) { benchmarkLookup(b, newLargeMirror(b, sqlServer(b), million/10)) })
 }
 
-func benchmarkLookup(b *testing.B, c *crowd) {
+func benchmarkLookup(b *testing.B, c *largeMirror) {
 	b.Helper()
 	single := 0.0
 	for _, kind := range []struct {
@@ -145,11 +145,11 @@ func TestLookupAmongAMillion(t *testing.T) {
 	if os.Getenv("LEADSYNC_TEST_SCALE") == "" {
 		t.Skip("takes minutes: make test-scale")
 	}
-	t.Run("SQLite", func(t *testing.T) { lookupsAndReads(t, newCrowd(t, repotest.SQLite(), million)) })
-	t.Run("SQLServer", func(t *testing.T) { lookupsAndReads(t, newCrowd(t, sqlServer(t), million/10)) })
+	t.Run("SQLite", func(t *testing.T) { lookupsAndReads(t, newLargeMirror(t, repotest.SQLite(), million)) })
+	t.Run("SQLServer", func(t *testing.T) { lookupsAndReads(t, newLargeMirror(t, sqlServer(t), million/10)) })
 }
 
-func lookupsAndReads(t *testing.T, c *crowd) {
+func lookupsAndReads(t *testing.T, c *largeMirror) {
 	t.Helper()
 	const rounds = 20_000
 	kinds := []struct {
@@ -176,13 +176,13 @@ func lookupsAndReads(t *testing.T, c *crowd) {
 	}
 }
 
-// Every question of the call centre's is answered through keys.
+// Every query of the call centre must use indexes.
 func TestSQLiteLooksUpWithoutScans(t *testing.T) {
-	raw := newCrowd(t, repotest.SQLite(), 10).raw
+	raw := newLargeMirror(t, repotest.SQLite(), 10).raw
 	if _, err := raw.Exec("CREATE TABLE missed_calls (phone TEXT, at TEXT); CREATE INDEX ix ON missed_calls (at)"); err != nil {
 		t.Fatal(err)
 	}
-	scans := regexp.MustCompile(`SCAN [a-z]\b`) // tables have one letter here; what is named longer is a result being read
+	scans := regexp.MustCompile(`SCAN [a-z]\b`) // aliases of tables have one letter; a longer name is a temporary result
 	for _, c := range []struct{ name, query string }{
 		{"lookup", leadsql.SQLite.CallersList},
 		{"one card", leadsql.SQLite.CardGet},
@@ -229,17 +229,17 @@ func planOf(t *testing.T, db *sql.DB, query string) string {
 	return plan.String()
 }
 
-// Whoever pastes the statements of docs/callcentre.md should find that they run.
+// The statements of docs/callcentre.md must run when they are copied.
 func TestSQLiteRunsWhatTheDocumentationSays(t *testing.T) {
-	raw := newCrowd(t, repotest.SQLite(), 10).raw
+	raw := newLargeMirror(t, repotest.SQLite(), 10).raw
 	runDocumented(t, raw, "sqlite", "CREATE TABLE missed_calls (phone TEXT, called_at TEXT)")
 }
 
-// documented runs the T-SQL of docs/callcentre.md, but for what a login gets that only
-// exists elsewhere.
+// documented runs the T-SQL of docs/callcentre.md, without the statements about logins that
+// do not exist here.
 func documented(t *testing.T, server repotest.Server) {
 	t.Helper()
-	raw := newCrowd(t, server, 10).raw
+	raw := newLargeMirror(t, server, 10).raw
 	const drop = "IF OBJECT_ID(N'dbo.missed_calls', N'U') IS NOT NULL DROP TABLE dbo.missed_calls"
 	runDocumented(t, raw, "sql", drop, "CREATE TABLE dbo.missed_calls (phone nvarchar(50) NULL, called_at datetime NULL)",
 		"INSERT INTO dbo.missed_calls (phone, called_at) VALUES (N'89000000005', GETDATE()), (N'84950000000', GETDATE())")

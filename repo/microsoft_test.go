@@ -18,8 +18,8 @@ import (
 	leadsql "leadsync/sql"
 )
 
-// microsoft opens a migrated database on Microsoft's own server. A stand-in for it is
-// skipped: it lets lock hints and plans pass without heeding them.
+// microsoft opens a migrated database on Microsoft's own server. It skips the test on
+// Babelfish, which ignores lock hints and has other plans.
 func microsoft(t *testing.T, url string) (*repo.DB, *sql.DB) {
 	t.Helper()
 	raw, err := sql.Open("sqlserver", url)
@@ -45,8 +45,8 @@ func microsoft(t *testing.T, url string) (*repo.DB, *sql.DB) {
 	return db, raw
 }
 
-// microsoftLocks wants the rows that Apply has looked up to be kept, and the gaps where it
-// found none: nobody else inserts such a lead meanwhile.
+// microsoftLocks wants Apply to lock the rows that it looks up, and the gaps where rows are
+// missing, so that no other transaction can insert them.
 func microsoftLocks(t *testing.T, url string) {
 	t.Helper()
 	db, raw := microsoft(t, url)
@@ -70,17 +70,17 @@ func microsoftLocks(t *testing.T, url string) {
 		}
 	}
 	if err := impatient(t.Context(), raw, "UPDATE dbo.bitrix_leads SET revision = 7 WHERE member_id = N'm' AND sql_ID = 9"); err != nil {
-		t.Errorf("a lead that was not looked up is locked, too: %v", err)
+		t.Errorf("a lead that was not looked up is locked: %v", err)
 	}
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
 	if err := impatient(t.Context(), raw, fill); err != nil {
-		t.Errorf("when the transaction is over: %v", err)
+		t.Errorf("after the transaction: %v", err)
 	}
 }
 
-// impatient gives a statement two seconds to get its locks.
+// impatient runs a statement that waits at most two seconds for locks.
 func impatient(ctx context.Context, raw *sql.DB, statement string) error {
 	conn, err := raw.Conn(ctx)
 	if err != nil {
@@ -96,8 +96,8 @@ func impatient(ctx context.Context, raw *sql.DB, statement string) error {
 
 func ignoring(_ sql.Result, err error) error { return err }
 
-// setStatements join what is staged with the tables, each with how many rows it touches of
-// a stage of one row; they stand for themselves.
+// setStatements join temporary tables or lists with the mirror's tables. rows is how many
+// rows a statement affects for a temporary table of one row.
 var setStatements = []struct {
 	name, statement string
 	rows            int64
@@ -123,10 +123,10 @@ var setStatements = []struct {
 	{"outbox_delete", leadsql.SQLServer.OutboxDelete, 1},
 }
 
-// stages makes the temporary tables in a session, as the service does, and puts that many
-// of the mirror's leads into each, and as many new ones into that of the leads. declared
-// are the parameters that name the same leads. (A batch without parameters leaves its
-// temporary tables to the session.)
+// stages creates the temporary tables in a session, as the service does. It inserts size
+// leads of the mirror into each, and as many new leads into #stage_leads. declared are the
+// parameters with the same leads. (The temporary tables of a batch without parameters belong
+// to the session.)
 func stages(t *testing.T, conn *sql.Conn, size int) (declared string) {
 	t.Helper()
 	const from = " FROM dbo.bitrix_leads AS l WHERE l.member_id = N'm' AND l.sql_ID <= "
@@ -153,8 +153,8 @@ func stages(t *testing.T, conn *sql.Conn, size int) (declared string) {
 		strings.Join(ids, ","), strings.Join(rows, ","))
 }
 
-// fillMirror puts that many leads into a migrated, empty mirror, and into each table beside them a
-// row for each.
+// fillMirror inserts that many leads into an empty, migrated mirror, each with a row in every
+// other table.
 func fillMirror(t *testing.T, url string, size int) {
 	t.Helper()
 	db, err := repo.Open(t.Context(), repo.Config{URL: url, SolutionField: "UF_CRM_S"})
@@ -189,7 +189,7 @@ func fillMirror(t *testing.T, url string, size int) {
 	}
 }
 
-// session is a connection to itself.
+// session opens a connection of its own.
 func session(t *testing.T, url string) *sql.Conn {
 	t.Helper()
 	raw, err := sql.Open("sqlserver", url)
@@ -205,9 +205,9 @@ func session(t *testing.T, url string) *sql.Conn {
 	return conn
 }
 
-// setsTouchWhatIsStaged runs each of the statements by itself, and wants it to touch what is
-// staged and nothing else.
-func setsTouchWhatIsStaged(t *testing.T, url string) {
+// stagesTouchTheirRows runs each of the statements alone and wants it to affect only the rows
+// of the temporary table.
+func stagesTouchTheirRows(t *testing.T, url string) {
 	t.Helper()
 	const size = 7
 	fillMirror(t, url, 3*size)
@@ -250,16 +250,16 @@ func microsoftPlans(t *testing.T, url string) {
 	wantSeeks(t, conn, "leads_lock", declared+leadsql.SQLServer.LeadsLock)
 	s := leadsql.SQLServer
 	for name, statement := range map[string]string{
-		"callback_list": s.CallbackList, "held_rows": s.HeldRows, "held_rows_contacts": s.HeldRowsContacts, "held_rows_fields": s.HeldRowsFields,
-		"held_rows_phones": s.HeldRowsPhones, "held_rows_solutions": s.HeldRowsSolutions,
+		"callback_list": s.CallbackList, "row_get": s.RowGet, "row_get_contacts": s.RowGetContacts, "row_get_fields": s.RowGetFields,
+		"row_get_phones": s.RowGetPhones, "row_get_solutions": s.RowGetSolutions,
 	} {
 		wantSeeks(t, conn, name, declared+statement)
 	}
 	// A range's plan follows the values that it is first asked with, which variables hide.
 	literal := strings.NewReplacer("@member_id", "N'm'", "@after", "17", "@up_to", "18", "@limit", "2")
 	for name, statement := range map[string]string{
-		"held_range": s.HeldRange, "held_range_contacts": s.HeldRangeContacts, "held_range_fields": s.HeldRangeFields,
-		"held_range_phones": s.HeldRangePhones, "held_range_solutions": s.HeldRangeSolutions,
+		"row_range": s.RowRange, "row_range_contacts": s.RowRangeContacts, "row_range_fields": s.RowRangeFields,
+		"row_range_phones": s.RowRangePhones, "row_range_solutions": s.RowRangeSolutions,
 	} {
 		wantSeeks(t, conn, name, literal.Replace(statement))
 	}
@@ -282,7 +282,7 @@ func wantSeeks(t *testing.T, conn *sql.Conn, name, statement string) {
 	}
 }
 
-// scanned is a table of ours that a plan reads from one end to the other, "" none.
+// scanned returns a table of leadsync that a plan reads completely; "" where there is none.
 func scanned(plan string) string {
 	for _, hit := range scans.FindAllStringSubmatch(plan, -1) {
 		if !strings.HasPrefix(hit[1], "#") && hit[1] != "leadsync_portals" { // which has a row or two

@@ -13,25 +13,22 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// Migrate brings the database up to this version and names what it applied. Two replicas
-// may do it at once: SQL Server lets the second wait, SQLite has it look again. It is
-// ErrNoJSON where the tables would be of no use.
+// Migrate applies the migrations that the database lacks and returns their names. Replicas
+// may call it at the same time: on SQL Server the second waits, on SQLite it tries again.
+// The error is ErrNoJSON where the database cannot read JSON.
 func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
 	if err := d.checkLevel(ctx); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
-	for try := 1; ; try++ {
+	// Without a lock, two processes that start together try to create the same table. The
+	// one that fails has written nothing, and finds the tables when it tries again.
+	collides := func(error) bool { return d.dialect.locker == nil }
+	err = d.attempt(ctx, collides, func(ctx context.Context) error {
 		done, err := d.migrateOnce(ctx)
 		applied = append(applied, done...)
-		if err == nil {
-			return applied, nil
-		}
-		// Without a lock, two that start together collide over the same table; the one
-		// that lost wrote nothing, and finds the work done when it looks again.
-		if d.dialect.locker != nil || ctx.Err() != nil || try == tries || wait(ctx, try) != nil {
-			return applied, fmt.Errorf("migrate: %w", d.explain(ctx, err))
-		}
-	}
+		return err
+	})
+	return applied, wrap(d.explain(ctx, err), "migrate")
 }
 
 func (d *DB) migrateOnce(ctx context.Context) ([]string, error) {
@@ -43,8 +40,8 @@ func (d *DB) migrateOnce(ctx context.Context) ([]string, error) {
 	return sources(results), err
 }
 
-// MigrateDown takes away what Migrate added, and names what it undid. The seed's tables
-// stay, with their rows; all that is only ours is gone.
+// MigrateDown reverts all migrations and returns their names. Tables that existed before
+// leadsync stay with their rows; all of leadsync's own tables are dropped.
 func (d *DB) MigrateDown(ctx context.Context) (undone []string, err error) {
 	provider, err := d.migrator(ctx)
 	if err != nil {
@@ -57,7 +54,8 @@ func (d *DB) MigrateDown(ctx context.Context) (undone []string, err error) {
 	return sources(results), nil
 }
 
-// migrator runs each file in a transaction of its own: what is cut short has not been.
+// migrator runs each file in a transaction of its own, so an interrupted migration changes
+// nothing.
 func (d *DB) migrator(ctx context.Context) (*goose.Provider, error) {
 	options := []goose.ProviderOption{
 		goose.WithDisableGlobalRegistry(true), goose.WithTableName(d.dialect.history),
@@ -76,8 +74,8 @@ func sources(results []*goose.MigrationResult) (names []string) {
 	return names
 }
 
-// MigrationStatements are the statements that a migration of MigrationPlan runs, one
-// after the other.
+// MigrationStatements returns the statements of a migration of MigrationPlan, in the order
+// in which they run.
 func (d *DB) MigrationStatements(name string) ([]string, error) {
 	text, err := fs.ReadFile(d.dialect.migrations, name)
 	if err != nil {
@@ -87,19 +85,19 @@ func (d *DB) MigrationStatements(name string) ([]string, error) {
 	up, _, _ = strings.Cut(up, "-- +goose Down\n")
 	var statements []string
 	var statement strings.Builder
-	whole := false // what stands between StatementBegin and StatementEnd is one statement
+	block := false // between StatementBegin and StatementEnd: one statement
 	for line := range strings.Lines(up) {
 		mark := strings.TrimSpace(line)
 		switch mark {
 		case "-- +goose StatementBegin":
-			whole = true
+			block = true
 			continue
 		case "-- +goose StatementEnd":
-			whole = false
+			block = false
 		default:
 			statement.WriteString(line)
 		}
-		if !whole && (strings.HasSuffix(mark, ";") || mark == "-- +goose StatementEnd") {
+		if !block && (strings.HasSuffix(mark, ";") || mark == "-- +goose StatementEnd") {
 			statements = append(statements, strings.TrimSpace(statement.String()))
 			statement.Reset()
 		}
@@ -107,8 +105,8 @@ func (d *DB) MigrationStatements(name string) ([]string, error) {
 	return statements, nil
 }
 
-// MigrationPlan names the migrations that Migrate would apply; none: the database is up
-// to date. It writes nothing. It is ErrNoJSON where Migrate would be.
+// MigrationPlan returns the names of the migrations that Migrate would apply; none where
+// the database is up to date. It writes nothing. It returns ErrNoJSON where Migrate does.
 func (d *DB) MigrationPlan(ctx context.Context) ([]string, error) {
 	if err := d.checkLevel(ctx); err != nil {
 		return nil, fmt.Errorf("read applied migrations: %w", err)
@@ -120,16 +118,16 @@ func (d *DB) MigrationPlan(ctx context.Context) ([]string, error) {
 	return plan, nil
 }
 
-// checkLevel is ErrNoJSON where the database does not read JSON.
+// checkLevel returns ErrNoJSON where the database cannot read JSON.
 func (d *DB) checkLevel(ctx context.Context) error {
 	_, err := query(ctx, d.read, scanInt, d.dialect.sql.LevelAsk)
-	if err != nil && d.meaning(err) == faultMissing {
+	if err != nil && d.faultOf(err) == faultMissing {
 		return fmt.Errorf("%w: %w", ErrNoJSON, err)
 	}
 	return d.explain(ctx, err)
 }
 
-// lacksMigrations tells whether migrations are known to be missing.
+// lacksMigrations reports whether migrations are missing; false where that is unknown.
 func (d *DB) lacksMigrations(ctx context.Context) bool {
 	plan, err := d.missingMigrations(ctx)
 	return err == nil && len(plan) > 0
@@ -160,7 +158,7 @@ func (d *DB) appliedVersions(ctx context.Context) ([]int64, error) {
 	return query(ctx, d.read, scanInt, d.dialect.sql.MigrationsApplied)
 }
 
-// CheckMigrated is ErrNotMigrated where the database lacks migrations of this version.
+// CheckMigrated returns ErrNotMigrated where the database lacks migrations of this version.
 func (d *DB) CheckMigrated(ctx context.Context) error {
 	plan, err := d.MigrationPlan(ctx)
 	if err != nil {

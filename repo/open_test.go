@@ -18,12 +18,12 @@ import (
 )
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed := nobody.Addr().String()
-	if err := nobody.Close(); err != nil {
+	closed := listener.Addr().String()
+	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
 	noDatabase := filepath.Join(t.TempDir(), "notes.txt")
@@ -43,7 +43,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"no database file", "sqlite:" + noDatabase, nil, []string{"notes.txt", "not a SQLite file"}},
 		{"no database name", "sqlserver://u:hunter2@h:1433", nil, []string{"database", "?database=name"}},
 		{"unreadable", "sqlserver://u:hunter2%zz@h:1433?database=x", nil, []string{"%-encoded"}},
-		{"nobody listens", "sqlserver://u:hunter2@" + closed + "?database=oktell&dial+timeout=5", nil, []string{closed, "oktell", "host and port"}},
+		{"connection refused", "sqlserver://u:hunter2@" + closed + "?database=oktell&dial+timeout=5", nil, []string{closed, "oktell", "host and port"}},
 		{"short key", "sqlite:x", []byte("short"), []string{"32"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 			if strings.Contains(err.Error(), "\n") {
 				t.Errorf("%q is more than a line", err)
 			}
-			if c.name == "nobody listens" && !errors.Is(err, repo.ErrUnavailable) {
+			if c.name == "connection refused" && !errors.Is(err, repo.ErrUnavailable) {
 				t.Errorf("%q is not ErrUnavailable", err)
 			}
 		})
@@ -73,13 +73,13 @@ func TestSQLServerIsReachedOverTLS(t *testing.T) {
 	for _, c := range []struct {
 		name, query string
 		encryption  msdsn.Encryption
-		anybody     bool // any certificate is good enough
+		anybody     bool // accepts any certificate
 	}{
-		{"nothing is said", "", msdsn.EncryptionRequired, false},
-		{"any certificate, when asked for", "&TrustServerCertificate=true", msdsn.EncryptionRequired, true},
+		{"defaults", "", msdsn.EncryptionRequired, false},
+		{"any certificate, when requested", "&TrustServerCertificate=true", msdsn.EncryptionRequired, true},
 		{"in any spelling", "&trustservercertificate=yes&ENCRYPT=mandatory", msdsn.EncryptionRequired, true},
 		{"strict", "&encrypt=strict", msdsn.EncryptionStrict, false},
-		{"none, when asked for", "&Encrypt=disable", msdsn.EncryptionDisabled, false},
+		{"no encryption, when requested", "&Encrypt=disable", msdsn.EncryptionDisabled, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dsn, _, err := repo.SQLServerDSN("sqlserver://u:p@h:1433?database=oktell" + c.query)
@@ -94,13 +94,13 @@ func TestSQLServerIsReachedOverTLS(t *testing.T) {
 				t.Errorf("encryption %d, want %d", cfg.Encryption, c.encryption)
 			}
 			if cfg.TLSConfig != nil && (cfg.TLSConfig.InsecureSkipVerify || cfg.TrustServerCertificate) != c.anybody {
-				t.Errorf("any certificate is good enough: %v, want %v", !c.anybody, c.anybody)
+				t.Errorf("any certificate is accepted: %v, want %v", !c.anybody, c.anybody)
 			}
 		})
 	}
 }
 
-// openMigrated is a new, migrated SQLite mirror in a folder with a name that URLs dislike.
+// openMigrated is a new, migrated SQLite mirror in a folder whose name needs escaping in URLs.
 func openMigrated(t *testing.T) (db *repo.DB, path string) {
 	t.Helper()
 	folder := filepath.Join(t.TempDir(), "папка #1 100%?")
@@ -145,7 +145,7 @@ func TestSQLiteFileIsPrivateAndReadable(t *testing.T) {
 			t.Errorf("%s has mode %o, want 600", filepath.Base(path+suffix), mode)
 		}
 	}
-	copied := filepath.Join(t.TempDir(), "seen.db") // another reader's name for the same file
+	copied := filepath.Join(t.TempDir(), "seen.db") // another name of the same file
 	if err := os.Symlink(path, copied); err != nil {
 		t.Skip("no symbolic links here: ", err)
 	}
@@ -156,11 +156,11 @@ func TestSQLiteFileIsPrivateAndReadable(t *testing.T) {
 	defer other.Close()
 	var title string
 	if err := other.QueryRow("SELECT sql_TITLE FROM bitrix_leads WHERE sql_ID = 7").Scan(&title); err != nil || title != "Ёж" {
-		t.Errorf("beside the service the title reads %q, %v", title, err)
+		t.Errorf("another reader gets the title %q, %v", title, err)
 	}
 }
 
-func TestContextEndsBlameNoLead(t *testing.T) {
+func TestEndedContextBlamesNoLead(t *testing.T) {
 	db, _ := openMigrated(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -170,7 +170,7 @@ func TestContextEndsBlameNoLead(t *testing.T) {
 	}
 }
 
-func TestAClosedDatabaseIsUnavailable(t *testing.T) {
+func TestClosedDatabaseIsUnavailable(t *testing.T) {
 	db, _ := openMigrated(t)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
@@ -184,9 +184,9 @@ func TestAClosedDatabaseIsUnavailable(t *testing.T) {
 	}
 }
 
-// A service does not go on writing into a file that was moved away, nor does it make an
-// empty one in its place.
-func TestSQLiteFileThatIsTakenAway(t *testing.T) {
+// A service must not write to a file that was moved away, nor create an empty one in its
+// place.
+func TestSQLiteFileIsMovedAway(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "db")
 	path := filepath.Join(folder, "mirror.db")
 	if err := os.Mkdir(folder, 0o700); err != nil {

@@ -9,12 +9,12 @@ import (
 	"leadsync/leads"
 )
 
-// Outbox is the oldest changes, at most limit. Those of one lead come in the order of
+// Outbox returns the oldest changes, at most limit. Changes of one lead are in the order of
 // their revisions, because each was written while its row was locked.
 func (d *DB) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error) {
-	waiting, err := list(ctx, d, scanAnnouncement, d.dialect.sql.OutboxList, sql.Named("limit", limit))
+	waiting, err := queryList(ctx, d, scanAnnouncement, d.dialect.sql.OutboxList, sql.Named("limit", limit))
 	if err != nil {
-		return nil, fmt.Errorf("outbox: %w", err)
+		return nil, fmt.Errorf("read outbox: %w", err)
 	}
 	return waiting, nil
 }
@@ -30,7 +30,7 @@ func scanAnnouncement(row scanner) (a leads.Announcement, err error) {
 	return a, nil
 }
 
-// DropOutbox forgets changes that have been announced.
+// DropOutbox deletes changes that have been announced.
 func (d *DB) DropOutbox(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
@@ -40,16 +40,16 @@ func (d *DB) DropOutbox(ctx context.Context, ids []int64) error {
 		return err
 	}
 	if _, err := d.exec(ctx, d.dialect.sql.OutboxDelete, sql.Named("ids", which)); err != nil {
-		return fmt.Errorf("drop from outbox: %w", err)
+		return fmt.Errorf("delete from outbox: %w", err)
 	}
 	return nil
 }
 
-// OutboxDepth is the number of changes that wait.
+// OutboxDepth returns the number of changes in the outbox.
 func (d *DB) OutboxDepth(ctx context.Context) (int64, error) {
-	n, _, err := one(ctx, d, scanInt, d.dialect.sql.OutboxCount)
+	n, _, err := queryOne(ctx, d, scanInt, d.dialect.sql.OutboxCount)
 	if err != nil {
-		return 0, fmt.Errorf("depth of outbox: %w", err)
+		return 0, fmt.Errorf("count outbox: %w", err)
 	}
 	return n, nil
 }

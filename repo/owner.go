@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// RaiseEpoch makes owner the portal's owner and returns the epoch under which its
-// tickets count: one more than the last. Apply refuses tickets of earlier epochs from
-// then on. The first portal that gets an owner also gets the rows of an adopted database.
+// RaiseEpoch makes the process owner the portal's owner and returns its epoch, one more
+// than the last. From then on Apply rejects tickets of earlier epochs. The first portal
+// that gets an owner also gets the rows of an adopted database.
 func (d *DB) RaiseEpoch(ctx context.Context, memberID, owner string) (epoch int64, err error) {
 	member := sql.Named("member_id", memberID)
 	args := []any{member, sql.Named("owner", owner), sql.Named("taken_at", instant(d.now()))}
@@ -29,13 +29,13 @@ func (d *DB) RaiseEpoch(ctx context.Context, memberID, owner string) (epoch int6
 		return 0, fmt.Errorf("raise the epoch of %s: %w", memberID, err)
 	}
 	if adopted > 0 {
-		d.log.InfoContext(ctx, "rows that were in the database before are this portal's now", "member_id", memberID, "leads", adopted)
+		d.log.InfoContext(ctx, "existing rows of the database now belong to this portal", "member_id", memberID, "leads", adopted)
 	}
 	return epoch, nil
 }
 
-// adopt gives the rows of an adopted database, which belong to nobody yet, to a portal,
-// unless they are known to be another's, and tells how many leads those were.
+// adopt assigns the rows of an adopted database to the portal, unless they belong to a
+// portal already or are known to be another's. It returns the number of leads.
 func (d *DB) adopt(ctx context.Context, tx *sql.Tx, member sql.NamedArg) (int64, error) {
 	s := d.dialect.sql
 	var waiting int64
@@ -43,7 +43,7 @@ func (d *DB) adopt(ctx context.Context, tx *sql.Tx, member sql.NamedArg) (int64,
 		return 0, err
 	}
 	adopted, err := affect(ctx, tx, s.AdoptLeads, member)
-	if err != nil || adopted == 0 { // another portal was quicker
+	if err != nil || adopted == 0 { // another portal was faster
 		return 0, err
 	}
 	for _, statement := range []string{s.AdoptContacts, s.AdoptSolutions, s.AdoptFailures, s.AdoptDuplicates} {

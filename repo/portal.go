@@ -8,23 +8,23 @@ import (
 	"leadsync/leads"
 )
 
-// SavePortal writes a portal, in place of what was known of it. A zero UpdatedAt is now.
+// SavePortal stores a portal and replaces its former record. A zero UpdatedAt means now.
 func (d *DB) SavePortal(ctx context.Context, p leads.Portal) error {
 	args := append(d.portalArgs(p), sql.Named("admission", p.MemberID))
 	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		s := d.dialect.sql
 		return execWith(ctx, tx, args, s.PortalUpdate, s.PortalInsert, s.PortalDomain)
 	})
-	return wrapped(err, "save portal %s", p.MemberID)
+	return wrap(err, "save portal %s", p.MemberID)
 }
 
-// first is the admission of a portal that comes in because there is no other.
+// first is the admission of the portal that was accepted because there was no other.
 const first = "first"
 
-// Authorize stores what an installation or a log-in brought: the pair of tokens, and of
-// the portal what is not empty. A portal that is unknown is let in, with onlyFirst only
-// where there is no other: of two that try at the same moment, one. False, and nothing is
-// stored, where it is not let in.
+// Authorize stores the result of an installation or a log-in: the pair of tokens, and the
+// portal's fields that are not empty. It accepts an unknown portal; with onlyFirst only
+// where there is no portal yet, so that one of two concurrent calls succeeds. Where it does
+// not accept the portal, it stores nothing and returns false.
 func (d *DB) Authorize(ctx context.Context, p leads.Portal, g leads.Grant, onlyFirst bool) (admitted bool, err error) {
 	admission := p.MemberID
 	if onlyFirst {
@@ -45,18 +45,18 @@ func (d *DB) Authorize(ctx context.Context, p leads.Portal, g leads.Grant, onlyF
 		}
 		return execWith(ctx, tx, portal, s.PortalDomain)
 	})
-	return admitted && err == nil, wrapped(err, "authorize portal %s", p.MemberID)
+	return admitted && err == nil, wrap(err, "authorize portal %s", p.MemberID)
 }
 
-// SetApplication makes an application the portal's own; an empty one is that of the
-// settings. It is an error where the portal is unknown.
+// SetApplication stores the portal's own application; an empty one means the application
+// of the settings. It returns an error where the portal is unknown.
 func (d *DB) SetApplication(ctx context.Context, memberID, clientID string, secret leads.Secret) error {
 	n, err := d.exec(ctx, d.dialect.sql.PortalApplication, sql.Named("member_id", memberID), sql.Named("client_id", clientID),
-		sql.Named("client_secret", d.seal.close(secret)), sql.Named("updated_at", instant(d.now())))
+		sql.Named("client_secret", d.sealer.seal(secret)), sql.Named("updated_at", instant(d.now())))
 	if err == nil && n == 0 {
 		err = sql.ErrNoRows
 	}
-	return wrapped(err, "set the application of portal %s", memberID)
+	return wrap(err, "set the application of portal %s", memberID)
 }
 
 // portalArgs are the columns of a portal.
@@ -67,13 +67,13 @@ func (d *DB) portalArgs(p leads.Portal) []any {
 	return []any{
 		sql.Named("member_id", p.MemberID), sql.Named("domain", p.Domain), sql.Named("state", string(p.State)),
 		sql.Named("client_endpoint", p.ClientEndpoint), sql.Named("server_endpoint", p.ServerEndpoint),
-		sql.Named("webhook_url", d.seal.close(p.WebhookURL)), sql.Named("token_hash", p.TokenHash),
+		sql.Named("webhook_url", d.sealer.seal(p.WebhookURL)), sql.Named("token_hash", p.TokenHash),
 		sql.Named("user_id", p.UserID), sql.Named("updated_at", instant(p.UpdatedAt)),
-		sql.Named("client_id", p.ClientID), sql.Named("client_secret", d.seal.close(p.ClientSecret)),
+		sql.Named("client_id", p.ClientID), sql.Named("client_secret", d.sealer.seal(p.ClientSecret)),
 	}
 }
 
-// execWith runs statements that take the same parameters.
+// execWith runs statements that have the same parameters.
 func execWith(ctx context.Context, tx *sql.Tx, args []any, statements ...string) error {
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
@@ -83,25 +83,25 @@ func execWith(ctx context.Context, tx *sql.Tx, args []any, statements ...string)
 	return nil
 }
 
-// Portal is what is known of a portal; false where it is unknown.
+// Portal returns the record of a portal; false where it is unknown.
 func (d *DB) Portal(ctx context.Context, memberID string) (leads.Portal, bool, error) {
-	portal, ok, err := one(ctx, d, d.scanPortal, d.dialect.sql.PortalGet, sql.Named("member_id", memberID))
+	portal, ok, err := queryOne(ctx, d, d.scanPortal, d.dialect.sql.PortalGet, sql.Named("member_id", memberID))
 	if err != nil {
 		return leads.Portal{}, false, fmt.Errorf("portal %s: %w", memberID, err)
 	}
 	return portal, ok, nil
 }
 
-// Portals are all portals, by member_id.
+// Portals returns all portals, sorted by member_id.
 func (d *DB) Portals(ctx context.Context) ([]leads.Portal, error) {
-	portals, err := list(ctx, d, d.scanPortal, d.dialect.sql.PortalList)
+	portals, err := queryList(ctx, d, d.scanPortal, d.dialect.sql.PortalList)
 	if err != nil {
 		return nil, fmt.Errorf("portals: %w", err)
 	}
 	return portals, nil
 }
 
-// SetPortalState changes the state alone. It is an error where the portal is unknown.
+// SetPortalState changes only the state. It returns an error where the portal is unknown.
 func (d *DB) SetPortalState(ctx context.Context, memberID string, state leads.PortalState) error {
 	n, err := d.exec(ctx, d.dialect.sql.PortalState,
 		sql.Named("member_id", memberID), sql.Named("state", string(state)), sql.Named("updated_at", instant(d.now())))
@@ -109,18 +109,18 @@ func (d *DB) SetPortalState(ctx context.Context, memberID string, state leads.Po
 		err = sql.ErrNoRows
 	}
 	if err != nil {
-		return fmt.Errorf("set portal %s %s: %w", memberID, state, err)
+		return fmt.Errorf("set portal %s to %s: %w", memberID, state, err)
 	}
 	return nil
 }
 
-// SetPortalStateFrom changes the state of a portal whose record is still the one that was
-// seen; false where somebody has written it since, or it is gone.
+// SetPortalStateFrom changes the state of a portal if its record is still the given one;
+// false where the record has changed or was deleted since.
 func (d *DB) SetPortalStateFrom(ctx context.Context, seen leads.Portal, state leads.PortalState) (bool, error) {
 	n, err := d.exec(ctx, d.dialect.sql.PortalStateFrom,
 		sql.Named("member_id", seen.MemberID), sql.Named("state", string(state)), sql.Named("updated_at", instant(d.now())),
 		sql.Named("was_state", string(seen.State)), sql.Named("was_updated_at", instant(seen.UpdatedAt)))
-	return n > 0, wrapped(err, "set portal %s %s", seen.MemberID, state)
+	return n > 0, wrap(err, "set portal %s to %s", seen.MemberID, state)
 }
 
 func (d *DB) scanPortal(row scanner) (p leads.Portal, err error) {
@@ -130,9 +130,9 @@ func (d *DB) scanPortal(row scanner) (p leads.Portal, err error) {
 	if err != nil {
 		return leads.Portal{}, err
 	}
-	if p.WebhookURL, err = d.seal.open(webhook); err != nil {
+	if p.WebhookURL, err = d.sealer.unseal(webhook); err != nil {
 		return p, err
 	}
-	p.ClientSecret, err = d.seal.open(secret)
+	p.ClientSecret, err = d.sealer.unseal(secret)
 	return p, err
 }

@@ -11,11 +11,11 @@ import (
 	"leadsync/leads"
 )
 
-// errorColumn is the width of the seed's sql_error.
+// errorColumn is the width of sql_error in bitrix_import_lead_error.
 var errorColumn = leads.Field{Max: 2000}
 
-// RecordFailure notes in bitrix_import_lead_error that a lead could not be written, with
-// what the portal sent of it.
+// RecordFailure stores in bitrix_import_lead_error that a lead could not be written, with
+// the payload that the portal sent.
 func (d *DB) RecordFailure(ctx context.Context, ref leads.Ref, reason string, payload []byte) error {
 	_, err := d.exec(ctx, d.dialect.sql.FailureInsert,
 		sql.Named("member_id", ref.MemberID), sql.Named("lead_id", strconv.FormatInt(ref.LeadID, 10)),
@@ -27,23 +27,23 @@ func (d *DB) RecordFailure(ctx context.Context, ref leads.Ref, reason string, pa
 	return nil
 }
 
-// storable replaces what neither database stores: invalid UTF-8 and NUL.
+// storable replaces what neither database can store: invalid UTF-8 and NUL.
 func storable(s string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
 }
 
-// TouchLeadList notes in bitrix_lead_runtime when all leads were listed last.
+// TouchLeadList stores in bitrix_lead_runtime when all leads were last listed.
 func (d *DB) TouchLeadList(ctx context.Context, at time.Time) error {
 	return d.touch(ctx, d.dialect.sql.RuntimeTouchList, at)
 }
 
-// TouchLeadGet notes in bitrix_lead_runtime when a lead was read last.
+// TouchLeadGet stores in bitrix_lead_runtime when a lead was last read.
 func (d *DB) TouchLeadGet(ctx context.Context, at time.Time) error {
 	return d.touch(ctx, d.dialect.sql.RuntimeTouchGet, at)
 }
 
-// touch writes the table's first row, whatever its Id; one is made where somebody has
-// emptied the table.
+// touch updates the table's first row, whatever its Id, and inserts one where the table is
+// empty.
 func (d *DB) touch(ctx context.Context, statement string, at time.Time) error {
 	note := sql.Named("at", wallClock(at))
 	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -57,5 +57,5 @@ func (d *DB) touch(ctx context.Context, statement string, at time.Time) error {
 		_, err = affect(ctx, tx, statement, note)
 		return err
 	})
-	return wrapped(err, "note the time of reading")
+	return wrap(err, "store the time of reading")
 }

@@ -9,32 +9,34 @@ import (
 	"time"
 
 	"leadsync/leads"
+	"leadsync/retry"
 )
 
-// refillLog is after how many leads a refill says how far it is.
+// refillLog is the number of leads after which a refill logs its progress.
 const refillLog = 50_000
 
-// refillBatch is how many leads are filled in one transaction: whoever writes leads waits
-// that long for it.
+// refillBatch is how many leads a refill writes in one transaction. Other writers wait that
+// long.
 const refillBatch = 200
 
-// beingFilled is no rules at all: a refill that was cut short is not taken for what was
-// there before, although the settings become what they were.
+// beingFilled stands in place of the rules while a refill runs. If the refill is
+// interrupted, the table does not count as filled by the former rules.
 const beingFilled = "being filled"
 
-// Refill fills side tables anew, from contacts and stored cards, where they were filled by
-// other rules than this process goes by, or not at all; it names them. Without a solution
-// field only rows that an earlier setting has put into bitrix_lead_solution go. What Apply
-// writes meanwhile is right already. It rests as long as it works, so that others get at
-// the leads. Cut short, it begins anew the next time.
+// Refill fills side tables again, from contacts and stored cards, where they were filled by
+// other rules than this process has, or never. It returns the names of those tables.
+// Without a solution field it only deletes rows of bitrix_lead_solution that an earlier
+// setting has filled. Apply, which may run at the same time, already writes by the new
+// rules. After each transaction Refill pauses for as long as it took, so that others can
+// lock the leads. If it is interrupted, the next call starts from the beginning.
 func (d *DB) Refill(ctx context.Context) (tables []string, err error) {
-	stale, err := d.stale(ctx, d.read)
-	if err != nil || len(stale) == 0 {
-		return nil, wrapped(d.explain(ctx, err), "read how the tables were filled")
+	outdated, err := d.outdated(ctx, d.read)
+	if err != nil || len(outdated) == 0 {
+		return nil, wrap(d.explain(ctx, err), "read the rules of the side tables")
 	}
-	for _, s := range stale {
-		if err := d.keep(ctx, s.setting, beingFilled); err != nil {
-			return nil, fmt.Errorf("note that %s is being filled: %w", s.table, err)
+	for _, s := range outdated {
+		if err := d.saveSetting(ctx, s.setting, beingFilled); err != nil {
+			return nil, fmt.Errorf("store that %s is being filled: %w", s.table, err)
 		}
 		tables = append(tables, s.table)
 	}
@@ -43,23 +45,23 @@ func (d *DB) Refill(ctx context.Context) (tables []string, err error) {
 		return nil, err
 	}
 	for _, p := range portals {
-		if err := d.refillPortal(ctx, p.MemberID, stale); err != nil {
+		if err := d.refillPortal(ctx, p.MemberID, outdated); err != nil {
 			return nil, fmt.Errorf("fill %v of %s: %w", tables, p.MemberID, err)
 		}
 	}
-	for _, s := range stale {
-		if err := d.keep(ctx, s.setting, s.rules(d.rules)); err != nil {
-			return nil, fmt.Errorf("note how %s is filled: %w", s.table, err)
+	for _, s := range outdated {
+		if err := d.saveSetting(ctx, s.setting, s.rules(d.rules)); err != nil {
+			return nil, fmt.Errorf("store the rules of %s: %w", s.table, err)
 		}
 	}
 	return tables, nil
 }
 
-// setting is one of leadsync_settings.
+// setting is a row of leadsync_settings.
 type setting struct{ name, value string }
 
-// stale are the side tables that were filled by other rules than ours.
-func (d *DB) stale(ctx context.Context, q querier) ([]side, error) {
+// outdated returns the side tables that were filled by other rules than those of d.
+func (d *DB) outdated(ctx context.Context, q querier) ([]side, error) {
 	kept, err := d.settings(ctx, q)
 	if err != nil {
 		return nil, err
@@ -79,8 +81,8 @@ func (d *DB) settings(ctx context.Context, q querier) (map[string]string, error)
 	return kept, err
 }
 
-// keep writes a setting.
-func (d *DB) keep(ctx context.Context, name, value string) error {
+// saveSetting stores a setting.
+func (d *DB) saveSetting(ctx context.Context, name, value string) error {
 	args := []any{sql.Named("name", name), sql.Named("value", value)}
 	return d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		n, err := affect(ctx, tx, d.dialect.sql.SettingUpdate, args...)
@@ -91,26 +93,27 @@ func (d *DB) keep(ctx context.Context, name, value string) error {
 	})
 }
 
-// ErrOtherRules says that the side tables are kept by other settings than this process has.
-var ErrOtherRules = errors.New("the database is kept by other settings")
+// ErrOtherRules says that the side tables were filled by other settings than this process
+// has.
+var ErrOtherRules = errors.New("the database was filled with other settings")
 
-// CheckRules is ErrOtherRules where what an operator sets is not what the tables were
-// filled by: a process that wrote leads nevertheless would mix them. It is nil where
-// nothing was filled yet.
+// CheckRules returns ErrOtherRules where the operator's settings are not those by which the
+// side tables were filled: a process that writes leads nevertheless would mix both. It is
+// nil where no table was filled yet.
 func (d *DB) CheckRules(ctx context.Context) error {
 	kept, err := d.settings(ctx, d.read)
 	if err != nil || len(kept) == 0 {
-		return wrapped(d.explain(ctx, err), "read how the tables were filled")
+		return wrap(d.explain(ctx, err), "read the rules of the side tables")
 	}
 	for _, s := range sides {
 		if s.variable != "" && kept[s.setting] != s.rules(d.rules) {
-			return fmt.Errorf("%w: %s is not filled by this %s, or not by this version", ErrOtherRules, s.table, s.variable)
+			return fmt.Errorf("%w: %s was filled with another %s or by another version, want the setting of the service", ErrOtherRules, s.table, s.variable)
 		}
 	}
 	return nil
 }
 
-func (d *DB) refillPortal(ctx context.Context, memberID string, stale []side) error {
+func (d *DB) refillPortal(ctx context.Context, memberID string, outdated []side) error {
 	for after, n := int64(0), 0; ; {
 		rows, err := d.IDs(ctx, memberID, after, leads.MaxID, refillBatch)
 		if err != nil || len(rows) == 0 {
@@ -122,32 +125,32 @@ func (d *DB) refillPortal(ctx context.Context, memberID string, stale []side) er
 			ids[i] = rows[i].LeadID
 		}
 		began := time.Now()
-		err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.refill(ctx, tx, memberID, ids, stale) })
+		err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.refill(ctx, tx, memberID, ids, outdated) })
 		if err != nil {
 			return err
 		}
 		if n += len(ids); n%refillLog < len(ids) {
-			d.log.InfoContext(ctx, "tables are being filled anew", "member_id", memberID, "leads", n)
+			d.log.InfoContext(ctx, "filling tables again after a change of settings", "member_id", memberID, "leads", n)
 		}
-		if err := sleep(ctx, time.Since(began)); err != nil {
+		if err := retry.Wait(ctx, time.Since(began)); err != nil {
 			return err
 		}
 	}
 }
 
-// refill replaces what the stale tables have of these leads by what is known of them now.
-// The rows are locked first, as Apply does, so that neither overtakes the other.
-func (d *DB) refill(ctx context.Context, tx *sql.Tx, memberID string, ids []int64, stale []side) error {
+// refill replaces the rows of these leads in the outdated tables. It locks the leads first,
+// as Apply does, so that neither overwrites newer data of the other.
+func (d *DB) refill(ctx context.Context, tx *sql.Tx, memberID string, ids []int64, outdated []side) error {
 	which, err := idList(ids)
 	if err != nil {
 		return err
 	}
 	args := []any{sql.Named("member_id", memberID), sql.Named("ids", which)}
-	found, err := query(ctx, tx, scanCurrent, d.dialect.sql.LeadsLock, args...)
+	found, err := query(ctx, tx, scanStored, d.dialect.sql.LeadsLock, args...)
 	if err != nil {
 		return err
 	}
-	contacts, err := query(ctx, tx, scanContact, d.dialect.sql.HeldRowsContacts, args...)
+	contacts, err := query(ctx, tx, scanContact, d.dialect.sql.RowGetContacts, args...)
 	if err != nil {
 		return err
 	}
@@ -157,10 +160,10 @@ func (d *DB) refill(ctx context.Context, tx *sql.Tx, memberID string, ids []int6
 		return err
 	}
 	r := rows{now: d.now()}
-	for _, s := range stale {
+	for _, s := range outdated {
 		of := which
-		if s.carded {
-			of = withCard // a former program's rows stay until their leads are read
+		if s.needsCard {
+			of = withCard // adopted rows stay until their leads are read
 		}
 		if _, err := tx.ExecContext(ctx, s.remove(d.dialect.sql), sql.Named("member_id", memberID), sql.Named("ids", of)); err != nil {
 			return err
@@ -172,17 +175,17 @@ func (d *DB) refill(ctx context.Context, tx *sql.Tx, memberID string, ids []int6
 	return d.storeRows(ctx, tx, &r, d.dialect.load)
 }
 
-// cardsOf are the leads' cards as they were written, with their contacts as they stand;
-// carded are those that have been written at all. Nothing is left of a tombstone's.
-func cardsOf(found []current, contacts []owned[leads.Contact]) (cards []leads.Lead, carded []int64) {
+// cardsOf returns the stored cards of leads, with their contacts as they are now, and the
+// ids of the leads that have a stored card. The card of a tombstone is empty.
+func cardsOf(found []storedRow, contacts []ofLead[leads.Contact]) (cards []leads.Lead, withCard []int64) {
 	values := make(map[int64][]leads.Contact, len(found))
 	for _, c := range contacts {
-		values[c.leadID] = append(values[c.leadID], c.it)
+		values[c.leadID] = append(values[c.leadID], c.value)
 	}
 	for _, row := range found {
 		lead := leads.Lead{}
 		if stored, err := leads.Parse(row.raw); err == nil {
-			carded = append(carded, row.id)
+			withCard = append(withCard, row.id)
 			if row.deleted.IsZero() {
 				lead = stored
 			}
@@ -190,5 +193,5 @@ func cardsOf(found []current, contacts []owned[leads.Contact]) (cards []leads.Le
 		lead.ID, lead.Contacts = row.id, values[row.id]
 		cards = append(cards, lead)
 	}
-	return cards, carded
+	return cards, withCard
 }

@@ -1,7 +1,7 @@
-// Package repo is the mirror in SQL: the leads as the portals showed them last, who owns
-// a portal, tokens, the outbox, runs and findings. SQL Server and SQLite behave the same
-// (repotest says what that is); where they differ stands in one dialect. It knows
-// nothing of NATS, HTTP or Bitrix24.
+// Package repo is the mirror in SQL: the leads as the portals returned them last, the
+// owners of portals, tokens, the outbox, runs and findings. SQL Server and SQLite behave
+// the same (package repotest checks that); dialect holds the differences. The package knows
+// nothing about NATS, HTTP or Bitrix24.
 package repo
 
 import (
@@ -15,35 +15,33 @@ import (
 	"leadsync/leads"
 )
 
-// ErrUnavailable says that the database could not be reached, or was too busy, or is in
-// no state to take writes. Nothing of it is the fault of what was to be written: try
-// later.
+// ErrUnavailable says that the database could not be reached, was too busy, or cannot
+// write at present. The data to be written is not the cause: try later.
 var ErrUnavailable = leads.ErrUnavailable
 
 // ErrNotMigrated says that the database lacks tables or migrations of this version.
 var ErrNotMigrated = errors.New("database is not migrated: run leadsync migrate")
 
-// ErrNoJSON says that the database cannot read JSON, by which many rows are named at once.
-// It is found where a database came from an older server.
-var ErrNoJSON = errors.New("the database's compatibility level is below 130 (SQL Server 2016): " +
-	"raise it by running in that database ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 130")
+// ErrNoJSON says that the database cannot read JSON, in which statements receive lists of
+// ids. Databases that were moved from an older server can be in that state.
+var ErrNoJSON = errors.New("compatibility level of the database is below 130, want 130 (SQL Server 2016) or higher: " +
+	"run in that database ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 130")
 
-// ErrNotOwner says that a portal has a newer owner than the one that drew a ticket.
-// Nothing was written.
+// ErrNotOwner says that another process owns the portal by now. Nothing was written.
 var ErrNotOwner = leads.ErrNotOwner
 
-// Config says which database, and how.
+// Config describes the database and how the mirror keeps it.
 type Config struct {
 	URL           string        // "sqlite:<path>" or "sqlserver://user:password@host:1433?database=name"
-	SecretKey     []byte        // 32 bytes, seals tokens and webhook URLs at rest; nil keeps them plain
-	SolutionField string        // the UF_CRM_* field kept in bitrix_lead_solution; "" none (see Refill)
-	PhoneRegion   string        // country of phone numbers without a country code; "" is RU
-	Grace         time.Duration // how long a lead must have been absent to count as deleted; 0 is 60 s
-	Lazy          bool          // do not ask the database at the start whether it is there
-	// DeleteFloor is of how many rows deletions are never stopped as too many; 0 is 100.
+	SecretKey     []byte        // 32 bytes that encrypt tokens and webhook URLs at rest; nil stores plain text
+	SolutionField string        // the UF_CRM_* field copied to bitrix_lead_solution; "" copies none (see Refill)
+	PhoneRegion   string        // country of phone numbers without a country code, ISO 3166-1; "" is RU
+	Grace         time.Duration // how long a lead must be absent to count as deleted; 0 is 60 s
+	Lazy          bool          // do not ping the database in Open
+	// DeleteFloor is the number of deletions that the breaker never stops; 0 is 100.
 	DeleteFloor int64
 	Now         func() time.Time // nil is time.Now
-	Logger      *slog.Logger     // nil is silent
+	Logger      *slog.Logger     // nil discards the log
 }
 
 // DB is an open mirror, safe for concurrent use.
@@ -51,7 +49,7 @@ type DB struct {
 	dialect dialect
 	read    *sql.DB
 	write   *sql.DB // the same as read on SQL Server
-	seal    sealer
+	sealer  sealer
 	rules   leads.Rules
 	grace   time.Duration
 	callers prepared
@@ -61,15 +59,15 @@ type DB struct {
 	log         *slog.Logger
 }
 
-// Open opens the database and pings it; it creates a missing SQLite file but migrates
-// nothing. Its errors say what was tried, without the password, and what to do.
+// Open opens the database and pings it. It creates a missing SQLite file, but does not
+// migrate. Its errors say what was tried, without the password, and what to do.
 func Open(ctx context.Context, cfg Config) (*DB, error) {
-	seal, err := newSealer(cfg.SecretKey)
+	sealer, err := newSealer(cfg.SecretKey)
 	if err != nil {
 		return nil, err
 	}
 	db := &DB{
-		seal: seal, rules: leads.Rules{Region: cfg.PhoneRegion, Solution: cfg.SolutionField}, grace: cfg.Grace,
+		sealer: sealer, rules: leads.Rules{Region: cfg.PhoneRegion, Solution: cfg.SolutionField}, grace: cfg.Grace,
 		deleteFloor: cfg.DeleteFloor, now: cfg.Now, log: cfg.Logger,
 	}
 	if db.grace == 0 {
@@ -93,7 +91,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	return db, nil
 }
 
-// connect opens the pools and, unless lazy, asks the database whether it is there.
+// connect opens the pools and, unless lazy, pings the database.
 func (d *DB) connect(ctx context.Context, url string, lazy bool) error {
 	opened, err := openURL(url)
 	if err != nil {
@@ -105,13 +103,13 @@ func (d *DB) connect(ctx context.Context, url string, lazy bool) error {
 	}
 	if err := d.write.PingContext(ctx); err != nil {
 		return errors.Join(
-			fmt.Errorf("open %s: %w: %w: %s", opened.place, ErrUnavailable, err, opened.dialect.advise(err)),
+			fmt.Errorf("open %s: %w: %w: %s", opened.place, ErrUnavailable, err, opened.dialect.hint(err)),
 			d.Close())
 	}
 	return nil
 }
 
-// Close ends all connections.
+// Close closes all connections.
 func (d *DB) Close() error {
 	if d.write == d.read {
 		return d.read.Close()
@@ -119,10 +117,10 @@ func (d *DB) Close() error {
 	return errors.Join(d.write.Close(), d.read.Close())
 }
 
-// Dialect is "sqlite" or "sqlserver".
+// Dialect returns "sqlite" or "sqlserver".
 func (d *DB) Dialect() string { return d.dialect.name }
 
-// Ping asks whether the database answers.
+// Ping checks that the database answers; otherwise the error is ErrUnavailable.
 func (d *DB) Ping(ctx context.Context) error {
 	return d.explain(ctx, d.read.PingContext(ctx))
 }

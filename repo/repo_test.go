@@ -17,8 +17,8 @@ func TestSQLite(t *testing.T) {
 	repotest.Run(t, repotest.SQLite())
 }
 
-// TestSQLServer runs the suite on the server that LEADSYNC_TEST_SQLSERVER_URL names. It
-// drops every object of ours there.
+// TestSQLServer runs the suite on the server of LEADSYNC_TEST_SQLSERVER_URL. It drops all
+// objects of leadsync there.
 func TestSQLServer(t *testing.T) {
 	server := sqlServer(t)
 	repotest.Run(t, server)
@@ -30,14 +30,14 @@ func TestSQLServer(t *testing.T) {
 		}
 		repotest.Grants(t, server, string(script))
 	})
-	t.Run("Sets", func(t *testing.T) { setsTouchWhatIsStaged(t, server.URL(t)) })
+	t.Run("Stages", func(t *testing.T) { stagesTouchTheirRows(t, server.URL(t)) })
 	t.Run("MicrosoftLocks", func(t *testing.T) { microsoftLocks(t, server.URL(t)) })
 	t.Run("MicrosoftPlans", func(t *testing.T) { microsoftPlans(t, server.URL(t)) })
 	t.Run("Documented", func(t *testing.T) { documented(t, server) })
 	t.Run("MigrationLock", func(t *testing.T) { migrationLock(t, server.URL(t)) })
 }
 
-// migrationLock wants one session to hold the lock at a time, and the next to get it.
+// migrationLock wants only one session at a time to have the lock.
 func migrationLock(t *testing.T, url string) {
 	t.Helper()
 	db, err := sql.Open("sqlserver", url)
@@ -81,27 +81,27 @@ func migrationLock(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	if !free() {
-		t.Error("the lock was not given back")
+		t.Error("the lock was not released")
 	}
 }
 
-// sqlServer is the server to test on; without one the test is skipped, or fails where
+// sqlServer is the server to test on. Without one the test is skipped, or fails if
 // LEADSYNC_TEST_REQUIRE=1.
 func sqlServer(tb testing.TB) repotest.Server {
 	tb.Helper()
 	raw := os.Getenv("LEADSYNC_TEST_SQLSERVER_URL")
 	if raw == "" {
 		if os.Getenv("LEADSYNC_TEST_REQUIRE") == "1" {
-			tb.Fatal("LEADSYNC_TEST_SQLSERVER_URL is not set, and LEADSYNC_TEST_REQUIRE=1 wants it to be")
+			tb.Fatal("LEADSYNC_TEST_SQLSERVER_URL: not set, required by LEADSYNC_TEST_REQUIRE=1")
 		}
 		tb.Skip("no SQL Server to test on: LEADSYNC_TEST_SQLSERVER_URL is not set (sqlserver://user:password@host:1433?database=leadsync_test)")
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		tb.Fatal("LEADSYNC_TEST_SQLSERVER_URL cannot be read")
+		tb.Fatal("LEADSYNC_TEST_SQLSERVER_URL: syntax error, want sqlserver://user:password@host:1433?database=leadsync_test")
 	}
 	if name := u.Query().Get("database"); !strings.HasPrefix(name, "leadsync_test") {
-		tb.Fatalf("database %q is not named leadsync_test…: this test drops tables", name)
+		tb.Fatalf("LEADSYNC_TEST_SQLSERVER_URL: database %q, want a name that starts with leadsync_test, because the tests drop tables", name)
 	}
 	alone(tb, raw, u.Query().Get("database"))
 	return repotest.Server{URL: func(tb testing.TB) string {
@@ -111,15 +111,15 @@ func sqlServer(tb testing.TB) repotest.Server {
 	}}
 }
 
-// alone waits until no other run tests on the same database, and keeps others waiting: each
-// would drop the other's tables.
+// alone waits until no other process tests on the same database and then keeps it locked:
+// two of them would drop each other's tables.
 func alone(tb testing.TB, url, database string) {
 	tb.Helper()
 	db, err := sql.Open("sqlserver", url)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _ = db.Close() }) // and with it the lock
+	tb.Cleanup(func() { _ = db.Close() }) // releases the lock
 	db.SetMaxOpenConns(1)
 	var result mssql.ReturnStatus
 	_, err = db.ExecContext(tb.Context(), "sp_getapplock", sql.Named("Resource", database),
@@ -132,7 +132,7 @@ func alone(tb testing.TB, url, database string) {
 	}
 }
 
-// ours are the tables of the migrations, and goose's.
+// ours are the tables of the migrations and goose's table.
 var ours = []string{
 	"bitrix_leads", "bitrix_lead_contacts", "bitrix_lead_solution", "bitrix_import_lead_error", "bitrix_lead_runtime",
 	"bitrix_oauth", "leadsync_portals", "leadsync_owners", "leadsync_outbox", "leadsync_runs", "leadsync_findings", "leadsync_callbacks", "leadsync_failures",
@@ -148,7 +148,7 @@ func wipe(tb testing.TB, url string) {
 		tb.Fatal(err)
 	}
 	defer db.Close()
-	for _, statement := range []string{ // first what stands on the tables
+	for _, statement := range []string{ // first the objects that use the tables
 		"IF OBJECT_ID(N'dbo.bitrix_lead_by_phone') IS NOT NULL DROP FUNCTION dbo.bitrix_lead_by_phone",
 		"IF OBJECT_ID(N'dbo.bitrix_open_leads', N'V') IS NOT NULL DROP VIEW dbo.bitrix_open_leads",
 		"IF OBJECT_ID(N'dbo.bitrix_phone_leads', N'V') IS NOT NULL DROP VIEW dbo.bitrix_phone_leads",

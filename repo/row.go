@@ -10,24 +10,24 @@ import (
 	"leadsync/leads"
 )
 
-// Range is the portal's rows with after < sql_ID <= upTo, tombstones included, at most
-// limit of them, by id; each with its contacts and what the side tables hold of it, all as
-// they stand now.
+// Range returns the portal's rows with after < sql_ID <= upTo, tombstones included, sorted
+// by id; at most limit. Each row has its contacts and its rows of the side tables, all read
+// at the same moment.
 func (d *DB) Range(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Row, error) {
 	var rows []leads.Row
 	err := d.consistent(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		member := sql.Named("member_id", memberID)
-		rows, err = query(ctx, tx, scanHeld(memberID), d.dialect.sql.HeldRange,
+		rows, err = query(ctx, tx, scanRow(memberID), d.dialect.sql.RowRange,
 			member, sql.Named("after", after), sql.Named("up_to", upTo), sql.Named("limit", limit))
 		if err != nil || len(rows) == 0 {
 			return err
 		}
 		s := d.dialect.sql
 		span := []any{member, sql.Named("after", after), sql.Named("up_to", rows[len(rows)-1].LeadID)}
-		if err := addContacts(ctx, tx, rows, s.HeldRangeContacts, span...); err != nil {
+		if err := addContacts(ctx, tx, rows, s.RowRangeContacts, span...); err != nil {
 			return err
 		}
-		return d.addSides(ctx, tx, rows, sideStatements{s.HeldRangePhones, s.HeldRangeFields, s.HeldRangeSolutions}, span...)
+		return d.addSides(ctx, tx, rows, sideStatements{s.RowRangePhones, s.RowRangeFields, s.RowRangeSolutions}, span...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("range of %s after %d: %w", memberID, after, err)
@@ -35,28 +35,25 @@ func (d *DB) Range(ctx context.Context, memberID string, after, upTo int64, limi
 	return rows, nil
 }
 
-// Row is one row, a tombstone included; false where there is none.
+// Row returns one row, even a tombstone; false where there is no row.
 func (d *DB) Row(ctx context.Context, ref leads.Ref) (leads.Row, bool, error) {
 	var rows []leads.Row
 	err := d.consistent(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		rows, err = d.heldRows(ctx, tx, ref.MemberID, []int64{ref.LeadID})
+		rows, err = d.rowsByID(ctx, tx, ref.MemberID, []int64{ref.LeadID})
 		return err
 	})
 	if err != nil || len(rows) == 0 {
-		return leads.Row{}, false, wrapped(err, "held %s", ref)
+		return leads.Row{}, false, wrap(err, "row %s", ref)
 	}
 	return rows[0], true, nil
 }
 
-// consistent runs reads that belong together: a row and its contacts are of one moment.
-// Where a write got in their way they are run again; fn must bear that.
+// consistent runs reads in one transaction, so that a row and its contacts are of the same
+// moment. It runs all of fn again where a concurrent write prevented that, so fn must be
+// repeatable.
 func (d *DB) consistent(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
-	for try := 1; ; try++ {
-		err := d.readOnce(ctx, fn)
-		if err == nil || ctx.Err() != nil || try == tries || !d.again(err) || wait(ctx, try) != nil {
-			return d.explain(ctx, err)
-		}
-	}
+	err := d.attempt(ctx, d.transient, func(ctx context.Context) error { return d.readOnce(ctx, fn) })
+	return d.explain(ctx, err)
 }
 
 func (d *DB) readOnce(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
@@ -65,111 +62,119 @@ func (d *DB) readOnce(ctx context.Context, fn func(context.Context, *sql.Tx) err
 		return err
 	}
 	err = fn(ctx, tx)
-	_ = tx.Rollback() // nothing was written
+	_ = tx.Rollback() // fn only reads
 	return err
 }
 
-func (d *DB) heldRows(ctx context.Context, tx *sql.Tx, memberID string, ids []int64) ([]leads.Row, error) {
+func (d *DB) rowsByID(ctx context.Context, tx *sql.Tx, memberID string, ids []int64) ([]leads.Row, error) {
 	which, err := idList(ids)
 	if err != nil {
 		return nil, err
 	}
 	args := []any{sql.Named("member_id", memberID), sql.Named("ids", which)}
-	rows, err := query(ctx, tx, scanHeld(memberID), d.dialect.sql.HeldRows, args...)
+	rows, err := query(ctx, tx, scanRow(memberID), d.dialect.sql.RowGet, args...)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
 	s := d.dialect.sql
-	if err := addContacts(ctx, tx, rows, s.HeldRowsContacts, args...); err != nil {
+	if err := addContacts(ctx, tx, rows, s.RowGetContacts, args...); err != nil {
 		return nil, err
 	}
-	return rows, d.addSides(ctx, tx, rows, sideStatements{s.HeldRowsPhones, s.HeldRowsFields, s.HeldRowsSolutions}, args...)
+	return rows, d.addSides(ctx, tx, rows, sideStatements{s.RowGetPhones, s.RowGetFields, s.RowGetSolutions}, args...)
 }
 
-// Rows are the portal's rows with these ids, tombstones included, by id.
+// Rows returns the portal's rows with these ids, tombstones included, sorted by id.
 func (d *DB) Rows(ctx context.Context, memberID string, ids []int64) (rows []leads.Row, err error) {
 	err = d.consistent(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		rows, err = d.heldRows(ctx, tx, memberID, ids)
+		rows, err = d.rowsByID(ctx, tx, memberID, ids)
 		return err
 	})
-	return rows, wrapped(err, "%d rows of %s", len(ids), memberID)
+	return rows, wrap(err, "%d rows of %s", len(ids), memberID)
 }
 
-// IDs are like Range, but only ids, tickets and whether the row is a tombstone.
+// IDs is like Range, but reads only ids, tickets and whether the row is a tombstone.
 func (d *DB) IDs(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Row, error) {
-	rows, err := list(ctx, d, func(row scanner) (leads.Row, error) {
-		h := leads.Row{Ref: leads.Ref{MemberID: memberID}}
+	rows, err := queryList(ctx, d, func(row scanner) (leads.Row, error) {
+		r := leads.Row{Ref: leads.Ref{MemberID: memberID}}
 		var deleted time.Time
-		err := row.Scan(&h.LeadID, &h.Ticket, instantColumn{&deleted})
-		h.Deleted = !deleted.IsZero()
-		return h, err
-	}, d.dialect.sql.HeldList, sql.Named("member_id", memberID), sql.Named("after", after), sql.Named("up_to", upTo), sql.Named("limit", limit))
-	return rows, wrapped(err, "ids of %s after %d", memberID, after)
+		err := row.Scan(&r.LeadID, &r.Ticket, instantColumn{&deleted})
+		r.Deleted = !deleted.IsZero()
+		return r, err
+	}, d.dialect.sql.RowKeys, sql.Named("member_id", memberID), sql.Named("after", after), sql.Named("up_to", upTo), sql.Named("limit", limit))
+	return rows, wrap(err, "ids of %s after %d", memberID, after)
 }
 
-// owned is something of a lead.
-type owned[T any] struct {
+// ofLead is a value that belongs to a lead.
+type ofLead[T any] struct {
 	leadID int64
-	it     T
+	value  T
 }
 
-// deal gives each row what is its own; both come ordered by lead.
-func deal[T any](rows []leads.Row, list []owned[T], give func(*leads.Row, T)) {
+// distribute calls add for each value and the row of its lead. Both lists are sorted by lead.
+func distribute[T any](rows []leads.Row, list []ofLead[T], add func(*leads.Row, T)) {
 	at := 0
-	for _, item := range list {
-		for at < len(rows) && rows[at].LeadID < item.leadID {
+	for _, entry := range list {
+		for at < len(rows) && rows[at].LeadID < entry.leadID {
 			at++
 		}
-		if at < len(rows) && rows[at].LeadID == item.leadID {
-			give(&rows[at], item.it)
+		if at < len(rows) && rows[at].LeadID == entry.leadID {
+			add(&rows[at], entry.value)
 		}
 	}
 }
 
-// addContacts gives the rows their contacts.
+// addContacts reads the contacts of the rows.
 func addContacts(ctx context.Context, tx *sql.Tx, rows []leads.Row, statement string, args ...any) error {
 	contacts, err := query(ctx, tx, scanContact, statement, args...)
 	if err != nil {
 		return err
 	}
-	deal(rows, contacts, func(h *leads.Row, c leads.Contact) { h.Contacts = append(h.Contacts, c) })
+	distribute(rows, contacts, func(r *leads.Row, c leads.Contact) { r.Contacts = append(r.Contacts, c) })
 	return nil
 }
 
-func scanHeld(memberID string) func(scanner) (leads.Row, error) {
+func scanRow(memberID string) func(scanner) (leads.Row, error) {
 	return func(row scanner) (leads.Row, error) {
-		h := leads.Row{Ref: leads.Ref{MemberID: memberID}, Columns: make([]string, len(leads.Fields))}
+		r := leads.Row{Ref: leads.Ref{MemberID: memberID}, Columns: make([]string, len(leads.Fields))}
 		var deleted, absent time.Time
 		var raw string
-		dest := []any{&h.LeadID, &h.Ticket, &h.Revision, instantColumn{&deleted}, instantColumn{&absent}, textColumn{&h.Hash}, textColumn{&raw}, instantColumn{&h.CreatedAt}, instantColumn{&h.ModifiedAt}}
-		for i := range h.Columns {
-			dest = append(dest, textColumn{&h.Columns[i]})
+		dest := []any{
+			&r.LeadID, &r.Ticket, &r.Revision,
+			instantColumn{&deleted},
+			instantColumn{&absent},
+			textColumn{&r.Hash},
+			textColumn{&raw},
+			instantColumn{&r.CreatedAt},
+			instantColumn{&r.ModifiedAt},
+		}
+		for i := range r.Columns {
+			dest = append(dest, textColumn{&r.Columns[i]})
 		}
 		if err := row.Scan(dest...); err != nil {
 			return leads.Row{}, err
 		}
-		h.Deleted, h.Absent = !deleted.IsZero(), !absent.IsZero()
+		r.Deleted, r.Absent = !deleted.IsZero(), !absent.IsZero()
 		if raw != "" {
-			h.Raw = json.RawMessage(raw)
+			r.Raw = json.RawMessage(raw)
 		}
-		return h, nil
+		return r, nil
 	}
 }
 
-func scanContact(row scanner) (c owned[leads.Contact], err error) {
-	err = row.Scan(&c.leadID, textColumn{&c.it.ID}, textColumn{&c.it.TypeID}, textColumn{&c.it.ValueType}, textColumn{&c.it.Value})
+func scanContact(row scanner) (c ofLead[leads.Contact], err error) {
+	err = row.Scan(&c.leadID, textColumn{&c.value.ID}, textColumn{&c.value.TypeID}, textColumn{&c.value.ValueType}, textColumn{&c.value.Value})
 	return c, err
 }
 
-// Missing are leads that were absent when they were read, and since then for at least
-// the grace period: to be asked for once more. At most limit, by id. There are none
-// while the breaker is open: asking for them would be for nothing.
+// Missing returns the ids of leads that have been absent for at least the grace period and
+// must be read once more before they are deleted; sorted, at most limit. It returns none
+// while the breaker is open, because nothing could be deleted.
 func (d *DB) Missing(ctx context.Context, memberID string, limit int) ([]int64, error) {
 	now := d.now()
-	ids, err := list(ctx, d, scanInt, d.dialect.sql.LeadsMissing, sql.Named("member_id", memberID),
+	ids, err := queryList(ctx, d, scanInt, d.dialect.sql.LeadsMissing, sql.Named("member_id", memberID),
 		sql.Named("until", instant(now.Add(-d.grace))), sql.Named("now", instant(now)), sql.Named("limit", limit))
 	if err != nil || len(ids) == 0 {
-		return nil, wrapped(err, "missing leads of %s", memberID)
+		return nil, wrap(err, "missing leads of %s", memberID)
 	}
 	if b, err := d.Breaker(ctx, memberID); err != nil || b.Open() {
 		return nil, err
@@ -177,14 +182,14 @@ func (d *DB) Missing(ctx context.Context, memberID string, limit int) ([]int64, 
 	return ids, nil
 }
 
-// CountLeads is the number of the portal's rows, without tombstones.
+// CountLeads returns the number of the portal's rows, without tombstones.
 func (d *DB) CountLeads(ctx context.Context, memberID string) (int64, error) {
-	n, _, err := one(ctx, d, scanInt, d.dialect.sql.LeadsCount, sql.Named("member_id", memberID))
-	return n, wrapped(err, "count leads of %s", memberID)
+	n, _, err := queryOne(ctx, d, scanInt, d.dialect.sql.LeadsCount, sql.Named("member_id", memberID))
+	return n, wrap(err, "count leads of %s", memberID)
 }
 
-// wrapped says what was being done when err came; nil stays nil.
-func wrapped(err error, format string, args ...any) error {
+// wrap adds to err what was being done; nil stays nil.
+func wrap(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}

@@ -11,10 +11,10 @@ import (
 	"leadsync/leads"
 )
 
-// RequestRun asks the portal's owner for a pass and returns its id. There is at most one
-// unfinished run of a portal and mode, dry runs apart: where there is one, its id is
-// returned. An empty
-// ID is drawn, a zero RequestedAt is now; State is requested whatever was given.
+// RequestRun stores a request for a pass, which the portal's owner will run, and returns its
+// id. A portal has at most one unfinished run of a mode, not counting dry runs: if there is
+// one already, RequestRun returns its id instead. An empty ID is generated, a zero
+// RequestedAt means now, and State is ignored.
 func (d *DB) RequestRun(ctx context.Context, run leads.Run) (id string, err error) {
 	if run.ID == "" {
 		run.ID = uuid.NewString()
@@ -39,17 +39,17 @@ func (d *DB) RequestRun(ctx context.Context, run leads.Run) (id string, err erro
 	return id, nil
 }
 
-// claim is a run that may be taken, as it was found.
+// claim is a run that the owner may take.
 type claim struct {
 	id       string
 	state    string
 	wasEpoch int64
-	epoch    int64 // the portal's now
+	epoch    int64 // the portal's epoch now
 }
 
-// ClaimRun takes the oldest run that is requested, or that a former owner left running
-// (it was claimed in an earlier epoch), and sets it running. A run left by a former
-// owner keeps its checkpoint, sums and start.
+// ClaimRun takes the oldest run that is requested, or that a former owner (of an earlier
+// epoch) left running, and marks it as running. A run of a former owner keeps its
+// checkpoint, sums and start time. It returns false where there is no such run.
 func (d *DB) ClaimRun(ctx context.Context, memberID string) (run leads.Run, ok bool, err error) {
 	err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		run, ok, err = d.claimRun(ctx, tx, memberID)
@@ -84,16 +84,16 @@ func scanClaim(row scanner) (c claim, err error) {
 	return c, err
 }
 
-// SaveRun writes how far a run has come: state, times, checkpoint, error and sums. It is
-// ErrNotOwner where a later owner has claimed the run, leads.ErrPaused where somebody has
-// paused it or given it up meanwhile (the checkpoint is kept), and an error where the
-// run is unknown.
+// SaveRun stores the progress of a run: state, times, checkpoint, error and sums. It returns
+// ErrNotOwner where a later owner has claimed the run, leads.ErrPaused where an operator
+// has paused it or given it up meanwhile (the checkpoint is stored), and another error
+// where the run is unknown.
 func (d *DB) SaveRun(ctx context.Context, run leads.Run) error {
 	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.saveRun(ctx, tx, run) })
 	if err == nil {
 		err = d.stillWanted(ctx, run)
 	}
-	return wrapped(err, "save run %s", run.ID)
+	return wrap(err, "save run %s", run.ID)
 }
 
 func (d *DB) saveRun(ctx context.Context, tx *sql.Tx, run leads.Run) error {
@@ -112,23 +112,23 @@ func (d *DB) saveRun(ctx context.Context, tx *sql.Tx, run leads.Run) error {
 	if _, err := scanRun(tx.QueryRowContext(ctx, d.dialect.sql.RunGet, sql.Named("id", run.ID))); err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: somebody has claimed run %s since", ErrNotOwner, run.ID)
+	return fmt.Errorf("%w: another owner has claimed run %s", ErrNotOwner, run.ID)
 }
 
-// stillWanted looks up whether a run that goes on was paused or given up by somebody.
+// stillWanted returns leads.ErrPaused where an operator has paused or given up a running run.
 func (d *DB) stillWanted(ctx context.Context, run leads.Run) error {
 	if run.State != leads.RunRunning {
 		return nil
 	}
-	now, ok, err := one(ctx, d, scanRun, d.dialect.sql.RunGet, sql.Named("id", run.ID))
+	now, ok, err := queryOne(ctx, d, scanRun, d.dialect.sql.RunGet, sql.Named("id", run.ID))
 	if err == nil && ok && now.State != leads.RunRunning {
 		return leads.ErrPaused
 	}
 	return err
 }
 
-// StopRun pauses a run at its checkpoint, or gives it up as incomplete with a reason;
-// false where it has ended by then.
+// StopRun pauses a run at its checkpoint, or gives it up as incomplete with a reason; false
+// where the run has ended already.
 func (d *DB) StopRun(ctx context.Context, id string, state leads.RunState, reason string) (bool, error) {
 	finished := sql.NullString{}
 	if state == leads.RunIncomplete {
@@ -136,60 +136,60 @@ func (d *DB) StopRun(ctx context.Context, id string, state leads.RunState, reaso
 	}
 	n, err := d.exec(ctx, d.dialect.sql.RunStop, sql.Named("id", id), sql.Named("state", string(state)),
 		sql.Named("finished_at", finished), sql.Named("error", text(reason)))
-	return n > 0, wrapped(err, "stop run %s", id)
+	return n > 0, wrap(err, "stop run %s", id)
 }
 
-// ResumeRun requests a paused run again, from its checkpoint; false where it is not
-// paused, or another of its mode has begun since.
+// ResumeRun requests that a paused run continues from its checkpoint; false where it is not
+// paused, or another run of its mode has been requested since.
 func (d *DB) ResumeRun(ctx context.Context, run leads.Run) (bool, error) {
 	n, err := d.exec(ctx, d.dialect.sql.RunResume, sql.Named("id", run.ID), sql.Named("member_id", run.MemberID),
 		sql.Named("mode", string(run.Mode)), sql.Named("max_deletes", run.MaxDeletes))
-	return n > 0, wrapped(err, "resume run %s", run.ID)
+	return n > 0, wrap(err, "resume run %s", run.ID)
 }
 
-// Run is one run; false where it is unknown.
+// Run returns one run; false where it is unknown.
 func (d *DB) Run(ctx context.Context, id string) (leads.Run, bool, error) {
-	run, ok, err := one(ctx, d, scanRun, d.dialect.sql.RunGet, sql.Named("id", id))
+	run, ok, err := queryOne(ctx, d, scanRun, d.dialect.sql.RunGet, sql.Named("id", id))
 	if err != nil {
 		return leads.Run{}, false, fmt.Errorf("run %s: %w", id, err)
 	}
 	return run, ok, nil
 }
 
-// Runs are a portal's runs, newest first.
+// Runs returns a portal's runs, newest first; at most limit.
 func (d *DB) Runs(ctx context.Context, memberID string, limit int) ([]leads.Run, error) {
-	runs, err := list(ctx, d, scanRun, d.dialect.sql.RunList, sql.Named("member_id", memberID), sql.Named("limit", limit))
+	runs, err := queryList(ctx, d, scanRun, d.dialect.sql.RunList, sql.Named("member_id", memberID), sql.Named("limit", limit))
 	if err != nil {
 		return nil, fmt.Errorf("runs of %s: %w", memberID, err)
 	}
 	return runs, nil
 }
 
-// LastCompleted is the portal's newest complete run of any mode, dry runs apart: those
-// repaired nothing.
+// LastCompleted returns the portal's newest completed run of any mode, without dry runs,
+// which repair nothing; false where there is none.
 func (d *DB) LastCompleted(ctx context.Context, memberID string) (leads.Run, bool, error) {
-	run, ok, err := one(ctx, d, scanRun, d.dialect.sql.RunLastCompleted, sql.Named("member_id", memberID))
+	run, ok, err := queryOne(ctx, d, scanRun, d.dialect.sql.RunLastCompleted, sql.Named("member_id", memberID))
 	if err != nil {
 		return leads.Run{}, false, fmt.Errorf("last completed run of %s: %w", memberID, err)
 	}
 	return run, ok, nil
 }
 
-// LastFull is the newest full pass that was asked for, the import included, whatever
-// became of it; dry runs apart.
+// LastFull returns the newest requested full pass, imports included, in whatever state;
+// without dry runs. It returns false where there is none.
 func (d *DB) LastFull(ctx context.Context, memberID string) (leads.Run, bool, error) {
-	run, ok, err := one(ctx, d, scanRun, d.dialect.sql.RunLastFull, sql.Named("member_id", memberID))
-	return run, ok, wrapped(err, "last full run of %s", memberID)
+	run, ok, err := queryOne(ctx, d, scanRun, d.dialect.sql.RunLastFull, sql.Named("member_id", memberID))
+	return run, ok, wrap(err, "last full run of %s", memberID)
 }
 
-// Watermark is the portal's clock at the start of the newest completed pass: what was
-// changed before it is in the mirror. Zero where there was none.
+// Watermark returns the portal's clock at the start of the newest completed pass: the
+// mirror has every change from before it. It is zero where no pass has completed.
 func (d *DB) Watermark(ctx context.Context, memberID string) (at time.Time, err error) {
-	at, _, err = one(ctx, d, func(row scanner) (at time.Time, err error) {
+	at, _, err = queryOne(ctx, d, func(row scanner) (at time.Time, err error) {
 		err = row.Scan(zonedColumn{&at})
 		return at, err
 	}, d.dialect.sql.RunWatermark, sql.Named("member_id", memberID))
-	return at, wrapped(err, "watermark of %s", memberID)
+	return at, wrap(err, "watermark of %s", memberID)
 }
 
 func scanRun(row scanner) (r leads.Run, err error) {

@@ -14,15 +14,15 @@ import (
 	"leadsync/leads"
 )
 
-// sealed is how a sealed value begins: "enc:v1:<key id>:<base64 of nonce and text>".
-// What does not begin with "enc:" is plain.
+// An encrypted value is "enc:v1:<key id>:<base64 of nonce and text>". A value that does not
+// begin with "enc:" is plain text.
 const (
 	sealPrefix = "enc:"
 	sealV1     = "enc:v1:"
 )
 
-// sealer encrypts what must not be read out of a stolen database: AES-256-GCM. The zero
-// sealer leaves values plain.
+// sealer encrypts secrets at rest with AES-256-GCM, so that a stolen database does not
+// reveal them. The zero sealer stores plain text.
 type sealer struct {
 	aead cipher.AEAD
 	id   string // first 8 hex digits of the key's SHA-256
@@ -33,7 +33,7 @@ func newSealer(key []byte) (sealer, error) {
 		return sealer{}, nil
 	}
 	if len(key) != 32 {
-		return sealer{}, fmt.Errorf("secret key has %d bytes: it must have 32", len(key))
+		return sealer{}, fmt.Errorf("secret key: has %d bytes, want 32", len(key))
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -47,8 +47,8 @@ func newSealer(key []byte) (sealer, error) {
 	return sealer{aead: aead, id: hex.EncodeToString(sum[:4])}, nil
 }
 
-// close is the form in which a secret is stored; an empty one stays empty.
-func (s sealer) close(secret leads.Secret) string {
+// seal returns the stored form of a secret; an empty one stays empty.
+func (s sealer) seal(secret leads.Secret) string {
 	if s.aead == nil || secret == "" {
 		return secret.Reveal()
 	}
@@ -58,33 +58,33 @@ func (s sealer) close(secret leads.Secret) string {
 	return sealV1 + s.id + ":" + base64.StdEncoding.EncodeToString(box)
 }
 
-// open is the secret that was stored.
-func (s sealer) open(stored string) (leads.Secret, error) {
+// unseal returns the secret of its stored form.
+func (s sealer) unseal(stored string) (leads.Secret, error) {
 	if !strings.HasPrefix(stored, sealPrefix) {
 		return leads.Secret(stored), nil
 	}
 	id, encoded, ok := strings.Cut(strings.TrimPrefix(stored, sealV1), ":")
 	if !ok || !strings.HasPrefix(stored, sealV1) {
-		return "", errors.New("a stored secret is sealed in a form that this version does not know")
+		return "", errors.New("stored secret: unknown form of encryption, want enc:v1")
 	}
 	if s.aead == nil {
-		return "", fmt.Errorf("a stored secret is sealed with key %s and no key is given: set LEADSYNC_SECRET_KEY", id)
+		return "", fmt.Errorf("stored secret: encrypted with key %s and no key is set, set LEADSYNC_SECRET_KEY", id)
 	}
 	if id != s.id {
-		return "", fmt.Errorf("a stored secret is sealed with key %s, not with the given %s: "+
-			"set LEADSYNC_SECRET_KEY to the former, or authorize again", id, s.id)
+		return "", fmt.Errorf("stored secret: encrypted with key %s, the given key is %s: "+
+			"set LEADSYNC_SECRET_KEY to the former key, or authorize again", id, s.id)
 	}
-	return s.unseal(encoded)
+	return s.decrypt(encoded)
 }
 
-func (s sealer) unseal(encoded string) (leads.Secret, error) {
+func (s sealer) decrypt(encoded string) (leads.Secret, error) {
 	box, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil || len(box) < s.aead.NonceSize() {
-		return "", errors.New("a stored secret is damaged: authorize again")
+		return "", errors.New("stored secret: damaged, authorize again")
 	}
 	plain, err := s.aead.Open(nil, box[:s.aead.NonceSize()], box[s.aead.NonceSize():], nil)
 	if err != nil {
-		return "", errors.New("a stored secret is damaged: authorize again")
+		return "", errors.New("stored secret: damaged, authorize again")
 	}
 	return leads.Secret(plain), nil
 }

@@ -8,21 +8,22 @@ import (
 	leadsql "leadsync/sql"
 )
 
-// phoneRegion is the country of numbers without a country code, where none is given.
+// phoneRegion is the default of Config.PhoneRegion.
 const phoneRegion = "RU"
 
-// side is a table that is filled from the leads' cards by rules that may change: with a
-// version of leadsync, or with what the operator sets. leadsync_settings keeps by which.
+// side is a side table: filled from the leads' cards by rules that change with the version
+// of leadsync or with the operator's settings. leadsync_settings stores the rules by which
+// the table was filled.
 type side struct {
 	table   string
-	setting string
-	// variable is what the operator sets; "" nothing.
+	setting string // its name in leadsync_settings
+	// variable is the environment variable of the rules; "" where there is none.
 	variable string
 	rules    func(leads.Rules) string
-	// carded tells that the stored card is needed; the contacts are enough otherwise.
-	carded bool
-	add    func(*rows, leads.Ref, *leads.Lead, leads.Rules)
-	remove func(*leadsql.Statements) string // the rows of some leads
+	// needsCard says that the table is filled from the stored card; otherwise from contacts.
+	needsCard bool
+	add       func(*rows, leads.Ref, *leads.Lead, leads.Rules)
+	remove    func(*leadsql.Statements) string // the statement that deletes the rows of some leads
 }
 
 var sides = []side{
@@ -33,20 +34,20 @@ var sides = []side{
 		remove: func(s *leadsql.Statements) string { return s.PhonesDeleteRows },
 	},
 	{
-		table: "leadsync_lead_fields", setting: "lead_fields", carded: true,
+		table: "leadsync_lead_fields", setting: "lead_fields", needsCard: true,
 		rules:  func(leads.Rules) string { return leads.FieldRules },
 		add:    addFields,
 		remove: func(s *leadsql.Statements) string { return s.FieldsDeleteRows },
 	},
 	{
-		table: "bitrix_lead_solution", setting: "solution_field", variable: "LEADSYNC_SOLUTION_FIELD", carded: true,
+		table: "bitrix_lead_solution", setting: "solution_field", variable: "LEADSYNC_SOLUTION_FIELD", needsCard: true,
 		rules:  solutionRules,
 		add:    addSolution,
 		remove: func(s *leadsql.Statements) string { return s.SolutionDeleteRows },
 	},
 }
 
-// solutionRules are "" where the table is left alone.
+// solutionRules are "" where leadsync does not fill the table.
 func solutionRules(r leads.Rules) string {
 	if r.Solution == "" {
 		return ""
@@ -81,14 +82,14 @@ func addSolution(r *rows, ref leads.Ref, lead *leads.Lead, by leads.Rules) {
 	}
 }
 
-// sideStatements read what the side tables hold of some leads.
+// sideStatements read the side tables for some leads.
 type sideStatements struct{ phones, fields, solutions string }
 
-// addSides gives the rows what the side tables hold of them. While those are being filled
-// by other rules nothing can be said of them.
+// addSides reads the side tables for the rows. While a table is filled by other rules it
+// leaves Sides nil.
 func (d *DB) addSides(ctx context.Context, tx *sql.Tx, rows []leads.Row, s sideStatements, args ...any) error {
-	stale, err := d.stale(ctx, tx)
-	if err != nil || len(stale) > 0 {
+	outdated, err := d.outdated(ctx, tx)
+	if err != nil || len(outdated) > 0 {
 		return err
 	}
 	for i := range rows {
@@ -98,12 +99,12 @@ func (d *DB) addSides(ctx context.Context, tx *sql.Tx, rows []leads.Row, s sideS
 	if err != nil {
 		return err
 	}
-	deal(rows, phones, func(h *leads.Row, k leads.PhoneKey) { h.Sides.Phones = append(h.Sides.Phones, k) })
+	distribute(rows, phones, func(r *leads.Row, k leads.PhoneKey) { r.Sides.Phones = append(r.Sides.Phones, k) })
 	fields, err := query(ctx, tx, scanField, s.fields, args...)
 	if err != nil {
 		return err
 	}
-	deal(rows, fields, func(h *leads.Row, v leads.FieldValue) { h.Sides.Fields = append(h.Sides.Fields, v) })
+	distribute(rows, fields, func(r *leads.Row, v leads.FieldValue) { r.Sides.Fields = append(r.Sides.Fields, v) })
 	if d.rules.Solution == "" {
 		return nil
 	}
@@ -111,23 +112,23 @@ func (d *DB) addSides(ctx context.Context, tx *sql.Tx, rows []leads.Row, s sideS
 	if err != nil {
 		return err
 	}
-	deal(rows, solutions, func(h *leads.Row, text string) { h.Sides.Solutions = append(h.Sides.Solutions, text) })
+	distribute(rows, solutions, func(r *leads.Row, text string) { r.Sides.Solutions = append(r.Sides.Solutions, text) })
 	return nil
 }
 
-func scanPhone(row scanner) (p owned[leads.PhoneKey], err error) {
-	k := &p.it
+func scanPhone(row scanner) (p ofLead[leads.PhoneKey], err error) {
+	k := &p.value
 	err = row.Scan(&p.leadID, &k.Digits, textColumn{&k.E164}, textColumn{&k.Extension}, textColumn{&k.ContactID}, &k.Repeated,
 		&k.Position, &k.Closed, instantColumn{&k.CreatedAt})
 	return p, err
 }
 
-func scanField(row scanner) (f owned[leads.FieldValue], err error) {
-	err = row.Scan(&f.leadID, &f.it.Field, &f.it.Position, textColumn{&f.it.Value})
+func scanField(row scanner) (f ofLead[leads.FieldValue], err error) {
+	err = row.Scan(&f.leadID, &f.value.Field, &f.value.Position, textColumn{&f.value.Value})
 	return f, err
 }
 
-func scanSolution(row scanner) (s owned[string], err error) {
-	err = row.Scan(&s.leadID, textColumn{&s.it})
+func scanSolution(row scanner) (s ofLead[string], err error) {
+	err = row.Scan(&s.leadID, textColumn{&s.value})
 	return s, err
 }

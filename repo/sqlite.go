@@ -16,14 +16,14 @@ import (
 	leadsql "leadsync/sql"
 )
 
-// sqliteReaders is how many connections read beside the single one that writes.
+// sqliteReaders is the number of connections that read; one more writes.
 const sqliteReaders = 4
 
-// openSQLite opens the file with one connection that writes and several that read; WAL
-// lets them, and other processes, work side by side.
+// openSQLite opens the file with one connection that writes and several that read. WAL mode
+// lets them and other processes work at the same time.
 func openSQLite(path string) (opened, error) {
 	if path == "" || strings.HasPrefix(path, ":") {
-		return opened{}, errors.New("database URL: sqlite: needs the path of a file")
+		return opened{}, errors.New("database URL: sqlite: without a file, want sqlite:<path>")
 	}
 	if err := createPrivate(path); err != nil {
 		return opened{}, fmt.Errorf("open %s: %w: create its folder, or give the service the right to write there", path, err)
@@ -43,12 +43,12 @@ func sqliteDialect() dialect {
 	return dialect{
 		name: "sqlite", sql: &leadsql.SQLite, migrations: leadsql.SQLiteMigrations,
 		goose: goose.DialectSQLite3, history: "leadsync_migrations",
-		load: loadPrepared, judge: judgeSQLite, advise: adviseSQLite,
+		load: loadPrepared, classify: classifySQLite, hint: hintSQLite,
 	}
 }
 
-// createPrivate makes a missing file readable by its owner alone: it holds names, phone
-// numbers and tokens. SQLite gives the files beside it the same rights.
+// createPrivate creates a missing file that only its owner can read, because it contains
+// names, phone numbers and tokens. SQLite gives its other files the same rights.
 func createPrivate(path string) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's own path
 	if err != nil {
@@ -57,8 +57,9 @@ func createPrivate(path string) error {
 	return file.Close()
 }
 
-// sqlitePool sets what a connection must have: the time to wait for other processes
-// first, for the rest may need it. FULL: what is committed survives a power cut.
+// sqlitePool configures each connection. busy_timeout comes first, because the other
+// settings may have to wait for other processes. With synchronous(FULL) a commit survives a
+// power cut.
 func sqlitePool(path string, connections int, extra string) (*sql.DB, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -80,8 +81,8 @@ func sqlitePool(path string, connections int, extra string) (*sql.DB, error) {
 	return pool, nil
 }
 
-// judgeSQLite reads the primary result code, and the extended one of constraints.
-func judgeSQLite(err error) fault {
+// classifySQLite reads the primary result code, and the extended one of constraints.
+func classifySQLite(err error) fault {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		if errors.Is(err, errNoFile) {
@@ -101,7 +102,7 @@ func judgeSQLite(err error) fault {
 	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
 		sqlite3.SQLITE_PERM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL:
 		return faultDown
-	case sqlite3.SQLITE_ERROR: // the code has no more to say: only the text names what is missing
+	case sqlite3.SQLITE_ERROR: // only the text says what is missing
 		if strings.Contains(e.Error(), "no such table") || strings.Contains(e.Error(), "no such column") {
 			return faultMissing
 		}
@@ -109,10 +110,10 @@ func judgeSQLite(err error) fault {
 	return faultOther
 }
 
-func adviseSQLite(err error) string {
+func hintSQLite(err error) string {
 	var e *sqlite.Error
 	if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_NOTADB {
-		return "this is not a SQLite file: give another path"
+		return "this is not a SQLite file, use another path"
 	}
 	return "check the path and the rights on the file and its folder"
 }

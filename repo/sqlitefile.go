@@ -7,17 +7,16 @@ import (
 	"os"
 )
 
-// sqliteFile opens connections to a file and gives those up whose file is no longer the
-// one that the path names. Else a service under which the file is moved away, or replaced
-// by a backup, would go on writing where nobody ever looks again, and say that all is
-// well.
+// sqliteFile opens connections to a file and discards connections whose file is no longer
+// the one at the path. Otherwise, after somebody moves the file away or replaces it with a
+// backup, the service would write to a file that nobody reads, and report success.
 type sqliteFile struct {
 	driver.Connector
 
 	path string
 }
 
-// sqliteConn is what the driver's connections can do.
+// sqliteConn lists the interfaces that the driver's connections implement.
 type sqliteConn interface {
 	driver.Conn
 	driver.Pinger
@@ -41,7 +40,7 @@ func (f sqliteFile) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	c, ok := conn.(sqliteConn)
 	if !ok {
-		return nil, errors.Join(errors.New("the SQLite driver is not the one this was written for"), conn.Close())
+		return nil, errors.Join(errors.New("SQLite driver: unknown type of connection, want that of modernc.org/sqlite"), conn.Close())
 	}
 	w := watchedConn{sqliteConn: c, path: f.path, file: before}
 	if !w.current() {
@@ -50,10 +49,10 @@ func (f sqliteFile) Connect(ctx context.Context) (driver.Conn, error) {
 	return w, nil
 }
 
-// errNoFile says that the file is gone, or came and went while it was opened.
-var errNoFile = errors.New("the database file is gone")
+// errNoFile says that the file does not exist, or was replaced while it was opened.
+var errNoFile = errors.New("database file is missing or was replaced")
 
-// watchedConn is a connection and the file it has open.
+// watchedConn is a connection that knows which file it has open.
 type watchedConn struct {
 	sqliteConn
 
@@ -61,8 +60,8 @@ type watchedConn struct {
 	file os.FileInfo
 }
 
-// ResetSession implements driver.SessionResetter: it is called before a connection is
-// used again.
+// ResetSession implements driver.SessionResetter. database/sql calls it before it uses a
+// connection again.
 func (c watchedConn) ResetSession(ctx context.Context) error {
 	if !c.current() {
 		return driver.ErrBadConn

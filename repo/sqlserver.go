@@ -14,8 +14,8 @@ import (
 	leadsql "leadsync/sql"
 )
 
-// sqlServerConnections is enough for every loop of the service; a server of a call
-// centre has others to serve too.
+// sqlServerConnections is the largest number of connections: enough for every loop of the
+// service, few enough for a server that others use too.
 const sqlServerConnections = 16
 
 func openSQLServer(raw string) (opened, error) {
@@ -33,19 +33,19 @@ func openSQLServer(raw string) (opened, error) {
 	return opened{dialect: sqlServerDialect(), read: pool, write: pool, place: place}, nil
 }
 
-// sqlServerDSN is the URL with what it leaves open. Connections are encrypted, and the
-// server's certificate must be one that this machine trusts, unless the URL says
-// otherwise: the driver by itself would do neither.
+// sqlServerDSN adds defaults to the URL. Unless the URL says otherwise, connections are
+// encrypted and the machine must trust the server's certificate; the driver's defaults do
+// neither. place is the server and database, for errors.
 func sqlServerDSN(raw string) (dsn, place string, err error) {
 	u, err := url.Parse(raw)
-	if err != nil { // the error would show the password
-		return "", "", errors.New("database URL: it cannot be read: " +
-			"write sqlserver://user:password@host:1433?database=name, special characters of the password %-encoded")
+	if err != nil { // err contains the password
+		return "", "", errors.New("database URL: syntax error, " +
+			"want sqlserver://user:password@host:1433?database=name, with special characters of the password %-encoded")
 	}
 	q := u.Query()
 	if u.Host == "" || q.Get("database") == "" {
-		return "", "", errors.New("database URL: host or database is missing: " +
-			"write sqlserver://user:password@host:1433?database=name, special characters of the password, such as # or ?, %-encoded")
+		return "", "", errors.New("database URL: host or database is missing, " +
+			"want sqlserver://user:password@host:1433?database=name, with special characters of the password, such as # or ?, %-encoded")
 	}
 	place = fmt.Sprintf("SQL Server %s, database %s", u.Host, q.Get("database"))
 	given := map[string]bool{}
@@ -66,15 +66,15 @@ func sqlServerDialect() dialect {
 	return dialect{
 		name: "sqlserver", sql: &leadsql.SQLServer, migrations: leadsql.SQLServerMigrations,
 		goose: goose.DialectMSSQL, history: "dbo.leadsync_migrations", locker: appLock{},
-		load: loadSQLServer, judge: judgeSQLServer, advise: adviseSQLServer,
+		load: loadSQLServer, classify: classifySQLServer, hint: hintSQLServer,
 	}
 }
 
-// smallLoad is up to how many rows prepared inserts are no slower than bulk copy, which
-// asks for the table's columns first. BenchmarkLoad measures where they cross.
+// smallLoad is the largest number of rows for which prepared inserts are not slower than
+// bulk copy, which first asks for the table's columns. Measured by BenchmarkLoad.
 const smallLoad = 2
 
-// loadSQLServer takes the faster way: a single lead that has changed, or a whole page.
+// loadSQLServer chooses the faster way for the number of rows.
 func loadSQLServer(ctx context.Context, tx *sql.Tx, into target, rows [][]any) error {
 	if len(rows) <= smallLoad {
 		return loadPrepared(ctx, tx, into, rows)
@@ -82,7 +82,7 @@ func loadSQLServer(ctx context.Context, tx *sql.Tx, into target, rows [][]any) e
 	return loadBulk(ctx, tx, into, rows)
 }
 
-// loadBulk streams the rows by bulk copy, on the transaction's own connection.
+// loadBulk sends the rows by bulk copy on the transaction's connection.
 func loadBulk(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
 	statement, err := tx.PrepareContext(ctx, mssql.CopyIn(into.table, mssql.BulkOptions{}, into.columns...))
 	if err != nil {
@@ -91,19 +91,19 @@ func loadBulk(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err e
 	defer func() { err = errors.Join(err, statement.Close()) }()
 	for _, row := range rows {
 		if _, err := statement.ExecContext(ctx, row...); err != nil {
-			return bulk{err}
+			return bulkError{err}
 		}
 	}
-	if _, err := statement.ExecContext(ctx); err != nil { // ends the copying
-		return bulk{err}
+	if _, err := statement.ExecContext(ctx); err != nil { // finishes the copy
+		return bulkError{err}
 	}
 	return nil
 }
 
-// judgeSQLServer goes by number where one is known, else by severity. Source: the
-// documentation of database engine errors; 11 to 16 are the sender's, 17 and more are
-// the server's.
-func judgeSQLServer(err error) fault {
+// classifySQLServer uses the error number where it is known, otherwise the severity: 11 to
+// 16 are errors of the client, 17 and higher of the server. Source: "Database Engine error
+// severities" in Microsoft's documentation.
+func classifySQLServer(err error) fault {
 	var e mssql.Error
 	if !errors.As(err, &e) {
 		return faultOther
@@ -115,9 +115,9 @@ func judgeSQLServer(err error) fault {
 		return faultBusy
 	case 207, 208: // column, table
 		return faultMissing
-	case 701, 911, 952, 1105, 1204, 3906, 4060, 9002, 18456, 40197, 40501, 40613: // memory, no or moving database, full, locks, read-only, login, Azure
+	case 701, 911, 952, 1105, 1204, 3906, 4060, 9002, 18456, 40197, 40501, 40613: // no memory, database unavailable, disk or log full, no locks left, read-only, login, Azure
 		return faultDown
-	case 229, 230, 262, 297, 300: // rights
+	case 229, 230, 262, 297, 300: // missing permission
 		return faultOther
 	}
 	switch {
@@ -127,18 +127,18 @@ func judgeSQLServer(err error) fault {
 		return faultDown
 	case e.Class == 15: // syntax
 		return faultOther
-	case e.Class == 14: // admission: a replica that is no primary, a database that recovers, a password that is over
+	case e.Class == 14: // access: a secondary replica, a database in recovery, an expired password
 		return faultDown
 	default:
 		return faultData
 	}
 }
 
-func adviseSQLServer(err error) string {
+func hintSQLServer(err error) string {
 	var e mssql.Error
 	if !errors.As(err, &e) {
-		return "check host and port, that the server runs and accepts TCP/IP, and the firewall between; where it is the server's certificate, " +
-			"let this machine trust it or name its file by certificate=<path> in the URL (TrustServerCertificate=true takes any)"
+		return "check host and port, that the server runs and accepts TCP/IP, and the firewall; if the server's certificate is the problem, " +
+			"let this machine trust it or add certificate=<path of its file> to the URL (TrustServerCertificate=true accepts any certificate)"
 	}
 	switch e.Number {
 	case 18456:
@@ -150,26 +150,26 @@ func adviseSQLServer(err error) string {
 	}
 }
 
-// appLock lets one replica migrate at a time. It belongs to the session, so that a
-// migration's own transactions neither take nor release it, and ends with it.
+// appLock lets one process migrate at a time. The session owns the lock, so a migration's
+// transactions do not release it; it ends with the session.
 type appLock struct{}
 
-// SessionLock waits up to five minutes for its turn.
+// SessionLock waits for the lock for up to five minutes.
 func (appLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	var result mssql.ReturnStatus
 	_, err := conn.ExecContext(ctx, "sp_getapplock",
 		sql.Named("Resource", "leadsync_migrations"), sql.Named("LockMode", "Exclusive"),
 		sql.Named("LockOwner", "Session"), sql.Named("LockTimeout", 300_000), &result)
 	if err != nil {
-		return fmt.Errorf("wait for the lock of migrations: %w", err)
+		return fmt.Errorf("wait for the migration lock: %w", err)
 	}
 	if result < 0 {
-		return fmt.Errorf("another migration has been running for five minutes (sp_getapplock: %d): look at that one", result)
+		return fmt.Errorf("migration lock: another migration has held it for five minutes (sp_getapplock returned %d), check that process", result)
 	}
 	return nil
 }
 
-// SessionUnlock lets the next one in.
+// SessionUnlock releases the lock.
 func (appLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "sp_releaseapplock",
 		sql.Named("Resource", "leadsync_migrations"), sql.Named("LockOwner", "Session"))

@@ -9,7 +9,7 @@ import (
 	"leadsync/leads"
 )
 
-// MovePortal writes the address that a renamed portal has now.
+// MovePortal stores the new address of a renamed portal.
 func (d *DB) MovePortal(ctx context.Context, memberID, domain, endpoint string) error {
 	args := []any{
 		sql.Named("member_id", memberID), sql.Named("domain", domain), sql.Named("client_endpoint", endpoint),
@@ -29,8 +29,8 @@ func (d *DB) MovePortal(ctx context.Context, memberID, domain, endpoint string) 
 	return nil
 }
 
-// LearnToken stores the hash of a portal's application_token where none is known yet;
-// false where one is.
+// LearnToken stores the hash of a portal's application_token if none is stored yet; false
+// where one is.
 func (d *DB) LearnToken(ctx context.Context, memberID, tokenHash string) (bool, error) {
 	n, err := d.exec(ctx, d.dialect.sql.PortalLearn, sql.Named("member_id", memberID),
 		sql.Named("token_hash", tokenHash), sql.Named("updated_at", instant(d.now())))
@@ -40,18 +40,18 @@ func (d *DB) LearnToken(ctx context.Context, memberID, tokenHash string) (bool, 
 	return n > 0, nil
 }
 
-// SaveBound notes which events the portal sends to which of our addresses, as "EVENT URL".
+// SaveBound stores which events the portal sends to which of our addresses, as "EVENT URL".
 func (d *DB) SaveBound(ctx context.Context, memberID string, bound []string) error {
 	_, err := d.exec(ctx, d.dialect.sql.PortalBound, sql.Named("member_id", memberID),
 		sql.Named("bound_events", strings.Join(bound, "\n")), sql.Named("bound_at", instant(d.now())))
 	if err != nil {
-		return fmt.Errorf("save what is bound at %s: %w", memberID, err)
+		return fmt.Errorf("save the bound events of %s: %w", memberID, err)
 	}
 	return nil
 }
 
-// SaveBudget notes how the budget of a portal stands, for other processes to see; only
-// of the owner of that epoch.
+// SaveBudget stores the state of a portal's request budget for other processes. It stores
+// nothing where the epoch is not the portal's current one.
 func (d *DB) SaveBudget(ctx context.Context, memberID string, epoch int64, b leads.Budget) error {
 	_, err := d.exec(ctx, d.dialect.sql.OwnerBudget, sql.Named("member_id", memberID), sql.Named("epoch", epoch),
 		sql.Named("budget_at", instant(d.now())), sql.Named("budget_level", b.Level), sql.Named("budget_depth", b.Depth),
@@ -62,9 +62,10 @@ func (d *DB) SaveBudget(ctx context.Context, memberID string, epoch int64, b lea
 	return nil
 }
 
-// Standing is what a portal's owners have noted of it; false where the portal is unknown.
+// Standing returns what the portal's owners have stored about it; false where the portal is
+// unknown.
 func (d *DB) Standing(ctx context.Context, memberID string) (leads.Standing, bool, error) {
-	standing, ok, err := one(ctx, d, scanStanding, d.dialect.sql.PortalStanding, sql.Named("member_id", memberID))
+	standing, ok, err := queryOne(ctx, d, scanStanding, d.dialect.sql.PortalStanding, sql.Named("member_id", memberID))
 	if err != nil {
 		return leads.Standing{}, false, fmt.Errorf("standing of %s: %w", memberID, err)
 	}
@@ -86,10 +87,10 @@ func scanStanding(row scanner) (s leads.Standing, err error) {
 	return s, err
 }
 
-// ErasePortal deletes everything that is kept of a portal, but for the count of its
-// owners: what a former owner still writes must be refused. Large tables are emptied in
-// small transactions, the leads first, from which a refill beside it would fill the others
-// again; the portal's record goes last, so that an erasure that was cut short is repeated.
+// ErasePortal deletes everything about a portal except its epoch, by which Apply still
+// rejects writes of a former owner. It deletes in small transactions. Leads go first,
+// because a concurrent refill would fill the other tables from them; the portal's record
+// goes last, so that an interrupted erasure can be repeated.
 func (d *DB) ErasePortal(ctx context.Context, memberID string) error {
 	s := d.dialect.sql
 	for _, statement := range []string{
@@ -110,5 +111,6 @@ func (d *DB) ErasePortal(ctx context.Context, memberID string) error {
 	return nil
 }
 
-// eraseStep is how many rows a statement of an erasure deletes at most.
+// eraseStep is the most rows that one erase statement deletes; the statements contain the
+// same number.
 const eraseStep = 1000

@@ -13,15 +13,15 @@ import (
 	"leadsync/leads"
 )
 
-// The tables that a transaction fills, in the order of the rows that are made for them.
+// The columns of the temporary tables, in the order of the values of their rows.
 var (
-	leadColumns    = leadColumnNames()
-	markColumns    = []string{"member_id", "sql_ID", "was_ticket", "read_ticket", "revision", "absent_since", "deleted_at", "gone"}
-	contactColumns = []string{"member_id", "sql_LEAD_ID", "sql_CONTACT_ID", "sql_VALUE_TYPE", "sql_VALUE", "sql_TYPE_ID"}
-	fieldColumns   = []string{"member_id", "lead_id", "field", "position", "value"}
-	solvedColumns  = []string{"member_id", "sql_LEAD_ID", "sql_solution"}
-	cutColumns     = []string{"member_id", "sql_ID", "sql_error", "sql_date_error"}
-	outboxColumns  = []string{"member_id", "lead_id", "revision", "body", "created_at"}
+	leadColumns     = leadColumnNames()
+	markColumns     = []string{"member_id", "sql_ID", "was_ticket", "read_ticket", "revision", "absent_since", "deleted_at", "gone"}
+	contactColumns  = []string{"member_id", "sql_LEAD_ID", "sql_CONTACT_ID", "sql_VALUE_TYPE", "sql_VALUE", "sql_TYPE_ID"}
+	fieldColumns    = []string{"member_id", "lead_id", "field", "position", "value"}
+	solutionColumns = []string{"member_id", "sql_LEAD_ID", "sql_solution"}
+	cutColumns      = []string{"member_id", "sql_ID", "sql_error", "sql_date_error"}
+	outboxColumns   = []string{"member_id", "lead_id", "revision", "body", "created_at"}
 )
 
 func leadColumnNames() []string {
@@ -35,40 +35,41 @@ func leadColumnNames() []string {
 	return names
 }
 
-// rows is what a transaction writes.
+// rows is everything that a transaction writes, as values for the temporary tables.
 type rows struct {
 	now       time.Time
-	leads     [][]any // whole rows
-	fresh     int64   // of them, those that are new
+	leads     [][]any // rows of bitrix_leads
+	inserted  int64   // how many of leads are new
 	contacts  [][]any
 	phones    [][]any
 	fields    [][]any
 	solutions [][]any
-	cuts      [][]any // fields of which a column keeps less than there is
-	marks     [][]any
-	gone      int // of the marks, those that delete
+	cuts      [][]any // values that are too long for their columns
+	marks     [][]any // new tickets, absences and tombstones of existing rows
+	deleted   int     // how many of marks are tombstones
 	outbox    [][]any
 }
 
-// set is what a transaction writes by way of one temporary table.
-type set struct {
+// stage is what a transaction writes through one temporary table.
+type stage struct {
 	create string
 	into   target
 	rows   [][]any
-	use    func(context.Context, *sql.Tx, *rows) error // writes what is staged
+	use    func(context.Context, *sql.Tx, *rows) error // writes the staged rows to their tables
 	drop   string
 }
 
-// sets are staged by the quickest way there is; what a row's content can break happens in
-// the statements that read them. The leads come first: they delete what the others insert.
-func (d *DB) sets(r *rows) []set {
+// stages lists the temporary tables. Loading them is fast and accepts any content; errors
+// that a row's content can cause happen in the statements that read them. Leads come first,
+// because their statements delete the rows that the others insert.
+func (d *DB) stages(r *rows) []stage {
 	s := d.dialect.sql
-	return []set{
+	return []stage{
 		{s.StageLeadsCreate, target{"#stage_leads", s.StageLeadsInsert, leadColumns}, r.leads, d.storeLeads, s.StageLeadsDrop},
 		{s.StageContactsCreate, target{"#stage_contacts", s.StageContactsInsert, contactColumns}, r.contacts, then(s.ContactsInsert), s.StageContactsDrop},
 		{s.StagePhonesCreate, target{"#stage_phones", s.StagePhonesInsert, phoneColumns}, r.phones, then(s.PhonesInsert), s.StagePhonesDrop},
 		{s.StageFieldsCreate, target{"#stage_fields", s.StageFieldsInsert, fieldColumns}, r.fields, then(s.FieldsInsert), s.StageFieldsDrop},
-		{s.StageSolutionsCreate, target{"#stage_solutions", s.StageSolutionsInsert, solvedColumns}, r.solutions, then(s.SolutionInsert), s.StageSolutionsDrop},
+		{s.StageSolutionsCreate, target{"#stage_solutions", s.StageSolutionsInsert, solutionColumns}, r.solutions, then(s.SolutionInsert), s.StageSolutionsDrop},
 		{s.StageCutsCreate, target{"#stage_cuts", s.StageCutsInsert, cutColumns}, r.cuts, then(s.CutsInsert), s.StageCutsDrop},
 		{s.StageMarksCreate, target{"#stage_marks", s.StageMarksInsert, markColumns}, r.marks, d.storeMarks, s.StageMarksDrop},
 		{s.StageOutboxCreate, target{"#stage_outbox", s.StageOutboxInsert, outboxColumns}, r.outbox, then(s.OutboxInsert), s.StageOutboxDrop},
@@ -79,51 +80,51 @@ func then(statement string) func(context.Context, *sql.Tx, *rows) error {
 	return func(ctx context.Context, tx *sql.Tx, _ *rows) error { return execAll(ctx, tx, statement) }
 }
 
-// store writes what was decided.
-func (d *DB) store(ctx context.Context, tx *sql.Tx, items []item, load loader) error {
+// store writes the decisions of a batch and their announcements.
+func (d *DB) store(ctx context.Context, tx *sql.Tx, entries []entry, load loader) error {
 	r := rows{now: d.now()}
-	for i := range items {
-		if err := r.add(&items[i], d.rules); err != nil {
+	for i := range entries {
+		if err := r.add(&entries[i], d.rules); err != nil {
 			return err
 		}
 	}
 	return d.storeRows(ctx, tx, &r, load)
 }
 
-// storeRows writes set by set, each through its temporary table.
+// storeRows writes stage by stage, each through its temporary table.
 func (d *DB) storeRows(ctx context.Context, tx *sql.Tx, r *rows, load loader) error {
-	for _, set := range d.sets(r) {
-		if len(set.rows) == 0 {
+	for _, s := range d.stages(r) {
+		if len(s.rows) == 0 {
 			continue
 		}
-		if err := execAll(ctx, tx, set.create); err != nil {
+		if err := execAll(ctx, tx, s.create); err != nil {
 			return err
 		}
-		if err := load(ctx, tx, set.into, set.rows); err != nil {
+		if err := load(ctx, tx, s.into, s.rows); err != nil {
 			return err
 		}
-		if err := set.use(ctx, tx, r); err != nil {
+		if err := s.use(ctx, tx, r); err != nil {
 			return err
 		}
-		if err := execAll(ctx, tx, set.drop); err != nil {
+		if err := execAll(ctx, tx, s.drop); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// storeLeads writes the staged rows. Their former contacts, phones, custom fields and solution
-// go: what the portal no longer shows is not kept.
+// storeLeads writes the staged rows and deletes their former contacts, phones, custom
+// fields and solutions: the mirror keeps only what the portal returns now.
 func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
 	s := d.dialect.sql
-	if err := expect(ctx, tx, s.LeadsUpdate, int64(len(r.leads))-r.fresh); err != nil {
+	if err := expect(ctx, tx, s.LeadsUpdate, int64(len(r.leads))-r.inserted); err != nil {
 		return err
 	}
-	if err := expect(ctx, tx, s.LeadsInsert, r.fresh); err != nil {
+	if err := expect(ctx, tx, s.LeadsInsert, r.inserted); err != nil {
 		return err
 	}
-	// Of new leads too: an adopted database has contacts without a lead, and somebody may
-	// have deleted a lead's row by hand.
+	// Delete them for new leads too: an adopted database has contacts without a lead, and
+	// somebody may have deleted a lead's row by hand.
 	statements := []string{s.ContactsDelete, s.PhonesDelete, s.FieldsDelete}
 	if d.rules.Solution != "" {
 		statements = append(statements, s.SolutionDelete)
@@ -134,14 +135,15 @@ func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
 func (d *DB) storeMarks(ctx context.Context, tx *sql.Tx, r *rows) error {
 	s := d.dialect.sql
 	err := expect(ctx, tx, s.LeadsMark, int64(len(r.marks)))
-	if err != nil || r.gone == 0 {
+	if err != nil || r.deleted == 0 {
 		return err
 	}
 	return execAll(ctx, tx, s.ContactsDeleteGone, s.PhonesDeleteGone, s.FieldsDeleteGone, s.SolutionDeleteGone)
 }
 
-// expect runs a statement that guards itself. Fewer rows than expected: something has
-// changed them since they were locked. (More is what triggers of the operator's add.)
+// expect runs a statement that skips rows whose ticket has changed since they were locked,
+// and returns errStale where it affected fewer rows than want. (Triggers of the operator
+// can make it more.)
 func expect(ctx context.Context, tx *sql.Tx, statement string, want int64) error {
 	if want == 0 {
 		return nil
@@ -162,20 +164,20 @@ func execAll(ctx context.Context, tx *sql.Tx, statements ...string) error {
 	return nil
 }
 
-// add puts what was decided for one lead into the sets.
-func (r *rows) add(it *item, by leads.Rules) error {
-	switch it.step.act {
-	case put:
-		r.put(it, by)
-	case mark:
-		gone := it.step.outcome.Verdict == leads.Deleted
-		if gone {
-			r.gone++
+// add adds the decision about one lead to the rows to write.
+func (r *rows) add(e *entry, by leads.Rules) error {
+	switch e.decision.action {
+	case writeRow:
+		r.addCard(e, by)
+	case writeMarks:
+		deleted := e.decision.outcome.Verdict == leads.Deleted
+		if deleted {
+			r.deleted++
 		}
-		r.marks = append(r.marks, markRow(it, gone))
-	case nothing:
+		r.marks = append(r.marks, markRow(e, deleted))
+	case writeNothing:
 	}
-	change := it.step.announcement(it.snapshot)
+	change := e.decision.announcement(e.snapshot)
 	if change == nil {
 		return nil
 	}
@@ -187,12 +189,12 @@ func (r *rows) add(it *item, by leads.Rules) error {
 	return nil
 }
 
-// put adds a whole card: its row, and those of other tables.
-func (r *rows) put(it *item, by leads.Rules) {
-	ref, lead := it.snapshot.Ref, &it.snapshot.Lead
-	r.leads = append(r.leads, leadRow(it))
-	if it.row == nil {
-		r.fresh++
+// addCard adds a whole card: its row and those of the other tables.
+func (r *rows) addCard(e *entry, by leads.Rules) {
+	ref, lead := e.snapshot.Ref, &e.snapshot.Lead
+	r.leads = append(r.leads, leadRow(e))
+	if e.row == nil {
+		r.inserted++
 	}
 	for _, c := range lead.Contacts {
 		r.contacts = append(r.contacts, contactRow(ref, c.Columns()))
@@ -205,20 +207,21 @@ func (r *rows) put(it *item, by leads.Rules) {
 	}
 }
 
-// cutRow says always the same of a field, by which it is known whether it was said.
+// cutRow always has the same text for a field, so that a statement can find whether it was
+// stored before.
 func cutRow(ref leads.Ref, name string, now time.Time) []any {
 	reason := name + " does not fit into its column: there it is cut or empty, the whole value is in raw_json"
 	return []any{ref.MemberID, strconv.FormatInt(ref.LeadID, 10), errorColumn.Column(reason), wallClock(now)}
 }
 
-func leadRow(it *item) []any {
-	s, lead := it.snapshot, &it.snapshot.Lead
-	was := sql.NullInt64{}
-	if it.row != nil {
-		was = sql.NullInt64{Int64: int64(it.row.ticket), Valid: true}
+func leadRow(e *entry) []any {
+	s, lead := e.snapshot, &e.snapshot.Lead
+	lockedTicket := sql.NullInt64{}
+	if e.row != nil {
+		lockedTicket = sql.NullInt64{Int64: int64(e.row.ticket), Valid: true}
 	}
 	row := []any{
-		s.MemberID, s.LeadID, was, instant(s.ReadAt), int64(it.step.ticket), it.step.outcome.Revision, text(lead.Hash()),
+		s.MemberID, s.LeadID, lockedTicket, instant(s.ReadAt), int64(e.decision.ticket), e.decision.outcome.Revision, text(lead.Hash()),
 		text(string(lead.Raw)), exact(leads.Instant(lead.Value("DATE_CREATE"))), exact(leads.Instant(lead.Value("DATE_MODIFY"))),
 	}
 	for i, f := range leads.Fields {
@@ -227,10 +230,10 @@ func leadRow(it *item) []any {
 	return row
 }
 
-func markRow(it *item, gone bool) []any {
+func markRow(e *entry, deleted bool) []any {
 	return []any{
-		it.snapshot.MemberID, it.snapshot.LeadID, int64(it.row.ticket), int64(it.step.ticket),
-		it.step.outcome.Revision, instant(it.step.absent), instant(it.step.deleted), gone,
+		e.snapshot.MemberID, e.snapshot.LeadID, int64(e.row.ticket), int64(e.decision.ticket),
+		e.decision.outcome.Revision, instant(e.decision.absent), instant(e.decision.deleted), deleted,
 	}
 }
 
@@ -238,7 +241,7 @@ func contactRow(ref leads.Ref, c leads.Contact) []any {
 	return []any{ref.MemberID, ref.LeadID, text(c.ID), text(c.ValueType), text(c.Value), text(c.TypeID)}
 }
 
-// exact is an instant of the portal, in whole seconds.
+// exact is the text of an instant of the portal, in whole seconds.
 func exact(t time.Time) sql.NullString {
 	if t.IsZero() {
 		return sql.NullString{}
@@ -246,7 +249,7 @@ func exact(t time.Time) sql.NullString {
 	return text(t.Format(time.RFC3339))
 }
 
-// encode is json.Marshal with <, > and & as they are.
+// encode is json.Marshal without escaping <, > and &.
 func encode(change *leads.Change) (string, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -9,9 +9,9 @@ import (
 	"leadsync/repo"
 )
 
-// The database itself refuses what is not newer than the row, or was decided on another
-// state of it, whatever the code believes.
-func TestTheStatementDecidesWhatIsNewer(t *testing.T) {
+// The database itself rejects a write that is not newer than the row, or that was decided for
+// an earlier state of the row.
+func TestStatementsRejectOlderReads(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) { refused(t, "sqlite:"+filepath.Join(t.TempDir(), "mirror.db")) })
 	t.Run("SQLServer", func(t *testing.T) { refused(t, sqlServer(t).URL(t)) })
 }
@@ -44,7 +44,7 @@ func refused(t *testing.T, url string) {
 	}{
 		{"an older read", 4, 5, repo.ErrStale},
 		{"the same read", 5, 5, repo.ErrStale},
-		{"a row that has changed meanwhile", 6, 3, repo.ErrStale},
+		{"a row that has changed since", 6, 3, repo.ErrStale},
 		{"a newer read", 6, 5, nil},
 	} {
 		s := snapshot(c.ticket, c.name)

@@ -4,43 +4,55 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"math/rand/v2"
 	"time"
+
+	"leadsync/retry"
 )
 
-// tries is how often a transaction is run before its failure counts; pause is the wait
-// between two, which grows with each and is drawn anew, so that two that met part.
-const (
-	tries = 6
-	pause = 20 * time.Millisecond
-)
+// attempts is how often a transaction runs before its failure counts. The pauses between
+// them double, from 20 to 40 ms at first, and are random, so that transactions that
+// collided do not collide again.
+const attempts = 6
 
-// transact runs fn in a transaction of the writer. Deadlocks, time-outs of locks, keys
-// that somebody else has just inserted and broken connections have the whole of it run
-// again; fn must bear that.
+var pauses = retry.Policy{First: 30 * time.Millisecond, Jitter: 33}
+
+// attempt calls work until it succeeds, at most attempts times, and only while passes
+// says that its error may pass.
+func (d *DB) attempt(ctx context.Context, passes func(error) bool, work func(context.Context) error) error {
+	failed := 0
+	loop := retry.Loop{
+		Policy: pauses,
+		Final: func(err error) bool {
+			failed++
+			return failed == attempts || !passes(err)
+		},
+		Failed: func(err error, failures int, pause time.Duration) {
+			d.log.DebugContext(ctx, "transaction failed, running it again", "attempts", failures, "pause", pause, "error", err)
+		},
+	}
+	return loop.Until(ctx, work)
+}
+
+// transact runs fn in a transaction of the writer. It runs all of it again after
+// deadlocks, lock time-outs, duplicate keys from concurrent inserts and lost connections,
+// so fn must be repeatable.
 func (d *DB) transact(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
 	return d.transactAfter(ctx, func(ctx context.Context, tx *sql.Tx, _ error) error { return fn(ctx, tx) })
 }
 
-// transactAfter tells fn why it runs again; nil the first time.
+// transactAfter is transact; fn also gets the error of the previous attempt, nil at first.
 func (d *DB) transactAfter(ctx context.Context, fn func(context.Context, *sql.Tx, error) error) error {
-	var last error
-	for try := 1; ; try++ {
-		err := d.once(ctx, func(ctx context.Context, tx *sql.Tx) error { return fn(ctx, tx, last) })
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil || try == tries || !d.again(err) || wait(ctx, try) != nil {
-			return d.explain(ctx, err)
-		}
-		d.log.DebugContext(ctx, "transaction runs again", "try", try, "error", err)
-		last = err
-	}
+	var previous error
+	err := d.attempt(ctx, d.transient, func(ctx context.Context) error {
+		previous = d.tryOnce(ctx, func(ctx context.Context, tx *sql.Tx) error { return fn(ctx, tx, previous) })
+		return previous
+	})
+	return d.explain(ctx, err)
 }
 
-// again tells whether the same transaction may pass the next time.
-func (d *DB) again(err error) bool {
-	switch d.judge(err) {
+// transient reports whether the same transaction may succeed the next time.
+func (d *DB) transient(err error) bool {
+	switch d.classify(err) {
 	case faultKey, faultBusy, faultBroken:
 		return true
 	default:
@@ -48,10 +60,10 @@ func (d *DB) again(err error) bool {
 	}
 }
 
-func (d *DB) once(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+func (d *DB) tryOnce(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
 	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
-		return preparation{err}
+		return setupError{err}
 	}
 	if err := fn(ctx, tx); err != nil {
 		if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
@@ -62,23 +74,7 @@ func (d *DB) once(ctx context.Context, fn func(context.Context, *sql.Tx) error) 
 	return tx.Commit()
 }
 
-func wait(ctx context.Context, try int) error {
-	longest := pause << try
-	return sleep(ctx, longest/2+rand.N(longest/2)) //nolint:gosec // a wait is no secret
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
-// exec runs one statement in a transaction of its own, with the same patience.
+// exec runs one statement in a transaction of its own and returns the rows it affected.
 func (d *DB) exec(ctx context.Context, statement string, args ...any) (affected int64, err error) {
 	err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		affected, err = affect(ctx, tx, statement, args...)
@@ -87,7 +83,7 @@ func (d *DB) exec(ctx context.Context, statement string, args ...any) (affected 
 	return affected, err
 }
 
-// affect runs a statement and tells how many rows it touched.
+// affect runs a statement and returns how many rows it affected.
 func affect(ctx context.Context, tx *sql.Tx, statement string, args ...any) (int64, error) {
 	result, err := tx.ExecContext(ctx, statement, args...)
 	if err != nil {
@@ -96,7 +92,7 @@ func affect(ctx context.Context, tx *sql.Tx, statement string, args ...any) (int
 	return result.RowsAffected()
 }
 
-// querier is what reads: a pool or a transaction.
+// querier runs queries: a pool or a transaction.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
@@ -111,30 +107,30 @@ func query[T any](ctx context.Context, q querier, scan func(scanner) (T, error),
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }() // what matters is in rows.Err
+	defer func() { _ = rows.Close() }() // rows.Err has the errors that matter
 	var list []T
 	for rows.Next() {
-		item, err := scan(rows)
+		value, err := scan(rows)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, item)
+		list = append(list, value)
 	}
 	return list, rows.Err()
 }
 
-// list is query with the reader's pool and errors explained.
-func list[T any](ctx context.Context, d *DB, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
-	items, err := query(ctx, d.read, scan, statement, args...)
-	return items, d.explain(ctx, err)
+// queryList is query with the reader's pool and errors explained.
+func queryList[T any](ctx context.Context, d *DB, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
+	values, err := query(ctx, d.read, scan, statement, args...)
+	return values, d.explain(ctx, err)
 }
 
-// one reads at most one row.
-func one[T any](ctx context.Context, d *DB, scan func(scanner) (T, error), statement string, args ...any) (T, bool, error) {
-	item, err := scan(d.read.QueryRowContext(ctx, statement, args...))
+// queryOne reads at most one row; false where there is none.
+func queryOne[T any](ctx context.Context, d *DB, scan func(scanner) (T, error), statement string, args ...any) (T, bool, error) {
+	value, err := scan(d.read.QueryRowContext(ctx, statement, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		var none T
 		return none, false, nil
 	}
-	return item, err == nil, d.explain(ctx, err)
+	return value, err == nil, d.explain(ctx, err)
 }

@@ -10,8 +10,8 @@ import (
 	"leadsync/leads"
 )
 
-// instantFormat is how exact instants go into statements, always in UTC: one width, so
-// that SQLite's text compares as time does.
+// instantFormat is the text of instants in statements, always in UTC. Its fixed width makes
+// SQLite's texts sort like times.
 const instantFormat = "2006-01-02T15:04:05.000Z"
 
 func instant(t time.Time) sql.NullString {
@@ -21,15 +21,17 @@ func instant(t time.Time) sql.NullString {
 	return text(t.UTC().Format(instantFormat))
 }
 
-// wallClock is a time for the seed's datetime columns: the clock on the wall here.
+// wallClock is a time for datetime columns that other programs read: local time of this
+// machine.
 func wallClock(t time.Time) string { return t.Local().Format(leads.WallClock) }
 
 // text is NULL where s is empty.
 func text(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
-// idList is a list of ids as JSON, which both databases take apart in the statement. It is
-// in order: SQL Server locks row by row as they come, and two that lock the same rows in
-// another order block each other. Each is there once: it is joined. None are [], for null is no list to SQL Server.
+// idList is a list of ids as JSON, which statements read as a table. The ids are sorted,
+// because SQL Server locks rows in that order, and transactions that lock the same rows in
+// different orders block each other. Each id appears once, because statements join the
+// list. An empty list is [], because SQL Server cannot read null.
 func idList(ids []int64) (string, error) {
 	sorted := append([]int64{}, ids...)
 	slices.Sort(sorted)
@@ -37,7 +39,7 @@ func idList(ids []int64) (string, error) {
 	return string(list), err
 }
 
-// textColumn scans any column as text: NULL is "", a datetime is the wall clock it shows.
+// textColumn scans any column as text: NULL is "", a datetime is its wall-clock time.
 type textColumn struct{ to *string }
 
 // Scan implements sql.Scanner.
@@ -57,7 +59,7 @@ func (c textColumn) Scan(value any) error {
 	return nil
 }
 
-// instantColumn scans an exact instant, which SQLite keeps as text; NULL is the zero time.
+// instantColumn scans an instant, which SQLite stores as text; NULL is the zero time.
 type instantColumn struct{ to *time.Time }
 
 // Scan implements sql.Scanner.
@@ -74,13 +76,12 @@ func (c instantColumn) Scan(value any) error {
 		}
 		*c.to = t.UTC()
 	default:
-		return fmt.Errorf("instant of type %T", value)
+		return fmt.Errorf("instant: unknown type %T, want time or text", value)
 	}
 	return nil
 }
 
-// zoned is an instant with the zone it was told in, kept as text: what a portal is asked
-// for in its own time.
+// zoned is the text of an instant with its zone: requests to a portal need its own time.
 func zoned(t time.Time) sql.NullString {
 	if t.IsZero() {
 		return sql.NullString{}
@@ -88,17 +89,17 @@ func zoned(t time.Time) sql.NullString {
 	return text(t.Format(time.RFC3339))
 }
 
-// zonedColumn scans what zoned wrote.
+// zonedColumn scans the text of zoned.
 type zonedColumn struct{ to *time.Time }
 
 // Scan implements sql.Scanner.
 func (c zonedColumn) Scan(value any) error {
-	var told string
-	if err := (textColumn{&told}).Scan(value); err != nil || told == "" {
+	var stored string
+	if err := (textColumn{&stored}).Scan(value); err != nil || stored == "" {
 		*c.to = time.Time{}
 		return err
 	}
-	t, err := time.Parse(time.RFC3339, told)
+	t, err := time.Parse(time.RFC3339, stored)
 	*c.to = t
 	return err
 }

@@ -49,8 +49,8 @@ func neededRights() map[string][]string {
 	return needed
 }
 
-// The script for database administrators gives the service what its statements need, and
-// no more; and nobody who only reads reports gets at tokens.
+// The script for database administrators grants the service the rights that its statements
+// need, and no others; users who only read reports cannot read tokens.
 func TestGrantsAreWhatTheStatementsNeed(t *testing.T) {
 	script, err := os.ReadFile("../deployments/sqlserver/grants.sql")
 	if err != nil {

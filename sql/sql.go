@@ -1,6 +1,6 @@
-// Package sql holds the statements and the migrations of the mirror, one file each, in
-// a folder for each database. It only hands out text: running it is the job of package
-// repo, which is the only one to import this (as leadsql).
+// Package sql has the statements and migrations of the mirror, one file each, in a folder for
+// each database. It only provides their text. Package repo runs them and is the only
+// package that imports this one (as leadsql).
 package sql
 
 import (
@@ -15,57 +15,52 @@ import (
 //go:embed sqlserver sqlite
 var files embed.FS
 
-// Statements are the statements of one database. Field PortalGet is the file
-// portal_get.sql: so a misspelt statement does not compile. Parameters are named,
-// the same in both folders; times go in as text.
+// Statements are the statements of one database. Field PortalGet is the file portal_get.sql,
+// so a misspelt name does not compile. Both databases have the same named parameters; times
+// are passed as text.
 type Statements struct {
-	AdoptAsk, AdoptContacts, AdoptDuplicates, AdoptFailures, AdoptLeads            string
-	AdoptSolutions                                                                 string
-	CallbackList, CallbacksInsert, CallbacksUpdate                                 string
-	ContactsDelete, ContactsDeleteGone, ContactsInsert                             string
-	CutsInsert                                                                     string
-	EraseCallbacks, EraseContacts, EraseFailing, EraseFailures, EraseFindings      string
-	EraseDuplicates, EraseFields, EraseFieldTypes                                  string
-	EraseGrants, EraseLeads, EraseOutbox, ErasePortal, EraseRuns, EraseSolutions   string
-	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate           string
-	FailureInsert, FailurePayload                                                  string
-	FieldsDelete, FieldsDeleteGone, FieldsDeleteRows, FieldsInsert                 string
-	FieldTypesDelete, FieldTypesInsert                                             string
-	FindingInsert, FindingList                                                     string
-	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                   string
-	HeldRange, HeldRangeContacts, HeldRangeFields, HeldRangePhones                 string
-	HeldRangeSolutions, HeldRows, HeldRowsContacts, HeldRowsFields, HeldRowsPhones string
-	HeldRowsSolutions                                                              string
-	LeadsCount, LeadsInsert, LeadsLock, LeadsMark, LeadsMissing, LeadsUpdate       string
-	MigrationsApplied, MigrationsTable                                             string
-	OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxOldest              string
-	OwnerBudget, OwnerEpoch, OwnerInsert, OwnerRaise                               string
-	PortalBound, PortalDomain, PortalGet, PortalInsert, PortalLearn, PortalList    string
-	PortalMove, PortalStanding, PortalState, PortalUpdate                          string
-	PortalApplication, PortalAuthorize, PortalStateFrom                            string
-	RunClaim, RunGet, RunInsert, RunLastCompleted, RunList, RunNext, RunUnfinished string
-	RunUpdate                                                                      string
-	RuntimeInsert, RuntimeTouchGet, RuntimeTouchList                               string
-	SolutionDelete, SolutionDeleteGone, SolutionDeleteRows, SolutionInsert         string
-	StageContactsCreate, StageContactsDrop, StageContactsInsert                    string
-	StageCutsCreate, StageCutsDrop, StageCutsInsert                                string
-	StageFieldsCreate, StageFieldsDrop, StageFieldsInsert                          string
-	StageLeadsCreate, StageLeadsDrop, StageLeadsInsert                             string
-	StageMarksCreate, StageMarksDrop, StageMarksInsert                             string
-	StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                          string
-	StageSolutionsCreate, StageSolutionsDrop, StageSolutionsInsert                 string
-	AllowanceDelete, AllowanceGet, AllowanceInsert                                 string
-	FindingMissingList, FindingPendingDelete, FindingPendingList, FindingUpdate    string
-	HeldList                                                                       string
-	IncidentInsert, IncidentList                                                   string
-	LeadsCandidates                                                                string
-	LevelAsk                                                                       string
-	OwnerBeat, OwnerBeatGet                                                        string
-	RunLastFull, RunResume, RunStop, RunWatermark                                  string
-	CallersList, CardGet                                                           string
-	ErasePhones, PhonesDelete, PhonesDeleteGone, PhonesDeleteRows, PhonesInsert    string
-	SettingList, SettingInsert, SettingUpdate                                      string
-	StagePhonesCreate, StagePhonesDrop, StagePhonesInsert                          string
+	AdoptAsk, AdoptContacts, AdoptDuplicates, AdoptFailures, AdoptLeads, AdoptSolutions     string
+	AllowanceDelete, AllowanceGet, AllowanceInsert                                          string
+	CallbackList                                                                            string
+	CallbacksInsert, CallbacksUpdate                                                        string
+	CallersList                                                                             string
+	CardGet                                                                                 string
+	ContactsDelete, ContactsDeleteGone, ContactsInsert                                      string
+	CutsInsert                                                                              string
+	EraseCallbacks, EraseContacts, EraseDuplicates, EraseFailing, EraseFailures             string
+	EraseFieldTypes, EraseFields, EraseFindings, EraseGrants, EraseLeads, EraseOutbox       string
+	ErasePhones, ErasePortal, EraseRuns, EraseSolutions                                     string
+	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate                    string
+	FailureInsert, FailurePayload                                                           string
+	FieldTypesDelete, FieldTypesInsert                                                      string
+	FieldsDelete, FieldsDeleteGone, FieldsDeleteRows, FieldsInsert                          string
+	FindingInsert, FindingList, FindingMissingList, FindingPendingDelete                    string
+	FindingPendingList, FindingUpdate                                                       string
+	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                            string
+	IncidentInsert, IncidentList                                                            string
+	LeadsCandidates, LeadsCount, LeadsInsert, LeadsLock, LeadsMark, LeadsMissing            string
+	LeadsUpdate                                                                             string
+	LevelAsk                                                                                string
+	MigrationsApplied, MigrationsTable                                                      string
+	OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxOldest                       string
+	OwnerBeat, OwnerBeatGet, OwnerBudget, OwnerEpoch, OwnerInsert, OwnerRaise               string
+	PhonesDelete, PhonesDeleteGone, PhonesDeleteRows, PhonesInsert                          string
+	PortalApplication, PortalAuthorize, PortalBound, PortalDomain, PortalGet, PortalInsert  string
+	PortalLearn, PortalList, PortalMove, PortalStanding, PortalState, PortalStateFrom       string
+	PortalUpdate                                                                            string
+	RowGet, RowGetContacts, RowGetFields, RowGetPhones, RowGetSolutions, RowKeys, RowRange  string
+	RowRangeContacts, RowRangeFields, RowRangePhones, RowRangeSolutions                     string
+	RunClaim, RunGet, RunInsert, RunLastCompleted, RunLastFull, RunList, RunNext, RunResume string
+	RunStop, RunUnfinished, RunUpdate, RunWatermark                                         string
+	RuntimeInsert, RuntimeTouchGet, RuntimeTouchList                                        string
+	SettingInsert, SettingList, SettingUpdate                                               string
+	SolutionDelete, SolutionDeleteGone, SolutionDeleteRows, SolutionInsert                  string
+	StageContactsCreate, StageContactsDrop, StageContactsInsert, StageCutsCreate            string
+	StageCutsDrop, StageCutsInsert, StageFieldsCreate, StageFieldsDrop, StageFieldsInsert   string
+	StageLeadsCreate, StageLeadsDrop, StageLeadsInsert, StageMarksCreate, StageMarksDrop    string
+	StageMarksInsert, StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                 string
+	StagePhonesCreate, StagePhonesDrop, StagePhonesInsert, StageSolutionsCreate             string
+	StageSolutionsDrop, StageSolutionsInsert                                                string
 }
 
 // The statements of both databases.
@@ -80,8 +75,8 @@ var (
 	SQLiteMigrations    = folder("sqlite/migrations")
 )
 
-// load reads one file for each field; a missing one is a mistake of the build and ends
-// the program at its start.
+// load reads one file for each field. A missing file is a mistake in the build, so it panics
+// when the program starts.
 func load(dir string) Statements {
 	var s Statements
 	v := reflect.ValueOf(&s).Elem()
@@ -104,7 +99,7 @@ func folder(dir string) fs.FS {
 	return sub
 }
 
-// fileName spells PortalGet portal_get.sql.
+// fileName returns portal_get.sql for PortalGet.
 func fileName(field string) string {
 	var b strings.Builder
 	for i, r := range field {

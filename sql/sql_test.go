@@ -56,12 +56,12 @@ func TestBothDialectsTakeTheSameParameters(t *testing.T) {
 	}
 }
 
-// What the test peer lets pass and SQL Server refuses, as far as a pattern can tell.
-func TestSQLServerTextAvoidsWhatOnlyThePeerAccepts(t *testing.T) {
+// Babelfish accepts some syntax that SQL Server rejects. This finds what a pattern can find.
+func TestSQLServerTextHasNoForeignSyntax(t *testing.T) {
 	foreign := regexp.MustCompile(`(?i)\bnow\(\)|\b(boolean|jsonb?|timestamptz|serial|merge)\b|\blimit\s+[@\d]|create or alter|select \*`)
 	check := func(name, text string) {
 		if hit := foreign.FindString(text); hit != "" {
-			t.Errorf("%s: %q is not for SQL Server", name, hit)
+			t.Errorf("%s: SQL Server does not accept %q", name, hit)
 		}
 	}
 	v := reflect.ValueOf(leadsql.SQLServer)
@@ -77,30 +77,30 @@ func TestSQLServerTextAvoidsWhatOnlyThePeerAccepts(t *testing.T) {
 	}
 }
 
-// unhinted are statements of SQL Server that join what is staged as the server pleases.
+// unhinted are statements of SQL Server in which the server chooses the kind of join.
 var unhinted = map[string]string{
 	"CutsInsert": "no index finds a mark, see there",
 }
 
-// What is staged is small and the tables are large: SQL Server must look their rows up one
-// by one. Left to itself it may read a whole table, and lock it.
-func TestSQLServerJoinsWhatIsStagedRowByRow(t *testing.T) {
+// Temporary tables are small and the others are large, so SQL Server must look rows up one by
+// one. Without a hint it may read a whole table and lock it.
+func TestSQLServerJoinsStagesRowByRow(t *testing.T) {
 	v := reflect.ValueOf(leadsql.SQLServer)
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Name
-		reason, excused := unhinted[name]
+		reason, excepted := unhinted[name]
 		switch fault := joinFault(v.Field(i).String()); {
-		case fault != "" && !excused:
+		case fault != "" && !excepted:
 			t.Errorf("%s: %s", name, fault)
-		case fault == "" && excused:
-			t.Errorf("%s is excused (%s) and needs no excuse", name, reason)
+		case fault == "" && excepted:
+			t.Errorf("%s has an exception (%s) and needs none", name, reason)
 		}
 	}
 }
 
 func TestJoinFaults(t *testing.T) {
 	for _, c := range []struct{ name, statement, want string }{
-		{"a join as the server pleases", "DELETE c FROM dbo.t AS c INNER JOIN #stage_leads AS s ON s.id = c.id", "INNER JOIN"},
+		{"a join without a hint", "DELETE c FROM dbo.t AS c INNER JOIN #stage_leads AS s ON s.id = c.id", "INNER JOIN"},
 		{"the table first", "DELETE c FROM dbo.t AS c INNER LOOP JOIN #stage_leads AS s ON s.id = c.id", "LOOP JOIN #stage_leads"},
 		{"a list, the table first", "DELETE c FROM dbo.t AS c INNER LOOP JOIN OPENJSON(@ids) AS j ON j.value = c.id", "LOOP JOIN OPENJSON"},
 		{"a list in a subquery", "DELETE FROM dbo.t WHERE id IN (SELECT j.value FROM OPENJSON(@ids) AS j) OPTION (LOOP JOIN)", "IN (SELECT"},
@@ -108,8 +108,8 @@ func TestJoinFaults(t *testing.T) {
 		{"the same by loop", "INSERT INTO dbo.t (id) SELECT s.id FROM #stage_leads AS s WHERE NOT EXISTS (SELECT 1 FROM dbo.t AS l WHERE l.id = s.id)\nOPTION (LOOP JOIN)", ""},
 		{"by loop, the stage first", "DELETE c FROM #stage_leads AS s INNER LOOP JOIN dbo.t AS c ON s.id = c.id", ""},
 		{"only in a comment", "-- INNER LOOP JOIN\nDELETE c FROM #stage_leads AS s INNER JOIN dbo.t AS c ON s.id = c.id", "INNER JOIN"},
-		{"nothing staged", "SELECT p.id FROM dbo.p AS p LEFT JOIN dbo.o AS o ON o.id = p.id WHERE NOT EXISTS (SELECT 1)", ""},
-		{"no table beside", "INSERT INTO dbo.t (id) SELECT s.id FROM #stage_leads AS s", ""},
+		{"no temporary table", "SELECT p.id FROM dbo.p AS p LEFT JOIN dbo.o AS o ON o.id = p.id WHERE NOT EXISTS (SELECT 1)", ""},
+		{"no other table", "INSERT INTO dbo.t (id) SELECT s.id FROM #stage_leads AS s", ""},
 	} {
 		if got := joinFault(c.statement); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
@@ -126,8 +126,9 @@ var (
 	forcedAll = regexp.MustCompile(`OPTION \(LOOP JOIN\)`)
 )
 
-// joinFault is what lets SQL Server choose how a statement joins what is staged; "" is
-// nothing. The hint of a join fixes its order, too; that of a statement does not.
+// joinFault returns the part of a statement that lets SQL Server choose how it joins a
+// temporary table; "" where there is none. A hint on a join also fixes the order of the
+// tables; a hint on the statement does not.
 func joinFault(statement string) string {
 	text := sqlComment.ReplaceAllString(statement, "")
 	if !staged.MatchString(text) {

@@ -13,14 +13,14 @@ import (
 func absence(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{Grace: 10 * time.Second})
-	t.Run("a lead is deleted when it is still absent after the grace period", func(t *testing.T) { m.on1(t, grace) })
-	t.Run("a proven deletion needs no grace", func(t *testing.T) { m.on1(t, provenDeletion) })
-	t.Run("a sighting between two absences begins anew", func(t *testing.T) { m.on1(t, seenBetween) })
-	t.Run("a clock that was set back begins the grace period anew", func(t *testing.T) { m.on1(t, setBack) })
-	t.Run("access denied is no deletion", func(t *testing.T) { m.on1(t, deniedBetween) })
-	t.Run("absent without a row leaves no trace", func(t *testing.T) { m.on1(t, absentUnknown) })
-	t.Run("a tombstone heals, its revisions rise on", func(t *testing.T) { m.on1(t, healing) })
-	t.Run("an older sighting does not wake a tombstone", func(t *testing.T) { m.on1(t, noWaking) })
+	t.Run("absent after the grace period is deleted", func(t *testing.T) { m.with(t, grace) })
+	t.Run("a proven deletion needs no grace", func(t *testing.T) { m.with(t, provenDeletion) })
+	t.Run("a sighting restarts the grace period", func(t *testing.T) { m.with(t, seenBetween) })
+	t.Run("a clock set back restarts the grace period", func(t *testing.T) { m.with(t, setBack) })
+	t.Run("access denied is not a deletion", func(t *testing.T) { m.with(t, deniedBetween) })
+	t.Run("absent without a row leaves no trace", func(t *testing.T) { m.with(t, absentUnknown) })
+	t.Run("a tombstone is revived with a new revision", func(t *testing.T) { m.with(t, revived) })
+	t.Run("an older read does not revive a tombstone", func(t *testing.T) { m.with(t, notRevived) })
 }
 
 func grace(m *mirror) {
@@ -30,10 +30,10 @@ func grace(m *mirror) {
 		m.t.Errorf("outcome %+v", o)
 	}
 	m.missing()
-	m.clock.advance(9 * time.Second)
-	m.verdict(leads.Missing, unseen(3, 200, leads.Absent)) // still within: the first absence counts
+	m.clock.Advance(9 * time.Second)
+	m.verdict(leads.Missing, unseen(3, 200, leads.Absent)) // within the grace period: the first absence counts
 	m.missing()
-	m.clock.advance(time.Second)
+	m.clock.Advance(time.Second)
 	m.missing(200)
 	if n := len(m.changes()); n != 0 {
 		m.t.Fatalf("%d announcements before the deletion", n)
@@ -42,25 +42,25 @@ func grace(m *mirror) {
 		m.t.Errorf("revision %d, want 2", o.Revision)
 	}
 	m.missing()
-	if held := m.row(member, 200); !held.Deleted || column(held, "TITLE") != "a" {
-		m.t.Errorf("tombstone: deleted %v, title %q", held.Deleted, column(held, "TITLE"))
+	if row := m.row(member, 200); !row.Deleted || column(row, "TITLE") != "a" {
+		m.t.Errorf("tombstone: deleted %v, title %q", row.Deleted, column(row, "TITLE"))
 	}
 }
 
 func setBack(m *mirror) {
 	m.verdict(leads.Inserted, present(m.t, 1, 209, "a"))
-	m.clock.advance(time.Hour)
+	m.clock.Advance(time.Hour)
 	m.verdict(leads.Missing, unseen(2, 209, leads.Absent))
-	m.clock.advance(-time.Hour)
-	m.missing(209) // nobody waits an hour for it
+	m.clock.Advance(-time.Hour)
+	m.missing(209) // without waiting for an hour
 	m.verdict(leads.Missing, unseen(3, 209, leads.Absent))
 	m.missing()
-	m.clock.advance(10 * time.Second)
+	m.clock.Advance(10 * time.Second)
 	m.missing(209)
 	m.verdict(leads.Deleted, unseen(4, 209, leads.Absent))
 }
 
-// missing wants Missing to list exactly these.
+// missing wants Missing to return these ids.
 func (m *mirror) missing(want ...int64) {
 	m.t.Helper()
 	got, err := m.Missing(m.ctx, member, 10)
@@ -76,9 +76,9 @@ func provenDeletion(m *mirror) {
 	m.verdict(leads.Inserted, seen(1, card(m.t, 201, map[string]any{"TITLE": "a", "PHONE": []any{phone("1", "111")}})))
 	m.drain()
 	m.verdict(leads.Deleted, proven(2, 201))
-	held := m.row(member, 201)
-	if !held.Deleted || held.Revision != 2 || held.Contacts != nil {
-		m.t.Errorf("tombstone: deleted %v, revision %d, contacts %v", held.Deleted, held.Revision, held.Contacts)
+	row := m.row(member, 201)
+	if !row.Deleted || row.Revision != 2 || row.Contacts != nil {
+		m.t.Errorf("tombstone: deleted %v, revision %d, contacts %v", row.Deleted, row.Revision, row.Contacts)
 	}
 	got := m.changes()
 	if len(got) != 1 || got[0].Kind != leads.RemovedKind || got[0].Lead != nil || got[0].Revision != 2 {
@@ -96,7 +96,7 @@ func seenBetween(m *mirror) {
 	m.verdict(leads.Inserted, present(m.t, 1, 202, "a"))
 	m.drain()
 	m.verdict(leads.Missing, unseen(2, 202, leads.Absent))
-	m.clock.advance(time.Minute)
+	m.clock.Advance(time.Minute)
 	m.verdict(leads.Unchanged, present(m.t, 3, 202, "a"))
 	m.missing()
 	m.verdict(leads.Missing, unseen(4, 202, leads.Absent))
@@ -104,7 +104,7 @@ func seenBetween(m *mirror) {
 		m.t.Errorf("%d announcements of nothing", n)
 	}
 	m.verdict(leads.Updated, present(m.t, 5, 202, "b"))
-	m.clock.advance(time.Minute)
+	m.clock.Advance(time.Minute)
 	m.missing()
 }
 
@@ -112,12 +112,12 @@ func deniedBetween(m *mirror) {
 	m.verdict(leads.Inserted, present(m.t, 1, 203, "a"))
 	m.verdict(leads.Unchanged, unseen(2, 203, leads.Denied))
 	m.verdict(leads.Missing, unseen(3, 203, leads.Absent))
-	m.clock.advance(time.Minute)
+	m.clock.Advance(time.Minute)
 	m.verdict(leads.Unchanged, unseen(4, 203, leads.Denied))
 	m.missing()
 	m.verdict(leads.Missing, unseen(5, 203, leads.Absent))
 	if m.row(member, 203).Deleted {
-		m.t.Error("deleted on a guess")
+		m.t.Error("deleted without proof")
 	}
 }
 
@@ -135,7 +135,7 @@ func absentUnknown(m *mirror) {
 	}
 }
 
-func healing(m *mirror) {
+func revived(m *mirror) {
 	lead := card(m.t, 205, map[string]any{"TITLE": "a", "PHONE": []any{phone("1", "111")}})
 	m.verdict(leads.Inserted, seen(1, lead))
 	m.verdict(leads.Deleted, proven(2, 205))
@@ -146,9 +146,9 @@ func healing(m *mirror) {
 	if o := m.verdict(leads.Inserted, seen(3, lead)); o.Revision != 3 {
 		m.t.Errorf("revision %d, want 3", o.Revision)
 	}
-	held := m.row(member, 205)
-	if held.Deleted || held.Differences(&lead) != nil {
-		m.t.Errorf("healed row: deleted %v, differs in %v", held.Deleted, held.Differences(&lead))
+	row := m.row(member, 205)
+	if row.Deleted || row.Differences(&lead) != nil {
+		m.t.Errorf("revived row: deleted %v, differs in %v", row.Deleted, row.Differences(&lead))
 	}
 	after, err := m.CountLeads(m.ctx, member)
 	if err != nil || after != before+1 {
@@ -163,13 +163,13 @@ func healing(m *mirror) {
 	}
 }
 
-func noWaking(m *mirror) {
+func notRevived(m *mirror) {
 	m.verdict(leads.Inserted, present(m.t, 1, 206, "a"))
 	m.verdict(leads.Deleted, proven(5, 206))
 	m.verdict(leads.Older, present(m.t, 4, 206, "a"))
 	m.verdict(leads.Unchanged, unseen(9, 206, leads.Absent))
 	m.verdict(leads.Older, present(m.t, 7, 206, "a"))
 	if !m.row(member, 206).Deleted {
-		m.t.Error("an older sighting has woken the tombstone")
+		m.t.Error("an older read has revived the tombstone")
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"leadsync/repo"
 )
 
-// portal is the portal that most tests are about.
+// portal returns the stored record of member.
 func (m *mirror) portal() leads.Portal {
 	m.t.Helper()
 	p, ok, err := m.Portal(m.ctx, member)
@@ -21,8 +21,8 @@ func (m *mirror) portal() leads.Portal {
 	return p
 }
 
-// An installation, a log-in and the system user's tokens may come at the same moment;
-// none takes away what another has brought.
+// An installation, a log-in and the system user's tokens may arrive at the same moment;
+// none overwrites what another has stored.
 func authorized(m *mirror) {
 	m.t.Helper()
 	m.must(m.SavePortal(m.ctx, leads.Portal{
@@ -53,11 +53,11 @@ func authorized(m *mirror) {
 	}
 	m.wantGrants(system, installer)
 	if domain := m.text("SELECT domain FROM bitrix_oauth WHERE user_id = '41'"); domain != "new.bitrix24.ru" {
-		m.t.Errorf("the seed's table says %s", domain)
+		m.t.Errorf("bitrix_oauth has the domain %s", domain)
 	}
 }
 
-// Only the database can decide who was first.
+// Only the database can decide which portal was first.
 func firstPortal(m *mirror) {
 	m.t.Helper()
 	replicas := []*repo.DB{m.DB, m.again(repo.Config{SecretKey: bytes.Repeat([]byte{7}, 32)})}
@@ -82,19 +82,19 @@ func firstPortal(m *mirror) {
 		grants, err := replicas[i%2].Grants(m.ctx, ids[i])
 		m.must(err)
 		if (len(grants) > 0) != ok {
-			m.t.Errorf("portal %d: let in %v, %d pairs of tokens", i, ok, len(grants))
+			m.t.Errorf("portal %d: accepted %v, %d pairs of tokens", i, ok, len(grants))
 		}
 		if ok {
 			in++
 		}
 	}
 	if in != 1 {
-		m.t.Errorf("%d of %d first portals were let in", in, len(admitted))
+		m.t.Errorf("%d of %d first portals were accepted", in, len(admitted))
 	}
 	g := grant("a", "r")
 	g.MemberID = other
 	if ok, err := m.Authorize(m.ctx, leads.Portal{MemberID: other, State: leads.PortalActive}, g, false); !ok || err != nil {
-		m.t.Errorf("one that is on the list: %v, %v", ok, err)
+		m.t.Errorf("a listed portal: %v, %v", ok, err)
 	}
 }
 
@@ -102,8 +102,8 @@ func stateFrom(m *mirror) {
 	m.t.Helper()
 	m.must(m.SavePortal(m.ctx, leads.Portal{MemberID: member, State: leads.PortalActive, UpdatedAt: start.Add(123 * time.Millisecond)}))
 	seen := m.portal()
-	m.clock.advance(time.Hour)
-	m.must(m.SavePortal(m.ctx, leads.Portal{MemberID: member, State: leads.PortalActive})) // somebody authorized again
+	m.clock.Advance(time.Hour)
+	m.must(m.SavePortal(m.ctx, leads.Portal{MemberID: member, State: leads.PortalActive})) // a second authorization
 	if ok, err := m.SetPortalStateFrom(m.ctx, seen, leads.PortalNeedsAuthorization); ok || err != nil {
 		m.t.Errorf("from an old record: %v, %v", ok, err)
 	}

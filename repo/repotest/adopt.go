@@ -15,11 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
 	"leadsync/repo"
 )
 
-// oktellSize is how many leads the adopted database has. No call centre has it in SQLite:
-// there fewer show the same.
+// oktellSize is the number of leads in the adopted database. No call centre uses SQLite, so
+// fewer are enough there.
 func (m *mirror) oktellSize() int {
 	if m.Dialect() == "sqlite" {
 		return 2_000
@@ -29,21 +30,21 @@ func (m *mirror) oktellSize() int {
 
 func adopting(t *testing.T, server Server) {
 	t.Helper()
-	t.Run("a call centre's database goes on as it was", func(t *testing.T) { adoptWhole(t, server) })
-	t.Run("cut short after any statement, nothing has happened", func(t *testing.T) { adoptInterrupted(t, server) })
-	t.Run("from two replicas at once", func(t *testing.T) { adoptTogether(t, server) })
+	t.Run("reports of a call centre stay the same", func(t *testing.T) { adoptWhole(t, server) })
+	t.Run("an interrupted migration changes nothing", func(t *testing.T) { adoptInterrupted(t, server) })
+	t.Run("two replicas migrate at once", func(t *testing.T) { adoptTogether(t, server) })
 	t.Run("the first portal gets the rows", func(t *testing.T) { adoptFirst(t, server) })
-	t.Run("a portal that the seed names gets them", func(t *testing.T) { adoptNamed(t, server) })
-	t.Run("of two at once one gets them", func(t *testing.T) { adoptRace(t, server) })
-	t.Run("down, everything is as it was before", func(t *testing.T) { adoptDown(t, server) })
-	t.Run("down, deleted leads stay deleted", func(t *testing.T) { adoptDownDeleted(t, server) })
+	t.Run("the portal in bitrix_oauth gets the rows", func(t *testing.T) { adoptNamed(t, server) })
+	t.Run("one of two concurrent portals gets the rows", func(t *testing.T) { adoptRace(t, server) })
+	t.Run("migrating down restores every row", func(t *testing.T) { adoptDown(t, server) })
+	t.Run("migrating down keeps deleted leads deleted", func(t *testing.T) { adoptDownDeleted(t, server) })
 }
 
-// oktell is a call centre's database with that many leads, 0 is oktellSize, not migrated
+// oktell is a call centre's database with that many leads (0 is oktellSize), not migrated
 // yet.
 func oktell(t *testing.T, server Server, size int) *mirror {
 	t.Helper()
-	m := &mirror{t: t, ctx: t.Context(), url: server.URL(t), clock: &clock{now: start}}
+	m := &mirror{t: t, ctx: t.Context(), url: server.URL(t), clock: leadstest.NewClock(start)}
 	m.DB, m.raw = m.again(repo.Config{}), openRaw(t, m.url)
 	if size == 0 {
 		size = m.oktellSize()
@@ -60,10 +61,10 @@ func (m *mirror) migrated() *mirror {
 	return m
 }
 
-// report runs a query of the seed's and returns its rows, each as one text.
+// report runs a query of the call centre and returns its rows, each as one text.
 func (m *mirror) report(columns []string, rest string) []string {
 	m.t.Helper()
-	rows, err := m.raw.QueryContext(m.ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+rest) //nolint:gosec // the tests' own words
+	rows, err := m.raw.QueryContext(m.ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+rest) //nolint:gosec // the statement is a constant of the tests
 	if err != nil {
 		m.t.Fatalf("%s: %v", rest, err)
 	}
@@ -85,7 +86,7 @@ func (m *mirror) report(columns []string, rest string) []string {
 	return texts
 }
 
-// oktellReports are what the call centre asks of its tables, duplicates apart.
+// oktellReports are the call centre's reports, without duplicates.
 func (m *mirror) oktellReports() map[string][]string {
 	m.t.Helper()
 	reports := map[string][]string{}
@@ -99,8 +100,8 @@ func (m *mirror) oktellReports() map[string][]string {
 	return reports
 }
 
-// newestLeads are the rows of bitrix_leads that the seed's report shows, and of each lead
-// only the one that was modified last.
+// newestLeads are the rows of bitrix_leads in the call centre's report, of each lead only the
+// one that was modified last.
 func (m *mirror) newestLeads() []string {
 	m.t.Helper()
 	columns := oktellTables["bitrix_leads"]
@@ -108,7 +109,7 @@ func (m *mirror) newestLeads() []string {
 		SELECT 1 FROM bitrix_leads AS n WHERE n.sql_ID = l.sql_ID
 			AND (n.sql_DATE_MODIFY > l.sql_DATE_MODIFY OR n.sql_DATE_MODIFY = l.sql_DATE_MODIFY AND n.Id > l.Id)
 	) ORDER BY l.sql_ID`
-	if m.Dialect() == "sqlite" { // it would compare each row with each
+	if m.Dialect() == "sqlite" { // the other query would compare every pair of rows
 		m.exec("CREATE INDEX IF NOT EXISTS ix_test ON bitrix_leads (sql_ID)")
 		defer m.exec("DROP INDEX ix_test")
 	}
@@ -122,7 +123,7 @@ func adoptWhole(t *testing.T, server Server) {
 	reports, newest := m.oktellReports(), m.newestLeads()
 	total := m.text("SELECT COUNT(*) FROM bitrix_leads")
 	if len(newest) < size/2 || len(reports["bitrix_lead_contacts"]) < size {
-		t.Fatalf("%d leads and %d contacts in the reports: the test would show nothing", len(newest), len(reports["bitrix_lead_contacts"]))
+		t.Fatalf("%d leads and %d contacts in the reports: the test would prove nothing", len(newest), len(reports["bitrix_lead_contacts"]))
 	}
 	m.migrated()
 	if diff := cmp.Diff(reports, m.oktellReports()); diff != "" {
@@ -145,7 +146,7 @@ func adoptWhole(t *testing.T, server Server) {
 	m.heal()
 }
 
-// heal lets a pass go over a few adopted rows: they become what the portal shows.
+// heal applies reads of a few adopted rows, as a pass does.
 func (m *mirror) heal() {
 	m.t.Helper()
 	rows, err := m.Range(m.ctx, member, 0, 20, 100)
@@ -155,15 +156,15 @@ func (m *mirror) heal() {
 	tickets := leads.NewTickets(1)
 	lead := card(m.t, rows[0].LeadID, map[string]any{"TITLE": "as the portal has it", "UF_CRM_1": []any{"a", "b"}, "PHONE": []any{phone("77", "+7 343 1")}})
 	if names := rows[0].Differences(&lead); len(names) == 0 {
-		m.t.Fatal("an adopted row passes for equal")
+		m.t.Fatal("an adopted row counts as equal to its card")
 	}
 	forced := seen(tickets.Draw(), lead)
 	forced.Force, forced.Cause = true, leads.CauseReconcile
 	if o := m.verdict(leads.Updated, forced); o.Revision != 1 {
-		m.t.Errorf("revision %d, want 1: they begin with the first read", o.Revision)
+		m.t.Errorf("revision %d, want 1: revisions begin with the first read", o.Revision)
 	}
-	if held := m.row(member, lead.ID); held.Differences(&lead) != nil {
-		m.t.Errorf("healed, it differs in %v", held.Differences(&lead))
+	if row := m.row(member, lead.ID); row.Differences(&lead) != nil {
+		m.t.Errorf("after the read it differs in %v", row.Differences(&lead))
 	}
 	if n := m.text("SELECT COUNT(*) FROM leadsync_lead_fields"); n != "2" {
 		m.t.Errorf("%s custom values, want 2", n)
@@ -172,8 +173,8 @@ func (m *mirror) heal() {
 	m.verdict(leads.Unchanged, seen(tickets.Draw(), lead))
 }
 
-// interrupter ends a context when a migration is about to run its n-th statement, and
-// notes those before.
+// interrupter cancels a context when a migration is about to run its n-th statement, and
+// records the statements before.
 type interrupter struct {
 	slog.Handler
 
@@ -232,7 +233,7 @@ func adoptInterrupted(t *testing.T, server Server) {
 		}
 	}
 	if cuts < 5 {
-		t.Fatalf("%d cuts: the test has shown nothing", cuts)
+		t.Fatalf("%d cuts: the test has proved nothing", cuts)
 	}
 	t.Logf("cut short %d times", cuts)
 	if err := m.CheckMigrated(m.ctx); err != nil {
@@ -246,7 +247,8 @@ func adoptInterrupted(t *testing.T, server Server) {
 	}
 }
 
-// migrateUntil migrates, and is cut short before statement n; true: it was done by then.
+// migrateUntil migrates and is interrupted before statement n; true where it has finished
+// before that.
 func (m *mirror) migrateUntil(n int) bool {
 	m.t.Helper()
 	ctx, cancel := context.WithCancel(m.ctx)
@@ -278,7 +280,7 @@ func adoptTogether(t *testing.T, server Server) {
 	}
 }
 
-// owned is how many rows of the adopted tables a portal has.
+// owned returns the number of rows of the adopted tables that a portal has.
 func (m *mirror) owned(memberID string) string {
 	m.t.Helper()
 	var counts []string
@@ -316,7 +318,7 @@ func adoptFirst(t *testing.T, server Server) {
 		t.Errorf("the first portal has %s rows, want %s", got, waiting)
 	}
 	if m.owned("") != none || m.owned(other) != none {
-		t.Errorf("nobody has %s rows, the second portal %s", m.owned(""), m.owned(other))
+		t.Errorf("rows without a portal: %s, of the second portal: %s", m.owned(""), m.owned(other))
 	}
 	if err := m.ErasePortal(m.ctx, member); err != nil {
 		t.Fatal(err)
@@ -333,7 +335,7 @@ func adoptNamed(t *testing.T, server Server) {
 	waiting := m.owned("")
 	m.raise(other)
 	if m.owned(other) != none {
-		t.Errorf("a portal has %s rows, and the seed says that they are another's", m.owned(other))
+		t.Errorf("a portal has %s rows, and bitrix_oauth names another portal", m.owned(other))
 	}
 	own := present(t, leads.NewTickets(1).Draw(), 1, "of the other portal")
 	own.MemberID = other
@@ -351,7 +353,7 @@ func adoptNamed(t *testing.T, server Server) {
 	}
 	grants, err := m.Grants(m.ctx, member)
 	if err != nil || len(grants) != 1 || grants[0].RefreshToken != "new" {
-		t.Errorf("%d grants (%v), want ours alone: the seed's is of its own application", len(grants), err)
+		t.Errorf("%d grants (%v), want only ours: the call centre's own belong to its application", len(grants), err)
 	}
 }
 
@@ -373,7 +375,7 @@ func adoptRace(t *testing.T, server Server) {
 	got := []string{m.owned(member), m.owned(other)}
 	slices.Sort(got)
 	if got[0] != none || got[1] != waiting {
-		t.Errorf("one has %s rows, the other %s; want all %s in one hand", got[0], got[1], waiting)
+		t.Errorf("one has %s rows, the other %s; want all %s with one", got[0], got[1], waiting)
 	}
 }
 
@@ -403,7 +405,7 @@ func adoptDown(t *testing.T, server Server) {
 	m.verdict(leads.Inserted, present(t, leads.NewTickets(1).Draw(), 5000, "after down and up"))
 }
 
-// down takes away what is ours, and wants that to be gone.
+// down migrates down and wants leadsync's own objects to be dropped.
 func (m *mirror) down() {
 	m.t.Helper()
 	undone, err := m.MigrateDown(m.ctx)
@@ -412,13 +414,13 @@ func (m *mirror) down() {
 	}
 	for _, ask := range []string{"SELECT member_id FROM bitrix_leads", "SELECT member_id FROM leadsync_owners", "SELECT Id FROM leadsync_duplicate_leads"} {
 		if _, err := m.raw.ExecContext(m.ctx, ask); err == nil {
-			m.t.Errorf("what is ours is still there: %s", ask)
+			m.t.Errorf("an object of leadsync is still there: %s", ask)
 		}
 	}
 }
 
-// adoptDownDeleted has leads deleted in the portal before it goes down: one with a single
-// row, and one with three.
+// adoptDownDeleted deletes leads before it migrates down: one with a single row, and one
+// with three.
 func adoptDownDeleted(t *testing.T, server Server) {
 	t.Helper()
 	m := oktell(t, server, 50)
@@ -429,7 +431,7 @@ func adoptDownDeleted(t *testing.T, server Server) {
 	m.migrated()
 	m.raise(member)
 	if n := m.text("SELECT COUNT(*) FROM leadsync_duplicate_leads WHERE sql_ID = 10"); n != "2" {
-		t.Fatalf("%s rows beside lead 10: the test would show nothing", n)
+		t.Fatalf("%s rows beside lead 10: the test would prove nothing", n)
 	}
 	tickets := leads.NewTickets(1)
 	m.verdict(leads.Deleted, proven(tickets.Draw(), 4))
@@ -439,7 +441,7 @@ func adoptDownDeleted(t *testing.T, server Server) {
 	}
 	m.down()
 	if n := m.text("SELECT COUNT(*) FROM bitrix_leads WHERE sql_ID IN (4, 10)"); n != "0" {
-		t.Errorf("%s rows of deleted leads are alive again", n)
+		t.Errorf("%s rows of deleted leads are back", n)
 	}
 	if diff := cmp.Diff(rows, alive()); diff != "" {
 		t.Errorf("rows of other leads (-before +after):\n%s", diff)
@@ -449,7 +451,7 @@ func adoptDownDeleted(t *testing.T, server Server) {
 	}
 }
 
-// asPlanned migrates, and wants that to run the statements that were announced.
+// asPlanned migrates and wants it to run the statements of the plan.
 func (m *mirror) asPlanned() {
 	m.t.Helper()
 	plan, err := m.MigrationPlan(m.ctx)

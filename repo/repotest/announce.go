@@ -10,29 +10,29 @@ import (
 	"leadsync/repo"
 )
 
-// announcing is what makes rows and topic agree after one of them was lost.
+// announcing tests what makes rows and topic agree after one of them was lost.
 func announcing(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{Grace: 10 * time.Second})
-	t.Run("a row that the topic is ahead of is announced above it", func(t *testing.T) { m.on1(t, overtaken) })
-	t.Run("a row that is ahead of the topic by itself is left alone", func(t *testing.T) { m.on1(t, superseded) })
-	t.Run("rows are announced as they stand", func(t *testing.T) { m.on1(t, reannounced) })
-	t.Run("a lead that only the topic has gets its row back, and is not deleted by one look", func(t *testing.T) { m.on1(t, recalled) })
-	t.Run("what is there is not recalled", func(t *testing.T) { m.on1(t, notRecalled) })
+	t.Run("a row behind the topic is raised above it", func(t *testing.T) { m.with(t, raised) })
+	t.Run("a row ahead of the topic is left alone", func(t *testing.T) { m.with(t, aheadOfTopic) })
+	t.Run("rows are announced as they are now", func(t *testing.T) { m.with(t, reannounced) })
+	t.Run("a lead that only the topic has is restored", func(t *testing.T) { m.with(t, restored) })
+	t.Run("an existing row is not restored", func(t *testing.T) { m.with(t, notRestored) })
 }
 
-func (m *mirror) overtake(want int, topic ...leads.OnTopic) {
+func (m *mirror) raiseRevisions(want int, topic ...leads.OnTopic) {
 	m.t.Helper()
 	if n, err := m.RaiseRevisions(m.ctx, member, topic); err != nil || n != want {
 		m.t.Fatalf("%d raised, %v; want %d", n, err, want)
 	}
 }
 
-func overtaken(m *mirror) {
+func raised(m *mirror) {
 	m.apply(present(m.t, 1, 300, "a"), present(m.t, 1, 301, "b"), present(m.t, 1, 302, "c"))
 	m.apply(proven(2, 302))
 	m.drain()
-	m.overtake(3, leads.OnTopic{LeadID: 302, Revision: 9}, leads.OnTopic{LeadID: 300, Revision: 5, Deleted: true},
+	m.raiseRevisions(3, leads.OnTopic{LeadID: 302, Revision: 9}, leads.OnTopic{LeadID: 300, Revision: 5, Deleted: true},
 		leads.OnTopic{LeadID: 301, Revision: 1, Distinct: true})
 	want := []leads.Change{
 		change(present(m.t, 1, 300, "a"), leads.Added, 6, "TITLE"),
@@ -56,12 +56,12 @@ func overtaken(m *mirror) {
 	}
 }
 
-func superseded(m *mirror) {
+func aheadOfTopic(m *mirror) {
 	m.apply(present(m.t, 1, 310, "a"))
 	m.apply(present(m.t, 2, 310, "b"))
 	m.drain()
-	m.overtake(0, leads.OnTopic{LeadID: 310, Revision: 2}, leads.OnTopic{LeadID: 311, Revision: 7})
-	m.overtake(0, leads.OnTopic{LeadID: 310, Revision: 1, Distinct: true})
+	m.raiseRevisions(0, leads.OnTopic{LeadID: 310, Revision: 2}, leads.OnTopic{LeadID: 311, Revision: 7})
+	m.raiseRevisions(0, leads.OnTopic{LeadID: 310, Revision: 1, Distinct: true})
 	if n := len(m.changes()); n != 0 {
 		m.t.Errorf("%d announcements", n)
 	}
@@ -89,7 +89,7 @@ func reannounced(m *mirror) {
 	}
 }
 
-func recalled(m *mirror) {
+func restored(m *mirror) {
 	known := seen(1, card(m.t, 330, map[string]any{"TITLE": "a", "PHONE": []any{phone("1", "+7 900 000-00-01")}}))
 	before, err := m.Breaker(m.ctx, member)
 	if err != nil {
@@ -99,7 +99,7 @@ func recalled(m *mirror) {
 		change(present(m.t, 1, 331, "b"), leads.Changed, 4), change(known, leads.Changed, 7), change(proven(1, 332), leads.RemovedKind, 3),
 	})
 	if err != nil || n != 2 {
-		m.t.Fatalf("%d recalled, %v", n, err)
+		m.t.Fatalf("%d restored, %v", n, err)
 	}
 	row := m.row(member, 330)
 	if diff := row.Differences(&known.Lead); len(diff) > 0 || row.Revision != 7 || row.Ticket != 0 {
@@ -108,13 +108,13 @@ func recalled(m *mirror) {
 	if n := len(m.changes()); n != 0 {
 		m.t.Errorf("%d announcements of what the topic has", n)
 	}
-	m.clock.advance(10 * time.Second)
+	m.clock.Advance(10 * time.Second)
 	m.missing()
 	if b, err := m.Breaker(m.ctx, member); err != nil || b.Candidates != before.Candidates {
-		m.t.Errorf("%d candidates, before %d, %v: of a whole database that opens the breaker", b.Candidates, before.Candidates, err)
+		m.t.Errorf("%d candidates, before %d, %v: a restored database would open the breaker", b.Candidates, before.Candidates, err)
 	}
 	m.verdict(leads.Missing, unseen(1, 331, leads.Absent))
-	m.clock.advance(10 * time.Second)
+	m.clock.Advance(10 * time.Second)
 	m.missing(331)
 	if o := m.verdict(leads.Deleted, unseen(2, 331, leads.Absent)); o.Revision != 5 {
 		m.t.Errorf("deleted as revision %d", o.Revision)
@@ -125,13 +125,13 @@ func recalled(m *mirror) {
 	m.missing()
 }
 
-func notRecalled(m *mirror) {
+func notRestored(m *mirror) {
 	m.apply(present(m.t, 1, 340, "a"), present(m.t, 1, 341, "b"))
 	m.apply(proven(2, 341))
 	m.drain()
 	n, err := m.RestoreFromTopic(m.ctx, []leads.Change{change(present(m.t, 9, 340, "x"), leads.Changed, 7), change(present(m.t, 9, 341, "x"), leads.Changed, 7)})
 	if err != nil || n != 0 {
-		m.t.Fatalf("%d recalled, %v", n, err)
+		m.t.Fatalf("%d restored, %v", n, err)
 	}
 	if r := m.row(member, 340); column(r, "TITLE") != "a" || r.Revision != 1 {
 		m.t.Errorf("row: title %q, revision %d", column(r, "TITLE"), r.Revision)

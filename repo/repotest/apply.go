@@ -14,23 +14,23 @@ import (
 func applying(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{SolutionField: "UF_CRM_SOLUTION"})
-	t.Run("a new lead is inserted whole", func(t *testing.T) { m.on1(t, insertWhole) })
-	t.Run("the same again writes nothing", func(t *testing.T) { m.on1(t, sameAgain) })
-	t.Run("only a higher ticket is heard", func(t *testing.T) { m.on1(t, onlyHigher) })
-	t.Run("an unchanged sighting keeps later news of older reads out", func(t *testing.T) { m.on1(t, unchangedRaises) })
-	t.Run("a change names its fields", func(t *testing.T) { m.on1(t, changedFields) })
-	t.Run("of several sightings in a batch the highest counts", func(t *testing.T) { m.on1(t, duplicates) })
-	t.Run("contacts are replaced as a set", func(t *testing.T) { m.on1(t, contactsReplaced) })
-	t.Run("the solution follows its field", func(t *testing.T) { m.on1(t, solution) })
-	t.Run("portals do not mix", func(t *testing.T) { m.on1(t, twoPortals) })
-	t.Run("more than a transaction holds", func(t *testing.T) { m.on1(t, manyLeads) })
-	t.Run("a hash of another version is renewed silently", func(t *testing.T) { m.on1(t, otherHash) })
-	t.Run("a row without its card tells all fields", func(t *testing.T) { m.on1(t, adoptedRow) })
-	t.Run("nothing to apply", func(t *testing.T) { m.on1(t, func(m *mirror) { m.apply() }) })
+	t.Run("a new lead is inserted whole", func(t *testing.T) { m.with(t, insertWhole) })
+	t.Run("the same again writes nothing", func(t *testing.T) { m.with(t, sameAgain) })
+	t.Run("only a higher ticket is accepted", func(t *testing.T) { m.with(t, onlyHigher) })
+	t.Run("an unchanged read raises the ticket", func(t *testing.T) { m.with(t, unchangedRaises) })
+	t.Run("a change names its fields", func(t *testing.T) { m.with(t, changedFields) })
+	t.Run("the highest ticket of a batch counts", func(t *testing.T) { m.with(t, duplicates) })
+	t.Run("contacts are replaced as a set", func(t *testing.T) { m.with(t, contactsReplaced) })
+	t.Run("the solution follows its field", func(t *testing.T) { m.with(t, solution) })
+	t.Run("portals do not mix", func(t *testing.T) { m.with(t, twoPortals) })
+	t.Run("more leads than one transaction takes", func(t *testing.T) { m.with(t, manyLeads) })
+	t.Run("a hash of another version is renewed silently", func(t *testing.T) { m.with(t, otherHash) })
+	t.Run("a row without a card reports all fields", func(t *testing.T) { m.with(t, adoptedRow) })
+	t.Run("nothing to apply", func(t *testing.T) { m.with(t, func(m *mirror) { m.apply() }) })
 }
 
-// on1 runs one test of several on the same database; each uses lead ids of its own.
-func (m *mirror) on1(t *testing.T, test func(*mirror)) {
+// with runs one of several tests on the same database; each uses its own lead ids.
+func (m *mirror) with(t *testing.T, test func(*mirror)) {
 	t.Helper()
 	mine := *m
 	mine.t, mine.ctx = t, t.Context()
@@ -51,14 +51,14 @@ func insertWhole(m *mirror) {
 	if diff := cmp.Diff(want, outcome.Changed); diff != "" {
 		m.t.Errorf("changed (-want +got):\n%s", diff)
 	}
-	held := m.row(member, 100)
-	if held.Ticket != 5 || held.Revision != 1 || held.Deleted || held.Hash != lead.Hash() {
-		m.t.Errorf("row has ticket %d, revision %d, deleted %v, hash %s", held.Ticket, held.Revision, held.Deleted, held.Hash)
+	row := m.row(member, 100)
+	if row.Ticket != 5 || row.Revision != 1 || row.Deleted || row.Hash != lead.Hash() {
+		m.t.Errorf("row has ticket %d, revision %d, deleted %v, hash %s", row.Ticket, row.Revision, row.Deleted, row.Hash)
 	}
-	if names := held.Differences(&lead); names != nil {
+	if names := row.Differences(&lead); names != nil {
 		m.t.Errorf("row differs from its card in %v", names)
 	}
-	if got := column(held, "DATE_CREATE"); got != "2021-05-31T23:30:16" {
+	if got := column(row, "DATE_CREATE"); got != "2021-05-31T23:30:16" {
 		m.t.Errorf("DATE_CREATE is %s, want the portal's wall clock", got)
 	}
 	exact := m.text(m.on("SELECT date_create_at FROM bitrix_leads WHERE sql_ID = 100",
@@ -110,7 +110,7 @@ func unchangedRaises(m *mirror) {
 	m.verdict(leads.Unchanged, present(m.t, 10, 103, "A"))
 	m.verdict(leads.Older, present(m.t, 7, 103, "B"))
 	if got := column(m.row(member, 103), "TITLE"); got != "A" {
-		m.t.Errorf("title is %q, and the portal showed A last", got)
+		m.t.Errorf("title is %q, want A, the portal's last", got)
 	}
 }
 
@@ -162,7 +162,7 @@ func contactsReplaced(m *mirror) {
 	}
 	m.verdict(leads.Updated, seen(3, card(m.t, 107, nil)))
 	if got := m.row(member, 107).Contacts; got != nil {
-		m.t.Errorf("contacts %v, and the portal shows none", got)
+		m.t.Errorf("contacts %v, want none", got)
 	}
 	if got := m.row(member, 108).Contacts; len(got) != 1 {
 		m.t.Errorf("contacts of another lead: %v", got)
@@ -205,7 +205,7 @@ func twoPortals(m *mirror) {
 	gone.MemberID = other
 	m.verdict(leads.Deleted, gone)
 	if m.row(member, 110).Deleted {
-		m.t.Error("deleted in one portal, gone in both")
+		m.t.Error("deleted in one portal, missing in both")
 	}
 }
 

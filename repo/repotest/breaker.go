@@ -11,7 +11,7 @@ import (
 	"leadsync/repo"
 )
 
-// breakers lets five deletions pass whatever the number of rows.
+// breakers uses a limit of five deletions, unless the share of rows is more.
 func breakers(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{Grace: 10 * time.Second, DeleteFloor: 5})
@@ -20,18 +20,18 @@ func breakers(t *testing.T, server Server) {
 		test func(*mirror, string)
 	}{
 		{"delete callbacks of too many leads", manyCallbacks},
-		{"a second look at too many leads", manySecondLooks},
-		{"deletions one after the other", dripping},
+		{"a second read of too many leads", manySecondReads},
+		{"deletions one after the other", oneByOne},
 		{"a share of many rows", aShare},
-		{"a portal beside it", beside},
+		{"another portal has its own breaker", otherPortal},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m.on1(t, func(m *mirror) { c.test(m, "breaker"+strconv.Itoa(i)) })
+			m.with(t, func(m *mirror) { c.test(m, "breaker"+strconv.Itoa(i)) })
 		})
 	}
 }
 
-// fill makes rows 1 to count.
+// fill inserts rows 1 to count.
 func (m *mirror) fill(memberID string, count int64) {
 	m.t.Helper()
 	var all []leads.Snapshot
@@ -63,7 +63,7 @@ func upTo(n int64) []int64 {
 	return ids
 }
 
-// verdicts wants the same to become of all.
+// verdicts wants the same verdict for all snapshots.
 func (m *mirror) verdicts(want leads.Verdict, snapshots ...leads.Snapshot) {
 	m.t.Helper()
 	for _, o := range m.apply(snapshots...) {
@@ -87,8 +87,8 @@ func (m *mirror) breaker(memberID string, want leads.Breaker) {
 func manyCallbacks(m *mirror, memberID string) {
 	m.fill(memberID, 20)
 	m.verdicts(leads.Withheld, absences(memberID, 2, true, upTo(6)...)...)
-	if held := m.row(memberID, 1); held.Deleted || held.Revision != 1 {
-		m.t.Errorf("deleted %v, revision %d", held.Deleted, held.Revision)
+	if row := m.row(memberID, 1); row.Deleted || row.Revision != 1 {
+		m.t.Errorf("deleted %v, revision %d", row.Deleted, row.Revision)
 	}
 	if n := len(m.changes()); n != 0 {
 		m.t.Errorf("%d announcements", n)
@@ -100,16 +100,16 @@ func manyCallbacks(m *mirror, memberID string) {
 	}
 	m.verdicts(leads.Deleted, absences(memberID, 4, true, upTo(7)...)...)
 	m.verdicts(leads.Withheld, absences(memberID, 5, true, 8)...)
-	m.clock.advance(2 * time.Hour)
+	m.clock.Advance(2 * time.Hour)
 	m.verdicts(leads.Deleted, absences(memberID, 6, true, 8)...)
 }
 
-func manySecondLooks(m *mirror, memberID string) {
+func manySecondReads(m *mirror, memberID string) {
 	m.fill(memberID, 20)
 	m.verdicts(leads.Missing, absences(memberID, 2, false, upTo(6)...)...)
-	m.clock.advance(time.Minute)
+	m.clock.Advance(time.Minute)
 	if ids, err := m.Missing(m.ctx, memberID, 10); err != nil || len(ids) != 0 {
-		m.t.Errorf("asked for again: %v, %v", ids, err)
+		m.t.Errorf("to be read again: %v, %v", ids, err)
 	}
 	m.verdicts(leads.Withheld, absences(memberID, 3, false, upTo(6)...)...)
 	seen := present(m.t, 4, 6, "a")
@@ -118,13 +118,13 @@ func manySecondLooks(m *mirror, memberID string) {
 	m.verdicts(leads.Deleted, absences(memberID, 5, false, upTo(5)...)...)
 }
 
-func dripping(m *mirror, memberID string) {
+func oneByOne(m *mirror, memberID string) {
 	m.fill(memberID, 20)
 	for id := int64(1); id <= 5; id++ {
 		m.verdicts(leads.Deleted, absences(memberID, 2, true, id)...)
 	}
 	m.verdicts(leads.Withheld, absences(memberID, 2, true, 6)...)
-	m.clock.advance(2 * time.Hour)
+	m.clock.Advance(2 * time.Hour)
 	m.verdicts(leads.Deleted, absences(memberID, 3, true, 6)...)
 }
 
@@ -132,14 +132,14 @@ func aShare(m *mirror, memberID string) {
 	m.fill(memberID, 400)
 	m.breaker(memberID, leads.Breaker{Limit: 8})
 	m.verdicts(leads.Withheld, absences(memberID, 2, true, upTo(9)...)...)
-	m.clock.advance(time.Hour)
+	m.clock.Advance(time.Hour)
 	seen := present(m.t, 3, 9, "a")
 	seen.MemberID = memberID
 	m.verdicts(leads.Unchanged, seen)
 	m.verdicts(leads.Deleted, absences(memberID, 4, true, upTo(8)...)...)
 }
 
-func beside(m *mirror, memberID string) {
+func otherPortal(m *mirror, memberID string) {
 	m.fill(memberID, 20)
 	m.fill("x"+memberID, 20)
 	m.verdicts(leads.Withheld, absences(memberID, 2, true, upTo(6)...)...)

@@ -16,8 +16,8 @@ import (
 	"leadsync/repo"
 )
 
-// concurrent lets eight appliers loose on the same leads, from two replicas, in batches
-// that overlap and in no order of tickets.
+// concurrent runs eight appliers on the same leads, from two replicas, in overlapping batches
+// and in any order of tickets.
 func concurrent(t *testing.T, server Server) {
 	t.Helper()
 	const writers, batches, population = 8, 12, 15
@@ -29,7 +29,7 @@ func concurrent(t *testing.T, server Server) {
 	last := map[int64]leads.Ticket{}
 	wrote := map[int64]int64{}
 	for w := range writers {
-		random := rand.New(rand.NewPCG(1, uint64(w))) //nolint:gosec // the same each time, on purpose
+		random := rand.New(rand.NewPCG(1, uint64(w))) //nolint:gosec // the same numbers in every run
 		wg.Go(func() {
 			for range batches {
 				var batch []leads.Snapshot
@@ -55,18 +55,18 @@ func concurrent(t *testing.T, server Server) {
 	}
 	wg.Wait()
 	for id, ticket := range last {
-		held := m.row(member, id)
-		if column(held, "TITLE") != fmt.Sprint(ticket) || held.Ticket != ticket || held.Revision != wrote[id] {
+		row := m.row(member, id)
+		if column(row, "TITLE") != fmt.Sprint(ticket) || row.Ticket != ticket || row.Revision != wrote[id] {
 			t.Errorf("row %d: title %s, ticket %d, revision %d; want ticket %d after %d writes",
-				id, column(held, "TITLE"), held.Ticket, held.Revision, ticket, wrote[id])
+				id, column(row, "TITLE"), row.Ticket, row.Revision, ticket, wrote[id])
 		}
 	}
 	m.wantHistories(m.changes())
 }
 
-// killed lets eight appliers loose on the same leads while each other Apply is given up at
-// some moment of it, which costs its connection, and repeated until it is through. Nothing
-// may be lost, and nothing be told twice.
+// killed runs eight appliers on the same leads. Every other Apply is cancelled at a random
+// moment, which closes its connection, and repeated until it succeeds. No write may be
+// lost, and no change announced twice.
 func killed(t *testing.T, server Server) {
 	t.Helper()
 	const writers, batches, population = 8, 8, 12
@@ -77,7 +77,7 @@ func killed(t *testing.T, server Server) {
 	var mu sync.Mutex
 	last := map[int64]leads.Ticket{}
 	for w := range writers {
-		random := rand.New(rand.NewPCG(4, uint64(w))) //nolint:gosec // the same each time, on purpose
+		random := rand.New(rand.NewPCG(4, uint64(w))) //nolint:gosec // the same numbers in every run
 		wg.Go(func() {
 			for range batches {
 				var batch []leads.Snapshot
@@ -98,19 +98,19 @@ func killed(t *testing.T, server Server) {
 	}
 	wg.Wait()
 	if kills.load() == 0 {
-		t.Error("nothing was killed: the test has shown nothing")
+		t.Error("nothing was cancelled: the test has proved nothing")
 	}
 	t.Logf("%d killed", kills.load())
 	for id, ticket := range last {
-		if held := m.row(member, id); column(held, "TITLE") != fmt.Sprint(ticket) || held.Ticket != ticket {
-			t.Errorf("row %d: title %s, ticket %d, want %d", id, column(held, "TITLE"), held.Ticket, ticket)
+		if row := m.row(member, id); column(row, "TITLE") != fmt.Sprint(ticket) || row.Ticket != ticket {
+			t.Errorf("row %d: title %s, ticket %d, want %d", id, column(row, "TITLE"), row.Ticket, ticket)
 		}
 	}
 	m.wantHistories(m.changes())
 }
 
-// applyKilled applies, and is killed while it does, until it was not; false: something
-// else went wrong.
+// applyKilled applies and is cancelled meanwhile, until it succeeds once; false where another
+// error happened.
 func (m *mirror) applyKilled(random *rand.Rand, kills *counter, batch []leads.Snapshot) bool {
 	for try := 0; ; try++ {
 		ctx, cancel := context.WithCancel(m.ctx)
@@ -123,7 +123,7 @@ func (m *mirror) applyKilled(random *rand.Rand, kills *counter, batch []leads.Sn
 		case err == nil:
 			for _, o := range outcomes {
 				if o.Verdict == leads.Failed {
-					m.t.Errorf("a kill was blamed on %s: %v", o.Ref, o.Err)
+					m.t.Errorf("a cancelled call was blamed on %s: %v", o.Ref, o.Err)
 					return false
 				}
 			}
@@ -137,8 +137,8 @@ func (m *mirror) applyKilled(random *rand.Rand, kills *counter, batch []leads.Sn
 	}
 }
 
-// wantHistories wants each lead's announcements to tell a history: revisions 1, 2, 3 …
-// up to the row's, the last one showing what the row holds.
+// wantHistories wants each lead's announcements to have the revisions 1, 2, 3 … up to the
+// row's, and the last one to have the row's card.
 func (m *mirror) wantHistories(changes []leads.Change) {
 	m.t.Helper()
 	byRef := map[leads.Ref][]leads.Change{}
@@ -151,20 +151,20 @@ func (m *mirror) wantHistories(changes []leads.Change) {
 				m.t.Fatalf("%s: announcement %d is of revision %d", ref, i+1, c.Revision)
 			}
 		}
-		held, end := m.row(ref.MemberID, ref.LeadID), history[len(history)-1]
-		if held.Revision != end.Revision || held.Deleted != (end.Kind == leads.RemovedKind) {
+		row, end := m.row(ref.MemberID, ref.LeadID), history[len(history)-1]
+		if row.Revision != end.Revision || row.Deleted != (end.Kind == leads.RemovedKind) {
 			m.t.Fatalf("%s: the row is at revision %d, deleted %v; announced last: %d, %s",
-				ref, held.Revision, held.Deleted, end.Revision, end.Kind)
+				ref, row.Revision, row.Deleted, end.Revision, end.Kind)
 		}
-		if !held.Deleted && string(held.Raw) != string(end.Lead) {
-			m.t.Fatalf("%s: the row holds %s, announced was %s", ref, held.Raw, end.Lead)
+		if !row.Deleted && string(row.Raw) != string(end.Lead) {
+			m.t.Fatalf("%s: the row has %s, announced was %s", ref, row.Raw, end.Lead)
 		}
 	}
 }
 
-// property draws what reads saw, in order of their tickets, and lets it arrive in any
-// order, in any batches, more than once. Afterwards each row is what the highest ticket
-// saw, and each announcement was of a change.
+// property draws reads in the order of their tickets and applies them in any order, in any
+// batches, some more than once. Afterwards each row equals the read with the highest
+// ticket, and each announcement was of a change.
 func property(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{})
@@ -223,8 +223,8 @@ func (m *mirror) applyDrawn(r *rapid.T, reads []leads.Snapshot, which []int) {
 	}
 }
 
-// noteHighest keeps the highest ticket of each lead. A batch shows only its highest; a
-// lead that is not there leaves no trace where there is no row.
+// noteHighest keeps the read with the highest ticket of each lead. Of a batch only the highest
+// counts; an absent lead without a row leaves no trace.
 func noteHighest(want map[int64]leads.Snapshot, reads []leads.Snapshot, which []int) {
 	batch := map[int64]leads.Snapshot{}
 	for _, read := range which {
@@ -262,7 +262,7 @@ func (m *mirror) wantRows(r *rapid.T, memberID string, want map[int64]leads.Snap
 	}
 }
 
-// wantAnnounced wants revisions without gaps, and no announcement of nothing.
+// wantAnnounced wants revisions without gaps, and no announcement without a change.
 func (m *mirror) wantAnnounced(r *rapid.T, memberID string) {
 	changes := slices.DeleteFunc(m.changes(), func(c leads.Change) bool { return c.MemberID != memberID })
 	before := map[int64]leads.Change{}

@@ -17,16 +17,16 @@ import (
 	"leadsync/repo"
 )
 
-// CutConnections is about connections that go in the middle of whatever they carry. It is
-// for servers that are reached over TCP.
+// CutConnections tests connections that break in the middle of a message. It needs a server
+// that is reached over TCP.
 func CutConnections(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{})
-	t.Run("one cut is borne", func(t *testing.T) { m.on1(t, cutOnce) })
-	t.Run("many cuts lose nothing", func(t *testing.T) { m.on1(t, cutOften) })
+	t.Run("one cut connection loses nothing", func(t *testing.T) { m.with(t, cutOnce) })
+	t.Run("many cut connections lose nothing", func(t *testing.T) { m.with(t, cutOften) })
 }
 
-// cutOnce cuts the first connection after more and more bytes; Apply must not notice.
+// cutOnce cuts the first connection, each time after more bytes; Apply must succeed.
 func cutOnce(m *mirror) {
 	cut := false
 	for share := int64(4_000); ; share += 5_000 {
@@ -56,20 +56,20 @@ func cutOnce(m *mirror) {
 		cut = true
 	}
 	if !cut {
-		m.t.Error("no connection was cut: the test has shown nothing")
+		m.t.Error("no connection was cut: the test has proved nothing")
 	}
 	m.wantHistories(m.changes())
 }
 
-// cutOften lets appliers loose on the same leads while connections are cut at random.
-// Nothing may be lost, and nothing be told twice.
+// cutOften runs appliers on the same leads while connections are cut at random. No write may
+// be lost, and no change announced twice.
 func cutOften(m *mirror) {
 	t := m.t
 	const writers, batches, population = 8, 5, 12
-	random := rand.New(rand.NewPCG(3, 3)) //nolint:gosec // the same each time, on purpose
+	random := rand.New(rand.NewPCG(3, 3)) //nolint:gosec // the same numbers in every run
 	through, cuts := m.cutting(func() int64 { return 10_000 + random.Int64N(200_000) })
 	shaky, err := repo.Open(m.ctx, repo.Config{URL: through, Now: m.clock.Now})
-	for try := 0; err != nil && try < 20; try++ { // the very first may be cut, too
+	for try := 0; err != nil && try < 20; try++ { // the first connection may be cut, too
 		shaky, err = repo.Open(m.ctx, repo.Config{URL: through, Now: m.clock.Now})
 	}
 	if err != nil {
@@ -80,7 +80,7 @@ func cutOften(m *mirror) {
 	last := make([]map[int64]leads.Ticket, writers)
 	var wg sync.WaitGroup
 	for w := range writers {
-		random := rand.New(rand.NewPCG(2, uint64(w))) //nolint:gosec // the same each time, on purpose
+		random := rand.New(rand.NewPCG(2, uint64(w))) //nolint:gosec // the same numbers in every run
 		last[w] = map[int64]leads.Ticket{}
 		wg.Go(func() {
 			for range batches {
@@ -99,7 +99,7 @@ func cutOften(m *mirror) {
 	}
 	wg.Wait()
 	if cuts.load() == 0 {
-		t.Error("no connection was cut: the test has shown nothing")
+		t.Error("no connection was cut: the test has proved nothing")
 	}
 	t.Logf("%d connections were cut", cuts.load())
 	for id := int64(1); id <= population; id++ {
@@ -107,14 +107,14 @@ func cutOften(m *mirror) {
 		for w := range last {
 			highest = max(highest, last[w][id])
 		}
-		if held := m.row(member, id); column(held, "TITLE") != fmt.Sprint(highest) || held.Ticket != highest {
-			t.Errorf("row %d: title %s, ticket %d, want %d", id, column(held, "TITLE"), held.Ticket, highest)
+		if row := m.row(member, id); column(row, "TITLE") != fmt.Sprint(highest) || row.Ticket != highest {
+			t.Errorf("row %d: title %s, ticket %d, want %d", id, column(row, "TITLE"), row.Ticket, highest)
 		}
 	}
 	m.wantHistories(m.changes())
 }
 
-// persist applies until the database answers; every other error ends it.
+// persist applies until the database answers; any other error ends it.
 func persist(ctx context.Context, db *repo.DB, batch []leads.Snapshot) error {
 	for range 50 {
 		outcomes, err := db.Apply(ctx, batch)
@@ -152,8 +152,8 @@ func (c *counter) load() int {
 	return c.n
 }
 
-// cutting listens in front of the server and returns the URL that leads through it. Each
-// connection is cut when it has carried its share of bytes towards the server.
+// cutting starts a proxy in front of the server and returns its URL. It cuts each connection
+// after share() bytes towards the server.
 func (m *mirror) cutting(share func() int64) (through string, cuts *counter) {
 	m.t.Helper()
 	u, err := url.Parse(m.url)

@@ -27,7 +27,7 @@ func failing(t *testing.T, server Server) {
 		if f, err = m.CountFailure(m.ctx, ref, "ONCRMLEADADD", "poem "+string(rune('a'+i)), again); err != nil {
 			t.Fatal(err)
 		}
-		m.clock.advance(time.Second)
+		m.clock.Advance(time.Second)
 	}
 	want := leads.Failing{
 		Ref: ref, Event: "ONCRMLEADADD", Reason: "poem c", Attempts: 3, FirstAt: start, LastAt: start.Add(2 * time.Second),
@@ -49,7 +49,7 @@ func failing(t *testing.T, server Server) {
 		t.Fatal(err)
 	}
 	if f, err = m.CountFailure(m.ctx, ref, "", "", again); err != nil || f.Attempts != 1 {
-		t.Errorf("counted anew: %+v, %v", f, err)
+		t.Errorf("counted from one: %+v, %v", f, err)
 	}
 	for _, payload := range []string{"first", "last"} {
 		if err := m.RecordFailure(m.ctx, ref, "a poem", []byte(payload)); err != nil {
@@ -86,7 +86,7 @@ func callbacks(t *testing.T, server Server) {
 		t.Errorf("oldest of an empty outbox: %s, %v", oldest, err)
 	}
 	m.verdict(leads.Inserted, present(t, 1, 1, "one"))
-	m.clock.advance(time.Hour)
+	m.clock.Advance(time.Hour)
 	m.verdict(leads.Inserted, present(t, 2, 2, "two"))
 	if oldest, err := m.OutboxOldest(m.ctx); err != nil || !oldest.Equal(start) {
 		t.Errorf("oldest %s, %v", oldest, err)

@@ -81,13 +81,13 @@ func poison(t *testing.T, server Server) {
 		t.Errorf("failed (-want +got):\n%s", diff)
 	}
 	if n, err := m.CountLeads(m.ctx, member); err != nil || n != 96 {
-		t.Errorf("%d leads (%v), want 96: a row must not be there without its announcement", n, err)
+		t.Errorf("%d leads (%v), want 96: a row must not exist without its announcement", n, err)
 	}
 	if n := len(m.changes()); n != 96 {
 		t.Errorf("%d announcements, want 96", n)
 	}
-	t.Run("what no database should see", func(t *testing.T) { m.on1(t, invalid) })
-	t.Run("a missing table is nobody's fault", func(t *testing.T) { m.on1(t, missingTable) })
+	t.Run("invalid snapshots fail alone", func(t *testing.T) { m.with(t, invalid) })
+	t.Run("a missing table is not blamed on a lead", func(t *testing.T) { m.with(t, missingTable) })
 }
 
 func invalid(m *mirror) {
@@ -95,13 +95,13 @@ func invalid(m *mirror) {
 	tooLarge.LeadID = leads.MaxID + 1
 	wrongCard := present(m.t, 2, 1, "card of another")
 	wrongCard.LeadID = 2
-	nobody := present(m.t, 2, 1, "portal")
-	nobody.MemberID = "no member"
+	noMember := present(m.t, 2, 1, "portal")
+	noMember.MemberID = "no member"
 	broken := present(m.t, 2, 1, "raw")
 	broken.Lead.Raw = []byte(`{"ID":`)
 	empty := present(m.t, 2, 1, "")
 	empty.Lead = leads.Lead{}
-	outcomes := m.apply(tooLarge, wrongCard, nobody, broken, empty, present(m.t, 2, 3, "good"))
+	outcomes := m.apply(tooLarge, wrongCard, noMember, broken, empty, present(m.t, 2, 3, "good"))
 	for _, o := range outcomes[:5] {
 		if o.Verdict != leads.Failed || o.Err == nil {
 			m.t.Errorf("%s: %s, %v", o.Ref, o.Verdict, o.Err)
@@ -139,15 +139,15 @@ func forcing(t *testing.T, server Server) {
 	if diff := cmp.Diff([]string{"PHONE", "TITLE"}, o.Changed); diff != "" {
 		t.Errorf("changed (-want +got):\n%s", diff)
 	}
-	held := m.row(member, 1)
-	if names := held.Differences(&lead); names != nil || held.Revision != 2 {
-		t.Errorf("differs in %v at revision %d", names, held.Revision)
+	row := m.row(member, 1)
+	if names := row.Differences(&lead); names != nil || row.Revision != 2 {
+		t.Errorf("differs in %v at revision %d", names, row.Revision)
 	}
 	if got := m.changes(); len(got) != 1 || got[0].Cause != leads.CauseReconcile {
 		t.Errorf("announced %+v", got)
 	}
 	forced.Ticket = 4
-	m.verdict(leads.Unchanged, forced) // nothing is wrong any more
+	m.verdict(leads.Unchanged, forced) // the row is correct by now
 	forced.Ticket = 3
 	m.verdict(leads.Older, forced)
 	fresh := present(t, 1, 2, "no row")

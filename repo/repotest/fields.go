@@ -14,15 +14,15 @@ import (
 func customFields(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{SolutionField: "UF_CRM_SOLUTION"})
-	t.Run("custom fields are rows, replaced as a set", func(t *testing.T) { m.on1(t, fieldRows) })
-	t.Run("a report joins values and types", func(t *testing.T) { m.on1(t, fieldReport) })
-	t.Run("absurd fields", func(t *testing.T) { m.on1(t, absurdFields) })
-	t.Run("what is cut is marked once", func(t *testing.T) { m.on1(t, cutMarks) })
-	t.Run("a cut solution is marked", func(t *testing.T) { m.on1(t, cutSolution) })
-	t.Run("erased with their portal", func(t *testing.T) { m.on1(t, fieldsErased) })
+	t.Run("custom fields are rows, replaced as a set", func(t *testing.T) { m.with(t, fieldRows) })
+	t.Run("a report joins values and types", func(t *testing.T) { m.with(t, fieldReport) })
+	t.Run("absurd fields", func(t *testing.T) { m.with(t, absurdFields) })
+	t.Run("a cut value is marked once", func(t *testing.T) { m.with(t, cutMarks) })
+	t.Run("a cut solution is marked", func(t *testing.T) { m.with(t, cutSolution) })
+	t.Run("fields are erased with their portal", func(t *testing.T) { m.with(t, fieldsErased) })
 }
 
-// values are a lead's rows of leadsync_lead_fields.
+// values returns a lead's rows of leadsync_lead_fields.
 func (m *mirror) values(memberID string, id int64) []string {
 	m.t.Helper()
 	return m.report([]string{"field", "position", "value"}, "leadsync_lead_fields WHERE member_id = '"+memberID+"' AND lead_id = "+
@@ -48,10 +48,10 @@ func fieldRows(m *mirror) {
 	m.verdict(leads.Unchanged, seen(3, card(m.t, 1, map[string]any{"UF_CRM_A": "два", "UF_CRM_B": []any{"y"}, "UF_CRM_C": "0"})))
 	m.verdict(leads.Deleted, proven(4, 1))
 	if got := m.values(member, 1); got != nil {
-		m.t.Errorf("deleted, it has %v", got)
+		m.t.Errorf("after its deletion it has %v", got)
 	}
 	if len(m.values(member, 2)) != 1 || len(m.values(other, 1)) != 1 {
-		m.t.Error("other leads' fields went with it")
+		m.t.Error("fields of other leads were deleted, too")
 	}
 }
 
@@ -70,7 +70,7 @@ func fieldReport(m *mirror) {
 		m.t.Errorf("report (-want +got):\n%s", diff)
 	}
 	if n := m.text("SELECT COUNT(*) FROM leadsync_field_types WHERE member_id = '" + member + "'"); n != "2" {
-		m.t.Errorf("%s types, want those of the last time", n)
+		m.t.Errorf("%s types, want those saved last", n)
 	}
 }
 
@@ -87,7 +87,7 @@ func absurdFields(m *mirror) {
 	}
 }
 
-// marks are what bitrix_import_lead_error says of a lead.
+// marks returns a lead's errors in bitrix_import_lead_error.
 func (m *mirror) marks(id string) []string {
 	m.t.Helper()
 	marks := m.report([]string{"sql_error"}, "bitrix_import_lead_error WHERE member_id = '"+member+"' AND sql_ID = '"+id+"'")
@@ -119,12 +119,12 @@ func cutMarks(m *mirror) {
 	if payload, ok, err := m.FailedPayload(m.ctx, leads.Ref{MemberID: member, LeadID: 30}); payload != `{"ID":"30"}` || !ok || err != nil {
 		m.t.Errorf("payload of the failure is %q, %v, %v", payload, ok, err)
 	}
-	held := m.row(member, 30)
-	if !strings.Contains(string(held.Raw), strings.Repeat("щ", 5000)) {
+	row := m.row(member, 30)
+	if !strings.Contains(string(row.Raw), strings.Repeat("щ", 5000)) {
 		m.t.Error("the whole value is not in raw_json")
 	}
-	if n := len([]rune(column(held, "TITLE"))); n != 4000 {
-		m.t.Errorf("the column holds %d characters, want 4000", n)
+	if n := len([]rune(column(row, "TITLE"))); n != 4000 {
+		m.t.Errorf("the column has %d characters, want 4000", n)
 	}
 }
 

@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// FilledMember is the portal that Fill makes.
+// FilledMember is the portal that Fill inserts.
 const FilledMember = member
 
-// FilledDigits is a number of lead i, and of every lead that shares it.
+// FilledDigits is a number of lead i and of all leads that share it.
 func FilledDigits(i int) string { return strconv.Itoa(9_000_000_000 + i) }
 
-// The leads are of ordinary size, two thirds of them closed. Each has a number of its own;
-// three in ten have another that some other lead has, too.
+// The leads are of ordinary size; two thirds are closed. Each has a number of its own; three
+// in ten have a second one, which another lead has, too.
 const (
 	fillLeadsSQLite = `
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < @n)
@@ -55,12 +55,12 @@ SELECT p.digits, 0, CASE WHEN l.sql_STATUS_SEMANTIC_ID = N'P' THEN 0 ELSE 1 END,
 FROM p INNER JOIN dbo.bitrix_leads AS l ON l.member_id = @member_id AND l.sql_ID = p.i`
 )
 
-// Fill puts leads with ids 1 to n, at most a million, and 1.3 times as many phones into
-// a migrated database, past the mirror: for benchmarks.
+// Fill inserts leads with ids 1 to n, at most a million, and 1.3 times as many phones into a
+// migrated database, without package repo. It is for benchmarks.
 func Fill(tb testing.TB, url string, n int) {
 	tb.Helper()
 	db := openRaw(tb, url)
-	raw := fmt.Sprintf(`{"ID":"1","UF_CRM_1704817278":"%s"}`, strings.Repeat("значение ", 80)) // 1.4 KB, as real cards have
+	raw := fmt.Sprintf(`{"ID":"1","UF_CRM_1704817278":"%s"}`, strings.Repeat("значение ", 80)) // 1.4 KB, like a real card
 	fill := []string{fillLeadsSQLServer, fillPhonesSQLServer}
 	if strings.HasPrefix(url, "sqlite:") {
 		fill = []string{fillLeadsSQLite, fillPhonesSQLite}

@@ -15,17 +15,17 @@ import (
 	"leadsync/repo"
 )
 
-// Grants runs the script for database administrators, and then what the service does as a
-// user who has nothing but the script's role.
+// Grants runs the script for database administrators, and then everything that the service
+// does as a user who has only the script's role.
 func Grants(t *testing.T, server Server, script string) {
 	t.Helper()
 	m := open(t, server, repo.Config{SolutionField: "UF_CRM_SOLUTION"})
 	m.exec("IF OBJECT_ID(N'dbo.somebody_elses', N'U') IS NULL CREATE TABLE dbo.somebody_elses (secret int NULL)")
 	t.Cleanup(func() { m.execLate("DROP TABLE dbo.somebody_elses") })
-	if m.babelfish() { // to which it is a function like others
+	if m.babelfish() { // which treats it like any other function
 		script = strings.ReplaceAll(script, "GRANT SELECT ON dbo.bitrix_lead_by_phone", "GRANT EXECUTE ON dbo.bitrix_lead_by_phone")
 	}
-	for range 2 { // it can be repeated
+	for range 2 { // the script is repeatable
 		for batch := range strings.SplitSeq(script, "\nGO\n") {
 			if strings.TrimSpace(batch) != "" {
 				m.exec(batch)
@@ -41,7 +41,7 @@ func Grants(t *testing.T, server Server, script string) {
 	limited.refused("ALTER TABLE dbo.bitrix_leads ADD more int")
 	reader := m.as("leadsync_test_reports", "leadsync_reports")
 	questions := []string{"bitrix_leads", "bitrix_open_leads", "leadsync_lead_fields"}
-	if !m.babelfish() { // where a function has not the rights of its owner
+	if !m.babelfish() { // on which a function does not run with the rights of its owner
 		questions = append(questions, "bitrix_lead_by_phone(N'9000000001')")
 	}
 	for _, question := range questions {
@@ -52,16 +52,16 @@ func Grants(t *testing.T, server Server, script string) {
 	reader.refused("DELETE FROM dbo.bitrix_leads")
 }
 
-// babelfish tells the stand-in from Microsoft's server.
+// babelfish reports whether the server is Babelfish and not Microsoft's own.
 func (m *mirror) babelfish() bool {
 	m.t.Helper()
 	return m.text("SELECT CONVERT(nvarchar(10), SERVERPROPERTY('Babelfish'))") == "1"
 }
 
-// execLate changes the database by hand when the test is over. It is patient: the server
-// needs a while to notice that a user has gone.
+// execLate runs a statement by hand after the test. It retries, because the server takes a
+// while to notice that a user has disconnected.
 func (m *mirror) execLate(statement string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's own is over
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's context has ended
 	defer cancel()
 	for {
 		_, err := m.raw.ExecContext(ctx, statement)
@@ -77,11 +77,11 @@ func (m *mirror) execLate(statement string) {
 	}
 }
 
-// as is the same database as a new user sees it, who has one role.
+// as opens the same database as a new user who has one role.
 func (m *mirror) as(name, role string) *mirror {
 	m.t.Helper()
 	password := "Aa1!" + rand.Text()
-	_, _ = m.raw.ExecContext(m.ctx, "DROP USER "+name) // of a run that was cut short
+	_, _ = m.raw.ExecContext(m.ctx, "DROP USER "+name) // left by an interrupted run
 	_, _ = m.raw.ExecContext(m.ctx, "DROP LOGIN "+name)
 	_, err := m.raw.ExecContext(m.ctx, "CREATE LOGIN "+name+" WITH PASSWORD = '"+password+"'")
 	var e mssql.Error
@@ -106,7 +106,7 @@ func (m *mirror) as(name, role string) *mirror {
 	return &user
 }
 
-// refused wants the database not to let this user do something.
+// refused wants the database to deny this user a statement.
 func (m *mirror) refused(statement string) {
 	m.t.Helper()
 	var e mssql.Error
@@ -115,7 +115,7 @@ func (m *mirror) refused(statement string) {
 	}
 }
 
-// serve does once whatever the service does.
+// serve does everything that the service does once.
 func (m *mirror) serve() {
 	m.t.Helper()
 	m.must(m.CheckMigrated(m.ctx))

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
 	"leadsync/repo"
 )
 
 func migrations(t *testing.T, server Server) {
 	t.Helper()
-	m := &mirror{t: t, ctx: t.Context(), url: server.URL(t), clock: &clock{now: start}}
+	m := &mirror{t: t, ctx: t.Context(), url: server.URL(t), clock: leadstest.NewClock(start)}
 	m.DB = m.again(repo.Config{})
 	if err := m.CheckMigrated(m.ctx); !errors.Is(err, repo.ErrNotMigrated) {
 		t.Errorf("an empty database: %v", err)
@@ -45,7 +46,8 @@ func migrations(t *testing.T, server Server) {
 	}
 }
 
-// migrateTogether migrates from several replicas at once and counts what they applied.
+// migrateTogether migrates from several replicas at once and returns how many migrations they
+// applied.
 func (m *mirror) migrateTogether(replicas int) (total int) {
 	m.t.Helper()
 	var wg sync.WaitGroup

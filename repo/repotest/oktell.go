@@ -14,7 +14,7 @@ import (
 	mssql "github.com/microsoft/go-mssqldb"
 )
 
-// oktellScript makes the tables of the call centre, as its document has it.
+// oktellScript creates the tables of the call centre, from its own documentation.
 //
 //go:embed testdata/oktell.sql
 var oktellScript string
@@ -39,9 +39,9 @@ var oktellTables = map[string][]string{
 	},
 }
 
-// Oktell makes the tables of the call centre in a database that has none, and fills them
-// with so many leads: some rows of them are there twice or thrice, some values are NULL,
-// some have quotes, some contacts are of leads that are not there.
+// Oktell creates the tables of the call centre in an empty database and inserts that many
+// leads. Some leads have two or three rows, some values are NULL or contain quotes, and
+// some contacts belong to leads that do not exist.
 func Oktell(tb testing.TB, url string, leads int) {
 	tb.Helper()
 	raw := openRaw(tb, url)
@@ -73,8 +73,8 @@ var (
 	oktellText    = regexp.MustCompile(`\[(nvarchar|ntext|datetime)\](\(\d+\))?`)
 )
 
-// oktellForSQLite says the same in SQLite's words. No call centre has such a database;
-// it lets the same test run on both.
+// oktellForSQLite translates the script to SQLite. No call centre has such a database; it lets
+// the same test run on both.
 func oktellForSQLite(script string) string {
 	script = oktellComment.ReplaceAllString(script, "")
 	script = oktellKey.ReplaceAllString(script, "\n);")
@@ -82,7 +82,7 @@ func oktellForSQLite(script string) string {
 	return strings.NewReplacer("[dbo].", "", "[int] IDENTITY(1,1) NOT NULL", "INTEGER PRIMARY KEY AUTOINCREMENT", "[int]", "INTEGER").Replace(script)
 }
 
-// oktellRows are the rows of each table; nil is NULL.
+// oktellRows returns the rows of each table; nil is NULL.
 func oktellRows(leads int) map[string][][]any {
 	rows := map[string][][]any{
 		"bitrix_lead_runtime": {{"2026-11-20T10:00:00", "2026-11-20T09:30:00"}},
@@ -116,14 +116,14 @@ func oktellRows(leads int) map[string][][]any {
 	return rows
 }
 
-// oktellDates are when each row of a lead was modified: most leads have one row.
+// oktellDates returns when each row of a lead was modified; most leads have one row.
 func oktellDates(id int) []any {
 	day := func(n int) any { return fmt.Sprintf("2026-%02d-%02dT%02d:%02d:00", 1+n%9, 1+n%28, n%24, n%60) }
 	switch {
 	case id%10 == 0:
 		return []any{"2026-10-05T10:00:00", day(id), nil} // the first is the newest
 	case id%15 == 7:
-		return []any{day(id), day(id)} // as old: the later one counts
+		return []any{day(id), day(id)} // equally old: the row inserted later counts
 	case id%50 == 11:
 		return []any{nil, nil}
 	case id%20 == 13:
@@ -163,7 +163,7 @@ func fillSQLite(ctx context.Context, raw *sql.DB, table string, columns []string
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	//nolint:gosec // the tests' own words
+	//nolint:gosec // the statement is a constant of the tests
 	insert, err := tx.PrepareContext(ctx, "INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") VALUES (?"+strings.Repeat(", ?", len(columns)-1)+")")
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func fillSQLite(ctx context.Context, raw *sql.DB, table string, columns []string
 	return tx.Commit()
 }
 
-// fillSQLServer copies into a temporary table first: bulk copy knows no ntext.
+// fillSQLServer copies into a temporary table first, because bulk copy does not support ntext.
 func fillSQLServer(ctx context.Context, raw *sql.DB, table string, columns []string, rows [][]any) error {
 	tx, err := raw.BeginTx(ctx, nil)
 	if err != nil {
@@ -199,7 +199,7 @@ func fillSQLServer(ctx context.Context, raw *sql.DB, table string, columns []str
 			chosen[i] = "CONVERT(datetime2(0), " + name + ", 126)"
 		}
 	}
-	//nolint:gosec // the tests' own words
+	//nolint:gosec // the statement is a constant of the tests
 	if _, err := tx.ExecContext(ctx, "INSERT INTO dbo."+table+" ("+strings.Join(columns, ", ")+") SELECT "+strings.Join(chosen, ", ")+" FROM #fill ORDER BY place"); err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func oktellIsDate(column string) bool {
 		strings.HasSuffix(column, "_dt") || column == "dateexec"
 }
 
-// copyTexts puts rows into #fill, numbered.
+// copyTexts inserts numbered rows into #fill.
 func copyTexts(ctx context.Context, tx *sql.Tx, columns []string, rows [][]any) error {
 	bulk, err := tx.PrepareContext(ctx, mssql.CopyIn("#fill", mssql.BulkOptions{}, slices.Insert(slices.Clone(columns), 0, "place")...))
 	if err != nil {

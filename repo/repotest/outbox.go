@@ -61,7 +61,7 @@ func outbox(t *testing.T, server Server) {
 	}
 }
 
-// outboxTogether has the outbox refuse: what cannot be announced is not written either.
+// outboxTogether makes the outbox fail: a change that cannot be announced is not written.
 func outboxTogether(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{})
@@ -69,7 +69,7 @@ func outboxTogether(t *testing.T, server Server) {
 	m.exec("DROP TABLE " + m.on("leadsync_outbox", "dbo.leadsync_outbox"))
 	outcomes, err := m.Apply(m.ctx, []leads.Snapshot{present(t, 2, 1, "not announced"), present(t, 2, 2, "neither")})
 	for _, o := range outcomes {
-		if err == nil && o.Verdict != leads.Failed { // a test peer does not say that it is a table which is missing
+		if err == nil && o.Verdict != leads.Failed { // Babelfish does not report a missing table as such
 			t.Errorf("%s: %s without an outbox", o.Ref, o.Verdict)
 		}
 	}
@@ -88,7 +88,7 @@ func change(s leads.Snapshot, kind leads.ChangeKind, revision int64, fields ...s
 	}
 }
 
-// body wants the stored JSON to be the contract's, the card in it as the portal sent it.
+// body wants the stored JSON to be that of the contract, with the card as the portal sent it.
 func (m *mirror) body(id int64, s leads.Snapshot) {
 	m.t.Helper()
 	var body map[string]json.RawMessage

@@ -14,12 +14,12 @@ import (
 func passes(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{})
-	t.Run("a stretch is settled with its run", func(t *testing.T) { m.on1(t, settling) })
-	t.Run("a former owner's word for a run does not count", func(t *testing.T) { m.on1(t, formerOwner) })
-	t.Run("a run is paused, resumed, given up", func(t *testing.T) { m.on1(t, pausing) })
-	t.Run("the watermark is of the newest completed pass", func(t *testing.T) { m.on1(t, watermarks) })
-	t.Run("incidents and beats", func(t *testing.T) { m.on1(t, incidents) })
-	t.Run("ids and rows", func(t *testing.T) { m.on1(t, idsAndRows) })
+	t.Run("findings are settled with their run", func(t *testing.T) { m.with(t, settling) })
+	t.Run("a former owner cannot save a run", func(t *testing.T) { m.with(t, formerOwner) })
+	t.Run("a run is paused, resumed, given up", func(t *testing.T) { m.with(t, pausing) })
+	t.Run("the watermark is of the newest completed pass", func(t *testing.T) { m.with(t, watermarks) })
+	t.Run("incidents and beats", func(t *testing.T) { m.with(t, incidents) })
+	t.Run("ids and rows", func(t *testing.T) { m.with(t, idsAndRows) })
 }
 
 func settling(m *mirror) {
@@ -62,7 +62,7 @@ func settling(m *mirror) {
 	m.sees(m.Findings(m.ctx, run.ID))(settled...)
 }
 
-// sees wants findings to be these.
+// sees wants these findings.
 func (m *mirror) sees(got []leads.Finding, err error) func(want ...leads.Finding) {
 	m.t.Helper()
 	if err != nil {
@@ -190,7 +190,7 @@ func incidents(m *mirror) {
 		m.t.Errorf("first beat: %v, %v", last, err)
 	}
 	before := m.clock.Now()
-	m.clock.advance(time.Hour)
+	m.clock.Advance(time.Hour)
 	if last, err := m.Beat(m.ctx, memberID); err != nil || !last.Equal(before) {
 		m.t.Errorf("second beat: %v, %v", last, err)
 	}

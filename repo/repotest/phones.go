@@ -18,25 +18,25 @@ func phones(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{})
 	m.servePortal(member, "one.bitrix24.ru")
-	t.Run("a caller's lead is found with all that is known", func(t *testing.T) { m.on1(t, callerWhole) })
-	t.Run("the newest open lead comes first, closed ones follow", func(t *testing.T) { m.on1(t, callerRanks) })
-	t.Run("a lead with the number twice is told once", func(t *testing.T) { m.on1(t, numberTwice) })
-	t.Run("several numbers in one value are one contact", func(t *testing.T) { m.on1(t, severalInOne) })
-	t.Run("numbers removed in the portal vanish", func(t *testing.T) { m.on1(t, numberRemoved) })
-	t.Run("deleted leads vanish, and come back when they are seen", func(t *testing.T) { m.on1(t, callerDeleted) })
-	t.Run("internal numbers", func(t *testing.T) { m.on1(t, internalNumbers) })
-	t.Run("two portals", func(t *testing.T) { m.on1(t, callerOfTwoPortals) })
-	t.Run("no more than asked for", func(t *testing.T) { m.on1(t, callerLimit) })
-	t.Run("numbers that are none", func(t *testing.T) { m.on1(t, noNumbers) })
-	t.Run("one card", func(t *testing.T) { m.on1(t, oneCard) })
-	t.Run("the function takes a number as it is dialled", func(t *testing.T) { m.on1(t, functionNormalizes) })
-	t.Run("the function reads a number as the lookup does", func(t *testing.T) { m.on1(t, functionReadsNumbers) })
-	t.Run("the views agree with the lookup", func(t *testing.T) { m.on1(t, viewsAgree) })
-	t.Run("keys are made anew for another region", func(t *testing.T) { m.on1(t, otherRegion) })
-	t.Run("erased with their portal", func(t *testing.T) { m.on1(t, phonesErased) })
+	t.Run("a lead is found with all its details", func(t *testing.T) { m.with(t, callerWhole) })
+	t.Run("open leads come before closed ones", func(t *testing.T) { m.with(t, callerRanks) })
+	t.Run("a lead with the number twice is listed once", func(t *testing.T) { m.with(t, numberTwice) })
+	t.Run("several numbers in one value are one contact", func(t *testing.T) { m.with(t, severalInOne) })
+	t.Run("numbers removed in the portal vanish", func(t *testing.T) { m.with(t, numberRemoved) })
+	t.Run("deleted leads vanish until they are seen again", func(t *testing.T) { m.with(t, callerDeleted) })
+	t.Run("internal numbers", func(t *testing.T) { m.with(t, internalNumbers) })
+	t.Run("two portals", func(t *testing.T) { m.with(t, callerOfTwoPortals) })
+	t.Run("at most the requested number of leads", func(t *testing.T) { m.with(t, callerLimit) })
+	t.Run("texts without a number", func(t *testing.T) { m.with(t, noNumbers) })
+	t.Run("one card", func(t *testing.T) { m.with(t, oneCard) })
+	t.Run("the function takes a number as it is dialled", func(t *testing.T) { m.with(t, functionNormalizes) })
+	t.Run("the function reads a number as the lookup does", func(t *testing.T) { m.with(t, functionReadsNumbers) })
+	t.Run("the views agree with the lookup", func(t *testing.T) { m.with(t, viewsAgree) })
+	t.Run("numbers are read again for another region", func(t *testing.T) { m.with(t, otherRegion) })
+	t.Run("numbers are erased with their portal", func(t *testing.T) { m.with(t, phonesErased) })
 }
 
-// servePortal makes a portal known, so that cards have an address.
+// servePortal stores a portal, so that leads have the address of their card.
 func (m *mirror) servePortal(memberID, domain string) {
 	m.t.Helper()
 	if err := m.SavePortal(m.ctx, leads.Portal{MemberID: memberID, Domain: domain, State: leads.PortalActive}); err != nil {
@@ -44,7 +44,7 @@ func (m *mirror) servePortal(memberID, domain string) {
 	}
 }
 
-// called is a card with numbers; the higher the id, the later it was created.
+// called is a card with numbers; a higher id was created later.
 func called(tb testing.TB, id int64, semantic string, numbers ...string) leads.Lead {
 	tb.Helper()
 	fields := map[string]any{
@@ -61,18 +61,18 @@ func called(tb testing.TB, id int64, semantic string, numbers ...string) leads.L
 	return card(tb, id, fields)
 }
 
-// callers is who is found for a number, as "rank:lead", closed ones in brackets.
+// callers returns the leads found for a number, as "rank:lead", closed ones in brackets.
 func (m *mirror) callers(number string) string {
 	m.t.Helper()
 	digits, ok := leads.CallerDigits(number)
 	if !ok {
-		m.t.Fatalf("%q is no number", number)
+		m.t.Fatalf("%q contains no number", number)
 	}
 	found, err := m.Callers(m.ctx, digits, 100)
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	var told []string
+	var list []string
 	for _, c := range found {
 		text := fmt.Sprintf("%d:%d", c.Rank, c.LeadID)
 		if c.MemberID != member {
@@ -81,9 +81,9 @@ func (m *mirror) callers(number string) string {
 		if !c.Open {
 			text = "(" + text + ")"
 		}
-		told = append(told, text)
+		list = append(list, text)
 	}
-	return strings.Join(told, " ")
+	return strings.Join(list, " ")
 }
 
 func (m *mirror) wantCallers(number, want string) {
@@ -266,14 +266,14 @@ func functionNormalizes(m *mirror) {
 	}
 }
 
-// functionReadsNumbers compares the function with leads.CallerDigits over what telephone
-// systems and people write. docs/callcentre.md tells in what they differ.
+// functionReadsNumbers compares the SQL function with leads.CallerDigits on texts of
+// telephone systems and people. docs/callcentre.md lists the differences.
 func functionReadsNumbers(m *mirror) {
 	if m.Dialect() == "sqlite" {
 		m.t.Skip("SQLite has no functions that return tables")
 	}
 	m.verdict(leads.Inserted, seen(1, called(m.t, 240, "P", "8 912 345-02-40", "8 912 345-02-41", "405", "1975")))
-	const number, second, internal, nobody = "9123450240", "9123450241", "405", "<null>"
+	const number, second, internal, none = "9123450240", "9123450241", "405", "<null>"
 	for _, c := range []struct{ dialled, lookup, function string }{
 		{"8 (912) 345-02-40 доб. 12", number, number},
 		{"8 (912) 345-02-40 (доб. 12)", number, number},
@@ -302,22 +302,22 @@ func functionReadsNumbers(m *mirror) {
 		{"8\u2010912\u2011345\u201302-40", number, number},
 		{"8\u00a0912\t345.02.40", number, number},
 		{"\u202a+79123450240", number, number},
-		{"", nobody, nobody},
-		{"+", nobody, nobody},
-		{"() -", nobody, nobody},
-		{"anonymous", nobody, nobody},
-		{"номер скрыт", nobody, nobody},
-		{"²³½ ４０５", nobody, nobody},
-		{"12", nobody, nobody},
-		// What they tell apart.
+		{"", none, none},
+		{"+", none, none},
+		{"() -", none, none},
+		{"anonymous", none, none},
+		{"номер скрыт", none, none},
+		{"²³½ ４０５", none, none},
+		{"12", none, none},
+		// Where they differ.
 		{"каб. 405, 8 912 345-02-40", number, internal},
 		{"89123450240 89123450241", number, second},
 		{"+79123450240 +79123450241", number, second},
-		{"89123450240/41", number, nobody},
-		{"8 912 345\u201402\u201440", number, nobody},
-		{"ivan1975@example.org", nobody, "1975"},
+		{"89123450240/41", number, none},
+		{"8 912 345\u201402\u201440", number, none},
+		{"ivan1975@example.org", none, "1975"},
 	} {
-		lookup := nobody
+		lookup := none
 		if digits, ok := leads.CallerDigits(c.dialled); ok {
 			lookup = digits
 		}
@@ -343,23 +343,23 @@ func viewsAgree(m *mirror) {
 	m.apply(twin(217), twin(218), twin(216))
 	rows := func(query string) string {
 		m.t.Helper()
-		list, err := m.raw.QueryContext(m.ctx, query)
+		found, err := m.raw.QueryContext(m.ctx, query)
 		if err != nil {
 			m.t.Fatal(err)
 		}
-		defer list.Close()
-		var told []string
-		for list.Next() {
+		defer found.Close()
+		var list []string
+		for found.Next() {
 			var a, b any
-			if err := list.Scan(&a, &b); err != nil {
+			if err := found.Scan(&a, &b); err != nil {
 				m.t.Fatal(err)
 			}
-			told = append(told, fmt.Sprintf("%v:%v", a, b))
+			list = append(list, fmt.Sprintf("%v:%v", a, b))
 		}
-		if err := list.Err(); err != nil {
+		if err := found.Err(); err != nil {
 			m.t.Fatal(err)
 		}
-		return strings.Join(told, " ")
+		return strings.Join(list, " ")
 	}
 	for name, c := range map[string]struct{ query, want string }{
 		"open leads of a number":     {"SELECT [rank], lead_id FROM bitrix_open_leads WHERE digits10 = '9123450112' ORDER BY [rank]", "1:211 2:210"},

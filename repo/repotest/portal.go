@@ -33,7 +33,7 @@ func portals(t *testing.T, server Server) {
 		if err != nil || !ok {
 			t.Fatalf("portal: %v, %v", ok, err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" || got != want { // cmp compares what Secret shows
+		if diff := cmp.Diff(want, got); diff != "" || got != want { // cmp compares redacted text
 			t.Errorf("portal (-want +got):\n%s", diff)
 		}
 	}
@@ -41,9 +41,9 @@ func portals(t *testing.T, server Server) {
 	portal.Domain, portal.WebhookURL = "new.bitrix24.ru", ""
 	portal.ClientID, portal.ClientSecret = "local.2", "its own"
 	wantPortal(portal)
-	beside := leads.Portal{MemberID: other, State: leads.PortalNeedsAuthorization, UpdatedAt: start}
-	wantPortal(beside)
-	m.clock.advance(time.Hour)
+	second := leads.Portal{MemberID: other, State: leads.PortalNeedsAuthorization, UpdatedAt: start}
+	wantPortal(second)
+	m.clock.Advance(time.Hour)
 	if err := m.SetPortalState(m.ctx, member, leads.PortalUninstalled); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func portals(t *testing.T, server Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]leads.Portal{portal, beside}, all); diff != "" {
+	if diff := cmp.Diff([]leads.Portal{portal, second}, all); diff != "" {
 		t.Errorf("portals (-want +got):\n%s", diff)
 	}
 	if err := m.SetPortalState(m.ctx, "unknown", leads.PortalActive); err == nil {
@@ -65,8 +65,8 @@ func tokens(t *testing.T, server Server) {
 	key := bytes.Repeat([]byte{7}, 32)
 	t.Run("plain", func(t *testing.T) { rotation(t, open(t, server, repo.Config{})) })
 	t.Run("sealed", func(t *testing.T) { rotation(t, open(t, server, repo.Config{SecretKey: key})) })
-	t.Run("nothing readable at rest", func(t *testing.T) { atRest(t, open(t, server, repo.Config{SecretKey: key}), key) })
-	t.Run("one of many rotates", func(t *testing.T) { rotationRace(t, open(t, server, repo.Config{SecretKey: key})) })
+	t.Run("encrypted at rest", func(t *testing.T) { atRest(t, open(t, server, repo.Config{SecretKey: key}), key) })
+	t.Run("one of many processes rotates", func(t *testing.T) { rotationRace(t, open(t, server, repo.Config{SecretKey: key})) })
 }
 
 func grant(access, refresh leads.Secret) leads.Grant {
@@ -76,7 +76,8 @@ func grant(access, refresh leads.Secret) leads.Grant {
 	}
 }
 
-// wantGrant wants these tokens to be stored; cmp would compare what Secret shows.
+// wantGrant wants these tokens to be stored. It compares with ==, because cmp would compare
+// the redacted text of secrets.
 func wantGrant(m *mirror, want leads.Grant) {
 	m.t.Helper()
 	got, ok, err := m.Grant(m.ctx, want.MemberID)
@@ -103,7 +104,7 @@ func rotation(t *testing.T, m *mirror) {
 		t.Errorf("%s rows of one portal", n)
 	}
 	if got := m.text("SELECT domain FROM bitrix_oauth") + " " + m.text("SELECT expires_in FROM bitrix_oauth"); got != "my.bitrix24.ru 3600" {
-		t.Errorf("the seed's columns say %q", got)
+		t.Errorf("the call centre's columns have %q", got)
 	}
 	next := grant("a2", "r2")
 	if ok, err := m.RotateGrant(m.ctx, "r1", next); !ok || err != nil {

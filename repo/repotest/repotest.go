@@ -1,5 +1,5 @@
-// Package repotest states once how the mirror behaves, whatever database keeps it. Run
-// it against a server of which every test may take all that is in a database.
+// Package repotest is the test suite that every database of the mirror must pass. The tests
+// change and delete everything in the database that they get.
 package repotest
 
 import (
@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,17 +17,17 @@ import (
 	_ "modernc.org/sqlite"              // hand edits on SQLite
 
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
 	"leadsync/repo"
 )
 
 // Server is a database system under test.
 type Server struct {
-	// URL names a database that is empty, or emptied of everything of ours, for the
-	// test that asks.
+	// URL returns the URL of a database for one test, without any tables of leadsync.
 	URL func(tb testing.TB) string
 }
 
-// SQLite is a new file for each test.
+// SQLite uses a new file for each test.
 func SQLite() Server {
 	return Server{URL: func(tb testing.TB) string {
 		tb.Helper()
@@ -75,48 +74,29 @@ func Run(t *testing.T, server Server) {
 	}
 }
 
-// member is the portal of most tests, other the one beside it.
+// member is the portal of most tests, other is another one.
 const (
 	member = "a223c6b3710f85df22e9377d6c4f7553"
 	other  = "bbbbc6b3710f85df22e9377d6c4f7553"
 )
 
-// start is when the tests' clock begins.
+// start is the first time of the tests' clock.
 var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
-// clock is a hand-driven clock, safe for concurrent use.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-// Now is the time it shows.
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// mirror is a migrated database under test, its clock, and a way past the mirror.
+// mirror is a migrated database under test, its clock, and a connection for edits by hand.
 type mirror struct {
 	*repo.DB
 	t     testing.TB
 	ctx   context.Context
 	url   string
-	clock *clock
+	clock *leadstest.Clock
 	raw   *sql.DB
 }
 
-// open gives the test an empty, migrated database. cfg's URL and clock are set here.
+// open returns an empty, migrated database. It sets cfg's URL and clock.
 func open(tb testing.TB, server Server, cfg repo.Config) *mirror {
 	tb.Helper()
-	m := &mirror{t: tb, ctx: tb.Context(), url: server.URL(tb), clock: &clock{now: start}}
+	m := &mirror{t: tb, ctx: tb.Context(), url: server.URL(tb), clock: leadstest.NewClock(start)}
 	m.DB = m.again(cfg)
 	if _, err := m.Migrate(m.ctx); err != nil {
 		tb.Fatal(err)
@@ -125,7 +105,7 @@ func open(tb testing.TB, server Server, cfg repo.Config) *mirror {
 	return m
 }
 
-// again opens the same database once more, as another replica would.
+// again opens the same database once more, like another replica.
 func (m *mirror) again(cfg repo.Config) *repo.DB {
 	m.t.Helper()
 	cfg.URL, cfg.Now = m.url, m.clock.Now
@@ -155,7 +135,7 @@ func openRaw(tb testing.TB, url string) *sql.DB {
 	return raw
 }
 
-// exec changes the database by hand.
+// exec runs a statement by hand.
 func (m *mirror) exec(statement string) {
 	m.t.Helper()
 	if _, err := m.raw.ExecContext(m.ctx, statement); err != nil {
@@ -176,7 +156,7 @@ func (m *mirror) text(statement string, args ...any) string {
 	return value.String
 }
 
-// on is the text for this database.
+// on returns the text for the database under test.
 func (m *mirror) on(sqlite, sqlServer string) string {
 	if m.Dialect() == "sqlite" {
 		return sqlite
@@ -184,7 +164,7 @@ func (m *mirror) on(sqlite, sqlServer string) string {
 	return sqlServer
 }
 
-// apply applies, and fails the test on an error.
+// apply applies snapshots and fails the test on an error.
 func (m *mirror) apply(snapshots ...leads.Snapshot) []leads.Outcome {
 	m.t.Helper()
 	outcomes, err := m.Apply(m.ctx, snapshots)
@@ -202,7 +182,7 @@ func (m *mirror) apply(snapshots ...leads.Snapshot) []leads.Outcome {
 	return outcomes
 }
 
-// verdict applies one snapshot and wants this to become of it.
+// verdict applies one snapshot and wants the verdict.
 func (m *mirror) verdict(want leads.Verdict, s leads.Snapshot) leads.Outcome {
 	m.t.Helper()
 	outcome := m.apply(s)[0]
@@ -212,27 +192,27 @@ func (m *mirror) verdict(want leads.Verdict, s leads.Snapshot) leads.Outcome {
 	return outcome
 }
 
-// row is a row that must be there.
+// row returns a row that must exist.
 func (m *mirror) row(memberID string, id int64) leads.Row {
 	m.t.Helper()
-	held, ok, err := m.Row(m.ctx, leads.Ref{MemberID: memberID, LeadID: id})
+	row, ok, err := m.Row(m.ctx, leads.Ref{MemberID: memberID, LeadID: id})
 	if err != nil || !ok {
 		m.t.Fatalf("row %s/%d: %v, %v", memberID, id, ok, err)
 	}
-	return held
+	return row
 }
 
-// column is what a row's sql_<name> holds.
-func column(h leads.Row, name string) string {
+// column returns the value of a row's column sql_<name>.
+func column(row leads.Row, name string) string {
 	for i, f := range leads.Fields {
 		if f.Name == name {
-			return h.Columns[i]
+			return row.Columns[i]
 		}
 	}
 	panic("no field " + name)
 }
 
-// changes are the announcements that wait, oldest first.
+// changes returns the changes in the outbox, oldest first.
 func (m *mirror) changes() []leads.Change {
 	m.t.Helper()
 	waiting, err := m.Outbox(m.ctx, 100_000)
@@ -246,7 +226,7 @@ func (m *mirror) changes() []leads.Change {
 	return list
 }
 
-// drain forgets the announcements so far.
+// drain empties the outbox.
 func (m *mirror) drain() {
 	m.t.Helper()
 	waiting, err := m.Outbox(m.ctx, 100_000)
@@ -262,8 +242,8 @@ func (m *mirror) drain() {
 	}
 }
 
-// card is a lead as a portal shows it, with these fields beside its id; a field may be
-// anything JSON can say.
+// card is a lead as a portal sends it, with its id and these fields; a field may be any JSON
+// value.
 func card(tb testing.TB, id int64, fields map[string]any) leads.Lead {
 	tb.Helper()
 	shown := map[string]any{"ID": strconv.FormatInt(id, 10)}
@@ -279,13 +259,13 @@ func card(tb testing.TB, id int64, fields map[string]any) leads.Lead {
 	return lead
 }
 
-// present is a sighting of a lead with this title.
+// present is a read that returned a lead with this title.
 func present(tb testing.TB, ticket leads.Ticket, id int64, title string) leads.Snapshot {
 	tb.Helper()
 	return seen(ticket, card(tb, id, map[string]any{"TITLE": title}))
 }
 
-// seen is a sighting of a card.
+// seen is a read that returned a card.
 func seen(ticket leads.Ticket, lead leads.Lead) leads.Snapshot {
 	return leads.Snapshot{
 		Ref: leads.Ref{MemberID: member, LeadID: lead.ID}, Ticket: ticket,
@@ -293,7 +273,7 @@ func seen(ticket leads.Ticket, lead leads.Lead) leads.Snapshot {
 	}
 }
 
-// unseen is a read that did not find the lead, or was not let.
+// unseen is a read that did not find the lead, or was denied.
 func unseen(ticket leads.Ticket, id int64, sight leads.Sight) leads.Snapshot {
 	return leads.Snapshot{
 		Ref: leads.Ref{MemberID: member, LeadID: id}, Ticket: ticket,
@@ -301,7 +281,7 @@ func unseen(ticket leads.Ticket, id int64, sight leads.Sight) leads.Snapshot {
 	}
 }
 
-// proven is a read that did not find a lead of which the deletion is known.
+// proven is a read that did not find a lead, with a proven deletion.
 func proven(ticket leads.Ticket, id int64) leads.Snapshot {
 	s := unseen(ticket, id, leads.Absent)
 	s.Proven = true

@@ -17,12 +17,12 @@ import (
 func runs(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{})
-	t.Run("a run from request to end", func(t *testing.T) { m.on1(t, lifeOfARun) })
-	t.Run("at most one unfinished run of a mode", func(t *testing.T) { m.on1(t, oneUnfinished) })
-	t.Run("many ask at once", func(t *testing.T) { m.on1(t, manyAsk) })
-	t.Run("what a former owner left is taken up", func(t *testing.T) { m.on1(t, leftRunning) })
-	t.Run("the last completed", func(t *testing.T) { m.on1(t, lastCompleted) })
-	t.Run("findings", func(t *testing.T) { m.on1(t, findings) })
+	t.Run("a run from request to end", func(t *testing.T) { m.with(t, lifeOfARun) })
+	t.Run("at most one unfinished run of a mode", func(t *testing.T) { m.with(t, oneUnfinished) })
+	t.Run("many callers request the same run", func(t *testing.T) { m.with(t, manyAsk) })
+	t.Run("a run of a former owner is claimed", func(t *testing.T) { m.with(t, leftRunning) })
+	t.Run("the last completed run", func(t *testing.T) { m.with(t, lastCompleted) })
+	t.Run("findings", func(t *testing.T) { m.with(t, findings) })
 }
 
 func (m *mirror) request(run leads.Run) string {
@@ -58,13 +58,13 @@ func lifeOfARun(m *mirror) {
 		ID: id, MemberID: memberID, Mode: leads.RunFull, State: leads.RunRequested, DryRun: true, RequestedAt: m.clock.Now(),
 	}
 	m.wantRun(want)
-	m.clock.advance(time.Second)
+	m.clock.Advance(time.Second)
 	want.State, want.StartedAt = leads.RunRunning, m.clock.Now()
 	if diff := cmp.Diff(want, m.claim(memberID)); diff != "" {
 		m.t.Fatalf("claimed (-want +got):\n%s", diff)
 	}
 	m.nothingToClaim(memberID)
-	m.clock.advance(time.Second)
+	m.clock.Advance(time.Second)
 	want.State, want.FinishedAt, want.Checkpoint, want.Error = leads.RunIncomplete, m.clock.Now(), 1<<33, "портал не отвечает"
 	want.Sums = leads.Sums{
 		Scanned: 1, Unchanged: 2, Missed: 3, Stale: 4, Phantom: 5, Unreadable: 6, Inserted: 7, Updated: 8, Deleted: 9, Requests: 10,
@@ -96,7 +96,7 @@ func oneUnfinished(m *mirror) {
 	const memberID = "unfinished"
 	first := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull})
 	if again := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull}); again != first {
-		m.t.Errorf("a second run %s beside %s", again, first)
+		m.t.Errorf("a second run %s otherRun %s", again, first)
 	}
 	dry := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull, DryRun: true})
 	if dry == first {
@@ -133,8 +133,8 @@ func (m *mirror) finish(id string, state leads.RunState) {
 	}
 }
 
-// manyAsk has eight replicas' worth of callers ask for the same run, and claim it, at the
-// same moment; a few times over, for the moments must meet.
+// manyAsk requests and claims the same run from eight callers at once, several times, so
+// that some calls really run at the same moment.
 func manyAsk(m *mirror) {
 	for round := range 6 {
 		memberID := fmt.Sprint("many", round)
@@ -177,7 +177,7 @@ func leftRunning(m *mirror) {
 		m.t.Fatal(err)
 	}
 	m.nothingToClaim(memberID)
-	m.clock.advance(time.Hour)
+	m.clock.Advance(time.Hour)
 	if _, err := m.RaiseEpoch(m.ctx, memberID, "two"); err != nil {
 		m.t.Fatal(err)
 	}
@@ -217,8 +217,8 @@ func findings(m *mirror) {
 		{RunID: "run-1", Ref: leads.Ref{MemberID: member, LeadID: 3}, Kind: leads.FindingPhantom, FoundAt: start, Repaired: leads.Missing},
 		{RunID: "run-1", Ref: leads.Ref{MemberID: member, LeadID: 4}, Kind: leads.FindingUnreadable, FoundAt: start, Repaired: leads.Unchanged},
 	}
-	beside := leads.Finding{RunID: "run-2", Ref: leads.Ref{MemberID: member, LeadID: 1}, Kind: leads.FindingMissed}
-	if err := m.AddFindings(m.ctx, append([]leads.Finding{beside}, want...)); err != nil {
+	otherRun := leads.Finding{RunID: "run-2", Ref: leads.Ref{MemberID: member, LeadID: 1}, Kind: leads.FindingMissed}
+	if err := m.AddFindings(m.ctx, append([]leads.Finding{otherRun}, want...)); err != nil {
 		m.t.Fatal(err)
 	}
 	if err := m.AddFindings(m.ctx, nil); err != nil {
@@ -259,7 +259,7 @@ func records(t *testing.T, server Server) {
 	m.exec("DELETE FROM bitrix_lead_runtime")
 	m.touched()
 	m.exec("DELETE FROM bitrix_lead_runtime WHERE Id = (SELECT MAX(Id) FROM bitrix_lead_runtime)")
-	for range 2 { // neither of them is the first that there ever was
+	for range 2 { // not only at the first time
 		m.exec("INSERT INTO bitrix_lead_runtime (lead_list_dt) VALUES (NULL)")
 	}
 	m.touched()
@@ -268,7 +268,7 @@ func records(t *testing.T, server Server) {
 	}
 }
 
-// touched notes times of reading and wants them in the first row.
+// touched stores times of reading and wants them in the first row.
 func (m *mirror) touched() {
 	m.t.Helper()
 	at := time.Date(2026, 3, 29, 2, 30, 0, 0, time.Local)

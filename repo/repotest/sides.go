@@ -19,18 +19,18 @@ func sideTables(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{SolutionField: "UF_CRM_A"})
 	m.servePortal(member, "one.bitrix24.ru")
-	t.Run("filled anew when the settings change", func(t *testing.T) { m.on1(t, refilled) })
-	t.Run("a former program's solutions stay", func(t *testing.T) { m.on1(t, formerSolutions) })
-	t.Run("rows altered by hand are seen and mended", func(t *testing.T) { m.on1(t, sidesMended) })
-	t.Run("nothing is said of tables that are being filled", func(t *testing.T) { m.on1(t, sidesUnknown) })
-	t.Run("a refill that was cut short is not forgotten", func(t *testing.T) { m.on1(t, refillCutShort) })
-	t.Run("what a refill cuts is marked", func(t *testing.T) { m.on1(t, refillMarks) })
-	t.Run("leads that were never read", func(t *testing.T) { m.on1(t, neverRead) })
-	t.Run("a refill beside an erasure brings nothing back", func(t *testing.T) { m.on1(t, refillWhileErasing) })
-	t.Run("commands with other settings are told", func(t *testing.T) { m.on1(t, otherRules) })
+	t.Run("tables are filled again for new settings", func(t *testing.T) { m.with(t, refilled) })
+	t.Run("solutions of a former program stay", func(t *testing.T) { m.with(t, formerSolutions) })
+	t.Run("rows edited by hand are found and repaired", func(t *testing.T) { m.with(t, sidesMended) })
+	t.Run("tables being filled are not compared", func(t *testing.T) { m.with(t, sidesUnknown) })
+	t.Run("an interrupted refill starts again", func(t *testing.T) { m.with(t, refillCutShort) })
+	t.Run("a value cut by a refill is marked", func(t *testing.T) { m.with(t, refillMarks) })
+	t.Run("leads that were never read", func(t *testing.T) { m.with(t, neverRead) })
+	t.Run("a refill during an erasure restores nothing", func(t *testing.T) { m.with(t, refillWhileErasing) })
+	t.Run("other settings are reported", func(t *testing.T) { m.with(t, otherRules) })
 }
 
-// side is a card with all that side tables keep.
+// side is a card with values for every side table.
 func (m *mirror) side(id int64) leads.Lead {
 	m.t.Helper()
 	return card(m.t, id, map[string]any{
@@ -38,18 +38,18 @@ func (m *mirror) side(id int64) leads.Lead {
 	})
 }
 
-// solutions are the rows of bitrix_lead_solution, with whose they are.
+// solutions returns the rows of bitrix_lead_solution with their leads.
 func (m *mirror) solutions() string {
 	m.t.Helper()
 	return strings.Join(m.report([]string{"sql_LEAD_ID", "sql_solution"}, "bitrix_lead_solution ORDER BY sql_LEAD_ID"), " ")
 }
 
-// refill fills by the settings, as a service that starts, and wants that to be done for these tables.
+// refill refills like a service at its start, and wants it to fill these tables.
 func (m *mirror) refill(db *repo.DB, want ...string) {
 	m.t.Helper()
 	tables, err := db.Refill(m.ctx)
 	if err != nil || !slices.Equal(tables, want) {
-		m.t.Errorf("filled anew: %v, %v; want %v", tables, err, want)
+		m.t.Errorf("filled again: %v, %v; want %v", tables, err, want)
 	}
 }
 
@@ -59,9 +59,9 @@ func refilled(m *mirror) {
 	m.apply(seen(1, m.side(1)), seen(1, card(m.t, 2, map[string]any{"UF_CRM_B": "второй"})), seen(1, m.side(3)))
 	m.verdict(leads.Deleted, proven(2, 3))
 	for _, c := range []struct{ field, want string }{
-		{"UF_CRM_B", "[1 b] [2 второй]"}, // another one
-		{"", ""},                         // none any more
-		{"UF_CRM_A", "[1 a, ещё]"},       // one again
+		{"UF_CRM_B", "[1 b] [2 второй]"}, // another field
+		{"", ""},                         // no field
+		{"UF_CRM_A", "[1 a, ещё]"},       // the first field again
 	} {
 		db := m.again(repo.Config{SolutionField: c.field})
 		m.refill(db, "bitrix_lead_solution")
@@ -79,7 +79,7 @@ func refilled(m *mirror) {
 	}
 }
 
-// formerSolutions has a row that was adopted and never read since.
+// formerSolutions has an adopted row that was never read.
 func formerSolutions(m *mirror) {
 	m.exec("INSERT INTO bitrix_leads (sql_ID, member_id, read_ticket, revision) VALUES (9, '" + member + "', 0, 0)")
 	m.exec("INSERT INTO bitrix_lead_solution (sql_LEAD_ID, sql_solution, member_id) VALUES (9, 'former', '" + member + "')")
@@ -119,9 +119,9 @@ func sidesMended(m *mirror) {
 		{"INSERT INTO bitrix_lead_solution (sql_LEAD_ID, sql_solution, member_id) VALUES (20, 'x', '" + member + "')", []string{"UF_CRM_A"}},
 	} {
 		m.exec(c.damage)
-		held, err := m.Range(m.ctx, member, 19, 20, 1)
+		found, err := m.Range(m.ctx, member, 19, 20, 1)
 		m.must(err)
-		if diff := cmp.Diff(c.want, held[0].Differences(&lead)); diff != "" {
+		if diff := cmp.Diff(c.want, found[0].Differences(&lead)); diff != "" {
 			m.t.Errorf("%s: the range differs (-want +got):\n%s", c.damage, diff)
 		}
 		row := m.row(member, 20)
@@ -139,7 +139,7 @@ func sidesMended(m *mirror) {
 	}
 }
 
-// numbers are a lead's rows of leadsync_phones.
+// numbers returns a lead's rows of leadsync_phones.
 func (m *mirror) numbers(id int64) []string {
 	m.t.Helper()
 	return m.report([]string{"digits10", "e164", "extension", "repeated", "contact_id", "position", "closed", "created_at"}, "leadsync_phones WHERE lead_id = "+
@@ -151,14 +151,14 @@ func sidesUnknown(m *mirror) {
 	m.verdict(leads.Inserted, seen(1, lead))
 	m.exec("DELETE FROM leadsync_phones WHERE lead_id = 30")
 	starting := m.again(repo.Config{SolutionField: "UF_CRM_A", PhoneRegion: "BY"})
-	held, _, err := starting.Row(m.ctx, leads.Ref{MemberID: member, LeadID: 30})
-	if got := held.Differences(&lead); err != nil || got != nil {
+	row, _, err := starting.Row(m.ctx, leads.Ref{MemberID: member, LeadID: 30})
+	if got := row.Differences(&lead); err != nil || got != nil {
 		m.t.Errorf("differs in %v, %v; it is being filled", got, err)
 	}
 }
 
-// refillCutShort has the settings go back to what they were, after a refill for others has
-// done half of its work.
+// refillCutShort interrupts a refill for new settings and then uses the former settings
+// again.
 func refillCutShort(m *mirror) {
 	for id := int64(1000); id < 1500; id++ {
 		m.apply(seen(1, card(m.t, id, map[string]any{"UF_CRM_A": "a", "UF_CRM_B": "b"})))
@@ -170,7 +170,7 @@ func refillCutShort(m *mirror) {
 		ctx, cut := context.WithCancel(m.ctx)
 		batches := 0
 		db, err := repo.Open(ctx, repo.Config{URL: m.url, SolutionField: field, Now: func() time.Time {
-			if batches++; batches == 2 { // each asks for the time
+			if batches++; batches == 2 { // each batch reads the clock
 				cut()
 			}
 			return m.clock.Now()
@@ -203,7 +203,7 @@ func refillMarks(m *mirror) {
 	}
 }
 
-// neverRead has nothing but adopted rows in the way of a refill.
+// neverRead refills where all rows were adopted and never read.
 func neverRead(m *mirror) {
 	m.servePortal(other, "two.bitrix24.ru")
 	m.exec("INSERT INTO bitrix_leads (sql_ID, member_id, read_ticket, revision) VALUES (1, '" + other + "', 0, 0)")
@@ -213,7 +213,7 @@ func neverRead(m *mirror) {
 	m.wantCallers("9123450117", "1:1@bbbb")
 }
 
-// refillWhileErasing begins when the solutions are gone already.
+// refillWhileErasing starts after the erasure has deleted the solutions.
 func refillWhileErasing(m *mirror) {
 	var batch []leads.Snapshot
 	for id := int64(1); id <= 3000; id++ {
@@ -259,12 +259,12 @@ func otherRules(m *mirror) {
 		}
 	}
 	m.exec("UPDATE leadsync_settings SET value = '0' WHERE name = 'lead_fields'")
-	m.must(m.CheckRules(m.ctx)) // nobody sets this
+	m.must(m.CheckRules(m.ctx)) // no variable sets the rules of this table
 	m.exec("DELETE FROM leadsync_settings WHERE name = 'solution_field'")
-	m.must(m.again(repo.Config{}).CheckRules(m.ctx)) // as a service without the field leaves it
+	m.must(m.again(repo.Config{}).CheckRules(m.ctx)) // a service without the field accepts it
 	if err := m.CheckRules(m.ctx); !errors.Is(err, repo.ErrOtherRules) {
 		m.t.Errorf("a field where the service has none: %v", err)
 	}
 	m.exec("DELETE FROM leadsync_settings")
-	m.must(m.again(repo.Config{PhoneRegion: "BY"}).CheckRules(m.ctx)) // nothing was filled yet
+	m.must(m.again(repo.Config{PhoneRegion: "BY"}).CheckRules(m.ctx)) // no table was filled yet
 }

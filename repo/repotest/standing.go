@@ -10,20 +10,21 @@ import (
 	"leadsync/repo"
 )
 
-// standings is what is known of a portal besides its address and the installer's tokens.
+// standings tests what is stored about a portal besides its address and the installer's
+// tokens.
 func standings(t *testing.T, server Server) {
 	t.Helper()
 	for name, test := range map[string]func(*mirror){
-		"the application's own user beside the installer":  systemUser,
-		"one at a time spends a refresh token":             beginRefresh,
-		"a renamed portal keeps the rest":                  movedPortal,
-		"a token is learnt once":                           learntToken,
-		"what owners note":                                 noted,
-		"an erased portal leaves its owners' count":        erased,
-		"authorizations keep what they do not bring":       authorized,
-		"of two first portals one is let in":               firstPortal,
-		"a state is changed from the record that was seen": stateFrom,
-		"a portal's own application":                       application,
+		"the application's user has its own tokens":  systemUser,
+		"one process at a time uses a refresh token": beginRefresh,
+		"a renamed portal keeps its other data":      movedPortal,
+		"an application token is learnt once":        learntToken,
+		"data stored by owners":                      noted,
+		"an erased portal keeps its epoch":           erased,
+		"an authorization keeps fields it lacks":     authorized,
+		"one of two concurrent portals is accepted":  firstPortal,
+		"a state changes only from the given record": stateFrom,
+		"a portal's own application":                 application,
 	} {
 		t.Run(name, func(t *testing.T) { test(open(t, server, repo.Config{})) })
 	}
@@ -84,11 +85,11 @@ func beginRefresh(m *mirror) {
 	begin("one", true)
 	begin("two", false)
 	begin("one", true)
-	m.clock.advance(life + time.Second)
+	m.clock.Advance(life + time.Second)
 	begin("two", true)
-	m.clock.advance(-time.Hour) // the clock is set back: nobody waits an hour
+	m.clock.Advance(-time.Hour) // the clock was set back: no wait of an hour
 	begin("one", true)
-	m.clock.advance(time.Hour)
+	m.clock.Advance(time.Hour)
 	begin("two", true)
 	got, _, err := m.Grant(m.ctx, member)
 	m.must(err)
@@ -98,7 +99,7 @@ func beginRefresh(m *mirror) {
 	if ok, err := m.RotateGrant(m.ctx, "r0", grant("a1", "r1")); !ok || err != nil {
 		m.t.Fatalf("rotation: %v, %v", ok, err)
 	}
-	begin("two", false) // it is spent
+	begin("two", false) // the token was used
 	wantGrant(m, grant("a1", "r1"))
 	pair = grant("a1", "r1")
 	begin("one", true)
@@ -120,7 +121,7 @@ func movedPortal(m *mirror) {
 		m.t.Errorf("portal (-want +got):\n%s", diff)
 	}
 	if domain := m.text("SELECT domain FROM bitrix_oauth"); domain != "new.bitrix24.ru" {
-		m.t.Errorf("the seed's table says %s", domain)
+		m.t.Errorf("bitrix_oauth has the domain %s", domain)
 	}
 }
 

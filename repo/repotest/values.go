@@ -32,7 +32,7 @@ func every(tb testing.TB, id int64) leads.Lead {
 	return card(tb, id, fields)
 }
 
-// two is i in two digits.
+// two formats i with two digits.
 func two(i int) string { return fmt.Sprintf("%02d", i) }
 
 func values(t *testing.T, server Server) {
@@ -41,16 +41,24 @@ func values(t *testing.T, server Server) {
 	lead := every(t, 1)
 	m.verdict(leads.Inserted, seen(1, lead))
 	m.verdict(leads.Updated, present(t, 2, 1, "nothing else"))
-	m.verdict(leads.Updated, seen(3, lead)) // by the other statement
+	m.verdict(leads.Updated, seen(3, lead)) // by the statement for updates
 	for i, f := range leads.Fields {
-		held := m.row(member, 1)
-		if held.Columns[i] != f.Column(lead.Values[i]) {
-			t.Errorf("%s is %q, want %q", f.Name, held.Columns[i], lead.Values[i])
+		row := m.row(member, 1)
+		if row.Columns[i] != f.Column(lead.Values[i]) {
+			t.Errorf("%s is %q, want %q", f.Name, row.Columns[i], lead.Values[i])
 		}
 	}
 	if diff := cmp.Diff(lead.Raw, m.row(member, 1).Raw); diff != "" {
 		t.Errorf("raw_json (-want +got):\n%s", diff)
 	}
+	textValues(t, m)
+	timeValues(t, m)
+	oddCards(t, m)
+}
+
+// textValues stores texts that need care.
+func textValues(t *testing.T, m *mirror) {
+	t.Helper()
 	long := strings.Repeat("ж", 64<<10)
 	for i, c := range []struct{ name, field, value string }{
 		{"cyrillic", "TITLE", "Ёлка, щука; «ёж»"},
@@ -63,25 +71,30 @@ func values(t *testing.T, server Server) {
 		{"128 KiB of comments", "COMMENTS", long},
 		{"an over-long title", "TITLE", strings.Repeat("щ", 5000)},
 		{"emoji at the edge of the column", "TITLE", strings.Repeat("a", 3999) + "🙂b"},
-		{"a year that no datetime holds", "DATE_CREATE", "0001-01-01T00:00:00+03:00"},
+		{"a year before datetime", "DATE_CREATE", "0001-01-01T00:00:00+03:00"},
 		{"before datetime begins", "BIRTHDATE", "1752-12-31T00:00:00+00:00"},
 		{"the first datetime", "BIRTHDATE", "1753-01-01T00:00:00+00:00"},
 		{"the last second", "DATE_MODIFY", "9999-12-31T23:59:59-05:00"},
 		{"a day without time", "BIRTHDATE", "1980-02-29"},
-		{"no date at all", "BIRTHDATE", "вчера"},
+		{"not a date", "BIRTHDATE", "вчера"},
 		{"a date that does not exist", "BIRTHDATE", "2021-02-30T00:00:00+03:00"},
 		{"the hour that summer time skips", "DATE_CREATE", "2021-03-28T02:30:00+01:00"},
 		{"zero dates", "DATE_CLOSED", "0000-00-00T00:00:00+00:00"},
 		{"JSON in a text", "TITLE", `{"a":["b\u0000"]}`},
 		{"NUL", "TITLE", "a\x00b"},
 		{"byte order mark", "TITLE", "\ufeffx"},
-		{"an opportunity that is no number", "OPPORTUNITY", "1e400"},
+		{"an opportunity that is not a number", "OPPORTUNITY", "1e400"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			lead := card(t, int64(100+i), map[string]any{c.field: c.value, "PHONE": []any{phone("1", c.value)}})
-			m.on1(t, func(m *mirror) { m.roundTrip(lead) })
+			m.with(t, func(m *mirror) { m.roundTrip(lead) })
 		})
 	}
+}
+
+// timeValues stores times around changes of clocks and offsets.
+func timeValues(t *testing.T, m *mirror) {
+	t.Helper()
 	for i, c := range []struct{ name, value, wall, exact string }{
 		{"before clocks go forward", "2021-03-28T01:59:59+01:00", "2021-03-28T01:59:59", "2021-03-28T00:59:59"},
 		{"after they went", "2021-03-28T03:00:00+02:00", "2021-03-28T03:00:00", "2021-03-28T01:00:00"},
@@ -94,35 +107,41 @@ func values(t *testing.T, server Server) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			lead := card(t, int64(300+i), map[string]any{"DATE_CREATE": c.value, "DATE_MODIFY": c.value, "MOVED_TIME": c.value})
-			m.on1(t, func(m *mirror) { m.times(lead, c.wall, c.exact) })
+			m.with(t, func(m *mirror) { m.times(lead, c.wall, c.exact) })
 		})
 	}
+}
+
+// oddCards stores cards of unusual content or size.
+func oddCards(t *testing.T, m *mirror) {
+	t.Helper()
 	t.Run("invalid UTF-8", func(t *testing.T) {
 		lead, err := leads.Parse(json.RawMessage("{\"ID\":\"90\",\"TITLE\":\"a\xffb\",\"UF_CRM_1\":\"c\xfed\"}"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.on1(t, func(m *mirror) { m.roundTrip(lead) })
+		m.with(t, func(m *mirror) { m.roundTrip(lead) })
 	})
 	t.Run("an empty card", func(t *testing.T) {
-		m.on1(t, func(m *mirror) { m.roundTrip(card(t, 91, nil)) })
+		m.with(t, func(m *mirror) { m.roundTrip(card(t, 91, nil)) })
 	})
 	t.Run("five hundred contacts", func(t *testing.T) {
 		var phones []any
 		for i := range 500 {
 			phones = append(phones, phone(two(i/100)+two(i%100), "+7 "+two(i%100)))
 		}
-		m.on1(t, func(m *mirror) { m.roundTrip(card(t, 92, map[string]any{"PHONE": phones})) })
+		m.with(t, func(m *mirror) { m.roundTrip(card(t, 92, map[string]any{"PHONE": phones})) })
 	})
 }
 
-// times wants the portal's wall clock in the seed's columns and the instant in ours.
+// times wants the portal's wall clock in the datetime columns and the instant in date_create_at
+// and date_modify_at.
 func (m *mirror) times(lead leads.Lead, wall, exact string) {
 	m.t.Helper()
 	m.roundTrip(lead)
-	held := m.row(member, lead.ID)
+	row := m.row(member, lead.ID)
 	for _, name := range []string{"DATE_CREATE", "DATE_MODIFY", "MOVED_TIME"} {
-		if got := column(held, name); got != wall {
+		if got := column(row, name); got != wall {
 			m.t.Errorf("%s is %s, want %s", name, got, wall)
 		}
 	}
@@ -135,12 +154,12 @@ func (m *mirror) times(lead leads.Lead, wall, exact string) {
 	}
 }
 
-// roundTrip wants a card to be in the mirror as it is, and to stay so.
+// roundTrip wants the mirror to store a card unchanged, and a second read to change nothing.
 func (m *mirror) roundTrip(lead leads.Lead) {
 	m.t.Helper()
 	m.verdict(leads.Inserted, seen(1, lead))
-	held := m.row(member, lead.ID)
-	if names := held.Differences(&lead); names != nil {
+	row := m.row(member, lead.ID)
+	if names := row.Differences(&lead); names != nil {
 		m.t.Errorf("the row differs in %v", names)
 	}
 	m.verdict(leads.Unchanged, seen(2, lead))
@@ -169,7 +188,7 @@ func ranges(t *testing.T, server Server) {
 		want        []int64
 	}{
 		{"all, tombstones too", 0, leads.MaxID, 10, []int64{3, 5, 8, 13, 21}},
-		{"after is left out, up to is in", 3, 8, 10, []int64{5, 8}},
+		{"after is exclusive, up to is inclusive", 3, 8, 10, []int64{5, 8}},
 		{"the first of more", 3, 21, 2, []int64{5, 8}},
 		{"none", 21, leads.MaxID, 10, nil},
 	} {
@@ -194,7 +213,7 @@ func ranges(t *testing.T, server Server) {
 			}
 		})
 	}
-	t.Run("edits by hand are found", func(t *testing.T) { m.on1(t, func(m *mirror) { handEdits(m, byID) }) })
+	t.Run("edits by hand are found", func(t *testing.T) { m.with(t, func(m *mirror) { handEdits(m, byID) }) })
 }
 
 func handEdits(m *mirror, byID map[int64]leads.Lead) {

@@ -1,5 +1,5 @@
--- Whether rows of an adopted database wait for a portal that may be this one. Where the seed has noted in bitrix_oauth
--- which portal it read, only that one may.
+-- Whether an adopted database has rows without a portal that this portal may get. If bitrix_oauth names the portal that the
+-- former program read, only that portal may.
 SELECT COUNT(*)
 FROM bitrix_leads AS l
 WHERE l.member_id = ''

@@ -1,4 +1,4 @@
--- What bitrix_lead_by_phone is on SQL Server; in the order of its rank.
+-- The equivalent of bitrix_lead_by_phone on SQL Server, sorted by its rank.
 SELECT
     p.digits10,
     p.e164,

@@ -1,4 +1,4 @@
--- One lead, a tombstone included.
+-- One lead, even a tombstone.
 SELECT
     l.member_id,
     l.sql_ID AS lead_id,

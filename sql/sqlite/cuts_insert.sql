@@ -1,4 +1,4 @@
--- Once for each lead and field, however often the lead is written.
+-- Inserts one row for each lead and field, however often the lead is written.
 INSERT INTO bitrix_import_lead_error (member_id, sql_ID, sql_error, sql_date_error)
 SELECT s.member_id, s.sql_ID, s.sql_error, s.sql_date_error
 FROM stage_cuts AS s

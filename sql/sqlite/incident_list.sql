@@ -1,4 +1,4 @@
--- Those without a member concern every portal.
+-- Incidents without a member_id concern every portal.
 SELECT i.member_id, i.kind, i.from_at, i.to_at, i.detail
 FROM leadsync_incidents AS i
 WHERE i.member_id IN (@member_id, '') AND i.to_at >= @since

@@ -1,4 +1,4 @@
--- The transaction began IMMEDIATE: nobody else writes until it ends.
+-- The transaction began with IMMEDIATE: nothing else can write before it ends.
 SELECT l.sql_ID, l.read_ticket, l.revision, l.row_hash, l.read_at, l.deleted_at, l.absent_since, l.raw_json
 FROM bitrix_leads AS l
 WHERE l.member_id = @member_id

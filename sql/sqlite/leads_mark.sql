@@ -1,5 +1,5 @@
--- The database decides what is newer. was_ticket is what the row said when it was locked:
--- a row that somebody has changed since is left alone, and the caller, who counts, starts anew.
+-- The database decides what is newer. was_ticket is the row's ticket when it was locked. A row that has changed since is
+-- skipped; the caller counts the affected rows and runs the transaction again.
 UPDATE bitrix_leads AS l SET
     read_ticket = s.read_ticket,
     revision = s.revision,

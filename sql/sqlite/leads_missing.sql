@@ -1,4 +1,4 @@
--- A mark of the future was made before the clock was set back: such a lead is looked at again, too.
+-- A time in the future was stored before the clock was set back; such leads are read again, too.
 SELECT l.sql_ID
 FROM bitrix_leads AS l
 WHERE l.member_id = @member_id AND l.deleted_at IS NULL

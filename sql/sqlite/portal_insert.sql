@@ -1,5 +1,5 @@
--- As 'first' a portal comes in only where there is no other; the unique admission holds
--- apart two that try at the same moment.
+-- With the admission 'first' a portal is accepted only if there is no other. The unique index on admission lets only one of
+-- two concurrent portals in.
 INSERT INTO leadsync_portals (
     member_id, domain, state, client_endpoint, server_endpoint, webhook_url, token_hash, user_id, updated_at,
     client_id, client_secret, admission

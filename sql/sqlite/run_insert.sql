@@ -1,5 +1,5 @@
--- At most one unfinished run of a mode: who asks twice joins the first. Who asks for
--- repairs does not join a dry run, nor the other way round.
+-- At most one unfinished run of a mode: a second request joins the first run. Dry runs and runs with repairs do not join each
+-- other.
 INSERT INTO leadsync_runs (
     id, member_id, mode, state, dry_run, requested_at, checkpoint_id, claimed_epoch,
     scanned, unchanged, missed, stale, phantom, unreadable, rows_inserted, rows_updated, rows_deleted, requests,

@@ -1,4 +1,4 @@
--- The newest full pass that was asked for, whatever became of it.
+-- The newest requested full pass, in whatever state.
 SELECT
     r.id, r.member_id, r.mode, r.state, r.dry_run, r.requested_at, r.started_at, r.finished_at,
     r.checkpoint_id, r.error, r.scanned, r.unchanged, r.missed, r.stale, r.phantom, r.unreadable,

@@ -1,4 +1,4 @@
--- The oldest that waits, or that an earlier owner left: its claim is of an earlier epoch.
+-- The oldest run that is requested, or that a former owner (of an earlier epoch) left running.
 SELECT r.id, r.state, r.claimed_epoch, COALESCE(o.epoch, 0)
 FROM leadsync_runs AS r
 LEFT JOIN leadsync_owners AS o ON o.member_id = r.member_id

@@ -1,4 +1,4 @@
--- Another run of the mode may have begun meanwhile: there is at most one.
+-- Not if another run of the mode was requested since: there is at most one.
 UPDATE leadsync_runs SET state = 'requested', max_deletes = @max_deletes
 WHERE id = @id AND state = 'paused' AND NOT EXISTS (
     SELECT 1 FROM leadsync_runs AS t

@@ -1,4 +1,4 @@
--- Only the owner that has claimed the run speaks for it, and somebody may have paused it or given it up meanwhile.
+-- Only the owner that has claimed the run may update it. Its state stays if an operator has paused it or given it up.
 UPDATE leadsync_runs SET
     state = CASE WHEN state IN ('paused', 'incomplete') AND @state = 'running' THEN state ELSE @state END,
     started_at = @started_at,

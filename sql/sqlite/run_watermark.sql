@@ -1,4 +1,4 @@
--- What a completed pass did not see was changed after it had begun.
+-- Changes that a completed pass has missed are later than its start.
 SELECT r.portal_at
 FROM leadsync_runs AS r
 WHERE r.member_id = @member_id AND r.state = 'completed' AND r.dry_run = 0 AND r.portal_at IS NOT NULL

@@ -1,4 +1,4 @@
--- LOOP: a scan would keep the whole table by UPDLOCK and HOLDLOCK.
+-- LOOP: with UPDLOCK and HOLDLOCK a scan would lock the whole table.
 INSERT INTO dbo.leadsync_callbacks (member_id, lead_id, event, received_at)
 SELECT @member_id, j.lead_id, j.event, CONVERT(datetimeoffset(3), j.received_at, 127)
 FROM OPENJSON(@rows) WITH (

@@ -1,5 +1,5 @@
--- Once for each lead and field, however often the lead is written. Not by LOOP: the index knows only the portal, so row by
--- row would read all marks of the portal for each. What is read stays unlocked.
+-- Inserts one row for each lead and field, however often the lead is written. Without LOOP: the index has only the portal, so
+-- a loop would read all rows of the portal for each new one. It does not lock the rows that it reads.
 INSERT INTO dbo.bitrix_import_lead_error (member_id, sql_ID, sql_error, sql_date_error)
 SELECT s.member_id, s.sql_ID, s.sql_error, CONVERT(datetime2(0), s.sql_date_error, 126)
 FROM #stage_cuts AS s

@@ -1,4 +1,4 @@
--- Noted before a repair whose end is not recorded.
+-- Findings stored before a repair and not settled.
 SELECT f.run_id, f.member_id, f.lead_id, f.kind, f.fields, f.found_at, f.repaired, f.cause, f.seconds_behind
 FROM dbo.leadsync_findings AS f
 WHERE f.run_id = @run_id AND f.repaired = 'pending'

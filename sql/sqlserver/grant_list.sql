@@ -1,4 +1,5 @@
--- The application's own user first: no dismissal ends its tokens. What has no hash is the seed's, of its own application.
+-- The application's own user first: its tokens stay valid when employees leave. Rows without a hash belong to the former
+-- program and its own application.
 SELECT
     g.member_id, g.access_token, g.refresh_token, g.expires_at, g.scope, g.user_id, g.client_id, g.holder_kind,
     g.refresh_began_at

@@ -1,4 +1,4 @@
--- Only over the pair that was spent: whoever rotated first has won.
+-- Replaces only the pair that was used: of concurrent rotations the first succeeds.
 UPDATE dbo.bitrix_oauth SET
     access_token = @access_token,
     refresh_token = @refresh_token,

@@ -1,4 +1,4 @@
--- Rows that wait to be deleted, and those that were of late.
+-- Rows that wait to be deleted, and rows deleted since @since.
 SELECT
     (SELECT COUNT(*) FROM dbo.bitrix_leads AS a
      WHERE a.member_id = @member_id AND a.absent_since IS NOT NULL AND a.deleted_at IS NULL)

@@ -1,4 +1,4 @@
--- LOOP: a scan would keep the whole table by UPDLOCK and HOLDLOCK.
+-- LOOP: with UPDLOCK and HOLDLOCK a scan would lock the whole table.
 INSERT INTO dbo.bitrix_leads (
     member_id, sql_ID, read_at, read_ticket, revision, row_hash, raw_json, date_create_at, date_modify_at,
     sql_TITLE, sql_HONORIFIC, sql_NAME, sql_SECOND_NAME, sql_LAST_NAME, sql_COMPANY_TITLE, sql_COMPANY_ID,

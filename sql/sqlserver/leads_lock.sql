@@ -1,5 +1,5 @@
--- UPDLOCK and HOLDLOCK keep these rows, and the gaps where rows are missing, until the transaction ends. LOOP: looked up
--- one by one. A scan would keep the whole table.
+-- UPDLOCK and HOLDLOCK lock these rows, and the gaps where rows are missing, until the transaction ends. LOOP looks them up
+-- one by one; a scan would lock the whole table.
 SELECT l.sql_ID, l.read_ticket, l.revision, l.row_hash, l.read_at, l.deleted_at, l.absent_since, l.raw_json
 FROM OPENJSON(@ids) AS j
 INNER LOOP JOIN dbo.bitrix_leads AS l WITH (UPDLOCK, HOLDLOCK)

@@ -1,3 +1,3 @@
--- OPENJSON is an unknown object below compatibility level 130. The level itself says less: stand-ins for SQL Server call
--- themselves older than they are.
+-- Below compatibility level 130 OPENJSON is an unknown object. This does not read the level itself, because compatible servers
+-- report lower levels than they support.
 SELECT COUNT(*) FROM OPENJSON(N'[1]')

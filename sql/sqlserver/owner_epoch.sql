@@ -1,2 +1,2 @@
--- HOLDLOCK: nobody takes the portal over while what its owner writes is under way.
+-- HOLDLOCK: no other process becomes the portal's owner before this transaction ends.
 SELECT o.epoch FROM dbo.leadsync_owners AS o WITH (HOLDLOCK) WHERE o.member_id = @member_id

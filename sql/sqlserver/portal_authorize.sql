@@ -1,4 +1,4 @@
--- What an authorization does not bring stays: it may have come by another at the same moment.
+-- Fields that the authorization lacks stay: a concurrent authorization may have stored them.
 UPDATE dbo.leadsync_portals SET
     domain = @domain,
     state = @state,

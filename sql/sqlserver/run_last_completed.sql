@@ -1,4 +1,4 @@
--- A dry run repaired nothing: it does not count.
+-- Dry runs do not count: they repair nothing.
 SELECT TOP (1)
     r.id, r.member_id, r.mode, r.state, r.dry_run, r.requested_at, r.started_at, r.finished_at,
     r.checkpoint_id, r.error, r.scanned, r.unchanged, r.missed, r.stale, r.phantom, r.unreadable,

@@ -1,4 +1,4 @@
--- The key has no name: those of temporary constraints would be shared by all sessions.
+-- The key has no name: all sessions share the names of constraints of temporary tables.
 CREATE TABLE #stage_marks (
     member_id nvarchar(64) COLLATE DATABASE_DEFAULT NOT NULL,
     sql_ID int NOT NULL,

@@ -1,8 +1,8 @@
--- The same tables and names as on SQL Server, and the same way to them. Times of the seed are text, YYYY-MM-DDTHH:MM:SS
--- on the portal's wall clock; exact instants are text in UTC. One in another format would compare wrongly.
+-- The same tables and names as on SQL Server. The call centre's times are text, YYYY-MM-DDTHH:MM:SS by the portal's wall
+-- clock; exact instants are text in UTC. Instants in another format would compare wrongly.
 -- +goose Up
 
--- The seed's tables, as its script makes them. One that is there already is left as it is.
+-- The call centre's tables, as its own script creates them. Existing tables stay as they are.
 CREATE TABLE IF NOT EXISTS bitrix_leads (
     Id INTEGER NOT NULL CONSTRAINT pk_bitrix_leads PRIMARY KEY AUTOINCREMENT,
     sql_ADDRESS TEXT,
@@ -86,7 +86,7 @@ CREATE TABLE IF NOT EXISTS bitrix_oauth (
     code TEXT
 );
 
--- leadsync_duplicate_leads: rows of an adopted database beside a newer one of the same lead.
+-- leadsync_duplicate_leads: rows of an adopted database that have a newer row of the same lead.
 CREATE TABLE leadsync_duplicate_leads (
     Id INTEGER NOT NULL CONSTRAINT pk_leadsync_duplicate_leads PRIMARY KEY,
     sql_ADDRESS TEXT,
@@ -126,7 +126,7 @@ CREATE TABLE leadsync_duplicate_leads (
     member_id TEXT NOT NULL
 );
 
--- The newest row of a lead is the one modified last, of several such the one inserted last.
+-- The newest row of a lead is the one modified last; of several such rows, the one inserted last.
 INSERT INTO leadsync_duplicate_leads (
     Id, sql_ADDRESS, sql_ADDRESS_2, sql_ADDRESS_CITY, sql_ADDRESS_COUNTRY, sql_ADDRESS_COUNTRY_CODE,
     sql_ADDRESS_POSTAL_CODE, sql_ADDRESS_PROVINCE, sql_ADDRESS_REGION, sql_ASSIGNED_BY_ID, sql_BIRTHDATE,
@@ -157,7 +157,7 @@ WHERE l.Id IN (
 
 DELETE FROM bitrix_leads WHERE Id IN (SELECT d.Id FROM leadsync_duplicate_leads AS d);
 
--- The standard fields that the seed does not have.
+-- Standard fields without a column in the call centre's table.
 ALTER TABLE bitrix_leads ADD COLUMN sql_HONORIFIC TEXT;
 ALTER TABLE bitrix_leads ADD COLUMN sql_IS_RETURN_CUSTOMER TEXT;
 ALTER TABLE bitrix_leads ADD COLUMN sql_IS_MANUAL_OPPORTUNITY TEXT;
@@ -176,8 +176,8 @@ ALTER TABLE bitrix_leads ADD COLUMN sql_UTM_TERM TEXT;
 ALTER TABLE bitrix_leads ADD COLUMN sql_LAST_ACTIVITY_BY TEXT;
 ALTER TABLE bitrix_leads ADD COLUMN sql_LAST_ACTIVITY_TIME TEXT;
 
--- Which portal a row is of, and what is known of its last read. Rows that were there wait for their portal under the
--- member_id '': the first portal that gets an owner claims them.
+-- The portal of a row, and the last read of the lead. Existing rows have the member_id '' until the first portal that gets an
+-- owner claims them.
 ALTER TABLE bitrix_leads ADD COLUMN member_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE bitrix_leads ADD COLUMN read_at TEXT;
 ALTER TABLE bitrix_leads ADD COLUMN read_ticket INTEGER NOT NULL DEFAULT 0;
@@ -193,7 +193,7 @@ ALTER TABLE bitrix_lead_contacts ADD COLUMN member_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE bitrix_lead_solution ADD COLUMN member_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE bitrix_import_lead_error ADD COLUMN member_id TEXT NOT NULL DEFAULT '';
 
--- holder_kind: 'system' for the application's own user, '' or NULL for whoever installed.
+-- holder_kind: 'system' for the application's own user, '' or NULL for the user who installed it.
 ALTER TABLE bitrix_oauth ADD COLUMN refresh_token_hash TEXT;
 ALTER TABLE bitrix_oauth ADD COLUMN expires_at TEXT;
 ALTER TABLE bitrix_oauth ADD COLUMN holder_kind TEXT;
@@ -223,7 +223,7 @@ CREATE TABLE leadsync_portals (
     CONSTRAINT pk_leadsync_portals PRIMARY KEY (member_id)
 );
 
--- leadsync_owners: whose tickets count: each change of a portal's owner raises its epoch.
+-- leadsync_owners: the owner of each portal. Each change of the owner raises the epoch; only tickets of that epoch count.
 CREATE TABLE leadsync_owners (
     member_id TEXT NOT NULL,
     epoch INTEGER NOT NULL,
@@ -297,7 +297,7 @@ CREATE TABLE leadsync_findings (
 
 CREATE INDEX ix_leadsync_findings_run_id ON leadsync_findings (run_id);
 
--- leadsync_callbacks: when the last callback of a lead came; reconciliation explains differences by it.
+-- leadsync_callbacks: the last callback of each lead, by which reconciliation explains differences.
 CREATE TABLE leadsync_callbacks (
     member_id TEXT NOT NULL,
     lead_id INTEGER NOT NULL,
@@ -306,7 +306,7 @@ CREATE TABLE leadsync_callbacks (
     CONSTRAINT pk_leadsync_callbacks PRIMARY KEY (member_id, lead_id)
 );
 
--- leadsync_failures: leads that could not be written, until one of them can or is given up.
+-- leadsync_failures: leads that could not be written, until they are written or given up.
 CREATE TABLE leadsync_failures (
     member_id TEXT NOT NULL,
     lead_id INTEGER NOT NULL,
@@ -327,7 +327,7 @@ CREATE TABLE leadsync_allowances (
     CONSTRAINT pk_leadsync_allowances PRIMARY KEY (member_id)
 );
 
--- leadsync_incidents: when something was wrong that explains findings; member_id '' is every portal.
+-- leadsync_incidents: periods with a problem that explains findings; member_id '' means every portal.
 CREATE TABLE leadsync_incidents (
     id INTEGER NOT NULL CONSTRAINT pk_leadsync_incidents PRIMARY KEY AUTOINCREMENT,
     member_id TEXT NOT NULL,
@@ -339,8 +339,8 @@ CREATE TABLE leadsync_incidents (
 
 CREATE INDEX ix_leadsync_incidents_member_id_to_at ON leadsync_incidents (member_id, to_at);
 
--- leadsync_lead_fields: the custom fields of the leads, a row for each value, so that a report can join them. What the
--- portal shows as empty has no row.
+-- leadsync_lead_fields: the custom fields of the leads, one row for each value, so that reports can join them. Empty values
+-- have no row.
 CREATE TABLE leadsync_lead_fields (
     member_id TEXT NOT NULL,
     lead_id INTEGER NOT NULL,
@@ -350,7 +350,7 @@ CREATE TABLE leadsync_lead_fields (
     CONSTRAINT pk_leadsync_lead_fields PRIMARY KEY (member_id, lead_id, field, position)
 ) WITHOUT ROWID;
 
--- leadsync_field_types: what the portals' custom fields are.
+-- leadsync_field_types: the types of the portals' custom fields.
 CREATE TABLE leadsync_field_types (
     member_id TEXT NOT NULL,
     field TEXT NOT NULL,
@@ -362,9 +362,9 @@ CREATE TABLE leadsync_field_types (
 
 -- +goose Down
 
--- What is ours goes; the seed's tables stay with their rows.
+-- Drops leadsync's own objects; the call centre's tables stay with their rows.
 
--- Without deleted_at the rows of deleted leads would look alive, and so would the rows that were moved from beside them.
+-- Without deleted_at, rows of deleted leads would look like existing ones, and so would their older duplicates.
 DELETE FROM leadsync_duplicate_leads WHERE EXISTS (
     SELECT 1
     FROM bitrix_leads AS l
@@ -372,7 +372,7 @@ DELETE FROM leadsync_duplicate_leads WHERE EXISTS (
 );
 DELETE FROM bitrix_leads WHERE deleted_at IS NOT NULL;
 
--- Our tokens; what has no hash is the seed's.
+-- leadsync's own tokens; rows without a hash belong to the former program.
 DELETE FROM bitrix_oauth WHERE refresh_token_hash IS NOT NULL;
 
 DROP TABLE leadsync_field_types;
@@ -422,7 +422,7 @@ ALTER TABLE bitrix_leads DROP COLUMN raw_json;
 ALTER TABLE bitrix_leads DROP COLUMN date_create_at;
 ALTER TABLE bitrix_leads DROP COLUMN date_modify_at;
 
--- The rows that were moved away come back as they were.
+-- The moved duplicates return unchanged.
 INSERT INTO bitrix_leads (
     Id, sql_ADDRESS, sql_ADDRESS_2, sql_ADDRESS_CITY, sql_ADDRESS_COUNTRY, sql_ADDRESS_COUNTRY_CODE,
     sql_ADDRESS_POSTAL_CODE, sql_ADDRESS_PROVINCE, sql_ADDRESS_REGION, sql_ASSIGNED_BY_ID, sql_BIRTHDATE,

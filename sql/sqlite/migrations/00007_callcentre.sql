@@ -1,9 +1,9 @@
--- What the call centre asks: whose number is this? docs/callcentre.md says how to use it. SQLite has no functions that
--- return tables: callers_list.sql stands for bitrix_lead_by_phone.
+-- Lookups of leads by telephone number, for the call centre. docs/callcentre.md explains them. SQLite has no functions that
+-- return tables: callers_list.sql takes the place of bitrix_lead_by_phone.
 -- +goose Up
 
 -- leadsync_phones: the numbers of the leads. digits10 are the last ten digits, all of them where there are fewer; repeated says
--- that an earlier number of the same lead has the same. closed and created_at are the lead's: with them the index holds a number's
+-- that an earlier number of the same lead has the same digits10. closed and created_at are the lead's: with them the index holds a number's
 -- leads in the order of their rank, so that the best one is read first, however many share the number.
 CREATE TABLE leadsync_phones (
     id INTEGER NOT NULL CONSTRAINT pk_leadsync_phones PRIMARY KEY,
@@ -24,14 +24,15 @@ CREATE INDEX ix_leadsync_phones_digits10 ON leadsync_phones
 
 CREATE INDEX ix_leadsync_phones_member_id_lead_id ON leadsync_phones (member_id, lead_id);
 
--- leadsync_settings: what the database was made with.
+-- leadsync_settings: the settings by which the database was filled.
 CREATE TABLE leadsync_settings (
     name TEXT NOT NULL,
     value TEXT NOT NULL,
     CONSTRAINT pk_leadsync_settings PRIMARY KEY (name)
 );
 
--- bitrix_open_leads: every open lead, once for each of its numbers, also those without any. rank counts the leads of one number.
+-- bitrix_open_leads: every open lead, one row for each number; leads without a number have one row. rank counts the leads of one
+-- number.
 CREATE VIEW bitrix_open_leads AS
 SELECT
     CASE WHEN p.digits10 IS NULL THEN 1 ELSE ROW_NUMBER() OVER (PARTITION BY p.digits10 ORDER BY p.created_at DESC, p.lead_id DESC, p.member_id) END AS rank,
@@ -55,7 +56,7 @@ LEFT JOIN leadsync_phones AS p ON p.member_id = l.member_id AND p.lead_id = l.sq
 LEFT JOIN leadsync_portals AS o ON o.member_id = l.member_id
 WHERE l.deleted_at IS NULL AND (l.sql_STATUS_SEMANTIC_ID IS NULL OR l.sql_STATUS_SEMANTIC_ID NOT IN ('S', 'F'));
 
--- bitrix_phone_leads: one row for each number, with the lead that is ranked first: for reports to join.
+-- bitrix_phone_leads: one row for each number, with the lead of the first rank, so that reports can join it.
 CREATE VIEW bitrix_phone_leads AS
 SELECT
     1 AS rank,

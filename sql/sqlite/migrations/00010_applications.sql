@@ -1,11 +1,11 @@
--- An application of its own for each portal, who let a portal in, which plan its budget follows.
+-- Each portal's own application, how it was accepted, and the plan of its request budget.
 -- +goose Up
 
--- client_secret is sealed like tokens are; NULL or '' is the application of the settings.
+-- client_secret is encrypted like tokens; NULL or '' means the application of the settings.
 ALTER TABLE leadsync_portals ADD COLUMN client_id TEXT;
 ALTER TABLE leadsync_portals ADD COLUMN client_secret TEXT;
 
--- admission: 'first' of the one that came in because there was no other, else the member_id.
+-- admission: 'first' for the portal that was accepted because there was no other, otherwise the member_id.
 ALTER TABLE leadsync_portals ADD COLUMN admission TEXT;
 UPDATE leadsync_portals SET admission = member_id WHERE admission IS NULL;
 CREATE UNIQUE INDEX ux_leadsync_portals_admission ON leadsync_portals (admission);

@@ -1,10 +1,10 @@
--- The seed's six tables, made where they are missing and adopted where an Oktell database has them, with all their rows;
--- and ours. There is only this one way to the schema. It is one transaction: cut short anywhere, nothing has happened.
--- Times of the seed are datetime: the portal's wall clock, offset dropped; exact instants stand beside them, in columns
--- of ours.
+-- The six tables of the call centre, created where they are missing and adopted with all their rows where an Oktell database
+-- has them; and leadsync's own tables. It is one transaction: if it is interrupted, nothing has changed.
+-- The call centre's times are datetime: the portal's wall clock without an offset. leadsync's own columns have the exact
+-- instants.
 -- +goose Up
 
--- The seed's tables, as its script makes them (ntext has become nvarchar(max)). One that is there already is left as it is.
+-- The call centre's tables, as its own script creates them (with nvarchar(max) for ntext). Existing tables stay as they are.
 IF OBJECT_ID(N'dbo.bitrix_leads', N'U') IS NULL
 CREATE TABLE dbo.bitrix_leads (
     Id int IDENTITY(1,1) NOT NULL,
@@ -100,12 +100,12 @@ CREATE TABLE dbo.bitrix_oauth (
     CONSTRAINT pk_bitrix_oauth PRIMARY KEY (Id)
 );
 
--- ntext is a type of the past, and cannot be compared.
+-- ntext is obsolete and cannot be compared.
 ALTER TABLE dbo.bitrix_leads ALTER COLUMN sql_COMMENTS nvarchar(max);
 
 ALTER TABLE dbo.bitrix_import_lead_error ALTER COLUMN sql_full_lead_info nvarchar(max);
 
--- leadsync_duplicate_leads: rows of an adopted database beside a newer one of the same lead.
+-- leadsync_duplicate_leads: rows of an adopted database that have a newer row of the same lead.
 IF OBJECT_ID(N'dbo.leadsync_duplicate_leads', N'U') IS NULL
 CREATE TABLE dbo.leadsync_duplicate_leads (
     Id int NOT NULL,
@@ -147,7 +147,7 @@ CREATE TABLE dbo.leadsync_duplicate_leads (
     CONSTRAINT pk_leadsync_duplicate_leads PRIMARY KEY (Id)
 );
 
--- The newest row of a lead is the one modified last, of several such the one inserted last.
+-- The newest row of a lead is the one modified last; of several such rows, the one inserted last.
 INSERT INTO dbo.leadsync_duplicate_leads (
     Id, sql_ADDRESS, sql_ADDRESS_2, sql_ADDRESS_CITY, sql_ADDRESS_COUNTRY, sql_ADDRESS_COUNTRY_CODE,
     sql_ADDRESS_POSTAL_CODE, sql_ADDRESS_PROVINCE, sql_ADDRESS_REGION, sql_ASSIGNED_BY_ID, sql_BIRTHDATE,
@@ -178,7 +178,7 @@ WHERE l.Id IN (
 
 DELETE FROM dbo.bitrix_leads WHERE Id IN (SELECT d.Id FROM dbo.leadsync_duplicate_leads AS d);
 
--- The standard fields that the seed does not have.
+-- Standard fields without a column in the call centre's table.
 IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_HONORIFIC') IS NULL
 ALTER TABLE dbo.bitrix_leads ADD sql_HONORIFIC nvarchar(3000) NULL;
 
@@ -230,8 +230,7 @@ ALTER TABLE dbo.bitrix_leads ADD sql_LAST_ACTIVITY_BY nvarchar(3000) NULL;
 IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_LAST_ACTIVITY_TIME') IS NULL
 ALTER TABLE dbo.bitrix_leads ADD sql_LAST_ACTIVITY_TIME datetime NULL;
 
--- Which portal a row is of. Rows that were there wait for theirs under the member_id '': the first portal that gets an
--- owner claims them.
+-- The portal of a row. Existing rows have the member_id '' until the first portal that gets an owner claims them.
 ALTER TABLE dbo.bitrix_leads ADD member_id nvarchar(64) NOT NULL CONSTRAINT df_bitrix_leads_member_id DEFAULT '';
 
 ALTER TABLE dbo.bitrix_lead_contacts ADD member_id nvarchar(64) NOT NULL CONSTRAINT df_bitrix_lead_contacts_member_id DEFAULT '';
@@ -240,7 +239,7 @@ ALTER TABLE dbo.bitrix_lead_solution ADD member_id nvarchar(64) NOT NULL CONSTRA
 
 ALTER TABLE dbo.bitrix_import_lead_error ADD member_id nvarchar(64) NOT NULL CONSTRAINT df_bitrix_import_lead_error_member_id DEFAULT '';
 
--- What is known of a lead's last read.
+-- The last read of a lead.
 ALTER TABLE dbo.bitrix_leads ADD read_ticket bigint NOT NULL CONSTRAINT df_bitrix_leads_read_ticket DEFAULT 0;
 
 ALTER TABLE dbo.bitrix_leads ADD revision bigint NOT NULL CONSTRAINT df_bitrix_leads_revision DEFAULT 0;
@@ -259,7 +258,7 @@ ALTER TABLE dbo.bitrix_leads ADD date_create_at datetimeoffset(0) NULL;
 
 ALTER TABLE dbo.bitrix_leads ADD date_modify_at datetimeoffset(0) NULL;
 
--- The defaults were for those rows only: a former program that still inserts shall fail, and not leave rows without a
+-- The defaults were only for existing rows. A former program that still inserts rows must fail, or its rows would have no
 -- portal.
 IF OBJECT_ID(N'dbo.df_bitrix_leads_member_id', N'D') IS NOT NULL
 ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT df_bitrix_leads_member_id;
@@ -279,7 +278,7 @@ ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT df_bitrix_leads_read_ticket;
 IF OBJECT_ID(N'dbo.df_bitrix_leads_revision', N'D') IS NOT NULL
 ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT df_bitrix_leads_revision;
 
--- holder_kind: 'system' for the application's own user, '' or NULL for whoever installed.
+-- holder_kind: 'system' for the application's own user, '' or NULL for the user who installed it.
 ALTER TABLE dbo.bitrix_oauth ADD refresh_token_hash nvarchar(64) NULL;
 
 ALTER TABLE dbo.bitrix_oauth ADD expires_at datetimeoffset(3) NULL;
@@ -319,7 +318,7 @@ CREATE TABLE dbo.leadsync_portals (
     CONSTRAINT pk_leadsync_portals PRIMARY KEY (member_id)
 );
 
--- leadsync_owners: whose tickets count: each change of a portal's owner raises its epoch.
+-- leadsync_owners: the owner of each portal. Each change of the owner raises the epoch; only tickets of that epoch count.
 IF OBJECT_ID(N'dbo.leadsync_owners', N'U') IS NULL
 CREATE TABLE dbo.leadsync_owners (
     member_id nvarchar(64) NOT NULL,
@@ -400,7 +399,7 @@ CREATE TABLE dbo.leadsync_findings (
 
 CREATE INDEX ix_leadsync_findings_run_id ON dbo.leadsync_findings (run_id);
 
--- leadsync_callbacks: when the last callback of a lead came; reconciliation explains differences by it.
+-- leadsync_callbacks: the last callback of each lead, by which reconciliation explains differences.
 IF OBJECT_ID(N'dbo.leadsync_callbacks', N'U') IS NULL
 CREATE TABLE dbo.leadsync_callbacks (
     member_id nvarchar(64) NOT NULL,
@@ -410,7 +409,7 @@ CREATE TABLE dbo.leadsync_callbacks (
     CONSTRAINT pk_leadsync_callbacks PRIMARY KEY (member_id, lead_id)
 );
 
--- leadsync_failures: leads that could not be written, until one of them can or is given up.
+-- leadsync_failures: leads that could not be written, until they are written or given up.
 IF OBJECT_ID(N'dbo.leadsync_failures', N'U') IS NULL
 CREATE TABLE dbo.leadsync_failures (
     member_id nvarchar(64) NOT NULL,
@@ -433,7 +432,7 @@ CREATE TABLE dbo.leadsync_allowances (
     CONSTRAINT pk_leadsync_allowances PRIMARY KEY (member_id)
 );
 
--- leadsync_incidents: when something was wrong that explains findings; member_id '' is every portal.
+-- leadsync_incidents: periods with a problem that explains findings; member_id '' means every portal.
 IF OBJECT_ID(N'dbo.leadsync_incidents', N'U') IS NULL
 CREATE TABLE dbo.leadsync_incidents (
     id bigint IDENTITY(1,1) NOT NULL,
@@ -447,8 +446,8 @@ CREATE TABLE dbo.leadsync_incidents (
 
 CREATE INDEX ix_leadsync_incidents_member_id_to_at ON dbo.leadsync_incidents (member_id, to_at);
 
--- leadsync_lead_fields: the custom fields of the leads, a row for each value, so that a report can join them. What the
--- portal shows as empty has no row.
+-- leadsync_lead_fields: the custom fields of the leads, one row for each value, so that reports can join them. Empty values
+-- have no row.
 IF OBJECT_ID(N'dbo.leadsync_lead_fields', N'U') IS NULL
 CREATE TABLE dbo.leadsync_lead_fields (
     member_id nvarchar(64) NOT NULL,
@@ -459,12 +458,12 @@ CREATE TABLE dbo.leadsync_lead_fields (
     CONSTRAINT pk_leadsync_lead_fields PRIMARY KEY (member_id, lead_id, field, position)
 );
 
--- A thousand leads have more values and contacts than the 5,000 at which SQL Server would lock the whole table.
+-- 1,000 leads have more than 5,000 values and contacts; at that number of row locks SQL Server would lock the whole table.
 ALTER TABLE dbo.leadsync_lead_fields SET (LOCK_ESCALATION = DISABLE);
 
 ALTER TABLE dbo.bitrix_lead_contacts SET (LOCK_ESCALATION = DISABLE);
 
--- leadsync_field_types: what the portals' custom fields are.
+-- leadsync_field_types: the types of the portals' custom fields.
 IF OBJECT_ID(N'dbo.leadsync_field_types', N'U') IS NULL
 CREATE TABLE dbo.leadsync_field_types (
     member_id nvarchar(64) NOT NULL,
@@ -477,10 +476,10 @@ CREATE TABLE dbo.leadsync_field_types (
 
 -- +goose Down
 
--- What is ours goes. The seed's tables stay with their rows, and so do the columns of standard fields: some may have been
--- there before.
+-- Drops leadsync's own objects. The call centre's tables stay with their rows, and so do the columns of standard fields,
+-- because some may have existed before.
 
--- Without deleted_at the rows of deleted leads would look alive, and so would the rows that were moved from beside them.
+-- Without deleted_at, rows of deleted leads would look like existing ones, and so would their older duplicates.
 DELETE d
 FROM dbo.leadsync_duplicate_leads AS d
 INNER JOIN dbo.bitrix_leads AS l ON l.member_id = d.member_id AND l.sql_ID = d.sql_ID
@@ -488,7 +487,7 @@ WHERE l.deleted_at IS NOT NULL;
 
 DELETE FROM dbo.bitrix_leads WHERE deleted_at IS NOT NULL;
 
--- Our tokens; what has no hash is the seed's.
+-- leadsync's own tokens; rows without a hash belong to the former program.
 DELETE FROM dbo.bitrix_oauth WHERE refresh_token_hash IS NOT NULL;
 
 DROP TABLE dbo.leadsync_field_types;
@@ -545,7 +544,7 @@ ALTER TABLE dbo.bitrix_leads DROP COLUMN date_create_at;
 
 ALTER TABLE dbo.bitrix_leads DROP COLUMN date_modify_at;
 
--- The rows that were moved away come back as they were.
+-- The moved duplicates return unchanged.
 -- +goose StatementBegin
 SET IDENTITY_INSERT dbo.bitrix_leads ON;
 
@@ -571,7 +570,7 @@ SET IDENTITY_INSERT dbo.bitrix_leads OFF;
 
 DROP TABLE dbo.leadsync_duplicate_leads;
 
--- As it was: of a table that is not partitioned AUTO means the table.
+-- The former setting: for a table without partitions, AUTO means the table.
 ALTER TABLE dbo.bitrix_lead_contacts SET (LOCK_ESCALATION = AUTO);
 
 ALTER TABLE dbo.bitrix_lead_contacts DROP COLUMN member_id;

@@ -1,8 +1,8 @@
--- What the call centre asks: whose number is this? docs/callcentre.md says how to use it.
+-- Lookups of leads by telephone number, for the call centre. docs/callcentre.md explains them.
 -- +goose Up
 
 -- leadsync_phones: the numbers of the leads. digits10 are the last ten digits, all of them where there are fewer; repeated says
--- that an earlier number of the same lead has the same. closed and created_at are the lead's: with them the key holds a number's
+-- that an earlier number of the same lead has the same digits10. closed and created_at are the lead's: with them the key holds a number's
 -- leads in the order of their rank, so that the best one is read first, however many share the number.
 IF OBJECT_ID(N'dbo.leadsync_phones', N'U') IS NULL
 CREATE TABLE dbo.leadsync_phones (
@@ -24,10 +24,10 @@ CREATE UNIQUE CLUSTERED INDEX ix_leadsync_phones_digits10 ON dbo.leadsync_phones
 
 CREATE INDEX ix_leadsync_phones_member_id_lead_id ON dbo.leadsync_phones (member_id, lead_id);
 
--- A thousand leads may have more numbers than the 5,000 at which SQL Server would lock the whole table.
+-- 1,000 leads may have more than 5,000 numbers; at that number of row locks SQL Server would lock the whole table.
 ALTER TABLE dbo.leadsync_phones SET (LOCK_ESCALATION = DISABLE);
 
--- leadsync_settings: what the database was made with.
+-- leadsync_settings: the settings by which the database was filled.
 IF OBJECT_ID(N'dbo.leadsync_settings', N'U') IS NULL
 CREATE TABLE dbo.leadsync_settings (
     name nvarchar(64) NOT NULL,
@@ -39,9 +39,9 @@ IF OBJECT_ID(N'dbo.bitrix_lead_by_phone') IS NOT NULL
 DROP FUNCTION dbo.bitrix_lead_by_phone;
 
 -- bitrix_lead_by_phone: the leads of a caller. Order by rank: 1 is the newest open lead; closed ones follow, the newest first.
--- The number is the first in the text, from its first digit to the first character that is neither a digit nor stands within
--- numbers: blanks, brackets, plus, dot, slash, hyphens, dashes. In a binary collation, for in others [0-9] has more than ten
--- characters; all of it is a constant, by which the index is searched.
+-- It uses the first number in the text: from the first digit to the first character that is neither a digit nor a blank,
+-- bracket, plus, dot, slash, hyphen or dash. The collation is binary, because in others [0-9] has more than ten characters.
+-- The expression is a constant, so the server can search the index.
 -- +goose StatementBegin
 CREATE FUNCTION dbo.bitrix_lead_by_phone (@phone nvarchar(200))
 RETURNS TABLE
@@ -86,7 +86,8 @@ WHERE p.digits10 = RIGHT(
 IF OBJECT_ID(N'dbo.bitrix_open_leads', N'V') IS NOT NULL
 DROP VIEW dbo.bitrix_open_leads;
 
--- bitrix_open_leads: every open lead, once for each of its numbers, also those without any. rank counts the leads of one number.
+-- bitrix_open_leads: every open lead, one row for each number; leads without a number have one row. rank counts the leads of one
+-- number.
 -- +goose StatementBegin
 CREATE VIEW dbo.bitrix_open_leads
 AS
@@ -116,7 +117,7 @@ WHERE l.deleted_at IS NULL AND (l.sql_STATUS_SEMANTIC_ID IS NULL OR l.sql_STATUS
 IF OBJECT_ID(N'dbo.bitrix_phone_leads', N'V') IS NOT NULL
 DROP VIEW dbo.bitrix_phone_leads;
 
--- bitrix_phone_leads: one row for each number, with the lead that bitrix_lead_by_phone ranks first: for reports to join.
+-- bitrix_phone_leads: one row for each number, with the lead that bitrix_lead_by_phone ranks first, so that reports can join it.
 -- +goose StatementBegin
 CREATE VIEW dbo.bitrix_phone_leads
 AS

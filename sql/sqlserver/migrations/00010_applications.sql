@@ -1,14 +1,14 @@
--- An application of its own for each portal, who let a portal in, which plan its budget follows.
+-- Each portal's own application, how it was accepted, and the plan of its request budget.
 -- +goose Up
 
--- client_secret is sealed like tokens are; NULL or '' is the application of the settings.
+-- client_secret is encrypted like tokens; NULL or '' means the application of the settings.
 IF COL_LENGTH(N'dbo.leadsync_portals', N'client_id') IS NULL
 ALTER TABLE dbo.leadsync_portals ADD client_id nvarchar(255) NULL;
 
 IF COL_LENGTH(N'dbo.leadsync_portals', N'client_secret') IS NULL
 ALTER TABLE dbo.leadsync_portals ADD client_secret nvarchar(2000) NULL;
 
--- admission: 'first' of the one that came in because there was no other, else the member_id.
+-- admission: 'first' for the portal that was accepted because there was no other, otherwise the member_id.
 IF COL_LENGTH(N'dbo.leadsync_portals', N'admission') IS NULL
 ALTER TABLE dbo.leadsync_portals ADD admission nvarchar(64) NULL;
 

@@ -1,5 +1,5 @@
--- REPEATABLEREAD keeps the rows as they are until their contacts have been read.
-SELECT TOP (@limit)
+-- REPEATABLEREAD: the rows cannot change before their contacts are read.
+SELECT
     l.sql_ID, l.read_ticket, l.revision, l.deleted_at, l.absent_since, l.row_hash, l.raw_json, l.date_create_at,
     l.date_modify_at, l.sql_TITLE, l.sql_HONORIFIC,
     l.sql_NAME, l.sql_SECOND_NAME, l.sql_LAST_NAME, l.sql_COMPANY_TITLE, l.sql_COMPANY_ID, l.sql_CONTACT_ID,
@@ -12,6 +12,6 @@ SELECT TOP (@limit)
     l.sql_ADDRESS_REGION, l.sql_ADDRESS_PROVINCE, l.sql_ADDRESS_COUNTRY, l.sql_ADDRESS_COUNTRY_CODE,
     l.sql_ADDRESS_LOC_ADDR_ID, l.sql_UTM_SOURCE, l.sql_UTM_MEDIUM, l.sql_UTM_CAMPAIGN, l.sql_UTM_CONTENT,
     l.sql_UTM_TERM, l.sql_LAST_ACTIVITY_BY, l.sql_LAST_ACTIVITY_TIME
-FROM dbo.bitrix_leads AS l WITH (REPEATABLEREAD)
-WHERE l.member_id = @member_id AND l.sql_ID > @after AND l.sql_ID <= @up_to
+FROM OPENJSON(@ids) AS j
+INNER LOOP JOIN dbo.bitrix_leads AS l WITH (REPEATABLEREAD) ON l.member_id = @member_id AND l.sql_ID = CONVERT(int, j.value)
 ORDER BY l.sql_ID
