@@ -70,7 +70,7 @@ func TestLeadsReadsFewAndManyAlike(t *testing.T) {
 	}
 	for _, count := range []int{1, 2, 50, 51, 2600} {
 		t.Run(strconv.Itoa(count), func(t *testing.T) {
-			snaps, err := client.Leads(t.Context(), ids[:count], draws())
+			snaps, err := client.Leads().Read(t.Context(), ids[:count], draws())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +98,7 @@ func TestLeadsSpendsOneRequestForUpToTwoThousandFiveHundred(t *testing.T) {
 	ids := sortedIDs(truth(t, p))
 	for _, count := range []int{1, 50, 2500} {
 		before := client.Requests()
-		if _, err := client.Leads(t.Context(), ids[:count], draws()); err != nil {
+		if _, err := client.Leads().Read(t.Context(), ids[:count], draws()); err != nil {
 			t.Fatal(err)
 		}
 		if got := client.Requests() - before; got != 1 {
@@ -113,7 +113,7 @@ func TestScanShowsEveryLeadOnce(t *testing.T) {
 			p, client := webhookClient(t, emulator.Config{Leads: count, Seed: 2})
 			want, got := truth(t, p), map[int64]leads.Lead{}
 			for after, last := int64(0), false; !last; {
-				page, err := client.Scan(t.Context(), after, draws())
+				page, err := client.Leads().Scan(t.Context(), after, draws())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -255,7 +255,7 @@ func TestReadRepeatsAndCallDoesNot(t *testing.T) {
 
 func TestAnOddRowSpoilsNoOther(t *testing.T) {
 	client := answering(t, answer(200, `{"result":{"result":{"p0":[{"ID":"1"},{"ID":"2","PHONE":["+7900"]},{"ID":"3"}]},"result_error":[]},"time":{}}`))
-	page, err := client.Scan(t.Context(), 0, draws())
+	page, err := client.Leads().Scan(t.Context(), 0, draws())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,21 +394,21 @@ func TestADeadRefreshTokenIsReportedAsUnauthorized(t *testing.T) {
 func TestBindAddsOnlyWhatIsMissing(t *testing.T) {
 	_, client, _ := installed(t, emulator.Config{Leads: 1})
 	const handler = "http://127.0.0.1:1/bitrix24/events"
-	_, added, err := client.Bind(t.Context(), handler)
+	_, added, err := client.Events().Bind(t.Context(), handler)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(bitrix24.Bound, added); diff != "" {
 		t.Errorf("first binding (-want +got):\n%s", diff)
 	}
-	bound, added, err := client.Bind(t.Context(), handler)
+	bound, added, err := client.Events().Bind(t.Context(), handler)
 	if err != nil || len(added) != 0 || len(bound) < len(bitrix24.Bound) {
 		t.Errorf("second binding added %v to %v, %v", added, bound, err)
 	}
-	if err := client.Unbind(t.Context(), handler); err != nil {
+	if err := client.Events().Unbind(t.Context(), handler); err != nil {
 		t.Fatal(err)
 	}
-	left, err := client.Bindings(t.Context())
+	left, err := client.Events().Bindings(t.Context())
 	if err != nil || slices.ContainsFunc(left, func(b bitrix24.Binding) bool { return b.Handler == handler }) {
 		t.Errorf("still bound: %v, %v", left, err)
 	}

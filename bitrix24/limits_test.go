@@ -23,7 +23,7 @@ func scanAll(tb testing.TB, client *bitrix24.Client) []int64 {
 	tb.Helper()
 	var ids []int64
 	for after, last := int64(0), false; !last; {
-		page, err := client.Scan(tb.Context(), after, draws())
+		page, err := client.Leads().Scan(tb.Context(), after, draws())
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestAMillionLeadsTakeWhatTheLimitsAllow(t *testing.T) {
 		client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
 		begin, seen := time.Now(), 0
 		for after, last := int64(0), false; !last; {
-			page, err := client.Scan(t.Context(), after, draws())
+			page, err := client.Leads().Scan(t.Context(), after, draws())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +127,7 @@ func TestLiveReadsStayWithinTheOperatingTime(t *testing.T) {
 		var err error
 		reads := 0
 		for ; err == nil && reads < 20; reads++ {
-			_, err = client.Leads(t.Context(), ids, draws())
+			_, err = client.Leads().Read(t.Context(), ids, draws())
 		}
 		if bitrix24.ReactionTo(err) != bitrix24.SlowDown || reads < 7 {
 			t.Errorf("after %d reads: %v", reads, err)
@@ -167,20 +167,20 @@ func TestALiveReadDoesNotWaitForABlockedMethod(t *testing.T) {
 		in := startInside(t, emulator.Config{Leads: 5, Seed: 1, CallCost: 20 * time.Second, OperatingLimit: 30 * time.Second})
 		ids := sortedIDs(truth(t, in.portal))
 		client := in.webhook(bitrix24.NewBudget(true))
-		if _, err := client.Leads(t.Context(), ids[:2], draws()); err != nil {
+		if _, err := client.Leads().Read(t.Context(), ids[:2], draws()); err != nil {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		_, err := client.Leads(t.Context(), ids[2:3], draws())
+		_, err := client.Leads().Read(t.Context(), ids[2:3], draws())
 		if bitrix24.ReactionTo(err) != bitrix24.SlowDown || time.Since(begin) > 5*time.Second {
 			t.Fatalf("after %s: %v", time.Since(begin), err)
 		}
 		sent := client.Requests()
-		if _, err = client.Leads(t.Context(), ids[2:3], draws()); err == nil || client.Requests() != sent {
+		if _, err = client.Leads().Read(t.Context(), ids[2:3], draws()); err == nil || client.Requests() != sent {
 			t.Errorf("asked again at once: %v", err)
 		}
 		time.Sleep(10 * time.Minute)
-		if _, err = client.Leads(t.Context(), ids[2:3], draws()); err != nil {
+		if _, err = client.Leads().Read(t.Context(), ids[2:3], draws()); err != nil {
 			t.Errorf("after ten minutes: %v", err)
 		}
 	})
@@ -199,7 +199,7 @@ func TestBatchesShrinkUntilTheyFitIntoAMinute(t *testing.T) {
 		}
 		in = startInside(t, emulator.Config{Leads: 2500, Seed: 1, PageCost: 2 * time.Second, NoLimits: true})
 		ids := sortedIDs(truth(t, in.portal))
-		snaps, err := in.webhook(nil).Leads(t.Context(), ids, draws())
+		snaps, err := in.webhook(nil).Leads().Read(t.Context(), ids, draws())
 		if err != nil || len(snaps) != 2500 {
 			t.Errorf("read %d leads, %v", len(snaps), err)
 		}
@@ -260,7 +260,7 @@ func TestOneBadLeadDoesNotHideTheOthers(t *testing.T) {
 						u, _ := url.QueryUnescape(strings.ReplaceAll(cmd, `\u0026`, "&"))
 						return strings.Contains(u+"&", "="+strconv.FormatInt(bad, 10)+"&") || strings.Contains(u, "="+strconv.FormatInt(bad, 10)+`"`)
 					}, code)
-					snaps, err := in.webhook(nil).Leads(t.Context(), ids, draws())
+					snaps, err := in.webhook(nil).Leads().Read(t.Context(), ids, draws())
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -384,7 +384,7 @@ func TestLiveReadsDoNotWaitForAPass(t *testing.T) {
 				reading = false
 			case <-time.After(time.Second):
 				asked := time.Now()
-				if _, err := client.Leads(t.Context(), []int64{id}, draws()); err != nil {
+				if _, err := client.Leads().Read(t.Context(), []int64{id}, draws()); err != nil {
 					t.Fatal(err)
 				}
 				longest = max(longest, time.Since(asked))
@@ -440,7 +440,7 @@ func TestABlockedMethodIsWaitedForByTheClientsClock(t *testing.T) {
 	}).In(bitrix24.Background)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if page, err := client.Scan(ctx, 0, draws()); err != nil || len(page.Snapshots) != 10 {
+	if page, err := client.Leads().Scan(ctx, 0, draws()); err != nil || len(page.Snapshots) != 10 {
 		t.Fatalf("%d leads, %v", len(page.Snapshots), err)
 	}
 	if waited < time.Minute {

@@ -41,7 +41,7 @@ func TestARenamedPortalIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, client, moves := renamed(t, insidePortal)
 		ids := sortedIDs(truth(t, in.portal))
-		snaps, err := client.Leads(t.Context(), ids, draws())
+		snaps, err := client.Leads().Read(t.Context(), ids, draws())
 		if err != nil || len(snaps) != len(ids) || snaps[0].Sight != leads.Present {
 			t.Fatalf("read %d leads, %v", len(snaps), err)
 		}
@@ -94,7 +94,7 @@ func TestARedirectThatLeadsNowhereIsExplained(t *testing.T) {
 					return canned(http.StatusFound, "", "Location", oldPortal+r.URL.RequestURI())
 				}
 			})
-		}, "it is where it was", nil},
+		}, "still names the old address", nil},
 		{"another portal's token", func(t *testing.T, in *inside) {
 			t.Helper()
 			other := startInside(t, emulator.Config{Seed: 2})

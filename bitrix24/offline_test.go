@@ -19,10 +19,10 @@ import (
 func queued(t *testing.T, cfg emulator.Config) (*emulator.Portal, *bitrix24.Client, *bitrix24.OfflineQueue) {
 	t.Helper()
 	p, client, _ := installed(t, cfg)
-	if _, err := client.BindOffline(t.Context(), nil, ""); err != nil {
+	if _, err := client.Events().BindOffline(t.Context(), nil, ""); err != nil {
 		t.Fatal(err)
 	}
-	q, err := client.OfflineQueue(t.Context())
+	q, err := client.Events().OfflineQueue(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,11 +93,11 @@ func TestTheOfflineQueueIsReadOnce(t *testing.T) {
 			if n := p.Stats().Commands["event.offline.clear"]; (n > 0) != c.reserves {
 				t.Errorf("%d clears", n)
 			}
-			bound, err := client.Bindings(t.Context())
+			bound, err := client.Events().Bindings(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if more, err := client.BindOffline(t.Context(), bound, ""); err != nil || len(more) != 0 {
+			if more, err := client.Events().BindOffline(t.Context(), bound, ""); err != nil || len(more) != 0 {
 				t.Errorf("bound again: %v, %v", more, err)
 			}
 		})
@@ -156,15 +156,15 @@ func TestARegistrationWithASourceIsNotOurs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	bound, err := client.Bindings(t.Context())
+	bound, err := client.Events().Bindings(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	added, err := client.BindOffline(t.Context(), bound, "")
+	added, err := client.Events().BindOffline(t.Context(), bound, "")
 	if err != nil || len(added) != 3 {
 		t.Errorf("bound %v, %v", added, err)
 	}
-	q, err := client.OfflineQueue(t.Context())
+	q, err := client.Events().OfflineQueue(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,11 +175,11 @@ func TestARegistrationWithASourceIsNotOurs(t *testing.T) {
 
 func TestWhoMayNotBindOfflineIsToldSo(t *testing.T) {
 	p, client, _ := installed(t, emulator.Config{Switches: emulator.Switches{NoOffline: true}})
-	if _, err := client.BindOffline(t.Context(), nil, ""); !errors.Is(err, leads.ErrRefused) {
+	if _, err := client.Events().BindOffline(t.Context(), nil, ""); !errors.Is(err, leads.ErrRefused) {
 		t.Errorf("no administrator: %v", err)
 	}
 	hook := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(p.Info().Webhook)})
-	if _, err := hook.BindOffline(t.Context(), nil, ""); !errors.Is(err, leads.ErrRefused) {
+	if _, err := hook.Events().BindOffline(t.Context(), nil, ""); !errors.Is(err, leads.ErrRefused) {
 		t.Errorf("a webhook: %v", err)
 	}
 }
@@ -187,16 +187,16 @@ func TestWhoMayNotBindOfflineIsToldSo(t *testing.T) {
 func TestUnbindTakesTheQueueAway(t *testing.T) {
 	_, client, _ := installed(t, emulator.Config{})
 	const handler = "http://127.0.0.1:1/bitrix24/events"
-	if _, _, err := client.Bind(t.Context(), handler); err != nil {
+	if _, _, err := client.Events().Bind(t.Context(), handler); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.BindOffline(t.Context(), nil, handler); err != nil {
+	if _, err := client.Events().BindOffline(t.Context(), nil, handler); err != nil {
 		t.Fatal(err)
 	}
-	if err := client.Unbind(t.Context(), handler); err != nil {
+	if err := client.Events().Unbind(t.Context(), handler); err != nil {
 		t.Fatal(err)
 	}
-	left, err := client.Bindings(t.Context())
+	left, err := client.Events().Bindings(t.Context())
 	if err != nil || slices.ContainsFunc(left, func(b bitrix24.Binding) bool { return b.Handler == handler || b.Offline }) {
 		t.Errorf("still bound: %v, %v", left, err)
 	}
@@ -215,10 +215,10 @@ func TestThePlansRefusalIsBelieved(t *testing.T) {
 	client := bitrix24.NewClient(bitrix24.ClientConfig{
 		Endpoint: insidePortal + "/rest/", HTTP: in.client(), Tokens: fixedToken(grant.AccessToken),
 	})
-	if _, err := client.BindOffline(t.Context(), nil, ""); err != nil {
+	if _, err := client.Events().BindOffline(t.Context(), nil, ""); err != nil {
 		t.Fatal(err)
 	}
-	q, err := client.OfflineQueue(t.Context())
+	q, err := client.Events().OfflineQueue(t.Context())
 	if err != nil || !q.Reserves() {
 		t.Fatalf("reserves: %v, %v", q.Reserves(), err)
 	}

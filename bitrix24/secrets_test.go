@@ -31,10 +31,10 @@ func TestNoSecretTravelsInAURL(t *testing.T) {
 		t.Fatal(err)
 	}
 	in.portal.ExpireTokens() // the next one refreshes
-	if _, err := client.Leads(t.Context(), []int64{1}, draws()); err != nil {
+	if _, err := client.Leads().Read(t.Context(), []int64{1}, draws()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Plan(t.Context()); err != nil {
+	if _, err := client.Application().Plan(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	next := store.grants[0]

@@ -27,7 +27,7 @@ func TestWhatIsNotReservedIsReadDestructively(t *testing.T) {
 			`"EVENT_DATA":{"FIELDS":{"ID":"7"}},"MESSAGE_ID":"m"}]}},"result_error":[],"result_time":[]},"time":{}}`)
 	}))
 	defer server.Close()
-	queue, err := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(server.URL + "/rest/")}).OfflineQueue(t.Context())
+	queue, err := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(server.URL + "/rest/")}).Events().OfflineQueue(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

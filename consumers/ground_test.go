@@ -101,7 +101,7 @@ func (v view) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) 
 			return nil, err
 		}
 	}
-	snaps, err := v.client.Leads(ctx, ids, v.tickets.Draw)
+	snaps, err := v.client.Leads().Read(ctx, ids, v.tickets.Draw)
 	if err == nil && after != nil {
 		after(snaps)
 	}

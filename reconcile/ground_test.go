@@ -183,17 +183,17 @@ func (g *ground) Clock(ctx context.Context) (time.Time, error) { return g.client
 
 // Scan implements reconcile.Portal as the service does.
 func (g *ground) Scan(ctx context.Context, after int64) (leads.Page, error) {
-	return g.cut(func() (leads.Page, error) { return g.client.Scan(ctx, after, g.draw) })
+	return g.cut(func() (leads.Page, error) { return g.client.Leads().Scan(ctx, after, g.draw) })
 }
 
 // Changed implements reconcile.Portal.
 func (g *ground) Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error) {
-	return g.cut(func() (leads.Page, error) { return g.client.Changed(ctx, after, since, g.draw) })
+	return g.cut(func() (leads.Page, error) { return g.client.Leads().Changed(ctx, after, since, g.draw) })
 }
 
 // IDs implements reconcile.Portal.
 func (g *ground) IDs(ctx context.Context, after int64) (leads.Page, error) {
-	return g.cut(func() (leads.Page, error) { return g.client.IDs(ctx, after, g.draw) })
+	return g.cut(func() (leads.Page, error) { return g.client.Leads().IDs(ctx, after, g.draw) })
 }
 
 // cut makes stretches short where the test wants many of a few leads.
@@ -216,7 +216,7 @@ func (g *ground) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, erro
 	if g.asking != nil {
 		g.asking()
 	}
-	return g.client.Hasty().Leads(ctx, ids, g.tickets.Draw)
+	return g.client.Hasty().Leads().Read(ctx, ids, g.tickets.Draw)
 }
 
 // Requests implements reconcile.Portal.

@@ -129,7 +129,7 @@ func (d *desk) Close() {
 
 // Leads implements consumers.Reader.
 func (d *desk) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
-	snaps, err := d.client.Leads(ctx, ids, d.own.Tickets.Draw)
+	snaps, err := d.client.Leads().Read(ctx, ids, d.own.Tickets.Draw)
 	if err == nil {
 		d.readAt.Store(d.cfg.now().UnixMilli())
 	}
@@ -158,7 +158,7 @@ func (d *desk) bind(ctx context.Context) ([]bitrix24.Event, error) {
 	}
 	d.binding.Lock()
 	defer d.binding.Unlock()
-	bound, added, err := d.client.In(bitrix24.Operator).Bind(ctx, d.cfg.publicURL+callbackPath)
+	bound, added, err := d.client.In(bitrix24.Operator).Events().Bind(ctx, d.cfg.publicURL+callbackPath)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func boundLines(bound []bitrix24.Binding) []string {
 // followPlan has the budget follow the portal's plan. Until that is known, and where the
 // portal does not say, it is the standard one.
 func (d *desk) followPlan(ctx context.Context) {
-	plan, err := d.client.In(bitrix24.Operator).Plan(ctx)
+	plan, err := d.client.In(bitrix24.Operator).Application().Plan(ctx)
 	was := d.budget.State().Plan
 	switch {
 	case err != nil:
@@ -311,7 +311,7 @@ func (d *desk) Pass(ctx context.Context, run leads.Run) error {
 // saveFieldTypes keeps what the portal's custom fields are. A pass does without, where the
 // portal does not tell.
 func (d *desk) saveFieldTypes(ctx context.Context) {
-	types, err := d.client.In(bitrix24.Background).FieldTypes(ctx)
+	types, err := d.client.In(bitrix24.Background).Leads().FieldTypes(ctx)
 	if err == nil {
 		err = d.db.SaveFieldTypes(ctx, d.own.Portal.MemberID, types)
 		d.missField(ctx, types)
@@ -351,24 +351,24 @@ func (s *scanner) Clock(ctx context.Context) (time.Time, error) { return s.clien
 
 // Scan implements reconcile.Portal.
 func (s *scanner) Scan(ctx context.Context, after int64) (leads.Page, error) {
-	return s.client.Scan(ctx, after, s.draw)
+	return s.client.Leads().Scan(ctx, after, s.draw)
 }
 
 // Changed implements reconcile.Portal.
 func (s *scanner) Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error) {
-	return s.client.Changed(ctx, after, since, s.draw)
+	return s.client.Leads().Changed(ctx, after, since, s.draw)
 }
 
 // IDs implements reconcile.Portal.
 func (s *scanner) IDs(ctx context.Context, after int64) (leads.Page, error) {
-	return s.client.IDs(ctx, after, s.draw)
+	return s.client.Leads().IDs(ctx, after, s.draw)
 }
 
 func (s *scanner) draw() leads.Ticket { return inTurn(s.desk.own.Turn, s.desk.own.Tickets) }
 
 // Leads implements reconcile.Portal; it is called within a turn.
 func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
-	return s.client.Hasty().Leads(ctx, ids, s.desk.own.Tickets.Draw)
+	return s.client.Hasty().Leads().Read(ctx, ids, s.desk.own.Tickets.Draw)
 }
 
 // Requests implements reconcile.Portal: those of passes alone, not of what callbacks and

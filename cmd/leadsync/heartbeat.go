@@ -67,7 +67,7 @@ func (d *desk) testWayIn(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	err := d.client.In(bitrix24.Operator).Ring(ctx)
+	err := d.client.In(bitrix24.Operator).Events().RequestTest(ctx)
 	if errors.Is(err, leads.ErrRefused) {
 		if !h.refuse {
 			d.log.WarnContext(ctx, "the portal sends no test events: the way in cannot be proved", "member_id", d.own.Portal.MemberID, "error", err)

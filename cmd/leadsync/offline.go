@@ -115,7 +115,7 @@ func (d *desk) openOffline(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	queue, err := d.client.In(bitrix24.Operator).OfflineQueue(ctx)
+	queue, err := d.client.In(bitrix24.Operator).Events().OfflineQueue(ctx)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (d *desk) reopenOffline() { d.offline.opened.Store(false) }
 func (d *desk) bindOffline(ctx context.Context) error {
 	d.binding.Lock()
 	defer d.binding.Unlock()
-	client := d.client.In(bitrix24.Operator)
+	client := d.client.In(bitrix24.Operator).Events()
 	bound, err := client.Bindings(ctx)
 	if err != nil {
 		return err

@@ -167,7 +167,7 @@ func (b *base) removePortal(ctx context.Context, portal leads.Portal) error {
 func (b *base) erase(ctx context.Context, portal leads.Portal, d consumers.Desk) error {
 	if d, ok := d.(*desk); ok && d.chain != nil && b.cfg.publicURL != "" {
 		unbind, cancel := context.WithTimeout(ctx, 10*time.Second)
-		if err := d.client.Unbind(unbind, b.cfg.publicURL+callbackPath); err != nil {
+		if err := d.client.Events().Unbind(unbind, b.cfg.publicURL+callbackPath); err != nil {
 			b.log.WarnContext(ctx, "events are not unbound; the portal's callbacks will be refused", "member_id", portal.MemberID, "error", err)
 		}
 		cancel()

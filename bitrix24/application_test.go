@@ -41,7 +41,7 @@ func TestThePlanIsTakenFromThePortal(t *testing.T) {
 				if test.change != nil {
 					test.change(in)
 				}
-				if got, err := client.Plan(t.Context()); got != test.want || err != nil {
+				if got, err := client.Application().Plan(t.Context()); got != test.want || err != nil {
 					t.Errorf("%+v, %v", got, err)
 				}
 			})
@@ -57,7 +57,7 @@ func TestThePlanIsTakenFromThePortal(t *testing.T) {
 	t.Run("a webhook is not asked", func(t *testing.T) {
 		in := startInside(t, emulator.Config{Enterprise: true})
 		client := in.webhook(nil)
-		if got, err := client.Plan(t.Context()); got != bitrix24.StandardPlan || err != nil || client.Requests() != 0 {
+		if got, err := client.Application().Plan(t.Context()); got != bitrix24.StandardPlan || err != nil || client.Requests() != 0 {
 			t.Errorf("%+v, %v after %d requests", got, err, client.Requests())
 		}
 	})
@@ -72,7 +72,7 @@ func TestEnterprisePortalsAreReadFaster(t *testing.T) {
 		for owner := range 4 {
 			budget := bitrix24.NewBudget(owner == 0)
 			client := in.inApp(t, budget)
-			plan, err := client.Plan(t.Context())
+			plan, err := client.Application().Plan(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
