@@ -12,6 +12,7 @@ import (
 
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
+	"leadsync/bitrix24/emulator/emulatortest"
 	"leadsync/leads"
 )
 
@@ -104,7 +105,7 @@ func TestTheOfflineQueueIsReadOnce(t *testing.T) {
 	}
 }
 
-// A process that reserved events and died has not lost them: they are found by name.
+// The events that a process reserved before it died are found by their process id.
 func TestReservedEventsAreFoundAgain(t *testing.T) {
 	p, _, q := queued(t, emulator.Config{})
 	added := p.Add(3)
@@ -130,8 +131,8 @@ func TestReservedEventsAreFoundAgain(t *testing.T) {
 	}
 }
 
-// Clearing without a name empties the queue of what nobody has read (docs/bitrix24.md 2.6).
-func TestNothingIsClearedWithoutAName(t *testing.T) {
+// Clearing without a process id deletes events that nobody has read (docs/bitrix24.md 2.6).
+func TestNothingIsClearedWithoutAProcessID(t *testing.T) {
 	p, _, q := queued(t, emulator.Config{})
 	added := p.Add(2)
 	for _, done := range []leads.OfflineBatch{{}, {Messages: []string{"x"}}, {Process: "nobody's"}} {
@@ -147,9 +148,9 @@ func TestNothingIsClearedWithoutAName(t *testing.T) {
 	}
 }
 
-// A registration with a source key has a queue of its own, which is empty when it is read
-// without the key: it does not stand in for ours.
-func TestARegistrationWithASourceIsNotOurs(t *testing.T) {
+// A binding with a connector has a queue of its own, which is empty if it is read without
+// the connector: it does not replace ours.
+func TestBindingsWithAConnectorAreNotOurs(t *testing.T) {
 	p, client, _ := installed(t, emulator.Config{})
 	for _, event := range []bitrix24.Event{bitrix24.LeadAdd, bitrix24.LeadUpdate, bitrix24.LeadDelete} {
 		if _, err := client.Call(t.Context(), "event.bind", bitrix24.Params{"event": event, "event_type": "offline", "auth_connector": "them"}); err != nil {
@@ -173,7 +174,7 @@ func TestARegistrationWithASourceIsNotOurs(t *testing.T) {
 	}
 }
 
-func TestWhoMayNotBindOfflineIsToldSo(t *testing.T) {
+func TestBindingOfflineMayBeRefused(t *testing.T) {
 	p, client, _ := installed(t, emulator.Config{Switches: emulator.Switches{NoOffline: true}})
 	if _, err := client.Events().BindOffline(t.Context(), nil, ""); !errors.Is(err, leads.ErrRefused) {
 		t.Errorf("no administrator: %v", err)
@@ -202,18 +203,18 @@ func TestUnbindTakesTheQueueAway(t *testing.T) {
 	}
 }
 
-// Some portals say that they reserve, and then refuse to.
-func TestThePlansRefusalIsBelieved(t *testing.T) {
-	in := startInside(t, emulator.Config{NoLimits: true, Switches: emulator.Switches{NoOfflineExtended: true}})
-	grant := in.install(t)
-	in.answer(func(r *http.Request) *http.Response {
+// Some portals say that they can reserve events, and then refuse to.
+func TestARefusedReservationIsAccepted(t *testing.T) {
+	h := emulatortest.New(t, emulator.Config{NoLimits: true, Switches: emulator.Switches{NoOfflineExtended: true}})
+	grant := h.Install(t)
+	h.Transport.Intercept(func(r *http.Request) *http.Response {
 		if strings.HasSuffix(r.URL.Path, "feature.get") {
-			return canned(http.StatusOK, `{"result":{"value":"Y"}}`)
+			return emulatortest.Response(http.StatusOK, `{"result":{"value":"Y"}}`)
 		}
 		return nil
 	})
 	client := bitrix24.NewClient(bitrix24.ClientConfig{
-		Endpoint: insidePortal + "/rest/", HTTP: in.client(), Tokens: fixedToken(grant.AccessToken),
+		Endpoint: emulatortest.PortalURL + "/rest/", HTTP: h.HTTP(), Tokens: fixedToken(grant.AccessToken),
 	})
 	if _, err := client.Events().BindOffline(t.Context(), nil, ""); err != nil {
 		t.Fatal(err)
@@ -222,7 +223,7 @@ func TestThePlansRefusalIsBelieved(t *testing.T) {
 	if err != nil || !q.Reserves() {
 		t.Fatalf("reserves: %v, %v", q.Reserves(), err)
 	}
-	added := in.portal.Add(3)
+	added := h.Portal.Add(3)
 	if diff := cmp.Diff(once(added), drain(t, q)); diff != "" || q.Reserves() {
 		t.Errorf("reserves: %v; (-want +got):\n%s", q.Reserves(), diff)
 	}

@@ -12,8 +12,8 @@ import (
 	"leadsync/leads"
 )
 
-// listing is a walk over crm.lead.list by ascending id: what its pages ask for, and how
-// their rows are read. Scan, Changed and IDs differ in nothing else.
+// listing is a walk over crm.lead.list by ascending id. Scan, Changed and IDs differ only in
+// what is said here.
 type listing struct {
 	query url.Values // of each page, without the id that it starts after
 	// rows reads one page, and when the last lead of it was created.
@@ -21,6 +21,10 @@ type listing struct {
 	// count returns how many pages the next request asks for.
 	count func() int
 	clock bool // ask for the portal's time before the pages
+	// trustEmpty ends the walk at an empty page after full ones. Without it only a request
+	// that returns no row at all ends the walk: that costs one request more, but an empty
+	// page may also mean that the portal did not resolve the reference to the page before.
+	trustEmpty bool
 }
 
 // window is what one request of a walk returned.
@@ -72,9 +76,7 @@ func (b Batch) clock() (time.Time, error) {
 }
 
 // join adds the pages of a batch to page, up to the first that could not be read or is not
-// full. Only a request that returns no row ends the walk: an empty page after a full one
-// may also mean that the portal did not resolve the reference to it. The error says that
-// the portal's list is out of order.
+// full. The error says that the portal's list is out of order.
 func (list listing) join(batch Batch, pages []Command, page leads.Page) (window, error) {
 	full := 0
 	for _, cmd := range pages {
@@ -90,11 +92,12 @@ func (list listing) join(batch Batch, pages []Command, page leads.Page) (window,
 		}
 		if len(snaps) < listPage {
 			page.Newest = newest
+			page.Last = len(snaps) == 0 && (full == 0 || list.trustEmpty)
 			break // the next page refers to a row that does not exist
 		}
 		full++
 	}
-	if page.Last = len(page.Snapshots) == 0; page.Last {
+	if page.Last {
 		page.UpTo = leads.MaxID
 	}
 	return window{page: page, full: full == len(pages)}, nil

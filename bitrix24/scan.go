@@ -122,7 +122,7 @@ func (l Leads) IDs(ctx context.Context, after int64, draw Draw) (leads.Page, err
 
 // fromOnePage makes the first request of a walk ask for the portal's time and one page.
 func (l Leads) fromOnePage(after int64, list listing) listing {
-	list.clock, list.count = after == 0, l.affordablePages
+	list.clock, list.count, list.trustEmpty = after == 0, l.affordablePages, true
 	if list.clock {
 		list.count = func() int { return 1 }
 	}
