@@ -32,7 +32,7 @@ func TestFieldTypes(t *testing.T) {
 	}
 }
 
-// A portal with very many fields shows them in pages.
+// A portal with many fields returns them in pages.
 func TestFieldTypesAreReadToTheEnd(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)

@@ -58,7 +58,7 @@ func TestImportSpendsTheFewestRequests(t *testing.T) {
 		if got := len(scanAll(t, client)); got != count {
 			t.Errorf("scanned %d leads of %d", got, count)
 		}
-		// One more proves the end: only an empty page is believed.
+		// One more request proves the end: only an empty answer is the end.
 		limit := (count+2499)/2500 + 1
 		if got := h.Portal.Stats().Requests["batch"]; got > limit {
 			t.Errorf("%d requests, at most %d are allowed", got, limit)
@@ -69,9 +69,9 @@ func TestImportSpendsTheFewestRequests(t *testing.T) {
 	})
 }
 
-// A million leads, by the portal's clock: hardly longer than its limits make anybody wait.
-// It may send 50 requests at once and two a second then, and list for 480 s within ten
-// minutes, which is more than a million leads need.
+// Reading a million leads takes little longer, by the portal's clock, than its limits require:
+// 50 requests at once, then two a second. The limit of operating time, 480 s of lists within
+// ten minutes, is more than a million leads need.
 func TestAMillionLeadsTakeWhatTheLimitsAllow(t *testing.T) {
 	if os.Getenv("LEADSYNC_TEST_SCALE") == "" {
 		t.Skip("make test-scale: takes a minute and 800 MB")
@@ -99,8 +99,8 @@ func TestAMillionLeadsTakeWhatTheLimitsAllow(t *testing.T) {
 	})
 }
 
-// List pages that cost 5 s of operating time: 96 of them are all that ten minutes allow,
-// and a pass may take only part of that.
+// With list pages that cost 5 s of operating time, ten minutes allow 96 of them, and a pass may
+// use only part of that.
 func TestPassesStayWithinTheOperatingTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := emulatortest.New(t, emulator.Config{Leads: 5_000, Seed: 1, PageCost: 5 * time.Second})
@@ -137,7 +137,7 @@ func TestLiveReadsStayWithinTheOperatingTime(t *testing.T) {
 	})
 }
 
-// Without the operating time in its answers, a portal can only be asked.
+// Without the operating time in its answers, only a refusal shows that a method is blocked.
 func TestARefusedMethodIsLeftAlone(t *testing.T) {
 	for _, bill := range []bool{false, true} {
 		t.Run("billed to batch "+strconv.FormatBool(bill), func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestALiveReadDoesNotWaitForABlockedMethod(t *testing.T) {
 	})
 }
 
-// Fifty pages of 2 s are more than the 60 s after which the web server gives up.
+// Fifty pages of 2 s take longer than the 60 s after which the web server answers 504.
 func TestBatchesShrinkUntilTheyFitIntoAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := emulatortest.New(t, emulator.Config{Leads: 4_000, Seed: 1, PageCost: 2 * time.Second, NoLimits: true})
@@ -345,7 +345,7 @@ func TestOtherProgramsGetTheirShare(t *testing.T) {
 	})
 }
 
-// Owners that take over from each other never fill the bucket together.
+// Owners that take over from each other never fill the bucket, even together.
 func TestOwnersInSuccessionNeverFillTheBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := emulatortest.New(t, emulator.Config{Leads: 5, Seed: 1})

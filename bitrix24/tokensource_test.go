@@ -159,7 +159,7 @@ func TestTokensRecoverOrAskForAuthorization(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		strict := rapid.Bool().Draw(r, "strict rotation")
 		kills := rapid.Bool().Draw(r, "a refresh kills the access token")
-		// A few kinds of steps at a time meet each other more often than all of them do.
+		// A few kinds of steps in one run are combined more often than all kinds would be.
 		kinds := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
 			"minute", "expire", "lose request", "lose answer", "lose page", "lose half", "crash", "database down before",
 			"database down after", "database down rotate", "database up", "install", "system user", "abandoned", "two owners",
