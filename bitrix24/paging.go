@@ -78,29 +78,37 @@ func (b Batch) clock() (time.Time, error) {
 // join adds the pages of a batch to page, up to the first that could not be read or is not
 // full. The error says that the portal's list is out of order.
 func (list listing) join(batch Batch, pages []Command, page leads.Page) (window, error) {
+	w := window{page: page}
 	full := 0
 	for _, cmd := range pages {
-		if e := batch.Errors[cmd.Key]; e != nil {
-			return window{page: page, refusal: e}, nil
+		var snaps []leads.Snapshot
+		var newest time.Time
+		if snaps, newest, w.refusal = list.read(batch, cmd, page.Ticket); w.refusal != nil {
+			break
 		}
-		snaps, newest, err := list.rows(batch.Results[cmd.Key], page.Ticket)
-		if err != nil {
-			return window{page: page, refusal: err}, nil
-		}
-		if err := page.Append(snaps); err != nil {
+		if err := w.page.Append(snaps); err != nil {
 			return window{}, garbled("crm.lead.list", 200, err.Error())
 		}
 		if len(snaps) < listPage {
-			page.Newest = newest
-			page.Last = len(snaps) == 0 && (full == 0 || list.trustEmpty)
+			w.page.Newest = newest
+			w.page.Last = len(snaps) == 0 && (full == 0 || list.trustEmpty)
 			break // the next page refers to a row that does not exist
 		}
 		full++
 	}
-	if page.Last {
-		page.UpTo = leads.MaxID
+	if w.page.Last {
+		w.page.UpTo = leads.MaxID
 	}
-	return window{page: page, full: full == len(pages)}, nil
+	w.full = full == len(pages)
+	return w, nil
+}
+
+// read returns the rows of one page of a batch.
+func (list listing) read(batch Batch, cmd Command, ticket leads.Ticket) ([]leads.Snapshot, time.Time, error) {
+	if e := batch.Errors[cmd.Key]; e != nil {
+		return nil, time.Time{}, e
+	}
+	return list.rows(batch.Results[cmd.Key], ticket)
 }
 
 // linkedPages are commands for consecutive pages of a list. Each starts after the last id

@@ -89,7 +89,7 @@ func (t *Transport) RoundTrip(r *http.Request) (resp *http.Response, err error) 
 	defer func() {
 		switch reason := recover(); reason {
 		case nil:
-		case http.ErrAbortHandler: //nolint:errorlint // net/http compares it like this
+		case http.ErrAbortHandler:
 			resp, err = nil, errReset
 		default:
 			panic(reason)
