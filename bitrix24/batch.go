@@ -9,42 +9,42 @@ import (
 	"strconv"
 )
 
-// batchLimit is how many commands one batch runs (docs/bitrix24.md 5.1).
+// batchLimit is how many commands one batch may have (docs/bitrix24.md 5.1).
 const batchLimit = 50
 
-// Command is one command of a batch. Its key names its result; keys must not be plain
-// numbers, which PHP would turn into positions of a list.
+// Command is one command of a batch. Its key names its result. A key must not be a plain
+// number: PHP would take it for a position in a list.
 type Command struct {
 	Key    string
 	Method string
 	Query  url.Values
 }
 
-// Batch is what the commands of one batch answered, by key: a result or an error.
+// Batch holds the answers of one batch, by the command's key: a result or an error.
 type Batch struct {
 	Results map[string]json.RawMessage
 	Errors  map[string]*Error
-	Times   map[string]Time // of the commands that succeeded
-	Time    Time            // of the whole batch
+	Times   map[string]Time // for the commands that succeeded
+	Time    Time            // for the whole batch
 }
 
-// Batch runs up to 50 commands, in their order, in one request. Commands fail alone.
-// It repeats like Read, so the commands must only read; but not what took too long, for
-// which smaller batches are needed.
+// Batch runs up to 50 commands in one request, in their order. A command that fails does
+// not affect the others. Like Read it may send the request again, so the commands must only
+// read. It does not repeat a batch that took too long: that needs a smaller one.
 func (c *Client) Batch(ctx context.Context, commands []Command) (Batch, error) {
 	return c.batch(ctx, commands, repeats)
 }
 
 func (c *Client) batch(ctx context.Context, commands []Command, repeat int) (Batch, error) {
 	if len(commands) > batchLimit {
-		return Batch{}, fmt.Errorf("batch: %d commands, at most %d are possible", len(commands), batchLimit)
+		return Batch{}, fmt.Errorf("batch: %d commands, want at most %d", len(commands), batchLimit)
 	}
 	cmd, err := encodeCommands(commands)
 	if err != nil {
 		return Batch{}, err
 	}
 	for _, method := range methodsOf(commands) {
-		if err := c.rest(ctx, method); err != nil {
+		if err := c.awaitMethod(ctx, method); err != nil {
 			return Batch{}, err
 		}
 	}
@@ -54,19 +54,19 @@ func (c *Client) batch(ctx context.Context, commands []Command, repeat int) (Bat
 	}
 	b, err := decodeBatch(commands, answer)
 	if err == nil {
-		c.observeBatch(commands, b)
+		c.shared.meters.observeBatch(commands, b)
 	}
 	return b, err
 }
 
-// encodeCommands writes the map by hand: commands run in the order of its keys, and Go
-// would sort them.
+// encodeCommands writes the JSON object itself: the portal runs commands in the order of
+// the keys, and encoding/json would sort them.
 func encodeCommands(commands []Command) (json.RawMessage, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
 	for i, cmd := range commands {
 		if _, err := strconv.Atoi(cmd.Key); err == nil {
-			return nil, fmt.Errorf("batch: key %q is a number", cmd.Key)
+			return nil, fmt.Errorf("batch: key %q is a number, want a name", cmd.Key)
 		}
 		key, err := json.Marshal(cmd.Key)
 		if err != nil {
@@ -94,7 +94,7 @@ func decodeBatch(commands []Command, answer Answer) (Batch, error) {
 		Times  json.RawMessage `json:"result_time"`
 	}
 	if err := json.Unmarshal(answer.Result, &parts); err != nil {
-		return Batch{}, garbled("batch", 200, "the answer is not that of a batch")
+		return Batch{}, garbled("batch", 200, "the answer is not one to a batch")
 	}
 	results, err := mapOrList[json.RawMessage](parts.Result)
 	if err != nil {
@@ -102,14 +102,14 @@ func decodeBatch(commands []Command, answer Answer) (Batch, error) {
 	}
 	refusals, err := mapOrList[struct {
 		Code        json.RawMessage `json:"error"`
-		Description looseText       `json:"error_description"`
+		Description lenientText     `json:"error_description"`
 	}](parts.Errors)
 	if err != nil {
 		return Batch{}, err
 	}
 	times, err := mapOrList[Time](parts.Times)
 	if err != nil {
-		times = nil // of no consequence but that we do not see the limit coming
+		times = nil // without them the client cannot see the limit coming, nothing more
 	}
 	b := Batch{Results: results, Errors: make(map[string]*Error, len(refusals)), Times: times, Time: answer.Time}
 	for _, cmd := range commands {
@@ -124,20 +124,20 @@ func decodeBatch(commands []Command, answer Answer) (Batch, error) {
 	return b, nil
 }
 
-// mapOrList reads a map of PHP, which is a list when it is empty. Our keys are never
-// numbers, so a list with elements cannot be an answer to us.
+// mapOrList reads a PHP array as a map; PHP writes an empty one as a list. Our keys are
+// never numbers, so a list with elements cannot be an answer to our commands.
 func mapOrList[T any](raw json.RawMessage) (map[string]T, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || raw[0] != '{' {
 		var list []json.RawMessage
 		if len(raw) > 0 && (json.Unmarshal(raw, &list) != nil || len(list) > 0) {
-			return nil, garbled("batch", 200, "the answer has a list where a map belongs")
+			return nil, garbled("batch", 200, "the answer has a list, want a map")
 		}
 		return nil, nil
 	}
 	var m map[string]T
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, garbled("batch", 200, "the answer has a part of the wrong shape")
+		return nil, garbled("batch", 200, "a part of the answer has the wrong type")
 	}
 	return m, nil
 }

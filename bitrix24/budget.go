@@ -2,61 +2,63 @@ package bitrix24
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
+
+	"leadsync/retry"
 )
 
-// Lane says how urgent a request is. A lane leaves part of the budget to the ones
-// before it, so that a nightly pass never makes a caller wait.
+// Lane says how urgent a request is. Each lane leaves part of the budget to more urgent
+// ones, so that a nightly pass never makes a live read wait.
 type Lane int
 
 // The lanes, most urgent first.
 const (
-	Live       Lane = iota // leads that a callback named
-	Operator               // what somebody asked for by a command
+	Live       Lane = iota // leads that a callback names
+	Operator               // commands, and the upkeep of bindings
 	Background             // reconciliation, imports
 )
 
 // String names the lane as metrics do.
 func (l Lane) String() string { return [...]string{"live", "operator", "background"}[l] }
 
-// laneReserve is the part of the burst that a lane leaves to the lanes before it.
+// laneReserve is how many requests of the bucket a lane leaves to more urgent lanes.
 var laneReserve = [...]float64{Live: 0, Operator: 5, Background: 10}
 
-// starvedAfter is how long a lane waits before it may take one request as the lanes above
-// it do: on a portal where leads are edited all the time live reads take all that leaks,
-// and a pass would never come to its end.
+// starvedAfter is how long a lane waits until it may send one request without leaving a
+// reserve. On a portal where leads are edited all the time, live reads take everything that
+// leaks out of the bucket, and a pass would never finish.
 const starvedAfter = 1500 * time.Millisecond
 
-// A refusal although we are within our share means that others call from our address:
-// we take half of what we took, down to leastShare, and twice as much again after each
-// yieldFor without another.
+// A refusal within our share means that other programs call from the same address. Then the
+// budget halves its share, down to leastShare, and doubles it after each yieldFor without
+// another refusal.
 const (
 	leastShare = 1.0 / 8
 	yieldFor   = time.Minute
 )
 
-// Budget is our share of a portal's leaky bucket. The portal's owner has the only one.
-// It is safe for concurrent use.
+// Budget is leadsync's share of a portal's leaky bucket. Only the portal's owner has one. It
+// is safe for concurrent use.
 type Budget struct {
 	mu       sync.Mutex
 	plan     Plan
-	first    bool    // nobody else can have filled the bucket
+	first    bool    // no owner before this one can have filled the bucket
 	level    float64 // requests in the bucket
 	at       time.Time
-	until    time.Time // nothing is sent before
+	until    time.Time // nothing is sent earlier
 	misses   int       // refusals in a row
-	share    float64   // of what we may use, 1 where nobody else is noticed
-	eased    time.Time // when the share was changed last
+	share    float64   // of what the plan allows; 1 while no other caller is noticed
+	eased    time.Time // when the share last changed
 	sent     int64
 	refusals int64
 	waiting  [len(laneReserve)]int
-	since    [len(laneReserve)]time.Time // from when on the lane waits and gets nothing
+	since    [len(laneReserve)]time.Time // since when the lane has waited without sending
 }
 
-// NewBudget is the budget of a new owner. It starts as if the bucket were full, since a
-// former owner may have filled it; empty where there never was one.
+// NewBudget returns the budget of a new owner. It starts as if the bucket were full, because
+// the owner before may have filled it; with first, which says that there was none, it starts
+// empty.
 func NewBudget(first bool) *Budget {
 	b := &Budget{plan: StandardPlan, first: first, level: StandardPlan.Depth, at: time.Now(), share: 1}
 	if first {
@@ -65,8 +67,8 @@ func NewBudget(first bool) *Budget {
 	return b
 }
 
-// Follow makes the budget that of another plan. A bucket that turns out to be larger may
-// have been filled to its brim by a former owner.
+// Follow changes the budget to another plan. If the bucket is larger than was assumed, the
+// owner before may have filled the rest of it too.
 func (b *Budget) Follow(plan Plan) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -77,18 +79,18 @@ func (b *Budget) Follow(plan Plan) {
 	b.plan = plan
 }
 
-// BudgetState is how a budget stands.
+// BudgetState shows how much of a budget is used.
 type BudgetState struct {
 	Plan     Plan
-	Level    float64 // requests in the bucket, as far as they are ours
-	Depth    float64 // up to which we fill it now
-	Share    float64 // 1, or less while others use the address
+	Level    float64 // our requests in the bucket
+	Depth    float64 // requests up to which we fill it now
+	Share    float64 // 1, or less while other programs use the address
 	Sent     int64
-	Refusals int64        // QUERY_LIMIT_EXCEEDED, although we were within our share
+	Refusals int64        // QUERY_LIMIT_EXCEEDED although we were within our share
 	Waiting  map[Lane]int // requests that wait for the bucket to leak
 }
 
-// State is how the budget stands now.
+// State returns the current state.
 func (b *Budget) State() BudgetState {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -103,7 +105,8 @@ func (b *Budget) State() BudgetState {
 	return s
 }
 
-// Wait returns when a request of that lane may be sent, and counts it.
+// Wait waits until a request in that lane may be sent, and counts it. The error is the
+// context's.
 func (b *Budget) Wait(ctx context.Context, lane Lane) error {
 	b.queue(lane, 1)
 	defer b.queue(lane, -1)
@@ -112,7 +115,7 @@ func (b *Budget) Wait(ctx context.Context, lane Lane) error {
 		if wait <= 0 {
 			return ctx.Err()
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := retry.Wait(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -127,7 +130,7 @@ func (b *Budget) queue(lane Lane, n int) {
 	b.waiting[lane] += n
 }
 
-// reserve is what a lane leaves to the lanes above it: nothing where it starves.
+// reserve is how many requests a lane leaves to more urgent ones: 0 if it starves.
 func (b *Budget) reserve(lane Lane, now time.Time) float64 {
 	if now.Sub(b.since[lane]) >= starvedAfter {
 		return 0
@@ -146,12 +149,12 @@ func (b *Budget) take(lane Lane) time.Duration {
 	}
 	room := (b.plan.Depth-b.reserve(lane, now))*b.share - b.level
 	if room < 1 && b.level > 0 {
-		// With a small share even one request may be more than the lane's room: then it
-		// is sent when the bucket is empty.
+		// With a small share, one request may be more than the lane may ever have in the
+		// bucket. Then it is sent when the bucket is empty.
 		missing := min(1-room, b.level)
 		wait := time.Duration(missing/(b.plan.Leak*b.share)*float64(time.Second)) + time.Millisecond
 		if starves := b.since[lane].Add(starvedAfter).Sub(now); starves > 0 {
-			wait = min(wait, starves) // then it may have more
+			wait = min(wait, starves) // after that it may use the reserve
 		}
 		return wait
 	}
@@ -161,7 +164,7 @@ func (b *Budget) take(lane Lane) time.Duration {
 	return 0
 }
 
-// leak brings level and share up to now. What leaks for us is our share of it.
+// leak brings level and share up to date. Of what leaks out, our share makes room for us.
 func (b *Budget) leak(now time.Time) {
 	for b.share < 1 && now.Sub(b.eased) >= yieldFor {
 		b.leakAt(b.eased.Add(yieldFor))
@@ -178,9 +181,10 @@ func (b *Budget) leakAt(now time.Time) {
 	}
 }
 
-// refused takes the portal's word that the bucket overflowed although we were under:
-// somebody else calls from the same address. Back off 1 s, 2 s, 4 s … with jitter, and
-// leave more to them for a while. Requests that were under way together count once.
+// refused records that the portal's bucket was full although ours was not: another program
+// calls from the same address. The budget pauses, longer after each refusal in a row, and
+// leaves more to the other program for a while. Requests that were on their way at the same
+// time count once.
 func (b *Budget) refused() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -192,30 +196,12 @@ func (b *Budget) refused() {
 	b.leak(now)
 	b.share, b.eased = max(leastShare, b.share/2), now
 	b.level = b.plan.Depth * b.share
-	b.until = now.Add(backoff(b.misses))
 	b.misses++
+	b.until = now.Add(repeatPolicy.Delay(b.misses))
 }
 
 func (b *Budget) accepted() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.misses = 0
-}
-
-// backoff doubles from 1 s to 32 s, less up to a quarter so that replicas do not march
-// in step.
-func backoff(attempt int) time.Duration {
-	d := time.Second << min(attempt, 5)
-	return d - time.Duration(rand.Int64N(int64(d/4))) //nolint:gosec // jitter needs no secrecy
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -20,7 +20,7 @@ func TestBudgetNeverFillsTheBucket(t *testing.T) {
 			}
 			sent = append(sent, time.Now())
 		}
-		// The portal's own bucket, which a former owner may have filled to our share.
+		// The portal's bucket, which the owner before may have filled up to our share.
 		level, at := 40.0, begin
 		for i, now := range sent {
 			level = max(0, level-2*now.Sub(at).Seconds()) + 1
@@ -31,8 +31,8 @@ func TestBudgetNeverFillsTheBucket(t *testing.T) {
 	})
 }
 
-// Where leads are edited all the time, live reads take all that leaks; a pass beside them
-// comes to its end all the same, and they hardly wait for it.
+// Where leads are edited all the time, live reads take everything that leaks out of the
+// bucket. A pass still finishes, and the live reads hardly wait for it.
 func TestBudgetStarvesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		budget := bitrix24.NewBudget(false)

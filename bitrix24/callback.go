@@ -9,7 +9,7 @@ import (
 	"leadsync/leads"
 )
 
-// Event is the name of something that happens on a portal, in upper case.
+// Event is the name of an event of a portal, in upper case.
 type Event string
 
 // The events leadsync knows. Source: docs/bitrix24.md 1.9–1.13, 2.2, 2.4 and 2.6.
@@ -21,27 +21,28 @@ const (
 	AppUpdate    Event = "ONAPPUPDATE"
 	AppUninstall Event = "ONAPPUNINSTALL"
 	UserReady    Event = "ONAPPUSERREADY"
-	AppTest      Event = "ONAPPTEST"      // the answer to event.test
-	Doorbell     Event = "ONOFFLINEEVENT" // there is something in the portal's own queue
+	AppTest      Event = "ONAPPTEST" // sent on event.test
+	// OfflineSignal says that the portal's offline queue is not empty.
+	OfflineSignal Event = "ONOFFLINEEVENT"
 )
 
-// IsLead tells the events that concern one lead.
+// IsLead reports whether the event is about one lead.
 func (e Event) IsLead() bool { return e == LeadAdd || e == LeadUpdate || e == LeadDelete }
 
-// ErrCallback says that a body is no callback of Bitrix24. The text never repeats the
+// ErrCallback says that a body is not a callback of Bitrix24. Its text never contains the
 // body.
 var ErrCallback = errors.New("not a Bitrix24 callback")
 
-// Callback is what a portal posts when something happens. Unknown keys are ignored; the
-// optional ones may be empty. Source: docs/bitrix24.md 2.3.
+// Callback is what a portal posts when an event happens. Unknown keys are ignored, optional
+// ones may be empty. Source: docs/bitrix24.md 2.3.
 type Callback struct {
 	Event            Event
-	LeadID           int64 // of lead events
-	SentAt           int64 // unix seconds; when it was sent, not when it happened
+	LeadID           int64 // for lead events, else 0
+	SentAt           int64 // unix seconds; when it was sent, which is later than the change
 	MemberID         string
 	ApplicationToken leads.Secret
 
-	// The rest comes with some events only, and nothing of it is trusted before the
+	// The rest comes with some events only. None of it may be trusted before the
 	// authorization server has confirmed it.
 	Domain         string
 	ServerEndpoint string
@@ -53,8 +54,8 @@ type Callback struct {
 	UserID         int64
 }
 
-// ParseCallback reads the body of a callback. It returns ErrForm where the body is no
-// form, ErrCallback where event, member_id or a lead event's id is missing or absurd.
+// ParseCallback reads the body of a callback. The error is ErrForm if the body is not a
+// form, ErrCallback if event, member_id or the id of a lead event is missing or invalid.
 func ParseCallback(body string) (Callback, error) {
 	form, err := ParseForm(body)
 	if err != nil {
@@ -76,7 +77,7 @@ func ParseCallback(body string) (Callback, error) {
 		return Callback{}, fmt.Errorf("%w: event is missing", ErrCallback)
 	}
 	if !leads.ValidMemberID(c.MemberID) {
-		return Callback{}, fmt.Errorf("%w: auth[member_id] is missing or is none", ErrCallback)
+		return Callback{}, fmt.Errorf("%w: auth[member_id] is missing or invalid", ErrCallback)
 	}
 	if c.Event.IsLead() {
 		if c.LeadID, err = leads.ParseID(form.Text("data", "FIELDS", "ID")); err != nil {
@@ -96,7 +97,7 @@ func (c *Callback) takeGrant(f *Form) {
 	c.UserID = number(f.Text("user_id"))
 }
 
-// number reads a whole number, 0 where there is none.
+// number reads a whole number; 0 if the text is not one.
 func number(s string) int64 {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {

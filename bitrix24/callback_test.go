@@ -52,7 +52,7 @@ func TestParseCallbackReadsTheDocumentedPayloads(t *testing.T) {
 	}
 }
 
-func TestParseCallbackRefusesWhatIsNone(t *testing.T) {
+func TestParseCallbackRefusesOtherBodies(t *testing.T) {
 	const auth = "&auth%5Bmember_id%5D=abc&auth%5Bapplication_token%5D=t"
 	tests := []struct {
 		name string
@@ -79,7 +79,7 @@ func TestParseCallbackRefusesWhatIsNone(t *testing.T) {
 	}
 }
 
-func TestParseCallbackIgnoresUnknownKeysAndRawBrackets(t *testing.T) {
+func TestParseCallbackIgnoresUnknownKeys(t *testing.T) {
 	got, err := bitrix24.ParseCallback("event=ONCRMLEADUPDATE&data[FIELDS][ID]=7&data[FIELDS][NEW]=x&later=1&auth[member_id]=abc&auth[application_token]=t&auth[more][deep]=1")
 	if err != nil {
 		t.Fatal(err)

@@ -10,71 +10,78 @@ import (
 	"time"
 
 	"leadsync/leads"
+	"leadsync/retry"
 )
 
-// Version is sent in User-Agent, as Bitrix24 recommends.
+// userAgent names the caller and its version, as Bitrix24 recommends.
 const userAgent = "leadsync/0.1"
 
 // callLimit is longer than the 60 s after which the cloud cuts a request (docs/bitrix24.md 4).
 const callLimit = 75 * time.Second
 
-// answerLimit bounds what is read of an answer, in bytes: 2,500 leads with long
-// comments stay far below.
+// answerLimit is how many bytes of an answer are read: 2,500 leads with long comments stay
+// far below it.
 const answerLimit = 256 << 20
 
-// repeats is how often a read is sent again because the portal or the way to it is ill.
+// repeats is how often a read is sent again because the portal or the network fails.
 const repeats = 4
 
-// Tokens gives access tokens; *TokenSource is the one for applications.
+// repeatPolicy is the pause before a request is sent again: 1 s, then twice as long after
+// each further failure, up to 32 s. The jitter keeps replicas from retrying in step.
+var repeatPolicy = retry.Policy{First: time.Second, Max: 32 * time.Second, Jitter: 12}
+
+// Tokens supplies access tokens; *TokenSource does so for applications.
 type Tokens interface {
 	// Token returns the access token to use now.
 	Token(ctx context.Context) (leads.Secret, error)
 	// Refresh is called when the portal refused a token as expired; it returns another.
 	Refresh(ctx context.Context, refused leads.Secret) (leads.Secret, error)
-	// Abandon is called when the portal no longer lets the token's user in; true where
-	// there is a token of somebody else.
+	// Abandon is called when the portal no longer accepts the token's user; it returns true
+	// if another user's token is available.
 	Abandon(ctx context.Context, refused leads.Secret) (bool, error)
 }
 
-// ClientConfig says which portal is called, and as whom.
+// ClientConfig says which portal a client calls, and with which identity.
 type ClientConfig struct {
-	Endpoint leads.Secret // client_endpoint, or the complete inbound webhook; a slash at its end
-	Tokens   Tokens       // nil for a webhook, which needs none
-	Budget   *Budget      // nil has no limit: only before the portal has an owner
-	HTTP     *http.Client // nil: a client with sane time-outs that follows no redirect
-	Now      func() time.Time
-	// Wait waits by the clock of Now, less if the context ends, whose error it then returns;
-	// nil is a timer. A clock that a test moves by hand needs its own, or waits never end.
+	Endpoint leads.Secret     // client_endpoint, or the complete inbound webhook; ends with a slash
+	Tokens   Tokens           // nil for a webhook, which needs no token
+	Budget   *Budget          // nil sends without a limit: only before the portal has an owner
+	HTTP     *http.Client     // nil is NewHTTP()
+	Now      func() time.Time // nil is time.Now
+	// Wait waits by the clock of Now and returns the context's error if that ends first;
+	// nil is retry.Wait. A clock that a test sets by hand needs its own Wait: otherwise a
+	// wait by that clock never ends.
 	Wait func(ctx context.Context, d time.Duration) error
-	// Moved returns the confirmed endpoint of a portal that redirects; see Home. nil: a
-	// redirect is an error, as it is for a webhook, whose new address nobody confirms.
+	// Moved returns the confirmed endpoint of a portal that redirects; Home.Moved does so.
+	// nil makes a redirect an error, as it is for a webhook: nobody can confirm its address.
 	Moved func(ctx context.Context) (leads.Secret, error)
 }
 
-// Client calls one portal's REST methods within its limits. It is safe for concurrent
-// use.
+// Client calls one portal's REST methods within its limits. Leads, Events and Application
+// offer what leadsync reads and does through it; Call, Read and Batch call any method. It
+// is safe for concurrent use.
 type Client struct {
-	cfg   ClientConfig
-	lane  Lane
-	hasty bool
-	*shared
+	cfg    ClientConfig
+	lane   Lane
+	hasty  bool
+	shared *shared
 }
 
-// shared is what a client's lanes have in common.
+// shared is the state that a client's lanes have in common.
 type shared struct {
 	requests atomic.Int64
-	ofLane   [len(laneReserve)]atomic.Int64
-	crowded  atomic.Int64 // of the requests, refused as too many
-	gets     *sizer       // of batches of crm.lead.get
-	lists    *sizer       // of batches of crm.lead.list
+	byLane   [len(laneReserve)]atomic.Int64
+	limited  atomic.Int64 // requests refused with QUERY_LIMIT_EXCEEDED
+	gets     *batchSizer  // for batches of crm.lead.get
+	lists    *batchSizer  // for batches of crm.lead.list
+	meters   *meters
 
 	mu       sync.Mutex
-	endpoint leads.Secret // of now: portals are renamed
-	meters   map[string]*meter
-	nearEnd  bool // of a scan, see scan.go
+	endpoint leads.Secret // the current one: portals are renamed
+	nearEnd  bool         // the last scanned page ended before the batch did, see Leads.Scan
 }
 
-// NewClient returns a client of the Live lane.
+// NewClient returns a client in the Live lane.
 func NewClient(cfg ClientConfig) *Client {
 	if cfg.HTTP == nil {
 		cfg.HTTP = NewHTTP()
@@ -83,14 +90,15 @@ func NewClient(cfg ClientConfig) *Client {
 		cfg.Now = time.Now
 	}
 	if cfg.Wait == nil {
-		cfg.Wait = pause
+		cfg.Wait = retry.Wait
 	}
 	return &Client{cfg: cfg, shared: &shared{
-		gets: newSizer(), lists: newSizer(), endpoint: cfg.Endpoint, meters: map[string]*meter{},
+		gets: newBatchSizer(), lists: newBatchSizer(), endpoint: cfg.Endpoint,
+		meters: &meters{now: cfg.Now, methods: map[string]*meter{}},
 	}}
 }
 
-// NewHTTP is the HTTP client for talking to Bitrix24. It follows no redirect: one would
+// NewHTTP returns the HTTP client for calls to Bitrix24. It follows no redirect: that would
 // turn a POST into a GET without its body (docs/bitrix24.md 1.16).
 func NewHTTP() *http.Client {
 	return &http.Client{
@@ -99,86 +107,111 @@ func NewHTTP() *http.Client {
 	}
 }
 
-// In returns the same client for requests of another lane.
+// Leads reads the portal's leads through this client.
+func (c *Client) Leads() Leads { return Leads{client: c} }
+
+// Events binds and reads the portal's events through this client.
+func (c *Client) Events() Events { return Events{client: c} }
+
+// Application asks about the application that this client belongs to.
+func (c *Client) Application() Application { return Application{client: c} }
+
+// In returns the same client for requests in another lane.
 func (c *Client) In(lane Lane) *Client {
 	d := *c
 	d.lane = lane
 	return &d
 }
 
-// Hasty returns the same client for whoever holds up others meanwhile: where a method
-// rests for longer than a moment it does not wait, but returns an error that says how
-// long (Error.RetryAfter). The Live lane always does so.
+// Hasty returns the same client for a caller that blocks others while it waits: if a method
+// is blocked for longer than a few seconds, calls return an error that says for how long
+// (Error.RetryAfter) instead of waiting. The Live lane always does so.
 func (c *Client) Hasty() *Client {
 	d := *c
 	d.hasty = true
 	return &d
 }
 
-// Requests is how many HTTP requests were sent so far, over all lanes.
-func (c *Client) Requests() int64 { return c.requests.Load() }
+// Requests returns how many HTTP requests were sent so far, over all lanes.
+func (c *Client) Requests() int64 { return c.shared.requests.Load() }
 
-// LaneRequests is how many of them were sent in this client's lane.
-func (c *Client) LaneRequests() int64 { return c.ofLane[c.lane].Load() }
+// LaneRequests returns how many of them were sent in this client's lane.
+func (c *Client) LaneRequests() int64 { return c.shared.byLane[c.lane].Load() }
 
-// Refused is how many requests the portal refused because of a limit.
+// Refused returns how many requests the portal refused because of a limit.
 func (c *Client) Refused() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := c.crowded.Load()
-	for _, m := range c.meters {
-		n += m.refused
-	}
-	return n
+	return c.shared.limited.Load() + c.shared.meters.refused()
 }
 
-// Params are the parameters of a call, as JSON.
+// Params are the parameters of a call, sent as JSON.
 type Params map[string]any
 
 // Answer is what a method returned.
 type Answer struct {
 	Result json.RawMessage
 	Total  int64
-	Next   int64 // 0 where there is no further page
+	Next   int64 // 0 if there is no further page
 	Time   Time
 }
 
-// Time is the part of the time block that limits are watched by. Source: docs/bitrix24.md 3.2.
+// Time is the part of the time block that shows how much of the limits is used. Source:
+// docs/bitrix24.md 3.2.
 type Time struct {
 	Finish           float64 // unix seconds, by the portal's clock
 	Duration         float64 // seconds
 	Operating        float64 // seconds of the method within ten minutes
-	OperatingResetAt float64 // unix seconds, by the portal's clock; 0 unknown
-	// At is when the portal began, by its clock and in its zone; zero unknown.
+	OperatingResetAt float64 // unix seconds, by the portal's clock; 0 if unknown
+	// At is when the portal began, by its clock and in its zone; zero if unknown.
 	At time.Time
 }
 
-// Call calls a method once. Only a refusal that did not execute it is answered by
-// sending it again: an expired token, an overflown bucket, a redirect.
+// Call calls a method once. It sends the request again only if the portal refused it
+// without executing it: an expired token, a full bucket, a redirect. Errors that the portal
+// answered are *Error.
 func (c *Client) Call(ctx context.Context, method string, params Params) (Answer, error) {
 	return c.call(ctx, method, params, manner{})
 }
 
-// Read calls a method that changes nothing, and so may be sent again after a broken
-// connection, a page of HTML, a 500. A batch that took too long is not: smaller ones
-// are needed.
+// Read calls a method that changes nothing, so the request may be sent again after a broken
+// connection, a page of HTML or a 500. A batch that took too long is not sent again: the
+// caller needs a smaller one. Errors that the portal answered are *Error.
 func (c *Client) Read(ctx context.Context, method string, params Params) (Answer, error) {
 	return c.call(ctx, method, params, manner{repeat: repeats})
 }
 
-// manner is how a call is repeated.
+// Clock returns the portal's time, in its zone.
+func (c *Client) Clock(ctx context.Context) (time.Time, error) {
+	answer, err := c.Read(ctx, "server.time", nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return portalTime(answer.Result)
+}
+
+// portalTime reads the result of server.time.
+func portalTime(result json.RawMessage) (time.Time, error) {
+	var text string
+	if err := json.Unmarshal(result, &text); err != nil {
+		return time.Time{}, garbled("server.time", 200, "the answer is not a time")
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, garbled("server.time", 200, "the answer is not a time")
+	}
+	return at, nil
+}
+
+// manner says how a call may be repeated.
 type manner struct {
 	repeat int  // how often it may be sent again although it may have been executed
-	large  bool // a batch of several: where it took too long, smaller ones are needed
+	large  bool // a batch of several commands: if it took too long, a smaller one is needed
 }
 
 func (c *Client) call(ctx context.Context, method string, params Params, m manner) (Answer, error) {
 	a := attempt{client: c, method: method, manner: m}
 	for {
 		var err error
-		c.mu.Lock()
-		a.endpoint = c.endpoint
-		c.mu.Unlock()
+		a.endpoint = c.shared.currentEndpoint()
 		if a.token, err = c.token(ctx); err != nil {
 			return Answer{}, err
 		}
@@ -189,7 +222,7 @@ func (c *Client) call(ctx context.Context, method string, params Params, m manne
 		if ctx.Err() != nil {
 			return Answer{}, ctx.Err()
 		}
-		if err := a.mend(ctx, err); err != nil {
+		if err := a.react(ctx, err); err != nil {
 			return Answer{}, err
 		}
 	}
@@ -202,12 +235,11 @@ func (c *Client) token(ctx context.Context) (leads.Secret, error) {
 	return c.cfg.Tokens.Token(ctx)
 }
 
-// attempt is one call on its way through what goes wrong.
+// attempt is one call with what went wrong so far.
 type attempt struct {
-	manner
-
 	client    *Client
 	method    string
+	manner    manner
 	endpoint  leads.Secret
 	token     leads.Secret
 	failures  int
@@ -216,12 +248,12 @@ type attempt struct {
 	refreshed int
 }
 
-// refreshTries is how often a call asks for another token: the first it gets may be one
-// that somebody else has stored, and just as old.
+// refreshTries is how often a call asks for another token: the first one it gets may be one
+// that another process stored, and just as old.
 const refreshTries = 2
 
-// mend does what an error asks for; it returns nil where the call is to be sent again.
-func (a *attempt) mend(ctx context.Context, err error) error {
+// react handles an error; it returns nil if the call is to be sent again.
+func (a *attempt) react(ctx context.Context, err error) error {
 	c := a.client
 	if moved, ok := errors.AsType[*movedError](err); ok {
 		if a.moves++; a.moves > moveLimit {
@@ -241,61 +273,62 @@ func (a *attempt) mend(ctx context.Context, err error) error {
 		}
 		return err
 	case reaction == Refresh && a.refreshed > 0:
-		return beyondRefresh(err)
-	case reaction == SlowDown && !c.resting(err):
+		return refusedAfterRefresh(err)
+	case reaction == SlowDown && !isOwnRefusal(err):
 		if a.slowed++; a.slowed > slowLimit(err) {
 			return err
 		}
-		return c.slowDown(ctx, a.method, err, a.slowed-1)
-	case reaction == Repeat && a.failures < a.repeat && (!a.large || !tooLong(err)):
+		return c.slowDown(ctx, a.method, err, a.slowed)
+	case reaction == Repeat && a.failures < a.manner.repeat && (!a.manner.large || !tooLong(err)):
 		a.failures++
-		return c.cfg.Wait(ctx, backoff(a.failures-1))
+		return c.cfg.Wait(ctx, repeatPolicy.Delay(a.failures))
 	default:
 		return err
 	}
 }
 
-// beyondRefresh is a token that is refused although it is new. Where the portal cannot
-// find the application by it, somebody must authorize again (docs/bitrix24.md 3.4).
-func beyondRefresh(err error) error {
+// refusedAfterRefresh is the error for a token that the portal refuses although it is new.
+// If the portal cannot find the application by it, somebody must authorize again
+// (docs/bitrix24.md 3.4).
+func refusedAfterRefresh(err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
-		odd := *e
-		if odd.Reaction = Repeat; odd.Code == "INVALID_TOKEN" {
-			odd.Reaction = Reauthorize
+		changed := *e
+		if changed.Reaction = Repeat; changed.Code == "INVALID_TOKEN" {
+			changed.Reaction = Reauthorize
 		}
-		return &odd
+		return &changed
 	}
 	return err
 }
 
-// resting tells our own refusal, see rest, from the portal's.
-func (c *Client) resting(err error) bool {
+// isOwnRefusal tells a call that awaitMethod refused from one that the portal refused.
+func isOwnRefusal(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Code == codeOperating && e.Status == 0
 }
 
-// restLimit is how often in a row a method is found blocked before that is an error: for
-// longer than the ten minutes after which operating time is free again.
-const restLimit = 15
+// blockedLimit is how often in a row a call may find its method blocked before that is an
+// error. It covers more than the ten minutes after which operating time is free again.
+const blockedLimit = 15
 
 // slowLimit is how often a request is sent again that came too soon.
 func slowLimit(err error) int {
 	if e, ok := errors.AsType[*Error](err); ok && e.Code == codeOperating {
-		return restLimit
+		return blockedLimit
 	}
 	return repeats
 }
 
-// slowDown makes the next request wait: of every method after 503, of this one after
-// 429.
-func (c *Client) slowDown(ctx context.Context, method string, err error, before int) error {
+// slowDown delays what is sent next: requests of every method after a 503, of this method
+// after a 429. failures counts this call's refusals in a row.
+func (c *Client) slowDown(ctx context.Context, method string, err error, failures int) error {
 	if e, ok := errors.AsType[*Error](err); ok && e.Code == codeOperating {
-		c.block(method, e.Wait)
+		c.shared.meters.block(method, e.Wait)
 		return nil
 	}
-	c.crowded.Add(1)
+	c.shared.limited.Add(1)
 	if c.cfg.Budget == nil {
-		return c.cfg.Wait(ctx, backoff(before))
+		return c.cfg.Wait(ctx, repeatPolicy.Delay(failures))
 	}
 	c.cfg.Budget.refused()
 	return nil

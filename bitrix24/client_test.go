@@ -18,6 +18,7 @@ import (
 
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
+	"leadsync/bitrix24/emulator/emulatortest"
 	"leadsync/leads"
 )
 
@@ -35,7 +36,7 @@ func startPortal(tb testing.TB, cfg emulator.Config) *emulator.Portal {
 	return p
 }
 
-// webhookClient reads an emulated portal through its inbound webhook.
+// webhookClient is a portal and a client that uses its inbound webhook.
 func webhookClient(tb testing.TB, cfg emulator.Config) (*emulator.Portal, *bitrix24.Client) {
 	tb.Helper()
 	cfg.NoLimits = true
@@ -45,6 +46,7 @@ func webhookClient(tb testing.TB, cfg emulator.Config) (*emulator.Portal, *bitri
 
 func draws() bitrix24.Draw { return leads.NewTickets(1).Draw }
 
+// truth is what the portal's leads really are.
 func truth(tb testing.TB, p *emulator.Portal) map[int64]leads.Lead {
 	tb.Helper()
 	all := map[int64]leads.Lead{}
@@ -60,7 +62,7 @@ func truth(tb testing.TB, p *emulator.Portal) map[int64]leads.Lead {
 
 func sortedIDs(all map[int64]leads.Lead) []int64 { return slices.Sorted(maps.Keys(all)) }
 
-func TestLeadsReadsFewAndManyAlike(t *testing.T) {
+func TestReadsFewAndManyLeadsAlike(t *testing.T) {
 	p, client := webhookClient(t, emulator.Config{Leads: 3000, Seed: 3})
 	all := truth(t, p)
 	ids := sortedIDs(all)
@@ -70,7 +72,7 @@ func TestLeadsReadsFewAndManyAlike(t *testing.T) {
 	}
 	for _, count := range []int{1, 2, 50, 51, 2600} {
 		t.Run(strconv.Itoa(count), func(t *testing.T) {
-			snaps, err := client.Leads(t.Context(), ids[:count], draws())
+			snaps, err := client.Leads().Read(t.Context(), ids[:count], draws())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,12 +95,12 @@ func TestLeadsReadsFewAndManyAlike(t *testing.T) {
 	}
 }
 
-func TestLeadsSpendsOneRequestForUpToTwoThousandFiveHundred(t *testing.T) {
+func TestTwoThousandFiveHundredLeadsCostOneRequest(t *testing.T) {
 	p, client := webhookClient(t, emulator.Config{Leads: 2500, Seed: 1})
 	ids := sortedIDs(truth(t, p))
 	for _, count := range []int{1, 50, 2500} {
 		before := client.Requests()
-		if _, err := client.Leads(t.Context(), ids[:count], draws()); err != nil {
+		if _, err := client.Leads().Read(t.Context(), ids[:count], draws()); err != nil {
 			t.Fatal(err)
 		}
 		if got := client.Requests() - before; got != 1 {
@@ -113,7 +115,7 @@ func TestScanShowsEveryLeadOnce(t *testing.T) {
 			p, client := webhookClient(t, emulator.Config{Leads: count, Seed: 2})
 			want, got := truth(t, p), map[int64]leads.Lead{}
 			for after, last := int64(0), false; !last; {
-				page, err := client.Scan(t.Context(), after, draws())
+				page, err := client.Leads().Scan(t.Context(), after, draws())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -138,7 +140,7 @@ func TestScanShowsEveryLeadOnce(t *testing.T) {
 	}
 }
 
-// answering is a portal that gives canned answers, the last one for ever.
+// answering is a portal that gives these answers in turn, and then the last one again.
 func answering(t *testing.T, answers ...func(http.ResponseWriter)) *bitrix24.Client {
 	t.Helper()
 	n := 0
@@ -185,7 +187,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"deleted portal, other status", 410, `{"error":"PORTAL_DELETED"}`, bitrix24.Stop},
 		{"an error with status 200", 200, `{"error":"NO_AUTH_FOUND"}`, bitrix24.Reauthorize},
 		{"a numeric error", 400, `{"error":0,"error_description":"odd"}`, bitrix24.Never},
-		{"moved, and nobody to ask where", 302, ``, bitrix24.Stop},
+		{"moved, and no server to ask for the address", 302, ``, bitrix24.Stop},
 		{"a page of HTML", 404, `<html>nginx</html>`, bitrix24.Never},
 		{"half an answer", 200, `{"result":{"ID":`, bitrix24.Repeat},
 		{"an empty answer", 200, ``, bitrix24.Repeat},
@@ -210,7 +212,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"too many requests", 503, `{"error":"QUERY_LIMIT_EXCEEDED"}`, bitrix24.SlowDown},
 		{"too many requests, old status", 200, `{"error":"query_limit_exceeded"}`, bitrix24.SlowDown},
 		{"an unexpected answer", 500, `{"error":"ERROR_UNEXPECTED_ANSWER"}`, bitrix24.Repeat},
-		{"a page of HTML from a sick server", 503, `<html>maintenance</html>`, bitrix24.Repeat},
+		{"a page of HTML from a failing server", 503, `<html>maintenance</html>`, bitrix24.Repeat},
 		{"a gateway's time-out", 504, `<html>504</html>`, bitrix24.Repeat},
 		{"OAuth: a dead refresh token", 400, `{"error":"invalid_grant"}`, bitrix24.Reauthorize},
 		{"OAuth: a wrong secret", 400, `{"error":"invalid_client"}`, bitrix24.Stop},
@@ -223,9 +225,9 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				client := bitrix24.NewClient(bitrix24.ClientConfig{
-					Endpoint: insidePortal + "/rest/", Budget: bitrix24.NewBudget(true),
+					Endpoint: emulatortest.PortalURL + "/rest/", Budget: bitrix24.NewBudget(true),
 					HTTP: &http.Client{
-						Transport:     tripper(func(*http.Request) *http.Response { return canned(test.status, test.body) }),
+						Transport:     roundTripFunc(func(*http.Request) *http.Response { return emulatortest.Response(test.status, test.body) }),
 						CheckRedirect: bitrix24.NewHTTP().CheckRedirect,
 					},
 				})
@@ -255,7 +257,7 @@ func TestReadRepeatsAndCallDoesNot(t *testing.T) {
 
 func TestAnOddRowSpoilsNoOther(t *testing.T) {
 	client := answering(t, answer(200, `{"result":{"result":{"p0":[{"ID":"1"},{"ID":"2","PHONE":["+7900"]},{"ID":"3"}]},"result_error":[]},"time":{}}`))
-	page, err := client.Scan(t.Context(), 0, draws())
+	page, err := client.Leads().Scan(t.Context(), 0, draws())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +301,7 @@ func TestBatchKeepsItsOrderAndSeparatesErrors(t *testing.T) {
 	}
 }
 
-// grants keeps tokens in memory.
+// grants stores tokens in memory.
 type grants struct {
 	grant   leads.Grant
 	rotated int
@@ -325,8 +327,8 @@ func (g *grants) BeginRefresh(_ context.Context, pair leads.Grant, _ string, _ t
 	return pair.RefreshToken == g.grant.RefreshToken, nil
 }
 
-// installed saves the application's form on an emulated portal and returns a client with
-// the tokens that came.
+// installed installs the application on an emulated portal and returns a client that uses
+// its tokens.
 func installed(t *testing.T, cfg emulator.Config) (*emulator.Portal, *bitrix24.Client, *grants) {
 	t.Helper()
 	cfg.NoLimits = true
@@ -361,7 +363,7 @@ func hostOf(tb testing.TB, raw string) string {
 	return r.URL.Host
 }
 
-func TestAnExpiredTokenIsRefreshedOnceAndStoredBeforeUse(t *testing.T) {
+func TestAnExpiredTokenIsRefreshedOnce(t *testing.T) {
 	p, client, store := installed(t, emulator.Config{Leads: 5, AccessLife: time.Hour})
 	old := store.grant
 	p.Advance(2 * time.Hour)
@@ -382,7 +384,7 @@ func TestAnExpiredTokenIsRefreshedOnceAndStoredBeforeUse(t *testing.T) {
 	}
 }
 
-func TestADeadRefreshTokenIsReportedAsUnauthorized(t *testing.T) {
+func TestInvalidRefreshTokensAreUnauthorized(t *testing.T) {
 	p, client, store := installed(t, emulator.Config{Leads: 5})
 	store.grant.RefreshToken = "used"
 	p.Advance(2 * time.Hour)
@@ -394,21 +396,21 @@ func TestADeadRefreshTokenIsReportedAsUnauthorized(t *testing.T) {
 func TestBindAddsOnlyWhatIsMissing(t *testing.T) {
 	_, client, _ := installed(t, emulator.Config{Leads: 1})
 	const handler = "http://127.0.0.1:1/bitrix24/events"
-	_, added, err := client.Bind(t.Context(), handler)
+	_, added, err := client.Events().Bind(t.Context(), handler)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(bitrix24.Bound, added); diff != "" {
 		t.Errorf("first binding (-want +got):\n%s", diff)
 	}
-	bound, added, err := client.Bind(t.Context(), handler)
+	bound, added, err := client.Events().Bind(t.Context(), handler)
 	if err != nil || len(added) != 0 || len(bound) < len(bitrix24.Bound) {
 		t.Errorf("second binding added %v to %v, %v", added, bound, err)
 	}
-	if err := client.Unbind(t.Context(), handler); err != nil {
+	if err := client.Events().Unbind(t.Context(), handler); err != nil {
 		t.Fatal(err)
 	}
-	left, err := client.Bindings(t.Context())
+	left, err := client.Events().Bindings(t.Context())
 	if err != nil || slices.ContainsFunc(left, func(b bitrix24.Binding) bool { return b.Handler == handler }) {
 		t.Errorf("still bound: %v, %v", left, err)
 	}

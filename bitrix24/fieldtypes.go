@@ -8,19 +8,19 @@ import (
 	"leadsync/leads"
 )
 
-// FieldTypes are the custom fields of the portal's leads. Source: docs/bitrix24.md 6.4.
-func (c *Client) FieldTypes(ctx context.Context) ([]leads.FieldType, error) {
+// FieldTypes returns the custom fields of the portal's leads. Source: docs/bitrix24.md 6.4.
+func (l Leads) FieldTypes(ctx context.Context) ([]leads.FieldType, error) {
 	var types []leads.FieldType
 	for start := int64(0); ; {
-		answer, err := c.Read(ctx, "crm.lead.userfield.list", Params{"order": Params{"ID": "ASC"}, "start": start})
+		answer, err := l.client.Read(ctx, "crm.lead.userfield.list", Params{"order": Params{"ID": "ASC"}, "start": start})
 		if err != nil {
 			return nil, fmt.Errorf("list custom fields: %w", err)
 		}
 		var rows []struct {
-			Name     looseText `json:"FIELD_NAME"`
-			Type     looseText `json:"USER_TYPE_ID"`
-			Multiple looseBool `json:"MULTIPLE"`
-			Label    looseText `json:"EDIT_FORM_LABEL"`
+			Name     lenientText `json:"FIELD_NAME"`
+			Type     lenientText `json:"USER_TYPE_ID"`
+			Multiple lenientBool `json:"MULTIPLE"`
+			Label    lenientText `json:"EDIT_FORM_LABEL"`
 		}
 		if err := json.Unmarshal(answer.Result, &rows); err != nil {
 			return nil, garbled("crm.lead.userfield.list", 200, "the answer is not a list of fields")

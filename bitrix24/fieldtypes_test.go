@@ -15,7 +15,7 @@ import (
 
 func TestFieldTypes(t *testing.T) {
 	_, client := webhookClient(t, emulator.Config{Leads: 1})
-	types, err := client.FieldTypes(t.Context())
+	types, err := client.Leads().FieldTypes(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestFieldTypes(t *testing.T) {
 	}
 }
 
-// A portal with very many fields shows them in pages.
+// A portal with many fields returns them in pages.
 func TestFieldTypesAreReadToTheEnd(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -47,7 +47,7 @@ func TestFieldTypesAreReadToTheEnd(t *testing.T) {
 	}))
 	defer server.Close()
 	client := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(server.URL + "/rest/1/x/")})
-	types, err := client.FieldTypes(t.Context())
+	types, err := client.Leads().FieldTypes(t.Context())
 	if err != nil || len(types) != 2 || types[1].Field != "UF_CRM_50" {
 		t.Errorf("%+v, %v", types, err)
 	}

@@ -8,28 +8,28 @@ import (
 	"strings"
 )
 
-// ErrForm says that a form cannot be read. The text never repeats the form:
+// ErrForm says that a form cannot be read. Its text never contains the form, because
 // callbacks carry tokens.
 var ErrForm = errors.New("form is not what http_build_query writes")
 
-// maxFormDepth bounds the nesting of brackets; PHP itself stops at 64.
+// maxFormDepth is how deep brackets may be nested; PHP itself stops at 64.
 const maxFormDepth = 64
 
-// Form is one node of a form as PHP's http_build_query writes it and PHP's own
-// parser reads it: either a value, or named children in the order they came.
-// auth[domain]=x is the child "domain" of the child "auth".
+// Form is one node of a form as PHP's http_build_query writes it and PHP's own parser reads
+// it: either a value, or named children in the order in which they came. auth[domain]=x is
+// the child "domain" of the child "auth".
 type Form struct {
 	Name     string
 	Value    string
 	Children []*Form
 
-	next  int // the index that an empty bracket, x[]=, takes next
+	next  int // the index that the next empty bracket, x[]=, takes
 	index map[string]*Form
 }
 
-// ParseForm reads a form body or a query string. Brackets may be
-// percent-encoded or raw, values may be empty, a later scalar replaces an
-// earlier one, as in PHP. Source: docs/bitrix24.md 2.3 and 3.1.
+// ParseForm reads a form body or a query string. Brackets may be percent-encoded or not,
+// values may be empty, and a later scalar replaces an earlier one, as in PHP. The error is
+// ErrForm. Source: docs/bitrix24.md 2.3 and 3.1.
 func ParseForm(raw string) (*Form, error) {
 	root := &Form{}
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -89,7 +89,7 @@ func (f *Form) set(path []string, value string) {
 	f.Children, f.index, f.next = nil, nil, 0
 }
 
-// child finds or makes the child of that name.
+// child returns the child with that name, and adds it if it is missing.
 func (f *Form) child(name string) *Form {
 	if c, ok := f.index[name]; ok {
 		return c
@@ -107,7 +107,7 @@ func (f *Form) child(name string) *Form {
 	return c
 }
 
-// At follows names down the tree; nil where a name is absent.
+// At follows names down the tree; it returns nil if a name is missing.
 func (f *Form) At(names ...string) *Form {
 	for _, name := range names {
 		if f == nil {
@@ -118,7 +118,7 @@ func (f *Form) At(names ...string) *Form {
 	return f
 }
 
-// Text is the value at that path, "" where it is absent or has children.
+// Text returns the value at that path; "" if it is missing or has children.
 func (f *Form) Text(names ...string) string {
 	if at := f.At(names...); at != nil {
 		return at.Value
@@ -126,9 +126,9 @@ func (f *Form) Text(names ...string) string {
 	return ""
 }
 
-// Add finds or makes the child of that name, gives it the value and returns it,
-// so that trees which did not arrive as a form (JSON bodies) can be built. An
-// empty name takes the next index, as x[] does.
+// Add sets the value of the child with that name, adds the child if it is missing, and
+// returns it. It builds trees that did not arrive as a form, such as JSON bodies. An empty
+// name takes the next index, as x[] does.
 func (f *Form) Add(name, value string) *Form {
 	if name == "" {
 		name = strconv.Itoa(f.next)
@@ -139,8 +139,8 @@ func (f *Form) Add(name, value string) *Form {
 	return c
 }
 
-// Fold is the first child whose name differs at most in case: Bitrix24 takes
-// parameter names in any case (docs/bitrix24.md 3.1). Nil where there is none.
+// Fold returns the first child whose name is equal without regard to case, nil if there is
+// none: Bitrix24 accepts parameter names in any case (docs/bitrix24.md 3.1).
 func (f *Form) Fold(name string) *Form {
 	if f == nil {
 		return nil

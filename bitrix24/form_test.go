@@ -13,7 +13,7 @@ import (
 	"leadsync/bitrix24"
 )
 
-// flat is a form as its leaves, in order.
+// flat returns the leaves of a form, in order.
 func flat(f *bitrix24.Form) []string {
 	if len(f.Children) == 0 {
 		return []string{"=" + f.Value}
@@ -87,8 +87,8 @@ func TestFormIsFoundAndBuilt(t *testing.T) {
 	}
 }
 
-// FuzzParseForm: whatever comes, it does not panic; what was read can be written
-// as a form and read again as the same tree.
+// FuzzParseForm checks that ParseForm never panics, and that what it read can be written as a
+// form and read again as the same tree.
 func FuzzParseForm(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.*")
 	if err != nil || len(files) == 0 {

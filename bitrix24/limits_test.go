@@ -15,6 +15,7 @@ import (
 
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
+	"leadsync/bitrix24/emulator/emulatortest"
 	"leadsync/leads"
 )
 
@@ -23,7 +24,7 @@ func scanAll(tb testing.TB, client *bitrix24.Client) []int64 {
 	tb.Helper()
 	var ids []int64
 	for after, last := int64(0), false; !last; {
-		page, err := client.Scan(tb.Context(), after, draws())
+		page, err := client.Leads().Scan(tb.Context(), after, draws())
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -51,64 +52,64 @@ func TestImportSpendsTheFewestRequests(t *testing.T) {
 		count = 100_000 // make test-scale
 	}
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, emulator.Config{Leads: count, Seed: 1})
-		client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
+		h := emulatortest.New(t, emulator.Config{Leads: count, Seed: 1})
+		client := h.Webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
 		begin := time.Now()
 		if got := len(scanAll(t, client)); got != count {
 			t.Errorf("scanned %d leads of %d", got, count)
 		}
-		// One more proves the end: only an empty page is believed.
+		// One more request proves the end: only an empty answer is the end.
 		limit := (count+2499)/2500 + 1
-		if got := in.portal.Stats().Requests["batch"]; got > limit {
+		if got := h.Portal.Stats().Requests["batch"]; got > limit {
 			t.Errorf("%d requests, at most %d are allowed", got, limit)
 		}
-		wantNoRefusal(t, in.portal)
-		t.Logf("%d leads: %d requests, %d pages, %s by the limits alone", count, in.portal.Stats().Requests["batch"],
-			in.portal.Stats().Commands["crm.lead.list"], time.Since(begin).Round(time.Second))
+		wantNoRefusal(t, h.Portal)
+		t.Logf("%d leads: %d requests, %d pages, %s by the limits alone", count, h.Portal.Stats().Requests["batch"],
+			h.Portal.Stats().Commands["crm.lead.list"], time.Since(begin).Round(time.Second))
 	})
 }
 
-// A million leads, by the portal's clock: hardly longer than its limits make anybody wait.
-// It may send 50 requests at once and two a second then, and list for 480 s within ten
-// minutes, which is more than a million leads need.
+// Reading a million leads takes little longer, by the portal's clock, than its limits require:
+// 50 requests at once, then two a second. The limit of operating time, 480 s of lists within
+// ten minutes, is more than a million leads need.
 func TestAMillionLeadsTakeWhatTheLimitsAllow(t *testing.T) {
 	if os.Getenv("LEADSYNC_TEST_SCALE") == "" {
 		t.Skip("make test-scale: takes a minute and 800 MB")
 	}
 	const count = 1_000_000
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, emulator.Config{Leads: count, Seed: 1})
-		client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
+		h := emulatortest.New(t, emulator.Config{Leads: count, Seed: 1})
+		client := h.Webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
 		begin, seen := time.Now(), 0
 		for after, last := int64(0), false; !last; {
-			page, err := client.Scan(t.Context(), after, draws())
+			page, err := client.Leads().Scan(t.Context(), after, draws())
 			if err != nil {
 				t.Fatal(err)
 			}
 			seen += len(page.Snapshots)
 			after, last = page.UpTo, page.Last
 		}
-		took, requests := time.Since(begin), in.portal.Stats().Requests["batch"]
+		took, requests := time.Since(begin), h.Portal.Stats().Requests["batch"]
 		allowed := time.Duration((count+2499)/2500-50) * time.Second / 2
 		t.Logf("%d leads: %d requests, %s by the portal's clock, its limits allow %s: %.2f of it", seen, requests, took.Round(time.Second), allowed, took.Seconds()/allowed.Seconds())
 		if seen != count || took > allowed*5/4 {
 			t.Errorf("%d leads in %s", seen, took)
 		}
-		wantNoRefusal(t, in.portal)
+		wantNoRefusal(t, h.Portal)
 	})
 }
 
-// List pages that cost 5 s of operating time: 96 of them are all that ten minutes allow,
-// and a pass may take only part of that.
-func TestAPassStaysWithinTheOperatingTime(t *testing.T) {
+// With list pages that cost 5 s of operating time, ten minutes allow 96 of them, and a pass may
+// use only part of that.
+func TestPassesStayWithinTheOperatingTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, emulator.Config{Leads: 5_000, Seed: 1, PageCost: 5 * time.Second})
-		client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
+		h := emulatortest.New(t, emulator.Config{Leads: 5_000, Seed: 1, PageCost: 5 * time.Second})
+		client := h.Webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
 		begin := time.Now()
 		if got := len(scanAll(t, client)); got != 5_000 {
 			t.Errorf("scanned %d leads", got)
 		}
-		wantNoRefusal(t, in.portal)
+		wantNoRefusal(t, h.Portal)
 		if took := time.Since(begin); took < 10*time.Minute {
 			t.Errorf("500 s of operating time within %s", took)
 		}
@@ -118,34 +119,34 @@ func TestAPassStaysWithinTheOperatingTime(t *testing.T) {
 	})
 }
 
-// Not even a backlog of callbacks makes the portal block a method.
+// Even a backlog of callbacks does not make the portal block a method.
 func TestLiveReadsStayWithinTheOperatingTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, emulator.Config{Leads: 2500, Seed: 1, PageCost: 1100 * time.Millisecond})
-		ids := sortedIDs(truth(t, in.portal))
-		client := in.webhook(bitrix24.NewBudget(true))
+		h := emulatortest.New(t, emulator.Config{Leads: 2500, Seed: 1, PageCost: 1100 * time.Millisecond})
+		ids := sortedIDs(truth(t, h.Portal))
+		client := h.Webhook(bitrix24.NewBudget(true))
 		var err error
 		reads := 0
 		for ; err == nil && reads < 20; reads++ {
-			_, err = client.Leads(t.Context(), ids, draws())
+			_, err = client.Leads().Read(t.Context(), ids, draws())
 		}
 		if bitrix24.ReactionTo(err) != bitrix24.SlowDown || reads < 7 {
 			t.Errorf("after %d reads: %v", reads, err)
 		}
-		wantNoRefusal(t, in.portal)
+		wantNoRefusal(t, h.Portal)
 	})
 }
 
-// Without operating in its answers a portal can only be asked.
+// Without the operating time in its answers, only a refusal shows that a method is blocked.
 func TestARefusedMethodIsLeftAlone(t *testing.T) {
 	for _, bill := range []bool{false, true} {
 		t.Run("billed to batch "+strconv.FormatBool(bill), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				in := startInside(t, emulator.Config{
+				h := emulatortest.New(t, emulator.Config{
 					Leads: 3_000, Seed: 1, PageCost: 5 * time.Second, OperatingLimit: 60 * time.Second,
 					Switches: emulator.Switches{NoOperating: true, BillBatch: bill},
 				})
-				client := in.webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
+				client := h.Webhook(bitrix24.NewBudget(true)).In(bitrix24.Background)
 				begin := time.Now()
 				if got := len(scanAll(t, client)); got != 3_000 {
 					t.Errorf("scanned %d leads", got)
@@ -154,8 +155,8 @@ func TestARefusedMethodIsLeftAlone(t *testing.T) {
 				if min := 10 * time.Minute; took < min {
 					t.Errorf("it took %s", took)
 				}
-				if n := in.portal.Stats().Requests["batch"]; n > int(took/time.Minute)+30 {
-					t.Errorf("%d requests within %s: a blocked method was hammered", n, took)
+				if n := h.Portal.Stats().Requests["batch"]; n > int(took/time.Minute)+30 {
+					t.Errorf("%d requests within %s: a blocked method was called again and again", n, took)
 				}
 			})
 		})
@@ -164,57 +165,57 @@ func TestARefusedMethodIsLeftAlone(t *testing.T) {
 
 func TestALiveReadDoesNotWaitForABlockedMethod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, emulator.Config{Leads: 5, Seed: 1, CallCost: 20 * time.Second, OperatingLimit: 30 * time.Second})
-		ids := sortedIDs(truth(t, in.portal))
-		client := in.webhook(bitrix24.NewBudget(true))
-		if _, err := client.Leads(t.Context(), ids[:2], draws()); err != nil {
+		h := emulatortest.New(t, emulator.Config{Leads: 5, Seed: 1, CallCost: 20 * time.Second, OperatingLimit: 30 * time.Second})
+		ids := sortedIDs(truth(t, h.Portal))
+		client := h.Webhook(bitrix24.NewBudget(true))
+		if _, err := client.Leads().Read(t.Context(), ids[:2], draws()); err != nil {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		_, err := client.Leads(t.Context(), ids[2:3], draws())
+		_, err := client.Leads().Read(t.Context(), ids[2:3], draws())
 		if bitrix24.ReactionTo(err) != bitrix24.SlowDown || time.Since(begin) > 5*time.Second {
 			t.Fatalf("after %s: %v", time.Since(begin), err)
 		}
 		sent := client.Requests()
-		if _, err = client.Leads(t.Context(), ids[2:3], draws()); err == nil || client.Requests() != sent {
+		if _, err = client.Leads().Read(t.Context(), ids[2:3], draws()); err == nil || client.Requests() != sent {
 			t.Errorf("asked again at once: %v", err)
 		}
 		time.Sleep(10 * time.Minute)
-		if _, err = client.Leads(t.Context(), ids[2:3], draws()); err != nil {
+		if _, err = client.Leads().Read(t.Context(), ids[2:3], draws()); err != nil {
 			t.Errorf("after ten minutes: %v", err)
 		}
 	})
 }
 
-// Fifty pages of 2 s are more than the 60 s after which the web server gives up.
+// Fifty pages of 2 s take longer than the 60 s after which the web server answers 504.
 func TestBatchesShrinkUntilTheyFitIntoAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, emulator.Config{Leads: 4_000, Seed: 1, PageCost: 2 * time.Second, NoLimits: true})
-		client := in.webhook(nil).In(bitrix24.Background)
+		h := emulatortest.New(t, emulator.Config{Leads: 4_000, Seed: 1, PageCost: 2 * time.Second, NoLimits: true})
+		client := h.Webhook(nil).In(bitrix24.Background)
 		if got := len(scanAll(t, client)); got != 4_000 {
 			t.Errorf("scanned %d leads", got)
 		}
 		if n := client.Requests(); n > 12 {
 			t.Errorf("%d requests", n)
 		}
-		in = startInside(t, emulator.Config{Leads: 2500, Seed: 1, PageCost: 2 * time.Second, NoLimits: true})
-		ids := sortedIDs(truth(t, in.portal))
-		snaps, err := in.webhook(nil).Leads(t.Context(), ids, draws())
+		h = emulatortest.New(t, emulator.Config{Leads: 2500, Seed: 1, PageCost: 2 * time.Second, NoLimits: true})
+		ids := sortedIDs(truth(t, h.Portal))
+		snaps, err := h.Webhook(nil).Leads().Read(t.Context(), ids, draws())
 		if err != nil || len(snaps) != 2500 {
 			t.Errorf("read %d leads, %v", len(snaps), err)
 		}
 	})
 }
 
-// poisoned answers commands that match with an error of the server.
-func poisoned(in *inside, bad func(command string) bool, code string) {
-	in.answer(func(r *http.Request) *http.Response {
+// failCommands makes the portal answer the commands that match with an error.
+func failCommands(h *emulatortest.Harness, bad func(command string) bool, code string) {
+	h.Transport.Intercept(func(r *http.Request) *http.Response {
 		if !strings.HasSuffix(r.URL.Path, "batch") {
 			return nil
 		}
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return canned(500, "")
+			return emulatortest.Response(500, "")
 		}
 		text := string(body)
 		var keys []string
@@ -231,19 +232,14 @@ func poisoned(in *inside, bad func(command string) bool, code string) {
 			}
 		}
 		r.Body = io.NopCloser(strings.NewReader(text))
-		in.mu.Lock()
-		again := in.at
-		in.at = nil
-		in.mu.Unlock()
-		resp, err := in.RoundTrip(r)
-		in.answer(again)
+		resp, err := emulatortest.NewTransport(h.Portal).RoundTrip(r)
 		if err != nil || len(keys) == 0 {
 			return resp
 		}
 		data, _ := io.ReadAll(resp.Body)
 		answer := strings.ReplaceAll(string(data), `{"error":"ERROR_METHOD_NOT_FOUND","error_description":"Method not found!"}`,
 			`{"error":"`+code+`","error_description":"broken"}`)
-		return canned(resp.StatusCode, answer)
+		return emulatortest.Response(resp.StatusCode, answer)
 	})
 }
 
@@ -252,15 +248,15 @@ func TestOneBadLeadDoesNotHideTheOthers(t *testing.T) {
 		for _, count := range []int{50, 400} {
 			t.Run(code+" among "+strconv.Itoa(count), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					in := startInside(t, emulator.Config{Leads: count, Seed: 1, NoLimits: true})
-					ids := sortedIDs(truth(t, in.portal))
+					h := emulatortest.New(t, emulator.Config{Leads: count, Seed: 1, NoLimits: true})
+					ids := sortedIDs(truth(t, h.Portal))
 					bad := ids[17]
 					// Neither a list that contains it nor the lead itself can be read.
-					poisoned(in, func(cmd string) bool {
+					failCommands(h, func(cmd string) bool {
 						u, _ := url.QueryUnescape(strings.ReplaceAll(cmd, `\u0026`, "&"))
 						return strings.Contains(u+"&", "="+strconv.FormatInt(bad, 10)+"&") || strings.Contains(u, "="+strconv.FormatInt(bad, 10)+`"`)
 					}, code)
-					snaps, err := in.webhook(nil).Leads(t.Context(), ids, draws())
+					snaps, err := h.Webhook(nil).Leads().Read(t.Context(), ids, draws())
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -278,42 +274,42 @@ func TestOneBadLeadDoesNotHideTheOthers(t *testing.T) {
 // A page of the scan that cannot be listed is read lead by lead.
 func TestAPageThatCannotBeListedIsReadLeadByLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, emulator.Config{Leads: 500, Seed: 1, NoLimits: true})
-		ids := sortedIDs(truth(t, in.portal))
+		h := emulatortest.New(t, emulator.Config{Leads: 500, Seed: 1, NoLimits: true})
+		ids := sortedIDs(truth(t, h.Portal))
 		third := strconv.FormatInt(ids[149], 10)
-		poisoned(in, func(cmd string) bool {
+		failCommands(h, func(cmd string) bool {
 			return strings.Contains(cmd, `"p3":`) || strings.Contains(cmd, `p3":"crm.lead.list`) || strings.Contains(cmd, "filter%5B%3EID%5D="+third+"\\u0026")
 		}, "INTERNAL_SERVER_ERROR")
-		got := scanAll(t, in.webhook(nil))
+		got := scanAll(t, h.Webhook(nil))
 		if !slices.Equal(got, ids) {
 			t.Errorf("scanned %d leads of %d", len(got), len(ids))
 		}
-		if in.portal.Stats().Commands["crm.lead.get"] == 0 {
+		if h.Portal.Stats().Commands["crm.lead.get"] == 0 {
 			t.Error("no lead was read alone: the page was not refused")
 		}
 	})
 }
 
-func TestForeignTrafficIsYieldedTo(t *testing.T) {
+func TestOtherProgramsGetTheirShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, emulator.Config{Leads: 5, Seed: 1})
+		h := emulatortest.New(t, emulator.Config{Leads: 5, Seed: 1})
 		budget := bitrix24.NewBudget(true)
-		client := in.webhook(budget)
-		// Somebody else on our address uses three requests of four that leak out, and
-		// gives up what is refused.
+		client := h.Webhook(budget)
+		// Another program on our address uses three of four requests that leak out, and
+		// does not repeat what is refused.
 		stop := make(chan struct{})
 		refused := 0
 		stopped := make(chan struct{})
 		go func() {
 			defer close(stopped)
-			foreign := in.client()
+			foreign := h.HTTP()
 			for {
 				select {
 				case <-stop:
 					return
 				case <-time.After(2 * time.Second / 3):
 				}
-				resp, err := foreign.Post(in.portal.Info().Webhook+"server.time", "application/json", strings.NewReader("{}"))
+				resp, err := foreign.Post(h.Portal.Info().Webhook+"server.time", "application/json", strings.NewReader("{}"))
 				if err != nil {
 					continue
 				}
@@ -333,7 +329,7 @@ func TestForeignTrafficIsYieldedTo(t *testing.T) {
 		}
 		state := budget.State()
 		if state.Share >= 1 || state.Refusals == 0 {
-			t.Errorf("the foreigner was not noticed: %+v", state)
+			t.Errorf("the other program was not noticed: %+v", state)
 		}
 		close(stop)
 		<-stopped
@@ -349,27 +345,27 @@ func TestForeignTrafficIsYieldedTo(t *testing.T) {
 	})
 }
 
-// Owners that take over from each other never fill the bucket together.
+// Owners that take over from each other never fill the bucket, even together.
 func TestOwnersInSuccessionNeverFillTheBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, emulator.Config{Leads: 5, Seed: 1})
+		h := emulatortest.New(t, emulator.Config{Leads: 5, Seed: 1})
 		for epoch := range 30 {
-			client := in.webhook(bitrix24.NewBudget(epoch == 0))
+			client := h.Webhook(bitrix24.NewBudget(epoch == 0))
 			for begin := time.Now(); time.Since(begin) < time.Duration(1+epoch%7)*time.Second; {
 				if _, err := client.Read(t.Context(), "server.time", nil); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		wantNoRefusal(t, in.portal)
+		wantNoRefusal(t, h.Portal)
 	})
 }
 
 func TestLiveReadsDoNotWaitForAPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, emulator.Config{Leads: 60, Seed: 1})
-		client := in.webhook(bitrix24.NewBudget(true))
-		id := sortedIDs(truth(t, in.portal))[0]
+		h := emulatortest.New(t, emulator.Config{Leads: 60, Seed: 1})
+		client := h.Webhook(bitrix24.NewBudget(true))
+		id := sortedIDs(truth(t, h.Portal))[0]
 		begin, done := time.Now(), make(chan struct{})
 		go func() {
 			defer close(done)
@@ -384,7 +380,7 @@ func TestLiveReadsDoNotWaitForAPass(t *testing.T) {
 				reading = false
 			case <-time.After(time.Second):
 				asked := time.Now()
-				if _, err := client.Leads(t.Context(), []int64{id}, draws()); err != nil {
+				if _, err := client.Leads().Read(t.Context(), []int64{id}, draws()); err != nil {
 					t.Fatal(err)
 				}
 				longest = max(longest, time.Since(asked))
@@ -393,11 +389,11 @@ func TestLiveReadsDoNotWaitForAPass(t *testing.T) {
 		if longest >= time.Second {
 			t.Errorf("a live read waited %s", longest)
 		}
-		wantNoRefusal(t, in.portal)
+		wantNoRefusal(t, h.Portal)
 	})
 }
 
-func TestLooseAnswersAreUnderstood(t *testing.T) {
+func TestLenientAnswersAreUnderstood(t *testing.T) {
 	for _, body := range []string{
 		`{"result":[],"time":[]}`, `{"result":{},"total":"5","next":false,"time":{"operating":"1.5","duration":null,"operating_reset_at":false}}`,
 		`{"result":null,"time":null}`, `{"result":"x","total":null,"time":{"operating":[]}}`,
@@ -406,22 +402,22 @@ func TestLooseAnswersAreUnderstood(t *testing.T) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	oauth := &bitrix24.OAuth{ClientID: "c", ClientSecret: "s", HTTP: &http.Client{Transport: tripper(func(*http.Request) *http.Response {
-		return canned(200, `{"access_token":"a","refresh_token":"r","expires_in":"3600","user_id":"67","member_id":null,"scope":false}`)
+	oauth := &bitrix24.OAuth{ClientID: "c", ClientSecret: "s", HTTP: &http.Client{Transport: roundTripFunc(func(*http.Request) *http.Response {
+		return emulatortest.Response(200, `{"access_token":"a","refresh_token":"r","expires_in":"3600","user_id":"67","member_id":null,"scope":false}`)
 	})}, Now: time.Now}
-	pair, err := oauth.Refresh(t.Context(), insideServer, "old")
+	pair, err := oauth.Refresh(t.Context(), emulatortest.OAuthURL, "old")
 	if err != nil || pair.RefreshToken != leads.Secret("r") || time.Until(pair.ExpiresAt) < 59*time.Minute || pair.UserID != 67 {
 		t.Errorf("pair %+v, %v", pair, err)
 	}
 }
 
-type tripper func(*http.Request) *http.Response
+type roundTripFunc func(*http.Request) *http.Response
 
-func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
 
-// A clock that is moved by hand is waited by, or a wait that is nearly over would never
-// end: it stood still while a timer ran, again and again.
-func TestABlockedMethodIsWaitedForByTheClientsClock(t *testing.T) {
+// A client waits by the clock that it is given: with a clock set by hand, a wait by a timer
+// would never end.
+func TestWaitsUseTheClientsClock(t *testing.T) {
 	p, err := emulator.New(emulator.Config{Leads: 10, Seed: 1, NoLimits: true, PortalAddr: "portal.example.com", OAuthAddr: "oauth.example.com"})
 	if err != nil {
 		t.Fatal(err)
@@ -429,9 +425,9 @@ func TestABlockedMethodIsWaitedForByTheClientsClock(t *testing.T) {
 	defer p.Close()
 	p.SetFaults(emulator.Faults{CommandLimit: 1})
 	now, waited := time.Now(), time.Duration(0)
-	in := &inside{portal: p, address: "203.0.113.7"}
+	transport := emulatortest.NewTransport(p)
 	client := bitrix24.NewClient(bitrix24.ClientConfig{
-		Endpoint: leads.Secret(p.Info().Webhook), HTTP: &http.Client{Transport: in}, Now: func() time.Time { return now },
+		Endpoint: leads.Secret(p.Info().Webhook), HTTP: &http.Client{Transport: transport}, Now: func() time.Time { return now },
 		Wait: func(ctx context.Context, d time.Duration) error {
 			p.SetFaults(emulator.Faults{})
 			now, waited = now.Add(d), waited+d
@@ -440,7 +436,7 @@ func TestABlockedMethodIsWaitedForByTheClientsClock(t *testing.T) {
 	}).In(bitrix24.Background)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if page, err := client.Scan(ctx, 0, draws()); err != nil || len(page.Snapshots) != 10 {
+	if page, err := client.Leads().Scan(ctx, 0, draws()); err != nil || len(page.Snapshots) != 10 {
 		t.Fatalf("%d leads, %v", len(page.Snapshots), err)
 	}
 	if waited < time.Minute {

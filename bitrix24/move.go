@@ -10,34 +10,30 @@ import (
 	"leadsync/leads"
 )
 
-// movedError is a portal's redirect: it was renamed. Source: docs/bitrix24.md 1.16.
+// movedError is a redirect by a portal that was renamed. Source: docs/bitrix24.md 1.16.
 type movedError struct {
 	location string
 	status   int
 }
 
-// Error names the host alone: the path of a webhook is a secret.
+// Error names only the host: the path of a webhook is a secret.
 func (e *movedError) Error() string { return "the portal redirects to " + hostIn(e.location) }
 
-// moveLimit is how often one call follows a portal: it is renamed once.
+// moveLimit is how many redirects one call follows: a portal is renamed once.
 const moveLimit = 2
 
-// follow finds out where a portal is that redirects from endpoint, and makes it the
-// client's endpoint. Whoever can answer for the old host, when its name has been given
-// up, could redirect anywhere: the new address comes from the authorization server, and
-// the redirect is only the reason to ask.
+// follow finds out the new address of a portal that redirects, and makes it the client's
+// endpoint. The redirect itself is not trusted: whoever takes over the old host name could
+// redirect anywhere. It is only the reason to ask the authorization server.
 func (c *Client) follow(ctx context.Context, method string, from leads.Secret, moved *movedError) error {
-	c.mu.Lock()
-	already := c.endpoint != from
-	c.mu.Unlock()
-	if already {
-		return nil
+	if c.shared.currentEndpoint() != from {
+		return nil // another call has followed it
 	}
 	to := hostIn(moved.location)
 	if c.cfg.Moved == nil {
 		return &Error{
 			Method: method, Status: moved.status, Reaction: Stop,
-			Description: "the portal redirects to " + to + ", which nobody confirms: make the webhook's address known under that host",
+			Description: "the portal redirects to " + to + ", and no server can confirm that address for a webhook: configure the webhook's address on that host",
 		}
 	}
 	endpoint, err := c.cfg.Moved(ctx)
@@ -47,16 +43,26 @@ func (c *Client) follow(ctx context.Context, method string, from leads.Secret, m
 	if endpoint == from {
 		return &Error{
 			Method: method, Status: moved.status, Reaction: Repeat,
-			Description: "the portal redirects to " + to + ", but the authorization server says that it is where it was",
+			Description: "the portal redirects to " + to + ", but the authorization server still names the old address",
 		}
 	}
-	c.mu.Lock()
-	c.endpoint = endpoint
-	c.mu.Unlock()
+	c.shared.setEndpoint(endpoint)
 	return nil
 }
 
-// hostIn is the host of a URL that somebody else has written.
+func (s *shared) currentEndpoint() leads.Secret {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.endpoint
+}
+
+func (s *shared) setEndpoint(endpoint leads.Secret) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.endpoint = endpoint
+}
+
+// hostIn is the host of a URL that comes from outside; "nowhere" if it has none.
 func hostIn(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
@@ -65,12 +71,12 @@ func hostIn(raw string) string {
 	return u.Host
 }
 
-// ErrElsewhere says that the authorization server knows an access token as another
-// portal's.
+// ErrElsewhere says that an access token belongs to another portal, according to the
+// authorization server.
 var ErrElsewhere = errors.New("the authorization server says that the token is another portal's")
 
-// Home knows how to find a portal again that was renamed: its identity is the member_id,
-// not the address.
+// Home finds a portal that was renamed. A portal's identity is its member_id, not its
+// address.
 type Home struct {
 	MemberID string
 	Server   string // the portal's authorization server
@@ -80,8 +86,9 @@ type Home struct {
 	Move func(ctx context.Context, endpoint string) error
 }
 
-// Moved asks the authorization server where the portal is and stores the answer; it is
-// what ClientConfig.Moved wants.
+// Moved asks the authorization server for the portal's address and stores it. Use it as
+// ClientConfig.Moved. The error is ErrElsewhere if the server names another portal, and
+// ErrUntrusted if the address is not https.
 func (h *Home) Moved(ctx context.Context) (leads.Secret, error) {
 	info, err := h.ask(ctx)
 	if err != nil {
@@ -97,7 +104,7 @@ func (h *Home) Moved(ctx context.Context) (leads.Secret, error) {
 	return leads.Secret(endpoint), h.Move(ctx, endpoint)
 }
 
-// ask refreshes the token where the server finds it expired.
+// ask gets the server's record of the token, and refreshes the token if it has expired.
 func (h *Home) ask(ctx context.Context) (Installation, error) {
 	token, err := h.Tokens.Token(ctx)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"leadsync/leads"
 )
 
-// OAuth talks to Bitrix24's authorization servers. Secrets go there in bodies, never in
-// URLs, and only to servers that Trust allows.
+// OAuth talks to Bitrix24's authorization servers as one application. It sends secrets in
+// bodies, never in URLs, and only to servers that Trust allows.
 type OAuth struct {
 	ClientID     string
 	ClientSecret leads.Secret
@@ -21,7 +21,7 @@ type OAuth struct {
 	Now          func() time.Time
 }
 
-// As is the same conversation for another application; an empty id is this one.
+// As returns an OAuth for another application; "" returns o itself.
 func (o *OAuth) As(clientID string, secret leads.Secret) *OAuth {
 	if clientID == "" {
 		return o
@@ -31,7 +31,7 @@ func (o *OAuth) As(clientID string, secret leads.Secret) *OAuth {
 	return &other
 }
 
-// Pair is what an authorization server gives: tokens, and the portal they are for.
+// Pair is what an authorization server issues: tokens, and the portal they are for.
 // Source: docs/bitrix24.md 1.4.
 type Pair struct {
 	leads.Grant
@@ -40,13 +40,14 @@ type Pair struct {
 	ServerEndpoint string
 }
 
-// Exchange turns the code of a redirect into tokens; the code lives 30 s and once.
-// server is the redirect's server_domain.
+// Exchange turns the code of a redirect into tokens. A code can be used once, within 30 s.
+// server is the redirect's server_domain. The error is *Error if the server refused.
 func (o *OAuth) Exchange(ctx context.Context, server, code string) (Pair, error) {
 	return o.grant(ctx, server, "authorization_code", url.Values{"code": {code}})
 }
 
-// Refresh turns a refresh token into a new pair. The old one must not be used again.
+// Refresh turns a refresh token into a new pair. The old one must not be used again. The
+// error is *Error if the server refused.
 func (o *OAuth) Refresh(ctx context.Context, server string, token leads.Secret) (Pair, error) {
 	return o.grant(ctx, server, "refresh_token", url.Values{"refresh_token": {token.Reveal()}})
 }
@@ -65,15 +66,15 @@ func (o *OAuth) grant(ctx context.Context, server, kind string, form url.Values)
 	}
 	var body struct {
 		Error          json.RawMessage `json:"error"`
-		Description    looseText       `json:"error_description"`
-		AccessToken    looseText       `json:"access_token"`
-		RefreshToken   looseText       `json:"refresh_token"`
-		ExpiresIn      looseFloat      `json:"expires_in"`
-		Scope          looseText       `json:"scope"`
-		MemberID       looseText       `json:"member_id"`
-		UserID         looseFloat      `json:"user_id"`
-		ClientEndpoint looseText       `json:"client_endpoint"`
-		ServerEndpoint looseText       `json:"server_endpoint"`
+		Description    lenientText     `json:"error_description"`
+		AccessToken    lenientText     `json:"access_token"`
+		RefreshToken   lenientText     `json:"refresh_token"`
+		ExpiresIn      lenientFloat    `json:"expires_in"`
+		Scope          lenientText     `json:"scope"`
+		MemberID       lenientText     `json:"member_id"`
+		UserID         lenientFloat    `json:"user_id"`
+		ClientEndpoint lenientText     `json:"client_endpoint"`
+		ServerEndpoint lenientText     `json:"server_endpoint"`
 	}
 	if err := json.Unmarshal(r.body, &body); err != nil {
 		return Pair{}, garbled(kind, r.status, "the answer is not JSON")
@@ -94,8 +95,8 @@ func (o *OAuth) grant(ctx context.Context, server, kind string, form url.Values)
 	}, nil
 }
 
-// expiry is when a token ends that lives so many seconds; zero, for unknown, where the
-// answer did not say.
+// expiry is when a token expires that is valid for that many seconds from now; zero, for
+// unknown, if the answer did not say.
 func (o *OAuth) expiry(seconds float64) time.Time {
 	if seconds <= 0 {
 		return time.Time{}
@@ -103,7 +104,8 @@ func (o *OAuth) expiry(seconds float64) time.Time {
 	return o.Now().Add(time.Duration(seconds * float64(time.Second)))
 }
 
-// Installation is what the authorization server says of an access token: whose it is.
+// Installation is what the authorization server says about an access token: to which portal,
+// application and user it belongs.
 // Source: docs/bitrix24.md 1.14.
 type Installation struct {
 	ClientID       string
@@ -114,8 +116,8 @@ type Installation struct {
 	Installed      bool
 }
 
-// AppInfo asks the authorization server about an access token. It is how an installation
-// is verified: anybody can post one.
+// AppInfo asks the authorization server about an access token. Use it to verify an
+// installation: anybody can post one.
 func (o *OAuth) AppInfo(ctx context.Context, server string, token leads.Secret) (Installation, error) {
 	const method = "app.info"
 	base, err := o.Trust.AuthServer(server)
@@ -132,19 +134,19 @@ func (o *OAuth) AppInfo(ctx context.Context, server string, token leads.Secret) 
 		return Installation{}, err
 	}
 	var body struct {
-		ClientID looseText  `json:"client_id"`
-		UserID   looseFloat `json:"user_id"`
-		Scope    any        `json:"scope"`
+		ClientID lenientText  `json:"client_id"`
+		UserID   lenientFloat `json:"user_id"`
+		Scope    any          `json:"scope"`
 		Install  struct {
-			Installed      looseBool `json:"installed"`
-			MemberID       looseText `json:"member_id"`
-			ClientEndpoint looseText `json:"client_endpoint"`
+			Installed      lenientBool `json:"installed"`
+			MemberID       lenientText `json:"member_id"`
+			ClientEndpoint lenientText `json:"client_endpoint"`
 		} `json:"install"`
 	}
 	if err := json.Unmarshal(answer.Result, &body); err != nil {
-		return Installation{}, garbled(method, r.status, "the answer is not that of app.info")
+		return Installation{}, garbled(method, r.status, "the answer is not one to app.info")
 	}
-	scope, _ := body.Scope.(string) // for display only; some servers send a list
+	scope, _ := body.Scope.(string) // only displayed; some servers send a list
 	return Installation{
 		ClientID: string(body.ClientID), UserID: int64(body.UserID), Scope: scope, MemberID: string(body.Install.MemberID),
 		ClientEndpoint: string(body.Install.ClientEndpoint), Installed: bool(body.Install.Installed),

@@ -14,26 +14,26 @@ import (
 	"leadsync/leads"
 )
 
-// offlineBound are the events that the portal is to keep in its own queue for us.
+// offlineBound are the events that leadsync binds to the portal's offline queue.
 var offlineBound = []Event{LeadAdd, LeadUpdate, LeadDelete}
 
-// offlineLimit is how many events are asked for at once. The documentation names no
-// most, and a portal that gives fewer is asked again; but each is cleared by a parameter
-// of its own, and PHP reads no more than 1,000 of them by default.
+// offlineLimit is how many events are read at once. The documentation names no maximum, and
+// a portal that returns fewer is asked again. But each event is cleared with a parameter of
+// its own, and PHP reads at most 1,000 parameters by default.
 const offlineLimit = 500
 
-// doorbellPause is the least time between two rings that we ask the portal for, in
-// seconds: the queue is drained by a timer anyway.
-const doorbellPause = 10
+// signalInterval is the least number of seconds between two OfflineSignal events. It may be
+// long: leadsync also reads the queue by a timer.
+const signalInterval = 10
 
-// licence is the refusal of what the portal's plan does not include.
-const licence = "WRONG_LICENSE"
+// codeLicense is the refusal of what the portal's plan does not include.
+const codeLicense = "WRONG_LICENSE"
 
-// BindOffline has the portal keep the events of leads in its own queue as well, and ring
-// at handler when there are some; without a handler nothing rings. bound is what is
-// bound already, as Bind returns it. The error is leads.ErrRefused where the portal does
-// not let us: webhooks, users who are no administrators.
-func (c *Client) BindOffline(ctx context.Context, bound []Binding, handler string) (added []Binding, err error) {
+// BindOffline makes the portal keep the events of leads in its offline queue as well, and
+// send OfflineSignal to handler when the queue is not empty; "" sends no signal. bound is
+// what is bound already, as Bindings returns it. The error is leads.ErrRefused if the caller
+// may not do this: webhooks and users who are not administrators.
+func (e Events) BindOffline(ctx context.Context, bound []Binding, handler string) (added []Binding, err error) {
 	var commands []Command
 	for _, event := range offlineBound {
 		b := Binding{Event: event, Offline: true}
@@ -44,28 +44,28 @@ func (c *Client) BindOffline(ctx context.Context, bound []Binding, handler strin
 			}})
 		}
 	}
-	if bell := (Binding{Event: Doorbell, Handler: handler}); handler != "" && !slices.Contains(bound, bell) {
-		added = append(added, bell)
-		bind := handlerCommand("event.bind", Doorbell, handler)
-		bind.Query.Set("options[minTimeout]", strconv.Itoa(doorbellPause))
+	if signal := (Binding{Event: OfflineSignal, Handler: handler}); handler != "" && !slices.Contains(bound, signal) {
+		added = append(added, signal)
+		bind := handlerCommand("event.bind", OfflineSignal, handler)
+		bind.Query.Set("options[minTimeout]", strconv.Itoa(signalInterval))
 		commands = append(commands, bind)
 	}
 	if len(commands) == 0 {
 		return nil, nil
 	}
-	batch, err := c.batch(ctx, commands, 0)
+	batch, err := e.client.batch(ctx, commands, 0)
 	if err != nil {
 		return nil, fmt.Errorf("bind offline events: %w", err)
 	}
 	for i, cmd := range commands {
-		if e := batch.Errors[cmd.Key]; e != nil && !alreadyBound(e) {
-			return nil, fmt.Errorf("bind %s to the offline queue: %w", added[i].Event, e)
+		if refusal := batch.Errors[cmd.Key]; refusal != nil && !alreadyBound(refusal) {
+			return nil, fmt.Errorf("bind %s to the offline queue: %w", added[i].Event, refusal)
 		}
 	}
 	return added, nil
 }
 
-// offlineUnbind are the commands that take that back.
+// offlineUnbind are the commands that remove those bindings.
 func offlineUnbind(handler string) []Command {
 	var commands []Command
 	for _, event := range offlineBound {
@@ -73,22 +73,23 @@ func offlineUnbind(handler string) []Command {
 			"event": {string(event)}, "event_type": {"offline"},
 		}})
 	}
-	return append(commands, handlerCommand("event.unbind", Doorbell, handler))
+	return append(commands, handlerCommand("event.unbind", OfflineSignal, handler))
 }
 
-// OfflineQueue is a portal's own queue of events. Not safe for concurrent use.
+// OfflineQueue is the queue in which a portal keeps events until they are read. It is not
+// safe for concurrent use.
 type OfflineQueue struct {
 	client *Client
-	// plain reads delete what they return, because the plan has no reservation: what is
-	// lost on its way to us is lost.
-	plain bool
+	// destructive says that a read deletes what it returns, because the plan includes no
+	// reservation: if the answer is lost, so are its events.
+	destructive bool
 }
 
-// OfflineQueue opens the queue. Whether events can be reserved is asked for here, and
-// believed where that cannot be said.
-func (c *Client) OfflineQueue(ctx context.Context) (*OfflineQueue, error) {
-	q := &OfflineQueue{client: c}
-	answer, err := c.Read(ctx, "feature.get", Params{"CODE": "rest_offline_extended"})
+// OfflineQueue opens the portal's offline queue. It asks whether the plan can reserve events,
+// and assumes so if the portal does not say.
+func (e Events) OfflineQueue(ctx context.Context) (*OfflineQueue, error) {
+	q := &OfflineQueue{client: e.client}
+	answer, err := e.client.Read(ctx, "feature.get", Params{"CODE": "rest_offline_extended"})
 	switch {
 	case errors.Is(err, leads.ErrRefused):
 		return q, nil
@@ -96,22 +97,22 @@ func (c *Client) OfflineQueue(ctx context.Context) (*OfflineQueue, error) {
 		return nil, fmt.Errorf("ask for the plan's features: %w", err)
 	}
 	var feature struct {
-		Value looseText `json:"value"`
+		Value lenientText `json:"value"`
 	}
-	_ = json.Unmarshal(answer.Result, &feature) // another shape says nothing
-	q.plain = strings.EqualFold(string(feature.Value), "N")
+	_ = json.Unmarshal(answer.Result, &feature) // an answer of another type does not say
+	q.destructive = strings.EqualFold(string(feature.Value), "N")
 	return q, nil
 }
 
-// Reserves tells whether events stay with the portal until they are cleared.
-func (q *OfflineQueue) Reserves() bool { return !q.plain }
+// Reserves reports whether events stay in the queue until they are cleared.
+func (q *OfflineQueue) Reserves() bool { return !q.destructive }
 
-// Next clears a batch, unless that is empty, and reads the next one in the same request.
-// A batch without messages is the end. After an error a batch may have been reserved
-// that nobody knows of: see Reserved.
+// Next clears the batch done, unless it is empty, and reads the next one in the same
+// request. A batch without messages is the end of the queue. After an error a batch may be
+// reserved whose answer was lost: Reserved finds it.
 func (q *OfflineQueue) Next(ctx context.Context, done leads.OfflineBatch) (leads.OfflineBatch, error) {
 	get := url.Values{"limit": {strconv.Itoa(offlineLimit)}, "order[ID]": {"ASC"}, "clear": {"0"}}
-	if q.plain {
+	if q.destructive {
 		get.Set("clear", "1")
 	}
 	commands := []Command{{Key: "get", Method: "event.offline.get", Query: get}}
@@ -124,8 +125,8 @@ func (q *OfflineQueue) Next(ctx context.Context, done leads.OfflineBatch) (leads
 	}
 	for _, cmd := range commands {
 		e := batch.Errors[cmd.Key]
-		if e != nil && e.Code == licence && cmd.Key == "get" && !q.plain {
-			q.plain = true // whatever the features say
+		if e != nil && e.Code == codeLicense && cmd.Key == "get" && !q.destructive {
+			q.destructive = true // although feature.get says that the plan can reserve
 			return q.Next(ctx, leads.OfflineBatch{})
 		}
 		if e != nil {
@@ -134,12 +135,12 @@ func (q *OfflineQueue) Next(ctx context.Context, done leads.OfflineBatch) (leads
 	}
 	b, err := offlineBatch(batch.Results["get"], batch.Time)
 	if err == nil && len(b.Messages) > 0 && b.Process == "" {
-		q.plain = true // it has reserved nothing, and would give the same for ever
+		q.destructive = true // it reserved nothing, so it would return the same events again and again
 	}
 	return b, err
 }
 
-// Again reads what is reserved under a name once more.
+// Again reads once more what is reserved under a process id.
 func (q *OfflineQueue) Again(ctx context.Context, process string) (leads.OfflineBatch, error) {
 	answer, err := q.client.Read(ctx, "event.offline.get", Params{"clear": 0, "process_id": process, "limit": offlineLimit})
 	if err != nil {
@@ -150,8 +151,8 @@ func (q *OfflineQueue) Again(ctx context.Context, process string) (leads.Offline
 	return b, err
 }
 
-// Clear has the portal forget a reserved batch. Without a name it would forget
-// everything that nobody has reserved, unread.
+// Clear deletes a reserved batch from the queue. It does nothing without a process id:
+// Bitrix24 would then delete every event that nobody has reserved, unread.
 func (q *OfflineQueue) Clear(ctx context.Context, done leads.OfflineBatch) error {
 	if done.Process == "" || len(done.Messages) == 0 {
 		return nil
@@ -168,16 +169,16 @@ func (q *OfflineQueue) Clear(ctx context.Context, done leads.OfflineBatch) error
 
 func (q *OfflineQueue) clearCommand(done leads.OfflineBatch) Command {
 	query := url.Values{"process_id": {done.Process}}
-	for i, m := range done.Messages { // and not id[]: which of both counts is unsure
+	for i, m := range done.Messages { // not id[] as well: the documentation contradicts itself on which of the two counts
 		query.Set("message_id["+strconv.Itoa(i)+"]", m)
 	}
 	return Command{Key: "clear", Method: "event.offline.clear", Query: query}
 }
 
-// Reserved are the names under which events are reserved, of the oldest fifty events of
-// the queue: what somebody read and did not live to clear.
+// Reserved returns the process ids under which the oldest fifty events of the queue are
+// reserved: batches that a process read and did not clear before it ended.
 func (q *OfflineQueue) Reserved(ctx context.Context) ([]string, error) {
-	if q.plain {
+	if q.destructive {
 		return nil, nil
 	}
 	answer, err := q.client.Read(ctx, "event.offline.list", Params{"order": Params{"ID": "ASC"}})
@@ -185,7 +186,7 @@ func (q *OfflineQueue) Reserved(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("list the offline queue: %w", err)
 	}
 	var rows []struct {
-		Process looseText `json:"PROCESS_ID"`
+		Process lenientText `json:"PROCESS_ID"`
 	}
 	if err := json.Unmarshal(answer.Result, &rows); err != nil {
 		return nil, garbled("event.offline.list", 200, "the answer is not a list")
@@ -202,12 +203,12 @@ func (q *OfflineQueue) Reserved(ctx context.Context) ([]string, error) {
 // offlineBatch reads the result of event.offline.get.
 func offlineBatch(result json.RawMessage, t Time) (leads.OfflineBatch, error) {
 	var answer struct {
-		Process looseText `json:"process_id"`
+		Process lenientText `json:"process_id"`
 		Events  []struct {
-			At      looseText       `json:"TIMESTAMP_X"`
-			Name    looseText       `json:"EVENT_NAME"`
+			At      lenientText     `json:"TIMESTAMP_X"`
+			Name    lenientText     `json:"EVENT_NAME"`
 			Data    json.RawMessage `json:"EVENT_DATA"`
-			Message looseText       `json:"MESSAGE_ID"`
+			Message lenientText     `json:"MESSAGE_ID"`
 		} `json:"events"`
 	}
 	if err := json.Unmarshal(result, &answer); err != nil {
@@ -230,12 +231,12 @@ func offlineBatch(result json.RawMessage, t Time) (leads.OfflineBatch, error) {
 	return b, nil
 }
 
-// offlineLead is the lead of an event's data; 0 where there is none: false and null are
-// seen as well (docs/bitrix24.md 2.6).
+// offlineLead is the lead in an event's data; 0 if there is none: data may also be false or
+// null (docs/bitrix24.md 2.6).
 func offlineLead(data json.RawMessage) int64 {
 	var fields struct {
 		Fields struct {
-			ID looseText `json:"ID"`
+			ID lenientText `json:"ID"`
 		} `json:"FIELDS"`
 	}
 	if json.Unmarshal(data, &fields) != nil {

@@ -12,6 +12,7 @@ import (
 
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
+	"leadsync/bitrix24/emulator/emulatortest"
 	"leadsync/leads"
 )
 
@@ -19,10 +20,10 @@ import (
 func queued(t *testing.T, cfg emulator.Config) (*emulator.Portal, *bitrix24.Client, *bitrix24.OfflineQueue) {
 	t.Helper()
 	p, client, _ := installed(t, cfg)
-	if _, err := client.BindOffline(t.Context(), nil, ""); err != nil {
+	if _, err := client.Events().BindOffline(t.Context(), nil, ""); err != nil {
 		t.Fatal(err)
 	}
-	q, err := client.OfflineQueue(t.Context())
+	q, err := client.Events().OfflineQueue(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,18 +94,18 @@ func TestTheOfflineQueueIsReadOnce(t *testing.T) {
 			if n := p.Stats().Commands["event.offline.clear"]; (n > 0) != c.reserves {
 				t.Errorf("%d clears", n)
 			}
-			bound, err := client.Bindings(t.Context())
+			bound, err := client.Events().Bindings(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if more, err := client.BindOffline(t.Context(), bound, ""); err != nil || len(more) != 0 {
+			if more, err := client.Events().BindOffline(t.Context(), bound, ""); err != nil || len(more) != 0 {
 				t.Errorf("bound again: %v, %v", more, err)
 			}
 		})
 	}
 }
 
-// A process that reserved events and died has not lost them: they are found by name.
+// The events that a process reserved before it died are found by their process id.
 func TestReservedEventsAreFoundAgain(t *testing.T) {
 	p, _, q := queued(t, emulator.Config{})
 	added := p.Add(3)
@@ -130,8 +131,8 @@ func TestReservedEventsAreFoundAgain(t *testing.T) {
 	}
 }
 
-// Clearing without a name empties the queue of what nobody has read (docs/bitrix24.md 2.6).
-func TestNothingIsClearedWithoutAName(t *testing.T) {
+// Clearing without a process id deletes events that nobody has read (docs/bitrix24.md 2.6).
+func TestNothingIsClearedWithoutAProcessID(t *testing.T) {
 	p, _, q := queued(t, emulator.Config{})
 	added := p.Add(2)
 	for _, done := range []leads.OfflineBatch{{}, {Messages: []string{"x"}}, {Process: "nobody's"}} {
@@ -147,24 +148,24 @@ func TestNothingIsClearedWithoutAName(t *testing.T) {
 	}
 }
 
-// A registration with a source key has a queue of its own, which is empty when it is read
-// without the key: it does not stand in for ours.
-func TestARegistrationWithASourceIsNotOurs(t *testing.T) {
+// A binding with a connector has a queue of its own, which is empty if it is read without
+// the connector: it does not replace ours.
+func TestBindingsWithAConnectorAreNotOurs(t *testing.T) {
 	p, client, _ := installed(t, emulator.Config{})
 	for _, event := range []bitrix24.Event{bitrix24.LeadAdd, bitrix24.LeadUpdate, bitrix24.LeadDelete} {
 		if _, err := client.Call(t.Context(), "event.bind", bitrix24.Params{"event": event, "event_type": "offline", "auth_connector": "them"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	bound, err := client.Bindings(t.Context())
+	bound, err := client.Events().Bindings(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	added, err := client.BindOffline(t.Context(), bound, "")
+	added, err := client.Events().BindOffline(t.Context(), bound, "")
 	if err != nil || len(added) != 3 {
 		t.Errorf("bound %v, %v", added, err)
 	}
-	q, err := client.OfflineQueue(t.Context())
+	q, err := client.Events().OfflineQueue(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,13 +174,13 @@ func TestARegistrationWithASourceIsNotOurs(t *testing.T) {
 	}
 }
 
-func TestWhoMayNotBindOfflineIsToldSo(t *testing.T) {
+func TestBindingOfflineMayBeRefused(t *testing.T) {
 	p, client, _ := installed(t, emulator.Config{Switches: emulator.Switches{NoOffline: true}})
-	if _, err := client.BindOffline(t.Context(), nil, ""); !errors.Is(err, leads.ErrRefused) {
+	if _, err := client.Events().BindOffline(t.Context(), nil, ""); !errors.Is(err, leads.ErrRefused) {
 		t.Errorf("no administrator: %v", err)
 	}
 	hook := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(p.Info().Webhook)})
-	if _, err := hook.BindOffline(t.Context(), nil, ""); !errors.Is(err, leads.ErrRefused) {
+	if _, err := hook.Events().BindOffline(t.Context(), nil, ""); !errors.Is(err, leads.ErrRefused) {
 		t.Errorf("a webhook: %v", err)
 	}
 }
@@ -187,42 +188,42 @@ func TestWhoMayNotBindOfflineIsToldSo(t *testing.T) {
 func TestUnbindTakesTheQueueAway(t *testing.T) {
 	_, client, _ := installed(t, emulator.Config{})
 	const handler = "http://127.0.0.1:1/bitrix24/events"
-	if _, _, err := client.Bind(t.Context(), handler); err != nil {
+	if _, _, err := client.Events().Bind(t.Context(), handler); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.BindOffline(t.Context(), nil, handler); err != nil {
+	if _, err := client.Events().BindOffline(t.Context(), nil, handler); err != nil {
 		t.Fatal(err)
 	}
-	if err := client.Unbind(t.Context(), handler); err != nil {
+	if err := client.Events().Unbind(t.Context(), handler); err != nil {
 		t.Fatal(err)
 	}
-	left, err := client.Bindings(t.Context())
+	left, err := client.Events().Bindings(t.Context())
 	if err != nil || slices.ContainsFunc(left, func(b bitrix24.Binding) bool { return b.Handler == handler || b.Offline }) {
 		t.Errorf("still bound: %v, %v", left, err)
 	}
 }
 
-// Some portals say that they reserve, and then refuse to.
-func TestThePlansRefusalIsBelieved(t *testing.T) {
-	in := startInside(t, emulator.Config{NoLimits: true, Switches: emulator.Switches{NoOfflineExtended: true}})
-	grant := in.install(t)
-	in.answer(func(r *http.Request) *http.Response {
+// Some portals say that they can reserve events, and then refuse to.
+func TestARefusedReservationIsAccepted(t *testing.T) {
+	h := emulatortest.New(t, emulator.Config{NoLimits: true, Switches: emulator.Switches{NoOfflineExtended: true}})
+	grant := h.Install(t)
+	h.Transport.Intercept(func(r *http.Request) *http.Response {
 		if strings.HasSuffix(r.URL.Path, "feature.get") {
-			return canned(http.StatusOK, `{"result":{"value":"Y"}}`)
+			return emulatortest.Response(http.StatusOK, `{"result":{"value":"Y"}}`)
 		}
 		return nil
 	})
 	client := bitrix24.NewClient(bitrix24.ClientConfig{
-		Endpoint: insidePortal + "/rest/", HTTP: in.client(), Tokens: fixedToken(grant.AccessToken),
+		Endpoint: emulatortest.PortalURL + "/rest/", HTTP: h.HTTP(), Tokens: fixedToken(grant.AccessToken),
 	})
-	if _, err := client.BindOffline(t.Context(), nil, ""); err != nil {
+	if _, err := client.Events().BindOffline(t.Context(), nil, ""); err != nil {
 		t.Fatal(err)
 	}
-	q, err := client.OfflineQueue(t.Context())
+	q, err := client.Events().OfflineQueue(t.Context())
 	if err != nil || !q.Reserves() {
 		t.Fatalf("reserves: %v, %v", q.Reserves(), err)
 	}
-	added := in.portal.Add(3)
+	added := h.Portal.Add(3)
 	if diff := cmp.Diff(once(added), drain(t, q)); diff != "" || q.Reserves() {
 		t.Errorf("reserves: %v; (-want +got):\n%s", q.Reserves(), diff)
 	}

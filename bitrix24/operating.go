@@ -3,39 +3,49 @@ package bitrix24
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 )
 
-// operatingLimit is what a method may use within ten minutes, in seconds. The clouds'
+// operatingLimit is how many seconds a method may use within ten minutes. The cloud's
 // value is not published: the documentation's example is 480, self-hosted portals that
-// limit at all take 420 (docs/bitrix24.md 4).
+// have a limit take 420 (docs/bitrix24.md 4).
 const operatingLimit = 420.0
 
-// operatingShare is up to which part of that limit a lane uses a method. A pass stops
-// early enough that callbacks are still read: mostly by another method, and what it leaves
-// of the lists are, at 0.02 s a page, some 20,000 leads of a backlog.
+// operatingShare is the part of that limit up to which a lane uses a method. A pass stops
+// early enough that callbacks are still read: those mostly use another method, and what a
+// pass leaves of the lists is enough, at 0.02 s a page, for a backlog of some 20,000 leads.
 var operatingShare = [...]float64{Live: 0.98, Operator: 0.97, Background: 0.96}
 
-// patience is how long a live or hasty read waits for a blocked method before it is told to come
-// again: meanwhile nothing else of that portal can be written.
-const patience = 5 * time.Second
+// hastyLimit is how long a live or hasty call waits for a blocked method before it returns
+// an error: nothing else of that portal can be written meanwhile.
+const hastyLimit = 5 * time.Second
 
-// unknownReset is how long a method rests that was refused without saying until when.
+// unknownReset is how long a refused method is left alone if the portal did not say until
+// when it is blocked.
 const unknownReset = time.Minute
+
+// meters watch the operating time of each method. They are safe for concurrent use.
+type meters struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	methods map[string]*meter
+}
 
 // meter is the operating time of one method.
 type meter struct {
-	used    float64   // seconds within ten minutes
-	cost    float64   // of one call, in seconds
-	reset   time.Time // when part of it is free again
-	blocked time.Time // the portal has refused the method until then
-	asked   int64     // how often it was asked
-	pauses  int64     // how often a call waited for it
-	refused int64     // by the portal
+	used         float64   // seconds within ten minutes
+	cost         float64   // seconds of one call
+	reset        time.Time // when part of it is free again
+	blockedUntil time.Time // by the portal
+	calls        int64     // answered
+	pauses       int64     // how often a call waited for operating time
+	refused      int64     // how often the portal blocked the method
 }
 
 // untilReset is how long after the answer the oldest minute of operating time is free
-// again. The portal's clock is only compared with itself.
+// again; 0 if the answer does not say. It compares the portal's clock with itself only.
 func (t Time) untilReset() time.Duration {
 	if t.OperatingResetAt <= 0 || t.Finish <= 0 || t.OperatingResetAt < t.Finish {
 		return 0
@@ -43,23 +53,23 @@ func (t Time) untilReset() time.Duration {
 	return time.Duration((t.OperatingResetAt - t.Finish) * float64(time.Second))
 }
 
-// meter is called with the lock held.
-func (s *shared) meter(method string) *meter {
-	m := s.meters[method]
+// of returns a method's meter. The caller holds mu.
+func (s *meters) of(method string) *meter {
+	m := s.methods[method]
 	if m == nil {
 		m = &meter{}
-		s.meters[method] = m
+		s.methods[method] = m
 	}
 	return m
 }
 
-// observe notes what an answer said of a method's operating time after so many calls.
-func (c *Client) observe(method string, t Time, calls int) {
-	now := c.cfg.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m := c.meter(method)
-	m.asked += int64(calls)
+// observe records what an answer says about a method's operating time after that many calls.
+func (s *meters) observe(method string, t Time, calls int) {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.of(method)
+	m.calls += int64(calls)
 	if more := t.Operating - m.used; more > 0 && calls > 0 {
 		m.cost = more / float64(calls)
 	}
@@ -69,8 +79,8 @@ func (c *Client) observe(method string, t Time, calls int) {
 	}
 }
 
-// observeBatch notes the operating time of each method of a batch.
-func (c *Client) observeBatch(commands []Command, b Batch) {
+// observeBatch records the operating time of each method of a batch.
+func (s *meters) observeBatch(commands []Command, b Batch) {
 	last, calls := map[string]Time{}, map[string]int{}
 	for _, cmd := range commands {
 		if t, ok := b.Times[cmd.Key]; ok {
@@ -79,22 +89,22 @@ func (c *Client) observeBatch(commands []Command, b Batch) {
 		}
 	}
 	for method, t := range last {
-		c.observe(method, t, calls[method])
+		s.observe(method, t, calls[method])
 	}
 	for _, cmd := range commands {
 		if e := b.Errors[cmd.Key]; e != nil && e.Code == codeOperating {
-			c.block(cmd.Method, e.Wait)
+			s.block(cmd.Method, e.Wait)
 		}
 	}
 }
 
-// block rests a method that the portal has refused: for as long as it said, or until the
+// block marks a method that the portal has refused: for as long as it said, or until the
 // time that an earlier answer named.
-func (c *Client) block(method string, wait time.Duration) {
-	now := c.cfg.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m := c.meter(method)
+func (s *meters) block(method string, wait time.Duration) {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.of(method)
 	until := m.reset
 	switch {
 	case wait > 0:
@@ -102,40 +112,23 @@ func (c *Client) block(method string, wait time.Duration) {
 	case !until.After(now):
 		until = now.Add(unknownReset)
 	}
-	if !m.blocked.After(now) {
-		m.refused++ // the commands of one batch are refused together
+	if !m.blockedUntil.After(now) {
+		m.refused++ // the portal refuses the commands of one batch together
 	}
-	m.blocked = until
+	m.blockedUntil = until
 }
 
-// rest waits until a method's operating time allows another call of this lane.
-func (c *Client) rest(ctx context.Context, method string) error {
-	for {
-		wait := c.restFor(method)
-		if wait <= 0 {
-			return ctx.Err()
-		}
-		if (c.hasty || c.lane == Live) && wait > patience {
-			e := newError(method, 0, codeOperating, "the method rests until the portal allows it again")
-			e.Wait = wait
-			return e
-		}
-		if err := c.cfg.Wait(ctx, wait); err != nil {
-			return err
-		}
-	}
-}
-
-func (c *Client) restFor(method string) time.Duration {
-	now := c.cfg.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m := c.meters[method]
+// wait is how long a call of that lane must wait for a method's operating time.
+func (s *meters) wait(method string, lane Lane) time.Duration {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.methods[method]
 	if m == nil {
 		return 0
 	}
-	wait := m.blocked.Sub(now)
-	if m.used >= operatingLimit*operatingShare[c.lane] {
+	wait := m.blockedUntil.Sub(now)
+	if m.used >= operatingLimit*operatingShare[lane] {
 		wait = max(wait, m.reset.Sub(now))
 	}
 	if wait > 0 {
@@ -144,17 +137,62 @@ func (c *Client) restFor(method string) time.Duration {
 	return wait
 }
 
-// affordable is how many of up to count calls of a method stay within what the lane may
-// use of it, at least one.
-func (c *Client) affordable(method string, count int) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m := c.meters[method]
-	if m == nil || m.cost <= 0 || m.reset.Before(c.cfg.Now()) {
+// affordable is how many of up to count calls of a method stay within the lane's share of
+// its operating time, at least one.
+func (s *meters) affordable(method string, lane Lane, count int) int {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.methods[method]
+	if m == nil || m.cost <= 0 || m.reset.Before(now) {
 		return count
 	}
-	left := (operatingLimit*operatingShare[c.lane] - m.used) / m.cost
+	left := (operatingLimit*operatingShare[lane] - m.used) / m.cost
 	return max(1, min(count, int(left)))
+}
+
+// refused is how often the portal blocked a method.
+func (s *meters) refused() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var n int64
+	for _, m := range s.methods {
+		n += m.refused
+	}
+	return n
+}
+
+// states is the state of every method that was called.
+func (s *meters) states() map[string]MethodState {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	states := make(map[string]MethodState, len(s.methods))
+	for method, m := range s.methods {
+		states[method] = MethodState{
+			Used: m.used, Limit: operatingLimit, Calls: m.calls, Pauses: m.pauses, Refused: m.refused,
+			Blocked: max(0, m.blockedUntil.Sub(now)),
+		}
+	}
+	return states
+}
+
+// awaitMethod waits until a method's operating time allows another call in this lane.
+func (c *Client) awaitMethod(ctx context.Context, method string) error {
+	for {
+		wait := c.shared.meters.wait(method, c.lane)
+		if wait <= 0 {
+			return ctx.Err()
+		}
+		if (c.hasty || c.lane == Live) && wait > hastyLimit {
+			e := newError(method, 0, codeOperating, "the method's operating time is used up until the portal frees some")
+			e.Wait = wait
+			return e
+		}
+		if err := c.cfg.Wait(ctx, wait); err != nil {
+			return err
+		}
+	}
 }
 
 // methodsOf are the different methods of a batch.

@@ -4,119 +4,84 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"strconv"
+	"net/url"
 	"time"
 
 	"leadsync/leads"
 )
 
-// Scan reads the next stretch of all leads with ids above after, up to 2,500 in one
-// request: the pages of one batch are chained, each beginning where the one before
-// ended. Only an empty page is believed to be the end. Source: docs/bitrix24.md 5.3 and 6.6.
-//
-// A batch that takes too long is halved; a page that cannot be listed is read lead by
-// lead, so that one bad lead does not hide the others.
-func (c *Client) Scan(ctx context.Context, after int64, draw Draw) (leads.Page, error) {
-	for failures, rests := 0, 0; ; {
-		commands := chain(after, c.nextPages())
-		ticket := draw()
-		batch, err := c.Batch(ctx, commands)
-		if tooLong(err) && ctx.Err() == nil && len(commands) > 1 {
-			c.lists.cut(len(commands))
-			continue
-		}
+// Scan reads the next leads with ids above after, up to 2,500 in one request. A request that
+// takes too long is halved. A page that cannot be listed is read lead by lead, so that one
+// bad lead does not hide the others.
+func (l Leads) Scan(ctx context.Context, after int64, draw Draw) (leads.Page, error) {
+	list := listing{query: cardQuery(), rows: l.cards, count: l.scanPages}
+	for failures, blocked := 0, 0; ; {
+		w, err := l.next(ctx, after, list, draw)
 		if err != nil {
 			return leads.Page{}, err
 		}
-		c.lists.took(len(commands), batch.Time.Duration)
-		page, refusal, err := c.pages(batch, commands, after, ticket)
-		if err != nil || refusal == nil || page.UpTo > after {
-			return page, err
+		if w.refusal == nil {
+			l.client.shared.setNearEnd(!w.page.Last && !w.full)
 		}
-		switch reaction := ReactionTo(refusal); {
-		case reaction == Reauthorize, reaction == Stop, rests > restLimit:
-			return leads.Page{}, refusal
+		if w.refusal == nil || w.page.UpTo > after {
+			return w.page, nil
+		}
+		switch reaction := ReactionTo(w.refusal); {
+		case reaction == Reauthorize, reaction == Stop, blocked > blockedLimit:
+			return leads.Page{}, w.refusal
 		case reaction == SlowDown:
-			rests++ // the next batch waits
+			blocked++ // the next request waits
 		case failures == commandRepeats:
-			return c.piecemeal(ctx, after, draw, refusal)
+			return l.scanOneByOne(ctx, after, draw, w.refusal)
 		default:
-			if err := c.cfg.Wait(ctx, backoff(failures)); err != nil {
+			failures++
+			if err := l.client.cfg.Wait(ctx, repeatPolicy.Delay(failures)); err != nil {
 				return leads.Page{}, err
 			}
-			failures++
 		}
 	}
 }
 
-// pages reads the pages of a batch up to the first that was refused. Its error is that
-// of a portal that has lost its place.
-func (c *Client) pages(batch Batch, commands []Command, after int64, ticket leads.Ticket) (page leads.Page, refusal, err error) {
-	page = leads.Page{Ticket: ticket, UpTo: after}
-	full := 0
-	for _, cmd := range commands {
-		if e := batch.Errors[cmd.Key]; e != nil {
-			return page, e, nil
-		}
-		snaps, err := c.rows(batch.Results[cmd.Key], ticket)
-		if err != nil {
-			return page, err, nil
-		}
-		if err := page.Append(snaps); err != nil {
-			return leads.Page{}, nil, garbled("crm.lead.list", 200, err.Error())
-		}
-		if len(snaps) < listPage {
-			// What follows in this batch refers to a row that is not there.
-			page.Newest = created(snaps)
-			break
-		}
-		full++
+// scanPages is how many pages the next request of a scan asks for: only one near the end,
+// because each page beyond the end costs operating time.
+func (l Leads) scanPages() int {
+	if l.client.shared.isNearEnd() {
+		return 1
 	}
-	page.Last = len(page.Snapshots) == 0
-	if page.Last {
-		page.UpTo = leads.MaxID
-	}
-	c.adapt(page.Last || full == len(commands))
-	return page, nil, nil
+	return l.affordablePages()
 }
 
-// created is when the last of these leads was created; zero where there is none.
-func created(snaps []leads.Snapshot) (at time.Time) {
-	if len(snaps) == 0 {
-		return at
-	}
-	if lead := &snaps[len(snaps)-1].Lead; len(lead.Values) == len(leads.Fields) {
-		at, _ = leads.ParseTime(lead.Value("DATE_CREATE"))
-	}
-	return at
+func (s *shared) isNearEnd() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nearEnd
 }
 
-// piecemeal reads a page that cannot be listed: its ids alone, then lead by lead. Where
-// not even the ids can be had, what refused the page is the error.
-func (c *Client) piecemeal(ctx context.Context, after int64, draw Draw, refusal error) (leads.Page, error) {
+func (s *shared) setNearEnd(near bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nearEnd = near
+}
+
+// scanOneByOne reads a page that cannot be listed: the ids alone, then each lead. If even
+// the ids cannot be listed, it returns what the page was refused with.
+func (l Leads) scanOneByOne(ctx context.Context, after int64, draw Draw, refusal error) (leads.Page, error) {
 	page := leads.Page{Ticket: draw(), UpTo: after}
-	answer, err := c.Read(ctx, "crm.lead.list", Params{
+	answer, err := l.client.Read(ctx, "crm.lead.list", Params{
 		"select": []string{"ID"}, "order": Params{"ID": "ASC"}, "filter": Params{">ID": after}, "start": -1,
 	})
 	if err != nil {
 		return leads.Page{}, errors.Join(refusal, err)
 	}
-	var rows []struct {
-		ID looseText `json:"ID"`
-	}
-	if err := json.Unmarshal(answer.Result, &rows); err != nil {
+	rows, _, err := l.bareRows(answer.Result, page.Ticket)
+	if err != nil {
 		return leads.Page{}, refusal
 	}
-	var ids []int64
-	for _, row := range rows {
-		id, err := leads.ParseID(string(row.ID))
-		if err != nil {
-			return leads.Page{}, refusal
-		}
-		ids = append(ids, id)
+	ids := make([]int64, len(rows))
+	for i, row := range rows {
+		ids[i] = row.LeadID
 	}
-	snaps, err := c.asked(ctx, ids, draw)
+	snaps, err := l.readOneByOne(ctx, ids, draw)
 	if err != nil {
 		return leads.Page{}, err
 	}
@@ -136,34 +101,64 @@ func (c *Client) piecemeal(ctx context.Context, after int64, draw Draw, refusal 
 	return page, nil
 }
 
-// chain asks for count pages; $result[p0][49][ID] is the last id of the page p0.
-func chain(after int64, count int) []Command {
-	commands := make([]Command, count)
-	from := strconv.FormatInt(after, 10)
-	for i := range commands {
-		q := cardQuery()
-		q.Set("filter[>ID]", from)
-		key := "p" + strconv.Itoa(i)
-		commands[i] = Command{Key: key, Method: "crm.lead.list", Query: q}
-		from = fmt.Sprintf("$result[%s][%d][ID]", key, listPage-1)
-	}
-	return commands
+// portalClock is the form in which a filter takes a time: on the portal's clock, without an
+// offset, because portals are reported to misread offsets in filters (docs/bitrix24.md 6.5).
+const portalClock = "2006-01-02T15:04:05"
+
+// Changed reads the next leads with ids above after that were changed at or after since.
+// since must be in the portal's zone. The first request asks for one page only: usually
+// nothing has changed.
+func (l Leads) Changed(ctx context.Context, after int64, since time.Time, draw Draw) (leads.Page, error) {
+	q := cardQuery()
+	q.Set("filter[>=DATE_MODIFY]", since.Format(portalClock))
+	return l.walk(ctx, after, l.fromOnePage(after, listing{query: q, rows: l.cards}), draw)
 }
 
-// nextPages is how many pages the next batch asks for: one only when the end seems near,
-// since each page that is asked for beyond the end costs the portal operating time.
-func (c *Client) nextPages() int {
-	c.mu.Lock()
-	near := c.nearEnd
-	c.mu.Unlock()
-	if near {
-		return 1
-	}
-	return c.affordable("crm.lead.list", c.lists.next())
+// IDs reads the ids of the next leads above after. Its snapshots contain nothing else.
+func (l Leads) IDs(ctx context.Context, after int64, draw Draw) (leads.Page, error) {
+	q := url.Values{"order[ID]": {"ASC"}, "start": {"-1"}, "select[0]": {"ID"}, "select[1]": {"DATE_CREATE"}}
+	return l.walk(ctx, after, l.fromOnePage(after, listing{query: q, rows: l.bareRows}), draw)
 }
 
-func (c *Client) adapt(many bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.nearEnd = !many
+// fromOnePage makes the first request of a walk ask for the portal's time and one page.
+func (l Leads) fromOnePage(after int64, list listing) listing {
+	list.clock, list.count, list.trustEmpty = after == 0, l.affordablePages, true
+	if list.clock {
+		list.count = func() int { return 1 }
+	}
+	return list
+}
+
+// walk is the next request of a walk; its error is what refused the first page.
+func (l Leads) walk(ctx context.Context, after int64, list listing, draw Draw) (leads.Page, error) {
+	w, err := l.next(ctx, after, list, draw)
+	switch {
+	case err != nil:
+		return leads.Page{}, err
+	case w.refusal != nil && len(w.page.Snapshots) == 0:
+		return leads.Page{}, w.refusal
+	default:
+		return w.page, nil
+	}
+}
+
+// bareRows reads rows of ids, and when the last of the leads was created.
+func (l Leads) bareRows(result json.RawMessage, ticket leads.Ticket) (snaps []leads.Snapshot, newest time.Time, err error) {
+	var rows []struct {
+		ID      json.RawMessage `json:"ID"`
+		Created lenientText     `json:"DATE_CREATE"`
+	}
+	if err := json.Unmarshal(result, &rows); err != nil {
+		return nil, newest, garbled("crm.lead.list", 200, "the answer is not a list")
+	}
+	snaps = make([]leads.Snapshot, len(rows))
+	for i, row := range rows {
+		id, err := leads.ParseID(text(row.ID))
+		if err != nil {
+			return nil, newest, garbled("crm.lead.list", 200, "the answer has a row without an id")
+		}
+		newest, _ = leads.ParseTime(string(row.Created))
+		snaps[i] = leads.Snapshot{Ref: leads.Ref{LeadID: id}, Ticket: ticket, ReadAt: l.client.cfg.Now()}
+	}
+	return snaps, newest, nil
 }

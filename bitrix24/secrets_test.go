@@ -9,39 +9,40 @@ import (
 
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
+	"leadsync/bitrix24/emulator/emulatortest"
 	"leadsync/leads"
 )
 
-// URLs end up in the logs of everything between us and Bitrix24: no token, code or secret
-// of an application stands in one. (An inbound webhook is a URL; that is how Bitrix24
-// made them.)
+// Every proxy between leadsync and Bitrix24 may log URLs, so none contains a token, a code or
+// a secret of an application. (The URL of an inbound webhook is its secret: Bitrix24 made it
+// so.)
 func TestNoSecretTravelsInAURL(t *testing.T) {
-	in := startInside(t, emulator.Config{Leads: 3, Seed: 1, AccessLife: time.Minute})
+	h := emulatortest.New(t, emulator.Config{Leads: 3, Seed: 1, AccessLife: time.Minute})
 	var urls []string
-	in.answer(func(r *http.Request) *http.Response {
+	h.Transport.Intercept(func(r *http.Request) *http.Response {
 		urls = append(urls, r.Method+" "+r.URL.String())
 		return nil
 	})
-	oauth, info := in.oauth(), in.portal.Info()
-	grant := in.install(t)
-	store := &vault{grants: []leads.Grant{grant}}
-	chain := &bitrix24.TokenSource{MemberID: info.MemberID, Server: insideServer, OAuth: oauth, Grants: store, By: "test"}
-	client := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: insidePortal + "/rest/", HTTP: in.client(), Tokens: chain})
+	oauth, info := h.OAuth(), h.Portal.Info()
+	grant := h.Install(t)
+	store := &tokenStore{grants: []leads.Grant{grant}}
+	chain := &bitrix24.TokenSource{MemberID: info.MemberID, Server: emulatortest.OAuthURL, OAuth: oauth, Grants: store, By: "test"}
+	client := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: emulatortest.PortalURL + "/rest/", HTTP: h.HTTP(), Tokens: chain})
 	if _, err := client.Read(t.Context(), "server.time", nil); err != nil {
 		t.Fatal(err)
 	}
-	in.portal.ExpireTokens() // the next one refreshes
-	if _, err := client.Leads(t.Context(), []int64{1}, draws()); err != nil {
+	h.Portal.ExpireTokens() // the next one refreshes
+	if _, err := client.Leads().Read(t.Context(), []int64{1}, draws()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Plan(t.Context()); err != nil {
+	if _, err := client.Application().Plan(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	next := store.grants[0]
-	if _, err := oauth.AppInfo(t.Context(), insideServer, next.AccessToken); err != nil {
+	if _, err := oauth.AppInfo(t.Context(), emulatortest.OAuthURL, next.AccessToken); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := oauth.Exchange(t.Context(), insideServer, "the-c0de"); err == nil {
+	if _, err := oauth.Exchange(t.Context(), emulatortest.OAuthURL, "the-c0de"); err == nil {
 		t.Error("an invented code was exchanged")
 	}
 	if next.RefreshToken == grant.RefreshToken || len(urls) < 7 {

@@ -30,15 +30,15 @@ func (c *Client) send(ctx context.Context, method string, params Params, endpoin
 	if err != nil {
 		return Answer{}, fmt.Errorf("%s: encode the parameters: %w", method, err)
 	}
-	c.requests.Add(1)
-	c.ofLane[c.lane].Add(1)
+	c.shared.requests.Add(1)
+	c.shared.byLane[c.lane].Add(1)
 	r, err := post(ctx, c.cfg.HTTP, endpoint.Reveal()+method, "application/json", data)
 	if err != nil {
 		return Answer{}, fmt.Errorf("%s: %w", method, err)
 	}
 	answer, err := decodeAnswer(method, r)
 	if err == nil {
-		c.observe(method, answer.Time, 1)
+		c.shared.meters.observe(method, answer.Time, 1)
 		if c.cfg.Budget != nil {
 			c.cfg.Budget.accepted()
 		}
@@ -46,9 +46,9 @@ func (c *Client) send(ctx context.Context, method string, params Params, endpoin
 	return answer, err
 }
 
-// admit waits until a request of that method may be sent, and counts it.
+// admit waits until the limits allow a request of that method, and counts it.
 func (c *Client) admit(ctx context.Context, method string) error {
-	if err := c.rest(ctx, method); err != nil {
+	if err := c.awaitMethod(ctx, method); err != nil {
 		return err
 	}
 	if c.cfg.Budget == nil {
@@ -64,12 +64,12 @@ type reply struct {
 	body     []byte
 }
 
-// post sends a body and reads the whole answer. Its errors name no URL: a webhook's is
-// a secret.
+// post sends a body and reads the whole answer. Its errors contain no URL: a webhook's URL
+// is a secret.
 func post(ctx context.Context, client *http.Client, url, contentType string, body []byte) (reply, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
-		return reply{}, errors.New("the address is no URL")
+		return reply{}, errors.New("the endpoint is not a URL")
 	}
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Accept", "application/json")
@@ -97,14 +97,14 @@ func withoutURL(err error) error {
 	}
 }
 
-// envelope is a success or a failure; either may come with any status.
+// envelope is the body of a success or a failure; both come with any status.
 type envelope struct {
 	Result      json.RawMessage `json:"result"`
-	Total       looseFloat      `json:"total"`
-	Next        looseFloat      `json:"next"`
+	Total       lenientFloat    `json:"total"`
+	Next        lenientFloat    `json:"next"`
 	Time        Time            `json:"time"`
 	Error       json.RawMessage `json:"error"`
-	Description looseText       `json:"error_description"`
+	Description lenientText     `json:"error_description"`
 }
 
 func decodeAnswer(method string, r reply) (Answer, error) {
@@ -126,7 +126,7 @@ func decodeAnswer(method string, r reply) (Answer, error) {
 	return Answer{Result: env.Result, Total: int64(env.Total), Next: int64(env.Next), Time: env.Time}, nil
 }
 
-// text reads an error code, which is a string or, in some modules, a number.
+// text reads an error code: a string or, in some modules, a number.
 func text(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {

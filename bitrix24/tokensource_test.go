@@ -14,34 +14,35 @@ import (
 
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
+	"leadsync/bitrix24/emulator/emulatortest"
 	"leadsync/leads"
 )
 
-// vault keeps tokens as the database does, and fails as one.
-type vault struct {
+// tokenStore stores tokens as the database does, and fails as it does.
+type tokenStore struct {
 	grants []leads.Grant
 	by     string
-	// fail is "", or how it fails: "before" and "after" say whether a write has been done,
-	// "rotate" that it takes no new pair.
+	// fail says how it fails: "before" or "after" a write was done, "rotate" if it only
+	// refuses new pairs. "" does not fail.
 	fail string
 }
 
-var errVault = errors.New("database is down")
+var errDatabase = errors.New("database is down")
 
-func (v *vault) at(token leads.Secret) *leads.Grant {
-	for i := range v.grants {
-		if v.grants[i].RefreshToken == token {
-			return &v.grants[i]
+func (s *tokenStore) at(token leads.Secret) *leads.Grant {
+	for i := range s.grants {
+		if s.grants[i].RefreshToken == token {
+			return &s.grants[i]
 		}
 	}
 	return nil
 }
 
-func (v *vault) Grants(context.Context, string) ([]leads.Grant, error) {
-	if v.fail == "before" || v.fail == "after" {
-		return nil, errVault
+func (s *tokenStore) Grants(context.Context, string) ([]leads.Grant, error) {
+	if s.fail == "before" || s.fail == "after" {
+		return nil, errDatabase
 	}
-	sorted := slices.Clone(v.grants)
+	sorted := slices.Clone(s.grants)
 	slices.SortStableFunc(sorted, func(a, b leads.Grant) int {
 		switch {
 		case a.System == b.System:
@@ -55,110 +56,110 @@ func (v *vault) Grants(context.Context, string) ([]leads.Grant, error) {
 	return sorted, nil
 }
 
-func (v *vault) BeginRefresh(_ context.Context, pair leads.Grant, by string, life time.Duration) (bool, error) {
-	if v.fail == "before" {
-		return false, errVault
+func (s *tokenStore) BeginRefresh(_ context.Context, pair leads.Grant, by string, life time.Duration) (bool, error) {
+	if s.fail == "before" {
+		return false, errDatabase
 	}
-	g := v.at(pair.RefreshToken)
-	if g == nil || !g.RefreshBegan.IsZero() && v.by != by && time.Since(g.RefreshBegan) < life {
+	g := s.at(pair.RefreshToken)
+	if g == nil || !g.RefreshBegan.IsZero() && s.by != by && time.Since(g.RefreshBegan) < life {
 		return false, nil
 	}
-	g.RefreshBegan, v.by = time.Now(), by
-	return true, v.failure()
+	g.RefreshBegan, s.by = time.Now(), by
+	return true, s.failure()
 }
 
-func (v *vault) RotateGrant(_ context.Context, old leads.Secret, next leads.Grant) (bool, error) {
-	if v.fail == "before" || v.fail == "rotate" {
-		return false, errVault
+func (s *tokenStore) RotateGrant(_ context.Context, old leads.Secret, next leads.Grant) (bool, error) {
+	if s.fail == "before" || s.fail == "rotate" {
+		return false, errDatabase
 	}
-	g := v.at(old)
+	g := s.at(old)
 	if g == nil {
-		return false, v.failure()
+		return false, s.failure()
 	}
 	system := g.System
 	*g = next
 	g.System = system
-	return true, v.failure()
+	return true, s.failure()
 }
 
-func (v *vault) failure() error {
-	if v.fail == "after" {
-		return errVault
+func (s *tokenStore) failure() error {
+	if s.fail == "after" {
+		return errDatabase
 	}
 	return nil
 }
 
-func (v *vault) save(g leads.Grant) {
-	v.grants = slices.DeleteFunc(v.grants, func(old leads.Grant) bool { return old.System == g.System })
-	v.grants = append(v.grants, g)
+func (s *tokenStore) save(g leads.Grant) {
+	s.grants = slices.DeleteFunc(s.grants, func(old leads.Grant) bool { return old.System == g.System })
+	s.grants = append(s.grants, g)
 }
 
-// chainWorld is a portal, its authorization server, what is stored, and the process that
+// tokenHarness is a portal, its authorization server, what is stored, and the process that
 // owns the portal.
-type chainWorld struct {
-	in     *inside
-	vault  *vault
-	chain  *bitrix24.TokenSource
+type tokenHarness struct {
+	*emulatortest.Harness
+
+	store  *tokenStore
+	source *bitrix24.TokenSource
 	client *bitrix24.Client
-	births int
+	starts int
 	lose   string // of the next token request: "request", "answer", "page", "half"
 }
 
-func newChainWorld(tb testing.TB, cfg emulator.Config) *chainWorld {
+func newTokenHarness(tb testing.TB, cfg emulator.Config) *tokenHarness {
 	tb.Helper()
 	cfg.NoLimits = true
-	w := &chainWorld{in: startInside(tb, cfg), vault: &vault{}}
-	w.vault.save(w.in.install(tb))
-	w.in.answer(w.spoil)
-	w.crash()
-	return w
+	h := &tokenHarness{Harness: emulatortest.New(tb, cfg), store: &tokenStore{}}
+	h.store.save(h.Install(tb))
+	h.Transport.Intercept(h.intercept)
+	h.restart()
+	return h
 }
 
-// spoil is what goes wrong on the way to the authorization server.
-func (w *chainWorld) spoil(r *http.Request) *http.Response {
-	if !strings.HasSuffix(r.URL.Path, "/oauth/token/") || w.lose == "" {
+// intercept loses what h.lose says on its way to or from the authorization server.
+func (h *tokenHarness) intercept(r *http.Request) *http.Response {
+	if !strings.HasSuffix(r.URL.Path, "/oauth/token/") || h.lose == "" {
 		return nil
 	}
-	lose := w.lose
-	w.lose = ""
+	lose := h.lose
+	h.lose = ""
 	if lose == "page" {
-		return canned(http.StatusBadGateway, "<html>bad gateway</html>")
+		return emulatortest.Response(http.StatusBadGateway, "<html>bad gateway</html>")
 	}
 	if lose == "answer" || lose == "half" {
-		handler := &inside{portal: w.in.portal, address: w.in.address}
-		if resp, err := handler.RoundTrip(r); err == nil {
+		if resp, err := emulatortest.NewTransport(h.Portal).RoundTrip(r); err == nil {
 			_ = resp.Body.Close()
 		}
 	}
 	if lose == "half" {
-		return canned(http.StatusOK, `{"access_token":"`)
+		return emulatortest.Response(http.StatusOK, `{"access_token":"`)
 	}
-	return canned(http.StatusBadGateway, "")
+	return emulatortest.Response(http.StatusBadGateway, "")
 }
 
-// crash ends the owner, and another process takes over.
-func (w *chainWorld) crash() {
-	w.births++
-	w.chain = &bitrix24.TokenSource{
-		MemberID: w.in.portal.Info().MemberID, Server: insideServer, OAuth: w.in.oauth(), Grants: w.vault,
-		By: "process " + string(rune('A'+w.births%26)),
+// restart replaces the owner by another process, as after a crash.
+func (h *tokenHarness) restart() {
+	h.starts++
+	h.source = &bitrix24.TokenSource{
+		MemberID: h.Portal.Info().MemberID, Server: emulatortest.OAuthURL, OAuth: h.OAuth(), Grants: h.store,
+		By: "process " + string(rune('A'+h.starts%26)),
 	}
-	w.client = bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: insidePortal + "/rest/", Tokens: w.chain, HTTP: w.in.client()})
+	h.client = bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: emulatortest.PortalURL + "/rest/", Tokens: h.source, HTTP: h.HTTP()})
 }
 
-func (w *chainWorld) call(tb testing.TB) error {
+func (h *tokenHarness) call(tb testing.TB) error {
 	tb.Helper()
-	_, err := w.client.Call(tb.Context(), "server.time", nil)
+	_, err := h.client.Call(tb.Context(), "server.time", nil)
 	return err
 }
 
-// Whatever happens in whatever order: when all is well again, the portal can be called,
-// or somebody is told to authorize it.
-func TestTokensEndInAWorkingPairOrInAWordToAPerson(t *testing.T) {
+// Whatever fails in whatever order: when nothing fails any more, the portal can be called,
+// or the error says that somebody must authorize it.
+func TestTokensRecoverOrAskForAuthorization(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		strict := rapid.Bool().Draw(r, "strict rotation")
 		kills := rapid.Bool().Draw(r, "a refresh kills the access token")
-		// A few kinds of steps at a time meet each other more often than all of them do.
+		// A few kinds of steps in one run are combined more often than all kinds would be.
 		kinds := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
 			"minute", "expire", "lose request", "lose answer", "lose page", "lose half", "crash", "database down before",
 			"database down after", "database down rotate", "database up", "install", "system user", "abandoned", "two owners",
@@ -166,90 +167,90 @@ func TestTokensEndInAWorkingPairOrInAWordToAPerson(t *testing.T) {
 		}), 1, 4, rapid.ID).Draw(r, "kinds")
 		steps := rapid.SliceOfN(rapid.SampledFrom(append(kinds, "call", "hour")), 1, 20).Draw(r, "steps")
 		synctest.Test(t, func(t *testing.T) {
-			w := newChainWorld(t, emulator.Config{Switches: emulator.Switches{LenientRotation: !strict, RefreshKillsAccess: kills}})
+			h := newTokenHarness(t, emulator.Config{Switches: emulator.Switches{LenientRotation: !strict, RefreshKillsAccess: kills}})
 			losses := 0
 			for _, step := range steps {
 				switch what, how, _ := strings.Cut(step, " "); what {
 				case "call":
-					_ = w.call(t)
+					_ = h.call(t)
 				case "hour":
 					time.Sleep(time.Hour)
 				case "minute":
 					time.Sleep(time.Minute)
 				case "half":
 					time.Sleep(160 * 24 * time.Hour)
-					losses++ // twice without a call is more than a refresh token lives
+					losses++ // two of these without a call: the refresh token expires
 				case "keep":
-					_ = w.chain.KeepAlive(t.Context())
+					_ = h.source.KeepAlive(t.Context())
 				case "expire":
-					w.in.portal.ExpireTokens()
+					h.Portal.ExpireTokens()
 				case "lose":
-					w.lose = how
+					h.lose = how
 					losses++
 				case "crash":
-					if w.vault.fail != "" {
-						losses++ // a pair may have been in its hands
+					if h.store.fail != "" {
+						losses++ // it may have had a pair that was not stored
 					}
-					w.crash()
+					h.restart()
 				case "database":
-					w.vault.fail = strings.TrimPrefix(how, "down ")
+					h.store.fail = strings.TrimPrefix(how, "down ")
 					if how == "up" {
-						w.vault.fail = ""
+						h.store.fail = ""
 					}
 				case "install":
-					w.vault.save(w.in.install(t))
+					h.store.save(h.Install(t))
 				case "system":
-					g := w.in.install(t)
+					g := h.Install(t)
 					g.System = true
-					w.vault.save(g)
-					w.chain.Reload()
+					h.store.save(g)
+					h.source.Reload()
 				case "abandoned":
-					_, _ = w.chain.Abandon(t.Context(), "somebody else's")
+					_, _ = h.source.Abandon(t.Context(), "somebody else's")
 				case "two":
-					former := w.chain
-					w.crash()
+					former := h.source
+					h.restart()
 					_, _ = former.Token(t.Context())
 					if former.Close() != nil {
-						losses++ // it ends with a pair in its hands
+						losses++ // it ends with a pair that was not stored
 					}
 				}
 			}
-			w.vault.fail, w.lose = "", ""
+			h.store.fail, h.lose = "", ""
 			time.Sleep(time.Minute)
-			w.in.portal.ExpireTokens()
-			err := w.call(t)
+			h.Portal.ExpireTokens()
+			err := h.call(t)
 			if err != nil && !errors.Is(err, leads.ErrUnauthorized) {
-				t.Fatalf("after %v: a dead end: %v", steps, err)
+				t.Fatalf("after %v: neither works nor asks for authorization: %v", steps, err)
 			}
 			if err != nil && losses == 0 {
-				t.Fatalf("after %v: the tokens are lost although nothing was: %v", steps, err)
+				t.Fatalf("after %v: the tokens are lost although nothing failed: %v", steps, err)
 			}
 			if err == nil {
 				return
 			}
-			w.vault.save(w.in.install(t))
-			w.crash()
-			if err := w.call(t); err != nil {
+			h.store.save(h.Install(t))
+			h.restart()
+			if err := h.call(t); err != nil {
 				t.Fatalf("after %v: a new authorization does not help: %v", steps, err)
 			}
 		})
 	})
 }
 
-func TestANewPairIsKeptUntilTheDatabaseTakesIt(t *testing.T) {
+func TestANewPairIsStoredWhenTheDatabaseIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newChainWorld(t, emulator.Config{})
+		h := newTokenHarness(t, emulator.Config{})
 		time.Sleep(2 * time.Hour)
-		old := w.vault.grants[0]
-		rotating := &failingRotation{vault: w.vault}
-		w.chain.Grants = rotating
-		if err := w.call(t); err != nil {
+		old := h.store.grants[0]
+		rotating := &failingRotation{tokenStore: h.store}
+		h.source.Grants = rotating
+		if err := h.call(t); err != nil {
 			t.Fatal(err)
 		}
-		if w.vault.grants[0].RefreshToken == old.RefreshToken || rotating.failures == 0 {
-			t.Errorf("%d failures; stored the old pair still: %v", rotating.failures, w.vault.grants[0].RefreshToken == old.RefreshToken)
+		if h.store.grants[0].RefreshToken == old.RefreshToken || rotating.failures == 0 {
+			t.Errorf("%d failures; stored the old pair still: %v", rotating.failures, h.store.grants[0].RefreshToken == old.RefreshToken)
 		}
-		if n := w.in.portal.Stats().Requests["oauth.token"]; n != 2 { // one was the code's exchange
+		if n := h.Portal.Stats().Requests["oauth.token"]; n != 2 { // one was the code's exchange
 			t.Errorf("%d token requests", n)
 		}
 	})
@@ -257,27 +258,27 @@ func TestANewPairIsKeptUntilTheDatabaseTakesIt(t *testing.T) {
 
 func TestANewPairOutlastsALongOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newChainWorld(t, emulator.Config{})
+		h := newTokenHarness(t, emulator.Config{})
 		time.Sleep(2 * time.Hour)
-		w.vault.fail = "rotate"
+		h.store.fail = "rotate"
 		for range 5 {
-			if err := w.call(t); !errors.Is(err, errVault) {
+			if err := h.call(t); !errors.Is(err, errDatabase) {
 				t.Fatalf("got %v", err)
 			}
 		}
-		if err := w.chain.Close(); !errors.Is(err, errVault) {
-			t.Errorf("closed with a pair in its hands: %v", err)
+		if err := h.source.Close(); !errors.Is(err, errDatabase) {
+			t.Errorf("closed with a pair that was not stored: %v", err)
 		}
-		w.vault.fail = ""
-		if err := w.call(t); err != nil {
+		h.store.fail = ""
+		if err := h.call(t); err != nil {
 			t.Errorf("after the outage: %v", err)
 		}
 	})
 }
 
-// failingRotation is a database that takes no pair for three tries.
+// failingRotation is a database that fails to store a pair three times.
 type failingRotation struct {
-	*vault
+	*tokenStore
 
 	failures int
 }
@@ -285,45 +286,45 @@ type failingRotation struct {
 func (f *failingRotation) RotateGrant(ctx context.Context, old leads.Secret, next leads.Grant) (bool, error) {
 	if f.failures < 3 {
 		f.failures++
-		return false, errVault
+		return false, errDatabase
 	}
-	return f.vault.RotateGrant(ctx, old, next)
+	return f.tokenStore.RotateGrant(ctx, old, next)
 }
 
 func TestARefreshIsNotCutShortByAStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newChainWorld(t, emulator.Config{})
+		h := newTokenHarness(t, emulator.Config{})
 		time.Sleep(2 * time.Hour)
-		old := w.vault.grants[0].RefreshToken
+		old := h.store.grants[0].RefreshToken
 		ctx, cancel := context.WithCancel(t.Context())
-		w.in.answer(func(r *http.Request) *http.Response {
-			cancel() // we are told to stop while the server rotates
+		h.Transport.Intercept(func(r *http.Request) *http.Response {
+			cancel() // the service stops while the server rotates
 			<-ctx.Done()
 			if r.Context().Err() != nil {
 				t.Error("the request was cut off")
 			}
 			return nil
 		})
-		_, _ = w.chain.Token(ctx)
-		if w.vault.grants[0].RefreshToken == old {
+		_, _ = h.source.Token(ctx)
+		if h.store.grants[0].RefreshToken == old {
 			t.Error("the new pair is lost")
 		}
 	})
 }
 
-func TestNothingIsSpentWhileTheDatabaseIsDown(t *testing.T) {
+func TestNoRefreshWhileTheDatabaseIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newChainWorld(t, emulator.Config{})
-		if err := w.call(t); err != nil {
+		h := newTokenHarness(t, emulator.Config{})
+		if err := h.call(t); err != nil {
 			t.Fatal(err)
 		}
-		before := w.in.portal.Stats().Requests["oauth.token"]
+		before := h.Portal.Stats().Requests["oauth.token"]
 		time.Sleep(2 * time.Hour)
-		w.vault.fail = "before"
-		if err := w.call(t); !errors.Is(err, errVault) {
+		h.store.fail = "before"
+		if err := h.call(t); !errors.Is(err, errDatabase) {
 			t.Errorf("got %v", err)
 		}
-		if n := w.in.portal.Stats().Requests["oauth.token"]; n != before {
+		if n := h.Portal.Stats().Requests["oauth.token"]; n != before {
 			t.Errorf("%d refreshes", n-before)
 		}
 	})
@@ -332,16 +333,16 @@ func TestNothingIsSpentWhileTheDatabaseIsDown(t *testing.T) {
 func TestACrashBetweenAnswerAndWriteIsReported(t *testing.T) {
 	for _, lenient := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newChainWorld(t, emulator.Config{Switches: emulator.Switches{LenientRotation: lenient}})
+			h := newTokenHarness(t, emulator.Config{Switches: emulator.Switches{LenientRotation: lenient}})
 			time.Sleep(2 * time.Hour)
-			w.lose = "answer"
-			if err := w.call(t); err == nil {
+			h.lose = "answer"
+			if err := h.call(t); err == nil {
 				t.Fatal("the answer was not lost")
 			}
-			w.crash()
-			err := w.call(t)
+			h.restart()
+			err := h.call(t)
 			if lenient && err != nil {
-				t.Errorf("the server still takes the old token, and yet: %v", err)
+				t.Errorf("the server still accepts the old token: %v", err)
 			}
 			if !lenient && (!errors.Is(err, leads.ErrUnauthorized) || !strings.Contains(err.Error(), "was never stored")) {
 				t.Errorf("reported as %v", err)
@@ -352,27 +353,27 @@ func TestACrashBetweenAnswerAndWriteIsReported(t *testing.T) {
 
 func TestTheApplicationsOwnUserIsPreferred(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newChainWorld(t, emulator.Config{})
-		if err := w.call(t); err != nil {
+		h := newTokenHarness(t, emulator.Config{})
+		if err := h.call(t); err != nil {
 			t.Fatal(err)
 		}
-		installer := w.vault.grants[0]
-		system := w.in.install(t)
+		installer := h.store.grants[0]
+		system := h.Install(t)
 		system.System = true
-		w.vault.save(system)
-		w.chain.Reload()
-		if token, err := w.chain.Token(t.Context()); err != nil || token != system.AccessToken {
+		h.store.save(system)
+		h.source.Reload()
+		if token, err := h.source.Token(t.Context()); err != nil || token != system.AccessToken {
 			t.Errorf("the installer's token is used still, %v", err)
 		}
-		other, err := w.chain.Abandon(t.Context(), system.AccessToken)
-		if token, _ := w.chain.Token(t.Context()); err != nil || !other || token != installer.AccessToken {
-			t.Errorf("nobody stands in for a dead user: %v, %v", other, err)
+		other, err := h.source.Abandon(t.Context(), system.AccessToken)
+		if token, _ := h.source.Token(t.Context()); err != nil || !other || token != installer.AccessToken {
+			t.Errorf("no other user's token is used: %v, %v", other, err)
 		}
-		other, err = w.chain.Abandon(t.Context(), installer.AccessToken)
+		other, err = h.source.Abandon(t.Context(), installer.AccessToken)
 		if err != nil || other {
-			t.Errorf("there is still somebody: %v, %v", other, err)
+			t.Errorf("there is still another user: %v, %v", other, err)
 		}
-		if _, err := w.chain.Token(t.Context()); !errors.Is(err, leads.ErrUnauthorized) {
+		if _, err := h.source.Token(t.Context()); !errors.Is(err, leads.ErrUnauthorized) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -380,23 +381,23 @@ func TestTheApplicationsOwnUserIsPreferred(t *testing.T) {
 
 func TestIdleTokensAreKeptAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newChainWorld(t, emulator.Config{})
-		old := w.vault.grants[0].RefreshToken
+		h := newTokenHarness(t, emulator.Config{})
+		old := h.store.grants[0].RefreshToken
 		for range 3 {
 			time.Sleep(149 * 24 * time.Hour)
-			if err := w.chain.KeepAlive(t.Context()); err != nil {
+			if err := h.source.KeepAlive(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if w.vault.grants[0].RefreshToken != old {
+			if h.store.grants[0].RefreshToken != old {
 				t.Error("refreshed too early")
 			}
 			time.Sleep(2 * 24 * time.Hour)
-			if err := w.chain.KeepAlive(t.Context()); err != nil || w.vault.grants[0].RefreshToken == old {
+			if err := h.source.KeepAlive(t.Context()); err != nil || h.store.grants[0].RefreshToken == old {
 				t.Fatalf("not refreshed: %v", err)
 			}
-			old = w.vault.grants[0].RefreshToken
+			old = h.store.grants[0].RefreshToken
 		}
-		if err := w.call(t); err != nil {
+		if err := h.call(t); err != nil {
 			t.Errorf("after 450 idle days: %v", err)
 		}
 	})
@@ -404,13 +405,13 @@ func TestIdleTokensAreKeptAlive(t *testing.T) {
 
 func TestWithoutTheSecretTheFirstHourWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newChainWorld(t, emulator.Config{})
-		w.chain.OAuth.ClientID, w.chain.OAuth.ClientSecret = "", ""
-		if err := w.call(t); err != nil {
+		h := newTokenHarness(t, emulator.Config{})
+		h.source.OAuth.ClientID, h.source.OAuth.ClientSecret = "", ""
+		if err := h.call(t); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Hour)
-		err := w.call(t)
+		err := h.call(t)
 		if err == nil || errors.Is(err, leads.ErrUnauthorized) || !strings.Contains(err.Error(), "LEADSYNC_B24_CLIENT_SECRET") {
 			t.Errorf("got %v", err)
 		}

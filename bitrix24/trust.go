@@ -8,23 +8,24 @@ import (
 	"strings"
 )
 
-// ErrUntrusted says that an address is not one that secrets may be sent to.
+// ErrUntrusted says that no secret may be sent to an address.
 var ErrUntrusted = errors.New("address is not trusted")
 
-// authServers are Bitrix24's own authorization servers: international and Russian.
+// authServers are Bitrix24's authorization servers, the international and the Russian one.
 // Source: docs/bitrix24.md 1.1.
 var authServers = []string{"oauth.bitrix.info", "oauth.bitrix24.tech"}
 
-// Trust decides which addresses may be spoken to. Addresses come in callbacks that
-// anybody can send, so they are only ever chosen from, never believed.
+// Trust decides which addresses may be called. Addresses come in callbacks, which anybody
+// can send, so each must be one of the known servers or an https address.
 type Trust struct {
-	// Insecure lists host:port pairs that may be spoken to over plain HTTP and trusted
-	// as authorization servers: the emulator.
+	// Insecure lists the host:port pairs that may be called over plain HTTP and are trusted
+	// as authorization servers: those of an emulator.
 	Insecure []string
 }
 
-// AuthServer returns the authorization server's base address for what a callback or a
-// redirect names: a REST endpoint (https://oauth.bitrix.info/rest/) or a bare host.
+// AuthServer returns the base address of the authorization server that a callback or a
+// redirect names, as a REST endpoint (https://oauth.bitrix.info/rest/) or as a bare host.
+// The error is ErrUntrusted.
 func (t Trust) AuthServer(named string) (string, error) {
 	if !strings.Contains(named, "://") {
 		scheme := "https://"
@@ -38,14 +39,14 @@ func (t Trust) AuthServer(named string) (string, error) {
 		return "", err
 	}
 	if !slices.Contains(authServers, u.Host) && !slices.Contains(t.Insecure, u.Host) {
-		return "", fmt.Errorf("%w: %q is none of Bitrix24's authorization servers (%s)",
-			ErrUntrusted, u.Host, strings.Join(authServers, ", "))
+		return "", fmt.Errorf("%w: %q is not an authorization server of Bitrix24, want %s",
+			ErrUntrusted, u.Host, strings.Join(authServers, " or "))
 	}
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// Endpoint checks an address that leads will be read from: https, or the emulator. It
-// returns it with one slash at its end.
+// Endpoint checks an address that leads will be read from, which must be https or an
+// emulator, and returns it with one slash at its end. The error is ErrUntrusted.
 func (t Trust) Endpoint(raw string) (string, error) {
 	u, err := t.parse(raw)
 	if err != nil {
@@ -57,10 +58,10 @@ func (t Trust) Endpoint(raw string) (string, error) {
 func (t Trust) parse(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil {
-		return nil, fmt.Errorf("%w: not an absolute URL", ErrUntrusted)
+		return nil, fmt.Errorf("%w: want an absolute URL without a user name", ErrUntrusted)
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !slices.Contains(t.Insecure, u.Host)) {
-		return nil, fmt.Errorf("%w: %s is not https (for an emulator name %s in LEADSYNC_B24_INSECURE_HOSTS)",
+		return nil, fmt.Errorf("%w: %s is not https (for an emulator, add %s to LEADSYNC_B24_INSECURE_HOSTS)",
 			ErrUntrusted, u.Scheme+"://"+u.Host, u.Host)
 	}
 	return u, nil

@@ -11,9 +11,9 @@ import (
 	"leadsync/leads"
 )
 
-// A portal that reserves nothing, and says nothing of it, gives the same events until they
-// are read destructively.
-func TestWhatIsNotReservedIsReadDestructively(t *testing.T) {
+// A portal that does not reserve events, without saying so, returns the same events until
+// they are read destructively.
+func TestUnreservedEventsAreReadDestructively(t *testing.T) {
 	var bodies []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -27,7 +27,7 @@ func TestWhatIsNotReservedIsReadDestructively(t *testing.T) {
 			`"EVENT_DATA":{"FIELDS":{"ID":"7"}},"MESSAGE_ID":"m"}]}},"result_error":[],"result_time":[]},"time":{}}`)
 	}))
 	defer server.Close()
-	queue, err := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(server.URL + "/rest/")}).OfflineQueue(t.Context())
+	queue, err := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(server.URL + "/rest/")}).Events().OfflineQueue(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func (o *harness) relay(outbox consumers.Outbox, holder string) *consumers.Relay
 // write puts one revision of each lead into the mirror, and so into the outbox.
 func (o *harness) write(tickets *leads.Tickets, ids ...int64) {
 	o.t.Helper()
-	snaps, err := o.client.Leads(o.t.Context(), ids, tickets.Draw)
+	snaps, err := o.client.Leads().Read(o.t.Context(), ids, tickets.Draw)
 	if err != nil {
 		o.t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func (s *Server) entry(cb bitrix24.Callback, domain string) (events.Entry, error
 
 // concernsPortal tells callbacks that are for the portal's owner and name no lead.
 func concernsPortal(e bitrix24.Event) bool {
-	return e == bitrix24.AppUninstall || e == bitrix24.Doorbell || e == bitrix24.AppTest
+	return e == bitrix24.AppUninstall || e == bitrix24.OfflineSignal || e == bitrix24.AppTest
 }
 
 func (s *Server) refuse(c echo.Context, status int, reason string) error {

@@ -55,7 +55,7 @@ func (b *bindings) bind(ctx context.Context) ([]bitrix24.Event, error) {
 	}
 	b.binding.Lock()
 	defer b.binding.Unlock()
-	bound, added, err := s.client.In(bitrix24.Operator).Bind(ctx, s.cfg.CallbackURL)
+	bound, added, err := s.client.In(bitrix24.Operator).Events().Bind(ctx, s.cfg.CallbackURL)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (b *bindings) bindOffline(ctx context.Context) error {
 	s := b.s
 	b.binding.Lock()
 	defer b.binding.Unlock()
-	client := s.client.In(bitrix24.Operator)
+	client := s.client.In(bitrix24.Operator).Events()
 	bound, err := client.Bindings(ctx)
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (b *bindings) rebind(ctx context.Context) error {
 // followPlan has the budget follow the portal's plan. Until that is known, and where the
 // portal does not say, it is the standard one.
 func (s *Session) followPlan(ctx context.Context) {
-	plan, err := s.client.In(bitrix24.Operator).Plan(ctx)
+	plan, err := s.client.In(bitrix24.Operator).Application().Plan(ctx)
 	was := s.budget.State().Plan
 	switch {
 	case err != nil:

@@ -60,10 +60,10 @@ func openQueue(tb testing.TB, cfg emulator.Config) *queue {
 		Endpoint: "https://company.bitrix24.com/rest/", Tokens: token(authorize(tb, p)), Now: q.clock.Now, Wait: q.clock.Wait,
 		HTTP: &http.Client{Transport: direct{p.Handler()}},
 	})
-	if _, err := client.BindOffline(tb.Context(), nil, ""); err != nil {
+	if _, err := client.Events().BindOffline(tb.Context(), nil, ""); err != nil {
 		tb.Fatal(err)
 	}
-	if q.queue, err = client.OfflineQueue(tb.Context()); err != nil {
+	if q.queue, err = client.Events().OfflineQueue(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
 	return q

@@ -73,7 +73,7 @@ func (h *heartbeat) check(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	err := s.client.In(bitrix24.Operator).Ring(ctx)
+	err := s.client.In(bitrix24.Operator).Events().RequestTest(ctx)
 	if errors.Is(err, leads.ErrRefused) {
 		if !h.refused {
 			s.cfg.Log.WarnContext(ctx, "the portal sends no test events: leadsync cannot prove that callbacks arrive", "member_id", s.memberID(), "error", err)

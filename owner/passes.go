@@ -48,7 +48,7 @@ func (p *passes) run(ctx context.Context, run leads.Run) error {
 // saveFieldTypes keeps what the portal's custom fields are. A pass does without them where
 // the portal does not answer.
 func (p *passes) saveFieldTypes(ctx context.Context) {
-	types, err := p.s.client.In(bitrix24.Background).FieldTypes(ctx)
+	types, err := p.s.client.In(bitrix24.Background).Leads().FieldTypes(ctx)
 	if err == nil {
 		err = p.s.cfg.Mirror.Reports.SaveFieldTypes(ctx, p.s.memberID(), types)
 		p.checkSolutionField(ctx, types)
@@ -91,24 +91,24 @@ func (s *scanner) Clock(ctx context.Context) (time.Time, error) { return s.clien
 
 // Scan implements reconcile.Portal.
 func (s *scanner) Scan(ctx context.Context, after int64) (leads.Page, error) {
-	return s.client.Scan(ctx, after, s.draw)
+	return s.client.Leads().Scan(ctx, after, s.draw)
 }
 
 // Changed implements reconcile.Portal.
 func (s *scanner) Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error) {
-	return s.client.Changed(ctx, after, since, s.draw)
+	return s.client.Leads().Changed(ctx, after, since, s.draw)
 }
 
 // IDs implements reconcile.Portal.
 func (s *scanner) IDs(ctx context.Context, after int64) (leads.Page, error) {
-	return s.client.IDs(ctx, after, s.draw)
+	return s.client.Leads().IDs(ctx, after, s.draw)
 }
 
 func (s *scanner) draw() leads.Ticket { return drawInOrder(s.own.ReadOrder, s.own.Tickets) }
 
 // Leads implements reconcile.Portal; the pass holds ReadOrder when it calls it.
 func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
-	return s.client.Hasty().Leads(ctx, ids, s.own.Tickets.Draw)
+	return s.client.Hasty().Leads().Read(ctx, ids, s.own.Tickets.Draw)
 }
 
 // Requests implements reconcile.Portal: those of passes alone, not of what callbacks and

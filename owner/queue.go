@@ -115,7 +115,7 @@ func (q *queue) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	portal, err := s.client.In(bitrix24.Operator).OfflineQueue(ctx)
+	portal, err := s.client.In(bitrix24.Operator).Events().OfflineQueue(ctx)
 	if err != nil {
 		return err
 	}

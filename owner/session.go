@@ -106,7 +106,7 @@ type liveReader struct{ s *Session }
 
 // Leads implements consumers.Reader.
 func (r liveReader) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
-	snaps, err := r.s.client.Leads(ctx, ids, r.s.own.Tickets.Draw)
+	snaps, err := r.s.client.Leads().Read(ctx, ids, r.s.own.Tickets.Draw)
 	if err == nil {
 		r.s.readAt.Store(r.s.cfg.now().UnixMilli())
 	}
@@ -129,5 +129,5 @@ func (s *Session) unbind(ctx context.Context) error {
 	if s.tokens == nil || s.cfg.CallbackURL == "" {
 		return nil
 	}
-	return s.client.Unbind(ctx, s.cfg.CallbackURL)
+	return s.client.Events().Unbind(ctx, s.cfg.CallbackURL)
 }

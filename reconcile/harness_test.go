@@ -159,17 +159,17 @@ func (h *harness) Clock(ctx context.Context) (time.Time, error) { return h.clien
 
 // Scan implements reconcile.Portal as the service does.
 func (h *harness) Scan(ctx context.Context, after int64) (leads.Page, error) {
-	return h.limitWindow(func() (leads.Page, error) { return h.client.Scan(ctx, after, h.draw) })
+	return h.limitWindow(func() (leads.Page, error) { return h.client.Leads().Scan(ctx, after, h.draw) })
 }
 
 // Changed implements reconcile.Portal.
 func (h *harness) Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error) {
-	return h.limitWindow(func() (leads.Page, error) { return h.client.Changed(ctx, after, since, h.draw) })
+	return h.limitWindow(func() (leads.Page, error) { return h.client.Leads().Changed(ctx, after, since, h.draw) })
 }
 
 // IDs implements reconcile.Portal.
 func (h *harness) IDs(ctx context.Context, after int64) (leads.Page, error) {
-	return h.limitWindow(func() (leads.Page, error) { return h.client.IDs(ctx, after, h.draw) })
+	return h.limitWindow(func() (leads.Page, error) { return h.client.Leads().IDs(ctx, after, h.draw) })
 }
 
 // limitWindow cuts a window to windowSize.
@@ -192,7 +192,7 @@ func (h *harness) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, err
 	if h.beforeAsk != nil {
 		h.beforeAsk()
 	}
-	return h.client.Hasty().Leads(ctx, ids, h.tickets.Draw)
+	return h.client.Hasty().Leads().Read(ctx, ids, h.tickets.Draw)
 }
 
 // Requests implements reconcile.Portal.

@@ -39,7 +39,7 @@ func userByID(id int) *user {
 // app is the local application as its form was saved (docs/bitrix24.md 1.8).
 type app struct {
 	mu          sync.Mutex
-	secrets     *dice
+	secrets     *rng
 	now         identity
 	installed   bool
 	version     int
@@ -47,14 +47,14 @@ type app struct {
 	redirectURL string // handler path
 }
 
-// identity is by what the application is known: deleting it and adding it again makes
-// another (docs/bitrix24.md 1.7).
+// identity is what identifies the application. Deleting the application and adding it again
+// gives it a new one (docs/bitrix24.md 1.7).
 type identity struct {
 	clientID, clientSecret string
 	token                  string // application_token
 }
 
-// renew makes up another identity.
+// renew gives the application a new identity.
 func (a *app) renew() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -89,7 +89,8 @@ func (a *app) redirect() (to string, installed bool) {
 	return a.redirectURL, a.installed
 }
 
-// save keeps the form; true the first time. An empty address leaves the one before.
+// save stores the form; it returns true the first time. An empty address keeps the stored
+// one.
 func (a *app) save(eventsURL, redirectURL string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -107,7 +108,7 @@ func (a *app) save(eventsURL, redirectURL string) bool {
 	return first
 }
 
-// scopeText is the scope as tokens and events carry it.
+// scopeText is the scope in the form that tokens and events carry.
 func (p *Portal) scopeText() string { return strings.Join(p.cfg.Scope, ",") }
 
 // appInfo is the portal's app.info (docs/bitrix24.md 1.14).
@@ -152,7 +153,7 @@ func profile(c *call) (answer, error) {
 	}}, nil
 }
 
-// scopeList is scope: what the caller may call; with full, all there are.
+// scopeList is scope: what the caller may call, or with full everything there is.
 func scopeList(c *call) (answer, error) {
 	all := c.caller.scope
 	if full := c.text("full"); full != "" && full != "0" && full != "false" {

@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// certify makes a certificate authority and a certificate for 127.0.0.1, ::1 and
-// localhost, and writes the authority's certificate to a file which clients are
-// told to trust. Keys stay in memory; each start makes new ones.
+// certify generates a certificate authority and a certificate for 127.0.0.1, ::1 and
+// localhost, and writes the authority's certificate to a file that clients must trust. The
+// keys stay in memory; each start generates new ones.
 func (p *Portal) certify() (*tls.Config, error) {
 	now := time.Now()
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("portal: authority: %w", err)
+		return nil, fmt.Errorf("emulator: authority: %w", err)
 	}
 	ca := &x509.Certificate{
 		SerialNumber:          big.NewInt(now.UnixNano()),
@@ -36,11 +36,11 @@ func (p *Portal) certify() (*tls.Config, error) {
 	}
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
 	if err != nil {
-		return nil, fmt.Errorf("portal: authority: %w", err)
+		return nil, fmt.Errorf("emulator: authority: %w", err)
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("portal: certificate: %w", err)
+		return nil, fmt.Errorf("emulator: certificate: %w", err)
 	}
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano() + 1),
@@ -54,7 +54,7 @@ func (p *Portal) certify() (*tls.Config, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
 	if err != nil {
-		return nil, fmt.Errorf("portal: certificate: %w", err)
+		return nil, fmt.Errorf("emulator: certificate: %w", err)
 	}
 	if err := p.writeCA(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})); err != nil {
 		return nil, err
@@ -68,16 +68,16 @@ func (p *Portal) writeCA(text []byte) error {
 	if path == "" {
 		dir, err := os.MkdirTemp("", "leadsync-emulator-")
 		if err != nil {
-			return fmt.Errorf("portal: certificate authority: %w", err)
+			return fmt.Errorf("emulator: certificate authority: %w", err)
 		}
 		p.caDir, path = dir, filepath.Join(dir, "ca.pem")
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return fmt.Errorf("portal: certificate authority: %w", err)
+		return fmt.Errorf("emulator: certificate authority: %w", err)
 	}
 	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return fmt.Errorf("portal: certificate authority: %w", err)
+		return fmt.Errorf("emulator: certificate authority: %w", err)
 	}
 	p.caFile = path
 	return nil

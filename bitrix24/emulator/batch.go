@@ -10,8 +10,8 @@ import (
 // maxCommands is how many commands of a batch are run (docs/bitrix24.md 5).
 const maxCommands = 50
 
-// batch runs commands one after the other. It always succeeds; what a command
-// says is in the five parts of the result.
+// batch runs commands one after the other. It always succeeds; the five parts of its result
+// contain what each command returned.
 func batch(c *call) (answer, error) {
 	commands := c.param("cmd")
 	if commands == nil || len(commands.Children) == 0 {
@@ -41,8 +41,8 @@ func batch(c *call) (answer, error) {
 	return answer{result: b.show()}, nil
 }
 
-// command runs one command: its references are replaced by earlier results, then
-// it is a call like any other, by the same caller.
+// command replaces the references of one command by earlier results, and runs it as a call
+// by the same caller.
 func (c *call) command(cmd string, earlier *batchResult) (answer, timing, error) {
 	name, query, _ := strings.Cut(cmd, "?")
 	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "/ "), ".json"))
@@ -52,7 +52,7 @@ func (c *call) command(cmd string, earlier *batchResult) (answer, timing, error)
 		return answer{}, timing{}, errArgument(err.Error())
 	}
 	earlier.substitute(args)
-	if err := c.spoilCommand(); err != nil {
+	if err := c.failCommand(); err != nil {
 		return answer{}, timing{}, err
 	}
 	one := &call{Portal: c.Portal, caller: c.caller, method: name, args: args, nested: true, now: c.now, clock: c.clock}

@@ -11,8 +11,8 @@ import (
 	"leadsync/bitrix24/emulator"
 )
 
-// chainedPages is a batch of 50 keyset pages, each starting where the one before
-// ended: the way the mirror reads a whole portal.
+// chainedPages is a batch of 50 pages, each starting after the one before, as leadsync reads a
+// whole portal.
 func chainedPages() string {
 	const page = `crm.lead.list?order[ID]=ASC&select[0]=*&select[1]=UF_*&select[2]=PHONE&select[3]=EMAIL&select[4]=WEB` +
 		`&select[5]=IM&select[6]=LINK&start=-1`
@@ -72,8 +72,7 @@ func BenchmarkFirstPage(b *testing.B) {
 	runtime.KeepAlive(p)
 }
 
-// serveAny calls a method of a portal that does not listen; the answer may be an
-// error.
+// serveAny calls a method of a portal that does not listen. The answer may be an error.
 func serveAny(tb testing.TB, p *emulator.Portal, method, body string) []byte {
 	tb.Helper()
 	w := httptest.NewRecorder()

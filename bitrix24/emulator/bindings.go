@@ -18,7 +18,7 @@ type binding struct {
 	offline   bool
 	connector string
 	minWait   int  // seconds between two ONOFFLINEEVENT
-	webhook   bool // an outgoing webhook: made in the portal, not by event.bind
+	webhook   bool // an outgoing webhook: created in the portal, not by event.bind
 }
 
 // bindings are the registered handlers.
@@ -28,7 +28,7 @@ type bindings struct {
 	all    []binding
 }
 
-// add registers; false where the very same registration exists.
+// add adds a registration; it returns false if the same one exists.
 func (b *bindings) add(n binding) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -44,7 +44,7 @@ func (b *bindings) add(n binding) bool {
 	return true
 }
 
-// remove drops those that fit and says how many.
+// remove deletes the registrations that fit and returns how many.
 func (b *bindings) remove(fits func(binding) bool) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -53,7 +53,7 @@ func (b *bindings) remove(fits func(binding) bool) int {
 	return before - len(b.all)
 }
 
-// of are the registrations for an event.
+// of returns the registrations for an event.
 func (b *bindings) of(event string) []binding {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 type caller struct {
 	user  *user
 	app   bool
-	key   string   // what operating time is counted for
+	key   string   // whose operating time is counted
 	scope []string // what it may call
 	token string
 }
@@ -39,13 +39,13 @@ type answer struct {
 // method is one REST method.
 type method struct {
 	run     func(*call) (answer, error)
-	scope   string // "" none
-	app     bool   // only within an application: event.* and the like
+	scope   string // "" needs none
+	app     bool   // only for applications: event.* and the like
 	page    bool   // costs what a list page costs
 	noBatch bool
 }
 
-// param is a parameter by its name in any case, nil where absent.
+// param returns a parameter by its name, in any case; nil if it is missing.
 func (c *call) param(name string) *bitrix24.Form { return c.args.Fold(name) }
 
 // text is the value of a scalar parameter.
@@ -65,9 +65,9 @@ func (c *call) id() (int64, error) {
 	return n, nil
 }
 
-// invoke checks whether the caller may call the method now, runs it and charges
-// its cost. The checks are in the order of the documentation's chapters; a real
-// portal's order is not known.
+// invoke checks whether the caller may call the method now, runs it and charges its cost.
+// The checks are in the order of the documentation's chapters; the order in a real portal is
+// not known.
 func (c *call) invoke() (answer, timing, error) {
 	watch := c.watch()
 	m, ok := methods[c.method]
@@ -109,9 +109,8 @@ func (c *call) allowed(m method, known bool) error {
 	}
 }
 
-// bill charges a call: its own method in the documented model; inside a batch the
-// batch in the model that was measured on a self-hosted portal, with half the
-// weight and a floor (docs/bitrix24.md 4).
+// bill charges the cost of a call to its method, as documented. With Switches.BillBatch it
+// charges nothing for a command of a batch: billBatch charges the batch (docs/bitrix24.md 4).
 func (c *call) bill(key operatingKey, m method) (float64, time.Time) {
 	cost := c.cfg.CallCost.Seconds()
 	if m.page {
@@ -124,8 +123,9 @@ func (c *call) bill(key operatingKey, m method) (float64, time.Time) {
 	return c.operating.charge(key, c.now, cost)
 }
 
-// billBatch is what the outer batch is charged: nothing in the documented model,
-// where its envelope shows the value of a command.
+// billBatch charges a batch: nothing in the documented model, in which its envelope shows
+// the value of the last command. With Switches.BillBatch it charges half the cost of the
+// commands, at least 0.1 s, as measured on a self-hosted portal.
 func (c *call) billBatch(key operatingKey) (float64, time.Time) {
 	if !c.cfg.Switches.BillBatch {
 		return c.clock.batch.operating, c.clock.batch.reset
@@ -133,14 +133,14 @@ func (c *call) billBatch(key operatingKey) (float64, time.Time) {
 	return c.operating.charge(key, c.now, max(0.1, c.clock.cost/2))
 }
 
-// limited tells whether limits are on.
+// limited reports whether limits are on.
 func (p *Portal) limited() bool { return !p.cfg.NoLimits }
 
 // stopwatch measures one call.
 type stopwatch struct {
 	p     *Portal
 	wall  time.Time // on the portal's clock
-	begin time.Time // monotonic
+	begin time.Time // on the monotonic clock
 	cost  float64   // simulated seconds
 	batch timing    // of the last command of a batch
 }
@@ -159,7 +159,7 @@ type timing struct {
 	took      time.Duration
 	zone      *time.Location
 	operating float64
-	reset     time.Time // zero: left out
+	reset     time.Time // zero is not shown
 	bare      bool      // without operating
 }
 
@@ -212,8 +212,8 @@ func envelope(a answer, t timing) []byte {
 	return append(dst, '}')
 }
 
-// sizeOf guesses how long a result will be, so that a batch of fifty pages is not
-// copied again and again while it grows.
+// sizeOf estimates how long a result will be, so that the buffer for a batch of fifty pages
+// need not grow again and again.
 func sizeOf(v any) int {
 	switch v := v.(type) {
 	case leadRows:
@@ -233,10 +233,10 @@ func sizeOf(v any) int {
 	}
 }
 
-// writeJSON sends a body; nobody is left to tell when that fails.
+// writeJSON sends a body. It ignores errors: the caller is gone then.
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) //nolint:gosec // JSON, and said to be JSON
+	_, _ = w.Write(body) //nolint:gosec // JSON with its content type
 }

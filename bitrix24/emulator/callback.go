@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Callback is one callback that the portal sent, or did not send because of a
-// fault. Lead is nil for events that are not about a lead. Status is 0 where there
-// was no answer or where it was lost on purpose; Error says which.
+// Callback is one callback that the portal sent, or did not send because of a fault. Lead is
+// nil for events that are not about a lead. Status is 0 if there was no answer or if a fault
+// suppressed the callback; Error says which.
 type Callback struct {
 	Lead   *int64    `json:"lead"`
 	Event  string    `json:"event"`
@@ -18,8 +18,8 @@ type Callback struct {
 	Error  string    `json:"error"`
 }
 
-// form is a form body in the order in which it was written, as PHP's
-// http_build_query makes it: brackets percent-encoded (docs/bitrix24.md 2.3).
+// form is a form body as PHP's http_build_query writes it: in the order of the calls to add,
+// with percent-encoded brackets (docs/bitrix24.md 2.3).
 type form struct{ b strings.Builder }
 
 func (f *form) add(key, value string) {
@@ -29,21 +29,21 @@ func (f *form) add(key, value string) {
 	f.b.WriteString(url.QueryEscape(key) + "=" + url.QueryEscape(value))
 }
 
-// notice is an event on its way to one handler. What depends on the time of
-// sending, ts and tokens, is filled in then.
+// notice is an event on its way to one handler. ts and tokens depend on the time of sending
+// and are filled in then.
 type notice struct {
 	event   string
-	lead    int64 // 0: none
-	by      int   // the user who caused it; 0: a robot, so no tokens
+	lead    int64 // 0 for other events
+	by      int   // the user who caused it; 0 is a robot, which has no tokens
 	to      binding
 	data    [][2]string
-	token   string     // the application_token of when it was caused
+	token   string     // the application_token at the time of the event
 	pair    *tokenPair // long-term events carry their own tokens
-	noToken bool       // ONAPPUNINSTALL: REST is impossible already
-	wrong   bool       // a fault: with a wrong application token
+	noToken bool       // ONAPPUNINSTALL: REST calls are no longer possible
+	wrong   bool       // the fault WrongToken
 }
 
-// body is the form on the wire.
+// body is the form that is sent.
 func (p *Portal) body(n *notice) string {
 	now := p.clock.now()
 	var f form
@@ -62,8 +62,8 @@ func (p *Portal) body(n *notice) string {
 	return f.b.String()
 }
 
-// addAuth writes auth[…]: an application gets the tokens of the user who caused
-// the event, if there was one; an outgoing webhook never gets any.
+// addAuth writes auth[…]. An application gets tokens of the user who caused the event, if it
+// was a user; an outgoing webhook never gets tokens.
 func (p *Portal) addAuth(f *form, n *notice, now time.Time) {
 	token := n.token
 	if n.to.webhook {
@@ -118,11 +118,11 @@ func (p *Portal) addAuth(f *form, n *notice, now time.Time) {
 	f.add("auth[application_token]", token)
 }
 
-// fire sends an event to everybody who bound it, and notes it in the offline
-// queue. connector is the source key of the writer, whose own queue leaves it out.
+// fire sends an event to every handler that bound it, and adds it to the offline queue.
+// connector is the writer's source key: the queue with that key leaves the event out.
 func (p *Portal) fire(event string, lead int64, by int, connector string) {
 	p.recent.touch(lead)
-	if p.strike(p.Faults().NoUser) {
+	if p.happens(p.Faults().NoUser) {
 		by = 0
 	}
 	for _, b := range p.bindings.of(event) {
@@ -134,14 +134,14 @@ func (p *Portal) fire(event string, lead int64, by int, connector string) {
 	}
 }
 
-// deliver hands a notice to the queue, with the faults that are on now.
+// deliver puts a notice on the queue and applies the faults that are on now.
 func (p *Portal) deliver(n *notice) {
 	f := p.Faults()
 	n.token = p.app.identity().token
-	p.luckMu.Lock()
-	lost, twice, late := p.luck.chance(f.Lose), p.luck.chance(f.Repeat), p.luck.chance(f.Reorder)
-	n.wrong = p.luck.chance(f.WrongToken)
-	p.luckMu.Unlock()
+	p.rngMu.Lock()
+	lost, twice, late := p.rng.chance(f.Lose), p.rng.chance(f.Repeat), p.rng.chance(f.Reorder)
+	n.wrong = p.rng.chance(f.WrongToken)
+	p.rngMu.Unlock()
 	if lost {
 		p.queue.lose(n, p.clock.now().In(p.zone))
 		return
@@ -153,13 +153,13 @@ func (p *Portal) deliver(n *notice) {
 	}
 }
 
-// Install does what saving the form of a local application without a page does:
-// the application is installed, and ONAPPINSTALL with tokens of the administrator
-// goes to eventsURL (docs/bitrix24.md 1.8). Saving again sends it again, with new tokens. An
-// empty address keeps the one before.
+// Install saves the form of a local application without a page, as a person does in Bitrix24:
+// the application is installed, and the portal sends ONAPPINSTALL with tokens of the
+// administrator to eventsURL (docs/bitrix24.md 1.8). Saving again sends it again, with new
+// tokens. An empty address keeps the stored one.
 func (p *Portal) Install(eventsURL, redirectURL string) {
 	if p.app.save(eventsURL, redirectURL) {
-		p.tokens.clear() // those of an installation before
+		p.tokens.clear() // of the installation before
 	}
 	if eventsURL == "" {
 		return
@@ -177,10 +177,10 @@ func (p *Portal) Install(eventsURL, redirectURL string) {
 	}
 }
 
-// OutgoingWebhook does what making an outgoing webhook in the portal does: the
-// events go to the address with the webhook's own application token and never
-// with user tokens (docs/bitrix24.md 2.3). No events: the three of leads. It replaces the one
-// before; an empty address removes it.
+// OutgoingWebhook creates an outgoing webhook, as a person does in Bitrix24: the portal sends
+// the events to the address with the webhook's own application token, and never with user
+// tokens (docs/bitrix24.md 2.3). Without events, it sends the three events of leads. It
+// replaces the webhook that exists; an empty address removes it.
 func (p *Portal) OutgoingWebhook(address string, events ...string) {
 	p.bindings.remove(func(b binding) bool { return b.webhook })
 	if address == "" {

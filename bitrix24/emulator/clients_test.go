@@ -10,8 +10,8 @@ import (
 	"leadsync/bitrix24/emulator"
 )
 
-// TestClients lets clients written by others work with the portal. It needs node
-// and what npm ci installs, so it runs only where LEADSYNC_TEST_CLIENTS is set.
+// TestClients runs other vendors' clients against the portal. It needs node and what npm ci
+// installs, so it runs only if LEADSYNC_TEST_CLIENTS is set.
 func TestClients(t *testing.T) {
 	if os.Getenv("LEADSYNC_TEST_CLIENTS") == "" {
 		t.Skip("LEADSYNC_TEST_CLIENTS is not set: see testdata/clients/README.md")

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// clock is the portal's time: the machine's, moved by an offset or stopped, so
-// that minutes can pass in a test. Limits, lifetimes and the dates of leads hang
-// on it; the delays of callbacks do not.
+// clock is the portal's time: the machine's time plus an offset, or a fixed time, so that
+// minutes can pass at once in a test. Limits, lifetimes and the dates of leads use it; the
+// delays of callbacks do not.
 type clock struct {
 	real func() time.Time
 
@@ -25,7 +25,7 @@ func (c *clock) now() time.Time {
 	return c.real().Add(c.offset)
 }
 
-// advance moves the clock, stopped or not.
+// advance moves the clock, running or stopped.
 func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -36,7 +36,7 @@ func (c *clock) advance(d time.Duration) {
 	c.offset += d
 }
 
-// set makes it that time now; the clock runs on, unless it is stopped.
+// set changes the time; a running clock continues from there.
 func (c *clock) set(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,7 +47,7 @@ func (c *clock) set(t time.Time) {
 	c.offset = t.Sub(c.real())
 }
 
-// freeze stops the clock or lets it run on from where it stopped.
+// freeze stops the clock, or starts it again from where it stopped.
 func (c *clock) freeze(stop bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	"leadsync/bitrix24"
 )
 
-// control adds the control surface /_portal/… (design section 4).
+// control adds the control surface /_portal/…, by which tests and demos change the portal.
 func (p *Portal) control(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", showPage)
 	mux.HandleFunc("GET /_portal/state", p.showState)
@@ -45,24 +45,24 @@ func showJSON(w http.ResponseWriter, v any) {
 	writeJSON(w, http.StatusOK, append(body, '\n'))
 }
 
-// complain tells what was wrong with a request to the control surface.
+// complain answers a wrong request to the control surface.
 func complain(w http.ResponseWriter, status int, err error) {
 	body, _ := json.Marshal(map[string]string{"error": err.Error()})
 	writeJSON(w, status, append(body, '\n'))
 }
 
-// readJSON reads a small JSON body; an unknown key is an error, so that a typing
-// mistake does not go unnoticed.
+// readJSON reads a small JSON body. An unknown key is an error, so that a typing mistake is
+// noticed.
 func readJSON(r *http.Request, to any) error {
 	dec := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(to); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("the body is not the JSON that belongs here: %w", err)
+		return fmt.Errorf("body: %w", err)
 	}
 	return nil
 }
 
-// showLeads is the truth: one lead a line, as crm.lead.get shows it.
+// showLeads shows every lead as crm.lead.get does, one in a line.
 func (p *Portal) showLeads(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := bufio.NewWriterSize(w, 1<<16)
@@ -70,10 +70,10 @@ func (p *Portal) showLeads(w http.ResponseWriter, _ *http.Request) {
 		_, _ = out.Write(lead)
 		_ = out.WriteByte('\n')
 	}
-	_ = out.Flush() // nobody is left to tell
+	_ = out.Flush() // it fails only if the caller is gone
 }
 
-// postLeads makes {"count":n} leads up, or one with {"fields":{…}}.
+// postLeads adds {"count":n} generated leads, or one with {"fields":{…}}.
 func (p *Portal) postLeads(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		Count  int             `json:"count"`
@@ -97,16 +97,16 @@ func (p *Portal) postLeads(w http.ResponseWriter, r *http.Request) {
 	showJSON(w, map[string]any{"ids": ids})
 }
 
-// fieldsForm reads a JSON object of fields as crm.lead.update would.
+// fieldsForm reads a JSON object of fields as crm.lead.update does.
 func fieldsForm(fields json.RawMessage) (*bitrix24.Form, error) {
 	form := &bitrix24.Form{}
 	if !bytes.HasPrefix(bytes.TrimSpace(fields), []byte("{")) {
-		return nil, errors.New(`"fields" must be a JSON object`)
+		return nil, errors.New(`fields: not a JSON object, want {"NAME":"…"}`)
 	}
 	return form, addJSON(form, fields)
 }
 
-// patchLead edits a lead: {"fields":{…}}, or a believable edit without.
+// patchLead edits a lead: with {"fields":{…}} those fields, otherwise a random one.
 func (p *Portal) patchLead(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		Fields json.RawMessage `json:"fields"`
@@ -149,7 +149,7 @@ func (p *Portal) deleteLead(w http.ResponseWriter, r *http.Request) {
 	showJSON(w, map[string]any{"id": id})
 }
 
-// postInstall saves the local application's form, or that of one that was added anew.
+// postInstall saves the form of the local application, by Install or Recreate.
 func (p *Portal) postInstall(save func(eventsURL, redirectURL string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var ask struct {
@@ -165,7 +165,7 @@ func (p *Portal) postInstall(save func(eventsURL, redirectURL string)) http.Hand
 	}
 }
 
-// postWebhook makes the outgoing webhook.
+// postWebhook creates the outgoing webhook.
 func (p *Portal) postWebhook(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		URL    string   `json:"url"`
@@ -186,10 +186,10 @@ func (p *Portal) showCallbacks(w http.ResponseWriter, _ *http.Request) {
 	for _, cb := range p.Callbacks() {
 		_ = enc.Encode(cb)
 	}
-	_ = out.Flush() // nobody is left to tell
+	_ = out.Flush() // it fails only if the caller is gone
 }
 
-// putFaults merges the given faults into those that are on.
+// putFaults changes the given faults and keeps the others.
 func (p *Portal) putFaults(w http.ResponseWriter, r *http.Request) {
 	f := p.Faults()
 	if err := readJSON(r, &f); err != nil {
@@ -197,7 +197,7 @@ func (p *Portal) putFaults(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, known := refusable[strings.ToLower(f.Refuse)]; f.Refuse != "" && !known {
-		complain(w, http.StatusBadRequest, fmt.Errorf("refuse: no portal answers %q to every call", f.Refuse))
+		complain(w, http.StatusBadRequest, fmt.Errorf("refuse: unknown code %q, want one that a portal answers to every call", f.Refuse))
 		return
 	}
 	p.SetFaults(f)
@@ -208,7 +208,7 @@ func (p *Portal) showClock(w http.ResponseWriter, _ *http.Request) {
 	showJSON(w, map[string]any{"now": p.clock.now().In(p.zone), "frozen": p.clock.stopped()})
 }
 
-// putClock moves the virtual clock: {"now":"2026-01-01T00:00:00+03:00"},
+// putClock changes the portal's clock: {"now":"2026-01-01T00:00:00+03:00"},
 // {"advance":seconds}, {"frozen":true}.
 func (p *Portal) putClock(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
@@ -230,7 +230,7 @@ func (p *Portal) putClock(w http.ResponseWriter, r *http.Request) {
 	p.showClock(w, r)
 }
 
-// postApp does one of the rarer things that happen to an application or to leads.
+// postApp handles the rarer events of an application and of leads.
 func (p *Portal) postApp(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		Clean bool  `json:"clean"`
@@ -260,7 +260,7 @@ func (p *Portal) postApp(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	default:
-		complain(w, http.StatusNotFound, errors.New("known are update, uninstall, user-ready, expire, mass-edit, merge, install, recreate, webhook, leads"))
+		complain(w, http.StatusNotFound, errors.New("unknown action, want one of update, uninstall, user-ready, expire, mass-edit, merge, install, recreate, webhook, leads"))
 		return
 	}
 	showJSON(w, done)

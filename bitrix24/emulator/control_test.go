@@ -12,7 +12,7 @@ import (
 	"leadsync/bitrix24/emulator"
 )
 
-func (b *box) control(tb testing.TB, method, path, body string) reply {
+func (b *harness) control(tb testing.TB, method, path, body string) reply {
 	tb.Helper()
 	r := b.do(tb, method, b.info.Portal+"/_portal/"+path, "application/json", body)
 	if r.status != http.StatusOK {

@@ -21,7 +21,7 @@ var fieldsOrder = strings.Fields(`ID TITLE HONORIFIC NAME SECOND_NAME LAST_NAME 
 func crmLeadFields(*call) (answer, error) {
 	all := object{}
 	for _, name := range fieldsOrder {
-		if name == "CONTACT_IDS" { // can only be written, so it is no field of ours
+		if name == "CONTACT_IDS" { // it can only be written, so the emulator does not store it
 			all = append(all, pair{name, append(attributes("crm_contact", false, true, false), pair{"title", name})})
 			continue
 		}
@@ -132,8 +132,8 @@ func crmUserFieldList(c *call) (answer, error) {
 	return answer{result: rows, total: &total}, nil
 }
 
-// matches is the simple filter of directories: equality, a list means any of it,
-// and keys that are no field are ignored.
+// matches is the simple filter of directories: equality, or one of a list. Keys that are not
+// a field are ignored.
 func (o object) matches(filter *bitrix24.Form) bool {
 	if filter == nil {
 		return true
@@ -178,11 +178,10 @@ func sortRows(rows list, order *bitrix24.Form) {
 	})
 }
 
-// languages are those in which crm.lead.userfield.get shows labels.
+// languages are the languages in which crm.lead.userfield.get shows labels.
 var languages = strings.Fields("ar br de en fr hi id in it ja kz la ms pl ru sc tc th tr ua vn")
 
-// crmUserFieldGet is crm.lead.userfield.get: the same as the list, but with labels
-// by language.
+// crmUserFieldGet is crm.lead.userfield.get: the row of the list, with labels by language.
 func crmUserFieldGet(c *call) (answer, error) {
 	id, err := c.id()
 	if err != nil {

@@ -30,7 +30,7 @@ func userCurrent(c *call) (answer, error) {
 	}}, nil
 }
 
-// departmentGet is department.get: there is one department.
+// departmentGet is department.get. The portal has one department.
 func departmentGet(c *call) (answer, error) {
 	rows := list{}
 	if id := c.text("ID"); id == "" || id == "1" {
@@ -73,8 +73,8 @@ func methodGet(c *call) (answer, error) {
 	}}, nil
 }
 
-// eventsList is events: the names that can be bound, of a scope, of the
-// application's scopes, or with FULL all.
+// eventsList is events: the events that can be bound, of one scope, of the application's
+// scopes, or all with FULL.
 func eventsList(c *call) (answer, error) {
 	full := c.text("FULL")
 	all := full != "" && full != "0" && !strings.EqualFold(full, "false")
@@ -102,7 +102,8 @@ func eventScope(name string) string {
 	}
 }
 
-// eventTest is event.test: ONAPPTEST with whatever parameters (docs/bitrix24.md 2.2).
+// eventTest is event.test: it sends ONAPPTEST with the parameters of the call
+// (docs/bitrix24.md 2.2).
 func eventTest(c *call) (answer, error) {
 	var data [][2]string
 	for _, f := range c.args.Children {
@@ -117,7 +118,7 @@ func eventTest(c *call) (answer, error) {
 	return answer{result: 1}, nil
 }
 
-// flatten is a tree as the keys and values of a form.
+// flatten returns a tree as the keys and values of a form.
 func flatten(name string, f *bitrix24.Form) [][2]string {
 	if len(f.Children) == 0 {
 		return [][2]string{{name, f.Value}}

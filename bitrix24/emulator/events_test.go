@@ -38,7 +38,7 @@ func TestInstallPostsTheInstallation(t *testing.T) {
 }
 
 // bind installs the application and binds the three lead events to the receiver.
-func (b *box) bind(tb testing.TB, r *receiver) string {
+func (b *harness) bind(tb testing.TB, r *receiver) string {
 	tb.Helper()
 	access, _ := b.authorize(tb)
 	for _, e := range []string{"ONCRMLEADADD", "oncrmleadupdate", "ONCRMLEADDELETE"} {

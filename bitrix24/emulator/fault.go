@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// Faults are what goes wrong on purpose; they can be changed while the portal
-// runs. Rates are fractions from 0 to 1. The zero value is a healthy portal.
+// Faults are failures that the emulator produces on purpose. They can be changed while the
+// portal runs. Rates are fractions from 0 to 1. The zero value is a healthy portal.
 type Faults struct {
 	// Callbacks.
 	Lose       float64 `json:"lose"`        // never sent
 	Repeat     float64 `json:"repeat"`      // sent twice
 	Reorder    float64 `json:"reorder"`     // sent after later ones
 	WrongToken float64 `json:"wrong_token"` // with a wrong application token
-	NoUser     float64 `json:"no_user"`     // as if a robot had caused it: without tokens
+	NoUser     float64 `json:"no_user"`     // as if a robot had caused the event: without tokens
 
 	// REST requests.
 	Error401  float64 `json:"error_401"`  // the access token has expired
@@ -25,24 +25,24 @@ type Faults struct {
 	Error500  float64 `json:"error_500"`  // INTERNAL_SERVER_ERROR
 	Error503  float64 `json:"error_503"`  // QUERY_LIMIT_EXCEEDED
 	ErrorHTML float64 `json:"error_html"` // 500 with an HTML page
-	Error504  float64 `json:"error_504"`  // 504 of the web server; writes may have happened
-	Reset     float64 `json:"reset"`      // the connection breaks before the answer; writes have happened
-	Truncate  float64 `json:"truncate"`   // the answer breaks off in the middle
-	SlowMS    int     `json:"slow_ms"`    // every answer is that late; 60 s or more is a 504
+	Error504  float64 `json:"error_504"`  // 504 of the web server, after the call was executed
+	Reset     float64 `json:"reset"`      // the connection breaks after the call was executed, before the answer
+	Truncate  float64 `json:"truncate"`   // the answer ends in the middle
+	SlowMS    int     `json:"slow_ms"`    // every answer is this late; Config.Wall or more is a 504
 	Overload  bool    `json:"overload"`   // OVERLOAD_LIMIT
 	Deleted   bool    `json:"deleted"`    // PORTAL_DELETED
 	Refuse    string  `json:"refuse"`     // every call is refused with this code of docs/bitrix24.md 3.4
 	RenamedTo string  `json:"renamed_to"` // 302 to this origin (scheme and host)
 
 	// Inside batches.
-	CommandLimit float64 `json:"command_limit"` // a command gets OPERATION_TIME_LIMIT
+	CommandLimit float64 `json:"command_limit"` // a command is refused with OPERATION_TIME_LIMIT
 
 	// The authorization server.
-	TokenError503   float64 `json:"token_error_503"`  // its answers are 503 pages
-	PaymentRequired bool    `json:"payment_required"` // no tokens without money
+	TokenError503   float64 `json:"token_error_503"`  // it answers with a 503 page
+	PaymentRequired bool    `json:"payment_required"` // it refuses tokens because the subscription ended
 
 	// Rights.
-	Hidden float64 `json:"hidden"` // that share of leads cannot be seen: not in lists, "Access denied." by get
+	Hidden float64 `json:"hidden"` // this share of leads is hidden: not in lists, "Access denied." by get
 }
 
 type faultBox struct {
@@ -50,7 +50,7 @@ type faultBox struct {
 	now Faults
 }
 
-// Faults are the faults that are on.
+// Faults returns the faults that are on.
 func (p *Portal) Faults() Faults {
 	p.faults.mu.RLock()
 	defer p.faults.mu.RUnlock()
@@ -64,18 +64,18 @@ func (p *Portal) SetFaults(f Faults) {
 	p.faults.now = f
 }
 
-// strike tells whether a fault of that rate happens this time.
-func (p *Portal) strike(rate float64) bool {
+// happens reports whether a fault with that rate happens this time.
+func (p *Portal) happens(rate float64) bool {
 	if rate <= 0 {
 		return false
 	}
-	p.luckMu.Lock()
-	defer p.luckMu.Unlock()
-	return p.luck.chance(rate)
+	p.rngMu.Lock()
+	defer p.rngMu.Unlock()
+	return p.rng.chance(rate)
 }
 
-// hidden tells whether the fault Hidden hides a lead; always the same ones for
-// the same share.
+// hidden reports whether the fault Hidden hides a lead: always the same ones for the same
+// share.
 func (p *Portal) hidden(l *lead) bool {
 	share := p.Faults().Hidden
 	if share <= 0 {
@@ -86,11 +86,11 @@ func (p *Portal) hidden(l *lead) bool {
 	for _, c := range []byte(id) {
 		h = (h ^ uint64(c)) * 1099511628211
 	}
-	return newDice(p.cfg.Seed, h).chance(share)
+	return newRNG(p.cfg.Seed, h).chance(share)
 }
 
-// refusable are the codes that Faults.Refuse knows: the rows of docs/bitrix24.md 3.4 that a
-// portal in this state gives to every call.
+// refusable are the codes that Faults.Refuse accepts: those of docs/bitrix24.md 3.4 with
+// which a portal may refuse every call.
 var refusable = func() map[string]*refusal {
 	m := map[string]*refusal{}
 	for _, r := range []*refusal{
@@ -108,8 +108,8 @@ var refusable = func() map[string]*refusal {
 	return m
 }()
 
-// spoil answers a REST request with the faults that are on; true if it did.
-func (p *Portal) spoil(w http.ResponseWriter, r *http.Request) bool {
+// failREST answers a REST request with a fault that is on; it returns false if none happens.
+func (p *Portal) failREST(w http.ResponseWriter, r *http.Request) bool {
 	f := p.Faults()
 	if !p.wait(r.Context(), f.SlowMS) {
 		p.htmlError(w, http.StatusGatewayTimeout, "504 Gateway Time-out")
@@ -128,15 +128,15 @@ func (p *Portal) spoil(w http.ResponseWriter, r *http.Request) bool {
 		no = errOverload
 	case f.Refuse != "":
 		no = refusable[strings.ToLower(f.Refuse)]
-	case p.strike(f.Error503):
+	case p.happens(f.Error503):
 		no = errQueryLimit
-	case p.strike(f.Error401):
+	case p.happens(f.Error401):
 		no = errExpired
-	case p.strike(f.Error429):
+	case p.happens(f.Error429):
 		no = errOperating
-	case p.strike(f.Error500):
+	case p.happens(f.Error500):
 		no = errInternal
-	case p.strike(f.ErrorHTML):
+	case p.happens(f.ErrorHTML):
 		p.htmlError(w, http.StatusInternalServerError, "500 Internal Server Error")
 		return true
 	}
@@ -149,7 +149,7 @@ func (p *Portal) spoil(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// wait lets slow_ms pass, at most the longest request; false if that is over.
+// wait waits for slow_ms, at most for Config.Wall; it returns false if that is over.
 func (p *Portal) wait(ctx context.Context, ms int) bool {
 	if ms <= 0 {
 		return true
@@ -161,48 +161,48 @@ func (p *Portal) wait(ctx context.Context, ms int) bool {
 	case <-timer.C:
 		return late < p.cfg.Wall
 	case <-ctx.Done():
-		return true // nobody waits for the answer any more
+		return true // the caller no longer waits for the answer
 	}
 }
 
-// send writes the answer of a call that was carried out, unless a fault keeps it
-// from arriving.
+// send writes the answer to a call that was executed, unless a fault stops it.
 func (p *Portal) send(w http.ResponseWriter, status int, body []byte) {
 	f := p.Faults()
 	if p.cfg.Switches.RawUnicode {
 		body = unescape(body)
 	}
 	switch {
-	case status == http.StatusGatewayTimeout, p.strike(f.Error504):
+	case status == http.StatusGatewayTimeout, p.happens(f.Error504):
 		p.htmlError(w, http.StatusGatewayTimeout, "504 Gateway Time-out")
-	case p.strike(f.Reset):
+	case p.happens(f.Reset):
 		panic(http.ErrAbortHandler)
-	case p.strike(f.Truncate):
+	case p.happens(f.Truncate):
 		writeJSON(w, status, body[:len(body)/2])
 	default:
 		writeJSON(w, status, body)
 	}
 }
 
-// spoilCommand is the fault of one command of a batch.
-func (p *Portal) spoilCommand() error {
-	if p.strike(p.Faults().CommandLimit) {
+// failCommand returns the error of a fault in one command of a batch.
+func (p *Portal) failCommand() error {
+	if p.happens(p.Faults().CommandLimit) {
 		p.stats.refuse(errOperating.code)
 		return errOperating
 	}
 	return nil
 }
 
-// spoilToken answers a request to the authorization server with its faults.
-func (p *Portal) spoilToken(w http.ResponseWriter, _ *http.Request) bool {
-	if p.strike(p.Faults().TokenError503) {
+// failToken answers a request to the authorization server with a fault that is on; it
+// returns false if none happens.
+func (p *Portal) failToken(w http.ResponseWriter, _ *http.Request) bool {
+	if p.happens(p.Faults().TokenError503) {
 		p.htmlError(w, http.StatusServiceUnavailable, "503 Service Temporarily Unavailable")
 		return true
 	}
 	return false
 }
 
-// htmlError is what the web server before the portal says.
+// htmlError is the error page of the web server in front of the portal.
 func (p *Portal) htmlError(w http.ResponseWriter, status int, title string) {
 	w.Header().Set("Content-Type", "text/html")
 	w.WriteHeader(status)

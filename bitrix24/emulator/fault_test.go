@@ -11,70 +11,70 @@ import (
 	"leadsync/bitrix24/emulator"
 )
 
-// TestSystemErrors has a line for each row of docs/bitrix24.md 3.4 that applies: how a portal
-// comes to answer it.
+// TestSystemErrors has a line for each error of docs/bitrix24.md 3.4 that applies: what causes
+// it.
 func TestSystemErrors(t *testing.T) {
 	for _, c := range []struct {
 		status     int
 		code, text string
-		cause      func(x *trial) reply
+		cause      func(x *scenario) reply
 	}{
-		{401, "expired_token", "The access token provided has expired.", func(x *trial) reply {
+		{401, "expired_token", "The access token provided has expired.", func(x *scenario) reply {
 			x.b.ExpireTokens()
 			return x.b.rest(x.t, x.token, "profile", "")
 		}},
-		{401, "NO_AUTH_FOUND", "Wrong authorization data", func(x *trial) reply {
+		{401, "NO_AUTH_FOUND", "Wrong authorization data", func(x *scenario) reply {
 			return x.b.rest(x.t, "unknown", "profile", "")
 		}},
-		{401, "ERROR_OAUTH", "Application not installed", func(x *trial) reply {
-			x.b.Uninstall(false) // all its tokens are dead
+		{401, "ERROR_OAUTH", "Application not installed", func(x *scenario) reply {
+			x.b.Uninstall(false) // all its tokens become invalid
 			return x.b.rest(x.t, x.token, "profile", "")
 		}},
-		{401, "NOT_INSTALLED", "Application not installed", func(x *trial) reply {
+		{401, "NOT_INSTALLED", "Application not installed", func(x *scenario) reply {
 			x.b.Uninstall(false)
 			return x.b.do(x.t, http.MethodGet, x.b.info.OAuth+"/rest/app.info?auth="+x.token, "", "")
 		}},
-		{401, "NO_AUTH_FOUND", "Wrong authorization data", func(x *trial) reply {
+		{401, "NO_AUTH_FOUND", "Wrong authorization data", func(x *scenario) reply {
 			x.b.Uninstall(false)
 			x.b.Install("", "") // a new installation has new tokens
 			return x.b.rest(x.t, x.token, "profile", "")
 		}},
-		{403, "ACCESS_DENIED", "Access denied!", func(x *trial) reply {
+		{403, "ACCESS_DENIED", "Access denied!", func(x *scenario) reply {
 			return x.b.rest(x.t, employee(x.t, x.b), "event.bind", "event=ONCRMLEADADD&event_type=offline")
 		}},
-		{403, "ACCESS_DENIED", "Access denied!", func(x *trial) reply { // with somebody else's tokens
+		{403, "ACCESS_DENIED", "Access denied!", func(x *scenario) reply { // with another user's tokens
 			return x.b.rest(x.t, employee(x.t, x.b), "event.bind", "event=ONCRMLEADADD&auth_type=1&handler=http://a.b/")
 		}},
-		{403, "WRONG_AUTH_TYPE", "Current authorization type is denied for this method", func(x *trial) reply {
+		{403, "WRONG_AUTH_TYPE", "Current authorization type is denied for this method", func(x *scenario) reply {
 			return x.b.hook(x.t, "event.get", "")
 		}},
-		{404, "ERROR_METHOD_NOT_FOUND", "Method not found!", func(x *trial) reply {
+		{404, "ERROR_METHOD_NOT_FOUND", "Method not found!", func(x *scenario) reply {
 			return x.b.hook(x.t, "crm.lead.frobnicate", "")
 		}},
-		{400, "ERROR_ARGUMENT", "Argument 'cmd' is null or empty", func(x *trial) reply {
+		{400, "ERROR_ARGUMENT", "Argument 'cmd' is null or empty", func(x *scenario) reply {
 			return x.b.hook(x.t, "batch", "{}")
 		}},
-		{500, "PORTAL_DELETED", "Portal was deleted", func(x *trial) reply {
+		{500, "PORTAL_DELETED", "Portal was deleted", func(x *scenario) reply {
 			x.b.SetFaults(emulator.Faults{Deleted: true})
 			return x.b.hook(x.t, "profile", "")
 		}},
-		{503, "OVERLOAD_LIMIT", "REST API is blocked due to overload", func(x *trial) reply {
+		{503, "OVERLOAD_LIMIT", "REST API is blocked due to overload", func(x *scenario) reply {
 			x.b.SetFaults(emulator.Faults{Overload: true})
 			return x.b.hook(x.t, "profile", "")
 		}},
-		{503, "QUERY_LIMIT_EXCEEDED", "Too many requests", func(x *trial) reply {
+		{503, "QUERY_LIMIT_EXCEEDED", "Too many requests", func(x *scenario) reply {
 			x.b.SetFaults(emulator.Faults{Error503: 1})
 			return x.b.hook(x.t, "profile", "")
 		}},
-		{429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", func(x *trial) reply {
+		{429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", func(x *scenario) reply {
 			x.b.SetFaults(emulator.Faults{Error429: 1})
 			return x.b.hook(x.t, "profile", "")
 		}},
-		{500, "INTERNAL_SERVER_ERROR", "Internal server error", func(x *trial) reply {
+		{500, "INTERNAL_SERVER_ERROR", "Internal server error", func(x *scenario) reply {
 			x.b.SetFaults(emulator.Faults{Error500: 1})
 			return x.b.hook(x.t, "profile", "")
 		}},
-		{401, "expired_token", "The access token provided has expired.", func(x *trial) reply {
+		{401, "expired_token", "The access token provided has expired.", func(x *scenario) reply {
 			x.b.SetFaults(emulator.Faults{Error401: 1})
 			return x.b.rest(x.t, x.token, "profile", "")
 		}},
@@ -97,17 +97,17 @@ func TestSystemErrors(t *testing.T) {
 		t.Run(c.code, func(t *testing.T) {
 			b := start(t, emulator.Config{Leads: 1, NoLimits: true})
 			token, _ := b.authorize(t)
-			c.cause(&trial{t, b, token}).wantError(t, c.status, c.code, c.text)
+			c.cause(&scenario{t, b, token}).wantError(t, c.status, c.code, c.text)
 			b.SetFaults(emulator.Faults{})
 			if r := b.hook(t, "profile", ""); r.status != http.StatusOK {
-				t.Errorf("healed: %d %s", r.status, r.body)
+				t.Errorf("after the fault: %d %s", r.status, r.body)
 			}
 		})
 	}
 }
 
-func withFault(code string) func(*trial) reply {
-	return func(x *trial) reply {
+func withFault(code string) func(*scenario) reply {
+	return func(x *scenario) reply {
 		x.b.SetFaults(emulator.Faults{Refuse: code})
 		return x.b.rest(x.t, x.token, "profile", "")
 	}
@@ -186,7 +186,7 @@ func TestSlowAnswersEndWithTheCaller(t *testing.T) {
 	if resp, err := b.client.Do(req); err == nil {
 		resp.Body.Close()
 		t.Error("answered:", resp.Status)
-	} // and Close, in the cleanup, does not wait for the hour
+	} // and Close, in the cleanup, does not wait for an hour
 }
 
 func TestHiddenLeadsVanishFromListsAndAreDeniedByGet(t *testing.T) {

@@ -1,18 +1,18 @@
 package emulator
 
-// kind says how a standard field is kept and how its empty value looks: null,
-// "", "0" and false are all in use (docs/bitrix24.md 6.3).
+// kind says how a standard field is stored and how an empty one is shown: Bitrix24 uses null,
+// "", "0" and false (docs/bitrix24.md 6.3).
 type kind uint8
 
 const (
 	kindText    kind = iota // "text", empty null
 	kindName                // "text", empty "": NAME in the documentation's sample
-	kindRef                 // "12", empty null, or "0" where it was written so
+	kindRef                 // "12"; empty null, or "0" if that was written
 	kindFlag                // "Y" or "N"
 	kindDouble              // "15000.00", empty "0.00"
 	kindDate                // a day as ISO 8601 at midnight UTC, empty ""
-	kindTime                // an instant, kept apart from the texts; empty ""
-	kindDerived             // worked out from other fields
+	kindTime                // an instant, stored apart from the texts; empty ""
+	kindDerived             // computed from other fields
 	kindID
 )
 
@@ -26,7 +26,7 @@ type field struct {
 	statusType string // the directory of a crm_status
 }
 
-// Places of fields which the code names; each equals its index in leadFields.
+// Places of the fields: each is the index in leadFields.
 const (
 	fieldID = iota
 	fieldTitle
@@ -79,7 +79,7 @@ const (
 	fieldUTMTerm
 	fieldActivityBy
 	fieldActivity
-	standardFields // how many there are
+	standardFields // their number
 )
 
 // leadFields are the standard scalar fields in the order in which crm.lead.get
@@ -153,8 +153,8 @@ const (
 	multiLink
 )
 
-// fieldByName finds a field's place by its name, upper case. Standard fields come
-// first, then custom ones from standardFields on, in the order of userFields.
+// fieldByName is a field's place by its name in upper case. Standard fields come first, then
+// the custom ones from standardFields on, in the order of userFields.
 var fieldByName = func() map[string]int {
 	m := make(map[string]int, standardFields+len(userFields))
 	for i := range leadFields {

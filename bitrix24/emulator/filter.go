@@ -34,15 +34,15 @@ const (
 	asDay
 )
 
-// needle is a value to compare with, read once. ok is false where it is no number
-// or date although it should be; nothing compares with it then.
+// needle is a value to compare with, parsed once. ok is false if it should be a number or a
+// date and is not; then no value matches it.
 type needle struct {
 	text   string // lower case: MySQL compares text without regard to case
 	number float64
 	ok     bool
 }
 
-// splitKey takes the operator off a filter key.
+// splitKey splits a filter key into operator and name.
 func splitKey(key string) (op, name string) {
 	for _, o := range operators {
 		if strings.HasPrefix(key, o) {
@@ -52,9 +52,9 @@ func splitKey(key string) (op, name string) {
 	return "=", strings.ToUpper(key)
 }
 
-// restrict adds one member of a filter. An unknown field is ignored, as portals
-// are reported to do in this method, with the whole selection as the result
-// (docs/bitrix24.md 6.5); Switches.RefuseFilterKeys refuses it.
+// restrict adds one member of a filter. It ignores an unknown field, as portals are reported
+// to do in this method, which returns the whole selection (docs/bitrix24.md 6.5).
+// Switches.RefuseFilterKeys refuses it.
 func (q *query) restrict(f *bitrix24.Form, p *Portal) error {
 	op, name := splitKey(f.Name)
 	place, known := fieldByName[name]
@@ -97,8 +97,8 @@ type predicate interface {
 	holds(l *lead) bool
 }
 
-// group holds if all its parts do, or with or, if any does. Groups in groups are
-// how crm.item.list says OR; crm.lead.list knows no OR.
+// group holds if all its parts hold, or with or, if any does. crm.item.list expresses OR by
+// nested groups; crm.lead.list has no OR.
 type group struct {
 	or    bool
 	parts []predicate
@@ -113,7 +113,7 @@ func (g *group) holds(l *lead) bool {
 	return !g.or
 }
 
-// and adds what must hold too.
+// and adds a condition that must hold as well.
 func (q *query) and(part predicate) {
 	if c, ok := part.(*condition); ok && c.place == fieldID && q.bound(c) {
 		return
@@ -138,8 +138,8 @@ func (c *condition) setOperator(op string) {
 	}
 }
 
-// bound turns a condition on the id into bounds, or into a list of ids to look
-// at; true if that says it all.
+// bound turns a condition on the id into bounds or into a list of ids; it returns false if
+// the condition must be checked for each lead.
 func (q *query) bound(c *condition) bool {
 	if c.negate || slices.ContainsFunc(c.needles, func(n needle) bool { return !n.ok || n.number != float64(int64(n.number)) }) {
 		return false
@@ -218,8 +218,8 @@ func (how comparison) needle(value string, p *Portal) needle {
 	return n
 }
 
-// timeLayouts are the forms in which dates are accepted; those without an offset
-// are server time (docs/bitrix24.md 6.5).
+// timeLayouts are the accepted forms of dates. Without an offset a date is server time
+// (docs/bitrix24.md 6.5).
 var timeLayouts = []string{
 	"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02",
 	"02.01.2006 15:04:05", "02.01.2006 15:04", "02.01.2006",
@@ -240,8 +240,8 @@ func parseTime(text string, zone *time.Location, ignoreOffset bool) (time.Time, 
 	return time.Time{}, false
 }
 
-// holds tells whether a lead meets the condition: any value of the field does, or
-// with a negation, none.
+// holds reports whether a lead meets the condition: any value of the field does, or with a
+// negation, none does.
 func (c *condition) holds(l *lead) bool {
 	return c.anyValue(l) != c.negate
 }
@@ -280,7 +280,7 @@ func (c *condition) anyValue(l *lead) bool {
 	return c.value(text, number, ok)
 }
 
-// shownText is the text of a field as filters and orders see it: as it is shown.
+// shownText is the text of a field as answers show it, which is what filters and orders use.
 func shownText(l *lead, place int) string {
 	if place >= standardFields {
 		text := l.text(place)
@@ -303,7 +303,8 @@ func shownText(l *lead, place int) string {
 	}
 }
 
-// value compares one value with the needles; filled is false for an empty field.
+// value reports whether a value matches one of the needles; filled is false for an empty
+// field.
 func (c *condition) value(text string, number float64, filled bool) bool {
 	for i := range c.needles {
 		if c.compare(text, number, filled, &c.needles[i]) {
@@ -320,7 +321,7 @@ func (c *condition) compare(text string, number float64, filled bool, n *needle)
 	case "~":
 		return like(strings.ToLower(text), n.text)
 	}
-	if n.text == "" { // asks for empty fields, or compares with nothing
+	if n.text == "" { // "=" asks for empty fields; other comparisons match nothing
 		return c.op == "=" && !filled
 	}
 	if !filled || !n.ok {

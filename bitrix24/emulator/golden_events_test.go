@@ -11,32 +11,32 @@ import (
 	"leadsync/bitrix24/emulator"
 )
 
-// eventCase says how a callback comes about, and with which switches it has the
-// keys of the documentation.
+// eventCase says what causes a callback, and with which switches it has the keys of the
+// documentation.
 type eventCase struct {
 	switches emulator.Switches
-	anyOrder bool // the documentation prints them in another order than was seen
-	cause    func(b *box)
+	anyOrder bool // the documentation shows them in another order than captures do
+	cause    func(b *harness)
 }
 
 var asDocumented = emulator.Switches{NoUserKeys: true, EventRefreshToken: true}
 
-// goldenEvents are the examples of callbacks, without their ending.
+// goldenEvents are the examples of callbacks, without their file extension.
 var goldenEvents = map[string]eventCase{
-	"event.ONCRMLEADADD.app":    {switches: asDocumented, cause: func(b *box) { b.Add(1) }},
-	"event.ONCRMLEADUPDATE.app": {switches: asDocumented, cause: func(b *box) { b.MassEdit(1) }},
-	"event.ONCRMLEADDELETE.app": {switches: asDocumented, cause: func(b *box) {
+	"event.ONCRMLEADADD.app":    {switches: asDocumented, cause: func(b *harness) { b.Add(1) }},
+	"event.ONCRMLEADUPDATE.app": {switches: asDocumented, cause: func(b *harness) { b.MassEdit(1) }},
+	"event.ONCRMLEADDELETE.app": {switches: asDocumented, cause: func(b *harness) {
 		if id, ok := b.RandomID(); ok {
 			_ = b.Delete(id)
 		}
 	}},
-	"event.ONCRMLEADADD.outgoing-webhook": {cause: func(b *box) { b.Add(1) }},
-	"event.ONAPPINSTALL":                  {switches: emulator.Switches{NoUserKeys: true}, anyOrder: true, cause: func(*box) {}},
-	"event.ONAPPINSTALL.observed-shape":   {switches: emulator.Switches{NoHandlerID: true}, cause: func(*box) {}},
-	"event.ONAPPUPDATE":                   {switches: emulator.Switches{NoUserKeys: true}, anyOrder: true, cause: func(b *box) { b.Update() }},
-	"event.ONAPPUNINSTALL":                {switches: emulator.Switches{NoHandlerID: true}, anyOrder: true, cause: func(b *box) { b.Uninstall(true) }},
-	"event.ONAPPUSERREADY":                {anyOrder: true, cause: func(b *box) { b.UserReady() }},
-	"event.ONOFFLINEEVENT":                {switches: emulator.Switches{NoUserKeys: true, NoHandlerID: true}, cause: func(b *box) { b.Add(1) }},
+	"event.ONCRMLEADADD.outgoing-webhook": {cause: func(b *harness) { b.Add(1) }},
+	"event.ONAPPINSTALL":                  {switches: emulator.Switches{NoUserKeys: true}, anyOrder: true, cause: func(*harness) {}},
+	"event.ONAPPINSTALL.observed-shape":   {switches: emulator.Switches{NoHandlerID: true}, cause: func(*harness) {}},
+	"event.ONAPPUPDATE":                   {switches: emulator.Switches{NoUserKeys: true}, anyOrder: true, cause: func(b *harness) { b.Update() }},
+	"event.ONAPPUNINSTALL":                {switches: emulator.Switches{NoHandlerID: true}, anyOrder: true, cause: func(b *harness) { b.Uninstall(true) }},
+	"event.ONAPPUSERREADY":                {anyOrder: true, cause: func(b *harness) { b.UserReady() }},
+	"event.ONOFFLINEEVENT":                {switches: emulator.Switches{NoUserKeys: true, NoHandlerID: true}, cause: func(b *harness) { b.Add(1) }},
 }
 
 func TestCallbacksLookLikeTheExamples(t *testing.T) {
@@ -66,8 +66,7 @@ func TestCallbacksLookLikeTheExamples(t *testing.T) {
 	}
 }
 
-// compareEvent compares the keys on the wire, and their order, with both forms of
-// the example.
+// compareEvent compares the keys of a callback and their order with both forms of the example.
 func compareEvent(t *testing.T, name string, anyOrder bool, raw string) {
 	t.Helper()
 	got := formKeys(t, raw)
@@ -107,8 +106,8 @@ func formKeys(t *testing.T, raw string) []string {
 	return keys
 }
 
-// treeKeys are the keys that http_build_query makes of a tree; an empty array
-// makes none.
+// treeKeys are the keys that http_build_query writes for a tree; for an empty array it writes
+// no key.
 func treeKeys(at string, v any) []string {
 	object, ok := v.([]member)
 	if !ok {

@@ -66,9 +66,9 @@ func readTree(dec *json.Decoder) (any, error) {
 // types, same conventions. Values may differ; null and text may stand for each
 // other, because fields may be empty.
 type golden struct {
-	tb    testing.TB
-	extra *regexp.Regexp // paths at which more keys are allowed
-	loose *regexp.Regexp // paths at which keys may lack or come in another order
+	tb      testing.TB
+	extra   *regexp.Regexp // paths at which more keys are allowed
+	lenient *regexp.Regexp // paths at which keys may be missing or in another order
 }
 
 var conventions = map[string]*regexp.Regexp{
@@ -105,8 +105,8 @@ func (g *golden) compare(path string, want, got any) {
 	}
 }
 
-// counterpart is the item of an example's list to compare with: the one of the
-// same custom field where there is one, else the one at the same place.
+// counterpart is the item of an example's list to compare with: the one for the same custom
+// field if there is one, otherwise the one at the same place.
 func counterpart(want []any, i int, item any) any {
 	name := func(v any) any {
 		object, _ := v.([]member)
@@ -135,11 +135,11 @@ func (g *golden) object(path string, want, got []member) {
 				found = i
 			}
 		}
-		loose := g.loose != nil && g.loose.MatchString(path+"."+w.key)
+		lenient := g.lenient != nil && g.lenient.MatchString(path+"."+w.key)
 		switch {
-		case found < 0 && !loose:
+		case found < 0 && !lenient:
 			g.tb.Errorf("%s lacks %s", path, w.key)
-		case found >= 0 && found < at && !loose:
+		case found >= 0 && found < at && !lenient:
 			g.tb.Errorf("%s: %s comes too early", path, w.key)
 		}
 		if found >= 0 {
@@ -169,7 +169,7 @@ func (g *golden) scalar(path string, want, got any) {
 		return
 	}
 	sample, _ := want.(string)
-	if strings.HasSuffix(path, "SHOW_FILTER") { // looks like a flag and is none
+	if strings.HasSuffix(path, "SHOW_FILTER") { // looks like a flag but is not one
 		return
 	}
 	for name, form := range conventions {
@@ -191,7 +191,7 @@ func example(tb testing.TB, name string) []byte {
 }
 
 // send sends an example request to the portal, with a webhook or a token.
-func (b *box) send(tb testing.TB, name, token string) reply {
+func (b *harness) send(tb testing.TB, name, token string) reply {
 	tb.Helper()
 	var ask struct {
 		Method string         `json:"method"`

@@ -11,15 +11,15 @@ import (
 // crm.item.get and crm.item.list show the same leads as entity type 1 in the newer
 // convention: camel case, numbers as numbers, real error codes (docs/bitrix24.md 6.7).
 
-// itemField is one field of an item: where its value comes from and how it shows.
+// itemField is one field of an item: where its value comes from and how it is shown.
 type itemField struct {
 	name  string
-	place int // of the lead's field, -1: fixed or worked out
+	place int // of the lead's field; -1 for a fixed or computed value
 	show  func(l *lead, v *view) any
 }
 
 // itemFields are in the order of the documentation's sample
-// (crm.item.get.lead.response.json); custom fields follow at ufSlot.
+// (crm.item.get.lead.response.json); custom fields come in place of ufSlot.
 var itemFields = buildItemFields()
 
 const ufSlot = "ufCrm"
@@ -95,12 +95,12 @@ func standardItem(place int) func(*lead, *view) any {
 	}
 }
 
-// quoted is JSON as it stands.
+// quoted is finished JSON.
 type quoted []byte
 
 func (q quoted) appendJSON(dst []byte) []byte { return append(dst, q...) }
 
-// flat is the first value of a type of a multifield, of any type for "".
+// flat is the first value of a multifield with that type; "" is any type.
 func flat(which int, valueType string) func(*lead, *view) any {
 	return func(l *lead, _ *view) any {
 		for _, m := range l.multi(which) {
@@ -225,7 +225,7 @@ func (v *itemView) addCustom(o object, l *lead) object {
 	return o
 }
 
-// leadsOnly refuses entity types other than leads: this portal has no others.
+// leadsOnly refuses entity types other than leads: the emulator has no others.
 func (c *call) leadsOnly() error {
 	if c.text("entityTypeId") != "1" {
 		return &refusal{http.StatusBadRequest, "ENTITY_TYPE_NOT_SUPPORTED", "Entity type `" + c.text("entityTypeId") + "` is not supported"}
@@ -252,8 +252,8 @@ func crmItemGet(c *call) (answer, error) {
 	return answer{result: object{{"item", c.itemView().show(l)}}}, nil
 }
 
-// crmItemList is crm.item.list for leads. Unlike crm.lead.list it refuses filters
-// on unknown fields and knows OR.
+// crmItemList is crm.item.list for leads. Unlike crm.lead.list it refuses filters on unknown
+// fields and supports OR.
 func crmItemList(c *call) (answer, error) {
 	if err := c.leadsOnly(); err != nil {
 		return answer{}, err
@@ -272,7 +272,7 @@ func crmItemList(c *call) (answer, error) {
 	return a.paged(start, len(rows), total), nil
 }
 
-// itemPlaces finds a lead's field by the item's name or by the lead's own.
+// itemPlaces is a lead's field by its name in items or in leads.
 var itemPlaces = func() map[string]int {
 	m := map[string]int{}
 	for i := range itemFields {

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// A portal is a PHP program and its JSON looks like one: '/' is escaped, what is
-// not ASCII is escaped, keys keep their order, an empty map is [] and a map with
-// the keys 0..n-1 is a list (docs/bitrix24.md 3.2 and 5.2). encoding/json can do none of it.
+// A portal writes JSON with PHP: it escapes '/' and everything that is not ASCII, keeps the
+// order of keys, and writes an empty map as [] and a map with the keys 0..n-1 as a list
+// (docs/bitrix24.md 3.2 and 5.2). encoding/json can do none of this.
 
 // object is a JSON object whose keys keep their order.
 type object []pair
@@ -18,14 +18,14 @@ type pair struct {
 	val any
 }
 
-// array is a PHP array: an object that shows as [] when empty and as a list when
-// its keys are 0..n-1 in that order.
+// array is a PHP array: written as [] if it is empty, as a list if its keys are 0..n-1 in
+// that order, and as an object otherwise.
 type array []pair
 
 // list is a JSON list.
 type list []any
 
-// encoder is implemented by results that write themselves, for speed.
+// encoder is a result that writes its own JSON, for speed.
 type encoder interface {
 	appendJSON(dst []byte) []byte
 }
@@ -63,7 +63,7 @@ func appendValue(dst []byte, v any) []byte {
 	case encoder:
 		return v.appendJSON(dst)
 	default:
-		panic("portal: a value of an unknown type on its way to JSON")
+		panic("emulator: cannot write a value of this type as JSON")
 	}
 }
 
@@ -107,7 +107,7 @@ func appendList(dst []byte, l list) []byte {
 	return append(dst, ']')
 }
 
-// appendFloat writes whole floats without a fraction: PHP prints 0.0 as 0.
+// appendFloat writes whole numbers without a fraction: PHP prints 0.0 as 0.
 func appendFloat(dst []byte, f float64) []byte {
 	if f == 0 {
 		return append(dst, '0')
@@ -120,7 +120,7 @@ func appendFloat(dst []byte, f float64) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// plainByte marks what stands for itself in PHP's JSON.
+// plainByte marks the bytes that PHP's JSON does not escape.
 var plainByte = func() (t [256]bool) {
 	for c := 0x20; c < 0x7f; c++ {
 		t[c] = c != '"' && c != '\\' && c != '/'

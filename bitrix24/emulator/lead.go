@@ -5,17 +5,16 @@ import (
 	"strings"
 )
 
-// lead is one lead, packed: a million of them must fit in memory. It is never
-// changed once it is in the store; an edit puts another in its place, so a reader
-// sees each lead as it was at one moment.
+// lead is one lead, packed, because a million of them must fit in memory. A lead in the store
+// never changes: an edit replaces it, so a reader sees each lead as it was at one moment.
 type lead struct {
 	id int64
 	// Instants in unix seconds. closed is 0 while the lead is open.
 	created, modified, closed, moved, activity int64
-	// body holds what is not empty, in rising order of its tag: entries of tag,
-	// length, text. Tags below tagMulti are places of fields; a multiple custom
-	// field has an entry per value. From tagMulti on they are multifields, whose
-	// text is the id and the length of VALUE_TYPE as varints, VALUE_TYPE, VALUE.
+	// body has the values that are not empty, as entries of tag, length and text in
+	// ascending order of tags. A tag below tagMulti is the place of a field; a multiple
+	// custom field has one entry for each value. From tagMulti on, a tag is a multifield;
+	// its text is the id and the length of VALUE_TYPE as varints, VALUE_TYPE and VALUE.
 	body string
 }
 
@@ -39,7 +38,7 @@ func varint(s string) (n int, rest string) {
 	return 0, ""
 }
 
-// entry takes the first entry off a body.
+// entry splits the first entry off a body.
 func entry(body string) (tag int, text, rest string) {
 	n, after := varint(body[1:])
 	return int(body[0]), after[:n], after[n:]
@@ -51,7 +50,7 @@ func splitMultifield(text string) multifield {
 	return multifield{id: int64(id), valueType: rest[:n], value: rest[n:]}
 }
 
-// text is the first value of a field, "" where it is empty.
+// text is the first value of a field; "" if it is empty.
 func (l *lead) text(place int) string {
 	for body := l.body; body != ""; {
 		tag, text, rest := entry(body)
@@ -92,7 +91,7 @@ func (l *lead) multi(which int) []multifield {
 	return all
 }
 
-// instant is a datetime field's unix seconds, 0 where it is empty.
+// instant is a datetime field in unix seconds; 0 if it is empty.
 func (l *lead) instant(place int) int64 {
 	switch place {
 	case fieldCreated:
@@ -108,7 +107,7 @@ func (l *lead) instant(place int) int64 {
 	}
 }
 
-// derived works out a field that is not kept.
+// derived computes a field that is not stored.
 func (l *lead) derived(place int) string {
 	switch place {
 	case fieldHasPhone:
@@ -140,7 +139,7 @@ func (l *lead) has(which int) bool {
 
 // draft is a lead being written.
 type draft struct {
-	lead   // body is stale until pack
+	lead   // its body is out of date until pack
 	fields [standardFields + len(userFields)][]string
 	multis [len(multiTypes)][]multifield
 }
@@ -160,7 +159,7 @@ func (l *lead) draft() *draft {
 	return d
 }
 
-// put sets a field to one value; "" empties it.
+// put sets a field to one value; "" clears it.
 func (d *draft) put(place int, value string) {
 	d.fields[place] = d.fields[place][:0]
 	if value != "" {
@@ -168,7 +167,7 @@ func (d *draft) put(place int, value string) {
 	}
 }
 
-// pack makes the lead that goes into the store.
+// pack returns the lead for the store.
 func (d *draft) pack() *lead {
 	packed := make([]byte, 0, 512)
 	for place, values := range d.fields {
@@ -197,7 +196,7 @@ func (d *draft) pack() *lead {
 	return &l
 }
 
-// tagByte is a tag as it is kept: all places are below 256.
+// tagByte is a tag as it is stored: all places are below 256.
 func tagByte(place int) byte {
 	return byte(place) //nolint:gosec // standardFields + custom fields < tagMulti
 }

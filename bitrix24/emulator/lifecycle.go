@@ -8,8 +8,8 @@ import (
 	"leadsync/bitrix24"
 )
 
-// Update does what saving a newer version of the application does: ONAPPUPDATE to
-// those who bound it. Registered handlers are kept (docs/bitrix24.md 2.1, newer edition).
+// Update saves a newer version of the application: the portal sends ONAPPUPDATE to the
+// handlers that bound it, and keeps all handlers (docs/bitrix24.md 2.1, newer edition).
 func (p *Portal) Update() {
 	p.app.mu.Lock()
 	p.app.version = max(1, p.app.version) + 1
@@ -25,12 +25,12 @@ func (p *Portal) Update() {
 	}
 }
 
-// Uninstall removes the application: its tokens are of no use any more and its
-// handlers gone, ONAPPUNINSTALL is the last thing they hear; clean is the administrator's
-// wish that its data be deleted (docs/bitrix24.md 1.12). Install installs
-// it again as it was; Recreate is what deleting and adding it again does.
+// Uninstall removes the application: its tokens are no longer valid, and its handlers are
+// removed after a last ONAPPUNINSTALL. clean says that the administrator wants its data
+// deleted (docs/bitrix24.md 1.12). Install installs the same application again; Recreate
+// deletes it and adds a new one.
 func (p *Portal) Uninstall(clean bool) {
-	told := p.bindings.of("ONAPPUNINSTALL")
+	bound := p.bindings.of("ONAPPUNINSTALL")
 	p.app.mu.Lock()
 	p.app.installed = false
 	p.app.mu.Unlock()
@@ -39,14 +39,14 @@ func (p *Portal) Uninstall(clean bool) {
 	if clean {
 		flag = "1"
 	}
-	for _, b := range told {
+	for _, b := range bound {
 		p.deliver(&notice{event: "ONAPPUNINSTALL", to: b, noToken: true, data: [][2]string{{"LANGUAGE_ID", "ru"}, {"CLEAN", flag}}})
 	}
 }
 
-// Recreate deletes the local application and adds it again: it has another client id,
-// secret and application_token then, which cannot be undone, and its ONAPPINSTALL goes out
-// before anybody has seen them (docs/bitrix24.md 1.7, 1.8). Empty addresses are those of before.
+// Recreate deletes the local application and adds it again. It then has another client id,
+// secret and application_token for good, and the portal sends its ONAPPINSTALL before anybody
+// has seen them (docs/bitrix24.md 1.7, 1.8). An empty address keeps the stored one.
 func (p *Portal) Recreate(eventsURL, redirectURL string) {
 	p.Uninstall(true)
 	p.app.renew()
@@ -58,8 +58,8 @@ func (p *Portal) Recreate(eventsURL, redirectURL string) {
 	p.Install(eventsURL, redirectURL)
 }
 
-// UserReady sends ONAPPUSERREADY with tokens of the application's system user to
-// the address of the installation (docs/bitrix24.md 1.13).
+// UserReady sends ONAPPUSERREADY, with tokens of the application's system user, to the
+// address of the installation (docs/bitrix24.md 1.13).
 func (p *Portal) UserReady() {
 	p.app.mu.Lock()
 	address := p.app.eventsURL
@@ -88,15 +88,15 @@ func (p *Portal) UserReady() {
 	}
 }
 
-// ExpireTokens ends all access tokens at once; refresh tokens stay good.
+// ExpireTokens makes all access tokens expire now; refresh tokens stay valid.
 func (p *Portal) ExpireTokens() { p.tokens.expire(p.clock.now()) }
 
-// Advance moves the portal's clock: limits leak, tokens age.
+// Advance moves the portal's clock forward: buckets leak, tokens expire.
 func (p *Portal) Advance(d time.Duration) { p.clock.advance(d) }
 
-// Merge joins a duplicate to another lead, as a portal's duplicate control does:
-// its phones and addresses move over and it is deleted. That an update and a
-// deletion fire is a guess (docs/bitrix24.md 10, 10). The error is ErrNoLead.
+// Merge merges the lead drop into the lead keep, as a portal's duplicate control does: keep
+// gets its phones and addresses, and drop is deleted. That this sends an update and a
+// deletion is a guess (docs/bitrix24.md 10, 10). The error is ErrNoLead.
 func (p *Portal) Merge(keep, drop int64) error {
 	from := p.store.get(drop)
 	if from == nil || p.store.get(keep) == nil || keep == drop {

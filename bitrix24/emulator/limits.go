@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// buckets are the leaky buckets of the portal, one for each source address: all
-// programs on one machine share it (docs/bitrix24.md 4).
+// buckets are the leaky buckets of the portal, one for each source address: all programs on
+// one machine share one (docs/bitrix24.md 4).
 type buckets struct {
 	rate      float64 // requests a second that leak out
 	threshold float64
@@ -20,8 +20,8 @@ type bucketLevel struct {
 	at    time.Time
 }
 
-// take counts one request; false if the bucket is full. A refused request does
-// not fill it further.
+// take counts one request; it returns false if the bucket is full. A refused request does not
+// fill it further.
 func (b *buckets) take(address string, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -71,14 +71,14 @@ const (
 	basketLife   = 10 * time.Minute
 )
 
-// used is what the method has used by now.
+// used is how many seconds the method has used by now.
 func (o *operating) used(key operatingKey, now time.Time) float64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return sum(o.current(key, now))
 }
 
-// current drops the baskets whose time has come and returns the others.
+// current drops the baskets that are too old and returns the others.
 func (o *operating) current(key operatingKey, now time.Time) []basket {
 	baskets := o.baskets[key]
 	for len(baskets) > 0 && now.Sub(baskets[0].first) >= basketLife {
@@ -88,8 +88,8 @@ func (o *operating) current(key operatingKey, now time.Time) []basket {
 	return baskets
 }
 
-// charge adds the cost of a call and returns what is used now and when the oldest
-// basket will be freed.
+// charge adds the cost of a call. It returns how many seconds are used now, and when the
+// oldest basket will be dropped.
 func (o *operating) charge(key operatingKey, now time.Time, cost float64) (used float64, reset time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"leadsync/bitrix24"
 )
 
-// pageSize is how many rows a list shows (docs/bitrix24.md 4).
+// pageSize is how many rows a list returns (docs/bitrix24.md 4).
 const pageSize = 50
 
 // crmLeadGet is crm.lead.get (docs/bitrix24.md 6.2).
@@ -43,7 +43,7 @@ func crmLeadList(c *call) (answer, error) {
 	return a.paged(startOf(c.text("start")), len(rows), total), nil
 }
 
-// startOf reads the parameter start: whole pages, or -1 for "do not count".
+// startOf reads the parameter start, rounded down to whole pages; -1 means "do not count".
 func startOf(text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -69,8 +69,8 @@ func (a answer) paged(start, shown, total int) answer {
 
 // query is what a list asks for.
 type query struct {
-	low, high int64   // ids within these bounds, both included
-	ids       []int64 // if listed: only these, rising
+	low, high int64   // ids within these bounds, inclusive
+	ids       []int64 // if listed: only these, ascending
 	listed    bool
 	where     []predicate
 	hidden    func(*lead) bool
@@ -97,7 +97,7 @@ func (c *call) query(filter, order *bitrix24.Form) (*query, error) {
 	return q, nil
 }
 
-// openQuery asks for every lead that can be seen.
+// openQuery asks for every lead that the caller may see.
 func (c *call) openQuery() *query {
 	q := &query{low: 1, high: 1<<63 - 1}
 	if c.Faults().Hidden > 0 {
@@ -106,7 +106,7 @@ func (c *call) openQuery() *query {
 	return q
 }
 
-// byID tells that rows come in the order of their ids, and in which direction.
+// byID reports whether rows are in the order of their ids, and in which direction.
 func (q *query) byID() (descending, ok bool) {
 	if len(q.order) == 0 {
 		return false, true
@@ -126,14 +126,14 @@ func (q *query) matches(l *lead) bool {
 	return true
 }
 
-// page is one page of the rows that a query asks for, from start on, and how many
-// there are in all; with start -1 it stops as soon as the page is full. Ids are an
-// index: a bound on them costs nothing.
+// page returns one page of the rows that a query asks for, from start on, and the total. With
+// start -1 it stops as soon as the page is full. The ids are an index: a bound on them costs
+// nothing.
 func (s *store) page(q *query, start int) (rows []*lead, total int) {
 	descending, byID := q.byID()
 	if !byID {
 		s.mu.RLock()
-		all := slices.Clone(s.candidates(q)) // sorting takes long, writers do not wait for it
+		all := slices.Clone(s.candidates(q)) // sorting takes long, and writers must not wait for it
 		s.mu.RUnlock()
 		return q.sorted(all, max(start, 0))
 	}
@@ -182,7 +182,7 @@ func (s *store) candidates(q *query) []*lead {
 	return s.leads[min(from, to):to]
 }
 
-// slice is one page of leads that need no filter.
+// slice is one page of leads without a filter.
 func slice(all []*lead, start int, descending bool) []*lead {
 	n := len(all)
 	if start >= n {

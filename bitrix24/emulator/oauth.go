@@ -9,7 +9,7 @@ import (
 	"leadsync/bitrix24"
 )
 
-// authMux is the authorization server.
+// authMux routes the requests to the authorization server.
 func (p *Portal) authMux() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/oauth/token/{$}", p.serveToken)
@@ -18,16 +18,17 @@ func (p *Portal) authMux() http.Handler {
 	return mux
 }
 
-// oauthError is what the token endpoint refuses with (docs/bitrix24.md 1.6).
+// oauthError is a refusal of the token endpoint (docs/bitrix24.md 1.6).
 type oauthError struct {
 	status     int
 	code, text string
 }
 
-// serveToken is /oauth/token/: GET or POST, both grants (docs/bitrix24.md 1.4, 1.5).
+// serveToken is /oauth/token/: GET or POST, for both kinds of grants (docs/bitrix24.md 1.4,
+// 1.5).
 func (p *Portal) serveToken(w http.ResponseWriter, r *http.Request) {
 	p.stats.request("oauth.token")
-	if p.spoilToken(w, r) {
+	if p.failToken(w, r) {
 		return
 	}
 	args, err := readArgs(r)
@@ -54,7 +55,7 @@ func writeOAuthError(w http.ResponseWriter, e *oauthError) {
 	writeJSON(w, e.status, appendValue(nil, body))
 }
 
-// grant checks a token request and gives tokens for it.
+// grant checks a token request and issues tokens for it.
 func (p *Portal) grant(args *bitrix24.Form) (tokenPair, *oauthError) {
 	text := func(name string) string {
 		if f := args.Fold(name); f != nil {
@@ -105,7 +106,7 @@ func (p *Portal) mayScope(asked string) bool {
 	return true
 }
 
-// tokenAnswer has the keys and the order seen in the wild (docs/bitrix24.md 1.4). domain is
+// tokenAnswer has the keys of real answers in their order (docs/bitrix24.md 1.4). domain is
 // the authorization server's, not the portal's.
 func (p *Portal) tokenAnswer(t tokenPair) object {
 	return object{
@@ -123,12 +124,12 @@ func (p *Portal) tokenAnswer(t tokenPair) object {
 	}
 }
 
-// serveAuthREST is the authorization server's own REST: app.info, by which an
-// application makes sure that an installation is genuine (docs/bitrix24.md 1.14).
+// serveAuthREST is the authorization server's own REST method, app.info, by which an
+// application verifies an installation (docs/bitrix24.md 1.14).
 func (p *Portal) serveAuthREST(w http.ResponseWriter, r *http.Request) {
 	to := parseRoute(r.URL.Path)
 	p.stats.request(to.method)
-	if p.spoilToken(w, r) {
+	if p.failToken(w, r) {
 		return
 	}
 	args, err := readArgs(r)
@@ -175,8 +176,8 @@ func (p *Portal) authAppInfo(user int, token string) object {
 	}
 }
 
-// serveAuthorize is /oauth/authorize/: the log-in is automatic, or one click with
-// Config.AskLogin; then 302 with the six parameters (docs/bitrix24.md 1.2, 1.3).
+// serveAuthorize is /oauth/authorize/. It logs in automatically, or after a click with
+// Config.AskLogin, and redirects with six parameters (docs/bitrix24.md 1.2, 1.3).
 func (p *Portal) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	p.stats.request("oauth.authorize")
 	q := r.URL.Query()
@@ -212,7 +213,7 @@ func (p *Portal) redirectURL(to, state string) string {
 		"&server_domain=" + url.QueryEscape(hostOf(p.oauthURL))
 }
 
-// authorizePage is a page of the log-in; body is HTML.
+// authorizePage writes a page of the log-in; body is HTML.
 func authorizePage(w http.ResponseWriter, status int, title, body string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)

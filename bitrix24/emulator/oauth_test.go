@@ -111,9 +111,8 @@ func TestRefreshRotates(t *testing.T) {
 	}
 }
 
-// TestRefreshTokenIsWorthOnePair: of many who use the same refresh token at once
-// one gets a pair.
-func TestRefreshTokenIsWorthOnePair(t *testing.T) {
+// Of many callers who use the same refresh token at once, one gets a pair.
+func TestRefreshTokensWorkOnce(t *testing.T) {
 	b := start(t, emulator.Config{})
 	_, refresh := b.authorize(t)
 	var won atomic.Int32

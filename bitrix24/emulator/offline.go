@@ -1,7 +1,7 @@
 package emulator
 
 import (
-	"crypto/md5" //nolint:gosec // the portal's MESSAGE_ID is such a hash, nothing secret
+	"crypto/md5" //nolint:gosec // MESSAGE_ID is such a hash, it protects nothing
 	"encoding/hex"
 	"slices"
 	"strconv"
@@ -20,29 +20,29 @@ type offlineRecord struct {
 	lead      int64
 	user      int
 	message   string // hash of event and data
-	process   string // "" while nobody reserved it
+	process   string // "" if it is not reserved
 	bad       bool   // marked by event.offline.error
 	connector string
 }
 
-// offlineQueue is the pull queue. There is one record per event and data: the same
-// event again only refreshes the time of a record that is not reserved.
+// offlineQueue is the queue that applications poll. It has one record for each event and data:
+// the same event again only updates the time of a record that is not reserved.
 type offlineQueue struct {
-	mu      sync.Mutex
-	dice    *dice
-	lastID  int
-	records []offlineRecord // rising id
-	open    map[string]int  // the id of the record that the next event of that key may refresh
-	rung    map[int]time.Time
+	mu        sync.Mutex
+	rng       *rng
+	lastID    int
+	records   []offlineRecord // by ascending id
+	open      map[string]int  // the id of the record that the next event with that key may update
+	signalled map[int]time.Time
 }
 
 func messageID(event string, lead int64) string {
-	sum := md5.Sum([]byte(event + "|" + strconv.FormatInt(lead, 10))) //nolint:gosec // nothing secret
+	sum := md5.Sum([]byte(event + "|" + strconv.FormatInt(lead, 10))) //nolint:gosec // it protects nothing
 	return hex.EncodeToString(sum[:])
 }
 
-// noteOffline notes an event for an offline registration, unless the writer named
-// the registration's own source key; then it rings the doorbell.
+// noteOffline adds an event to the queue of an offline registration, unless the writer named
+// the source key of that registration, and signals it.
 func (p *Portal) noteOffline(b binding, event string, lead int64, by int, connector string) {
 	if b.connector != "" && b.connector == connector {
 		return
@@ -50,7 +50,7 @@ func (p *Portal) noteOffline(b binding, event string, lead int64, by int, connec
 	p.offline.note(offlineRecord{
 		at: p.clock.now(), event: event, lead: lead, user: by, message: messageID(event, lead), connector: b.connector,
 	})
-	p.ring(by)
+	p.signalOffline(by)
 }
 
 func (q *offlineQueue) note(r offlineRecord) {
@@ -68,13 +68,13 @@ func (q *offlineQueue) note(r offlineRecord) {
 	q.records = append(q.records, r)
 }
 
-// ring sends ONOFFLINEEVENT to those who bound it, at most once in minTimeout
-// seconds each. A ring within that time is left out, not made up for later: that
-// is the worse of two guesses.
-func (p *Portal) ring(by int) {
+// signalOffline sends ONOFFLINEEVENT to each handler that bound it, at most once in its
+// minTimeout seconds. A signal within that time is dropped, not sent later: nobody knows what
+// Bitrix24 does, and this is worse for the listener.
+func (p *Portal) signalOffline(by int) {
 	now := p.clock.now()
 	for _, b := range p.bindings.of("ONOFFLINEEVENT") {
-		if !p.offline.mayRing(b, now) {
+		if !p.offline.maySignal(b, now) {
 			continue
 		}
 		pair := p.tokens.pair(max(b.authType, by, 1), now)
@@ -82,14 +82,14 @@ func (p *Portal) ring(by int) {
 	}
 }
 
-func (q *offlineQueue) mayRing(b binding, now time.Time) bool {
+func (q *offlineQueue) maySignal(b binding, now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	last, ok := q.rung[b.id]
+	last, ok := q.signalled[b.id]
 	if ok && now.Sub(last) < time.Duration(b.minWait)*time.Second {
 		return false
 	}
-	q.rung[b.id] = now
+	q.signalled[b.id] = now
 	return true
 }
 
@@ -116,7 +116,7 @@ func (r *offlineRecord) show(zone *time.Location) object {
 	}
 }
 
-// showAll adds what event.offline.list shows besides.
+// showAll adds what event.offline.list shows in addition.
 func (r *offlineRecord) showAll(zone *time.Location) object {
 	bad := "0"
 	if r.bad {

@@ -27,7 +27,7 @@ func (r reply) queue(tb testing.TB) (process string, events []map[string]any) {
 	return process, events
 }
 
-func offline(t *testing.T, cfg emulator.Config) (b *box, token string) {
+func offline(t *testing.T, cfg emulator.Config) (b *harness, token string) {
 	t.Helper()
 	cfg.NoLimits = true
 	b = start(t, cfg)
@@ -148,7 +148,7 @@ func TestOfflineRefusals(t *testing.T) {
 	}
 }
 
-func TestSourceKeyKeepsOwnWritesOutOfTheQueue(t *testing.T) {
+func TestQueuesLeaveOutTheirOwnWrites(t *testing.T) {
 	b := start(t, emulator.Config{NoLimits: true})
 	token, _ := b.authorize(t)
 	b.rest(t, token, "event.bind", "event=ONCRMLEADADD&event_type=offline&auth_connector=us")
@@ -162,7 +162,7 @@ func TestSourceKeyKeepsOwnWritesOutOfTheQueue(t *testing.T) {
 	}
 }
 
-func TestDoorbellRingsAtMostOnceInItsTime(t *testing.T) {
+func TestOfflineSignalsKeepTheirInterval(t *testing.T) {
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	b, token := offline(t, emulator.Config{Now: func() time.Time { return now }})
 	r := receive(t)
@@ -172,6 +172,6 @@ func TestDoorbellRingsAtMostOnceInItsTime(t *testing.T) {
 	b.Add(1)
 	forms := b.drain(t, r)
 	if len(forms) != 2 || forms[0].Get("auth[refresh_token]") == "" || forms[0].Has("data") {
-		t.Errorf("%d rings: %v", len(forms), forms)
+		t.Errorf("%d signals: %v", len(forms), forms)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"leadsync/bitrix24"
 )
 
-// offlineAllowed checks what all event.offline methods check.
+// offlineAllowed makes the checks that all event.offline methods have in common.
 func (c *call) offlineAllowed() error {
 	switch {
 	case !c.caller.user.admin:
@@ -20,8 +20,8 @@ func (c *call) offlineAllowed() error {
 	}
 }
 
-// offlineGet is event.offline.get: it takes events off the queue, or with clear=0
-// reserves them under a process id (docs/bitrix24.md 2.6).
+// offlineGet is event.offline.get: it removes events from the queue, or with clear=0 reserves
+// them under a process id (docs/bitrix24.md 2.6).
 func offlineGet(c *call) (answer, error) {
 	if err := c.offlineAllowed(); err != nil {
 		return answer{}, err
@@ -56,14 +56,14 @@ func offlineGet(c *call) (answer, error) {
 	taken = taken[:min(limit, len(taken))]
 	var shownProcess any
 	switch {
-	case !keep && process != "": // the whole batch goes, beyond limit too
+	case !keep && process != "": // this deletes the whole batch, beyond limit too
 		q.drop(func(r *offlineRecord) bool { return r.process == process })
 	case !keep:
 		q.drop(func(r *offlineRecord) bool { return contains(taken, r.id) })
 	case process != "":
 		shownProcess = process
 	case len(taken) > 0:
-		process = q.dice.letters(32, alphanumeric)
+		process = q.rng.letters(32, alphanumeric)
 		shownProcess = process
 		for i := range q.records {
 			if contains(taken, q.records[i].id) {
@@ -87,9 +87,9 @@ func (q *offlineQueue) drop(fits func(*offlineRecord) bool) {
 	q.records = slices.DeleteFunc(q.records, func(r offlineRecord) bool { return fits(&r) })
 }
 
-// offlineClear is event.offline.clear: it always says true. Without lists the
-// whole batch goes; an empty process_id means everything that is not reserved. If
-// both lists are given, message_id counts (docs/bitrix24.md 2.6).
+// offlineClear is event.offline.clear: it always returns true. Without lists it deletes the
+// whole batch; an empty process_id means everything that is not reserved. If both lists are
+// given, message_id counts (docs/bitrix24.md 2.6).
 func offlineClear(c *call) (answer, error) {
 	if err := c.offlineAllowed(); err != nil {
 		return answer{}, err
@@ -117,8 +117,8 @@ func offlineClear(c *call) (answer, error) {
 	return answer{result: true}, nil
 }
 
-// offlineError is event.offline.error: it marks records as erroneous and releases
-// them; with an unknown process id it touches matching records nobody reserved.
+// offlineError is event.offline.error: it marks records as erroneous and releases them. With
+// an unknown process id it marks matching records that are not reserved.
 func offlineError(c *call) (answer, error) {
 	if err := c.offlineAllowed(); err != nil {
 		return answer{}, err
@@ -145,7 +145,8 @@ func offlineError(c *call) (answer, error) {
 	return answer{result: true}, nil
 }
 
-// offlineList is event.offline.list: a look at the queue, paged like any list.
+// offlineList is event.offline.list: it shows the queue without changing it, paged like any
+// list.
 func offlineList(c *call) (answer, error) {
 	if err := c.offlineAllowed(); err != nil {
 		return answer{}, err
@@ -183,7 +184,7 @@ func textsOf(f *bitrix24.Form) []string {
 	return all
 }
 
-// offlineFields are the fields of filter and order; the last two only in the list.
+// offlineFields are the fields for filter and order; the last two only in the list.
 var offlineFields = []string{"ID", "TIMESTAMP_X", "EVENT_NAME", "MESSAGE_ID", "PROCESS_ID", "ERROR"}
 
 // sieve filters and orders records.

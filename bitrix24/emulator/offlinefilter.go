@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// offlineTests reads the filter of the event.offline methods: scalars only, the
-// prefixes = > < >= <=, in the list also @ and %, never "!" (docs/bitrix24.md 2.6).
+// offlineTests reads the filter of the event.offline methods: only scalars, with the prefixes
+// = > < >= <=, in the list also @ and %, never "!" (docs/bitrix24.md 2.6).
 func (c *call) offlineTests(fields []string, inList bool) ([]func(*offlineRecord) bool, error) {
 	filter := c.param("filter")
 	switch {

@@ -13,14 +13,14 @@ type ordering struct {
 	descending bool
 }
 
-// ranked is a lead with what it is ordered by, worked out once.
+// ranked is a lead with the values that it is ordered by.
 type ranked struct {
 	lead *lead
 	keys []rank
 }
 
-// rank is the value of one field: a number where both are, else text without
-// regard to case; empty ones come first.
+// rank is the value of one field. Two numbers compare as numbers, other values as text
+// without regard to case; empty values come first.
 type rank struct {
 	number  float64
 	numeric bool
@@ -40,8 +40,8 @@ func rankOf(l *lead, place int) rank {
 	return rank{text: strings.ToLower(text)}
 }
 
-// compare orders two leads. Ties are in the order of ids, which a real portal does
-// not promise.
+// compare orders two leads. Equal ones are in the order of their ids, which a real portal
+// does not promise.
 func (q *query) compare(a, b ranked) int {
 	for i, o := range q.order {
 		x, y := a.keys[i], b.keys[i]
@@ -61,8 +61,8 @@ func (q *query) compare(a, b ranked) int {
 	return cmp.Compare(a.lead.id, b.lead.id)
 }
 
-// sorted is one page of rows in an order that needs sorting. Only the rows up to
-// the page's end are kept, so that a page of a million does not sort a million.
+// sorted returns one page of rows in an order that needs sorting. It keeps only the rows up to
+// the end of the page, so that a page of a million rows does not sort a million.
 func (q *query) sorted(candidates []*lead, start int) (rows []*lead, total int) {
 	need := start + pageSize
 	best := make([]ranked, 0, min(2*need+1000, len(candidates)))

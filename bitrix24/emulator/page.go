@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// page is what a person looks at in a demo; it needs nothing from elsewhere.
+// page is the web page for demos. It loads nothing from other servers.
 //
 //go:embed page.html
 var page []byte
@@ -17,10 +17,10 @@ var page []byte
 func showPage(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'self' 'unsafe-inline'; img-src data:")
-	_, _ = w.Write(page) // nobody is left to tell
+	_, _ = w.Write(page) // it fails only if the caller is gone
 }
 
-// recent remembers which leads were touched last.
+// recent remembers which leads changed last.
 type recent struct {
 	mu  sync.Mutex
 	ids []int64 // newest last
@@ -40,7 +40,7 @@ func (r *recent) touch(id int64) {
 	r.ids = append(r.ids, id)
 }
 
-// shown are the leads for the page: those touched last, then the newest ones.
+// shown are the leads on the page: those that changed last, then the newest ones.
 func (p *Portal) shown() []*lead {
 	p.recent.mu.Lock()
 	ids := slices.Clone(p.recent.ids)

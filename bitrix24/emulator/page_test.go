@@ -7,21 +7,21 @@ import (
 	"leadsync/bitrix24/emulator"
 )
 
-func TestPageNeedsNothingFromElsewhere(t *testing.T) {
+func TestPageLoadsNothingFromOtherServers(t *testing.T) {
 	b := start(t, emulator.Config{Leads: 30, Seed: 1})
 	r := b.do(t, "GET", b.info.Portal+"/", "", "")
 	page := string(r.body)
-	for _, want := range []string{"<title>Bitrix24 portal in a box</title>", "Mass edit 1,000", `id="faults"`, `id="gauges"`, `id="callbacks"`} {
+	for _, want := range []string{"<title>Bitrix24 portal emulator</title>", "Mass edit 1,000", `id="faults"`, `id="gauges"`, `id="callbacks"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)
 		}
 	}
 	if strings.Contains(page, "http://") || strings.Contains(page, "https://") {
-		t.Error("the page needs something from elsewhere")
+		t.Error("the page loads something from another server")
 	}
 }
 
-func TestStateShowsTheLastTouchedFirst(t *testing.T) {
+func TestStateShowsTheLastChangedFirst(t *testing.T) {
 	b := start(t, emulator.Config{Leads: 60, Seed: 1})
 	id, _ := b.RandomID()
 	if err := b.Edit(id, nil); err != nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// person is somebody made up.
+// person is an invented person.
 type person struct {
 	name, secondName, lastName string
 	honorific                  string
@@ -41,41 +41,41 @@ var (
 		Blue-Sky Müller&Söhne Lumière Nordlys Aperture`)
 )
 
-// somebody makes a person up: four in five Russian, the others Latin, some
-// without a surname or a patronymic, as people fill in forms.
-func somebody(d *dice) person {
-	if d.chance(0.2) {
-		p := person{name: pick(d, foreignNames), lastName: pick(d, foreignSurnames), latin: true}
-		p.company = pick(d, foreignBrands) + pick(d, []string{" GmbH", " Ltd.", " Inc.", " S.r.l.", " \"Group\" LLC", ""})
+// somebody invents a person: four in five have Russian names, the others Latin ones; some lack
+// a surname or a patronymic, as in forms that people fill in.
+func somebody(r *rng) person {
+	if r.chance(0.2) {
+		p := person{name: pick(r, foreignNames), lastName: pick(r, foreignSurnames), latin: true}
+		p.company = pick(r, foreignBrands) + pick(r, []string{" GmbH", " Ltd.", " Inc.", " S.r.l.", " \"Group\" LLC", ""})
 		return p
 	}
 	var p person
-	woman := d.chance(0.5)
-	father := pick(d, fathers)
-	if d.chance(0.12) {
-		p.lastName = pick(d, sameForBoth)
+	woman := r.chance(0.5)
+	father := pick(r, fathers)
+	if r.chance(0.12) {
+		p.lastName = pick(r, sameForBoth)
 	} else {
-		p.lastName = pick(d, surnames)
+		p.lastName = pick(r, surnames)
 		if woman {
 			p.lastName += "а"
 		}
 	}
 	if woman {
-		p.name, p.secondName, p.honorific = pick(d, womenNames), patronymic(father, "на"), "HNR_RU_2"
+		p.name, p.secondName, p.honorific = pick(r, womenNames), patronymic(father, "на"), "HNR_RU_2"
 	} else {
-		p.name, p.secondName, p.honorific = pick(d, menNames), patronymic(father, "ич"), "HNR_RU_1"
+		p.name, p.secondName, p.honorific = pick(r, menNames), patronymic(father, "ич"), "HNR_RU_1"
 	}
-	switch d.below(10) {
+	switch r.below(10) {
 	case 0:
 		p.lastName = ""
 	case 1, 2, 3:
 		p.secondName = ""
 	}
-	p.company = company(d, p.lastName)
+	p.company = company(r, p.lastName)
 	return p
 }
 
-// patronymic makes Иванович, Ивановна, Сергеевич, Сергеевна.
+// patronymic forms Иванович, Ивановна, Сергеевич, Сергеевна.
 func patronymic(father, end string) string {
 	stem := father
 	switch {
@@ -89,8 +89,8 @@ func patronymic(father, end string) string {
 	return stem + end
 }
 
-func company(d *dice, surname string) string {
-	switch brand := pick(d, brands); d.below(6) {
+func company(r *rng, surname string) string {
+	switch brand := pick(r, brands); r.below(6) {
 	case 0:
 		return "ООО «" + brand + "»"
 	case 1:
@@ -121,12 +121,12 @@ var (
 )
 
 // phone writes a number in one of the many ways people type it.
-func phone(d *dice, foreign bool) string {
+func phone(r *rng, foreign bool) string {
 	if foreign {
-		return pick(d, []string{"+49 30 ", "+48 22 ", "+44 20 ", "+1 415 ", "0049-89-", "+33 1 "}) + digits(d, 3) + " " + digits(d, 4)
+		return pick(r, []string{"+49 30 ", "+48 22 ", "+44 20 ", "+1 415 ", "0049-89-", "+33 1 "}) + digits(r, 3) + " " + digits(r, 4)
 	}
-	code, a, b, c := "9"+digits(d, 2), digits(d, 3), digits(d, 2), digits(d, 2)
-	switch d.below(16) {
+	code, a, b, c := "9"+digits(r, 2), digits(r, 3), digits(r, 2), digits(r, 2)
+	switch r.below(16) {
 	case 0, 1, 2:
 		return "+7" + code + a + b + c
 	case 3:
@@ -144,7 +144,7 @@ func phone(d *dice, foreign bool) string {
 	case 10:
 		return code + a + b + c
 	case 11:
-		return "(495) " + a + "-" + b + "-" + c + " доб. " + digits(d, 3)
+		return "(495) " + a + "-" + b + "-" + c + " доб. " + digits(r, 3)
 	case 12:
 		return "8 812 " + a + b + c
 	case 13:
@@ -156,23 +156,23 @@ func phone(d *dice, foreign bool) string {
 	}
 }
 
-func digits(d *dice, n int) string { return d.letters(n, "0123456789") }
+func digits(r *rng, n int) string { return r.letters(n, "0123456789") }
 
-func email(d *dice, p person) string {
+func email(r *rng, p person) string {
 	name, surname := latin(strings.ToLower(p.name)), latin(strings.ToLower(p.lastName))
 	var local string
-	switch d.below(4) {
+	switch r.below(4) {
 	case 0:
 		local = name + "." + surname
 	case 1:
-		local = surname + strconv.Itoa(1960+d.below(48))
+		local = surname + strconv.Itoa(1960+r.below(48))
 	case 2:
-		local = name + digits(d, 3)
+		local = name + digits(r, 3)
 	default:
 		local = surname + "_" + name
 	}
-	address := strings.Trim(local, "._") + "@" + pick(d, mailHosts)
-	if d.chance(0.1) {
+	address := strings.Trim(local, "._") + "@" + pick(r, mailHosts)
+	if r.chance(0.1) {
 		return strings.ToUpper(address[:1]) + address[1:]
 	}
 	return address
@@ -186,7 +186,7 @@ var letters = map[rune]string{
 	'í': "i", 'ó': "o", 'þ': "th", 'å': "a",
 }
 
-// latin writes a lower-case name in letters that fit into an address.
+// latin transliterates a lower-case name for an address.
 func latin(name string) string {
 	var b strings.Builder
 	for _, r := range name {

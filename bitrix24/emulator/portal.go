@@ -1,13 +1,11 @@
-// Package emulator is a Bitrix24 portal from inside, in a box: REST, OAuth, events,
-// limits and faults, over leads that it makes up. It is the ground that the
-// synchroniser's promises are tested on, so it copies a portal's habits, the bad
-// ones included; FIDELITY.md says which are documented and which are guesses. It
-// knows nothing about who calls it.
+// Package emulator emulates a Bitrix24 portal with its authorization server: REST, OAuth,
+// events, limits and faults, with generated leads. leadsync is tested against it, so it also
+// copies a portal's bad habits; FIDELITY.md says what is documented and what is a guess. The
+// package knows nothing about its callers.
 package emulator
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -19,78 +17,78 @@ import (
 	"time"
 )
 
-// Config says what portal to make. The zero value is a portal without leads, with
-// limits, on free ports of 127.0.0.1.
+// Config describes a portal. The zero value is a portal without leads, with limits, on free
+// ports of 127.0.0.1.
 type Config struct {
-	Leads int    // how many leads it starts with
-	Seed  uint64 // same seed: same leads, ids and secrets; tokens but for the expiry they carry
+	Leads int    // how many leads the portal starts with
+	Seed  uint64 // the same seed gives the same leads, ids and secrets, and tokens that differ only in their expiry
 
-	PortalAddr string // Start listens here; empty: 127.0.0.1:0
-	OAuthAddr  string // the authorization server; empty: the next free port
-	TLS        bool   // serve https with a generated authority (Info().CA), plain http is refused
-	CAFile     string // where the authority's certificate is written; empty: a temporary file
+	PortalAddr string // where Start listens; "" is 127.0.0.1:0
+	OAuthAddr  string // where the authorization server listens; "" is the next free port
+	TLS        bool   // serve https with a certificate of a generated authority (Info.CA), refuse plain http
+	CAFile     string // where to write the authority's certificate; "" is a temporary file
 
-	Scope       []string // what the application and the webhook may call; nil: crm, user, department
-	Status      string   // licence letter of docs/bitrix24.md 1.4; empty: L, a local application
-	WebhookUser int      // whose inbound webhook it is; 0: user 1
+	Scope       []string // what the application and the webhook may call; nil is crm, user and department
+	Status      string   // licence letter of docs/bitrix24.md 1.4; "" is L, a local application
+	WebhookUser int      // the user who owns the inbound webhook; 0 is user 1
 	AskLogin    bool     // the authorize page waits for a click
 
-	AccessLife  time.Duration // access token; 0: 3600 s
-	RefreshLife time.Duration // refresh token; 0: 180 days
-	CodeLife    time.Duration // authorization code; 0: 30 s
+	AccessLife  time.Duration // of an access token; 0 is 3600 s
+	RefreshLife time.Duration // of a refresh token; 0 is 180 days
+	CodeLife    time.Duration // of an authorization code; 0 is 30 s
 
-	NoLimits       bool
-	Enterprise     bool          // leaks 5/s up to 250 instead of 2/s up to 50
-	OperatingLimit time.Duration // per method in ten minutes; 0: 480 s
-	PageCost       time.Duration // operating time of a list page; 0: 20 ms
-	CallCost       time.Duration // operating time of any other call; 0: 2 ms
-	Wall           time.Duration // longest request; 0: 60 s
+	NoLimits       bool          // neither the request bucket nor operating time is limited
+	Enterprise     bool          // a bucket of 250 that leaks 5 requests a second, instead of 50 and 2
+	OperatingLimit time.Duration // of a method within ten minutes; 0 is 480 s
+	PageCost       time.Duration // operating time of a list page; 0 is 20 ms
+	CallCost       time.Duration // operating time of any other call; 0 is 2 ms
+	Wall           time.Duration // how long a request may take; 0 is 60 s
 
-	Delay, DelayMax time.Duration // a callback waits between the two; both 0: 5 to 25 ms
-	HandlerTimeout  time.Duration // how long a handler may take; 0: 10 s
-	Deliveries      int           // callbacks under way per handler; 0: 16
-	SlowAnswer      time.Duration // a handler that takes longer is served one by one; 0: 2 s
+	Delay, DelayMax time.Duration // the least and the longest delay of a callback; both 0 are 5 and 25 ms
+	HandlerTimeout  time.Duration // how long a handler may take; 0 is 10 s
+	Deliveries      int           // callbacks that a handler gets at the same time; 0 is 16
+	SlowAnswer      time.Duration // a handler that takes longer gets its callbacks one by one; 0 is 2 s
 
-	// OnToken is called when the authorization server has dealt with a request for tokens,
-	// its effects included, and has not answered yet; nil is nothing. What ends the asker
-	// then, loses the answer.
+	// OnToken is called after the authorization server has executed a request for tokens and
+	// before it answers. A test that ends the caller there loses the answer. nil is ignored.
 	OnToken func()
 
 	Switches Switches
-	Faults   Faults           // the ones it starts with
-	Now      func() time.Time // nil: time.Now
-	Logger   *slog.Logger     // nil: silent
+	Faults   Faults           // the faults that are on at the start
+	Now      func() time.Time // nil is time.Now
+	Logger   *slog.Logger     // nil logs nothing
 }
 
-// Switches turn what is a guess, or documented in two ways, the other way round.
-// All off is the documented portal. FIDELITY.md names the source of each.
+// Switches change behaviour that is a guess or documented in two ways to the other
+// possibility. All off is the documented portal. FIDELITY.md names the source of each.
 type Switches struct {
-	LenientRotation    bool // a used refresh token can be used again
-	RefreshKillsAccess bool // using a refresh token ends its access token
-	WebhookCredentials bool // a bad webhook is 403 INVALID_CREDENTIALS instead of 401 NO_AUTH_FOUND
+	LenientRotation    bool // a refresh token can be used more than once
+	RefreshKillsAccess bool // using a refresh token invalidates its access token
+	WebhookCredentials bool // a wrong webhook is 403 INVALID_CREDENTIALS instead of 401 NO_AUTH_FOUND
 	BooleanText        bool // boolean custom fields are "1" and "0" instead of true and false
 	DateOnly           bool // BIRTHDATE without a time
-	Files              bool // some leads have files, whose links carry the caller's token
+	Files              bool // some leads have files, with the caller's token in their links
 	RefuseFilterKeys   bool // crm.lead.list refuses unknown filter keys instead of ignoring them
 	IgnoreDateOffset   bool // an offset in a date filter is ignored
-	BillBatch          bool // operating time of a batch is charged to "batch", half weight, at least 0.1 s
+	BillBatch          bool // a batch charges half its operating time, at least 0.1 s, to the method "batch"
 	NoHandlerID        bool // callbacks come without event_handler_id
 	NoUserKeys         bool // callbacks come without auth[expires] and auth[user_id]
 	EventRefreshToken  bool // lead callbacks carry a refresh token
 	PlainHTTP          bool // with TLS, plain http is accepted too
 	RequireHTTPS       bool // without TLS too, plain http is refused with "Https required."
-	NoOffline          bool // nobody may bind offline events, as if there were no administrator
+	NoOffline          bool // nobody may bind offline events, as if no user were an administrator
 	NoOfflineExtended  bool // the plan lacks rest_offline_extended
 	FewOffline         bool // event.offline.get gives no more than 50 events, whatever limit says
 	NoAuthConnector    bool // the plan lacks rest_auth_connector
-	SimpleMode         bool // the CRM has no leads: a new one becomes a deal at once and cannot be read
+	SimpleMode         bool // the CRM works without leads: a new lead becomes a deal at once and cannot be read
 	NoLicense          bool // app.info without LICENSE_TYPE and LICENSE_FAMILY: an older portal
 	NoOperating        bool // time blocks without operating: an old or self-hosted portal
-	RawUnicode         bool // answers in UTF-8 instead of \u escapes
+	RawUnicode         bool // answers contain UTF-8 instead of \u escapes
 }
 
-// Info is what somebody needs to talk to the portal (design section 4). Webhook
-// is the complete address of the inbound webhook, with a trailing slash.
+// Info is what a caller needs to connect to the portal. Its JSON is the answer of
+// GET /_portal/info. Webhook is the complete address of the inbound webhook, with a trailing
+// slash; CA is the file with the certificate authority's certificate, "" without TLS.
 type Info struct {
 	Portal                  string `json:"portal"`
 	OAuth                   string `json:"oauth"`
@@ -103,7 +101,7 @@ type Info struct {
 	CA                      string `json:"ca"`
 }
 
-// Portal is one portal with its authorization server.
+// Portal is an emulated portal with its authorization server. It is safe for concurrent use.
 type Portal struct {
 	cfg  Config
 	zone *time.Location
@@ -118,7 +116,7 @@ type Portal struct {
 
 	clock     *clock
 	store     *store
-	maker     *maker
+	generator *generator
 	tokens    *tokens
 	app       *app
 	buckets   *buckets
@@ -130,27 +128,26 @@ type Portal struct {
 	offline   *offlineQueue
 	recent    recent
 
-	luck   *dice // what happens to whom, guarded by luckMu
-	luckMu sync.Mutex
+	rng   *rng // for faults and random edits, guarded by rngMu
+	rngMu sync.Mutex
 
 	servers *servers
 }
 
-// New makes a portal that does not listen. Its addresses are those of Config, so
-// that Handler and AuthHandler can be served by somebody else; callbacks are
-// delivered all the same. Close it.
+// New returns a portal that does not listen: the caller serves Handler and AuthHandler at the
+// addresses of Config. It still delivers callbacks. The caller must close it.
 func New(cfg Config) (*Portal, error) {
 	if cfg.Leads < 0 {
-		return nil, errors.New("portal: the number of leads is negative")
+		return nil, fmt.Errorf("emulator: Leads: got %d, want 0 or more", cfg.Leads)
 	}
 	if u := userByID(cfg.WebhookUser); cfg.WebhookUser != 0 && u == nil {
-		return nil, fmt.Errorf("portal: there is no user %d to own the webhook; there are 1, 7, 9, 12, 15 and 512", cfg.WebhookUser)
+		return nil, fmt.Errorf("emulator: WebhookUser: there is no user %d, want 1, 7, 9, 12, 15 or 512", cfg.WebhookUser)
 	}
 	p := &Portal{cfg: withDefaults(cfg), zone: time.FixedZone("MSK", 3*3600)}
 	p.log = p.cfg.Logger
 	p.setAddresses(p.cfg.PortalAddr, p.cfg.OAuthAddr)
 	p.clock = &clock{real: p.cfg.Now}
-	secrets := newDice(p.cfg.Seed, useSecrets)
+	secrets := newRNG(p.cfg.Seed, useSecrets)
 	p.memberID = secrets.hex(32)
 	p.webhookUser, p.webhookSecret, p.webhookToken = p.cfg.WebhookUser, secrets.letters(16, alphanumeric), secrets.letters(32, alphanumeric)
 	p.app = &app{secrets: secrets}
@@ -165,19 +162,19 @@ func New(cfg Config) (*Portal, error) {
 	p.faults = &faultBox{now: p.cfg.Faults}
 	p.bindings = &bindings{}
 	p.queue = newQueue(&p.cfg)
-	p.offline = &offlineQueue{dice: newDice(p.cfg.Seed, useOffline), open: map[string]int{}, rung: map[int]time.Time{}}
-	p.luck = newDice(p.cfg.Seed, useLuck)
+	p.offline = &offlineQueue{rng: newRNG(p.cfg.Seed, useOffline), open: map[string]int{}, signalled: map[int]time.Time{}}
+	p.rng = newRNG(p.cfg.Seed, useChance)
 	p.store = &store{}
-	p.maker = &maker{seed: p.cfg.Seed, files: p.cfg.Switches.Files}
-	p.maker.fill(p.store, p.cfg.Leads)
+	p.generator = &generator{seed: p.cfg.Seed, files: p.cfg.Switches.Files}
+	p.generator.fill(p.store, p.cfg.Leads)
 	return p, nil
 }
 
-// What the numbers of a seed are for.
+// What the random numbers of a seed are for; the order is part of what a seed means.
 const (
 	useSecrets = iota
 	useTokens
-	useLuck
+	useChance
 	useQueue
 	useLeads
 	useOffline
@@ -231,7 +228,7 @@ func withDefaults(cfg Config) Config {
 	return cfg
 }
 
-// setAddresses fixes the URLs that answers and callbacks name.
+// setAddresses sets the URLs in answers and callbacks.
 func (p *Portal) setAddresses(portal, oauth string) {
 	scheme := "http://"
 	if p.cfg.TLS {
@@ -240,13 +237,13 @@ func (p *Portal) setAddresses(portal, oauth string) {
 	p.portalURL, p.oauthURL = scheme+portal, scheme+oauth
 }
 
-// SetURLs says under which URLs (scheme and host, no trailing slash) the handlers
-// of a portal made by New are served. Call it before the first request.
+// SetURLs says at which URLs (scheme and host, no trailing slash) the caller serves the
+// handlers of a portal from New. Call it before the first request.
 func (p *Portal) SetURLs(portal, oauth string) {
 	p.portalURL, p.oauthURL = strings.TrimRight(portal, "/"), strings.TrimRight(oauth, "/")
 }
 
-// hostOf is the host of a URL, with its port if it has one.
+// hostOf is the host of a URL, with its port if there is one.
 func hostOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -255,7 +252,7 @@ func hostOf(address string) string {
 	return u.Host
 }
 
-// Info is what somebody needs to talk to the portal.
+// Info returns what a caller needs to connect to the portal.
 func (p *Portal) Info() Info {
 	app := p.app.identity()
 	return Info{
@@ -271,11 +268,11 @@ func (p *Portal) Info() Info {
 	}
 }
 
-// Handler is the portal: REST, the authorize page, the control surface under
-// /_portal/ and the web page at /.
+// Handler serves the portal: REST, the authorize page, the control surface at /_portal/ and
+// the web page at /.
 func (p *Portal) Handler() http.Handler { return p.portalMux() }
 
-// AuthHandler is the authorization server.
+// AuthHandler serves the authorization server.
 func (p *Portal) AuthHandler() http.Handler { return p.authMux() }
 
 func (p *Portal) portalMux() http.Handler {
@@ -289,9 +286,9 @@ func (p *Portal) portalMux() http.Handler {
 	return mux
 }
 
-// Leads are all leads in the order of their ids, each exactly as crm.lead.get
-// shows it to the administrator. Each lead is as it was at one moment; leads that
-// come or go meanwhile may or may not be among them.
+// Leads returns all leads in the order of their ids, each exactly as crm.lead.get shows it to
+// the administrator. Each lead is as it was at one moment; leads that are added or deleted
+// meanwhile may be missing or not.
 func (p *Portal) Leads() iter.Seq2[int64, json.RawMessage] {
 	return func(yield func(int64, json.RawMessage) bool) {
 		v := p.fullView("")

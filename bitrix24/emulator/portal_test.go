@@ -21,14 +21,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// box is a portal that listens, with what a test needs to talk to it.
-type box struct {
+// harness is a portal that listens, with what a test needs to talk to it.
+type harness struct {
 	*emulator.Portal
 	info   emulator.Info
 	client *http.Client
 }
 
-func start(tb testing.TB, cfg emulator.Config) *box {
+func start(tb testing.TB, cfg emulator.Config) *harness {
 	tb.Helper()
 	p, err := emulator.Start(cfg)
 	if err != nil {
@@ -46,7 +46,7 @@ func start(tb testing.TB, cfg emulator.Config) *box {
 		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &box{Portal: p, info: p.Info(), client: client}
+	return &harness{Portal: p, info: p.Info(), client: client}
 }
 
 // reply is an answer as it came.
@@ -57,7 +57,7 @@ type reply struct {
 	tree   map[string]any
 }
 
-func (b *box) do(tb testing.TB, method, address, contentType, body string) reply {
+func (b *harness) do(tb testing.TB, method, address, contentType, body string) reply {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), method, address, strings.NewReader(body))
 	if err != nil {
@@ -81,20 +81,20 @@ func (b *box) do(tb testing.TB, method, address, contentType, body string) reply
 }
 
 // hook calls a method by the webhook, with a JSON body.
-func (b *box) hook(tb testing.TB, method, body string) reply {
+func (b *harness) hook(tb testing.TB, method, body string) reply {
 	tb.Helper()
 	return b.do(tb, http.MethodPost, b.info.Webhook+method, "application/json", body)
 }
 
 // rest calls a method with an access token, with a form body.
-func (b *box) rest(tb testing.TB, token, method, form string) reply {
+func (b *harness) rest(tb testing.TB, token, method, form string) reply {
 	tb.Helper()
 	return b.do(tb, http.MethodPost, b.info.Portal+"/rest/"+method, "application/x-www-form-urlencoded", form+"&auth="+token)
 }
 
 // authorize goes through log-in and code exchange; the application is installed
 // first.
-func (b *box) authorize(tb testing.TB) (access, refresh string) {
+func (b *harness) authorize(tb testing.TB) (access, refresh string) {
 	tb.Helper()
 	b.Install("", "http://127.0.0.1/callback")
 	r := b.do(tb, http.MethodGet, b.info.Portal+"/oauth/authorize/?client_id="+b.info.ClientID+"&state=s1", "", "")
@@ -111,7 +111,7 @@ func (b *box) authorize(tb testing.TB) (access, refresh string) {
 	return access, refresh
 }
 
-func (b *box) token(tb testing.TB, query string) reply {
+func (b *harness) token(tb testing.TB, query string) reply {
 	tb.Helper()
 	return b.do(tb, http.MethodPost, b.info.OAuth+"/oauth/token/", "application/x-www-form-urlencoded",
 		query+"&client_id="+b.info.ClientID+"&client_secret="+b.info.ClientSecret)
@@ -161,7 +161,7 @@ func receive(tb testing.TB) *receiver {
 }
 
 // drain waits for the deliveries and returns what came.
-func (b *box) drain(tb testing.TB, r *receiver) []url.Values {
+func (b *harness) drain(tb testing.TB, r *receiver) []url.Values {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
 	defer cancel()

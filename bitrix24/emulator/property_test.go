@@ -34,7 +34,7 @@ func truths(tb testing.TB, p *emulator.Portal) []truth {
 	return all
 }
 
-// values are what a filter on the field looks at.
+// values are the values that a filter on the field compares.
 func (l truth) values(field string) []string {
 	switch v := l[field].(type) {
 	case string:
@@ -58,7 +58,7 @@ func (l truth) values(field string) []string {
 	}
 }
 
-// naive is what the portal's lists must equal, computed over the truth.
+// naive computes, in the simplest way, what the portal's lists must return.
 type naive struct {
 	filter []naiveCondition
 	order  []naiveOrder
@@ -233,7 +233,7 @@ func (n naive) query(start int) string {
 	return q.String()
 }
 
-// unique drops conditions and orders whose key came before: a form has each key
+// unique drops conditions and orders with a key that came before: a form has each key only
 // once.
 func (n naive) unique() naive {
 	var u naive

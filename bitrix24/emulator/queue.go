@@ -12,25 +12,25 @@ import (
 // maxCallbacks is how many callbacks are remembered.
 const maxCallbacks = 100_000
 
-// queue delivers callbacks: after a delay, several at a time for each handler, at
-// most once, and never again after an error or a time-out (docs/bitrix24.md 2.5). A handler
-// that takes long gets its callbacks one by one, so later.
+// queue delivers each callback once, after a delay and several at the same time for each
+// handler, and never again after an error or a time-out (docs/bitrix24.md 2.5). A slow handler
+// gets its callbacks one by one, and so later.
 type queue struct {
 	delay, delayMax time.Duration
 	width           int
-	slow            time.Duration // from here on a handler is slow: documented (docs/bitrix24.md 2.5), but for the number
+	slow            time.Duration // a handler that takes longer is slow; documented without a number (docs/bitrix24.md 2.5)
 	client          *http.Client
-	ctx             context.Context //nolint:containedctx // ends what is under way at Close
+	ctx             context.Context //nolint:containedctx // Close cancels it to end the deliveries
 	cancel          context.CancelFunc
 	workers         sync.WaitGroup
 
 	mu       sync.Mutex
-	dice     *dice
+	rng      *rng
 	closed   bool
-	waiting  int           // pushed, not yet answered
+	waiting  int           // queued or under way
 	idle     chan struct{} // closed while nothing waits
 	handlers map[string]*handler
-	past     []Callback // a ring once it is full
+	past     []Callback // a ring buffer once it is full
 	oldest   int
 	sent     int
 	failed   int
@@ -52,19 +52,19 @@ func newQueue(cfg *Config) *queue {
 		delay: cfg.Delay, delayMax: cfg.DelayMax, width: cfg.Deliveries, slow: cfg.SlowAnswer,
 		client: &http.Client{
 			Timeout: cfg.HandlerTimeout,
-			// A connection that was dialled and not needed would keep a handler's server
-			// from shutting down, so it does not stay open for long.
+			// An unused connection would keep a handler's server from shutting down, so it
+			// does not stay open for long.
 			Transport:     &http.Transport{MaxIdleConnsPerHost: cfg.Deliveries, MaxConnsPerHost: cfg.Deliveries, IdleConnTimeout: time.Second},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		ctx: ctx, cancel: cancel,
-		dice:     newDice(cfg.Seed, useQueue),
+		rng:      newRNG(cfg.Seed, useQueue),
 		idle:     idle,
 		handlers: map[string]*handler{},
 	}
 }
 
-// push queues a callback; a late one comes after those that follow it.
+// push queues a callback; a late one is sent after those that follow it.
 func (q *queue) push(p *Portal, n *notice, late bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -77,16 +77,16 @@ func (q *queue) push(p *Portal, n *notice, late bool) {
 	q.waiting++
 	wait := q.delay
 	if spread := q.delayMax - q.delay; spread > 0 {
-		wait += time.Duration(q.dice.below(int(spread/time.Microsecond)+1)) * time.Microsecond
+		wait += time.Duration(q.rng.below(int(spread/time.Microsecond)+1)) * time.Microsecond
 	}
 	if late {
 		wait += 4 * max(q.delayMax, 10*time.Millisecond)
 	}
-	time.AfterFunc(wait, func() { q.ripe(n.to.handler, func() { q.deliver(p, n) }) })
+	time.AfterFunc(wait, func() { q.enqueue(n.to.handler, func() { q.deliver(p, n) }) })
 }
 
-// ripe puts a callback whose delay is over in its handler's line.
-func (q *queue) ripe(address string, send func()) {
+// enqueue makes a callback whose delay is over ready for its handler.
+func (q *queue) enqueue(address string, send func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
@@ -104,7 +104,7 @@ func (q *queue) ripe(address string, send func()) {
 	}
 }
 
-// work sends what is in a handler's line until it is empty.
+// work sends a handler's callbacks until none is ready.
 func (q *queue) work(h *handler) {
 	for {
 		q.mu.Lock()
@@ -124,7 +124,7 @@ func (q *queue) work(h *handler) {
 	}
 }
 
-// deliver makes the one attempt.
+// deliver makes the one attempt to send a callback.
 func (q *queue) deliver(p *Portal, n *notice) {
 	cb := Callback{Event: n.event, SentAt: p.clock.now().In(p.zone)}
 	if n.lead != 0 {
@@ -141,7 +141,7 @@ func (q *queue) deliver(p *Portal, n *notice) {
 		q.sent++
 	} else {
 		q.failed++
-		p.log.Info("callback not accepted", "event", n.event, "status", status, "error", cb.Error)
+		p.log.Info("callback failed and will not be repeated", "event", n.event, "status", status, "error", cb.Error)
 	}
 	q.remember(cb)
 	if q.closed {
@@ -168,7 +168,7 @@ func (q *queue) post(address, body string) (int, error) {
 	return resp.StatusCode, resp.Body.Close()
 }
 
-// lose notes a callback that a fault swallowed.
+// lose records a callback that a fault suppressed.
 func (q *queue) lose(n *notice, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -202,7 +202,7 @@ func (q *queue) close() {
 	q.client.CloseIdleConnections()
 }
 
-// Callbacks are the newest 100,000 callbacks, oldest first.
+// Callbacks returns the newest 100,000 callbacks, oldest first.
 func (p *Portal) Callbacks() []Callback {
 	q := p.queue
 	q.mu.Lock()
@@ -212,8 +212,7 @@ func (p *Portal) Callbacks() []Callback {
 	return append(all, q.past[:q.oldest]...)
 }
 
-// DrainCallbacks waits until no callback is pending or under way. The error is
-// the context's.
+// DrainCallbacks waits until no callback is queued or under way. The error is the context's.
 func (p *Portal) DrainCallbacks(ctx context.Context) error {
 	for {
 		p.queue.mu.Lock()

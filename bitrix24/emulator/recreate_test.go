@@ -7,8 +7,8 @@ import (
 	"leadsync/bitrix24/emulator"
 )
 
-// Deleting a local application and adding it again makes another one.
-func TestRecreatingTheApplicationMakesAnotherIdentity(t *testing.T) {
+// Deleting a local application and adding it again gives a new one.
+func TestRecreatingGivesAnotherIdentity(t *testing.T) {
 	b, r := start(t, emulator.Config{}), receive(t)
 	b.Install(r.URL+"/events", "")
 	first := b.drain(t, r)[0]

@@ -12,9 +12,9 @@ import (
 // reference is $result[key][…] in a command of a batch.
 var reference = regexp.MustCompile(`\$result((?:\[[^\[\]]*\])+)`)
 
-// substitute replaces references by earlier results. One that cannot be resolved
-// stays as it is written (docs/bitrix24.md 5.1); one that is the whole value and stands for
-// a list or a map brings all of it.
+// substitute replaces references by earlier results. A reference that cannot be resolved stays
+// as it is (docs/bitrix24.md 5.1). One that is the whole value and stands for a list or a map
+// is replaced by all of it.
 func (b *batchResult) substitute(f *bitrix24.Form) {
 	for _, c := range f.Children {
 		b.substitute(c)
@@ -68,7 +68,7 @@ func member(v any, name string) (any, bool) {
 			return leadRow{v.leads[i], v.view}, true
 		}
 	case leadRow:
-		if name == "ID" { // the usual one: keyset lists are chained by it
+		if name == "ID" { // the usual reference: pages of a list are linked by it
 			return strconv.FormatInt(v.lead.id, 10), true
 		}
 		return member(parsed(v), name)
@@ -87,7 +87,7 @@ func (o object) member(name string) (any, bool) {
 	return nil, false
 }
 
-// parsed is the tree of a value that only knows how to write itself.
+// parsed is the tree of a value that writes its own JSON.
 func parsed(v encoder) any {
 	var tree any
 	if err := json.Unmarshal(v.appendJSON(nil), &tree); err != nil {
@@ -115,7 +115,7 @@ func fromJSON(tree any) any {
 	}
 }
 
-// phpText is a scalar as PHP turns it into text; false for lists and maps.
+// phpText is a scalar as PHP converts it to text; false for lists and maps.
 func phpText(v any) (string, bool) {
 	switch v := v.(type) {
 	case nil:
@@ -138,7 +138,7 @@ func phpText(v any) (string, bool) {
 	}
 }
 
-// fill makes a parameter what a reference stands for.
+// fill sets a parameter to the value that a reference stands for.
 func fill(f *bitrix24.Form, v any) {
 	if text, ok := phpText(v); ok {
 		f.Value = text

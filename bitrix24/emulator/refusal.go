@@ -2,8 +2,8 @@ package emulator
 
 import "net/http"
 
-// refusal is a call that the portal refuses: the HTTP status, the code and the
-// text of its error envelope (docs/bitrix24.md 3.3).
+// refusal is the answer to a call that the portal refuses: the HTTP status, and the code and
+// the text of the error envelope (docs/bitrix24.md 3.3).
 type refusal struct {
 	status int
 	code   string
@@ -12,8 +12,8 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.code + " " + r.text }
 
-// What a portal answers (docs/bitrix24.md 3.4, 1.6, 2.1, 5, 6.2). The old CRM methods have
-// an empty code.
+// The errors of a portal (docs/bitrix24.md 3.4, 1.6, 2.1, 5, 6.2). Those of the old CRM methods
+// have an empty code.
 var (
 	errNoAuth         = &refusal{http.StatusUnauthorized, "NO_AUTH_FOUND", "Wrong authorization data"}
 	errExpired        = &refusal{http.StatusUnauthorized, "expired_token", "The access token provided has expired."}
@@ -55,7 +55,7 @@ var (
 	errConfirmDenied  = &refusal{http.StatusForbidden, "METHOD_CONFIRM_DENIED", "Method call denied"}
 )
 
-// errArgument is ERROR_ARGUMENT with its text.
+// errArgument is ERROR_ARGUMENT with a text.
 func errArgument(text string) *refusal {
 	return &refusal{http.StatusBadRequest, "ERROR_ARGUMENT", text}
 }

@@ -15,13 +15,14 @@ import (
 	"leadsync/bitrix24"
 )
 
-// maxBody bounds a request's body; the true bound is not documented (docs/bitrix24.md 4).
+// maxBody is how many bytes a body may have; the real limit is not documented
+// (docs/bitrix24.md 4).
 const maxBody = 32 << 20
 
 var errBody = errors.New("the body cannot be read")
 
-// readArgs reads the parameters of a request from its query and its body, in all
-// the forms of docs/bitrix24.md 3.1: GET, form, multipart, JSON; PHP brackets everywhere.
+// readArgs reads the parameters of a request from its query and its body, in every form of
+// docs/bitrix24.md 3.1: GET, form, multipart and JSON, with PHP brackets in names.
 func readArgs(r *http.Request) (*bitrix24.Form, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
 	if err != nil {
@@ -48,8 +49,8 @@ func readArgs(r *http.Request) (*bitrix24.Form, error) {
 	}
 }
 
-// addJSON adds the members of a JSON object to a form, in their order, as PHP
-// would see them: true is 1, false is 0, null is empty.
+// addJSON adds the members of a JSON object to a form, in their order, with the values that
+// PHP gives them: true is 1, false is 0, null is empty.
 func addJSON(args *bitrix24.Form, body []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
@@ -65,7 +66,7 @@ func addJSON(args *bitrix24.Form, body []byte) error {
 	return nil
 }
 
-// addChildren reads what is between an opening bracket and its end.
+// addChildren reads what is between an opening bracket and its closing one.
 func addChildren(dec *json.Decoder, to *bitrix24.Form, open json.Delim) error {
 	for dec.More() {
 		name := ""
@@ -103,8 +104,7 @@ func addChildren(dec *json.Decoder, to *bitrix24.Form, open json.Delim) error {
 	return err
 }
 
-// multipartForm turns a multipart body into the form it stands for, keeping the
-// order of its parts.
+// multipartForm converts a multipart body to a form, in the order of its parts.
 func multipartForm(body []byte, boundary string) (string, error) {
 	parts := newPartReader(body, boundary)
 	var form strings.Builder
@@ -124,7 +124,7 @@ func multipartForm(body []byte, boundary string) (string, error) {
 	}
 }
 
-// route is what the path of a REST call says.
+// route is the parsed path of a REST call.
 type route struct {
 	method string // lower case, without .json
 	user   string // of a webhook

@@ -9,10 +9,10 @@ import (
 	"leadsync/bitrix24"
 )
 
-// methods are the REST methods of this portal (docs/bitrix24.md 9).
+// methods are the REST methods of the emulator (docs/bitrix24.md 9).
 var methods map[string]method
 
-func init() { // a variable initializer would be a cycle: batch calls methods
+func init() { // an initializer of the variable would be a cycle: batch uses methods
 	methods = map[string]method{
 		"app.info":                {run: appInfo, app: true},
 		"batch":                   {run: batch, noBatch: true},
@@ -53,14 +53,14 @@ func (p *Portal) serveREST(w http.ResponseWriter, r *http.Request) {
 	watch := p.watch()
 	to := parseRoute(r.URL.Path)
 	p.stats.request(to.method)
-	if p.spoil(w, r) {
+	if p.failREST(w, r) {
 		return
 	}
 	status, body := p.answerREST(r, to, watch)
 	p.send(w, status, body)
 }
 
-// answerREST runs one call and returns what goes on the wire.
+// answerREST runs one call and returns its status and body.
 func (p *Portal) answerREST(r *http.Request, to route, watch *stopwatch) (int, []byte) {
 	if r.TLS == nil && (p.cfg.TLS && !p.cfg.Switches.PlainHTTP || p.cfg.Switches.RequireHTTPS) {
 		return refused(errHTTPS)
@@ -87,8 +87,8 @@ func (p *Portal) answerREST(r *http.Request, to route, watch *stopwatch) (int, [
 	return http.StatusOK, envelope(a, t)
 }
 
-// refused is the status and body for an error; one that is no refusal is the
-// portal's own fault.
+// refused is the status and body for an error; an error that is not a refusal is an internal
+// server error.
 func refused(err error) (int, []byte) {
 	var no *refusal
 	if !errors.As(err, &no) {
@@ -113,8 +113,8 @@ func (p *Portal) admit(r *http.Request) error {
 	return nil
 }
 
-// authenticate finds out who calls, by the webhook in the path or by the token in
-// the parameter auth (docs/bitrix24.md 3.1 and 1.15).
+// authenticate identifies the caller, by the webhook in the path or by the token in the
+// parameter auth (docs/bitrix24.md 3.1 and 1.15).
 func (p *Portal) authenticate(to route, args *bitrix24.Form) (caller, error) {
 	if to.user != "" {
 		if to.user != strconv.Itoa(p.webhookUser) || to.secret != p.webhookSecret {

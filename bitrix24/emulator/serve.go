@@ -17,12 +17,12 @@ import (
 type servers struct {
 	all  []*http.Server
 	done chan error      // one result for each
-	ctx  context.Context //nolint:containedctx // every request's parent; its end cuts short what waits
+	ctx  context.Context //nolint:containedctx // the parent of every request; its end ends what waits
 	stop context.CancelFunc
 }
 
-// Start makes a portal and serves it and its authorization server until Close.
-// The error names the address that cannot be listened on.
+// Start returns a portal and serves it and its authorization server until Close. The error
+// names the address on which it cannot listen, or the wrong setting.
 func Start(cfg Config) (*Portal, error) {
 	p, err := New(cfg)
 	if err != nil {
@@ -36,11 +36,11 @@ func Start(cfg Config) (*Portal, error) {
 	}
 	portal, err := listen(p.cfg.PortalAddr, certs)
 	if err != nil {
-		return nil, fmt.Errorf("portal: cannot listen on %s: %w", p.cfg.PortalAddr, err)
+		return nil, fmt.Errorf("emulator: listen on %s: %w", p.cfg.PortalAddr, err)
 	}
 	oauth, err := p.listenOAuth(portal.Addr(), certs)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("portal: cannot listen on %s: %w", p.cfg.OAuthAddr, err), portal.Close())
+		return nil, errors.Join(fmt.Errorf("emulator: listen on %s: %w", p.cfg.OAuthAddr, err), portal.Close())
 	}
 	p.setAddresses(portal.Addr().String(), oauth.Addr().String())
 	p.servers = &servers{done: make(chan error, 2)}
@@ -50,8 +50,8 @@ func Start(cfg Config) (*Portal, error) {
 	return p, nil
 }
 
-// listenOAuth listens on the authorization server's address: the given one, or
-// the next free port after a portal's that was chosen, or any.
+// listenOAuth listens on the given address of the authorization server, or on the next free
+// port after the portal's if that was given, or on any free port.
 func (p *Portal) listenOAuth(portal net.Addr, certs *tls.Config) (net.Listener, error) {
 	_, chosen, err := net.SplitHostPort(p.cfg.PortalAddr)
 	tcp, ok := portal.(*net.TCPAddr)
@@ -79,7 +79,7 @@ func (s *servers) serve(l net.Listener, h http.Handler) {
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return s.ctx },
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // faults break connections
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // faults break connections on purpose
 	}
 	s.all = append(s.all, srv)
 	go func() {
@@ -91,12 +91,13 @@ func (s *servers) serve(l net.Listener, h http.Handler) {
 	}()
 }
 
-// Close stops serving and delivering: calls under way are answered, callbacks
-// under way are cut off, pending ones are dropped. No goroutine survives it.
+// Close stops the servers and the delivery of callbacks: it answers calls that are under way,
+// cancels callbacks that are under way, and drops queued ones. When it returns, all goroutines
+// of the portal have ended.
 func (p *Portal) Close() error {
 	p.queue.close()
 	if p.caDir != "" {
-		_ = os.RemoveAll(p.caDir) // a leftover in the temporary directory harms nobody
+		_ = os.RemoveAll(p.caDir) // a file left in the temporary directory does no harm
 	}
 	if p.servers == nil {
 		return nil
@@ -105,7 +106,7 @@ func (p *Portal) Close() error {
 	var all error
 	for _, s := range p.servers.all {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		if s.Shutdown(ctx) != nil { // a connection on which nothing was ever asked
+		if s.Shutdown(ctx) != nil { // a connection on which no request was ever sent
 			all = errors.Join(all, s.Close())
 		}
 		cancel()

@@ -58,7 +58,7 @@ func TestHttpsRequired(t *testing.T) {
 	b.hook(t, "profile", "").wantError(t, 400, "INVALID_REQUEST", "Https required.")
 }
 
-func TestHandlersCanBeServedBySomebodyElse(t *testing.T) {
+func TestHandlersCanBeServedElsewhere(t *testing.T) {
 	p, err := emulator.New(emulator.Config{Leads: 1, NoLimits: true})
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func TestHandlersCanBeServedBySomebodyElse(t *testing.T) {
 	p.SetURLs(home.URL+"/", oauth.URL)
 	client := home.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	b, r := &box{Portal: p, info: p.Info(), client: client}, receive(t)
+	b, r := &harness{Portal: p, info: p.Info(), client: client}, receive(t)
 	b.bind(t, r)
 	b.Add(1)
 	if f := b.drain(t, r)[0]; f.Get("auth[client_endpoint]") != home.URL+"/rest/" || f.Get("auth[server_endpoint]") != oauth.URL+"/rest/" {
@@ -119,8 +119,8 @@ func TestWrongConfiguration(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce lets readers, writers, callbacks and the control surface run
-// against each other; the race detector watches.
+// TestManyAtOnce runs readers, writers, callbacks and the control surface at the same time, for
+// the race detector.
 func TestManyAtOnce(t *testing.T) {
 	b, r := start(t, emulator.Config{Leads: 300, Seed: 1, NoLimits: true}), receive(t)
 	token := b.bind(t, r)

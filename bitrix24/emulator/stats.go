@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// Stats are counts since the start (design section 4). Requests counts HTTP
-// requests by outer method, a batch is one; the authorization server counts as
-// oauth.token and app.info, the authorize page as oauth.authorize. Commands counts
-// what is inside batches. Refusals counts QUERY_LIMIT_EXCEEDED, OVERLOAD_LIMIT and
-// OPERATION_TIME_LIMIT only. Sent callbacks were answered 2xx, failed ones got
-// another answer or none, lost ones were swallowed by a fault.
+// Stats are counts since the start. Their JSON is the answer of GET /_portal/stats. Requests
+// counts HTTP requests by method, a batch as one; requests to the authorization server count
+// as oauth.token and app.info, those to the authorize page as oauth.authorize. Commands counts
+// the commands of batches by method. Refusals counts only QUERY_LIMIT_EXCEEDED, OVERLOAD_LIMIT
+// and OPERATION_TIME_LIMIT. Sent callbacks were answered with 2xx, failed ones with another
+// status or not at all, and lost ones were suppressed by a fault.
 type Stats struct {
 	Requests         map[string]int `json:"requests"`
 	Commands         map[string]int `json:"commands"`
@@ -48,7 +48,7 @@ func (c *counters) count(m map[string]int, key string) {
 	m[key]++
 }
 
-// Stats are the counts so far.
+// Stats returns the counts so far.
 func (p *Portal) Stats() Stats {
 	p.stats.mu.Lock()
 	s := Stats{

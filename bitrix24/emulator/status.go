@@ -109,7 +109,7 @@ func crmModeGet(c *call) (answer, error) {
 	return answer{result: 1}, nil
 }
 
-// field is the text of a key, "" where it is absent or no text.
+// field is the text of a key; "" if it is missing or not a text.
 func (o object) field(key string) string {
 	for _, p := range o {
 		if strings.EqualFold(p.key, key) {

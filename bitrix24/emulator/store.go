@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// store holds the leads in the order of their ids. Ids are never used again.
+// store contains the leads in the order of their ids. An id is never used again.
 type store struct {
 	mu        sync.RWMutex
-	leads     []*lead // rising id
+	leads     []*lead // by ascending id
 	lastID    int64
 	lastMulti int64
 }
 
-// place is where the lead of that id is, or would be.
+// place is the index of the lead with that id, or where it would be.
 func (s *store) place(id int64) (int, bool) {
 	return slices.BinarySearchFunc(s.leads, id, func(l *lead, id int64) int {
 		switch {
@@ -27,7 +27,7 @@ func (s *store) place(id int64) (int, bool) {
 	})
 }
 
-// get is the lead of that id, nil where there is none.
+// get returns the lead with that id; nil if there is none.
 func (s *store) get(id int64) *lead {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -37,7 +37,7 @@ func (s *store) get(id int64) *lead {
 	return nil
 }
 
-// after are up to n leads with ids above id.
+// after returns up to n leads with ids above id.
 func (s *store) after(id int64, n int) []*lead {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -45,7 +45,7 @@ func (s *store) after(id int64, n int) []*lead {
 	return slices.Clone(s.leads[at:min(at+n, len(s.leads))])
 }
 
-// add gives the draft the next id and new ids to multifield rows without one.
+// add stores a draft as a new lead and numbers it and its multifield rows.
 func (s *store) add(d *draft) *lead {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,8 +57,8 @@ func (s *store) add(d *draft) *lead {
 	return l
 }
 
-// edit replaces the lead of that id by what change makes of it; false where there
-// is none. It runs alone, so no edit is lost.
+// edit changes the lead with that id; it returns false if there is none. Edits run one at a
+// time, so none is lost.
 func (s *store) edit(id int64, change func(d *draft)) (*lead, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,6 +83,7 @@ func (s *store) delete(id int64) bool {
 	return ok
 }
 
+// number gives new ids to multifield rows without one.
 func (s *store) number(d *draft) {
 	for _, rows := range d.multis {
 		for i := range rows {

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// tokens are what the authorization server has given out.
+// tokens are the codes and tokens that the authorization server has issued.
 type tokens struct {
 	accessLife, refreshLife, codeLife time.Duration
-	lenient                           bool // a used refresh token stays good
-	killsAccess                       bool // using a refresh token ends its access token
+	lenient                           bool // a used refresh token stays valid
+	killsAccess                       bool // using a refresh token invalidates its access token
 
 	mu      sync.Mutex
-	dice    *dice
+	rng     *rng
 	access  map[string]accessGrant
 	refresh map[string]refreshGrant
 	codes   map[string]codeGrant
-	events  map[int]string // the access token that callbacks of a user's actions carry
+	events  map[int]string // by user: the access token in callbacks that the user caused
 }
 
 type accessGrant struct {
@@ -38,7 +38,7 @@ type codeGrant struct {
 	expires time.Time
 }
 
-// tokenPair is what a token answer carries.
+// tokenPair is what an answer with tokens contains.
 type tokenPair struct {
 	access, refresh string
 	user            int
@@ -49,7 +49,7 @@ func newTokens(cfg *Config) *tokens {
 	return &tokens{
 		accessLife: cfg.AccessLife, refreshLife: cfg.RefreshLife, codeLife: cfg.CodeLife,
 		lenient: cfg.Switches.LenientRotation, killsAccess: cfg.Switches.RefreshKillsAccess,
-		dice:    newDice(cfg.Seed, useTokens),
+		rng:     newRNG(cfg.Seed, useTokens),
 		access:  map[string]accessGrant{},
 		refresh: map[string]refreshGrant{},
 		codes:   map[string]codeGrant{},
@@ -57,7 +57,7 @@ func newTokens(cfg *Config) *tokens {
 	}
 }
 
-// code makes an authorization code.
+// code issues an authorization code.
 func (t *tokens) code(user int, now time.Time) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -66,7 +66,7 @@ func (t *tokens) code(user int, now time.Time) string {
 	return code
 }
 
-// exchange turns a code into tokens, once.
+// exchange issues tokens for a code, once.
 func (t *tokens) exchange(code string, now time.Time) (tokenPair, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,8 +78,8 @@ func (t *tokens) exchange(code string, now time.Time) (tokenPair, bool) {
 	return t.issue(g.user, now), true
 }
 
-// renew turns a refresh token into a new pair. The old one is dead from then on,
-// unless rotation is lenient (docs/bitrix24.md 1.5).
+// renew issues a new pair for a refresh token, which is then no longer valid unless rotation
+// is lenient (docs/bitrix24.md 1.5).
 func (t *tokens) renew(old string, now time.Time) (tokenPair, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -96,15 +96,15 @@ func (t *tokens) renew(old string, now time.Time) (tokenPair, bool) {
 	return t.issue(g.user, now), true
 }
 
-// pair makes tokens for a user without a code, as installation events carry them.
+// pair issues tokens for a user without a code, for installation events.
 func (t *tokens) pair(user int, now time.Time) tokenPair {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.issue(user, now)
 }
 
-// event is an access token of the user for callbacks; one is used for half its
-// life, so that a mass edit does not make a thousand.
+// event returns an access token of the user for callbacks. It uses one for half its lifetime,
+// so that a mass edit does not issue a thousand.
 func (t *tokens) event(user int, now time.Time) (token string, expires time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -129,7 +129,7 @@ func (t *tokens) issue(user int, now time.Time) tokenPair {
 	return p
 }
 
-// sweep forgets access tokens that ended a day ago.
+// sweep deletes access tokens that expired a day ago.
 func (t *tokens) sweep(now time.Time) {
 	if len(t.access) < 1000 {
 		return
@@ -141,15 +141,15 @@ func (t *tokens) sweep(now time.Time) {
 	}
 }
 
-// token has the shape seen in the wild: 70 lowercase hex digits, the first eight
-// the little-endian expiry, eight from the 24th on the user id (docs/bitrix24.md 1.4).
+// token has the form of real tokens: 70 lower-case hex digits. The first eight are the
+// little-endian expiry, eight from the 25th on are the user id (docs/bitrix24.md 1.4).
 func (t *tokens) token(user int, expires time.Time) string {
 	var when [4]byte
-	binary.LittleEndian.PutUint32(when[:], uint32(expires.Unix())) //nolint:gosec // good until 2106
-	return hex.EncodeToString(when[:]) + t.dice.hex(16) + fmt.Sprintf("%08x", user) + t.dice.hex(38)
+	binary.LittleEndian.PutUint32(when[:], uint32(expires.Unix())) //nolint:gosec // valid until 2106
+	return hex.EncodeToString(when[:]) + t.rng.hex(16) + fmt.Sprintf("%08x", user) + t.rng.hex(38)
 }
 
-// check finds the user of an access token.
+// check returns the user of an access token.
 func (t *tokens) check(token string, now time.Time) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -164,14 +164,14 @@ func (t *tokens) check(token string, now time.Time) (int, error) {
 	}
 }
 
-// expiry is when an access token ends.
+// expiry is when an access token expires.
 func (t *tokens) expiry(token string) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.access[token].expires
 }
 
-// expire ends all access tokens now; refresh tokens stay good.
+// expire makes all access tokens expire now; refresh tokens stay valid.
 func (t *tokens) expire(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -181,7 +181,7 @@ func (t *tokens) expire(now time.Time) {
 	}
 }
 
-// clear ends everything, as an uninstallation does.
+// clear invalidates everything, as an uninstallation does.
 func (t *tokens) clear() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

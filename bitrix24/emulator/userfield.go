@@ -1,7 +1,7 @@
 package emulator
 
-// userField is one custom field of the leads of this portal (docs/bitrix24.md 6.4). Its
-// value is kept as text, or as several texts where it is multiple.
+// userField is one custom field of the leads (docs/bitrix24.md 6.4). Its value is stored as
+// text, or as several texts if it is multiple.
 type userField struct {
 	id       string
 	name     string
@@ -10,12 +10,12 @@ type userField struct {
 	multiple bool
 	label    string
 	settings object
-	options  []option // of an enumeration
+	options  []option // for an enumeration
 }
 
 type option struct{ id, sort, value, xmlID string }
 
-// Places of custom fields which the code names.
+// Places of the custom fields: each is the index in userFields.
 const (
 	ufSolution = iota
 	ufNote
@@ -30,10 +30,9 @@ const (
 	ufLinks
 )
 
-// userFields are the custom fields of this portal, in the order of their ids: the
-// one the call centre reads ("chosen solution"), those of the documentation's
-// samples (crm.lead.list.response.json, crm.lead.userfield.list.response.json)
-// and two more types worth having.
+// userFields are the custom fields of the leads: one for the chosen solution, those of the
+// documentation's samples (crm.lead.list.response.json,
+// crm.lead.userfield.list.response.json), and fields of two more types.
 var userFields = [...]userField{
 	ufSolution: {
 		id: "153", name: "UF_CRM_1387525788", typ: "string", sort: "100", label: "Выбранное решение",
@@ -126,7 +125,7 @@ var roomSettings = object{
 	{"USE_USER_TIMEZONE", "N"},
 }
 
-// yesNo is how a portal writes flags.
+// yesNo writes a flag as a portal does.
 func yesNo(yes bool) string {
 	if yes {
 		return "Y"

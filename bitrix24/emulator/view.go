@@ -8,8 +8,8 @@ import (
 	"leadsync/bitrix24"
 )
 
-// view is how one answer shows leads: which fields, in which time zone, and with
-// whose token in the links to files.
+// view says how one answer shows leads: which fields, in which time zone, and with whose token
+// in the links to files.
 type view struct {
 	places   [standardFields + len(userFields)]bool
 	multis   [len(multiTypes)]bool
@@ -31,9 +31,9 @@ func (p *Portal) fullView(token string) *view {
 	return v
 }
 
-// selectView reads the parameter select of crm.lead.list: "*" is all standard
-// fields, "UF_*" all custom ones, multifields come by name only; nothing given
-// means "*" (docs/bitrix24.md 6.5). The id is always shown.
+// selectView reads the parameter select of crm.lead.list: "*" is all standard fields, "UF_*"
+// all custom ones, and multifields are selected only by name. Without select it is "*"
+// (docs/bitrix24.md 6.5). The id is always shown.
 func (p *Portal) selectView(names *bitrix24.Form, token string) *view {
 	v := &view{zone: p.zone, token: token, restURL: p.portalURL + "/", switches: &p.cfg.Switches}
 	v.places[fieldID] = true
@@ -89,7 +89,7 @@ func (r leadRows) appendJSON(dst []byte) []byte {
 	return append(dst, ']')
 }
 
-// fieldKeys are the JSON keys of all fields, ready to be copied.
+// fieldKeys are the JSON keys of all fields, with quotes and colon.
 var fieldKeys = func() (keys [standardFields + len(userFields)]string) {
 	for i := range leadFields {
 		keys[i] = `"` + leadFields[i].name + `":`
@@ -100,8 +100,8 @@ var fieldKeys = func() (keys [standardFields + len(userFields)]string) {
 	return keys
 }()
 
-// appendLead writes a lead: standard fields, custom fields, then those
-// multifields that are not empty.
+// appendLead writes a lead: standard fields, custom fields, then the multifields that are not
+// empty.
 func (v *view) appendLead(dst []byte, l *lead) []byte {
 	var texts [standardFields]string
 	body := l.body
@@ -133,7 +133,7 @@ func (v *view) appendLead(dst []byte, l *lead) []byte {
 		}
 	}
 	dst = v.appendMultis(dst, body)
-	dst[len(dst)-1] = '}' // in place of the last comma; the id is always there
+	dst[len(dst)-1] = '}' // in place of the last comma: the id is always shown
 	return dst
 }
 
@@ -213,9 +213,9 @@ func (v *view) appendTime(dst []byte, unix int64) []byte {
 	return append(dst, '"')
 }
 
-// appendDate writes a day: an ISO string whose time is midnight UTC in the
-// portal's offset, as in the documentation's crm.item sample; Switches.DateOnly
-// leaves the time away (docs/bitrix24.md 6.3: not known for crm.lead).
+// appendDate writes a day as midnight UTC in the portal's offset, as in the documentation's
+// sample of crm.item. Switches.DateOnly omits the time: for crm.lead it is not known
+// (docs/bitrix24.md 6.3).
 func (v *view) appendDate(dst []byte, day string) []byte {
 	t, err := time.Parse(time.DateOnly, day)
 	if err != nil {
@@ -227,8 +227,8 @@ func (v *view) appendDate(dst []byte, day string) []byte {
 	return v.appendTime(dst, t.Unix())
 }
 
-// appendCustom writes a custom field: multiple ones as a list, or false when
-// empty; single ones as text, or null when empty; booleans as such.
+// appendCustom writes a custom field: a multiple one as a list, or false if it is empty; a
+// single one as text, or null if it is empty; a boolean as a boolean.
 func (v *view) appendCustom(dst []byte, l *lead, i int, values []string) []byte {
 	uf := &userFields[i]
 	switch {
@@ -252,8 +252,8 @@ func (v *view) appendCustom(dst []byte, l *lead, i int, values []string) []byte 
 	}
 }
 
-// appendFiles writes files as a portal does: with links that carry the caller's
-// token, so that the same lead reads differently with each token.
+// appendFiles writes files as a portal does: with links that contain the caller's token, so
+// the same lead looks different to each token.
 func (v *view) appendFiles(dst []byte, l *lead, ids []string) []byte {
 	files := make(list, 0, len(ids))
 	for _, id := range ids {

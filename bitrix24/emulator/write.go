@@ -71,7 +71,7 @@ func (c *call) fields() (*bitrix24.Form, error) {
 	return f, nil
 }
 
-// create makes a lead on behalf of a user; 0 is a robot, who has no tokens.
+// create adds a lead on behalf of a user; 0 is a robot, which has no tokens.
 func (p *Portal) create(fields *bitrix24.Form, by int, connector string) *lead {
 	now := p.clock.now().Unix()
 	author := strconv.Itoa(max(by, 1))
@@ -93,7 +93,7 @@ func (p *Portal) create(fields *bitrix24.Form, by int, connector string) *lead {
 	return l
 }
 
-// change edits a lead on behalf of a user; false where there is none.
+// change edits a lead on behalf of a user; it returns false if there is no such lead.
 func (p *Portal) change(id int64, fields *bitrix24.Form, by int, connector string) bool {
 	now := p.clock.now().Unix()
 	_, ok := p.store.edit(id, func(d *draft) {
@@ -141,8 +141,8 @@ func first(values []string) string {
 	return values[0]
 }
 
-// apply writes the given fields; unknown and read-only ones are ignored, as a
-// portal does (docs/bitrix24.md 6.8).
+// apply sets the given fields. Like a portal it ignores unknown and read-only ones
+// (docs/bitrix24.md 6.8).
 func (d *draft) apply(fields *bitrix24.Form, zone *time.Location) {
 	for _, f := range fields.Children {
 		name := strings.ToUpper(f.Name)
@@ -164,7 +164,7 @@ func (d *draft) apply(fields *bitrix24.Form, zone *time.Location) {
 	}
 }
 
-// normal is a value as the portal keeps it.
+// normal is a value as the portal stores it.
 func normal(k kind, value string) string {
 	switch k {
 	case kindDouble:
@@ -223,9 +223,9 @@ func (d *draft) applyCustom(place int, f *bitrix24.Form, zone *time.Location) {
 	}
 }
 
-// applyMulti writes rows of a multifield: a row without an id always adds, one
-// with an id changes it, DELETE or an empty VALUE removes it, rows that are not
-// mentioned stay (docs/bitrix24.md 7).
+// applyMulti sets rows of a multifield: a row without an id adds one, a row with an id changes
+// it, DELETE or an empty VALUE removes it. Rows that are not mentioned stay
+// (docs/bitrix24.md 7).
 func (d *draft) applyMulti(which int, f *bitrix24.Form) {
 	for _, row := range f.Children {
 		id, _ := strconv.ParseInt(rowText(row, "ID"), 10, 64)

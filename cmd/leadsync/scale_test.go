@@ -153,7 +153,7 @@ func (s *served) sabotage(t *testing.T, each int) (want map[leads.FindingKind][]
 		ids = append(ids, id)
 	}
 	snaps, err := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(s.portal.Info().Webhook)}).
-		Leads(t.Context(), ids, leads.NewTickets(1).Draw)
+		Leads().Read(t.Context(), ids, leads.NewTickets(1).Draw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,7 +121,7 @@ func TestHandlersThatVanishedAreBoundAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(p.Info().Portal + "/rest/"), Tokens: lent(grant.AccessToken)})
-	if err := app.Unbind(t.Context(), s.url+"/bitrix24/events"); err != nil {
+	if err := app.Events().Unbind(t.Context(), s.url+"/bitrix24/events"); err != nil {
 		t.Fatal(err)
 	}
 	id, _ := p.RandomID()
@@ -129,7 +129,7 @@ func TestHandlersThatVanishedAreBoundAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the edit is found", func() bool { return s.equal(t, db) })
-	bound, err := app.Bindings(t.Context())
+	bound, err := app.Events().Bindings(t.Context())
 	if err != nil || len(bound) < len(bitrix24.Bound) {
 		t.Errorf("bound are %v, %v", bound, err)
 	}

@@ -1,6 +1,6 @@
 package emulator
 
-// What leads are about. Some texts carry what breaks careless programs: quotes,
+// The texts of generated leads. Some contain what breaks careless programs: quotes,
 // backslashes, tags, line breaks, emoji, percent and plus signs.
 var (
 	wishes = []string{

@@ -1,22 +1,20 @@
 package bitrix24_test
 
 import (
-	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
-	"leadsync/leads"
+	"leadsync/bitrix24/emulator/emulatortest"
 )
 
-// inApp is a client by the application's tokens, and its budget.
-func (i *inside) inApp(tb testing.TB, budget *bitrix24.Budget) *bitrix24.Client {
+// applicationClient uses the application's tokens.
+func applicationClient(tb testing.TB, h *emulatortest.Harness, budget *bitrix24.Budget) *bitrix24.Client {
 	tb.Helper()
 	return bitrix24.NewClient(bitrix24.ClientConfig{
-		Endpoint: insidePortal + "/rest/", HTTP: i.client(), Budget: budget, Tokens: fixed(i.install(tb).AccessToken),
+		Endpoint: emulatortest.PortalURL + "/rest/", HTTP: h.HTTP(), Budget: budget, Tokens: fixedToken(h.Install(tb).AccessToken),
 	})
 }
 
@@ -24,24 +22,24 @@ func TestThePlanIsTakenFromThePortal(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		portal emulator.Config
-		change func(*inside)
+		change func(*emulatortest.Harness)
 		want   bitrix24.Plan
 	}{
 		{"Enterprise", emulator.Config{Enterprise: true}, nil, bitrix24.EnterprisePlan},
 		{"another plan", emulator.Config{}, nil, bitrix24.StandardPlan},
 		{"one that does not say", emulator.Config{Enterprise: true, Switches: emulator.Switches{NoLicense: true}}, nil, bitrix24.StandardPlan},
-		{"one that refuses", emulator.Config{Enterprise: true}, func(in *inside) {
-			in.portal.SetFaults(emulator.Faults{Refuse: "ACCESS_DENIED"})
+		{"one that refuses", emulator.Config{Enterprise: true}, func(h *emulatortest.Harness) {
+			h.Portal.SetFaults(emulator.Faults{Refuse: "ACCESS_DENIED"})
 		}, bitrix24.StandardPlan},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				in := startInside(t, test.portal)
-				client := in.inApp(t, nil)
+				h := emulatortest.New(t, test.portal)
+				client := applicationClient(t, h, nil)
 				if test.change != nil {
-					test.change(in)
+					test.change(h)
 				}
-				if got, err := client.Plan(t.Context()); got != test.want || err != nil {
+				if got, err := client.Application().Plan(t.Context()); got != test.want || err != nil {
 					t.Errorf("%+v, %v", got, err)
 				}
 			})
@@ -55,24 +53,24 @@ func TestThePlanIsTakenFromThePortal(t *testing.T) {
 		}
 	}
 	t.Run("a webhook is not asked", func(t *testing.T) {
-		in := startInside(t, emulator.Config{Enterprise: true})
-		client := in.webhook(nil)
-		if got, err := client.Plan(t.Context()); got != bitrix24.StandardPlan || err != nil || client.Requests() != 0 {
+		h := emulatortest.New(t, emulator.Config{Enterprise: true})
+		client := h.Webhook(nil)
+		if got, err := client.Application().Plan(t.Context()); got != bitrix24.StandardPlan || err != nil || client.Requests() != 0 {
 			t.Errorf("%+v, %v after %d requests", got, err, client.Requests())
 		}
 	})
 }
 
-// Five a second and bursts of 200, and still no refusal, also by owners that take over.
+// Five requests a second and bursts of 200 are never refused, even when owners take over.
 func TestEnterprisePortalsAreReadFaster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := startInside(t, emulator.Config{Enterprise: true})
+		h := emulatortest.New(t, emulator.Config{Enterprise: true})
 		sent := 0
 		begin := time.Now()
 		for owner := range 4 {
 			budget := bitrix24.NewBudget(owner == 0)
-			client := in.inApp(t, budget)
-			plan, err := client.Plan(t.Context())
+			client := applicationClient(t, h, budget)
+			plan, err := client.Application().Plan(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +87,7 @@ func TestEnterprisePortalsAreReadFaster(t *testing.T) {
 			t.Errorf("%d requests took %.0f s, at five a second at most %.0f", sent, took, atMost)
 		}
 		t.Logf("%d requests within %.0f s", sent, took)
-		wantNoRefusal(t, in.portal)
+		wantNoRefusal(t, h.Portal)
 	})
 }
 
@@ -112,14 +110,3 @@ func TestABudgetThatShrinksWaits(t *testing.T) {
 		}
 	})
 }
-
-// fixed are tokens that never change.
-type fixed leads.Secret
-
-func (f fixed) Token(context.Context) (leads.Secret, error) { return leads.Secret(f), nil }
-
-func (f fixed) Refresh(context.Context, leads.Secret) (leads.Secret, error) {
-	return "", errors.New("there is no other token")
-}
-
-func (f fixed) Abandon(context.Context, leads.Secret) (bool, error) { return false, nil }

@@ -7,38 +7,38 @@ import (
 	"leadsync/leads"
 )
 
-// commandRepeats is how often a command is sent again that failed while others of the
-// same batches succeeded: then it is not the portal that is ill.
+// commandRepeats is how often a command is sent again that failed while others of the same
+// batches succeeded: then the command is the problem, not the portal.
 const commandRepeats = 2
 
-// outcome is what became of one command.
+// outcome is the result of one command.
 type outcome struct {
 	result  json.RawMessage
 	refusal *Error
-	ticket  leads.Ticket // of the batch that brought it
+	ticket  leads.Ticket // of the batch that returned it
 }
 
-// commandRun brings any number of commands that do not depend on each other to their
-// end: in batches of a size that the portal bears, each command on its own.
+// commandRun runs any number of commands that do not depend on each other, in batches of a
+// size that the portal can take, until each has an outcome.
 type commandRun struct {
 	client *Client
-	size   *sizer
+	size   *batchSizer
 	draw   Draw
 
 	done     map[string]outcome
 	tries    map[string]int
-	failures int // batches that brought nothing, while no command has been answered yet
-	rests    int // batches in which a method was blocked
+	failures int // batches without a result, while no command has been answered yet
+	blocked  int // batches in which a method was blocked
 }
 
-// runAll returns one outcome for each command, by key. Its error is the portal's as a
-// whole.
-func (c *Client) runAll(ctx context.Context, commands []Command, size *sizer, draw Draw) (map[string]outcome, error) {
-	r := &commandRun{client: c, size: size, draw: draw, done: map[string]outcome{}, tries: map[string]int{}}
+// run returns one outcome for each command, by key. Its error is about the portal as a
+// whole, not about one command.
+func (l Leads) run(ctx context.Context, commands []Command, size *batchSizer, draw Draw) (map[string]outcome, error) {
+	r := &commandRun{client: l.client, size: size, draw: draw, done: map[string]outcome{}, tries: map[string]int{}}
 	for len(commands) > 0 {
 		count := min(size.next(), len(commands))
 		for _, method := range methodsOf(commands[:count]) {
-			count = c.affordable(method, count)
+			count = l.client.shared.meters.affordable(method, l.client.lane, count)
 		}
 		again, err := r.batch(ctx, commands[:count])
 		if err != nil {
@@ -49,7 +49,7 @@ func (c *Client) runAll(ctx context.Context, commands []Command, size *sizer, dr
 	return r.done, nil
 }
 
-// batch runs one batch and returns the commands that are to be run again.
+// batch runs one batch and returns the commands that must run again.
 func (r *commandRun) batch(ctx context.Context, commands []Command) ([]Command, error) {
 	ticket := r.draw()
 	batch, err := r.client.Batch(ctx, commands)
@@ -65,11 +65,11 @@ func (r *commandRun) batch(ctx context.Context, commands []Command) ([]Command, 
 	if err != nil || len(again) == 0 {
 		return again, err
 	}
-	return r.judge(ctx, again, batch.Errors, ticket)
+	return r.retryable(ctx, again, batch.Errors, ticket)
 }
 
-// sort keeps what the commands of a batch came to and returns those that failed for no
-// fault of their own, as it seems.
+// sort records the outcomes of a batch and returns the commands that failed for a reason
+// that may pass.
 func (r *commandRun) sort(commands []Command, batch Batch, ticket leads.Ticket) (again []Command, err error) {
 	for _, cmd := range commands {
 		e := batch.Errors[cmd.Key]
@@ -90,13 +90,13 @@ func (r *commandRun) sort(commands []Command, batch Batch, ticket leads.Ticket) 
 	return again, nil
 }
 
-// judge decides about commands that are to be sent again. A blocked method is waited
-// for. Where others were answered, a command that fails again and again is given up;
-// where none was, the portal is ill.
-func (r *commandRun) judge(ctx context.Context, failed []Command, errs map[string]*Error, ticket leads.Ticket) ([]Command, error) {
+// retryable returns the failed commands that are worth another try. A blocked method is
+// waited for. If other commands were answered, a command that keeps failing gets its error
+// as its outcome; if none was, the portal is failing as a whole.
+func (r *commandRun) retryable(ctx context.Context, failed []Command, errs map[string]*Error, ticket leads.Ticket) ([]Command, error) {
 	first := errs[failed[0].Key]
 	if first.Reaction == SlowDown {
-		if r.rests++; r.rests > restLimit {
+		if r.blocked++; r.blocked > blockedLimit {
 			return nil, first
 		}
 		return failed, nil // the next batch waits
@@ -105,7 +105,7 @@ func (r *commandRun) judge(ctx context.Context, failed []Command, errs map[strin
 		if r.failures++; r.failures > repeats {
 			return nil, first
 		}
-		return failed, r.client.cfg.Wait(ctx, backoff(r.failures-1))
+		return failed, r.client.cfg.Wait(ctx, repeatPolicy.Delay(r.failures))
 	}
 	var again []Command
 	for _, cmd := range failed {

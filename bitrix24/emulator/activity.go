@@ -8,18 +8,18 @@ import (
 	"leadsync/bitrix24"
 )
 
-// ErrNoLead says that the portal has no lead of that id (any more).
+// ErrNoLead says that the portal has no lead with that id, or no longer has it.
 var ErrNoLead = errors.New("the portal has no such lead")
 
-// Add makes n believable leads, one ONCRMLEADADD each, and returns their ids.
+// Add adds n generated leads, sends an ONCRMLEADADD for each, and returns their ids.
 func (p *Portal) Add(n int) []int64 {
 	ids := make([]int64, 0, max(n, 0))
 	for range n {
 		now := p.clock.now().Unix()
-		p.luckMu.Lock()
-		d := p.maker.draft(now)
-		d.happenNow(now)
-		p.luckMu.Unlock()
+		p.rngMu.Lock()
+		d := p.generator.draft(now)
+		d.collapseHistory(now)
+		p.rngMu.Unlock()
 		l := p.store.add(d)
 		ids = append(ids, l.id)
 		p.fire("ONCRMLEADADD", l.id, p.someone(), "")
@@ -27,11 +27,11 @@ func (p *Portal) Add(n int) []int64 {
 	return ids
 }
 
-// Edit changes a lead as crm.lead.update would on behalf of the administrator;
-// nil fields are one believable edit by somebody. The error is ErrNoLead.
+// Edit changes a lead as crm.lead.update does on behalf of the administrator. With nil fields
+// it makes a random, realistic edit on behalf of some employee. The error is ErrNoLead.
 func (p *Portal) Edit(id int64, fields map[string]any) error {
 	if fields == nil {
-		return p.changeAs(id, p.believableEdit(), p.someone())
+		return p.changeAs(id, p.randomEdit(), p.someone())
 	}
 	text, err := json.Marshal(fields)
 	if err != nil {
@@ -59,8 +59,8 @@ func (p *Portal) Delete(id int64) error {
 	return nil
 }
 
-// MassEdit edits n different leads at once, as a list action in the portal does:
-// one event each, all at the same time. It returns the ids.
+// MassEdit makes random edits to n different leads at once, as a list action in the portal
+// does, with one event for each lead. It returns their ids.
 func (p *Portal) MassEdit(n int) []int64 {
 	p.store.mu.RLock()
 	all := make([]int64, len(p.store.leads))
@@ -69,37 +69,37 @@ func (p *Portal) MassEdit(n int) []int64 {
 	}
 	p.store.mu.RUnlock()
 	n = max(0, min(n, len(all)))
-	p.luckMu.Lock()
+	p.rngMu.Lock()
 	for i := range n {
-		j := i + p.luck.below(len(all)-i)
+		j := i + p.rng.below(len(all)-i)
 		all[i], all[j] = all[j], all[i]
 	}
-	p.luckMu.Unlock()
+	p.rngMu.Unlock()
 	edited := make([]int64, 0, n)
 	for _, id := range all[:n] {
-		if p.Edit(id, nil) == nil { // else somebody deleted it meanwhile
+		if p.Edit(id, nil) == nil { // an error means that the lead was deleted meanwhile
 			edited = append(edited, id)
 		}
 	}
 	return edited
 }
 
-// RandomID is the id of some lead, the same ones in the same order for the same
-// seed; false if there are no leads.
+// RandomID returns the id of a random lead: the same ids in the same order for the same seed.
+// It returns false if there are no leads.
 func (p *Portal) RandomID() (int64, bool) {
-	p.luckMu.Lock()
-	defer p.luckMu.Unlock()
+	p.rngMu.Lock()
+	defer p.rngMu.Unlock()
 	p.store.mu.RLock()
 	defer p.store.mu.RUnlock()
 	if len(p.store.leads) == 0 {
 		return 0, false
 	}
-	return p.store.leads[p.luck.below(len(p.store.leads))].id, true
+	return p.store.leads[p.rng.below(len(p.store.leads))].id, true
 }
 
-// someone is the employee who does something.
+// someone is a random employee.
 func (p *Portal) someone() int {
-	p.luckMu.Lock()
-	defer p.luckMu.Unlock()
-	return users[p.luck.below(5)].id
+	p.rngMu.Lock()
+	defer p.rngMu.Unlock()
+	return users[p.rng.below(5)].id
 }

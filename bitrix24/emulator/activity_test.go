@@ -8,7 +8,7 @@ import (
 	"leadsync/bitrix24/emulator"
 )
 
-func TestNewLeadsHaveNoFuture(t *testing.T) {
+func TestNewLeadsHaveNoFutureDates(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	p, err := emulator.New(emulator.Config{Leads: 10, Seed: 1, Now: func() time.Time { return now }})
 	if err != nil {
