@@ -3,14 +3,12 @@ package handlers_test
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,9 +18,11 @@ import (
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
 	"leadsync/events"
-	"leadsync/events/broker"
+	"leadsync/events/eventstest"
 	"leadsync/handlers"
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
+	"leadsync/portals"
 	"leadsync/repo"
 )
 
@@ -31,78 +31,74 @@ const apiToken = "the-token-of-the-call-centre"
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// face is the HTTP face on a real HTTP stack, with everything behind it real.
-type face struct {
-	*handlers.Server
-
-	t      testing.TB
-	url    string
-	client *http.Client
-	portal *emulator.Portal
-	db     *repo.DB
-	js     jetstream.JetStream
-	clock  *clock
-	logged *strings.Builder
+// harness is a server on a real HTTP stack, with everything behind it real.
+type harness struct {
+	t        testing.TB
+	cfg      handlers.Config
+	registry portals.Config
+	stats    *portals.Stats
+	server   *handlers.Server
+	url      string
+	client   *http.Client
+	portal   *emulator.Portal
+	db       *repo.DB
+	js       jetstream.JetStream
+	clock    *leadstest.Clock
+	log      *leadstest.Log
 }
 
-// clock is a hand-driven clock.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// open serves a face; change may alter its configuration before.
-func open(tb testing.TB, change func(*face, *handlers.Config)) *face {
+// open serves; change may alter the configurations before.
+func open(tb testing.TB, change func(*harness)) *harness {
 	tb.Helper()
 	p, err := emulator.Start(emulator.Config{Seed: 1, NoLimits: true})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = p.Close() })
-	f := &face{t: tb, portal: p, db: database(tb), js: stream(tb), clock: &clock{now: time.Now()}, logged: &strings.Builder{}}
+	h := &harness{
+		t: tb, portal: p, db: database(tb), js: eventstest.JetStream(tb), clock: leadstest.NewClock(time.Now()), log: &leadstest.Log{},
+	}
 	info := p.Info()
-	cfg := handlers.Config{
-		Portals: f.db,
+	h.registry = portals.Config{
+		Store: h.db,
 		OAuth: &bitrix24.OAuth{
 			ClientID: info.ClientID, ClientSecret: leads.Secret(info.ClientSecret), HTTP: bitrix24.NewHTTP(), Now: time.Now,
 			Trust: bitrix24.Trust{Insecure: []string{host(tb, info.Portal), host(tb, info.OAuth)}},
 		},
-		PublicURL: "https://leads.example.com", Lookup: f.db, APIToken: apiToken,
-		Store:   func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, f.js, e) },
+		Keep: func(ctx context.Context, e events.Entry) error { return h.cfg.Store(ctx, e) }, Now: h.clock.Now, Log: h.log.Logger(),
+	}
+	h.cfg = handlers.Config{
+		PublicURL: "https://leads.example.com", Lookup: h.db, APIToken: apiToken,
+		Store:   func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, h.js, e) },
 		Ready:   func(context.Context) map[string]string { return nil },
-		Metrics: http.NotFoundHandler(), Now: f.clock.Now,
-		Log: slog.New(slog.NewTextHandler(f.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Metrics: http.NotFoundHandler(), Now: h.clock.Now, Log: h.log.Logger(),
 	}
 	if change != nil {
-		change(f, &cfg)
+		change(h)
 	}
-	f.Server = handlers.New(cfg)
-	server := httptest.NewServer(f.Server)
+	h.serve()
+	return h
+}
+
+// serve starts what is configured.
+func (h *harness) serve() {
+	h.t.Helper()
+	h.cfg.Portals = portals.New(h.registry)
+	h.stats = &h.cfg.Portals.Stats
+	h.server = handlers.New(h.cfg)
+	server := httptest.NewServer(h.server)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		tb.Fatal(err)
+		h.t.Fatal(err)
 	}
-	f.url, f.client = server.URL, server.Client()
-	f.client.Jar = jar
-	f.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	tb.Cleanup(func() {
-		f.client.CloseIdleConnections()
-		cfg.OAuth.HTTP.CloseIdleConnections()
+	h.url, h.client = server.URL, server.Client()
+	h.client.Jar = jar
+	h.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	h.t.Cleanup(func() {
+		h.client.CloseIdleConnections()
+		h.registry.OAuth.HTTP.CloseIdleConnections()
 		server.Close()
 	})
-	return f
 }
 
 func database(tb testing.TB) *repo.DB {
@@ -118,28 +114,6 @@ func database(tb testing.TB) *repo.DB {
 	return db
 }
 
-func stream(tb testing.TB) jetstream.JetStream {
-	tb.Helper()
-	server, err := broker.Start(broker.Config{Dir: tb.TempDir(), ServiceToken: "service"})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(server.Close)
-	nc, err := server.Connect(events.Options()...)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(nc.Close)
-	js, err := events.JetStream(nc)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := events.Setup(tb.Context(), js, 1); err != nil {
-		tb.Fatal(err)
-	}
-	return js
-}
-
 func host(tb testing.TB, raw string) string {
 	tb.Helper()
 	u, err := url.Parse(raw)
@@ -150,50 +124,45 @@ func host(tb testing.TB, raw string) string {
 }
 
 // post sends a body to the callbacks' address and returns status and answer.
-func (f *face) post(body string) (status int, answer string) {
-	f.t.Helper()
-	request, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, f.url+"/bitrix24/events", strings.NewReader(body))
+func (h *harness) post(body string) (status int, answer string) {
+	h.t.Helper()
+	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, h.url+"/bitrix24/events", strings.NewReader(body))
 	if err != nil {
-		f.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return f.do(request)
+	response, err := h.client.Do(request)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return response.StatusCode, read(h.t, response)
 }
 
 // served is the status that a server answers without a network.
-func served(h http.Handler, request *http.Request) int {
+func served(s http.Handler, request *http.Request) int {
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, request)
+	s.ServeHTTP(w, request)
 	return w.Code
 }
 
 // get asks for a path.
-func (f *face) get(path string) (status int, answer string) {
-	f.t.Helper()
-	response := f.ask(path)
-	return response.StatusCode, read(f.t, response)
+func (h *harness) get(path string) (status int, answer string) {
+	h.t.Helper()
+	response := h.ask(path)
+	return response.StatusCode, read(h.t, response)
 }
 
-func (f *face) ask(path string) *http.Response {
-	f.t.Helper()
-	request, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, f.url+path, http.NoBody)
+func (h *harness) ask(path string) *http.Response {
+	h.t.Helper()
+	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.url+path, http.NoBody)
 	if err != nil {
-		f.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	response, err := f.client.Do(request)
+	response, err := h.client.Do(request)
 	if err != nil {
-		f.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return response
-}
-
-func (f *face) do(request *http.Request) (status int, answer string) {
-	f.t.Helper()
-	response, err := f.client.Do(request)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return response.StatusCode, read(f.t, response)
 }
 
 func read(tb testing.TB, response *http.Response) string {
@@ -207,37 +176,40 @@ func read(tb testing.TB, response *http.Response) string {
 }
 
 // installed makes the portal known, as an installation would.
-func (f *face) installed() {
-	f.t.Helper()
-	info := f.portal.Info()
-	err := f.db.SavePortal(f.t.Context(), leads.Portal{
-		MemberID: info.MemberID, Domain: host(f.t, info.Portal), State: leads.PortalActive,
+func (h *harness) installed() {
+	h.t.Helper()
+	info := h.portal.Info()
+	err := h.db.SavePortal(h.t.Context(), leads.Portal{
+		MemberID: info.MemberID, Domain: host(h.t, info.Portal), State: leads.PortalActive,
 		ClientEndpoint: info.Portal + "/rest/", ServerEndpoint: info.OAuth + "/rest/",
 		TokenHash: leads.HashToken(leads.Secret(info.ApplicationToken)),
 	})
 	if err != nil {
-		f.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 }
 
-// held is how many messages a stream holds.
-func (f *face) held(name string) uint64 {
-	f.t.Helper()
-	s, err := f.js.Stream(f.t.Context(), name)
+// messages is how many messages a stream has.
+func (h *harness) messages(stream string) uint64 {
+	h.t.Helper()
+	s, err := h.js.Stream(h.t.Context(), stream)
 	if err != nil {
-		f.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return s.CachedInfo().State.Msgs
 }
 
-func (f *face) portals() []leads.Portal {
-	f.t.Helper()
-	portals, err := f.db.Portals(f.t.Context())
+func (h *harness) portals() []leads.Portal {
+	h.t.Helper()
+	all, err := h.db.Portals(h.t.Context())
 	if err != nil {
-		f.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	return portals
+	return all
 }
+
+// refused is how many callbacks were refused for a reason.
+func (h *harness) refused(reason portals.Reason) int64 { return h.stats.Refused()[reason.String()] }
 
 // callback is the body of a callback as PHP writes it.
 func callback(event, member, token, id string) string {

@@ -1,83 +1,115 @@
-package handlers
+package portals
 
 import (
 	"context"
-	"crypto/subtle"
-	"net/http"
 
 	"leadsync/bitrix24"
 	"leadsync/events"
 	"leadsync/leads"
 )
 
-// sender is whose callback it is: genuine, unknown as yet, or refused with a reason.
-type sender struct {
-	domain   string // of the portal, where it is known
-	verified bool
-	status   int
-	reason   string
+// claim is what a callback says of its sender: all that is believed, and only together.
+// Everything else in a callback can be invented.
+type claim struct {
+	memberID  string
+	tokenHash string // leads.HashToken of its application_token
 }
 
-// recognise finds the portal by member_id and application_token alone: everything else
-// in a callback can be invented. While the database is down the hash on disk does; where
-// there is none, the callback is to be verified later.
-func (s *Server) recognise(ctx context.Context, cb bitrix24.Callback) sender {
-	portal, known, err := s.known.portal(ctx, cb.MemberID)
-	if known && !portal.Recognises(cb.ApplicationToken) && s.known.outdated(cb.MemberID) {
-		portal, known, err = s.known.portal(ctx, cb.MemberID)
-	}
-	if err == nil && !known && s.isWebhook(leads.HashToken(cb.ApplicationToken)) {
-		portal, known, err = s.adopted(ctx, cb.MemberID)
-	}
-	if err == nil && known && !portal.Recognises(cb.ApplicationToken) && s.reissued(portal, leads.HashToken(cb.ApplicationToken)) {
-		portal, known, err = s.adopted(ctx, cb.MemberID)
+// lookup finds the portal of a claim; false where it is unknown.
+type lookup func(context.Context, claim) (leads.Portal, bool, error)
+
+// identify is the one place that decides which portal sent a callback. A callback is
+// genuine if its token is that of a known portal, or if it proves the configured webhook;
+// then the webhook's portal is adopted. An error means that it cannot be decided now.
+func (r *Registry) identify(ctx context.Context, c claim, find lookup) (leads.Portal, Reason, error) {
+	portal, known, err := find(ctx, c)
+	if err == nil && r.provesWebhook(c, portal, known) {
+		portal, err = r.adoptAs(ctx, c.memberID)
+		known = true
 	}
 	switch {
 	case err != nil:
-		return s.recogniseByHash(ctx, cb, err)
+		return leads.Portal{}, Unavailable, err
 	case !known:
-		return sender{status: http.StatusForbidden, reason: RefusedPortal}
-	case !portal.Recognises(cb.ApplicationToken) && !s.learnt(ctx, &portal, cb):
-		return sender{status: http.StatusForbidden, reason: RefusedToken}
+		return leads.Portal{}, UnknownPortal, nil
+	case !portal.RecognisesHash(c.tokenHash):
+		return portal, WrongToken, nil
 	}
-	if err := s.Tokens.remember(portal.MemberID, portal.TokenHash); err != nil {
-		s.Log.WarnContext(ctx, "token's hash is not kept", "member_id", portal.MemberID, "error", err)
-	}
-	return sender{domain: portal.Domain, verified: true}
+	return portal, Accepted, nil
 }
 
-// recogniseByHash is for the time that the database is down.
-func (s *Server) recogniseByHash(ctx context.Context, cb bitrix24.Callback, cause error) sender {
-	hash, ok := s.Tokens.hash(cb.MemberID)
-	s.Stats.Blind.Add(1)
-	s.Log.DebugContext(ctx, "portal cannot be looked up", "member_id", cb.MemberID, "hash_known", ok, "error", cause)
+// provesWebhook tells whether a claim proves the configured outgoing webhook: the first
+// callback of a portal that is not known yet, or one with the token of the settings for a
+// portal that is known by a webhook of the same host with another token, because the
+// outgoing webhook was recreated in Bitrix24 and the settings followed.
+func (r *Registry) provesWebhook(c claim, portal leads.Portal, known bool) bool {
+	webhook := r.cfg.Webhook
+	if webhook == nil || webhook.MemberID != "" || !webhook.RecognisesHash(c.tokenHash) {
+		return false
+	}
+	return !known || portal.WebhookURL != "" && portal.Domain == webhook.Domain && !portal.RecognisesHash(c.tokenHash)
+}
+
+// Recognise says which portal sent a callback that is not an installation. While the
+// database is down the hash on disk decides; without one the callback is accepted as not
+// verified.
+func (r *Registry) Recognise(ctx context.Context, cb bitrix24.Callback) Decision {
+	portal, reason, err := r.identify(ctx, claim{cb.MemberID, leads.HashToken(cb.ApplicationToken)}, r.cached)
+	if err != nil {
+		return r.recogniseByHash(ctx, cb, err)
+	}
+	if reason == WrongToken && r.learnToken(ctx, &portal, cb) {
+		reason = Accepted
+	}
+	if reason != Accepted {
+		return Decision{Reason: reason}
+	}
+	if err := r.cfg.Hashes.remember(portal.MemberID, portal.TokenHash); err != nil {
+		r.cfg.Log.WarnContext(ctx, "hash of the token not saved", "member_id", portal.MemberID, "error", err)
+	}
+	return Decision{Domain: portal.Domain, Verified: true}
+}
+
+// cached finds a portal without a query for each callback. Where the token is another one
+// it reads the portal again: another replica may have taken an installation.
+func (r *Registry) cached(ctx context.Context, c claim) (leads.Portal, bool, error) {
+	portal, known, err := r.known.portal(ctx, c.memberID)
+	if known && !portal.RecognisesHash(c.tokenHash) && r.known.outdated(c.memberID) {
+		portal, known, err = r.known.portal(ctx, c.memberID)
+	}
+	return portal, known, err
+}
+
+// stored finds a portal in the database.
+func (r *Registry) stored(ctx context.Context, c claim) (leads.Portal, bool, error) {
+	return r.cfg.Store.Portal(ctx, c.memberID)
+}
+
+// recogniseByHash decides while the database is down.
+func (r *Registry) recogniseByHash(ctx context.Context, cb bitrix24.Callback, cause error) Decision {
+	hash, ok := r.cfg.Hashes.hash(cb.MemberID)
+	r.Stats.Blind.Add(1)
+	r.cfg.Log.DebugContext(ctx, "portal not looked up", "member_id", cb.MemberID, "hash_known", ok, "error", cause)
 	if !ok {
-		return sender{}
+		return Decision{Err: cause}
 	}
 	portal := leads.Portal{TokenHash: hash}
 	if !portal.Recognises(cb.ApplicationToken) {
-		return sender{status: http.StatusForbidden, reason: RefusedToken}
+		return Decision{Reason: WrongToken, Err: cause}
 	}
-	return sender{verified: true}
+	return Decision{Verified: true, Err: cause}
 }
 
 // Verify says whether an entry that was taken while the database was down is genuine. An
-// error means that it cannot be said yet.
-func (s *Server) Verify(ctx context.Context, e events.Entry) (bool, error) {
-	portal, known, err := s.Portals.Portal(ctx, e.MemberID)
-	if err == nil && (!known && s.isWebhook(e.TokenHash) || known && !sameHash(portal.TokenHash, e.TokenHash) && s.reissued(portal, e.TokenHash)) {
-		portal, known, err = s.adopted(ctx, e.MemberID)
-	}
+// error means that it cannot be decided yet.
+func (r *Registry) Verify(ctx context.Context, e events.Entry) (bool, error) {
+	_, reason, err := r.identify(ctx, claim{e.MemberID, e.TokenHash}, r.stored)
 	if err != nil {
 		return false, err
 	}
-	if !known || !sameHash(portal.TokenHash, e.TokenHash) {
-		s.Stats.refuse(RefusedLater)
+	if reason != Accepted {
+		r.Stats.Count(Forged)
 		return false, nil
 	}
 	return true, nil
-}
-
-func sameHash(a, b string) bool {
-	return a != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
 }

@@ -1,4 +1,4 @@
-package handlers
+package portals
 
 import (
 	"context"
@@ -7,63 +7,58 @@ import (
 	"leadsync/leads"
 )
 
-// isWebhook tells whether a callback of an unknown portal is the configured outgoing
-// webhook's first one.
-func (s *Server) isWebhook(tokenHash string) bool {
-	return s.Webhook != nil && s.Webhook.MemberID == "" && sameHash(s.Webhook.TokenHash, tokenHash)
-}
-
-// reissued tells whether a callback proves the configured outgoing webhook's token for a
-// portal that is known with another: it was made anew in Bitrix24, and the settings
-// follow. The inbound webhook of the settings belongs to it.
-func (s *Server) reissued(portal leads.Portal, tokenHash string) bool {
-	return portal.WebhookURL != "" && s.Webhook != nil && s.Webhook.MemberID == "" &&
-		s.Webhook.Domain == portal.Domain && sameHash(s.Webhook.TokenHash, tokenHash)
-}
-
-// WebhookPortal is the configured webhook's portal, by its member id where that is set,
-// else the one that is known by a webhook of the same host, or by the same outgoing
-// webhook's token. False where that is to be learnt from a callback.
-func (s *Server) WebhookPortal(ctx context.Context) (leads.Portal, bool, error) {
-	portal := *s.Webhook
-	if portal.MemberID != "" {
-		return portal, true, nil
+// Adopt stores the portal of the configured webhook, so that its leads are imported. It
+// does nothing where no webhook is configured. Without a member id, and with a portal that
+// is not known yet, it leaves that to the first callback with the webhook's token.
+func (r *Registry) Adopt(ctx context.Context) error {
+	if r.cfg.Webhook == nil {
+		return nil
 	}
-	portals, err := s.Portals.Portals(ctx)
+	memberID, err := r.webhookMember(ctx)
+	if err != nil {
+		return err
+	}
+	if memberID == "" {
+		r.cfg.Log.InfoContext(ctx, "member id of the webhook's portal unknown, waiting for the first callback of the outgoing webhook or for LEADSYNC_B24_MEMBER_ID")
+		return nil
+	}
+	_, err = r.adoptAs(ctx, memberID)
+	return err
+}
+
+// webhookMember is the member id of the configured webhook's portal: the configured one,
+// else that of the portal that is known by a webhook of the same host or by the same
+// outgoing webhook's token; "" where it is unknown.
+func (r *Registry) webhookMember(ctx context.Context) (string, error) {
+	webhook := r.cfg.Webhook
+	if webhook.MemberID != "" {
+		return webhook.MemberID, nil
+	}
+	portals, err := r.cfg.Store.Portals(ctx)
 	for _, p := range portals {
-		if p.WebhookURL != "" && (p.Domain == portal.Domain || sameHash(p.TokenHash, portal.TokenHash)) {
-			portal.MemberID = p.MemberID
-			return portal, true, nil
+		if p.WebhookURL != "" && (p.Domain == webhook.Domain || p.RecognisesHash(webhook.TokenHash)) {
+			return p.MemberID, nil
 		}
 	}
-	return portal, false, err
+	return "", err
 }
 
-// adopted makes the portal of the configured webhook known under the member id that its
-// first callback brought.
-func (s *Server) adopted(ctx context.Context, memberID string) (leads.Portal, bool, error) {
-	portal := *s.Webhook
+// adoptAs stores the portal of the configured webhook under a member id and notifies its
+// owner, unless it is stored in just this way.
+func (r *Registry) adoptAs(ctx context.Context, memberID string) (leads.Portal, error) {
+	portal := *r.cfg.Webhook
 	portal.MemberID = memberID
-	if err := s.Adopt(ctx, portal); err != nil {
-		return portal, false, err
-	}
-	return portal, true, nil
-}
-
-// Adopt stores a portal that is reached by webhooks and has its leads imported, unless it
-// is known already in just this way.
-func (s *Server) Adopt(ctx context.Context, portal leads.Portal) error {
-	stored, known, err := s.Portals.Portal(ctx, portal.MemberID)
+	stored, known, err := r.cfg.Store.Portal(ctx, memberID)
 	if err != nil || known && stored.Same(portal) {
-		return err
+		return portal, err
 	}
-	portal.UpdatedAt = s.Now().UTC()
-	if err := s.Portals.SavePortal(ctx, portal); err != nil {
-		return err
+	portal.UpdatedAt = r.cfg.Now().UTC()
+	if err := r.cfg.Store.SavePortal(ctx, portal); err != nil {
+		return portal, err
 	}
-	s.known.forget(portal.MemberID)
-	s.Log.InfoContext(ctx, "portal adopted", "member_id", portal.MemberID, "domain", portal.Domain, "by", "webhook")
-	return s.tell(ctx, events.PortalNotice{
-		MemberID: portal.MemberID, Domain: portal.Domain, At: portal.UpdatedAt, Event: "webhook",
+	r.known.forget(memberID)
+	r.cfg.Log.InfoContext(ctx, "portal adopted", "member_id", memberID, "domain", portal.Domain, "by", "webhook")
+	return portal, r.notifyOwner(ctx, events.PortalNotice{
+		MemberID: memberID, Domain: portal.Domain, At: portal.UpdatedAt, Event: "webhook",
 	})
 }

@@ -36,9 +36,9 @@ func (s *service) Collect(c chan<- prometheus.Metric) {
 	count := func(desc *prometheus.Desc, n int64, labels ...string) {
 		c <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
 	}
-	if s.server != nil {
-		count(receivedDesc, s.server.Stats.Received.Load())
-		for reason, n := range s.server.Stats.Refused() {
+	if s.registry != nil {
+		count(receivedDesc, s.registry.Stats.Received.Load())
+		for reason, n := range s.registry.Stats.Refused() {
 			count(refusedDesc, n, reason)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"leadsync/events"
 	"leadsync/handlers"
 	"leadsync/leads"
+	"leadsync/portals"
 )
 
 // service is everything that `leadsync serve` runs; the demo runs the same.
@@ -21,6 +22,7 @@ type service struct {
 	*base
 
 	listener net.Listener
+	registry *portals.Registry
 	server   *handlers.Server
 	owners   *consumers.Owners
 	intake   *events.Intake
@@ -43,7 +45,7 @@ func newService(ctx context.Context, b *base) (*service, error) {
 		return nil, err
 	}
 	b.store = s.intake.Take
-	tokens, err := handlers.OpenTokenHashes(b.data.file("tokens.json"))
+	hashes, err := portals.OpenTokenHashes(b.data.file("tokens.json"))
 	if err != nil {
 		return nil, err
 	}
@@ -56,11 +58,13 @@ func newService(ctx context.Context, b *base) (*service, error) {
 		s.owners.NextPass = at.next
 	}
 	s.owners.CatchUpEvery = b.cfg.catchUp
+	s.registry = portals.New(portals.Config{
+		Store: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, Webhook: b.webhookPortal(), Hashes: hashes,
+		Keep: s.intake.Take, Now: b.cfg.now, Log: b.log,
+	})
 	s.server = handlers.New(handlers.Config{
-		Portals: b.db, OAuth: b.oauth(), Allowed: b.cfg.portals, PublicURL: b.cfg.publicURL, Webhook: b.webhookPortal(),
-		Lookup: b.db, APIToken: token,
-		Store: s.intake.Take, Tokens: tokens, StateKey: b.cfg.stateKey(),
-		Ready: s.ill, Metrics: s.metrics(), Now: b.cfg.now, Log: b.log,
+		Portals: s.registry, StateKey: b.cfg.stateKey(), PublicURL: b.cfg.publicURL, Lookup: b.db, APIToken: token,
+		Store: s.intake.Take, Ready: s.ill, Metrics: s.metrics(), Now: b.cfg.now, Log: b.log,
 	})
 	return s, nil
 }
@@ -77,7 +81,7 @@ func (b *base) ownerConfig(stats *consumers.Stats, wake func()) consumers.OwnerC
 func (s *service) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.server.Serve(ctx, s.listener) })
-	group.Go(func() error { return s.intake.Run(ctx, s.server.Verify) })
+	group.Go(func() error { return s.intake.Run(ctx, s.registry.Verify) })
 	group.Go(func() error { return s.work(ctx) })
 	return group.Wait()
 }
@@ -89,8 +93,8 @@ func (s *service) work(ctx context.Context) error {
 	}
 	var topic *events.Topic
 	for _, step := range []func(context.Context) error{
-		s.server.Learn,
-		s.adoptWebhook,
+		s.registry.Learn,
+		s.registry.Adopt,
 		func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, s.js); return err },
 	} {
 		if err := s.insist(ctx, step); err != nil {
@@ -123,23 +127,6 @@ func (b *base) webhookPortal() *leads.Portal {
 		MemberID: b.cfg.webhookID, Domain: u.Host, State: leads.PortalActive,
 		WebhookURL: b.cfg.webhookURL, TokenHash: leads.HashToken(b.cfg.webhookToken),
 	}
-}
-
-// adoptWebhook makes a portal of the configured webhook known, so that its leads are
-// imported. Without its member id that waits for the first callback with its token.
-func (s *service) adoptWebhook(ctx context.Context) error {
-	if s.server.Webhook == nil {
-		return nil
-	}
-	portal, known, err := s.server.WebhookPortal(ctx)
-	if err != nil {
-		return err
-	}
-	if !known {
-		s.log.InfoContext(ctx, "the import waits for the first callback of the outgoing webhook, or for LEADSYNC_B24_MEMBER_ID")
-		return nil
-	}
-	return s.server.Adopt(ctx, portal)
 }
 
 // ill says which part does not work, in words.

@@ -51,7 +51,7 @@ func (v *view) status() {
 	d := v.demo
 	stats := d.portal.Stats()
 	fmt.Fprintf(v.out, "%s%4.0f s   arrived %d   read %d   written %d   published %d   lost %d   healed %d%s", begin,
-		time.Since(d.started).Seconds(), d.server.Stats.Received.Load(), d.stats.Read.Load(),
+		time.Since(d.started).Seconds(), d.registry.Stats.Received.Load(), d.stats.Read.Load(),
 		d.stats.Outcomes(leads.Inserted)+d.stats.Outcomes(leads.Updated)+d.stats.Outcomes(leads.Deleted),
 		d.stats.Published.Load(), stats.CallbacksLost, d.healed.Load(), end)
 }

@@ -31,8 +31,8 @@ var (
 
 // collectIntake shows the way in.
 func (s *service) collectIntake(c chan<- prometheus.Metric, count func(*prometheus.Desc, int64, ...string)) {
-	if s.server != nil {
-		count(blindDesc, s.server.Stats.Blind.Load())
+	if s.registry != nil {
+		count(blindDesc, s.registry.Stats.Blind.Load())
 	}
 	count(storedDesc, s.intake.Published.Load())
 	count(spooledDesc, s.intake.Spooled.Load())
