@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"slices"
 
 	"leadsync/events"
 	"leadsync/leads"
@@ -74,11 +73,10 @@ func (r *Registry) rememberToken(ctx context.Context, portal leads.Portal) {
 // have added them. Without a list the first portal is allowed; the database decides which
 // one is first.
 func (r *Registry) checkAllowed(ctx context.Context, memberID, domain string) (onlyFirst bool, err error) {
-	allowed := r.cfg.Allowed
-	if slices.Contains(allowed, "any") || slices.Contains(allowed, memberID) || slices.Contains(allowed, domain) {
+	if r.cfg.Allowed.portal(memberID, domain) {
 		return false, nil
 	}
-	if len(allowed) == 0 {
+	if len(r.cfg.Allowed) == 0 {
 		return true, nil
 	}
 	_, known, err := r.cfg.Store.Portal(ctx, memberID)

@@ -38,7 +38,7 @@ func (r *Registry) Install(ctx context.Context, cb bitrix24.Callback) Decision {
 }
 
 func (r *Registry) installByTokens(ctx context.Context, cb bitrix24.Callback) error {
-	info, err := r.confirm(ctx, cb.ServerEndpoint, cb.AccessToken, cb.MemberID)
+	info, err := r.authority.confirm(ctx, cb.ServerEndpoint, cb.AccessToken, cb.MemberID)
 	if err != nil {
 		return err
 	}

@@ -2,16 +2,12 @@ package portals
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"leadsync/bitrix24"
 	"leadsync/leads"
 )
-
-// verifyLimit is how long the authorization server may take to confirm an access token.
-const verifyLimit = 5 * time.Second
 
 // checkPause is how long a portal's callbacks are not checked after one whose access token
 // was checked: anybody can post them, and each check costs a request.
@@ -59,7 +55,7 @@ func (r *Registry) learnToken(ctx context.Context, portal *leads.Portal, cb bitr
 	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
 	defer cancel()
 	// The server is the portal's own, not the callback's.
-	if _, err := r.confirm(ctx, portal.ServerEndpoint, cb.AccessToken, portal.MemberID); err != nil {
+	if _, err := r.authority.confirm(ctx, portal.ServerEndpoint, cb.AccessToken, portal.MemberID); err != nil {
 		r.cfg.Log.WarnContext(ctx, "callback not verified, the application_token of the portal stays unknown", "member_id", portal.MemberID, "error", err)
 		return false
 	}
@@ -77,37 +73,4 @@ func (r *Registry) learnToken(ctx context.Context, portal *leads.Portal, cb bitr
 	portal.TokenHash = hash
 	r.cfg.Log.InfoContext(ctx, "application_token learnt from a verified callback", "member_id", portal.MemberID, "event", string(cb.Event))
 	return true
-}
-
-// confirm asks the authorization server whose access token it is: it must be the portal's
-// and our application's. The server's answer, not the callback, says where the portal is.
-func (r *Registry) confirm(ctx context.Context, server string, token leads.Secret, memberID string) (bitrix24.Installation, error) {
-	info, err := r.cfg.OAuth.AppInfo(ctx, server, token)
-	if err != nil {
-		return info, fmt.Errorf("verify the installation: %w", err)
-	}
-	if info.MemberID != memberID {
-		return info, fmt.Errorf("%w: its token belongs to another portal", errRefused)
-	}
-	own, err := r.oauthOf(ctx, memberID)
-	if err != nil {
-		return info, err
-	}
-	if own.ClientID != "" && info.ClientID != own.ClientID {
-		return info, fmt.Errorf("%w: it belongs to application %s, not to the one in LEADSYNC_B24_CLIENT_ID or the portal's own; if that "+
-			"one was deleted in Bitrix24 and this is the new one, set both variables to its values (or `leadsync portals add --member-id %s "+
-			"--client-id …`) and save its form again", errRefused, info.ClientID, memberID)
-	}
-	info.ClientEndpoint, err = r.cfg.OAuth.Trust.Endpoint(info.ClientEndpoint)
-	return info, err
-}
-
-// oauthOf talks to the authorization server as the portal's own application, where it has
-// one.
-func (r *Registry) oauthOf(ctx context.Context, memberID string) (*bitrix24.OAuth, error) {
-	portal, _, err := r.cfg.Store.Portal(ctx, memberID)
-	if err != nil {
-		return nil, err
-	}
-	return r.cfg.OAuth.As(portal.ClientID, portal.ClientSecret), nil
 }

@@ -23,7 +23,7 @@ type lookup func(context.Context, claim) (leads.Portal, bool, error)
 // then the webhook's portal is adopted. An error means that it cannot be decided now.
 func (r *Registry) identify(ctx context.Context, c claim, find lookup) (leads.Portal, Reason, error) {
 	portal, known, err := find(ctx, c)
-	if err == nil && r.provesWebhook(c, portal, known) {
+	if err == nil && c.proves(r.cfg.Webhook, portal, known) {
 		portal, err = r.adoptAs(ctx, c.memberID)
 		known = true
 	}
@@ -38,12 +38,11 @@ func (r *Registry) identify(ctx context.Context, c claim, find lookup) (leads.Po
 	return portal, Accepted, nil
 }
 
-// provesWebhook tells whether a claim proves the configured outgoing webhook: the first
-// callback of a portal that is not known yet, or one with the token of the settings for a
-// portal that is known by a webhook of the same host with another token, because the
-// outgoing webhook was recreated in Bitrix24 and the settings followed.
-func (r *Registry) provesWebhook(c claim, portal leads.Portal, known bool) bool {
-	webhook := r.cfg.Webhook
+// proves tells whether a claim proves the configured outgoing webhook, nil where there is
+// none: the first callback of a portal that is not known yet, or one with the token of the
+// settings for a portal that is known by a webhook of the same host with another token,
+// because the outgoing webhook was recreated in Bitrix24 and the settings followed.
+func (c claim) proves(webhook *leads.Portal, portal leads.Portal, known bool) bool {
 	if webhook == nil || webhook.MemberID != "" || !webhook.RecognisesHash(c.tokenHash) {
 		return false
 	}

@@ -29,9 +29,8 @@ type Store interface {
 type Config struct {
 	Store Store
 	OAuth *bitrix24.OAuth
-	// Allowed lists the member ids or domains that may install. Empty allows the first
-	// portal that installs, "any" allows every portal.
-	Allowed []string
+	// Allowed names the portals that may install or log in.
+	Allowed AllowList
 	// Webhook is the portal that is reached by webhooks instead of an application, nil
 	// where there is none. Its MemberID may be empty: the first callback with its token
 	// brings it.
@@ -51,9 +50,10 @@ type Registry struct {
 	// Stats counts the callbacks of this process; the HTTP handlers count here, too.
 	Stats Stats
 
-	cfg    Config
-	known  cache
-	checks throttle
+	cfg       Config
+	authority authority
+	known     cache
+	checks    throttle
 }
 
 // New returns a registry that has not read anything yet; Learn and Adopt do.
@@ -61,7 +61,7 @@ func New(cfg Config) *Registry {
 	if cfg.Hashes == nil {
 		cfg.Hashes = &TokenHashes{}
 	}
-	return &Registry{cfg: cfg, known: cache{load: cfg.Store.Portal, now: cfg.Now}}
+	return &Registry{cfg: cfg, authority: authority{cfg.OAuth, cfg.Store}, known: cache{load: cfg.Store.Portal, now: cfg.Now}}
 }
 
 // notifyOwner stores a notice for the process that owns the portal.

@@ -166,3 +166,17 @@ func TestConfiguredWebhookIsFoundAmongThePortals(t *testing.T) {
 		}
 	}
 }
+
+// Only a token that the portal does not have yet proves that the settings are newer.
+func TestKnownTokenDoesNotReplaceTheWebhook(t *testing.T) {
+	f := openWebhook(t)
+	before := *f.webhook(f.info.MemberID)
+	before.WebhookURL = leads.Secret(f.info.Portal + "/rest/1/other/")
+	f.save(before)
+	if got := f.recognise(f.info.MemberID, f.info.WebhookApplicationToken); !got.Verified {
+		t.Errorf("%+v", got)
+	}
+	if got := f.stored(f.info.MemberID); got.WebhookURL != before.WebhookURL || f.kept.count() != 0 {
+		t.Errorf("stored %+v, %d notices", got, f.kept.count())
+	}
+}
