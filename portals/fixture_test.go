@@ -191,6 +191,7 @@ func (f *fixture) install(change func(*bitrix24.Callback)) portals.Decision {
 // decide returns the decision on the last callback that the portal posts.
 func (f *fixture) decide(cause func(eventsURL string), change func(*bitrix24.Callback)) portals.Decision {
 	f.t.Helper()
+	var mu sync.Mutex
 	var decision portals.Decision
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -201,14 +202,24 @@ func (f *fixture) decide(cause func(eventsURL string), change func(*bitrix24.Cal
 		if change != nil {
 			change(&cb)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		decision = f.registry.Install(r.Context(), cb)
 	}))
 	defer server.Close()
 	cause(server.URL)
+	f.drain()
+	mu.Lock()
+	defer mu.Unlock()
+	return decision
+}
+
+// drain waits until all callbacks of the portal are answered.
+func (f *fixture) drain() {
+	f.t.Helper()
 	if err := f.portal.DrainCallbacks(f.t.Context()); err != nil {
 		f.t.Fatal(err)
 	}
-	return decision
 }
 
 // logIn goes to the portal's log-in and returns what it sends back.

@@ -204,6 +204,7 @@ func TestTheApplicationsOwnUserComesBesideTheInstaller(t *testing.T) {
 	f := open(t, nil)
 	got := f.decide(func(events string) {
 		f.portal.Install(events, "")
+		f.drain()
 		f.portal.UserReady()
 	}, nil)
 	if got.Reason != portals.Accepted {
@@ -215,6 +216,9 @@ func TestTheApplicationsOwnUserComesBesideTheInstaller(t *testing.T) {
 	}
 	if p := f.stored(f.info.MemberID); p.UserID != 1 {
 		t.Errorf("authorized by user %d", p.UserID)
+	}
+	if !strings.Contains(f.kept.last(), `"user_id":0`) {
+		t.Errorf("notice %s", f.kept.last())
 	}
 	cb := callback(f.info.MemberID, f.info.ApplicationToken)
 	cb.Event = bitrix24.UserReady

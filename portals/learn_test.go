@@ -1,6 +1,7 @@
 package portals_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -100,5 +101,39 @@ func TestUnverifiedCallbacksCostFewRequests(t *testing.T) {
 	forge(1)
 	if n := f.portal.Stats().Requests["app.info"] - before; n != 2 {
 		t.Errorf("%d requests a second later", n)
+	}
+}
+
+func TestOneCallbackIsCheckedAtATime(t *testing.T) {
+	f := open(t, nil)
+	access := f.loggedIn()
+	f.save(leads.Portal{MemberID: "another", Domain: "a.example.com", State: leads.PortalActive, ServerEndpoint: f.info.OAuth + "/rest/"})
+	check := func(member string) portals.Reason {
+		cb := callback(member, anyToken)
+		cb.AccessToken = access
+		return f.registry.Recognise(t.Context(), cb).Reason
+	}
+	for _, member := range []string{f.info.MemberID, "another"} {
+		f.recognise(member, anyToken) // caches the portal
+	}
+	asked, release := make(chan struct{}), make(chan struct{})
+	f.store.before = func(context.Context) error {
+		close(asked)
+		<-release
+		return nil
+	}
+	first := make(chan portals.Reason, 1)
+	go func() { first <- check(f.info.MemberID) }()
+	<-asked
+	before := f.portal.Stats().Requests["app.info"]
+	if got := check("another"); got != portals.WrongToken {
+		t.Errorf("%s", got)
+	}
+	if n := f.portal.Stats().Requests["app.info"] - before; n != 0 {
+		t.Errorf("%d requests while another callback is checked", n)
+	}
+	close(release)
+	if got := <-first; got != portals.Accepted {
+		t.Errorf("%s", got)
 	}
 }

@@ -1,6 +1,7 @@
 package portals_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -73,6 +74,7 @@ func TestLogInsThatFailHaveAReason(t *testing.T) {
 func TestLogInLeadsOnlyToPortalsThatMayBeServed(t *testing.T) {
 	const redirect, ask = true, false
 	long := strings.Repeat("a", 63)
+	f := open(t, nil)
 	for _, test := range []struct {
 		name    string
 		allowed []string
@@ -120,11 +122,9 @@ func TestLogInLeadsOnlyToPortalsThatMayBeServed(t *testing.T) {
 		{"an address and a path", nil, "", "127.0.0.1:80/", portals.BadDomain, ask},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := open(t, func(f *fixture) { f.cfg.Allowed = test.allowed })
-			if test.known != "" {
-				f.save(leads.Portal{MemberID: "known", Domain: test.known, State: leads.PortalActive})
-			}
-			to, got := f.registry.Destination(t.Context(), test.domain)
+			cfg := f.cfg
+			cfg.Allowed, cfg.Store = test.allowed, listed{f.store, test.known}
+			to, got := portals.New(cfg).Destination(t.Context(), test.domain)
 			if got.Reason != test.reason {
 				t.Fatalf("%+v, want %s", got, test.reason)
 			}
@@ -141,6 +141,20 @@ func TestLogInLeadsOnlyToPortalsThatMayBeServed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// listed knows one portal by its domain, or none.
+type listed struct {
+	*database
+
+	domain string
+}
+
+func (l listed) Portals(context.Context) ([]leads.Portal, error) {
+	if l.domain == "" {
+		return nil, nil
+	}
+	return []leads.Portal{{MemberID: "known", Domain: l.domain, State: leads.PortalActive}}, nil
 }
 
 func TestLogInNeedsAnApplicationAndADatabase(t *testing.T) {
