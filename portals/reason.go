@@ -13,7 +13,7 @@ type Reason int
 const (
 	Accepted Reason = iota
 
-	// Of callbacks and installations:
+	// Of callbacks and installations.
 
 	Unparsable    // the body is not a callback
 	TooLong       // the body is too long
@@ -25,7 +25,7 @@ const (
 	Forged        // taken while the database was down and found to be forged later
 	UnknownEvent  // nobody asked for this event
 
-	// Of log-ins:
+	// Of log-ins.
 
 	BadDomain        // not the address of a portal
 	NoApplication    // client id and secret are not configured
