@@ -48,7 +48,7 @@ func (v *view) status() {
 	d := v.demo
 	stats := d.portal.Stats()
 	fmt.Fprintf(v.out, "%s%4.0f s   arrived %d   read %d   written %d   published %d   lost %d   repaired %d%s", begin,
-		time.Since(d.started).Seconds(), d.service.Server.Stats.Received.Load(), d.service.Stats.Read.Load(),
+		time.Since(d.started).Seconds(), d.service.Portals.Stats.Received.Load(), d.service.Stats.Read.Load(),
 		d.service.Stats.Outcomes(leads.Inserted)+d.service.Stats.Outcomes(leads.Updated)+d.service.Stats.Outcomes(leads.Deleted),
 		d.service.Stats.Published.Load(), stats.CallbacksLost, d.repaired.Load(), end)
 }

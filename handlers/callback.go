@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -10,58 +11,70 @@ import (
 	"leadsync/bitrix24"
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/portals"
 )
 
-// callback takes everything that Bitrix24 posts. 200 means that it is on disk; what is
-// answered otherwise is lost, since Bitrix24 never sends it again.
+// bodyLimit is the largest callback that is read, in bytes; real ones have about 1 KB.
+const bodyLimit = 64 << 10
+
+// callback takes everything that Bitrix24 posts. 200 means that the callback is on disk;
+// with any other answer it is lost, because Bitrix24 never sends it again.
 func (s *Server) callback(c echo.Context) error {
+	cb, reason := readCallback(c)
+	if reason == portals.Accepted {
+		reason = s.take(c.Request().Context(), cb)
+	}
+	s.cfg.Portals.Stats.Count(reason)
+	return c.NoContent(answerTo(reason).status)
+}
+
+func readCallback(c echo.Context) (bitrix24.Callback, portals.Reason) {
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, bodyLimit))
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
+		return bitrix24.Callback{}, portals.TooLong
+	}
 	if err != nil {
-		if _, long := errors.AsType[*http.MaxBytesError](err); long {
-			return s.refuse(c, http.StatusRequestEntityTooLarge, RefusedTooLong)
-		}
-		return s.refuse(c, http.StatusBadRequest, RefusedForm)
+		return bitrix24.Callback{}, portals.Unparsable
 	}
 	cb, err := bitrix24.ParseCallback(string(body))
 	if err != nil {
-		return s.refuse(c, http.StatusBadRequest, RefusedForm)
+		return bitrix24.Callback{}, portals.Unparsable
 	}
-	switch cb.Event {
-	case bitrix24.AppInstall, bitrix24.AppUpdate, bitrix24.UserReady:
-		return s.install(c, cb)
-	default:
-	}
-	sender := s.recognise(c.Request().Context(), cb)
-	if sender.reason != "" {
-		return s.refuse(c, sender.status, sender.reason)
-	}
-	if !cb.Event.IsLead() && !concernsPortal(cb.Event) {
-		s.Stats.refuse(UnknownEvent)
-		return c.NoContent(http.StatusOK)
-	}
-	return s.keep(c, cb, sender)
+	return cb, portals.Accepted
 }
 
-// keep stores what is to come of a callback.
-func (s *Server) keep(c echo.Context, cb bitrix24.Callback, sender sender) error {
-	ctx := c.Request().Context()
-	entry, err := s.entry(cb, sender.domain)
-	if err == nil {
-		if !sender.verified {
-			entry = entry.Unverified(cb.MemberID, leads.HashToken(cb.ApplicationToken))
-		}
-		err = s.Store(ctx, entry)
+// take installs or stores what a callback is about, if its sender is genuine.
+func (s *Server) take(ctx context.Context, cb bitrix24.Callback) portals.Reason {
+	if installs(cb.Event) {
+		return s.cfg.Portals.Install(ctx, cb).Reason
 	}
+	sender := s.cfg.Portals.Recognise(ctx, cb)
+	switch {
+	case sender.Reason != portals.Accepted:
+		return sender.Reason
+	case !cb.Event.IsLead() && !concernsPortal(cb.Event):
+		return portals.UnknownEvent
+	}
+	if err := s.store(ctx, cb, sender); err != nil {
+		s.cfg.Log.ErrorContext(ctx, "callback lost, it cannot be stored", "event", cb.Event, "member_id", cb.MemberID, "lead_id", cb.LeadID, "error", err)
+		return portals.NotStored
+	}
+	return portals.Accepted
+}
+
+func (s *Server) store(ctx context.Context, cb bitrix24.Callback, sender portals.Decision) error {
+	entry, err := s.entry(cb, sender.Domain)
 	if err != nil {
-		s.Log.ErrorContext(ctx, "a callback is lost: it cannot be stored", "event", cb.Event, "member_id", cb.MemberID, "lead_id", cb.LeadID, "error", err)
-		return s.refuse(c, http.StatusInternalServerError, RefusedIll)
+		return err
 	}
-	s.Stats.Received.Add(1)
-	return c.NoContent(http.StatusOK)
+	if !sender.Verified {
+		entry = entry.Unverified(cb.MemberID, leads.HashToken(cb.ApplicationToken))
+	}
+	return s.cfg.Store(ctx, entry)
 }
 
 func (s *Server) entry(cb bitrix24.Callback, domain string) (events.Entry, error) {
-	now := s.Now().UTC()
+	now := s.cfg.Now().UTC()
 	if concernsPortal(cb.Event) {
 		return events.PortalEntry(events.PortalNotice{MemberID: cb.MemberID, Domain: domain, At: now, Event: string(cb.Event)})
 	}
@@ -71,12 +84,12 @@ func (s *Server) entry(cb bitrix24.Callback, domain string) (events.Entry, error
 	})
 }
 
+// installs tells callbacks that bring tokens or a new version of the application.
+func installs(e bitrix24.Event) bool {
+	return e == bitrix24.AppInstall || e == bitrix24.AppUpdate || e == bitrix24.UserReady
+}
+
 // concernsPortal tells callbacks that are for the portal's owner and name no lead.
 func concernsPortal(e bitrix24.Event) bool {
 	return e == bitrix24.AppUninstall || e == bitrix24.OfflineSignal || e == bitrix24.AppTest
-}
-
-func (s *Server) refuse(c echo.Context, status int, reason string) error {
-	s.Stats.refuse(reason)
-	return c.NoContent(status)
 }

@@ -7,18 +7,18 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// notice is what an operator reads where no card can be opened.
-type notice struct{ title, advice string }
+// cardNotice is what an operator reads where no card can be opened.
+type cardNotice struct{ title, advice string }
 
 // cardNotices are in English and Russian: most operators' browsers ask for the latter.
-var cardNotices = map[string]map[int]notice{
+var cardNotices = map[string]map[int]cardNotice{
 	"en": {
-		http.StatusUnauthorized: {"This link does not work", "It needs leadsync's token: /card?phone=…&token=…. Tell whoever has set up the telephone system."},
-		http.StatusBadRequest:   {"This is no telephone number", "The caller's number is hidden, or the telephone system passes it on wrongly: /card?phone=+79123456789"},
-		http.StatusNotFound:     {"Nobody with this number", "No lead in Bitrix24 has it. A lead that was added just now appears here within seconds."},
+		http.StatusUnauthorized: {"This link does not work", "It needs leadsync's token: /card?phone=…&token=…. Tell the person who set up the telephone system."},
+		http.StatusBadRequest:   {"This is not a telephone number", "The caller's number is hidden, or the telephone system passes it on in a wrong form. Example: /card?phone=+79123456789"},
+		http.StatusNotFound:     {"Nobody with this number", "No lead in Bitrix24 has it. A new lead appears here within seconds."},
 		http.StatusConflict:     {"The lead is known, its portal's address is not", "leadsync has lost its connection to the portal. Tell your administrator."},
 		http.StatusServiceUnavailable: {
-			"Leads cannot be looked up just now", "The database does not answer. Try again in a moment.",
+			"Leads cannot be looked up now", "The database does not answer. Try again in a minute.",
 		},
 	},
 	"ru": {
@@ -32,31 +32,32 @@ var cardNotices = map[string]map[int]notice{
 	},
 }
 
-// card sends the browser to the card of the best lead of a caller. Browsers have no
-// bearer: the token may stand in the address.
+// card redirects the browser to the card of a caller's best lead. A browser cannot send a
+// bearer token, so the token may be in the address.
 func (s *Server) card(c echo.Context) error {
 	if !s.trusts(c.QueryParam("token")) && !s.trusts(bearerOf(c.Request())) {
-		return cardNotice(c, http.StatusUnauthorized)
+		return cardPage(c, http.StatusUnauthorized)
 	}
 	found, isNumber, err := s.callers(c, 1)
 	switch {
 	case err != nil:
-		return cardNotice(c, http.StatusServiceUnavailable)
+		return cardPage(c, http.StatusServiceUnavailable)
 	case !isNumber:
-		return cardNotice(c, http.StatusBadRequest)
+		return cardPage(c, http.StatusBadRequest)
 	case len(found) == 0:
-		return cardNotice(c, http.StatusNotFound)
+		return cardPage(c, http.StatusNotFound)
 	case found[0].CardURL == "":
-		return cardNotice(c, http.StatusConflict)
+		return cardPage(c, http.StatusConflict)
 	}
 	return c.Redirect(http.StatusFound, found[0].CardURL)
 }
 
-func cardNotice(c echo.Context, status int) error {
+// cardPage answers in the language of the browser.
+func cardPage(c echo.Context, status int) error {
 	language := "en"
 	if strings.HasPrefix(strings.ToLower(c.Request().Header.Get("Accept-Language")), "ru") {
 		language = "ru"
 	}
 	n := cardNotices[language][status]
-	return show(c, status, shown{Language: language, Title: n.title, Advice: n.advice, Good: status == http.StatusOK})
+	return show(c, status, pageContent{Language: language, Title: n.title, Advice: n.advice, Good: status == http.StatusOK})
 }

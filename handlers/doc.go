@@ -1,5 +1,6 @@
-// Package handlers is the HTTP face: Bitrix24's callbacks, the OAuth redirect, the call
-// centre's questions, health and metrics. A callback is parsed, verified, published and
-// answered; nothing else happens in its request, because Bitrix24 punishes slow handlers
-// and never retries. Echo appears nowhere else. It must not know SQL.
+// Package handlers answers HTTP: Bitrix24's callbacks, the pages of the OAuth log-in, the
+// call centre's look-ups, health and metrics. It parses a callback, asks portals who sent
+// it, stores it and answers; nothing else happens in its request, because Bitrix24
+// punishes slow handlers and never retries. Echo appears nowhere else. It must not know SQL,
+// nor decide whether a sender is genuine.
 package handlers

@@ -13,40 +13,39 @@ import (
 	"leadsync/leads"
 )
 
-// Lookup is what the call centre asks.
+// Lookup finds leads for the call centre.
 type Lookup interface {
-	// Callers are the leads of a number, told by leads.Phone.Digits, by rank.
+	// Callers returns the leads of a number in the form of leads.Phone.Digits, by rank.
 	Callers(ctx context.Context, digits string, limit int) ([]leads.Caller, error)
-	// Card is one lead, a tombstone included; false where there is none.
+	// Card returns one lead, deleted ones included; false where there is no such lead.
 	Card(ctx context.Context, ref leads.Ref) (leads.Card, bool, error)
 }
 
 const (
-	// mostCallers is how many leads of a number are told: more share only numbers that
-	// are nobody's.
-	mostCallers = 50
-	// askLimit is how long a caller is looked for: an operator waits, and a telephone
-	// system has better things to do.
-	askLimit = 5 * time.Second
+	// maxCallers is how many leads of a number are returned: more than that share only
+	// placeholder numbers.
+	maxCallers = 50
+	// lookupLimit is how long a look-up may take: an operator or a telephone system waits.
+	lookupLimit = 5 * time.Second
 )
 
-// trouble is the body of an answer that is no success.
-type trouble struct {
+// apiError is the body of an answer that is not a success.
+type apiError struct {
 	Error   string `json:"error"`   // for programs
 	Message string `json:"message"` // for people: what to do
 }
 
 var (
-	unauthorized = trouble{"unauthorized", "Send the header Authorization: Bearer TOKEN. The token is LEADSYNC_API_TOKEN; " +
-		"where that is not set, leadsync keeps one in the file api-token in its data directory."}
-	noNumber = trouble{"no_number", "The parameter phone holds no telephone number: send its digits, at least three, such as ?phone=%2B79123456789."}
-	noRef    = trouble{"no_lead", "The path is /api/v1/leads/ with the member_id of the portal, / and the id of the lead, from 1 to 2147483647."}
-	unknown  = trouble{"not_found", "The mirror has no such lead. If the portal has it, `leadsync reconcile` finds out why."}
-	deleted  = trouble{"deleted", "The lead was deleted in the portal."}
-	ill      = trouble{"unavailable", "The database does not answer. Try again in a few seconds; /readyz says what is wrong."}
+	unauthorized = apiError{"unauthorized", "Send the header Authorization: Bearer TOKEN. The token is LEADSYNC_API_TOKEN; " +
+		"if that is not set, it is in the file api-token in leadsync's data directory."}
+	noNumber    = apiError{"no_number", "The parameter phone is not a telephone number: send its digits, at least three, such as ?phone=%2B79123456789."}
+	noLead      = apiError{"no_lead", "The path is /api/v1/leads/MEMBER_ID/ID: the portal's member_id and the lead's id, from 1 to 2147483647."}
+	notFound    = apiError{"not_found", "The mirror does not have this lead. If the portal has it, `leadsync reconcile` finds out why."}
+	deleted     = apiError{"deleted", "The lead was deleted in the portal."}
+	unavailable = apiError{"unavailable", "The database does not answer. Try again in a few seconds; /readyz reports what is failing."}
 )
 
-// private keeps what it answers out of caches, and its address out of others' logs.
+// private keeps answers out of caches, and their addresses out of other servers' logs.
 func private(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
@@ -56,7 +55,7 @@ func private(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// bearer lets requests with the token pass.
+// bearer refuses requests without the token.
 func (s *Server) bearer(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !s.trusts(bearerOf(c.Request())) {
@@ -77,58 +76,58 @@ func bearerOf(r *http.Request) string {
 
 // trusts compares in constant time, whatever the length.
 func (s *Server) trusts(token string) bool {
-	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.APIToken.Reveal()))
-	return s.APIToken != "" && subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.cfg.APIToken.Reveal()))
+	return s.cfg.APIToken != "" && subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
-// callers finds the leads of the parameter phone. A plus that was not escaped comes as a
-// blank, which is all the same.
+// callers finds the leads of the parameter phone. A plus that was not escaped arrives as a
+// space, which makes no difference.
 func (s *Server) callers(c echo.Context, limit int) (found []leads.Caller, isNumber bool, err error) {
 	digits, ok := leads.CallerDigits(c.QueryParam("phone"))
 	if !ok {
 		return nil, false, nil
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), askLimit)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), lookupLimit)
 	defer cancel()
-	found, err = s.Lookup.Callers(ctx, digits, limit)
-	s.unanswered(ctx, err)
+	found, err = s.cfg.Lookup.Callers(ctx, digits, limit)
+	s.logFailure(ctx, err)
 	return found, true, err
 }
 
-// unanswered logs why a question was not answered; what was asked stays untold.
-func (s *Server) unanswered(ctx context.Context, err error) {
+// logFailure logs why a look-up failed, without what was looked up.
+func (s *Server) logFailure(ctx context.Context, err error) {
 	if err != nil {
-		s.Log.WarnContext(ctx, "a lookup was not answered", "error", err)
+		s.cfg.Log.WarnContext(ctx, "look-up not answered", "error", err)
 	}
 }
 
-// lookup tells whose number it is. That nobody has it is an answer, too.
+// lookup answers whose number it is. No lead is a successful answer, too.
 func (s *Server) lookup(c echo.Context) error {
-	found, isNumber, err := s.callers(c, mostCallers)
+	found, isNumber, err := s.callers(c, maxCallers)
 	switch {
 	case err != nil:
-		return c.JSON(http.StatusServiceUnavailable, ill)
+		return c.JSON(http.StatusServiceUnavailable, unavailable)
 	case !isNumber:
 		return c.JSON(http.StatusBadRequest, noNumber)
 	}
 	return c.JSON(http.StatusOK, leads.NewAnswer(found))
 }
 
-// lead tells one lead, with all the portal shows of it.
+// lead answers one lead with all fields that the portal shows.
 func (s *Server) lead(c echo.Context) error {
 	id, err := leads.ParseID(c.Param("id"))
 	if err != nil || !leads.ValidMemberID(c.Param("member_id")) {
-		return c.JSON(http.StatusBadRequest, noRef)
+		return c.JSON(http.StatusBadRequest, noLead)
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), askLimit)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), lookupLimit)
 	defer cancel()
-	card, ok, err := s.Lookup.Card(ctx, leads.Ref{MemberID: c.Param("member_id"), LeadID: id})
-	s.unanswered(ctx, err)
+	card, ok, err := s.cfg.Lookup.Card(ctx, leads.Ref{MemberID: c.Param("member_id"), LeadID: id})
+	s.logFailure(ctx, err)
 	switch {
 	case err != nil:
-		return c.JSON(http.StatusServiceUnavailable, ill)
+		return c.JSON(http.StatusServiceUnavailable, unavailable)
 	case !ok:
-		return c.JSON(http.StatusNotFound, unknown)
+		return c.JSON(http.StatusNotFound, notFound)
 	case !card.DeletedAt.IsZero():
 		return c.JSON(http.StatusGone, deleted)
 	}

@@ -16,27 +16,26 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadsync/handlers"
 	"leadsync/leads"
 	"leadsync/repo"
 	"leadsync/repo/repotest"
 )
 
 // mirrored is a lead of the emulated portal, as if it had been read.
-func (f *face) mirrored(card string) {
-	f.t.Helper()
+func (h *harness) mirrored(card string) {
+	h.t.Helper()
 	lead, err := leads.Parse([]byte(card))
 	if err != nil {
-		f.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	f.applied(leads.Snapshot{Ref: leads.Ref{MemberID: f.portal.Info().MemberID, LeadID: lead.ID}, Ticket: 1, ReadAt: f.clock.Now(), Lead: lead})
+	h.applied(leads.Snapshot{Ref: leads.Ref{MemberID: h.portal.Info().MemberID, LeadID: lead.ID}, Ticket: 1, ReadAt: h.clock.Now(), Lead: lead})
 }
 
-func (f *face) applied(s leads.Snapshot) {
-	f.t.Helper()
-	outcomes, err := f.db.Apply(f.t.Context(), []leads.Snapshot{s})
+func (h *harness) applied(s leads.Snapshot) {
+	h.t.Helper()
+	outcomes, err := h.db.Apply(h.t.Context(), []leads.Snapshot{s})
 	if err != nil || outcomes[0].Err != nil {
-		f.t.Fatal(err, outcomes)
+		h.t.Fatal(err, outcomes)
 	}
 }
 
@@ -46,19 +45,19 @@ const (
 	closedLead = `{"ID":"8","TITLE":"Старая","STATUS_SEMANTIC_ID":"S","DATE_CREATE":"2026-06-30T15:10:16+03:00","PHONE":[{"ID":"2","VALUE":"+73433456789"}]}`
 )
 
-// told is what a request is answered.
-type told struct {
+// reply is what a request is answered.
+type reply struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// asked is a request of the call centre's.
-func (f *face) asked(path, token string, header ...string) told {
-	f.t.Helper()
-	request, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, f.url+path, http.NoBody)
+// asked is a request of the call centre.
+func (h *harness) asked(path, token string, header ...string) reply {
+	h.t.Helper()
+	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.url+path, http.NoBody)
 	if err != nil {
-		f.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
@@ -66,21 +65,21 @@ func (f *face) asked(path, token string, header ...string) told {
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}
-	response, err := f.client.Do(request)
+	response, err := h.client.Do(request)
 	if err != nil {
-		f.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	return told{response.StatusCode, response.Header, read(f.t, response)}
+	return reply{response.StatusCode, response.Header, read(h.t, response)}
 }
 
-func TestLookupTellsWhoCalls(t *testing.T) {
-	f := open(t, nil)
-	f.installed()
-	f.mirrored(openLead)
-	f.mirrored(closedLead)
-	domain := host(t, f.portal.Info().Portal)
+func TestLookupAnswersWhoCalls(t *testing.T) {
+	h := open(t, nil)
+	h.installed()
+	h.mirrored(openLead)
+	h.mirrored(closedLead)
+	domain := host(t, h.portal.Info().Portal)
 	for _, phone := range []string{"+73433456789", "%2B73433456789", "83433456789", "73433456789", "3433456789", "8%20(343)%20345-67-89", "%2B7+343+345+67+89"} {
-		response := f.asked("/api/v1/lookup?phone="+phone, apiToken)
+		response := h.asked("/api/v1/lookup?phone="+phone, apiToken)
 		var answer leads.Answer
 		if err := json.Unmarshal([]byte(response.body), &answer); err != nil || response.status != http.StatusOK {
 			t.Fatalf("%s: %d, %v", phone, response.status, err)
@@ -98,18 +97,18 @@ func TestLookupTellsWhoCalls(t *testing.T) {
 			t.Errorf("%s: %+v", phone, second)
 		}
 	}
-	response := f.asked("/api/v1/lookup?phone=4950000000", apiToken)
+	response := h.asked("/api/v1/lookup?phone=4950000000", apiToken)
 	if body := strings.TrimSpace(response.body); response.status != http.StatusOK || body != `{"count":0,"leads":[]}` {
 		t.Errorf("nobody: %d %s", response.status, body)
 	}
 }
 
-func TestOneLeadIsTold(t *testing.T) {
-	f := open(t, nil)
-	f.installed()
-	f.mirrored(openLead)
-	member := f.portal.Info().MemberID
-	response := f.asked("/api/v1/leads/"+member+"/7", apiToken)
+func TestOneLeadIsAnswered(t *testing.T) {
+	h := open(t, nil)
+	h.installed()
+	h.mirrored(openLead)
+	member := h.portal.Info().MemberID
+	response := h.asked("/api/v1/leads/"+member+"/7", apiToken)
 	var card struct {
 		Title    string         `json:"title"`
 		Revision int            `json:"revision"`
@@ -118,7 +117,7 @@ func TestOneLeadIsTold(t *testing.T) {
 	if err := json.Unmarshal([]byte(response.body), &card); err != nil || card.Title != "Заявка" || card.Revision != 1 || card.Lead["COMPANY_TITLE"] != "ООО «Ромашка»" {
 		t.Errorf("%d, %v, %+v", response.status, err, card)
 	}
-	f.applied(leads.Snapshot{Ref: leads.Ref{MemberID: member, LeadID: 7}, Ticket: 2, Sight: leads.Absent, Proven: true})
+	h.applied(leads.Snapshot{Ref: leads.Ref{MemberID: member, LeadID: 7}, Ticket: 2, Sight: leads.Absent, Proven: true})
 	for path, want := range map[string]struct {
 		status int
 		code   string
@@ -133,7 +132,7 @@ func TestOneLeadIsTold(t *testing.T) {
 		"/api/v1/lookup?phone=anonymous":          {400, "no_number"},
 		"/api/v1/lookup?phone=%zz":                {400, "no_number"},
 	} {
-		response := f.asked(path, apiToken)
+		response := h.asked(path, apiToken)
 		var body map[string]string
 		if err := json.Unmarshal([]byte(response.body), &body); err != nil || response.status != want.status || body["error"] != want.code || body["message"] == "" {
 			t.Errorf("%s: %d %v %v, want %d %s", path, response.status, body, err, want.status, want.code)
@@ -142,28 +141,28 @@ func TestOneLeadIsTold(t *testing.T) {
 }
 
 func TestOnlyTheTokenLetsAsk(t *testing.T) {
-	f := open(t, nil)
-	f.installed()
-	f.mirrored(openLead)
-	member := f.portal.Info().MemberID
+	h := open(t, nil)
+	h.installed()
+	h.mirrored(openLead)
+	member := h.portal.Info().MemberID
 	for _, path := range []string{"/api/v1/lookup?phone=83433456789", "/api/v1/leads/" + member + "/7", "/card?phone=83433456789"} {
 		for _, token := range []string{"", "wrong", apiToken + "x", strings.ToUpper(apiToken)} {
-			response := f.asked(path, token)
+			response := h.asked(path, token)
 			if response.status != http.StatusUnauthorized || strings.Contains(response.body, "Петров") {
 				t.Errorf("%s with %q: %d %s", path, token, response.status, response.body)
 			}
 		}
-		if response := f.asked(path, "", "Authorization", "Basic "+apiToken); response.status != http.StatusUnauthorized {
+		if response := h.asked(path, "", "Authorization", "Basic "+apiToken); response.status != http.StatusUnauthorized {
 			t.Errorf("%s with another scheme: %d", path, response.status)
 		}
-		if response := f.asked(path, "", "Authorization", "bearer "+apiToken); response.status >= 400 {
+		if response := h.asked(path, "", "Authorization", "bearer "+apiToken); response.status >= 400 {
 			t.Errorf("%s with a small letter: %d", path, response.status)
 		}
 	}
-	if response := f.asked("/api/v1/lookup?phone=83433456789&token="+apiToken, ""); response.status != http.StatusUnauthorized {
+	if response := h.asked("/api/v1/lookup?phone=83433456789&token="+apiToken, ""); response.status != http.StatusUnauthorized {
 		t.Errorf("the token in an address of the API: %d", response.status)
 	}
-	none := open(t, func(_ *face, cfg *handlers.Config) { cfg.APIToken = "" })
+	none := open(t, func(h *harness) { h.cfg.APIToken = "" })
 	for _, path := range []string{"/api/v1/lookup?phone=1234567", "/card?phone=1234567&token="} {
 		if response := none.asked(path, ""); response.status != http.StatusUnauthorized {
 			t.Errorf("%s of a server without a token: %d", path, response.status)
@@ -172,15 +171,15 @@ func TestOnlyTheTokenLetsAsk(t *testing.T) {
 }
 
 func TestCardOpensTheBestLead(t *testing.T) {
-	f := open(t, nil)
-	f.installed()
-	f.mirrored(closedLead)
-	f.mirrored(openLead)
+	h := open(t, nil)
+	h.installed()
+	h.mirrored(closedLead)
+	h.mirrored(openLead)
 	stranger := leads.Snapshot{Ref: leads.Ref{MemberID: "stranger", LeadID: 1}, Ticket: 1}
 	stranger.Lead, _ = leads.Parse([]byte(`{"ID":"1","PHONE":[{"ID":"1","VALUE":"4055"}]}`))
-	f.applied(stranger)
-	response := f.asked("/card?phone=+7+343+345-67-89&token="+apiToken, "")
-	want := "https://" + host(t, f.portal.Info().Portal) + "/crm/lead/details/7/"
+	h.applied(stranger)
+	response := h.asked("/card?phone=+7+343+345-67-89&token="+apiToken, "")
+	want := "https://" + host(t, h.portal.Info().Portal) + "/crm/lead/details/7/"
 	if got := response.header.Get("Location"); response.status != http.StatusFound || got != want {
 		t.Errorf("%d to %s, want %s", response.status, got, want)
 	}
@@ -191,11 +190,11 @@ func TestCardOpensTheBestLead(t *testing.T) {
 	}{
 		{"nobody", "/card?phone=84950000000&token=" + apiToken, "", 404, "Nobody with this number"},
 		{"nobody, in Russian", "/card?phone=84950000000&token=" + apiToken, "ru-RU,ru;q=0.9,en;q=0.8", 404, "Такого номера нет ни у одного лида"},
-		{"no number", "/card?phone=anonymous&token=" + apiToken, "", 400, "no telephone number"},
+		{"no number", "/card?phone=anonymous&token=" + apiToken, "", 400, "not a telephone number"},
 		{"no token", "/card?phone=84950000000", "", 401, "token"},
 		{"a portal without address", "/card?phone=4055&token=" + apiToken, "", 409, "address"},
 	} {
-		response := f.asked(c.path, "", "Accept-Language", c.language)
+		response := h.asked(c.path, "", "Accept-Language", c.language)
 		body := response.body
 		if response.status != c.status || !strings.Contains(body, c.want) || strings.Contains(body, apiToken) {
 			t.Errorf("%s: %d\n%s", c.name, response.status, body)
@@ -218,27 +217,27 @@ func (downLookup) Card(context.Context, leads.Ref) (leads.Card, bool, error) {
 }
 
 func TestNeitherNumbersNorTokensAreLogged(t *testing.T) {
-	f := open(t, nil)
-	f.installed()
-	f.mirrored(openLead)
-	ill := open(t, func(_ *face, cfg *handlers.Config) { cfg.Lookup = downLookup{} })
-	for _, f := range []*face{f, ill} {
+	h := open(t, nil)
+	h.installed()
+	h.mirrored(openLead)
+	failing := open(t, func(h *harness) { h.cfg.Lookup = downLookup{} })
+	for _, h := range []*harness{h, failing} {
 		for _, path := range []string{
 			"/api/v1/lookup?phone=83433456789", "/api/v1/lookup?phone=x3433456789x&phone=2", "/card?phone=83433456789&token=" + apiToken,
 			"/card?phone=83433456789&token=wrong" + apiToken, "/api/v1/leads/m/7?phone=3433456789", "/card/3433456789?token=" + apiToken,
 		} {
-			f.asked(path, apiToken)
+			h.asked(path, apiToken)
 		}
 		for _, secret := range []string{"3433456789", apiToken, url.QueryEscape(apiToken), "Петров"} {
-			if strings.Contains(f.logged.String(), secret) {
-				t.Errorf("the log shows %s:\n%s", secret, f.logged)
+			if strings.Contains(h.log.String(), secret) {
+				t.Errorf("the log shows %s:\n%s", secret, h.log)
 			}
 		}
 	}
-	if !strings.Contains(ill.logged.String(), "no route to host") {
-		t.Errorf("the log does not say what is wrong:\n%s", ill.logged)
+	if !strings.Contains(failing.log.String(), "no route to host") {
+		t.Errorf("the log does not say what is wrong:\n%s", failing.log)
 	}
-	response := ill.asked("/api/v1/lookup?phone=83433456789", apiToken)
+	response := failing.asked("/api/v1/lookup?phone=83433456789", apiToken)
 	var body map[string]string
 	if err := json.Unmarshal([]byte(response.body), &body); err != nil || response.status != http.StatusServiceUnavailable {
 		t.Errorf("%d, %v", response.status, err)
@@ -265,12 +264,12 @@ func TestLookupTimes(t *testing.T) {
 		t.Fatal(err)
 	}
 	repotest.Fill(t, url, many)
-	f := open(t, func(_ *face, cfg *handlers.Config) { cfg.Lookup = db })
+	h := open(t, func(h *harness) { h.cfg.Lookup = db })
 	var took []time.Duration
 	for range rounds {
 		path := "/api/v1/lookup?phone=+7" + repotest.FilledDigits(1+rand.IntN(many))
 		begin := time.Now()
-		response := f.asked(path, apiToken)
+		response := h.asked(path, apiToken)
 		if body := response.body; response.status != http.StatusOK || strings.HasPrefix(body, `{"count":0`) {
 			t.Fatal(response.status, body)
 		}

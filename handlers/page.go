@@ -23,29 +23,29 @@ h1 { font-size: 1.5rem; border-left: .4rem solid {{if .Good}}#2a8a3e{{else}}#c03
 </html>
 `))
 
-// shown is what a page says.
-type shown struct {
+// pageContent is what a page says.
+type pageContent struct {
 	Language      string // ISO 639-1
 	Title, Advice string
-	Link, Label   string // where the person may go on; "" nowhere
+	Link, Label   string // where the person can continue; "" where there is no link
 	Good          bool
 }
 
 // page answers a person at a browser.
 func page(c echo.Context, status int, title, advice string) error {
-	return show(c, status, shown{Language: "en", Title: title, Advice: advice, Good: status == http.StatusOK})
+	return show(c, status, pageContent{Language: "en", Title: title, Advice: advice, Good: status == http.StatusOK})
 }
 
-// linkPage lets a person go on by a click.
+// linkPage lets a person continue by a link.
 func linkPage(c echo.Context, title, advice, link, label string) error {
-	return show(c, http.StatusOK, shown{Language: "en", Title: title, Advice: advice, Link: link, Label: label, Good: true})
+	return show(c, http.StatusOK, pageContent{Language: "en", Title: title, Advice: advice, Link: link, Label: label, Good: true})
 }
 
-func show(c echo.Context, status int, what shown) error {
+func show(c echo.Context, status int, content pageContent) error {
 	h := c.Response().Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	c.Response().WriteHeader(status)
-	return pageTemplate.Execute(c.Response(), what)
+	return pageTemplate.Execute(c.Response(), content)
 }

@@ -11,89 +11,56 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"leadsync/bitrix24"
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/portals"
 )
 
-// bodyLimit is the largest callback that is read, in bytes; real ones have about 1 KB.
-const bodyLimit = 64 << 10
-
-// stopLimit is how long requests under way may take after a stop was asked for.
+// stopLimit is how long requests under way may take after a stop.
 const stopLimit = 3 * time.Second
 
-// Portals keeps the portals and their tokens.
-type Portals interface {
-	Portal(ctx context.Context, memberID string) (leads.Portal, bool, error)
-	Portals(ctx context.Context) ([]leads.Portal, error)
-	SavePortal(ctx context.Context, p leads.Portal) error
-	// Authorize stores tokens and what they say of their portal, at once. One that is
-	// unknown is let in, with onlyFirst only where there is no other; false where not.
-	Authorize(ctx context.Context, p leads.Portal, g leads.Grant, onlyFirst bool) (bool, error)
-	// LearnToken stores the hash of an application_token where none is known; false where
-	// one is.
-	LearnToken(ctx context.Context, memberID, tokenHash string) (bool, error)
-}
-
-// Config is what the HTTP face works with.
+// Config is what a Server works with.
 type Config struct {
-	Portals Portals
-	OAuth   *bitrix24.OAuth
-	// Allowed is the list of member ids or domains that may install; empty means the
-	// first portal that does, "any" everybody.
-	Allowed []string
-	// Webhook is the portal that is reached by webhooks instead of an application, nil
-	// where there is none. Its MemberID may be unknown: the first callback with its token
-	// brings it.
-	Webhook *leads.Portal
-	// StateKey signs what goes to the portal's log-in and comes back, so that it may come
-	// back to another replica; empty is a key that only this process knows.
+	// Portals decides who sent a callback and who may log in.
+	Portals *portals.Registry
+	// StateKey signs the state of a log-in, so that the browser may come back to another
+	// replica; empty is a key that only this process knows.
 	StateKey []byte
-	// PublicURL is what Bitrix24 and browsers can reach, without a slash at its end.
+	// PublicURL is the address that Bitrix24 and browsers can reach, without a slash at its
+	// end.
 	PublicURL string
 
-	// Lookup finds leads for the call centre, APIToken lets it ask; "" lets nobody.
-	Lookup   Lookup
+	// Lookup finds leads for the call centre.
+	Lookup Lookup
+	// APIToken is the bearer token of the look-up; with "" every look-up is refused.
 	APIToken leads.Secret
 
 	// Store returns when an entry is on disk, on its stream or in the spool.
 	Store func(context.Context, events.Entry) error
-	// Tokens tells callbacks from forgeries while the database is down; nil remembers
-	// nothing.
-	Tokens *TokenHashes
-	// Ready returns what is ill, in words, by the name of the part; empty is well.
+	// Ready returns the problems by the name of the component, in words; empty is ready.
 	Ready   func(context.Context) map[string]string
 	Metrics http.Handler
 	Now     func() time.Time
 	Log     *slog.Logger
 }
 
-// Server is the HTTP face.
+// Server answers HTTP requests.
 type Server struct {
-	Config
-
-	Stats *Stats
+	cfg   Config
 	echo  *echo.Echo
-	known cache
-	oauth redirects
-	learn learner
+	oauth oauthState
 }
 
 // New wires the routes.
 func New(cfg Config) *Server {
-	if cfg.Tokens == nil {
-		cfg.Tokens = &TokenHashes{}
-	}
-	s := &Server{Config: cfg, Stats: &Stats{}, echo: echo.New()}
-	s.known.load, s.known.now = cfg.Portals.Portal, cfg.Now
-	s.oauth = newRedirects(cfg.StateKey, cfg.Now)
+	s := &Server{cfg: cfg, echo: echo.New(), oauth: newOAuthState(cfg.StateKey, cfg.Now)}
 	e := s.echo
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // Echo trusts X-Forwarded-For from anybody otherwise
 	e.HTTPErrorHandler = s.fail
 	e.POST("/bitrix24/events", s.callback)
 	e.GET("/bitrix24/oauth/start", s.start)
-	e.GET("/bitrix24/oauth/callback", s.redirected)
+	e.GET("/bitrix24/oauth/callback", s.finish)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", s.readyz)
 	e.GET("/metrics", echo.WrapHandler(cfg.Metrics))
@@ -106,8 +73,8 @@ func New(cfg Config) *Server {
 // ServeHTTP lets tests and other servers call the routes.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
-// Serve answers requests on l until the context ends, and returns when those under way
-// are answered.
+// Serve answers requests on l until the context ends. It returns when those under way are
+// answered, or after stopLimit.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler:           s.echo,
@@ -132,8 +99,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// fail answers errors that no handler has answered: without a body of ours for callers
-// to learn from, and logged where it is our fault.
+// fail answers errors that no handler has answered. It sends no body, so that callers learn
+// nothing, and logs our own faults.
 func (s *Server) fail(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
@@ -143,18 +110,18 @@ func (s *Server) fail(err error, c echo.Context) {
 		status = he.Code
 	}
 	if status >= http.StatusInternalServerError {
-		s.Log.ErrorContext(c.Request().Context(), "request failed", "path", c.Path(), "error", err)
+		s.cfg.Log.ErrorContext(c.Request().Context(), "request failed", "path", c.Path(), "error", err)
 	}
 	if err := c.NoContent(status); err != nil {
-		s.Log.DebugContext(c.Request().Context(), "answer not delivered", "error", err)
+		s.cfg.Log.DebugContext(c.Request().Context(), "answer not delivered", "error", err)
 	}
 }
 
-// readyz says which part is ill, in words.
+// readyz reports each failing component with a reason.
 func (s *Server) readyz(c echo.Context) error {
-	ill := s.Ready(c.Request().Context())
-	if len(ill) == 0 {
+	problems := s.cfg.Ready(c.Request().Context())
+	if len(problems) == 0 {
 		return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
 	}
-	return c.JSON(http.StatusServiceUnavailable, ill)
+	return c.JSON(http.StatusServiceUnavailable, problems)
 }

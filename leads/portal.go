@@ -57,14 +57,19 @@ func HashToken(token Secret) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Recognises reports, in constant time, whether a callback's application_token is that of
-// the portal.
-func (p *Portal) Recognises(token Secret) bool {
-	return p.TokenHash != "" && token != "" &&
-		subtle.ConstantTimeCompare([]byte(HashToken(token)), []byte(p.TokenHash)) == 1
+// Recognises tells, in constant time, whether a callback's application_token is this
+// portal's.
+func (p *Portal) Recognises(token Secret) bool { return p.RecognisesHash(HashToken(token)) }
+
+// RecognisesHash is Recognises for HashToken of a token. The hash of an empty token is
+// nobody's.
+func (p *Portal) RecognisesHash(hash string) bool {
+	return p.TokenHash != "" && hash != noToken && subtle.ConstantTimeCompare([]byte(hash), []byte(p.TokenHash)) == 1
 }
 
-// Grant is a pair of OAuth tokens with their details. Source: docs/bitrix24.md 1.4.
+var noToken = HashToken("")
+
+// Grant is a pair of tokens and what came with it. Source: docs/bitrix24.md 1.4.
 type Grant struct {
 	MemberID     string
 	AccessToken  Secret

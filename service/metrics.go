@@ -58,7 +58,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 }
 
 func (c collector) collectCallbacks(out sink) {
-	stats := c.s.Server.Stats
+	stats := &c.s.Portals.Stats
 	out.counter(receivedDesc, stats.Received.Load())
 	out.counter(blindDesc, stats.Blind.Load())
 	for reason, n := range stats.Refused() {

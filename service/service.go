@@ -19,14 +19,16 @@ import (
 	"leadsync/handlers"
 	"leadsync/leads"
 	"leadsync/owner"
+	"leadsync/portals"
 )
 
 // Service is a running service.
 type Service struct {
 	Backend *Backend
 	Stats   *consumers.Stats
-	Server  *handlers.Server
+	Portals *portals.Registry
 
+	server    *handlers.Server
 	listener  net.Listener
 	owners    *owner.Owners
 	intake    *events.Intake
@@ -76,7 +78,7 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := handlers.OpenTokenHashes(b.data.file("tokens.json"))
+	hashes, err := portals.OpenTokenHashes(b.data.file("tokens.json"))
 	if err != nil {
 		return nil, err
 	}
@@ -90,11 +92,13 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, catchUp: cfg.CatchUpEvery > 0, log: b.Log},
 	}
 	s.owners = owner.NewOwners(s.ownerConfig(notify))
-	s.Server = handlers.New(handlers.Config{
-		Portals: b.DB, OAuth: cfg.OAuth(), Allowed: cfg.Portals, PublicURL: cfg.PublicURL, Webhook: webhookPortal(cfg),
-		Lookup: b.DB, APIToken: apiToken,
-		Store: intake.Take, Tokens: tokens, StateKey: cfg.stateKey(),
-		Ready: s.problems, Metrics: metricsHandler(s), Now: cfg.Now, Log: b.Log,
+	s.Portals = portals.New(portals.Config{
+		Store: b.DB, OAuth: cfg.OAuth(), Allowed: cfg.Portals, Webhook: webhookPortal(cfg), Hashes: hashes,
+		Keep: intake.Take, Now: cfg.Now, Log: b.Log,
+	})
+	s.server = handlers.New(handlers.Config{
+		Portals: s.Portals, StateKey: cfg.stateKey(), PublicURL: cfg.PublicURL, Lookup: b.DB, APIToken: apiToken,
+		Store: intake.Take, Ready: s.problems, Metrics: metricsHandler(s), Now: cfg.Now, Log: b.Log,
 	})
 	return s, nil
 }
@@ -112,8 +116,8 @@ func (s *Service) ownerConfig(wake func()) owner.Config {
 // Run works until the context ends; what is under way then is finished.
 func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.Server.Serve(ctx, s.listener) })
-	group.Go(func() error { return s.intake.Run(ctx, s.Server.Verify) })
+	group.Go(func() error { return s.server.Serve(ctx, s.listener) })
+	group.Go(func() error { return s.intake.Run(ctx, s.Portals.Verify) })
 	group.Go(func() error { return unlessStopped(ctx, s.work(ctx)) })
 	return group.Wait()
 }
@@ -126,8 +130,8 @@ func (s *Service) work(ctx context.Context) error {
 	}
 	var topic *events.Topic
 	for _, do := range []func(context.Context) error{
-		s.Server.Learn,
-		s.adoptWebhook,
+		s.Portals.Learn,
+		s.Portals.Adopt,
 		func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, b.JS); return err },
 	} {
 		if err := b.startup.insist(ctx, do); err != nil {
@@ -160,23 +164,6 @@ func webhookPortal(cfg Config) *leads.Portal {
 		MemberID: cfg.WebhookMemberID, Domain: u.Host, State: leads.PortalActive,
 		WebhookURL: cfg.WebhookURL, TokenHash: leads.HashToken(cfg.WebhookToken),
 	}
-}
-
-// adoptWebhook makes a portal of the configured webhook known, so that its leads are
-// imported. Without its member id that waits for the first callback with its token.
-func (s *Service) adoptWebhook(ctx context.Context) error {
-	if s.Server.Webhook == nil {
-		return nil
-	}
-	portal, known, err := s.Server.WebhookPortal(ctx)
-	if err != nil {
-		return err
-	}
-	if !known {
-		s.Backend.Log.InfoContext(ctx, "the import waits for the first callback of the outgoing webhook, or for LEADSYNC_B24_MEMBER_ID")
-		return nil
-	}
-	return s.Server.Adopt(ctx, portal)
 }
 
 // warn says what in the configuration will not do in the long run.

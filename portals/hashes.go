@@ -1,4 +1,4 @@
-package handlers
+package portals
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 )
 
 // TokenHashes keeps the SHA-256 of each portal's application_token in a small file, so
-// that callbacks can be told from forgeries while the database is down. Nothing else of
-// a token is kept. The zero value forgets at a restart.
+// that callbacks can be recognised while the database is down. It keeps nothing else of a
+// token. The zero value has no file and is lost at a restart.
 type TokenHashes struct {
 	path string
 
@@ -21,13 +21,13 @@ type TokenHashes struct {
 	hashes map[string]string // by member_id
 }
 
-// OpenTokenHashes reads the file; one that is missing or damaged is an empty one: it is
-// filled again from the database.
+// OpenTokenHashes reads the file. A missing or damaged file counts as empty: Learn fills
+// it again from the database.
 func OpenTokenHashes(path string) (*TokenHashes, error) {
 	t := &TokenHashes{path: path}
 	data, err := os.ReadFile(path) //nolint:gosec // in our data directory
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read the tokens' hashes: %w", err)
+		return nil, fmt.Errorf("read the hashes of tokens: %w", err)
 	}
 	if json.Unmarshal(data, &t.hashes) != nil {
 		t.hashes = nil
@@ -35,7 +35,7 @@ func OpenTokenHashes(path string) (*TokenHashes, error) {
 	return t, nil
 }
 
-// hash returns a portal's; false where none is known.
+// hash returns the hash of a portal's token; false where none is known.
 func (t *TokenHashes) hash(memberID string) (string, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -43,7 +43,7 @@ func (t *TokenHashes) hash(memberID string) (string, bool) {
 	return hash, ok
 }
 
-// remember notes what the database says; "" forgets the portal.
+// remember stores what the database says of a portal; "" removes the portal.
 func (t *TokenHashes) remember(memberID, hash string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -60,38 +60,38 @@ func (t *TokenHashes) remember(memberID, hash string) error {
 	return t.save()
 }
 
-// save writes the file beside the old one and puts it in its place.
+// save writes a new file beside the old one and renames it.
 func (t *TokenHashes) save() error {
 	if t.path == "" {
 		return nil
 	}
 	data, err := json.Marshal(t.hashes)
 	if err != nil {
-		return fmt.Errorf("write the tokens' hashes: %w", err)
+		return fmt.Errorf("write the hashes of tokens: %w", err)
 	}
 	file, err := os.CreateTemp(filepath.Dir(t.path), filepath.Base(t.path)+".*")
 	if err != nil {
-		return fmt.Errorf("write the tokens' hashes: %w", err)
+		return fmt.Errorf("write the hashes of tokens: %w", err)
 	}
 	_, err = file.Write(data)
 	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
 		err = os.Rename(file.Name(), t.path)
 	}
 	if err != nil {
-		return fmt.Errorf("write the tokens' hashes: %w", errors.Join(err, os.Remove(file.Name())))
+		return fmt.Errorf("write the hashes of tokens: %w", errors.Join(err, os.Remove(file.Name())))
 	}
 	return nil
 }
 
-// Learn notes the hashes of all portals, as the database has them. It is called when the
+// Learn stores the hashes of all portals, as the database has them. It is called when the
 // database can be read for the first time.
-func (s *Server) Learn(ctx context.Context) error {
-	portals, err := s.Portals.Portals(ctx)
+func (r *Registry) Learn(ctx context.Context) error {
+	portals, err := r.cfg.Store.Portals(ctx)
 	if err != nil {
 		return err
 	}
 	for _, p := range portals {
-		if err := s.Tokens.remember(p.MemberID, p.TokenHash); err != nil {
+		if err := r.cfg.Hashes.remember(p.MemberID, p.TokenHash); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package handlers
+package portals
 
 import (
 	"context"
@@ -9,15 +9,15 @@ import (
 )
 
 // Portals change when somebody installs, which is rare; callbacks come all the time. An
-// unknown member_id is remembered too, for a shorter time: anybody can invent them.
+// unknown member_id is cached, too, for a shorter time: anybody can invent one.
 const (
 	knownFor   = 5 * time.Second
 	unknownFor = time.Second
-	cacheMax   = 10_000
+	cacheMax   = 10_000 // portals; a full cache is emptied
 )
 
-// lookupLimit is how long a callback waits for the database before what was known
-// before must do.
+// lookupLimit is how long a callback waits for the database before the cached portal is
+// used although it is stale.
 const lookupLimit = 500 * time.Millisecond
 
 // cache keeps portals by member id, so that a callback costs no query.
@@ -36,8 +36,8 @@ type cached struct {
 	until  time.Time
 }
 
-// portal returns the portal; false where it is unknown. While the database fails, what
-// was known before still is; an error means that nothing was.
+// portal returns the portal; false where it is unknown. While the database fails it
+// returns the stale entry of a known portal; an error means that there is no such entry.
 func (c *cache) portal(ctx context.Context, memberID string) (leads.Portal, bool, error) {
 	entry, ok, fresh := c.look(memberID)
 	if fresh {
@@ -57,8 +57,8 @@ func (c *cache) portal(ctx context.Context, memberID string) (leads.Portal, bool
 	return p, known, nil
 }
 
-// look finds an entry. Of those that meet a stale one, the first goes to refresh it and
-// the others take it as it is: nobody waits for a slow database but one.
+// look finds an entry. Of the callbacks that find a stale one, the first refreshes it and
+// the others use it as it is: only one waits for a slow database.
 func (c *cache) look(memberID string) (entry cached, ok, fresh bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,7 +87,7 @@ func (c *cache) put(memberID string, p leads.Portal, known bool) {
 	c.entries[memberID] = cached{portal: p, known: known, loaded: c.now(), until: c.now().Add(life)}
 }
 
-// keep has a stale entry do for a while longer.
+// keep extends the life of a stale entry.
 func (c *cache) keep(memberID string, entry cached) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,16 +97,15 @@ func (c *cache) keep(memberID string, entry cached) {
 	}
 }
 
-// forget makes the next callback of a portal look again.
+// forget makes the next callback of a portal read it again.
 func (c *cache) forget(memberID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.entries, memberID)
 }
 
-// outdated forgets a portal whose token a callback does not have, unless it was looked up
-// just now: another replica may have taken an installation. It reports whether to look
-// again.
+// outdated forgets a portal whose token differs from a callback's, unless it was read just
+// now. It reports whether to read it again.
 func (c *cache) outdated(memberID string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,0 +1,224 @@
+package handlers_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+
+	"leadsync/bitrix24"
+	"leadsync/bitrix24/emulator"
+	"leadsync/events"
+	"leadsync/events/eventstest"
+	"leadsync/handlers"
+	"leadsync/leads"
+	"leadsync/leads/leadstest"
+	"leadsync/portals"
+	"leadsync/repo"
+)
+
+// apiToken lets the tests ask as the call centre does.
+const apiToken = "the-token-of-the-call-centre"
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// harness is a server on a real HTTP stack, with everything behind it real.
+type harness struct {
+	t        testing.TB
+	cfg      handlers.Config
+	registry portals.Config
+	stats    *portals.Stats
+	server   *handlers.Server
+	url      string
+	client   *http.Client
+	portal   *emulator.Portal
+	db       *repo.DB
+	js       jetstream.JetStream
+	clock    *leadstest.Clock
+	log      *leadstest.Log
+}
+
+// open serves; change may alter the configurations before.
+func open(tb testing.TB, change func(*harness)) *harness {
+	tb.Helper()
+	p, err := emulator.Start(emulator.Config{Seed: 1, NoLimits: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = p.Close() })
+	h := &harness{
+		t: tb, portal: p, db: database(tb), js: eventstest.JetStream(tb), clock: leadstest.NewClock(time.Now()), log: &leadstest.Log{},
+	}
+	info := p.Info()
+	h.registry = portals.Config{
+		Store: h.db,
+		OAuth: &bitrix24.OAuth{
+			ClientID: info.ClientID, ClientSecret: leads.Secret(info.ClientSecret), HTTP: bitrix24.NewHTTP(), Now: time.Now,
+			Trust: bitrix24.Trust{Insecure: []string{host(tb, info.Portal), host(tb, info.OAuth)}},
+		},
+		Keep: func(ctx context.Context, e events.Entry) error { return h.cfg.Store(ctx, e) }, Now: h.clock.Now, Log: h.log.Logger(),
+	}
+	h.cfg = handlers.Config{
+		PublicURL: "https://leads.example.com", Lookup: h.db, APIToken: apiToken,
+		Store:   func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, h.js, e) },
+		Ready:   func(context.Context) map[string]string { return nil },
+		Metrics: http.NotFoundHandler(), Now: h.clock.Now, Log: h.log.Logger(),
+	}
+	if change != nil {
+		change(h)
+	}
+	h.serve()
+	return h
+}
+
+// serve starts what is configured.
+func (h *harness) serve() {
+	h.t.Helper()
+	h.cfg.Portals = portals.New(h.registry)
+	h.stats = &h.cfg.Portals.Stats
+	h.server = handlers.New(h.cfg)
+	server := httptest.NewServer(h.server)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.url, h.client = server.URL, server.Client()
+	h.client.Jar = jar
+	h.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	h.t.Cleanup(func() {
+		h.client.CloseIdleConnections()
+		h.registry.OAuth.HTTP.CloseIdleConnections()
+		server.Close()
+	})
+}
+
+func database(tb testing.TB) *repo.DB {
+	tb.Helper()
+	db, err := repo.Open(tb.Context(), repo.Config{URL: "sqlite:" + filepath.Join(tb.TempDir(), "mirror.db")})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = db.Close() })
+	if _, err := db.Migrate(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	return db
+}
+
+func host(tb testing.TB, raw string) string {
+	tb.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return u.Host
+}
+
+// post sends a body to the callbacks' address and returns status and answer.
+func (h *harness) post(body string) (status int, answer string) {
+	h.t.Helper()
+	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, h.url+"/bitrix24/events", strings.NewReader(body))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := h.client.Do(request)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return response.StatusCode, read(h.t, response)
+}
+
+// served is the status that a server answers without a network.
+func served(s http.Handler, request *http.Request) int {
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, request)
+	return w.Code
+}
+
+// get asks for a path.
+func (h *harness) get(path string) (status int, answer string) {
+	h.t.Helper()
+	response := h.ask(path)
+	return response.StatusCode, read(h.t, response)
+}
+
+func (h *harness) ask(path string) *http.Response {
+	h.t.Helper()
+	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.url+path, http.NoBody)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	response, err := h.client.Do(request)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return response
+}
+
+func read(tb testing.TB, response *http.Response) string {
+	tb.Helper()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	_ = response.Body.Close()
+	return string(body)
+}
+
+// installed makes the portal known, as an installation would.
+func (h *harness) installed() {
+	h.t.Helper()
+	info := h.portal.Info()
+	err := h.db.SavePortal(h.t.Context(), leads.Portal{
+		MemberID: info.MemberID, Domain: host(h.t, info.Portal), State: leads.PortalActive,
+		ClientEndpoint: info.Portal + "/rest/", ServerEndpoint: info.OAuth + "/rest/",
+		TokenHash: leads.HashToken(leads.Secret(info.ApplicationToken)),
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// messages is how many messages a stream has.
+func (h *harness) messages(stream string) uint64 {
+	h.t.Helper()
+	s, err := h.js.Stream(h.t.Context(), stream)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return s.CachedInfo().State.Msgs
+}
+
+func (h *harness) portals() []leads.Portal {
+	h.t.Helper()
+	all, err := h.db.Portals(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return all
+}
+
+// refused is how many callbacks were refused for a reason.
+func (h *harness) refused(reason portals.Reason) int64 { return h.stats.Refused()[reason.String()] }
+
+// callback is the body of a callback as PHP writes it.
+func callback(event, member, token, id string) string {
+	form := url.Values{
+		"event": {event}, "ts": {"1766047124"}, "auth[member_id]": {member}, "auth[application_token]": {token},
+		"auth[domain]": {"anywhere.example.com"},
+	}
+	if id != "" {
+		form.Set("data[FIELDS][ID]", id)
+	}
+	return form.Encode()
+}

@@ -1,0 +1,87 @@
+package portals
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"leadsync/events"
+	"leadsync/leads"
+)
+
+// authorization is a verified pair of tokens and what is known of its portal.
+type authorization struct {
+	grant          leads.Grant
+	clientEndpoint string
+	serverEndpoint string
+	tokenHash      string // "" where the application_token did not come with the tokens
+	event          string
+}
+
+// admit stores a verified authorization of a portal that may be served, and notifies the
+// portal's owner.
+func (r *Registry) admit(ctx context.Context, a authorization) error {
+	server, err := r.cfg.OAuth.Trust.AuthServer(a.serverEndpoint)
+	if err != nil {
+		return err
+	}
+	host, err := url.Parse(a.clientEndpoint)
+	if err != nil {
+		return fmt.Errorf("%w: the portal's address is not a URL", errRefused)
+	}
+	onlyFirst, err := r.checkAllowed(ctx, a.grant.MemberID, host.Host)
+	if err != nil {
+		return err
+	}
+	portal := leads.Portal{
+		MemberID: a.grant.MemberID, Domain: host.Host, State: leads.PortalActive, ClientEndpoint: a.clientEndpoint,
+		ServerEndpoint: server + "/rest/", TokenHash: a.tokenHash, UpdatedAt: r.cfg.Now().UTC(),
+	}
+	if !a.grant.System {
+		portal.UserID = a.grant.UserID
+	}
+	admitted, err := r.cfg.Store.Authorize(ctx, portal, a.grant, onlyFirst)
+	if err != nil {
+		return err
+	}
+	if !admitted {
+		return fmt.Errorf("%w: portal %s (%s) would be a second portal; name both in LEADSYNC_B24_PORTALS to serve it too, or add it by `leadsync portals add`",
+			errRefused, portal.MemberID, portal.Domain)
+	}
+	r.rememberToken(ctx, portal)
+	r.cfg.Log.InfoContext(ctx, "portal authorized", "member_id", portal.MemberID, "domain", portal.Domain, "by", a.event)
+	return r.notifyOwner(ctx, events.PortalNotice{
+		MemberID: portal.MemberID, Domain: portal.Domain, Scope: a.grant.Scope, ServerDomain: hostOf(server),
+		UserID: portal.UserID, At: portal.UpdatedAt, Event: a.event,
+	})
+}
+
+// rememberToken makes the next callback read the portal again, and keeps the hash of its
+// new token for the time that the database is down.
+func (r *Registry) rememberToken(ctx context.Context, portal leads.Portal) {
+	r.known.forget(portal.MemberID)
+	if portal.TokenHash == "" {
+		return
+	}
+	if err := r.cfg.Hashes.remember(portal.MemberID, portal.TokenHash); err != nil {
+		r.cfg.Log.WarnContext(ctx, "hash of the token not saved, callbacks of this portal cannot be recognised while the database is down",
+			"member_id", portal.MemberID, "error", err)
+	}
+}
+
+// checkAllowed refuses portals that are neither on the list nor known: an operator may
+// have added them. Without a list the first portal is allowed; the database decides which
+// one is first.
+func (r *Registry) checkAllowed(ctx context.Context, memberID, domain string) (onlyFirst bool, err error) {
+	if r.cfg.Allowed.portal(memberID, domain) {
+		return false, nil
+	}
+	if len(r.cfg.Allowed) == 0 {
+		return true, nil
+	}
+	_, known, err := r.cfg.Store.Portal(ctx, memberID)
+	if err == nil && !known {
+		err = fmt.Errorf("%w: portal %s (%s) is not in LEADSYNC_B24_PORTALS", errRefused, memberID, domain)
+	}
+	return false, err
+}

@@ -1,0 +1,103 @@
+package portals
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"leadsync/bitrix24"
+)
+
+// loginLimit is how long the exchange of a code may take; the code lives 30 seconds.
+const loginLimit = 20 * time.Second
+
+// Destination is a portal where somebody wants to log in.
+type Destination struct {
+	Domain   string // host, in lower case
+	Endpoint string // its address, with a slash at the end
+	ClientID string // the application that asks
+	// Known tells a portal that is known or named in the settings from one that only may
+	// be served; a person has to confirm the latter.
+	Known bool
+}
+
+// Destination tells whether somebody may log in at a host: a portal that is known or named
+// in the settings, or a public host name where another portal may still be connected.
+func (r *Registry) Destination(ctx context.Context, domain string) (Destination, Decision) {
+	domain = strings.ToLower(strings.TrimSpace(domain))
+	endpoint, err := r.authority.address(domain)
+	if err != nil || strings.ContainsAny(domain, "/?#@\\") {
+		return Destination{}, Decision{Reason: BadDomain, Err: err}
+	}
+	oauth, known, err := r.applicationFor(ctx, domain)
+	switch {
+	case errors.Is(err, errRefused):
+		return Destination{}, Decision{Reason: NotServed, Err: err}
+	case err != nil:
+		r.cfg.Log.ErrorContext(ctx, "log-in not started, the database does not answer", "error", err)
+		return Destination{}, Decision{Reason: Unavailable, Err: err}
+	case oauth.ClientID == "" || oauth.ClientSecret == "":
+		return Destination{}, Decision{Reason: NoApplication}
+	}
+	return Destination{Domain: domain, Endpoint: endpoint, ClientID: oauth.ClientID, Known: known}, Decision{Domain: domain}
+}
+
+// applicationFor is the application that logs in at a host, and whether the host is known
+// or named in the settings. It is errRefused where the host may not be served.
+func (r *Registry) applicationFor(ctx context.Context, domain string) (oauth *bitrix24.OAuth, known bool, err error) {
+	portals, err := r.cfg.Store.Portals(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, p := range portals {
+		if strings.EqualFold(p.Domain, domain) {
+			return r.cfg.OAuth.As(p.ClientID, p.ClientSecret), true, nil
+		}
+	}
+	if r.cfg.Allowed.domain(domain) || slices.Contains(r.cfg.OAuth.Trust.Insecure, domain) {
+		return r.cfg.OAuth, true, nil
+	}
+	return r.cfg.OAuth, false, r.cfg.Allowed.mayConnect(domain, len(portals))
+}
+
+// Redirect is what a portal's log-in sends back with the browser. Whoever calls Authorize
+// has checked that the log-in was started here.
+type Redirect struct {
+	Server   string // server_domain: the authorization server
+	MemberID string
+	Code     string
+}
+
+// Authorize exchanges the code of a log-in for tokens and stores them.
+func (r *Registry) Authorize(ctx context.Context, back Redirect) Decision {
+	ctx, cancel := context.WithTimeout(ctx, loginLimit)
+	defer cancel()
+	pair, err := r.authority.exchange(ctx, back)
+	if err == nil {
+		err = r.admit(ctx, authorization{
+			grant: pair.Grant, clientEndpoint: pair.ClientEndpoint, serverEndpoint: back.Server, event: "oauth",
+		})
+	}
+	if err != nil {
+		r.cfg.Log.WarnContext(ctx, "authorization failed", "error", err)
+		return Decision{Reason: loginReason(err), Err: err}
+	}
+	return Decision{Domain: hostOf(pair.ClientEndpoint), Verified: true}
+}
+
+func loginReason(err error) Reason {
+	var refusal *bitrix24.Error
+	switch {
+	case errors.Is(err, errRefused):
+		return NotServed
+	case errors.Is(err, bitrix24.ErrUntrusted):
+		return UntrustedServer
+	case errors.As(err, &refusal) && refusal.Code == "INVALID_GRANT":
+		return CodeExpired
+	case errors.As(err, &refusal) && (refusal.Code == "WRONG_CLIENT" || refusal.Code == "INVALID_CLIENT"):
+		return WrongApplication
+	}
+	return LoginFailed
+}

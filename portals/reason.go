@@ -1,0 +1,111 @@
+package portals
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+)
+
+// Reason says what became of a callback, an installation or a log-in, and why.
+type Reason int
+
+// The reasons. The handlers map each one to an HTTP status and a page.
+const (
+	Accepted Reason = iota
+
+	// Of callbacks and installations.
+
+	Unparsable    // the body is not a callback
+	TooLong       // the body is too long
+	UnknownPortal // no portal with this member_id
+	WrongToken    // the portal's application_token is another one
+	NotVerified   // an installation that the authorization server does not confirm, or that is not wanted
+	Unavailable   // the database, NATS or Bitrix24 does not answer
+	NotStored     // a genuine callback that could not be stored
+	Forged        // taken while the database was down and found to be forged later
+	UnknownEvent  // nobody asked for this event
+
+	// Of log-ins.
+
+	BadDomain        // not the address of a portal
+	NoApplication    // client id and secret are not configured
+	NotServed        // this portal may not log in here
+	UntrustedServer  // not one of Bitrix24's authorization servers
+	CodeExpired      // the code of the redirect is no longer valid
+	WrongApplication // the authorization server does not know client id or secret
+	LoginFailed      // anything else
+)
+
+// labels are the reasons' names in the metric leadsync_callbacks_refused_total.
+var labels = [...]string{
+	Accepted:      "accepted",
+	Unparsable:    "unparsable",
+	TooLong:       "too_long",
+	UnknownPortal: "unknown_portal",
+	WrongToken:    "wrong_token",
+	NotVerified:   "not_verified",
+	Unavailable:   "unavailable",
+	NotStored:     "unavailable", // one label for both: the operator's action is the same
+	Forged:        "forged",
+	UnknownEvent:  "unknown_event",
+
+	BadDomain:        "bad_domain",
+	NoApplication:    "no_application",
+	NotServed:        "not_served",
+	UntrustedServer:  "untrusted_server",
+	CodeExpired:      "code_expired",
+	WrongApplication: "wrong_application",
+	LoginFailed:      "login_failed",
+}
+
+// String is the reason's label in metrics; "" for a number that is not a reason.
+func (r Reason) String() string {
+	if r < 0 || int(r) >= len(labels) {
+		return ""
+	}
+	return labels[r]
+}
+
+// Decision is what the registry answers.
+type Decision struct {
+	Reason Reason // Accepted, or why not
+	Domain string // the portal's host, where it is known
+	// Verified is false for an accepted callback that nobody could check yet: it must be
+	// stored as unverified and go through Registry.Verify before it is used.
+	Verified bool
+	// Err is what led to the reason, nil where nothing failed. It contains no token.
+	Err error
+}
+
+// Stats counts the callbacks of this process since it started. The zero value is ready;
+// it is safe for concurrent use.
+type Stats struct {
+	Received atomic.Int64 // stored, and answered 200
+	Blind    atomic.Int64 // came while the database could not say which portal sent them
+
+	mu      sync.Mutex
+	refused map[string]int64
+}
+
+// Refused returns the counts of refused and ignored callbacks by Reason.String.
+func (s *Stats) Refused() map[string]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	counts := make(map[string]int64, len(s.refused))
+	maps.Copy(counts, s.refused)
+	return counts
+}
+
+// Count counts one callback: as received where the reason is Accepted, else as refused.
+func (s *Stats) Count(reason Reason) {
+	if reason == Accepted {
+		s.Received.Add(1)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refused == nil {
+		s.refused = map[string]int64{}
+	}
+	s.refused[reason.String()]++
+}
