@@ -14,7 +14,7 @@ import (
 )
 
 // userAgent names the caller and its version, as Bitrix24 recommends.
-const userAgent = "leadsync/0.1"
+var userAgent = "leadsync/" + leads.Version()
 
 // callLimit is longer than the 60 s after which the cloud cuts a request (docs/bitrix24.md 4).
 const callLimit = 75 * time.Second

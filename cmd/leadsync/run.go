@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
+
+	"leadsync/leads"
 
 	"github.com/alecthomas/kong"
 )
 
-// Exit codes. Source: design section 4.
+// Exit codes, as the README promises them.
 const (
 	exitOK      = 0
 	exitFailure = 1
@@ -36,13 +37,13 @@ type cli struct {
 	Migrate   migrateCmd   `cmd:"" help:"Create or update the tables."`
 	Reconcile reconcileCmd `cmd:"" help:"Compare every lead of the portal with the mirror and repair what differs."`
 	Portals   portalsCmd   `cmd:"" help:"List, show, add, rebind or remove portals."`
-	Lookup    lookupCmd    `cmd:"" help:"Say whose telephone number it is."`
-	Republish republishCmd `cmd:"" help:"Make the topic of leads say what the tables say: after NATS or the database was lost or restored."`
+	Lookup    lookupCmd    `cmd:"" help:"Find the leads of a telephone number."`
+	Republish republishCmd `cmd:"" help:"Bring the topic of leads up to the tables: after NATS or the database was lost or restored."`
 	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced."`
-	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that were given up."`
+	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that leadsync gave up."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
-	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask the running service whether it lives; for containers."`
+	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Check that the service is alive; for containers."`
 }
 
 const about = `Keeps Bitrix24 leads in SQL Server (or SQLite) about a second behind the portal, and proves that nothing is missing.
@@ -94,10 +95,6 @@ type versionCmd struct{}
 
 // Run prints the version that the build knows.
 func (versionCmd) Run(a *app) error {
-	version := "(unknown)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-	}
-	_, err := fmt.Fprintln(a.stdout, "leadsync", version)
+	_, err := fmt.Fprintln(a.stdout, "leadsync", leads.Version())
 	return err
 }
