@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadsync/events"
+	"leadsync/events/eventstest"
 	"leadsync/leads"
 )
 
@@ -91,7 +92,7 @@ func TestManyChangesGoOntoTheTopicLikeSingleOnes(t *testing.T) {
 		allowed bool
 	}{{"in batches", true}, {"on a server that knows none", false}} {
 		t.Run(test.name, func(t *testing.T) {
-			js := connected(t)
+			js := eventstest.JetStream(t)
 			batches(t, js, test.allowed)
 			h := listen(t, js)
 			large := change(7, 1, leads.Added)
@@ -173,7 +174,7 @@ func TestABatchAsksOnce(t *testing.T) {
 		{"on a server that knows none", false, cost{0, 100, 100}, cost{100, 100, 100}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			js := connected(t)
+			js := eventstest.JetStream(t)
 			batches(t, js, test.allowed)
 			topic := openTopic(t, js)
 			for i, want := range []cost{test.new, test.known} {
@@ -187,7 +188,7 @@ func TestABatchAsksOnce(t *testing.T) {
 }
 
 func TestLargeCardsTravelInSmallerBatches(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	for _, test := range []struct {
 		name string
 		from int64
@@ -214,7 +215,7 @@ func TestLargeCardsTravelInSmallerBatches(t *testing.T) {
 // A batch that nobody answers for in time is not sent again and again: its changes go one
 // by one.
 func TestABatchThatTakesTooLongGoesOneByOne(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	topic := openTopic(t, js)
 	topic.Impatient(time.Nanosecond)
 	got := costOf(t, js, func() { announceAll(t, topic, revision(100, 1, leads.Added)...) })
@@ -262,7 +263,7 @@ func TestARefusedMessageStopsNoOther(t *testing.T) {
 		}, leads.OnTopic{LeadID: 15, Revision: 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			js := connected(t)
+			js := eventstest.JetStream(t)
 			topic := openTopic(t, js)
 			test.prepare(t, js, topic)
 			on := announceAll(t, topic, revision(30, 1, leads.Added)...)
@@ -283,7 +284,7 @@ func TestARefusedMessageStopsNoOther(t *testing.T) {
 
 // A batch of a former relay that comes late is refused, though its ids are forgotten.
 func TestAFormerRelaysLateBatchChangesNothing(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	announceAll(t, openTopic(t, js), revision(20, 2, leads.Changed)...)
 	seq := stream(t, js, events.StreamLeads).CachedInfo().State.LastSeq
 	on := announceAll(t, openTopic(t, js), revision(20, 1, leads.Added)...)
@@ -295,7 +296,7 @@ func TestAFormerRelaysLateBatchChangesNothing(t *testing.T) {
 // Several relays that each believe to be the only one, with batches of the same leads.
 func TestRevisionsRiseWhateverBatchesCross(t *testing.T) {
 	const relays, count, revisions = 4, 12, 12
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	h := listen(t, js)
 	var group errgroup.Group
 	for relay := range int64(relays) {
@@ -324,7 +325,7 @@ func TestRevisionsRiseWhateverBatchesCross(t *testing.T) {
 // A server that knows no batches takes the messages of one singly, and its answer to the
 // last says nothing of the others.
 func TestAnAnswerThatNamesNoBatchConfirmsNothing(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	cfg := stream(t, js, events.StreamLeads).CachedInfo().Config
 	topic := openTopic(t, js)
 	cfg.Subjects = []string{"elsewhere"}
@@ -359,7 +360,7 @@ func TestAnAnswerThatNamesNoBatchConfirmsNothing(t *testing.T) {
 // it is back, and trying again publishes the rest.
 func TestServerGoneInTheMiddle(t *testing.T) {
 	dir := t.TempDir()
-	server, js := startOn(t, dir)
+	server, js := eventstest.Start(t, dir)
 	topic := openTopic(t, js)
 	const count, revisions = 100, 40
 	var answered atomic.Int64
@@ -380,7 +381,7 @@ func TestServerGoneInTheMiddle(t *testing.T) {
 	if err := <-done; err == nil && answered.Load() < revisions {
 		t.Error("no word of what was not published")
 	}
-	_, js = startOn(t, dir)
+	_, js = eventstest.Start(t, dir)
 	h := listen(t, js)
 	for id := range int64(count) {
 		until(t, "all is heard that was answered for", func() bool { got := h.of(id + 1); return len(got) > 0 && got[0] >= answered.Load() })

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"leadsync/events"
+	"leadsync/events/spool"
 )
 
 // unverifiedLimit bounds what strangers can fill while the database is down, in bytes.
@@ -21,17 +22,17 @@ func (b *base) openIntake() (*events.Intake, error) {
 		Publish: func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, b.js, e) },
 		Now:     time.Now, Log: b.log,
 	}
-	for _, spool := range []struct {
-		to    **events.Spool
+	for _, part := range []struct {
+		to    **spool.Spool
 		name  string
 		limit int64
 	}{{&in.Verified, "spool/verified", 0}, {&in.Unverified, "spool/unverified", unverifiedLimit}} {
-		s, err := events.OpenSpool(events.SpoolConfig{Dir: b.data.file(spool.name), Limit: spool.limit, Log: b.log})
+		s, err := spool.Open(spool.Config{Dir: b.data.file(part.name), Limit: part.limit, TakenAt: events.EntryTime, Log: b.log})
 		if err != nil {
 			return nil, err
 		}
 		b.closing(s.Close)
-		*spool.to = s
+		*part.to = s
 	}
 	if waiting := in.Waiting(); waiting.Entries > 0 {
 		b.log.Warn("callbacks wait in the spool", "entries", waiting.Entries, "since", waiting.Oldest)
