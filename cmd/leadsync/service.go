@@ -154,7 +154,7 @@ func (s *service) ill(ctx context.Context) map[string]string {
 		}
 	}
 	if s.broker != nil && ill["nats"] == "" {
-		if what := s.broker.Ill(); what != "" {
+		if what := s.broker.Problem(); what != "" {
 			ill["nats"] = "does not store what it is sent: callbacks are kept in the spool until the disk has room again (" + what + ")"
 		}
 	}
