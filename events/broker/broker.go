@@ -97,11 +97,13 @@ func startServer(cfg Config, port int) (*server.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded NATS server: %w", err)
 	}
-	ns.SetLoggerV2(serverLog{cfg.Logger}, false, false, false)
+	log := &serverLog{log: cfg.Logger}
+	ns.SetLoggerV2(log, false, false, false)
 	ns.Start()
+	reason := log.fatal.Load()
 	switch {
-	case !ns.JetStreamEnabled(): // it would never be ready
-		err = fmt.Errorf("the embedded NATS server could not open its store %s", cfg.Dir)
+	case reason != nil: // it would never be ready
+		err = fmt.Errorf("the embedded NATS server could not open its store %s: %s", cfg.Dir, *reason)
 	case !ns.ReadyForConnections(startLimit):
 		err = fmt.Errorf("the embedded NATS server was not ready within %s; its store is %s", startLimit, cfg.Dir)
 	default:

@@ -306,7 +306,7 @@ func TestEveryWriteIsSynced(t *testing.T) {
 	if !first.SyncAlways || !again.SyncAlways || first.StoreDir != again.StoreDir || first.MaxStore != again.MaxStore {
 		t.Errorf("opened as %+v, after a restart as %+v", first, again)
 	}
-	untilConnected(t, js.Conn())
+	untilReconnected(t, js.Conn(), 1)
 	if s, err := js.Stream(t.Context(), "LEADS"); err != nil || s.CachedInfo().State.Msgs != 1 {
 		t.Errorf("after a restart: %v", err)
 	}
@@ -337,8 +337,8 @@ func TestClientsReconnectAfterARestart(t *testing.T) {
 		if err := b.Restart(); err != nil {
 			t.Fatal(err)
 		}
-		untilConnected(t, own.Conn())
-		untilConnected(t, nc)
+		untilReconnected(t, own.Conn(), n+1)
+		untilReconnected(t, nc, n+1)
 		if err := nc.Flush(); err != nil { // the server knows the subscription
 			t.Fatal(err)
 		}
@@ -371,13 +371,14 @@ func TestFailedRestartIsAProblem(t *testing.T) {
 	service(t, b)
 }
 
-func untilConnected(tb testing.TB, nc *nats.Conn) {
+// untilReconnected waits until a connection has come back for the n-th time.
+func untilReconnected(tb testing.TB, nc *nats.Conn, n int) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
 	defer cancel()
-	for !nc.IsConnected() {
+	for !nc.IsConnected() || nc.Stats().Reconnects < uint64(n) {
 		if retry.Wait(ctx, 5*time.Millisecond) != nil {
-			tb.Fatalf("still %s: %v", nc.Status(), nc.LastError())
+			tb.Fatalf("still %s after %d of %d times: %v", nc.Status(), nc.Stats().Reconnects, n, nc.LastError())
 		}
 	}
 }
