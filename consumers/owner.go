@@ -253,7 +253,7 @@ func (o *owner) installed(ctx context.Context, notice events.PortalNotice) error
 	case events.Uninstalled:
 		return o.uninstalled(ctx)
 	case events.Doorbell, events.Tested:
-		o.desk.Rang(notice.Event)
+		o.desk.Rang(string(notice.Event))
 		return nil
 	}
 	if err := o.desk.Bind(ctx); err != nil {

@@ -16,7 +16,7 @@ import (
 	"leadsync/leads"
 )
 
-func (o *office) announce(event string) {
+func (o *office) announce(event events.PortalEvent) {
 	o.t.Helper()
 	n := events.PortalNotice{MemberID: o.member(), Event: event, At: time.Now()}
 	if err := events.PublishPortal(o.t.Context(), o.js, n); err != nil {
@@ -82,7 +82,7 @@ func TestTheDoorbellIsHeardAndImportsNothing(t *testing.T) {
 	o.work(o.config("one", nil))
 	o.until("both are heard", func() bool {
 		asked := o.desk.asked()
-		return slices.Contains(asked, events.Doorbell) && slices.Contains(asked, events.Tested)
+		return slices.Contains(asked, string(events.Doorbell)) && slices.Contains(asked, string(events.Tested))
 	})
 	o.until("they are dealt with", func() bool {
 		n, err := events.Depth(t.Context(), o.js, events.StreamPortals)

@@ -80,7 +80,7 @@ func TestCallbacksAreAnsweredByWhatTheyAre(t *testing.T) {
 // The doorbell of the portal's own queue and the answer to a test event name no lead; the
 // portal's owner hears of them.
 func TestWhatNamesNoLeadIsPassedOn(t *testing.T) {
-	for _, event := range []string{events.Doorbell, events.Tested} {
+	for _, event := range []string{string(events.Doorbell), string(events.Tested)} {
 		f := open(t, nil)
 		f.installed()
 		info, before := f.portal.Info(), f.held(events.StreamPortals)

@@ -72,7 +72,7 @@ func (s *Server) takeUpdate(ctx context.Context, cb bitrix24.Callback) error {
 		return fmt.Errorf("%w: it came without tokens", errForged)
 	}
 	return s.tell(ctx, events.PortalNotice{
-		MemberID: portal.MemberID, Domain: portal.Domain, UserID: portal.UserID, At: s.Now().UTC(), Event: string(cb.Event),
+		MemberID: portal.MemberID, Domain: portal.Domain, UserID: portal.UserID, At: s.Now().UTC(), Event: events.PortalEvent(cb.Event),
 	})
 }
 
@@ -157,7 +157,7 @@ func (s *Server) authorize(ctx context.Context, a authorization) error {
 	s.Log.InfoContext(ctx, "portal authorized", "member_id", portal.MemberID, "domain", portal.Domain, "by", a.event)
 	return s.tell(ctx, events.PortalNotice{
 		MemberID: portal.MemberID, Domain: portal.Domain, Scope: a.grant.Scope, ServerDomain: hostOf(server),
-		UserID: portal.UserID, At: portal.UpdatedAt, Event: a.event,
+		UserID: portal.UserID, At: portal.UpdatedAt, Event: events.PortalEvent(a.event),
 	})
 }
 

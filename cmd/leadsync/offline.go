@@ -38,7 +38,7 @@ type offline struct {
 
 // Rang implements consumers.Desk.
 func (d *desk) Rang(event string) {
-	switch event {
+	switch events.PortalEvent(event) {
 	case events.Doorbell:
 		d.offline.rung.Store(true)
 	case events.Tested:

@@ -15,7 +15,7 @@ import (
 )
 
 // tellOwner leaves a notice for the portal's owner.
-func (b *base) tellOwner(ctx context.Context, portal leads.Portal, event string) error {
+func (b *base) tellOwner(ctx context.Context, portal leads.Portal, event events.PortalEvent) error {
 	return events.PublishPortal(ctx, b.js, events.PortalNotice{
 		MemberID: portal.MemberID, Domain: portal.Domain, At: b.cfg.now().UTC(), Event: event,
 	})
