@@ -255,6 +255,7 @@ func (o *owner) installed(ctx context.Context, notice events.PortalNotice) error
 	case events.Doorbell, events.Tested:
 		o.desk.Rang(string(notice.Event))
 		return nil
+	default: // the events are bound again
 	}
 	if err := o.desk.Bind(ctx); err != nil {
 		return err

@@ -22,10 +22,10 @@ import (
 
 // fakeStream does what the test says.
 type fakeStream struct {
-	mu    sync.Mutex
-	do    func(context.Context) error
+	mu        sync.Mutex
+	do        func(context.Context) error
 	published []events.Entry
-	tries atomic.Int64
+	tries     atomic.Int64
 }
 
 func (m *fakeStream) publish(ctx context.Context, e events.Entry) error {

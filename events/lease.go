@@ -110,13 +110,12 @@ func (l *Lease) renew(ctx context.Context) error {
 		update, cancel := context.WithTimeout(ctx, LeaseLife/3)
 		revision, err := l.kv.Update(update, l.key, []byte(l.holder), l.revision)
 		cancel()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			l.revision = revision
+		case ctx.Err() == nil:
 			return fmt.Errorf("renew %s: %w: %w", l.key, ErrLeaseHeld, err)
 		}
-		l.revision = revision
 	}
 	return nil
 }

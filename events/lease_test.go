@@ -43,7 +43,7 @@ func TestLeaseIsHeldByOneAtATime(t *testing.T) {
 	take(t, js, "two") // given back at once, without waiting for its expiry
 }
 
-func TestHoldPassesOnWhatWorkReturns(t *testing.T) {
+func TestHoldReturnsTheErrorOfWork(t *testing.T) {
 	js := eventstest.JetStream(t)
 	want := errors.New("ill")
 	if err := take(t, js, "one").Hold(t.Context(), func(context.Context) error { return want }); !errors.Is(err, want) {
@@ -87,7 +87,7 @@ func TestLeaseIsRenewedBeyondItsLife(t *testing.T) {
 	}
 }
 
-func TestLeaseThatWasLostEndsTheWork(t *testing.T) {
+func TestLostLeaseEndsTheWork(t *testing.T) {
 	t.Parallel()
 	js := eventstest.JetStream(t)
 	lease := take(t, js, "one")
@@ -111,7 +111,7 @@ func TestLeaseThatWasLostEndsTheWork(t *testing.T) {
 	}
 }
 
-func TestLeaseOfTheDeadExpires(t *testing.T) {
+func TestLeaseOfADeadProcessExpires(t *testing.T) {
 	t.Parallel()
 	js := eventstest.JetStream(t)
 	take(t, js, "dead")
@@ -126,7 +126,7 @@ func TestLeaseOfTheDeadExpires(t *testing.T) {
 
 // The server's clock was set back by an hour: what it should have forgotten in five
 // seconds it keeps for an hour. The lease of a dead process is taken all the same.
-func TestLeaseOfTheDeadIsTakenAlthoughTheServersClockWasSetBack(t *testing.T) {
+func TestLeaseIsTakenAfterTheServerClockWasSetBack(t *testing.T) {
 	t.Parallel()
 	js := eventstest.JetStream(t)
 	_, err := js.UpdateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: bucket, TTL: time.Hour, Storage: jetstream.FileStorage})

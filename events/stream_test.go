@@ -42,7 +42,7 @@ func TestSubjectsAreTheContract(t *testing.T) {
 	}
 }
 
-func TestStreamsHaveThePoliciesThatPromisesStandOn(t *testing.T) {
+func TestStreamsHaveTheirPolicies(t *testing.T) {
 	js := eventstest.JetStream(t)
 	type policy struct {
 		Retention jetstream.RetentionPolicy
@@ -81,7 +81,7 @@ func TestSetupMayBeRepeated(t *testing.T) {
 	}
 }
 
-func TestNewerNoticeReplacesTheOneThatWaits(t *testing.T) {
+func TestNewerNoticeReplacesAWaitingOne(t *testing.T) {
 	js := eventstest.JetStream(t)
 	publish(t, js, notice(1, "ONCRMLEADADD"), notice(2, "ONCRMLEADADD"), notice(1, "ONCRMLEADUPDATE"))
 	if n := messages(t, js, events.StreamNotices); n != 2 {
@@ -102,7 +102,7 @@ func TestNewerNoticeReplacesTheOneThatWaits(t *testing.T) {
 
 // A read that is under way answers the older notice only: the newer one comes again,
 // whatever is acknowledged.
-func TestNoticeThatComesDuringAReadIsDeliveredAfterIt(t *testing.T) {
+func TestNoticeDuringAReadIsDeliveredAfterIt(t *testing.T) {
 	js := eventstest.JetStream(t)
 	publish(t, js, notice(1, "ONCRMLEADADD"))
 	first := fetch(t, js, 1)[0]
@@ -160,7 +160,7 @@ func TestConsumersArePerPortal(t *testing.T) {
 	}
 }
 
-func TestKeepWorkingHoldsWhatIsUnderWay(t *testing.T) {
+func TestKeepWorkingPreventsRedelivery(t *testing.T) {
 	t.Parallel()
 	js := eventstest.JetStream(t)
 	publish(t, js, notice(1, "ONCRMLEADADD"))
@@ -177,7 +177,7 @@ func TestKeepWorkingHoldsWhatIsUnderWay(t *testing.T) {
 	}
 }
 
-func TestForeignMessagesAreNamed(t *testing.T) {
+func TestForeignMessagesAreRecognised(t *testing.T) {
 	js := eventstest.JetStream(t)
 	for _, test := range []struct{ name, subject, body string }{
 		{"no JSON", "bitrix24.notices." + member + ".1", "hello"},

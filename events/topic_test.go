@@ -100,7 +100,7 @@ func TestTopicHoldsTheLastRevisionOfEachLead(t *testing.T) {
 }
 
 // Two relays that both believe to be the only one: revisions still only rise.
-func TestRevisionsRiseWhateverRelaysDo(t *testing.T) {
+func TestRevisionsRiseWithConcurrentRelays(t *testing.T) {
 	js := eventstest.JetStream(t)
 	const revisions = 60
 	ctx, stop := context.WithCancel(t.Context())
@@ -145,7 +145,7 @@ func TestRevisionsRiseWhateverRelaysDo(t *testing.T) {
 	}
 }
 
-func TestDeletionTakesTheHistoryWithItAndIsForgotten(t *testing.T) {
+func TestDeletionRemovesTheHistoryAndExpires(t *testing.T) {
 	js := eventstest.JetStream(t)
 	announce(t, openTopic(t, js), change(1, 1, leads.Added), change(1, 2, leads.RemovedKind))
 	msg := lastOn(t, js, 1)
@@ -162,7 +162,7 @@ func TestDeletionTakesTheHistoryWithItAndIsForgotten(t *testing.T) {
 	}
 }
 
-func TestCardThatDoesNotFitIsLeftOutAndSaidSo(t *testing.T) {
+func TestCardThatDoesNotFitIsMarkedOversize(t *testing.T) {
 	js := eventstest.JetStream(t)
 	c := change(1, 1, leads.Added)
 	card, err := json.Marshal(map[string]string{"ID": "1", "COMMENTS": string(bytes.Repeat([]byte("x"), 8<<20))})
@@ -194,7 +194,7 @@ func TestCardFullOfMarkupTravelsWhole(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotOursOnTheTopicIsFollowed(t *testing.T) {
+func TestForeignMessageOnTheTopicIsReplaced(t *testing.T) {
 	js := eventstest.JetStream(t)
 	if _, err := js.Publish(t.Context(), events.LeadSubject(ref(1)), []byte("hello")); err != nil {
 		t.Fatal(err)
@@ -205,7 +205,7 @@ func TestWhatIsNotOursOnTheTopicIsFollowed(t *testing.T) {
 	}
 }
 
-func TestNewSubscriberGetsTheStateThenTheTail(t *testing.T) {
+func TestNewSubscriberGetsStateThenChanges(t *testing.T) {
 	js := eventstest.JetStream(t)
 	topic := openTopic(t, js)
 	announce(t, topic, change(1, 1, leads.Added), change(2, 1, leads.Added), change(1, 2, leads.Changed))
@@ -237,7 +237,7 @@ func TestNewSubscriberGetsTheStateThenTheTail(t *testing.T) {
 
 // A portal that was removed and comes back, or a topic that was emptied: the stream knows
 // the ids of what it no longer has for two minutes.
-func TestWhatTheTopicHasLostIsPublishedAgain(t *testing.T) {
+func TestPurgedChangeIsPublishedAgain(t *testing.T) {
 	js := eventstest.JetStream(t)
 	topic := openTopic(t, js)
 	announce(t, topic, change(1, 1, leads.Added))
