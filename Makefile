@@ -63,4 +63,4 @@ fuzz: ## each fuzz target for a minute
 	$(GO) test -run '^$$' -fuzz FuzzParseCallback -fuzztime 1m ./bitrix24
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./leads
 	$(GO) test -run '^$$' -fuzz FuzzPhones -fuzztime 1m ./leads
-	$(GO) test -run '^$$' -fuzz FuzzReadRecords -fuzztime 1m ./events
+	$(GO) test -run '^$$' -fuzz FuzzReadRecords -fuzztime 1m ./events/spool

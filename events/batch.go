@@ -22,7 +22,7 @@ const (
 	batchLeast = 8               // below it a batch takes longer than its messages one by one
 	batchMost  = 500             // messages; servers take up to 1,000
 	batchBytes = 256 << 10       // or a single message more: callbacks and leases wait for it on the same connection
-	batchWait  = 5 * time.Second // for the server's word, as for a single message; then they go one by one
+	batchWait  = 5 * time.Second // for the server to confirm, as for a single message; then they go one by one
 )
 
 // The headers of a batch that the server takes as a whole or not at all (NATS ADR-50).
@@ -32,8 +32,8 @@ const (
 	batchCommitHeader   = "Nats-Batch-Commit"
 )
 
-// errRefused says that the server took nothing of a batch; errFew that there is none to be
-// made.
+// errRefused says that the server took nothing of a batch; errFew that there are too few
+// changes for a batch.
 var (
 	errRefused = errors.New("batch was refused")
 	errFew     = errors.New("too few for a batch")
@@ -52,11 +52,11 @@ type draft struct {
 func (t *Topic) PublishAll(ctx context.Context, changes []leads.Change) ([]leads.OnTopic, error) {
 	drafts := make([]draft, len(changes))
 	var waves [][]*draft
-	turn := map[leads.Ref]int{}
+	next := map[leads.Ref]int{}
 	for i, c := range changes {
 		drafts[i].change = c
-		n := turn[c.Ref()] // a wave has one change of a lead
-		turn[c.Ref()]++
+		n := next[c.Ref()] // a wave has one change of a lead
+		next[c.Ref()]++
 		if n == len(waves) {
 			waves = append(waves, nil)
 		}
@@ -74,9 +74,9 @@ func (t *Topic) PublishAll(ctx context.Context, changes []leads.Change) ([]leads
 	return on, nil
 }
 
-// publishWave publishes changes of different leads. Where a batch is refused, be it for one
-// of its messages or because the server takes none, each is looked up and published alone;
-// so it is where a batch takes too long: it would the next time, too.
+// publishWave publishes changes of different leads. If a batch is refused, because of one
+// of its messages or because the server does not take batches, each change is looked up and
+// published alone. The same happens if a batch takes too long: it would the next time, too.
 func (t *Topic) publishWave(ctx context.Context, wave []*draft) error {
 	if err := each(ctx, wave, t.look); err != nil {
 		return err
@@ -103,8 +103,8 @@ func (t *Topic) publishWave(ctx context.Context, wave []*draft) error {
 	return nil
 }
 
-// look asks what the topic holds of a lead. Of a lead's first revision it assumes that this
-// is nothing; where it is wrong the server refuses.
+// look asks what the topic holds of a lead. For a lead's first revision it assumes that the
+// topic holds nothing; if that is wrong, the server refuses the change.
 func (t *Topic) look(ctx context.Context, d *draft) (err error) {
 	if d.change.Revision > 1 {
 		d.last, err = t.last(ctx, d.change.Ref())
@@ -118,8 +118,8 @@ func (t *Topic) publishLooked(ctx context.Context, d *draft) (err error) {
 	return err
 }
 
-// publishBatch publishes the first of a wave as one, and says how many. Those that the
-// topic is known to have already are left out.
+// publishBatch publishes the first changes of a wave as one batch, and returns how many. It
+// skips those that the topic is known to have.
 func (t *Topic) publishBatch(ctx context.Context, wave []*draft) (count int, err error) {
 	var batch []*nats.Msg
 	for size := 0; count < len(wave) && len(batch) < batchMost && size < batchBytes; count++ {
@@ -149,10 +149,10 @@ func (t *Topic) publishBatch(ctx context.Context, wave []*draft) (count int, err
 	return count, nil
 }
 
-// commit sends the messages, the last as a question, and returns when the server has all of
-// them on disk. Where one is lost on the way the server notices the gap and takes none.
+// commit sends the messages, the last as a request, and returns when the server has all of
+// them on disk. If one is lost on the way, the server notices the gap and refuses the batch.
 func (t *Topic) commit(ctx context.Context, batch []*nats.Msg) error {
-	ctx, cancel := context.WithTimeout(ctx, t.patience)
+	ctx, cancel := context.WithTimeout(ctx, t.batchLimit)
 	defer cancel()
 	id, last := uuid.NewString(), len(batch)-1
 	for i, msg := range batch {
@@ -172,8 +172,8 @@ func (t *Topic) commit(ctx context.Context, batch []*nats.Msg) error {
 	return confirmed(reply, id, len(batch))
 }
 
-// confirmed reads the server's word. One that knows no batches takes the messages one by
-// one and speaks of the last only, so it must name the batch.
+// confirmed reads the server's answer. A server that does not know batches takes the
+// messages one by one and answers for the last only, so the answer must name the batch.
 func confirmed(reply *nats.Msg, id string, count int) error {
 	var ack struct {
 		Batch string              `json:"batch"`
@@ -192,7 +192,7 @@ func confirmed(reply *nats.Msg, id string, count int) error {
 	return nil
 }
 
-// each does something with all drafts, many at the same time.
+// each calls do for all drafts, many at the same time.
 func each(ctx context.Context, drafts []*draft, do func(context.Context, *draft) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)

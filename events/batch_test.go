@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadsync/events"
+	"leadsync/events/eventstest"
 	"leadsync/leads"
 )
 
@@ -48,15 +49,15 @@ func revision(count, number int64, kind leads.ChangeKind) []leads.Change {
 	return changes
 }
 
-// hearing collects the revisions of each lead in the order of the topic.
-type hearing struct {
-	mu    sync.Mutex
-	heard map[int64][]int64
+// subscriber collects the revisions of each lead in the order of the topic.
+type subscriber struct {
+	mu       sync.Mutex
+	received map[int64][]int64
 }
 
-func listen(tb testing.TB, js jetstream.JetStream) *hearing {
+func listen(tb testing.TB, js jetstream.JetStream) *subscriber {
 	tb.Helper()
-	h := &hearing{heard: map[int64][]int64{}}
+	h := &subscriber{received: map[int64][]int64{}}
 	ctx, stop := context.WithCancel(tb.Context())
 	done := make(chan error, 1)
 	go func() {
@@ -67,7 +68,7 @@ func listen(tb testing.TB, js jetstream.JetStream) *hearing {
 			}
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			h.heard[c.LeadID] = append(h.heard[c.LeadID], c.Revision)
+			h.received[c.LeadID] = append(h.received[c.LeadID], c.Revision)
 		})
 	}()
 	tb.Cleanup(func() {
@@ -79,19 +80,19 @@ func listen(tb testing.TB, js jetstream.JetStream) *hearing {
 	return h
 }
 
-func (h *hearing) of(id int64) []int64 {
+func (h *subscriber) of(id int64) []int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.Clone(h.heard[id])
+	return slices.Clone(h.received[id])
 }
 
-func TestManyChangesGoOntoTheTopicLikeSingleOnes(t *testing.T) {
+func TestBatchesPublishLikeSingleChanges(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		allowed bool
 	}{{"in batches", true}, {"on a server that knows none", false}} {
 		t.Run(test.name, func(t *testing.T) {
-			js := connected(t)
+			js := eventstest.JetStream(t)
 			batches(t, js, test.allowed)
 			h := listen(t, js)
 			large := change(7, 1, leads.Added)
@@ -109,9 +110,9 @@ func TestManyChangesGoOntoTheTopicLikeSingleOnes(t *testing.T) {
 				t.Errorf("answers (-want +got):\n%s", diff)
 			}
 			for id := range int64(20) {
-				until(t, "the deletion is heard", func() bool { got := h.of(id + 1); return len(got) > 0 && got[len(got)-1] == 5 })
+				until(t, "the deletion is received", func() bool { got := h.of(id + 1); return len(got) > 0 && got[len(got)-1] == 5 })
 				if got := h.of(id + 1); !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
-					t.Errorf("of lead %d a subscriber heard %v", id+1, got)
+					t.Errorf("of lead %d a subscriber received %v", id+1, got)
 				}
 			}
 			tombstone := lastOn(t, js, 9)
@@ -163,7 +164,7 @@ func costOf(tb testing.TB, js jetstream.JetStream, publish func()) (c cost) {
 
 // What makes it quick: one question for all, and no look-up of leads that are new. Where
 // the server takes no batches they are not tried.
-func TestABatchAsksOnce(t *testing.T) {
+func TestBatchNeedsOneRequest(t *testing.T) {
 	for _, test := range []struct {
 		name       string
 		allowed    bool
@@ -173,7 +174,7 @@ func TestABatchAsksOnce(t *testing.T) {
 		{"on a server that knows none", false, cost{0, 100, 100}, cost{100, 100, 100}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			js := connected(t)
+			js := eventstest.JetStream(t)
 			batches(t, js, test.allowed)
 			topic := openTopic(t, js)
 			for i, want := range []cost{test.new, test.known} {
@@ -187,7 +188,7 @@ func TestABatchAsksOnce(t *testing.T) {
 }
 
 func TestLargeCardsTravelInSmallerBatches(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	for _, test := range []struct {
 		name string
 		from int64
@@ -213,17 +214,17 @@ func TestLargeCardsTravelInSmallerBatches(t *testing.T) {
 
 // A batch that nobody answers for in time is not sent again and again: its changes go one
 // by one.
-func TestABatchThatTakesTooLongGoesOneByOne(t *testing.T) {
-	js := connected(t)
+func TestSlowBatchIsPublishedOneByOne(t *testing.T) {
+	js := eventstest.JetStream(t)
 	topic := openTopic(t, js)
-	topic.Impatient(time.Nanosecond)
+	topic.LimitBatches(time.Nanosecond)
 	got := costOf(t, js, func() { announceAll(t, topic, revision(100, 1, leads.Added)...) })
 	if got.LookUps < 100 || got.Questions < 100 {
 		t.Errorf("cost %+v, want each looked up and published alone", got)
 	}
 }
 
-func TestARefusedMessageStopsNoOther(t *testing.T) {
+func TestRefusedMessageStopsNoOther(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		prepare func(t *testing.T, js jetstream.JetStream, topic *events.Topic)
@@ -262,7 +263,7 @@ func TestARefusedMessageStopsNoOther(t *testing.T) {
 		}, leads.OnTopic{LeadID: 15, Revision: 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			js := connected(t)
+			js := eventstest.JetStream(t)
 			topic := openTopic(t, js)
 			test.prepare(t, js, topic)
 			on := announceAll(t, topic, revision(30, 1, leads.Added)...)
@@ -282,8 +283,8 @@ func TestARefusedMessageStopsNoOther(t *testing.T) {
 }
 
 // A batch of a former relay that comes late is refused, though its ids are forgotten.
-func TestAFormerRelaysLateBatchChangesNothing(t *testing.T) {
-	js := connected(t)
+func TestLateBatchOfAFormerRelayIsRefused(t *testing.T) {
+	js := eventstest.JetStream(t)
 	announceAll(t, openTopic(t, js), revision(20, 2, leads.Changed)...)
 	seq := stream(t, js, events.StreamLeads).CachedInfo().State.LastSeq
 	on := announceAll(t, openTopic(t, js), revision(20, 1, leads.Added)...)
@@ -293,9 +294,9 @@ func TestAFormerRelaysLateBatchChangesNothing(t *testing.T) {
 }
 
 // Several relays that each believe to be the only one, with batches of the same leads.
-func TestRevisionsRiseWhateverBatchesCross(t *testing.T) {
+func TestRevisionsRiseWithConcurrentBatches(t *testing.T) {
 	const relays, count, revisions = 4, 12, 12
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	h := listen(t, js)
 	var group errgroup.Group
 	for relay := range int64(relays) {
@@ -314,17 +315,17 @@ func TestRevisionsRiseWhateverBatchesCross(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id := range int64(count) {
-		until(t, "the last is heard", func() bool { return slices.Contains(h.of(id+1), revisions) })
+		until(t, "the last is received", func() bool { return slices.Contains(h.of(id+1), revisions) })
 		if got := h.of(id + 1); !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
-			t.Errorf("of lead %d a subscriber heard %v", id+1, got)
+			t.Errorf("of lead %d a subscriber received %v", id+1, got)
 		}
 	}
 }
 
 // A server that knows no batches takes the messages of one singly, and its answer to the
 // last says nothing of the others.
-func TestAnAnswerThatNamesNoBatchConfirmsNothing(t *testing.T) {
-	js := connected(t)
+func TestAnswerMustNameTheBatch(t *testing.T) {
+	js := eventstest.JetStream(t)
 	cfg := stream(t, js, events.StreamLeads).CachedInfo().Config
 	topic := openTopic(t, js)
 	cfg.Subjects = []string{"elsewhere"}
@@ -357,9 +358,9 @@ func TestAnAnswerThatNamesNoBatchConfirmsNothing(t *testing.T) {
 
 // The server goes away in the middle of many batches: what was answered for is there when
 // it is back, and trying again publishes the rest.
-func TestServerGoneInTheMiddle(t *testing.T) {
+func TestServerStopsDuringBatches(t *testing.T) {
 	dir := t.TempDir()
-	server, js := startOn(t, dir)
+	server, js := eventstest.Start(t, dir)
 	topic := openTopic(t, js)
 	const count, revisions = 100, 40
 	var answered atomic.Int64
@@ -380,19 +381,19 @@ func TestServerGoneInTheMiddle(t *testing.T) {
 	if err := <-done; err == nil && answered.Load() < revisions {
 		t.Error("no word of what was not published")
 	}
-	_, js = startOn(t, dir)
+	_, js = eventstest.Start(t, dir)
 	h := listen(t, js)
 	for id := range int64(count) {
-		until(t, "all is heard that was answered for", func() bool { got := h.of(id + 1); return len(got) > 0 && got[0] >= answered.Load() })
+		until(t, "all is received that was answered for", func() bool { got := h.of(id + 1); return len(got) > 0 && got[0] >= answered.Load() })
 	}
 	topic = openTopic(t, js)
 	for number := answered.Load(); number <= revisions; number++ { // the last again: its row was not deleted
 		announceAll(t, topic, revision(count, number, leads.Changed)...)
 	}
 	for id := range int64(count) {
-		until(t, "the last is heard", func() bool { return slices.Contains(h.of(id+1), revisions) })
+		until(t, "the last is received", func() bool { return slices.Contains(h.of(id+1), revisions) })
 		if got := h.of(id + 1); !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
-			t.Errorf("of lead %d a subscriber heard %v", id+1, got)
+			t.Errorf("of lead %d a subscriber received %v", id+1, got)
 		}
 	}
 }

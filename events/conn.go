@@ -1,6 +1,8 @@
 package events
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,9 +12,9 @@ import (
 )
 
 // Connect connects to an external NATS server or cluster. url is nats://host:4222, or
-// a list of such separated by commas; token may be "". While the connection is down
-// publishing fails at once instead of being buffered, because a buffer in memory is no
-// safe place for a callback that was answered 200.
+// a list of such separated by commas; token may be "". While the connection is down,
+// publishing fails at once instead of being buffered, because a buffer in memory loses
+// callbacks that were answered 200.
 func Connect(url, token string, more ...nats.Option) (*nats.Conn, error) {
 	nc, err := nats.Connect(url, append(externally(token), more...)...)
 	if err != nil {
@@ -21,8 +23,8 @@ func Connect(url, token string, more ...nats.Option) (*nats.Conn, error) {
 	return nc, nil
 }
 
-// ConnectLater is Connect for a service that works without NATS for a while: where no
-// server can be reached yet it goes on trying, and publishing fails at once until then.
+// ConnectLater is Connect for a service that can work without NATS for a while: it keeps
+// trying if no server can be reached yet, and publishing fails at once until then.
 func ConnectLater(url, token string) (*nats.Conn, error) {
 	nc, err := nats.Connect(url, append(externally(token), nats.RetryOnFailedConnect(true))...)
 	if err != nil {
@@ -39,7 +41,7 @@ func externally(token string) []nats.Option {
 	return opts
 }
 
-// Options are those of every connection of ours.
+// Options are the options of all our connections.
 func Options() []nats.Option {
 	return []nats.Option{
 		nats.Name("leadsync"),
@@ -56,6 +58,21 @@ func JetStream(nc *nats.Conn) (jetstream.JetStream, error) {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
 	return js, nil
+}
+
+// Unavailable reports whether err says that NATS or its JetStream cannot be reached now,
+// which passes without anybody changing anything. The end of the caller's own context is
+// not such an error, but its deadline is: nobody answered in time.
+func Unavailable(err error) bool {
+	for _, target := range []error{
+		nats.ErrNoResponders, nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded, nats.ErrTimeout,
+		nats.ErrDisconnected, jetstream.ErrJetStreamNotEnabled, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
 }
 
 // WithoutPassword strips what stands before @ in each server of a list.

@@ -12,7 +12,7 @@ import (
 	"leadsync/leads"
 )
 
-// DeadLetter is a notice that was given up.
+// DeadLetter is a notice that leadsync gave up.
 type DeadLetter struct {
 	Notice
 
@@ -27,7 +27,7 @@ func PublishDead(ctx context.Context, js jetstream.JetStream, d DeadLetter) erro
 	return publishJSON(ctx, js, DeadSubject(d.Ref), d)
 }
 
-// DropDead forgets a lead's dead letter; it is no error where there is none.
+// DropDead removes a lead's dead letter; it is not an error if there is none.
 func DropDead(ctx context.Context, js jetstream.JetStream, ref leads.Ref) error {
 	stream, err := js.Stream(ctx, StreamDead)
 	if err == nil {
@@ -39,8 +39,8 @@ func DropDead(ctx context.Context, js jetstream.JetStream, ref leads.Ref) error 
 	return nil
 }
 
-// DeadLetters are all that are parked, of one portal or, with "", of all, the oldest
-// first. What is no letter of ours is left out.
+// DeadLetters returns all dead letters, the oldest first: of one portal or, with "", of all.
+// It skips messages that leadsync did not write.
 func DeadLetters(ctx context.Context, js jetstream.JetStream, memberID string) ([]DeadLetter, error) {
 	stream, err := js.Stream(ctx, StreamDead)
 	if err != nil {

@@ -9,25 +9,25 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Entry is a message on its way to its stream, as the spool keeps it.
+// Entry is a message on its way to its stream. A spool keeps it as JSON.
 type Entry struct {
 	Subject string          `json:"subject"`
 	Data    json.RawMessage `json:"data"`
-	// At is when it was taken, by our clock.
+	// At is when the process received it, by its own clock.
 	At time.Time `json:"at"`
-	// MemberID and TokenHash are set where nobody could say whether the callback is
-	// genuine: TokenHash is the SHA-256 of its application_token. It must be verified
-	// before anything comes of it.
+	// MemberID and TokenHash are set if the callback could not be verified when it came:
+	// TokenHash is the SHA-256 of its application_token. The entry must be verified before
+	// it is published.
 	MemberID  string `json:"member_id,omitempty"`
 	TokenHash string `json:"token_hash,omitempty"`
 }
 
-// NoticeEntry is a notice on its way.
+// NoticeEntry makes an entry of a lead's notice.
 func NoticeEntry(n Notice) (Entry, error) {
 	return entry(NoticeSubject(n.Ref), n, n.ReceivedAt)
 }
 
-// PortalEntry is a portal's notice on its way.
+// PortalEntry makes an entry of a portal's notice.
 func PortalEntry(n PortalNotice) (Entry, error) {
 	return entry(PortalSubject(n.MemberID), n, n.At)
 }
@@ -46,8 +46,28 @@ func (e Entry) Unverified(memberID, tokenHash string) Entry {
 	return e
 }
 
-// PublishEntry returns when the stream has the entry on disk. It does not try again where
-// no stream answers: the spool is faster.
+// EntryTime reads when an entry was taken from what a spool keeps of it; the zero time if
+// it is not an entry. It is a spool's Config.TakenAt.
+func EntryTime(payload []byte) time.Time {
+	e, err := decodeEntry(payload)
+	if err != nil {
+		return time.Time{}
+	}
+	return e.At
+}
+
+func decodeEntry(payload []byte) (e Entry, err error) {
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return e, fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	if e.Subject == "" {
+		return e, fmt.Errorf("%w: the entry has no subject", ErrMessage)
+	}
+	return e, nil
+}
+
+// PublishEntry returns when the stream has the entry on disk. It does not retry if no
+// stream answers: the spool is faster.
 func PublishEntry(ctx context.Context, js jetstream.JetStream, e Entry) error {
 	if _, err := js.Publish(ctx, e.Subject, e.Data, jetstream.WithRetryAttempts(0)); err != nil {
 		return fmt.Errorf("publish %s: %w", e.Subject, err)

@@ -2,5 +2,5 @@ package events
 
 import "time"
 
-// Impatient has a batch given up sooner.
-func (t *Topic) Impatient(after time.Duration) { t.patience = after }
+// LimitBatches makes a topic give up a batch sooner.
+func (t *Topic) LimitBatches(limit time.Duration) { t.batchLimit = limit }

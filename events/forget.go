@@ -7,8 +7,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ForgetPortal takes everything of a portal from the streams, the topic of leads
-// included: the names and numbers on it are gone.
+// ForgetPortal removes all messages of a portal from the streams, the topic of leads with
+// its names and phone numbers included.
 func ForgetPortal(ctx context.Context, js jetstream.JetStream, memberID string) error {
 	for stream, subject := range map[string]string{
 		StreamNotices: "bitrix24.notices." + memberID + ".*",
@@ -22,11 +22,8 @@ func ForgetPortal(ctx context.Context, js jetstream.JetStream, memberID string) 
 			err = s.Purge(ctx, jetstream.WithPurgeSubject(subject))
 		}
 		if err != nil {
-			return fmt.Errorf("take portal %s from %s: %w", memberID, stream, err)
+			return fmt.Errorf("remove portal %s from %s: %w", memberID, stream, err)
 		}
 	}
 	return RemovePortal(ctx, js, memberID)
 }
-
-// Rebind is the Event of a portal whose events somebody wants to be bound again.
-const Rebind = "rebind"

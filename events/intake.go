@@ -2,49 +2,52 @@ package events
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"leadsync/events/spool"
 )
 
-// Limits of the way in. Source: promise P1.
+// Limits that let a callback be answered in time.
 const (
-	publishLimit = time.Second     // how long a stream may take to acknowledge
-	directFor    = 5 * time.Second // after one that took longer, the spool is used directly
-	losingFor    = time.Minute     // how long it is told that a callback was lost, where none comes that is not
+	publishLimit = time.Second     // how long a stream may take to acknowledge an entry
+	directFor    = 5 * time.Second // after a time-out entries go straight into the spool for that long
+	losingFor    = time.Minute     // how long Losing reports a lost entry if no later one is kept
 )
 
-// Intake is the way in of callbacks: onto their stream, or where that fails or takes too
-// long, into a spool.
+// Intake stores callbacks: on their stream or, if that fails or takes too long, in a
+// spool.
 type Intake struct {
 	// Publish returns when the stream has the entry on disk.
 	Publish func(context.Context, Entry) error
-	// Verified keeps entries until their stream is back; Unverified those that must be
-	// verified first. They are apart so that forgeries, which anybody can send while the
-	// database is down, can only fill a spool of their own.
-	Verified   *Spool
-	Unverified *Spool
+	// Verified keeps entries until their stream is back; Unverified keeps those that must be
+	// verified first. They are separate so that forgeries, which anybody can send while the
+	// database is down, can only fill a spool of their own. Both are opened with EntryTime.
+	Verified   *spool.Spool
+	Unverified *spool.Spool
 	Now        func() time.Time
 	Log        *slog.Logger
 
-	// What this process has taken since it started.
+	// Entries that this process published, spooled and lost since it started.
 	Published, Spooled, Lost atomic.Int64
 
-	direct  atomic.Pointer[time.Time] // until when the spool is used directly; nil where NATS is well
-	probing atomic.Bool               // somebody tries whether it is well again
-	full    atomic.Bool               // the alarm was raised
-	losing  atomic.Pointer[time.Time] // when the last entry could be kept nowhere; nil where it could
+	direct  atomic.Pointer[time.Time] // until when entries go straight into the spool; nil while NATS answers
+	probing atomic.Bool               // one callback is trying whether NATS answers again
+	full    atomic.Bool               // a full spool was logged
+	losing  atomic.Pointer[time.Time] // when the last entry was lost; nil if it was kept
 }
 
-// Take returns when the entry is on disk, on its stream or in a spool. An error means
-// that it is neither: the callback must not be answered 200.
+// Take returns when the entry is on disk, on its stream or in a spool. After an error it
+// is on neither: the callback must not be answered 200.
 func (i *Intake) Take(ctx context.Context, e Entry) error {
 	if e.TokenHash != "" {
 		return i.spool(ctx, i.Unverified, e, nil)
 	}
-	if !i.promising() {
+	if !i.tryStream() {
 		return i.spool(ctx, i.Verified, e, nil)
 	}
 	refused := i.publish(ctx, e)
@@ -55,15 +58,15 @@ func (i *Intake) Take(ctx context.Context, e Entry) error {
 	return i.spool(ctx, i.Verified, e, refused)
 }
 
-// promising tells whether the stream is worth trying. After a time-out one callback at a
-// time tries, when its moment has come; the others do not wait for it.
-func (i *Intake) promising() bool {
+// tryStream reports whether to try the stream. Some time after a time-out, one callback at
+// a time tries; the others do not wait for it.
+func (i *Intake) tryStream() bool {
 	until := i.direct.Load()
 	return until == nil || !i.Now().Before(*until) && i.probing.CompareAndSwap(false, true)
 }
 
 func (i *Intake) publish(ctx context.Context, e Entry) error {
-	// A client that hangs up does not undo what it was about to be told.
+	// A client that hangs up must not stop what is about to be confirmed.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishLimit)
 	defer cancel()
 	err := i.Publish(ctx, e)
@@ -76,24 +79,27 @@ func (i *Intake) publish(ctx context.Context, e Entry) error {
 		now := i.Now()
 		until := now.Add(directFor)
 		if before := i.direct.Swap(&until); before != nil && before.After(now) {
-			break // another callback has said so
+			break // another callback has logged it
 		}
 		i.Log.WarnContext(ctx, "NATS does not answer, callbacks go into the spool", "error", err, "for", directFor)
 	}
 	return err
 }
 
-// spool keeps the entry; refused is why its stream did not, nil where it was not tried.
-func (i *Intake) spool(ctx context.Context, to *Spool, e Entry, refused error) error {
-	err := to.Append(context.WithoutCancel(ctx), e)
+// spool keeps the entry; refused is why its stream did not, nil if it was not tried.
+func (i *Intake) spool(ctx context.Context, to *spool.Spool, e Entry, refused error) error {
+	payload, err := json.Marshal(e)
+	if err == nil {
+		err = to.Append(context.WithoutCancel(ctx), payload, e.At)
+	}
 	if err == nil {
 		i.Spooled.Add(1)
 		i.full.Store(false)
 		i.losing.Store(nil)
 		return nil
 	}
-	if errors.Is(err, ErrSpoolFull) && !i.full.Swap(true) {
-		i.Log.ErrorContext(ctx, "the spool is full: callbacks are lost until NATS and the database are back", "limit_bytes", to.cfg.Limit)
+	if errors.Is(err, spool.ErrFull) && !i.full.Swap(true) {
+		i.Log.ErrorContext(ctx, "the spool is full: callbacks are lost until NATS and the database are back", "limit_bytes", to.Stats().Limit)
 	}
 	if refused == nil && e.TokenHash == "" {
 		if refused = i.publish(ctx, e); refused == nil {
@@ -106,8 +112,8 @@ func (i *Intake) spool(ctx context.Context, to *Spool, e Entry, refused error) e
 	return fmt.Errorf("%w; %w", errors.Join(refused), err)
 }
 
-// Waiting is what both spools hold.
-func (i *Intake) Waiting() SpoolStats {
+// Waiting sums up what waits in both spools.
+func (i *Intake) Waiting() spool.Stats {
 	sum := i.Verified.Stats()
 	other := i.Unverified.Stats()
 	sum.Entries += other.Entries
@@ -119,25 +125,26 @@ func (i *Intake) Waiting() SpoolStats {
 	return sum
 }
 
-// Full tells whether callbacks are being lost because a spool has no room.
+// Full reports whether callbacks are being lost because a spool has no room.
 func (i *Intake) Full() bool { return i.full.Load() }
 
-// Losing tells whether the last callback could be kept nowhere, and that is not long ago.
+// Losing reports whether the last callback was lost less than a minute ago.
 func (i *Intake) Losing() bool {
 	at := i.losing.Load()
 	return at != nil && i.Now().Sub(*at) < losingFor
 }
 
-// Avoiding tells whether the stream did not answer when it was last tried, so that the
-// spool is used.
+// Avoiding reports whether entries go into the spool because the stream did not answer
+// when it was last tried.
 func (i *Intake) Avoiding() bool { return i.direct.Load() != nil }
 
 // Run drains the spools until the context ends. verify says whether an entry that could
-// not be verified when it came is genuine; its error means not yet.
+// not be verified when it came is genuine; if it returns an error, it is asked again
+// later.
 func (i *Intake) Run(ctx context.Context, verify func(context.Context, Entry) (bool, error)) error {
 	done := make(chan error, 1)
-	go func() { done <- i.Verified.Run(ctx, i.deliver) }()
-	err := i.Unverified.Run(ctx, func(ctx context.Context, e Entry) error {
+	go func() { done <- i.drain(ctx, i.Verified, i.deliver) }()
+	err := i.drain(ctx, i.Unverified, func(ctx context.Context, e Entry) error {
 		genuine, err := verify(ctx, e)
 		if err != nil || !genuine {
 			return err
@@ -147,6 +154,18 @@ func (i *Intake) Run(ctx context.Context, verify func(context.Context, Entry) (b
 	return errors.Join(err, <-done)
 }
 
+// drain delivers the entries of a spool. It drops a record that is not an entry.
+func (i *Intake) drain(ctx context.Context, from *spool.Spool, deliver func(context.Context, Entry) error) error {
+	return from.Run(ctx, func(ctx context.Context, payload []byte) error {
+		e, err := decodeEntry(payload)
+		if err != nil {
+			i.Log.ErrorContext(ctx, "spool holds a record that is not an entry, dropping it", "error", err)
+			return nil
+		}
+		return deliver(ctx, e)
+	})
+}
+
 func (i *Intake) deliver(ctx context.Context, e Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*publishLimit)
 	defer cancel()
@@ -154,6 +173,6 @@ func (i *Intake) deliver(ctx context.Context, e Entry) error {
 		return err
 	}
 	i.Published.Add(1)
-	i.direct.Store(nil) // it is well again, also where no callback comes to try it
+	i.direct.Store(nil) // NATS answers again, even if no callback comes to try it
 	return nil
 }

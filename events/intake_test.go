@@ -2,7 +2,9 @@ package events_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,17 +15,20 @@ import (
 
 	"leadsync/events"
 	"leadsync/events/broker"
+	"leadsync/events/eventstest"
+	"leadsync/events/spool"
+	"leadsync/leads/leadstest"
 )
 
-// mouth is a stream that does what it is told.
-type mouth struct {
-	mu    sync.Mutex
-	do    func(context.Context) error
-	heard []events.Entry
-	tries atomic.Int64
+// fakeStream does what the test says.
+type fakeStream struct {
+	mu        sync.Mutex
+	do        func(context.Context) error
+	published []events.Entry
+	tries     atomic.Int64
 }
 
-func (m *mouth) publish(ctx context.Context, e events.Entry) error {
+func (m *fakeStream) publish(ctx context.Context, e events.Entry) error {
 	m.tries.Add(1)
 	m.mu.Lock()
 	do := m.do
@@ -35,45 +40,62 @@ func (m *mouth) publish(ctx context.Context, e events.Entry) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.heard = append(m.heard, e)
+	m.published = append(m.published, e)
 	return nil
 }
 
-func (m *mouth) set(do func(context.Context) error) {
+func (m *fakeStream) set(do func(context.Context) error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.do = do
 }
 
-func silence(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+func hang(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 
 func refuse(context.Context) error { return errors.New("no servers") }
 
-func intake(tb testing.TB, m *mouth, limit int64) *events.Intake {
+func openSpool(tb testing.TB, limit int64) *spool.Spool {
+	tb.Helper()
+	s, err := spool.Open(spool.Config{Dir: tb.TempDir(), Limit: limit, TakenAt: events.EntryTime, Log: leadstest.Silent()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func entry(n int) events.Entry {
+	return events.Entry{
+		Subject: fmt.Sprintf("bitrix24.notices.%s.%d", member, n), Data: json.RawMessage(fmt.Sprintf(`{"ts":%d}`, n)),
+		At: time.Date(2026, 11, 23, 10, 0, n%60, 0, time.UTC),
+	}
+}
+
+func intake(tb testing.TB, m *fakeStream, limit int64) *events.Intake {
 	tb.Helper()
 	return &events.Intake{
-		Publish: m.publish, Now: time.Now, Log: silent(),
-		Verified:   openSpool(tb, events.SpoolConfig{Dir: tb.TempDir(), Limit: limit}),
-		Unverified: openSpool(tb, events.SpoolConfig{Dir: tb.TempDir(), Limit: limit}),
+		Publish: m.publish, Now: time.Now, Log: leadstest.Silent(),
+		Verified:   openSpool(tb, limit),
+		Unverified: openSpool(tb, limit),
 	}
 }
 
 func TestStreamThatAnswersNeedsNoSpool(t *testing.T) {
-	m := &mouth{}
+	m := &fakeStream{}
 	i := intake(t, m, 0)
-	if err := i.Take(t.Context(), letter(1)); err != nil {
+	if err := i.Take(t.Context(), entry(1)); err != nil {
 		t.Fatal(err)
 	}
-	if i.Waiting().Entries != 0 || len(m.heard) != 1 || i.Published.Load() != 1 {
-		t.Errorf("%+v, heard %d", i.Waiting(), len(m.heard))
+	if i.Waiting().Entries != 0 || len(m.published) != 1 || i.Published.Load() != 1 {
+		t.Errorf("%+v, published %d", i.Waiting(), len(m.published))
 	}
 }
 
-func TestRefusalGoesIntoTheSpoolAtOnce(t *testing.T) {
-	m := &mouth{do: refuse}
+func TestRefusedEntryGoesIntoTheSpool(t *testing.T) {
+	m := &fakeStream{do: refuse}
 	i := intake(t, m, 0)
 	for n := range 3 {
-		if err := i.Take(t.Context(), letter(n)); err != nil {
+		if err := i.Take(t.Context(), entry(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -84,13 +106,13 @@ func TestRefusalGoesIntoTheSpoolAtOnce(t *testing.T) {
 
 // After a time-out the spool is used directly for five seconds; then one callback, and
 // no other, tries again.
-func TestStreamThatIsSilentIsLeftAloneForAWhile(t *testing.T) {
+func TestSilentStreamIsAvoidedForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &mouth{do: silence}
+		m := &fakeStream{do: hang}
 		i := intake(t, m, 0)
 		take := func(n int) time.Duration {
 			begun := time.Now()
-			if err := i.Take(t.Context(), letter(n)); err != nil {
+			if err := i.Take(t.Context(), entry(n)); err != nil {
 				t.Error(err)
 			}
 			return time.Since(begun)
@@ -119,57 +141,57 @@ func TestStreamThatIsSilentIsLeftAloneForAWhile(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		take(1)
 		take(2)
-		if len(m.heard) != 2 {
-			t.Errorf("%d heard when it is well again", len(m.heard))
+		if len(m.published) != 2 {
+			t.Errorf("%d published when it answers again", len(m.published))
 		}
 	})
 }
 
 func TestNeitherStreamNorSpoolIsAnError(t *testing.T) {
-	m := &mouth{do: refuse}
+	m := &fakeStream{do: refuse}
 	i := intake(t, m, 1)
-	if err := i.Take(t.Context(), letter(1)); !errors.Is(err, events.ErrSpoolFull) {
+	if err := i.Take(t.Context(), entry(1)); !errors.Is(err, spool.ErrFull) {
 		t.Fatalf("%v", err)
 	}
 	if !i.Full() || i.Lost.Load() != 1 {
 		t.Error("no alarm")
 	}
 	m.set(nil)
-	if err := i.Take(t.Context(), letter(1)); err != nil {
+	if err := i.Take(t.Context(), entry(1)); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestFullSpoolIsNoReasonNotToTryTheStream(t *testing.T) {
+func TestStreamIsTriedWhenTheSpoolIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &mouth{do: silence}
+		m := &fakeStream{do: hang}
 		i := intake(t, m, 1)
-		if err := i.Take(t.Context(), letter(1)); err == nil {
+		if err := i.Take(t.Context(), entry(1)); err == nil {
 			t.Fatal("stored nowhere, and no error")
 		}
 		m.set(nil)
-		if err := i.Take(t.Context(), letter(2)); err != nil {
+		if err := i.Take(t.Context(), entry(2)); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-func TestUnverifiedEntriesWaitUntilTheyCanBeVerified(t *testing.T) {
-	m := &mouth{}
+func TestUnverifiedEntriesWaitForVerification(t *testing.T) {
+	m := &fakeStream{}
 	i := intake(t, m, 0)
 	for n, hash := range []string{1: "genuine", 2: "forged", 3: "genuine"} {
 		if n == 0 {
 			continue
 		}
-		if err := i.Take(t.Context(), letter(n).Unverified(member, hash)); err != nil {
+		if err := i.Take(t.Context(), entry(n).Unverified(member, hash)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := i.Take(t.Context(), letter(4)); err != nil { // not held up by them
+	if err := i.Take(t.Context(), entry(4)); err != nil { // not held up by them
 		t.Fatal(err)
 	}
-	if i.Waiting().Entries != 3 || len(m.heard) != 1 {
-		t.Fatalf("%+v, %d heard", i.Waiting(), len(m.heard))
+	if i.Waiting().Entries != 3 || len(m.published) != 1 {
+		t.Fatalf("%+v, %d published", i.Waiting(), len(m.published))
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	asked := 0
@@ -188,10 +210,10 @@ func TestUnverifiedEntriesWaitUntilTheyCanBeVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, e := range m.heard {
+	for _, e := range m.published {
 		got = append(got, e.Subject)
 	}
-	if len(got) != 3 || got[1] != letter(1).Subject || got[2] != letter(3).Subject {
+	if len(got) != 3 || got[1] != entry(1).Subject || got[2] != entry(3).Subject {
 		t.Errorf("published %v", got)
 	}
 }
@@ -209,15 +231,15 @@ func TestIntakeOutlivesTheBroker(t *testing.T) {
 	}
 	server := start("127.0.0.1:0")
 	address := server.URL()[len("nats://"):]
-	js := onto(t, func() (*nats.Conn, error) { return events.Connect("nats://"+address, "service") })
+	js := eventstest.Connect(t, func() (*nats.Conn, error) { return events.Connect("nats://"+address, "service") })
 	if err := events.Setup(t.Context(), js, 1); err != nil {
 		t.Fatal(err)
 	}
-	i := intake(t, &mouth{}, 0)
+	i := intake(t, &fakeStream{}, 0)
 	i.Publish = func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, js, e) }
 	take := func(from, to int) {
 		for n := from; n <= to; n++ {
-			if err := i.Take(t.Context(), letter(n)); err != nil {
+			if err := i.Take(t.Context(), entry(n)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -243,5 +265,34 @@ func TestIntakeOutlivesTheBroker(t *testing.T) {
 	}
 	if n := messages(t, js, events.StreamNotices); n != 10 {
 		t.Errorf("%d notices, want 10", n)
+	}
+}
+
+// An earlier process may have left entries, and a disk anything.
+func TestIntakeDropsForeignRecords(t *testing.T) {
+	m := &fakeStream{}
+	i := intake(t, m, 0)
+	for _, payload := range []string{"hello", "{}"} {
+		if err := i.Verified.Append(t.Context(), []byte(payload), time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if at := events.EntryTime([]byte(payload)); !at.IsZero() {
+			t.Errorf("%s was taken at %s", payload, at)
+		}
+	}
+	kept, err := json.Marshal(entry(1))
+	if err == nil {
+		err = i.Verified.Append(t.Context(), kept, entry(1).At)
+	}
+	if err != nil || !events.EntryTime(kept).Equal(entry(1).At) {
+		t.Fatal(err, events.EntryTime(kept))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- i.Run(ctx, nil) }()
+	until(t, "the spool is empty", func() bool { return i.Waiting().Entries == 0 })
+	stop()
+	if err := <-done; err != nil || len(m.published) != 1 {
+		t.Errorf("%v, published %v", err, m.published)
 	}
 }

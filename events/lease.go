@@ -7,20 +7,22 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/retry"
 )
 
 const leaseBucket = "LEADSYNC_LEASES"
 
-// LeaseLife is after how long the lease of a process that died can be taken by another.
-// It is renewed at a third of it.
+// LeaseLife is how long the lease of a process that died lasts until another process can
+// take it. The holder renews it after a third of that time.
 const LeaseLife = 5 * time.Second
 
 // ErrLeaseHeld says that another process holds the lease.
 var ErrLeaseHeld = errors.New("lease is held by another process")
 
-// Lease is the right to do what only one process may do: own a portal, relay the
-// outbox. It is a hint, kept in a bucket whose entries expire; what it protects is
-// guarded by the epoch that its holder raises in SQL.
+// Lease is the right to do what only one process may do: own a portal, relay the outbox.
+// It is kept in a bucket whose entries expire, and is a hint only: the epoch that its
+// holder raises in SQL protects the data.
 type Lease struct {
 	kv       jetstream.KeyValue
 	key      string
@@ -28,8 +30,8 @@ type Lease struct {
 	revision uint64
 }
 
-// TakeLease takes a lease, or returns ErrLeaseHeld when it has seen it being renewed.
-// holder names this process.
+// TakeLease takes a lease, or returns ErrLeaseHeld if another process renews it. holder
+// names this process.
 func TakeLease(ctx context.Context, js jetstream.JetStream, key, holder string) (*Lease, error) {
 	kv, err := js.KeyValue(ctx, leaseBucket)
 	if err != nil {
@@ -37,7 +39,7 @@ func TakeLease(ctx context.Context, js jetstream.JetStream, key, holder string) 
 	}
 	revision, err := kv.Create(ctx, key, []byte(holder))
 	if errors.Is(err, jetstream.ErrKeyExists) {
-		revision, err = overtake(ctx, kv, key, holder)
+		revision, err = takeOver(ctx, kv, key, holder)
 	}
 	if errors.Is(err, ErrLeaseHeld) {
 		return nil, fmt.Errorf("%s: %w", key, err)
@@ -48,12 +50,10 @@ func TakeLease(ctx context.Context, js jetstream.JetStream, key, holder string) 
 	return &Lease{kv: kv, key: key, holder: holder, revision: revision}, nil
 }
 
-// overtake watches a lease by our own measure of time, and takes it when nobody has
-// renewed it for longer than it lives. Mostly the server has forgotten it by then; but
-// where the server's clock was set back by an hour, it does not for an hour.
-func overtake(ctx context.Context, kv jetstream.KeyValue, key, holder string) (uint64, error) {
-	tick := time.NewTicker(LeaseLife / 10)
-	defer tick.Stop()
+// takeOver watches a lease by this process's own clock, and takes it when nobody has
+// renewed it for longer than LeaseLife. Usually the server has dropped it by then; but if
+// the server's clock was set back by an hour, it keeps it for an hour.
+func takeOver(ctx context.Context, kv jetstream.KeyValue, key, holder string) (uint64, error) {
 	var first jetstream.KeyValueEntry
 	for begun := time.Now(); ; {
 		entry, err := kv.Get(ctx, key)
@@ -69,15 +69,13 @@ func overtake(ctx context.Context, kv jetstream.KeyValue, key, holder string) (u
 		case time.Since(begun) > LeaseLife+LeaseLife/3:
 			return created(kv.Update(ctx, key, []byte(holder), first.Revision()))
 		}
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-tick.C:
+		if err := retry.Wait(ctx, LeaseLife/10); err != nil {
+			return 0, err
 		}
 	}
 }
 
-// created is ErrLeaseHeld where another was faster.
+// created returns ErrLeaseHeld if another process was faster.
 func created(revision uint64, err error) (uint64, error) {
 	if errors.Is(err, jetstream.ErrKeyExists) || wrongLastSequence(err) {
 		return 0, ErrLeaseHeld
@@ -85,9 +83,9 @@ func created(revision uint64, err error) (uint64, error) {
 	return revision, err
 }
 
-// Hold runs work while the lease is renewed, and releases it afterwards. The context
-// that work gets ends when the lease is lost, in time before another can take it; Hold
-// returns when work has returned.
+// Hold runs work, renews the lease meanwhile, and releases it afterwards. If the lease is
+// lost, the context of work ends before another process can take the lease. Hold returns
+// when work has returned.
 func (l *Lease) Hold(ctx context.Context, work func(context.Context) error) error {
 	held, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
@@ -106,32 +104,25 @@ func (l *Lease) Hold(ctx context.Context, work func(context.Context) error) erro
 	return err
 }
 
-// renew returns when the lease can no longer be counted on.
+// renew renews the lease until the context ends or the lease is lost.
 func (l *Lease) renew(ctx context.Context) error {
-	tick := time.NewTicker(LeaseLife / 3)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for retry.Wait(ctx, LeaseLife/3) == nil {
 		update, cancel := context.WithTimeout(ctx, LeaseLife/3)
 		revision, err := l.kv.Update(update, l.key, []byte(l.holder), l.revision)
 		cancel()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			l.revision = revision
+		case ctx.Err() == nil:
 			return fmt.Errorf("renew %s: %w: %w", l.key, ErrLeaseHeld, err)
 		}
-		l.revision = revision
 	}
+	return nil
 }
 
 func (l *Lease) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	// Where this fails the lease expires by itself.
+	// If this fails, the lease expires by itself.
 	_ = l.kv.Delete(ctx, l.key, jetstream.LastRevision(l.revision))
 }

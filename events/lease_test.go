@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/events"
+	"leadsync/events/eventstest"
 )
 
 const bucket = "LEADSYNC_LEASES"
@@ -23,7 +24,7 @@ func take(tb testing.TB, js jetstream.JetStream, holder string) *events.Lease {
 }
 
 func TestLeaseIsHeldByOneAtATime(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	lease := take(t, js, "one")
 	if _, err := events.TakeLease(t.Context(), js, "portal-y", "two"); err != nil {
 		t.Errorf("another lease: %v", err)
@@ -42,8 +43,8 @@ func TestLeaseIsHeldByOneAtATime(t *testing.T) {
 	take(t, js, "two") // given back at once, without waiting for its expiry
 }
 
-func TestHoldPassesOnWhatWorkReturns(t *testing.T) {
-	js := connected(t)
+func TestHoldReturnsTheErrorOfWork(t *testing.T) {
+	js := eventstest.JetStream(t)
 	want := errors.New("ill")
 	if err := take(t, js, "one").Hold(t.Context(), func(context.Context) error { return want }); !errors.Is(err, want) {
 		t.Errorf("%v", err)
@@ -59,7 +60,7 @@ func TestHoldPassesOnWhatWorkReturns(t *testing.T) {
 
 func TestLeaseIsRenewedBeyondItsLife(t *testing.T) {
 	t.Parallel()
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	lease := take(t, js, "one")
 	err := lease.Hold(t.Context(), func(ctx context.Context) error {
 		kv, err := js.KeyValue(ctx, bucket)
@@ -86,9 +87,9 @@ func TestLeaseIsRenewedBeyondItsLife(t *testing.T) {
 	}
 }
 
-func TestLeaseThatWasLostEndsTheWork(t *testing.T) {
+func TestLostLeaseEndsTheWork(t *testing.T) {
 	t.Parallel()
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	lease := take(t, js, "one")
 	kv, err := js.KeyValue(t.Context(), bucket)
 	if err != nil {
@@ -110,9 +111,9 @@ func TestLeaseThatWasLostEndsTheWork(t *testing.T) {
 	}
 }
 
-func TestLeaseOfTheDeadExpires(t *testing.T) {
+func TestLeaseOfADeadProcessExpires(t *testing.T) {
 	t.Parallel()
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	take(t, js, "dead")
 	until(t, "the lease expires", func() bool {
 		_, err := events.TakeLease(t.Context(), js, "portal-x", "heir")
@@ -125,9 +126,9 @@ func TestLeaseOfTheDeadExpires(t *testing.T) {
 
 // The server's clock was set back by an hour: what it should have forgotten in five
 // seconds it keeps for an hour. The lease of a dead process is taken all the same.
-func TestLeaseOfTheDeadIsTakenAlthoughTheServersClockWasSetBack(t *testing.T) {
+func TestLeaseIsTakenAfterTheServerClockWasSetBack(t *testing.T) {
 	t.Parallel()
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	_, err := js.UpdateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: bucket, TTL: time.Hour, Storage: jetstream.FileStorage})
 	if err != nil {
 		t.Fatal(err)

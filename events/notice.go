@@ -13,7 +13,7 @@ import (
 	"leadsync/leads"
 )
 
-// ErrMessage says that a message on one of our subjects is none of ours.
+// ErrMessage says that a message on one of our subjects was not written by leadsync.
 var ErrMessage = errors.New("not a leadsync message")
 
 // Notice says that a lead may have changed. It carries no data of the lead: whoever
@@ -22,7 +22,7 @@ var ErrMessage = errors.New("not a leadsync message")
 type Notice struct {
 	Ref        leads.Ref   `json:"-"`           // in the subject
 	Event      string      `json:"event"`       // Bitrix24's name of it, ONCRMLEADUPDATE
-	Cause      leads.Cause `json:"cause"`       // the way it came in
+	Cause      leads.Cause `json:"cause"`       // how leadsync learnt of it
 	SentAt     int64       `json:"ts"`          // unix seconds, from the callback; when it was sent, not when the change was made
 	ReceivedAt time.Time   `json:"received_at"` // our clock
 }
@@ -43,8 +43,8 @@ func ParseNotice(msg jetstream.Msg) (Notice, error) {
 	return n, err
 }
 
-// PortalNotice says that a portal was authorized, installed or uninstalled. It never
-// carries a code or a token: those are in SQL.
+// PortalNotice says that something happened to a portal. It never carries a code or a
+// token: those are in SQL.
 type PortalNotice struct {
 	MemberID     string    `json:"member_id"`
 	Domain       string    `json:"domain"`
@@ -52,9 +52,8 @@ type PortalNotice struct {
 	ServerDomain string    `json:"server_domain"`
 	UserID       int64     `json:"user_id"`
 	At           time.Time `json:"at"`
-	// Event is what happened: ONAPPINSTALL, ONAPPUPDATE, ONAPPUNINSTALL, "oauth" for
-	// the redirect, "webhook" for a portal that is known by configuration; Doorbell, Tested.
-	Event string `json:"event"`
+	// Event is what happened.
+	Event PortalEvent `json:"event"`
 }
 
 // PublishPortal returns when the stream has the notice on disk.
@@ -99,10 +98,3 @@ func parseRef(subject string) (leads.Ref, error) {
 	}
 	return leads.Ref{MemberID: tokens[len(tokens)-2], LeadID: id}, nil
 }
-
-// What a portal's notice can be about beside authorizations.
-const (
-	Uninstalled = "ONAPPUNINSTALL" // our application was removed
-	Doorbell    = "ONOFFLINEEVENT" // there is something in the portal's own queue of events
-	Tested      = "ONAPPTEST"      // the answer to a test of the way in
-)

@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ackWait is after how long work that a dead process had taken is given to another.
-// Work that takes longer is kept by in-progress acks.
+// ackWait is how long after a process died its work is given to another. In-progress acks
+// keep work that takes longer.
 const ackWait = 5 * time.Second
 
 // maxPending is large because a portal's backlog is taken in one piece.
@@ -38,7 +38,7 @@ func durable(ctx context.Context, js jetstream.JetStream, stream, name, filter s
 	return consumer, nil
 }
 
-// Pending is how many of a portal's notices are not dealt with yet, those under way
+// Pending is how many of a portal's notices are not acknowledged yet, those under way
 // included.
 func Pending(ctx context.Context, js jetstream.JetStream, memberID string) (int, error) {
 	consumer, err := js.Consumer(ctx, StreamNotices, "notices-"+memberID)
@@ -96,10 +96,10 @@ func RemovePortal(ctx context.Context, js jetstream.JetStream, memberID string) 
 	return nil
 }
 
-// GiveBack has messages delivered again at once.
+// GiveBack makes the server deliver messages again at once.
 func GiveBack(msgs []jetstream.Msg) {
 	for _, msg := range msgs {
-		_ = msg.Nak() // where it is lost the message comes again when its time is up
+		_ = msg.Nak() // if it is lost, the message comes again after ackWait
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 	StreamDead    = "LEADSYNC_DEAD"    // notices that were given up, with the reason
 )
 
-// How long the topics keep what is no state: tombstones on LEADS, summaries of runs.
+// How long the topics keep what is not state: tombstones on LEADS, summaries of runs.
 const (
 	TombstoneLife = 30 * 24 * time.Hour
 	runsLife      = 90 * 24 * time.Hour
@@ -89,7 +89,7 @@ func Depth(ctx context.Context, js jetstream.JetStream, name string) (int64, err
 	return int64(stream.CachedInfo().State.Msgs), nil //nolint:gosec // far below
 }
 
-// Setup makes the streams and the bucket of leases, or brings them up to date.
+// Setup creates the streams and the bucket of leases, or brings them up to date.
 // replicas is 1 on a single server, 3 on a cluster.
 func Setup(ctx context.Context, js jetstream.JetStream, replicas int) error {
 	for _, cfg := range streams(replicas) {

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/events"
+	"leadsync/events/eventstest"
 	"leadsync/leads"
 )
 
@@ -41,8 +42,8 @@ func TestSubjectsAreTheContract(t *testing.T) {
 	}
 }
 
-func TestStreamsHaveThePoliciesThatPromisesStandOn(t *testing.T) {
-	js := connected(t)
+func TestStreamsHaveTheirPolicies(t *testing.T) {
+	js := eventstest.JetStream(t)
 	type policy struct {
 		Retention jetstream.RetentionPolicy
 		Discard   jetstream.DiscardPolicy
@@ -70,7 +71,7 @@ func TestStreamsHaveThePoliciesThatPromisesStandOn(t *testing.T) {
 }
 
 func TestSetupMayBeRepeated(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	publish(t, js, notice(1, "ONCRMLEADADD"))
 	if err := events.Setup(t.Context(), js, 1); err != nil {
 		t.Fatal(err)
@@ -80,8 +81,8 @@ func TestSetupMayBeRepeated(t *testing.T) {
 	}
 }
 
-func TestNewerNoticeReplacesTheOneThatWaits(t *testing.T) {
-	js := connected(t)
+func TestNewerNoticeReplacesAWaitingOne(t *testing.T) {
+	js := eventstest.JetStream(t)
 	publish(t, js, notice(1, "ONCRMLEADADD"), notice(2, "ONCRMLEADADD"), notice(1, "ONCRMLEADUPDATE"))
 	if n := messages(t, js, events.StreamNotices); n != 2 {
 		t.Fatalf("%d notices wait, want 2", n)
@@ -101,8 +102,8 @@ func TestNewerNoticeReplacesTheOneThatWaits(t *testing.T) {
 
 // A read that is under way answers the older notice only: the newer one comes again,
 // whatever is acknowledged.
-func TestNoticeThatComesDuringAReadIsDeliveredAfterIt(t *testing.T) {
-	js := connected(t)
+func TestNoticeDuringAReadIsDeliveredAfterIt(t *testing.T) {
+	js := eventstest.JetStream(t)
 	publish(t, js, notice(1, "ONCRMLEADADD"))
 	first := fetch(t, js, 1)[0]
 	publish(t, js, notice(1, "ONCRMLEADUPDATE"))
@@ -116,7 +117,7 @@ func TestNoticeThatComesDuringAReadIsDeliveredAfterIt(t *testing.T) {
 }
 
 func TestFullStreamRefusesAndStillReplaces(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	cfg := stream(t, js, events.StreamNotices).CachedInfo().Config
 	cfg.MaxBytes = 2000
 	if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
@@ -138,7 +139,7 @@ func TestFullStreamRefusesAndStillReplaces(t *testing.T) {
 }
 
 func TestConsumersArePerPortal(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	ill := notice(1, "ONCRMLEADADD")
 	ill.Ref.MemberID = "other"
 	publish(t, js, ill, notice(2, "ONCRMLEADADD"))
@@ -159,9 +160,9 @@ func TestConsumersArePerPortal(t *testing.T) {
 	}
 }
 
-func TestKeepWorkingHoldsWhatIsUnderWay(t *testing.T) {
+func TestKeepWorkingPreventsRedelivery(t *testing.T) {
 	t.Parallel()
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	publish(t, js, notice(1, "ONCRMLEADADD"))
 	msgs := fetch(t, js, 1)
 	stop := events.KeepWorking(msgs)
@@ -176,8 +177,8 @@ func TestKeepWorkingHoldsWhatIsUnderWay(t *testing.T) {
 	}
 }
 
-func TestForeignMessagesAreNamed(t *testing.T) {
-	js := connected(t)
+func TestForeignMessagesAreRecognised(t *testing.T) {
+	js := eventstest.JetStream(t)
 	for _, test := range []struct{ name, subject, body string }{
 		{"no JSON", "bitrix24.notices." + member + ".1", "hello"},
 		{"no lead", "bitrix24.notices." + member + ".x", "{}"},

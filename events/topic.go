@@ -33,7 +33,7 @@ type Topic struct {
 	stream     jetstream.Stream
 	maxPayload int64
 	batches    bool          // the server takes many messages as one: NATS from 2.12 on
-	patience   time.Duration // with a batch
+	batchLimit time.Duration // how long a batch may take
 }
 
 // OpenTopic publishes over the connection that js uses. Setup must have run.
@@ -43,12 +43,12 @@ func OpenTopic(ctx context.Context, js jetstream.JetStream) (*Topic, error) {
 		return nil, fmt.Errorf("open stream %s: %w", StreamLeads, err)
 	}
 	batches := stream.CachedInfo().Config.AllowAtomicPublish
-	return &Topic{js: js, stream: stream, maxPayload: js.Conn().MaxPayload(), batches: batches, patience: batchWait}, nil
+	return &Topic{js: js, stream: stream, maxPayload: js.Conn().MaxPayload(), batches: batches, batchLimit: batchWait}, nil
 }
 
 // Publish returns when the stream has the change on disk, and says what the topic then
-// holds of the lead. That is the change; or, where the topic has it already, the same or
-// a later one, and nothing was published.
+// holds of the lead: the change, or the same or a later one that the topic had already; then
+// nothing was published.
 func (t *Topic) Publish(ctx context.Context, c leads.Change) (leads.OnTopic, error) {
 	last, err := t.last(ctx, c.Ref())
 	if err != nil {
@@ -94,14 +94,14 @@ func published(c leads.Change) leads.OnTopic {
 	return leads.OnTopic{LeadID: c.LeadID, Revision: c.Revision, Deleted: c.Kind == leads.RemovedKind}
 }
 
-// expect has the stream refuse the message where it holds anything else of the lead than
-// what was looked up: a former relay cannot put an old change behind a newer one.
+// expect makes the stream refuse the message if it holds anything else of the lead than
+// what was looked up: a former relay cannot publish an old change after a newer one.
 func expect(msg *nats.Msg, last latest) {
 	msg.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(last.seq, 10))
 }
 
-// Last is the newest change of a lead on the topic; false where it holds none, or
-// nothing of ours.
+// Last returns the newest change of a lead on the topic; false if there is no change that
+// leadsync published.
 func (t *Topic) Last(ctx context.Context, ref leads.Ref) (c leads.Change, ok bool, err error) {
 	last, err := t.last(ctx, ref)
 	if err != nil || last.revision == 0 {
@@ -110,7 +110,7 @@ func (t *Topic) Last(ctx context.Context, ref leads.Ref) (c leads.Change, ok boo
 	return c, json.Unmarshal(last.data, &c) == nil, nil
 }
 
-// latest is what the topic holds of a lead; zeros where it holds nothing.
+// latest is what the topic holds of a lead; zero if it holds nothing.
 type latest struct {
 	seq      uint64
 	revision int64 // 0 where the message is not ours: whatever it is, ours follows it
@@ -132,7 +132,7 @@ func (t *Topic) last(ctx context.Context, ref leads.Ref) (latest, error) {
 	return latest{msg.Sequence, revision, msg.Data}, nil
 }
 
-// onTopic tells how what is there stands to a change that was to be published as msg.
+// onTopic compares what the topic holds with a change that was to be published as msg.
 func (l latest) onTopic(c leads.Change, msg *nats.Msg) leads.OnTopic {
 	var there, mine leads.Change
 	readable := errors.Join(json.Unmarshal(l.data, &there), json.Unmarshal(msg.Data, &mine)) == nil
@@ -149,7 +149,7 @@ func wrongLastSequence(err error) bool {
 }
 
 // message is the change as a CloudEvent in NATS binary mode. A deletion replaces the
-// lead's whole history, names and phone numbers included, and is itself forgotten after
+// lead's whole history, names and phone numbers included, and itself expires after
 // TombstoneLife.
 func (t *Topic) message(c leads.Change) (*nats.Msg, error) {
 	data, err := encode(c)

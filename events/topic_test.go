@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadsync/events"
+	"leadsync/events/eventstest"
 	"leadsync/leads"
 )
 
@@ -46,7 +47,7 @@ func lastOn(tb testing.TB, js jetstream.JetStream, id int64) *jetstream.RawStrea
 }
 
 func TestChangeTravelsAsACloudEvent(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	c := change(1, 3, leads.Changed)
 	announce(t, openTopic(t, js), c)
 	msg := lastOn(t, js, 1)
@@ -73,7 +74,7 @@ func TestChangeTravelsAsACloudEvent(t *testing.T) {
 }
 
 func TestCloudEventTypesNameTheChange(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	topic := openTopic(t, js)
 	for i, kind := range []leads.ChangeKind{leads.Added, leads.Changed, leads.RemovedKind} {
 		id := int64(i + 1)
@@ -85,7 +86,7 @@ func TestCloudEventTypesNameTheChange(t *testing.T) {
 }
 
 func TestTopicHoldsTheLastRevisionOfEachLead(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	topic := openTopic(t, js)
 	announce(t, topic, change(1, 1, leads.Added), change(2, 1, leads.Added), change(1, 2, leads.Changed), change(1, 5, leads.Changed))
 	if n := messages(t, js, events.StreamLeads); n != 2 {
@@ -99,8 +100,8 @@ func TestTopicHoldsTheLastRevisionOfEachLead(t *testing.T) {
 }
 
 // Two relays that both believe to be the only one: revisions still only rise.
-func TestRevisionsRiseWhateverRelaysDo(t *testing.T) {
-	js := connected(t)
+func TestRevisionsRiseWithConcurrentRelays(t *testing.T) {
+	js := eventstest.JetStream(t)
 	const revisions = 60
 	ctx, stop := context.WithCancel(t.Context())
 	var heard []int64
@@ -144,8 +145,8 @@ func TestRevisionsRiseWhateverRelaysDo(t *testing.T) {
 	}
 }
 
-func TestDeletionTakesTheHistoryWithItAndIsForgotten(t *testing.T) {
-	js := connected(t)
+func TestDeletionRemovesTheHistoryAndExpires(t *testing.T) {
+	js := eventstest.JetStream(t)
 	announce(t, openTopic(t, js), change(1, 1, leads.Added), change(1, 2, leads.RemovedKind))
 	msg := lastOn(t, js, 1)
 	got := map[string]string{"ttl": msg.Header.Get("Nats-TTL"), "rollup": msg.Header.Get("Nats-Rollup")}
@@ -161,8 +162,8 @@ func TestDeletionTakesTheHistoryWithItAndIsForgotten(t *testing.T) {
 	}
 }
 
-func TestCardThatDoesNotFitIsLeftOutAndSaidSo(t *testing.T) {
-	js := connected(t)
+func TestCardThatDoesNotFitIsMarkedOversize(t *testing.T) {
+	js := eventstest.JetStream(t)
 	c := change(1, 1, leads.Added)
 	card, err := json.Marshal(map[string]string{"ID": "1", "COMMENTS": string(bytes.Repeat([]byte("x"), 8<<20))})
 	if err != nil {
@@ -180,7 +181,7 @@ func TestCardThatDoesNotFitIsLeftOutAndSaidSo(t *testing.T) {
 }
 
 func TestCardFullOfMarkupTravelsWhole(t *testing.T) {
-	js := connected(t)
+	js := eventstest.JetStream(t)
 	c := change(1, 1, leads.Added)
 	c.Lead = []byte(`{"ID":"1","COMMENTS":"` + strings.Repeat("<&>", 1<<20) + `"}`)
 	announce(t, openTopic(t, js), c)
@@ -193,8 +194,8 @@ func TestCardFullOfMarkupTravelsWhole(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotOursOnTheTopicIsFollowed(t *testing.T) {
-	js := connected(t)
+func TestForeignMessageOnTheTopicIsReplaced(t *testing.T) {
+	js := eventstest.JetStream(t)
 	if _, err := js.Publish(t.Context(), events.LeadSubject(ref(1)), []byte("hello")); err != nil {
 		t.Fatal(err)
 	}
@@ -204,8 +205,8 @@ func TestWhatIsNotOursOnTheTopicIsFollowed(t *testing.T) {
 	}
 }
 
-func TestNewSubscriberGetsTheStateThenTheTail(t *testing.T) {
-	js := connected(t)
+func TestNewSubscriberGetsStateThenChanges(t *testing.T) {
+	js := eventstest.JetStream(t)
 	topic := openTopic(t, js)
 	announce(t, topic, change(1, 1, leads.Added), change(2, 1, leads.Added), change(1, 2, leads.Changed))
 	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
@@ -236,8 +237,8 @@ func TestNewSubscriberGetsTheStateThenTheTail(t *testing.T) {
 
 // A portal that was removed and comes back, or a topic that was emptied: the stream knows
 // the ids of what it no longer has for two minutes.
-func TestWhatTheTopicHasLostIsPublishedAgain(t *testing.T) {
-	js := connected(t)
+func TestPurgedChangeIsPublishedAgain(t *testing.T) {
+	js := eventstest.JetStream(t)
 	topic := openTopic(t, js)
 	announce(t, topic, change(1, 1, leads.Added))
 	if err := stream(t, js, events.StreamLeads).Purge(t.Context()); err != nil {

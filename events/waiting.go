@@ -10,8 +10,8 @@ import (
 	"leadsync/leads"
 )
 
-// Waiting tells of which of a portal's leads a notice is not dealt with yet. Where
-// nothing is pending at all that is none, whatever the stream still holds.
+// Waiting returns which of a portal's leads have a notice that was not acknowledged yet.
+// If nothing is pending, it returns no lead, whatever the stream still holds.
 func Waiting(ctx context.Context, js jetstream.JetStream, memberID string, ids []int64) (map[int64]bool, error) {
 	stream, err := js.Stream(ctx, StreamNotices)
 	if err != nil {
@@ -19,7 +19,7 @@ func Waiting(ctx context.Context, js jetstream.JetStream, memberID string, ids [
 	}
 	pending, err := Pending(ctx, js, memberID)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return nil, nil // nobody has ever taken notices: a command that works alone
+		return nil, nil // nobody has ever consumed notices: a command that works alone
 	}
 	if err != nil || pending == 0 {
 		return nil, err

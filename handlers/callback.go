@@ -76,7 +76,7 @@ func (s *Server) store(ctx context.Context, cb bitrix24.Callback, sender portals
 func (s *Server) entry(cb bitrix24.Callback, domain string) (events.Entry, error) {
 	now := s.cfg.Now().UTC()
 	if concernsPortal(cb.Event) {
-		return events.PortalEntry(events.PortalNotice{MemberID: cb.MemberID, Domain: domain, At: now, Event: string(cb.Event)})
+		return events.PortalEntry(events.PortalNotice{MemberID: cb.MemberID, Domain: domain, At: now, Event: events.PortalEvent(cb.Event)})
 	}
 	return events.NoticeEntry(events.Notice{
 		Ref:   leads.Ref{MemberID: cb.MemberID, LeadID: cb.LeadID},

@@ -77,7 +77,7 @@ func TestCallbacksAreAnsweredByWhatTheyAre(t *testing.T) {
 // The doorbell of the portal's own queue and the answer to a test event name no lead; they
 // go to the portal's owner.
 func TestCallbacksWithoutALeadGoToTheOwner(t *testing.T) {
-	for _, event := range []string{events.Doorbell, events.Tested} {
+	for _, event := range []string{string(events.Doorbell), string(events.Tested)} {
 		h := open(t, nil)
 		h.installed()
 		info, before := h.portal.Info(), h.messages(events.StreamPortals)

@@ -1,7 +1,6 @@
 package leads
 
 import (
-	"context"
 	"errors"
 )
 
@@ -36,9 +35,3 @@ func MeaningOf(err error) Meaning {
 
 // Final tells errors for retry.Loop that no repetition mends.
 func Final(err error) bool { return MeaningOf(err) == GiveUp }
-
-// Passes tells errors of a start that pass when something comes up, from those that a
-// person has to mend.
-func Passes(err error) bool {
-	return errors.Is(err, ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
-}

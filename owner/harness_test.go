@@ -171,7 +171,7 @@ func (h *harness) until(what string, done func() bool) {
 func (h *harness) member() string { return h.record.MemberID }
 
 // publish leaves a notice for the portal's owner.
-func (h *harness) publish(event string) {
+func (h *harness) publish(event events.PortalEvent) {
 	h.t.Helper()
 	n := events.PortalNotice{MemberID: h.member(), Event: event, At: time.Now()}
 	if err := events.PublishPortal(h.t.Context(), h.js, n); err != nil {

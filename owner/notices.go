@@ -36,7 +36,7 @@ func (o *owner) nextNotice(ctx context.Context) error {
 // that another version or a stranger wrote, changes nothing.
 func (o *owner) handleNotice(ctx context.Context, notice events.PortalNotice) error {
 	switch notice.Event {
-	case events.Installed, events.Updated, events.UserReady, events.LoggedIn, events.WebhookAdopted, events.Rebind:
+	case events.Installed, events.Updated, events.UserReady, events.Authorized, events.Adopted, events.Rebind:
 		return o.install(ctx)
 	case events.Uninstalled:
 		return o.uninstall(ctx)
@@ -52,12 +52,13 @@ func (o *owner) handleNotice(ctx context.Context, notice events.PortalNotice) er
 
 // HandleSignal takes what concerns no lead and no installation: the signal that the
 // portal's own queue holds something, and the answer to a test.
-func (s *Session) HandleSignal(event string) {
+func (s *Session) HandleSignal(event events.PortalEvent) {
 	switch event {
 	case events.Doorbell:
 		s.queue.signalled.Store(true)
 	case events.Tested:
 		s.heartbeat.received()
+	default:
 	}
 }
 

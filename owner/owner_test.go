@@ -79,7 +79,7 @@ func TestInstallationBindsBeforeItImports(t *testing.T) {
 func TestInstallationThatCannotBindIsTriedAgain(t *testing.T) {
 	h := open(t, 0)
 	h.wire.failOn("event.")
-	h.publish(events.LoggedIn)
+	h.publish(events.Authorized)
 	h.work(h.config())
 	h.until("it was tried", func() bool { return h.wire.count("event.") > 0 })
 	h.wire.failOn("")
@@ -106,7 +106,7 @@ func TestOnlyThePortalSaysThatWeAreUninstalled(t *testing.T) {
 func TestNoticesOfOtherKindsBindNothing(t *testing.T) {
 	h := open(t, 0)
 	h.work(h.config())
-	for _, kind := range []string{events.Doorbell, events.Tested, "", "ONSOMETHINGNEW"} {
+	for _, kind := range []events.PortalEvent{events.Doorbell, events.Tested, "", "ONSOMETHINGNEW"} {
 		h.publish(kind)
 		h.until("it is handled", h.handled)
 	}

@@ -52,7 +52,7 @@ func (r *Registry) admit(ctx context.Context, a authorization) error {
 	r.cfg.Log.InfoContext(ctx, "portal authorized", "member_id", portal.MemberID, "domain", portal.Domain, "by", a.event)
 	return r.notifyOwner(ctx, events.PortalNotice{
 		MemberID: portal.MemberID, Domain: portal.Domain, Scope: a.grant.Scope, ServerDomain: hostOf(server),
-		UserID: portal.UserID, At: portal.UpdatedAt, Event: a.event,
+		UserID: portal.UserID, At: portal.UpdatedAt, Event: events.PortalEvent(a.event),
 	})
 }
 

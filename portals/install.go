@@ -65,6 +65,6 @@ func (r *Registry) installWithoutTokens(ctx context.Context, cb bitrix24.Callbac
 		return fmt.Errorf("%w: it came without tokens", errRefused)
 	}
 	return r.notifyOwner(ctx, events.PortalNotice{
-		MemberID: portal.MemberID, Domain: portal.Domain, UserID: portal.UserID, At: r.cfg.Now().UTC(), Event: string(cb.Event),
+		MemberID: portal.MemberID, Domain: portal.Domain, UserID: portal.UserID, At: r.cfg.Now().UTC(), Event: events.PortalEvent(cb.Event),
 	})
 }

@@ -208,7 +208,7 @@ func (b *Backend) OwnerConfig(stats *consumers.Stats, wake func()) owner.Config 
 }
 
 // NotifyOwner leaves a notice for the portal's owner.
-func (b *Backend) NotifyOwner(ctx context.Context, portal leads.Portal, event string) error {
+func (b *Backend) NotifyOwner(ctx context.Context, portal leads.Portal, event events.PortalEvent) error {
 	return events.PublishPortal(ctx, b.JS, events.PortalNotice{
 		MemberID: portal.MemberID, Domain: portal.Domain, At: b.Config.Now().UTC(), Event: event,
 	})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"leadsync/events"
+	"leadsync/events/spool"
 )
 
 // unverifiedLimit bounds what strangers can fill while the database is down, in bytes.
@@ -16,17 +17,17 @@ func openIntake(b *Backend) (*events.Intake, error) {
 		Publish: func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, b.JS, e) },
 		Now:     time.Now, Log: b.Log,
 	}
-	for _, spool := range []struct {
-		to    **events.Spool
+	for _, part := range []struct {
+		to    **spool.Spool
 		name  string
 		limit int64
 	}{{&in.Verified, "spool/verified", 0}, {&in.Unverified, "spool/unverified", unverifiedLimit}} {
-		s, err := events.OpenSpool(events.SpoolConfig{Dir: b.data.file(spool.name), Limit: spool.limit, Log: b.Log})
+		s, err := spool.Open(spool.Config{Dir: b.data.file(part.name), Limit: part.limit, TakenAt: events.EntryTime, Log: b.Log})
 		if err != nil {
 			return nil, err
 		}
 		b.closing(s.Close)
-		*spool.to = s
+		*part.to = s
 	}
 	if waiting := in.Waiting(); waiting.Entries > 0 {
 		b.Log.Warn("callbacks wait in the spool", "entries", waiting.Entries, "since", waiting.Oldest)

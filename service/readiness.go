@@ -59,7 +59,7 @@ func (s *Service) natsProblem() string {
 		return problem
 	}
 	if b.broker != nil {
-		if problem := b.broker.Ill(); problem != "" {
+		if problem := b.broker.Problem(); problem != "" {
 			return "does not store messages: callbacks are kept in the spool until the disk has room again (" + problem + ")"
 		}
 	}

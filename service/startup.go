@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
+	"leadsync/events"
 	"leadsync/leads"
 	"leadsync/retry"
 )
@@ -105,8 +103,5 @@ func unlessStopped(ctx context.Context, err error) error {
 // passes tells errors that pass when something comes up from those that a person has to
 // fix.
 func passes(err error) bool {
-	return leads.Passes(err) ||
-		errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrConnectionReconnecting) ||
-		errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrDisconnected) ||
-		errors.Is(err, jetstream.ErrJetStreamNotEnabled)
+	return errors.Is(err, leads.ErrUnavailable) || events.Unavailable(err)
 }

@@ -4,7 +4,6 @@
 package broker
 
 import (
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,18 +19,22 @@ import (
 // maxPayload lets even a lead with a very long comment travel whole, in bytes.
 const maxPayload = 8 << 20
 
-// storeMax is more than any disk has, in bytes. Left to itself the server allows what is
-// three quarters of the free room when it starts, its own store not counted: on a disk
-// that is half full it would refuse everything after a restart.
+// storeMax is more than any disk has, in bytes. By default the server allows three quarters
+// of the room that is free when it starts, its own store not counted: on a disk that is
+// half full it would refuse everything after a restart.
 const storeMax = 1 << 50
 
 // startLimit is how long a start may take; recovering a large store takes seconds.
 const startLimit = 60 * time.Second
 
+// reconnectWait is how long the service's own connections wait between attempts to
+// reconnect while the server restarts.
+const reconnectWait = 250 * time.Millisecond
+
 // Config says where the server keeps its store and who may connect.
 type Config struct {
 	Dir    string // JetStream's store; one server at a time
-	Listen string // host:port for subscribers, port 0 for any; "" listens nowhere
+	Listen string // host:port for subscribers, port 0 for any; "" does not listen
 	// Token is what subscribers must present. It may be "" on a loopback address only.
 	Token string
 	// ServiceToken gives every right: the service connects with it, and commands that
@@ -40,31 +43,53 @@ type Config struct {
 	Logger       *slog.Logger // nil is silent
 }
 
-// Broker is a running embedded server.
+// Broker runs an embedded server, and restarts it when its store fails.
 type Broker struct {
-	server  *server.Server
-	token   string
-	listens bool
+	cfg  Config
+	port int    // where the server listens; 0 if it does not
+	url  string // for subscribers; "" if it does not listen
 
-	store store
-	stop  func() // ends the watch over the store, and waits for its end
+	mu     sync.Mutex
+	server *server.Server // the one that runs, or has run until a restart failed
+	failed error          // why the last restart failed; nil if it did not
+
+	stop func() // ends watch and waits for its end
 }
 
 // Start starts the server and waits until it is ready. Errors say what to do.
 func Start(cfg Config) (*Broker, error) {
 	if cfg.ServiceToken == "" {
-		return nil, errors.New("embedded NATS server needs a service token")
+		return nil, errors.New("embedded NATS server: service token is empty, want a secret")
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	ns, err := startServer(cfg, 0)
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{cfg: cfg, server: ns}
+	if addr, ok := ns.Addr().(*net.TCPAddr); ok {
+		b.port, b.url = addr.Port, ns.ClientURL()
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		b.watch(stop)
+	}()
+	b.stop = sync.OnceFunc(func() { close(stop); <-stopped })
+	return b, nil
+}
+
+// startServer starts a server that listens on port; 0 is the port of the configuration.
+func startServer(cfg Config, port int) (*server.Server, error) {
 	opts := &server.Options{
 		ServerName: "leadsync", JetStream: true, StoreDir: cfg.Dir, SyncAlways: true, JetStreamMaxStore: storeMax,
 		MaxPayload: maxPayload, NoSigs: true, NoSystemAccount: true, DontListen: cfg.Listen == "",
-		CustomClientAuthentication: doorman{subscriber: cfg.Token, service: cfg.ServiceToken},
+		CustomClientAuthentication: authenticator{subscriber: cfg.Token, service: cfg.ServiceToken},
 	}
 	if cfg.Listen != "" {
-		if err := listenOn(opts, cfg); err != nil {
+		if err := listenOn(opts, cfg, port); err != nil {
 			return nil, err
 		}
 	}
@@ -72,43 +97,44 @@ func Start(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded NATS server: %w", err)
 	}
-	ns.SetLoggerV2(journal{cfg.Logger}, false, false, false)
+	log := &serverLog{log: cfg.Logger}
+	ns.SetLoggerV2(log, false, false, false)
 	ns.Start()
-	if !ns.ReadyForConnections(startLimit) {
-		ns.Shutdown()
-		return nil, fmt.Errorf("the embedded NATS server was not ready within %s; its store is %s", startLimit, cfg.Dir)
+	reason := log.fatal.Load()
+	switch {
+	case reason != nil: // it would never be ready
+		err = fmt.Errorf("the embedded NATS server could not open its store %s: %s", cfg.Dir, *reason)
+	case !ns.ReadyForConnections(startLimit):
+		err = fmt.Errorf("the embedded NATS server was not ready within %s; its store is %s", startLimit, cfg.Dir)
+	default:
+		return ns, nil
 	}
-	if !ns.JetStreamEnabled() {
-		ns.Shutdown()
-		return nil, fmt.Errorf("the embedded NATS server could not open its store %s", cfg.Dir)
-	}
-	b := &Broker{server: ns, token: cfg.ServiceToken, listens: cfg.Listen != "", store: store{ns, cfg}}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		b.store.watch(stop)
-	}()
-	b.stop = sync.OnceFunc(func() { close(stop); <-stopped })
-	return b, nil
+	ns.Shutdown()
+	ns.WaitForShutdown()
+	return nil, err
 }
 
-// listenOn checks the address first: a server whose port is taken is never ready and
+// listenOn checks the address first: a server whose port is taken never becomes ready and
 // does not say why.
-func listenOn(opts *server.Options, cfg Config) error {
+func listenOn(opts *server.Options, cfg Config, port int) error {
 	host, text, err := net.SplitHostPort(cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("embedded NATS server: %q is no host:port, such as 127.0.0.1:4222", cfg.Listen)
+		return fmt.Errorf("embedded NATS server: address %q, want host:port such as 127.0.0.1:4222", cfg.Listen)
 	}
-	port, err := strconv.Atoi(text)
+	configured, err := strconv.Atoi(text)
 	if err != nil {
-		return fmt.Errorf("embedded NATS server: %q is no host:port, such as 127.0.0.1:4222", cfg.Listen)
+		return fmt.Errorf("embedded NATS server: address %q, want host:port such as 127.0.0.1:4222", cfg.Listen)
 	}
 	if ip := net.ParseIP(host); cfg.Token == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return fmt.Errorf("embedded NATS server: listening on %s needs a token, since others can reach it", cfg.Listen)
 	}
-	probe, err := net.Listen("tcp", cfg.Listen) //nolint:noctx // closed at once: only asks whether the port is free
+	if port == 0 {
+		port = configured
+	}
+	address := net.JoinHostPort(host, strconv.Itoa(port))
+	probe, err := net.Listen("tcp", address) //nolint:noctx // closed at once: only asks whether the port is free
 	if err != nil {
-		return fmt.Errorf("embedded NATS server: cannot listen on %s: %w (choose another port, or 0 for any)", cfg.Listen, err)
+		return fmt.Errorf("embedded NATS server: cannot listen on %s: %w (choose another port, or 0 for any)", address, err)
 	}
 	if err := probe.Close(); err != nil {
 		return fmt.Errorf("embedded NATS server: %w", err)
@@ -120,76 +146,30 @@ func listenOn(opts *server.Options, cfg Config) error {
 	return nil
 }
 
-// URL is where subscribers connect, "" where it listens nowhere.
-func (b *Broker) URL() string {
-	if !b.listens {
-		return "" // the server would name a port that it does not listen on
-	}
-	return b.server.ClientURL()
-}
+// URL is where subscribers connect, "" if the server does not listen. A restart does not
+// change it.
+func (b *Broker) URL() string { return b.url }
 
-// PrivateInbox is for connections with the service's token: replies to them, notices among
-// these, go where subscribers may not listen.
+// PrivateInbox is for connections with the service's token: the server sends replies to
+// them, notices among these, where subscribers may not listen.
 func PrivateInbox() nats.Option { return nats.CustomInboxPrefix("_LEADSYNC") }
 
-// Connect returns the service's own connection, in process and with every right.
+// Connect returns the service's own connection, in process and with every right. It comes
+// back by itself after a restart of the server.
 func (b *Broker) Connect(opts ...nats.Option) (*nats.Conn, error) {
-	nc, err := nats.Connect("", append(opts, nats.InProcessServer(b.server), nats.Token(b.token), PrivateInbox())...)
+	own := []nats.Option{
+		nats.InProcessServer(b), nats.Token(b.cfg.ServiceToken), PrivateInbox(),
+		nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
+	}
+	nc, err := nats.Connect("", append(opts, own...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the embedded NATS server: %w", err)
 	}
 	return nc, nil
 }
 
-// Close stops the server when what it was doing is on disk.
+// Close stops the server, and returns when everything it did is on disk.
 func (b *Broker) Close() {
 	b.stop()
-	b.server.Shutdown()
-	b.server.WaitForShutdown()
-}
-
-// doorman tells the service from subscribers.
-type doorman struct{ subscriber, service string }
-
-// Check implements server.Authentication.
-func (d doorman) Check(c server.ClientAuthentication) bool {
-	token := c.GetOpts().Token
-	if same(token, d.service) {
-		c.RegisterUser(&server.User{Username: "leadsync"})
-		return true
-	}
-	if d.subscriber != "" && !same(token, d.subscriber) {
-		return false
-	}
-	c.RegisterUser(&server.User{Username: "subscriber", Permissions: subscriberRights()})
-	return true
-}
-
-func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-
-// subscriberRights let a client read LEADS, live or through consumers of its own, and
-// nothing else.
-func subscriberRights() *server.Permissions {
-	return &server.Permissions{
-		Subscribe: &server.SubjectPermission{Allow: []string{"leads.>", "_INBOX.>"}},
-		Publish: &server.SubjectPermission{Allow: []string{
-			"$JS.API.INFO",
-			"$JS.API.STREAM.INFO.LEADS",
-			"$JS.API.STREAM.NAMES",
-			"$JS.API.STREAM.LIST",
-			"$JS.API.STREAM.MSG.GET.LEADS",
-			"$JS.API.DIRECT.GET.LEADS",
-			"$JS.API.DIRECT.GET.LEADS.>",
-			"$JS.API.CONSUMER.CREATE.LEADS",
-			"$JS.API.CONSUMER.CREATE.LEADS.>",
-			"$JS.API.CONSUMER.DURABLE.CREATE.LEADS.>",
-			"$JS.API.CONSUMER.INFO.LEADS.>",
-			"$JS.API.CONSUMER.NAMES.LEADS",
-			"$JS.API.CONSUMER.LIST.LEADS",
-			"$JS.API.CONSUMER.MSG.NEXT.LEADS.>",
-			"$JS.API.CONSUMER.DELETE.LEADS.>",
-			"$JS.ACK.LEADS.>",
-			"$JS.FC.LEADS.>",
-		}},
-	}
+	b.stopServer()
 }

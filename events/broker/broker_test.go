@@ -1,8 +1,11 @@
 package broker_test
 
 import (
+	"context"
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"leadsync/events/broker"
+	"leadsync/retry"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -53,13 +57,13 @@ func service(tb testing.TB, b *broker.Broker) jetstream.JetStream {
 	return js
 }
 
-// subscriber connects as another system does; its refusals come through the channel.
-func subscriber(tb testing.TB, b *broker.Broker) (*nats.Conn, <-chan error) {
+// subscriber connects as another system does; the channel gets the errors of the server.
+func subscriber(tb testing.TB, b *broker.Broker, opts ...nats.Option) (*nats.Conn, <-chan error) {
 	tb.Helper()
 	refusals := make(chan error, 10)
-	nc, err := nats.Connect(b.URL(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+	nc, err := nats.Connect(b.URL(), append(opts, nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		refusals <- err
-	}))
+	}))...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -92,7 +96,7 @@ func TestSubscriberReadsTheTopicOfLeads(t *testing.T) {
 	}
 }
 
-func TestSubscriberMayDoNothingElse(t *testing.T) {
+func TestSubscriberMayOnlyReadLeads(t *testing.T) {
 	b := start(t, broker.Config{Listen: loopback})
 	own := service(t, b)
 	nc, refusals := subscriber(t, b)
@@ -103,9 +107,9 @@ func TestSubscriberMayDoNothingElse(t *testing.T) {
 		{"publish a change", func() error { return nc.Publish("leads.m.1", nil) }},
 		{"publish a notice", func() error { return nc.Publish("bitrix24.notices.m.1", nil) }},
 		{"publish an installation", func() error { return nc.Publish("bitrix24.portals.m", nil) }},
-		{"hear notices", func() error { _, err := nc.SubscribeSync("bitrix24.>"); return err }},
-		{"hear everything", func() error { _, err := nc.SubscribeSync(">"); return err }},
-		{"hear dead letters", func() error { _, err := nc.SubscribeSync("leadsync.dead.>"); return err }},
+		{"read notices live", func() error { _, err := nc.SubscribeSync("bitrix24.>"); return err }},
+		{"read everything live", func() error { _, err := nc.SubscribeSync(">"); return err }},
+		{"read dead letters live", func() error { _, err := nc.SubscribeSync("leadsync.dead.>"); return err }},
 		{"read a notice", func() error { return nc.Publish("$JS.API.STREAM.MSG.GET.BITRIX24_NOTICES", []byte(`{"seq":1}`)) }},
 		{"consume notices", func() error { return nc.Publish("$JS.API.CONSUMER.CREATE.BITRIX24_NOTICES", nil) }},
 		{"delete the topic", func() error { return nc.Publish("$JS.API.STREAM.DELETE.LEADS", nil) }},
@@ -129,7 +133,7 @@ func TestSubscriberMayDoNothingElse(t *testing.T) {
 	}
 }
 
-func TestTokenIsAskedFor(t *testing.T) {
+func TestTokenIsRequired(t *testing.T) {
 	b := start(t, broker.Config{Listen: loopback, Token: "subscribers"})
 	for _, test := range []struct {
 		name  string
@@ -138,8 +142,8 @@ func TestTokenIsAskedFor(t *testing.T) {
 	}{
 		{"right", "subscribers", nil},
 		{"wrong", "subscribes", nats.ErrAuthorization},
-		{"none", "", nats.ErrAuthorization},
-		{"the service's has every right", "the service", nil},
+		{"missing", "", nats.ErrAuthorization},
+		{"the service's", "the service", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			nc, err := nats.Connect(b.URL(), nats.Token(test.token))
@@ -153,7 +157,7 @@ func TestTokenIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestAddressesThatCannotBe(t *testing.T) {
+func TestInvalidAddressesAreRefused(t *testing.T) {
 	taken, err := net.Listen("tcp", loopback)
 	if err != nil {
 		t.Fatal(err)
@@ -166,9 +170,9 @@ func TestAddressesThatCannotBe(t *testing.T) {
 		advice string
 	}{
 		{"taken", broker.Config{Listen: taken.Addr().String(), ServiceToken: "s"}, taken.Addr().String(), "choose another port"},
-		{"no port", broker.Config{Listen: "127.0.0.1", ServiceToken: "s"}, "no host:port", "127.0.0.1:4222"},
-		{"a name for a port", broker.Config{Listen: "127.0.0.1:nats", ServiceToken: "s"}, "no host:port", "127.0.0.1:4222"},
-		{"open to everybody", broker.Config{Listen: "0.0.0.0:0", ServiceToken: "s"}, "needs a token", ""},
+		{"no port", broker.Config{Listen: "127.0.0.1", ServiceToken: "s"}, "want host:port", "127.0.0.1:4222"},
+		{"a name for a port", broker.Config{Listen: "127.0.0.1:nats", ServiceToken: "s"}, "want host:port", "127.0.0.1:4222"},
+		{"reachable by others", broker.Config{Listen: "0.0.0.0:0", ServiceToken: "s"}, "needs a token", ""},
 		{"without a service token", broker.Config{}, "service token", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -195,15 +199,15 @@ func TestStoreOutlivesTheServer(t *testing.T) {
 	}
 }
 
-func TestListensNowhereWithoutAnAddress(t *testing.T) {
+func TestNoAddressMeansNoListener(t *testing.T) {
 	if url := start(t, broker.Config{}).URL(); url != "" {
-		t.Errorf("it listens on %s", url)
+		t.Errorf("the server listens on %s", url)
 	}
 }
 
-// The server itself delivers to the subject of a push consumer: a subscriber must not have
-// it publish what the subscriber may not.
-func TestTheServerPublishesForNobody(t *testing.T) {
+// The server itself publishes to the subject of a push consumer: a subscriber must not use
+// that to publish where it has no right to.
+func TestPushConsumersGiveNoMoreRights(t *testing.T) {
 	b := start(t, broker.Config{Listen: loopback})
 	own := service(t, b)
 	for name, subject := range map[string]string{"PORTALS": "bitrix24.portals.*", "KV_LEASES": "$KV.LEASES.>", "DEAD": "leadsync.dead.>"} {
@@ -242,7 +246,7 @@ func TestTheServerPublishesForNobody(t *testing.T) {
 		}
 	}
 	t.Logf("%d push consumers", tried)
-	time.Sleep(time.Second) // nothing tells that nothing comes
+	time.Sleep(time.Second) // there is no signal that nothing comes
 	info, err := notices.Info(t.Context())
 	if err != nil || info.NumAckPending != 1 {
 		t.Errorf("a notice under way was acknowledged: %+v, %v", info, err)
@@ -259,12 +263,12 @@ func TestTheServerPublishesForNobody(t *testing.T) {
 	}
 }
 
-// What the server sends to the service as replies, notices among it, is the service's.
-func TestASubscriberDoesNotHearTheServicesReplies(t *testing.T) {
+// Replies to the service, notices among them, are for the service only.
+func TestSubscriberDoesNotSeeServiceReplies(t *testing.T) {
 	b := start(t, broker.Config{Listen: loopback})
 	own := service(t, b)
 	nc, _ := subscriber(t, b)
-	ears, err := nc.SubscribeSync("_INBOX.>")
+	replies, err := nc.SubscribeSync("_INBOX.>")
 	if err == nil {
 		err = nc.Flush()
 	}
@@ -281,13 +285,13 @@ func TestASubscriberDoesNotHearTheServicesReplies(t *testing.T) {
 	if _, err := consumer.Next(jetstream.FetchMaxWait(5 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if msg, err := ears.NextMsg(500 * time.Millisecond); err == nil {
-		t.Errorf("heard %q", msg.Data)
+	if msg, err := replies.NextMsg(500 * time.Millisecond); err == nil {
+		t.Errorf("received %q", msg.Data)
 	}
 }
 
 // A write that is acknowledged is on disk: a power cut must not take it back. That holds
-// for a store that was opened again, too, and for the configuration that operators get.
+// after a restart, too, and for the configuration that operators get.
 func TestEveryWriteIsSynced(t *testing.T) {
 	b := start(t, broker.Config{})
 	js := service(t, b)
@@ -295,25 +299,86 @@ func TestEveryWriteIsSynced(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := b.Store()
-	if err := b.Reopen(); err != nil {
+	if err := b.Restart(); err != nil {
 		t.Fatal(err)
 	}
 	again := b.Store()
 	if !first.SyncAlways || !again.SyncAlways || first.StoreDir != again.StoreDir || first.MaxStore != again.MaxStore {
-		t.Errorf("opened as %+v, again as %+v", first, again)
+		t.Errorf("opened as %+v, after a restart as %+v", first, again)
 	}
+	untilReconnected(t, js.Conn(), 1)
 	if s, err := js.Stream(t.Context(), "LEADS"); err != nil || s.CachedInfo().State.Msgs != 1 {
-		t.Errorf("after it was opened again: %v", err)
+		t.Errorf("after a restart: %v", err)
 	}
 	if _, err := js.Publish(t.Context(), "leads.m.2", []byte("kept, too")); err != nil {
 		t.Error(err)
 	}
-	if what := b.Ill(); what != "" {
-		t.Errorf("ill: %s", what)
+	if what := b.Problem(); what != "" {
+		t.Errorf("problem: %s", what)
 	}
 	t.Setenv("NATS_TOKEN", "x")
 	opts, err := server.ProcessConfigFile("../../deployments/nats/nats.conf")
 	if err != nil || !opts.SyncAlways {
 		t.Errorf("deployments/nats/nats.conf: syncs always %v, %v", err == nil && opts.SyncAlways, err)
+	}
+}
+
+// After a restart the service and subscribers come back by themselves, on the same
+// address, and find what was stored.
+func TestClientsReconnectAfterARestart(t *testing.T) {
+	b := start(t, broker.Config{Listen: loopback})
+	own, url := service(t, b), b.URL()
+	nc, _ := subscriber(t, b, nats.ReconnectWait(10*time.Millisecond))
+	changes, err := nc.SubscribeSync("leads.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		if err := b.Restart(); err != nil {
+			t.Fatal(err)
+		}
+		untilReconnected(t, own.Conn(), n+1)
+		untilReconnected(t, nc, n+1)
+		if err := nc.Flush(); err != nil { // the server knows the subscription
+			t.Fatal(err)
+		}
+		if _, err := own.Publish(t.Context(), "leads.m."+strconv.Itoa(n), []byte("a change")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := changes.NextMsg(5 * time.Second); err != nil {
+			t.Errorf("the subscriber: %v", err)
+		}
+	}
+	s, err := own.Stream(t.Context(), "LEADS")
+	if err != nil || s.CachedInfo().State.Msgs != 3 || b.URL() != url {
+		t.Errorf("%v, at %s, want 3 messages at %s", err, b.URL(), url)
+	}
+}
+
+// A restart that fails is reported, and the next one may succeed.
+func TestFailedRestartIsAProblem(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	b := start(t, broker.Config{Dir: dir})
+	if err := errors.Join(os.Rename(dir, dir+".away"), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Restart(); err == nil || !strings.Contains(b.Problem(), "restart: ") {
+		t.Errorf("restarted without a store: %v, problem %q", err, b.Problem())
+	}
+	if err := errors.Join(os.Remove(dir), os.Rename(dir+".away", dir), b.Restart()); err != nil || b.Problem() != "" {
+		t.Errorf("%v, problem %q", err, b.Problem())
+	}
+	service(t, b)
+}
+
+// untilReconnected waits until a connection has come back for the n-th time.
+func untilReconnected(tb testing.TB, nc *nats.Conn, n int) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
+	defer cancel()
+	for !nc.IsConnected() || nc.Stats().Reconnects < uint64(n) {
+		if retry.Wait(ctx, 5*time.Millisecond) != nil {
+			tb.Fatalf("still %s after %d of %d times: %v", nc.Status(), nc.Stats().Reconnects, n, nc.LastError())
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package events
+package spool
 
 import (
 	"bufio"
@@ -16,8 +16,8 @@ import (
 
 // A segment is a file of records: each its length and its CRC-32C, four bytes each and
 // little-endian, then that many bytes. It is only ever appended to, by the process that
-// created it, and deleted when all of it is dealt with; nothing is renamed, which an open
-// file does not bear on Windows.
+// created it, and deleted when all of it is delivered. No file is renamed, because Windows
+// does not rename open files.
 const (
 	segmentSuffix = ".spool"
 	segmentMagic  = "LSYNCSP1"
@@ -25,13 +25,13 @@ const (
 	recordMax     = 1 << 20 // callbacks are 64 KiB at most; a larger length is damage
 )
 
-// errTorn says that a segment ends in something that is no whole record: what a kill or
-// a power cut leaves of a write that nobody was told to be done.
+// errTorn says that a segment ends in something that is not a whole record: a kill or a
+// power cut leaves that of a write that was not confirmed.
 var errTorn = errors.New("torn")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// appendRecord frames a payload. The CRC covers the length too, so that zeros are no
+// appendRecord frames a payload. The CRC covers the length too, so that zeros are not a
 // record.
 func appendRecord(to, payload []byte) []byte {
 	to = binary.LittleEndian.AppendUint32(to, uint32(len(payload))) //nolint:gosec // checked against recordMax
@@ -110,8 +110,8 @@ type SegmentFile interface {
 	Sync() error
 }
 
-// createSegment makes a new file and has its name on disk too, where the system allows
-// that: on Windows a directory cannot be synced.
+// createSegment creates a file and syncs its directory, so that its name is on disk too.
+// Windows cannot sync a directory.
 func createSegment(path string) (SegmentFile, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // in our data directory
 	if err != nil {

@@ -1,34 +1,42 @@
-package events_test
+package spool_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
-	"leadsync/events"
+	"leadsync/events/spool"
+	"leadsync/leads/leadstest"
 )
 
-func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func openSpool(tb testing.TB, cfg events.SpoolConfig) *events.Spool {
+func openSpool(tb testing.TB, cfg spool.Config) *spool.Spool {
 	tb.Helper()
 	if cfg.Log == nil {
-		cfg.Log = silent()
+		cfg.Log = leadstest.Silent()
 	}
-	s, err := events.OpenSpool(cfg)
+	cfg.TakenAt = func(payload []byte) time.Time {
+		n, err := strconv.Atoi(number(payload))
+		if err != nil {
+			tb.Error(err)
+		}
+		return takenAt(n)
+	}
+	s, err := spool.Open(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -36,34 +44,36 @@ func openSpool(tb testing.TB, cfg events.SpoolConfig) *events.Spool {
 	return s
 }
 
-func letter(n int) events.Entry {
-	return events.Entry{
-		Subject: fmt.Sprintf("bitrix24.notices.%s.%d", member, n), Data: json.RawMessage(fmt.Sprintf(`{"ts":%d}`, n)),
-		At: time.Date(2026, 11, 23, 10, 0, n%60, 0, time.UTC),
-	}
-}
+var begun = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
-func store(tb testing.TB, s *events.Spool, from, to int) {
+func takenAt(n int) time.Time { return begun.Add(time.Duration(n) * time.Second) }
+
+// payload is the n-th entry, 120 bytes long.
+func payload(n int) []byte { return fmt.Appendf(nil, "%-120d", n) }
+
+func number(payload []byte) string { return strings.TrimSpace(string(payload)) }
+
+func store(tb testing.TB, s *spool.Spool, from, to int) {
 	tb.Helper()
 	for n := from; n <= to; n++ {
-		if err := s.Append(tb.Context(), letter(n)); err != nil {
+		if err := s.Append(tb.Context(), payload(n), takenAt(n)); err != nil {
 			tb.Fatal(err)
 		}
 	}
 }
 
-// drained is what a spool gives, in order.
-func drained(tb testing.TB, s *events.Spool) []string {
+// drained returns the numbers of the entries that a spool delivers, in order.
+func drained(tb testing.TB, s *spool.Spool) []string {
 	tb.Helper()
-	var subjects []string
-	_, err := s.Drain(tb.Context(), func(_ context.Context, e events.Entry) error {
-		subjects = append(subjects, e.Subject[strings.LastIndex(e.Subject, ".")+1:])
+	var list []string
+	_, err := s.Drain(tb.Context(), func(_ context.Context, payload []byte) error {
+		list = append(list, number(payload))
 		return nil
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return subjects
+	return list
 }
 
 func numbers(from, to int) []string {
@@ -74,17 +84,17 @@ func numbers(from, to int) []string {
 	return list
 }
 
-func TestSpoolGivesBackWhatItTookInOrder(t *testing.T) {
+func TestSpoolDeliversInOrder(t *testing.T) {
 	dir := t.TempDir()
-	s := openSpool(t, events.SpoolConfig{Dir: dir, Segment: 500})
+	s := openSpool(t, spool.Config{Dir: dir, Segment: 500})
 	store(t, s, 1, 20)
-	if stats := s.Stats(); stats.Entries != 20 || !stats.Oldest.Equal(letter(1).At) || stats.Bytes == 0 {
+	if stats := s.Stats(); stats.Entries != 20 || !stats.Oldest.Equal(takenAt(1)) || stats.Bytes == 0 {
 		t.Errorf("stats %+v", stats)
 	}
 	if diff := cmp.Diff(numbers(1, 20), drained(t, s)); diff != "" {
 		t.Errorf("drained (-want +got):\n%s", diff)
 	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 || s.Stats() != (events.SpoolStats{Limit: s.Stats().Limit}) {
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 || s.Stats() != (spool.Stats{Limit: s.Stats().Limit}) {
 		t.Errorf("%d files left, %v, %+v", len(left), err, s.Stats())
 	}
 	store(t, s, 21, 22)
@@ -95,23 +105,23 @@ func TestSpoolGivesBackWhatItTookInOrder(t *testing.T) {
 
 func TestSpoolOutlivesItsProcess(t *testing.T) {
 	dir := t.TempDir()
-	first := openSpool(t, events.SpoolConfig{Dir: dir, Segment: 300})
+	first := openSpool(t, spool.Config{Dir: dir, Segment: 300})
 	store(t, first, 1, 9) // not closed: it was killed
-	second := openSpool(t, events.SpoolConfig{Dir: dir, Segment: 300})
+	second := openSpool(t, spool.Config{Dir: dir, Segment: 300})
 	store(t, second, 10, 12)
 	if diff := cmp.Diff(numbers(1, 12), drained(t, second)); diff != "" {
 		t.Errorf("drained (-want +got):\n%s", diff)
 	}
 }
 
-// What a kill leaves at any byte: every whole record is given back, nothing else is.
-func TestSpoolRecordsSurviveATornTail(t *testing.T) {
+// A kill may leave a segment cut at any byte: every whole record is delivered, nothing else.
+func TestWholeRecordsSurviveATornTail(t *testing.T) {
 	dir := t.TempDir()
-	s := openSpool(t, events.SpoolConfig{Dir: dir})
+	s := openSpool(t, spool.Config{Dir: dir})
 	var ends []int64
 	for n := 1; n <= 4; n++ {
 		store(t, s, n, n)
-		ends = append(ends, s.Stats().Bytes)
+		ends = append(ends, int64(len(onlySegment(t, dir))))
 	}
 	whole := onlySegment(t, dir)
 	for cut := 0; cut <= len(whole); cut++ {
@@ -126,7 +136,7 @@ func TestSpoolRecordsSurviveATornTail(t *testing.T) {
 					want++
 				}
 			}
-			again := openSpool(t, events.SpoolConfig{Dir: torn})
+			again := openSpool(t, spool.Config{Dir: torn})
 			store(t, again, 5, 5) // a torn segment stops nothing
 			if diff := cmp.Diff(append(numbers(1, want), "5"), drained(t, again)); diff != "" {
 				t.Fatalf("cut at %d with tail %q (-want +got):\n%s", cut, tail, diff)
@@ -149,14 +159,14 @@ func onlySegment(tb testing.TB, dir string) []byte {
 }
 
 func TestSpoolIsBounded(t *testing.T) {
-	s := openSpool(t, events.SpoolConfig{Dir: t.TempDir(), Limit: 1000})
+	s := openSpool(t, spool.Config{Dir: t.TempDir(), Limit: 1000})
 	var err error
 	n := 0
 	for err == nil {
 		n++
-		err = s.Append(t.Context(), letter(n))
+		err = s.Append(t.Context(), payload(n), takenAt(n))
 	}
-	if !errors.Is(err, events.ErrSpoolFull) || s.Stats().Bytes > 1000 {
+	if !errors.Is(err, spool.ErrFull) || s.Stats().Bytes > 1000 {
 		t.Fatalf("%v at %+v", err, s.Stats())
 	}
 	if got := len(drained(t, s)); got != n-1 {
@@ -165,18 +175,74 @@ func TestSpoolIsBounded(t *testing.T) {
 	store(t, s, 1, 1) // there is room again
 }
 
-func TestDrainStopsAtWhatCannotBeDelivered(t *testing.T) {
-	s := openSpool(t, events.SpoolConfig{Dir: t.TempDir(), Segment: 300})
+// A segment that is drained but still in the hands of a writer takes no room from others.
+func TestDrainedBytesDoNotCountAsFull(t *testing.T) {
+	begun, slow := make(chan struct{}, 9), make(chan struct{}, 9)
+	s := openSpool(t, spool.Config{Dir: t.TempDir(), Limit: 400, Create: func(path string) (spool.SegmentFile, error) {
+		file, err := os.Create(path)
+		return slowFile{file, begun, slow}, err
+	}})
+	appending := func(n, length int) <-chan error {
+		done := make(chan error, 1)
+		go func() { done <- s.Append(t.Context(), fmt.Appendf(nil, "%-*d", length, n), takenAt(n)) }()
+		return done
+	}
+	free := sync.OnceFunc(func() { close(slow) })
+	t.Cleanup(free)
+	slow <- struct{}{} // the first sync does not wait
+	if err := <-appending(1, 300); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	second := appending(2, 60)
+	<-begun
+	if diff := cmp.Diff(numbers(1, 1), drained(t, s)); diff != "" {
+		t.Fatalf("drained (-want +got):\n%s", diff)
+	}
+	third := appending(3, 100)
+	select {
+	case err := <-third:
+		t.Fatalf("an entry for which there is room: %v", err)
+	case <-time.After(50 * time.Millisecond): // it waits for its turn
+	}
+	if err := <-appending(4, 300); !errors.Is(err, spool.ErrFull) {
+		t.Errorf("what is being written counts, but: %v", err)
+	}
+	free()
+	if err := errors.Join(<-second, <-third); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(numbers(2, 3), drained(t, s)); diff != "" {
+		t.Errorf("drained (-want +got):\n%s", diff)
+	}
+}
+
+// slowFile says that a sync has begun, and waits.
+type slowFile struct {
+	*os.File
+
+	begun chan<- struct{}
+	wait  <-chan struct{}
+}
+
+func (f slowFile) Sync() error {
+	f.begun <- struct{}{}
+	<-f.wait
+	return f.File.Sync()
+}
+
+func TestDrainStopsAtAFailedDelivery(t *testing.T) {
+	s := openSpool(t, spool.Config{Dir: t.TempDir(), Segment: 300})
 	store(t, s, 1, 10)
-	ill := errors.New("NATS is down")
+	down := errors.New("NATS is down")
 	count := 0
-	n, err := s.Drain(t.Context(), func(context.Context, events.Entry) error {
+	n, err := s.Drain(t.Context(), func(context.Context, []byte) error {
 		if count++; count > 4 {
-			return ill
+			return down
 		}
 		return nil
 	})
-	if n != 4 || !errors.Is(err, ill) || s.Stats().Entries != 6 {
+	if n != 4 || !errors.Is(err, down) || s.Stats().Entries != 6 {
 		t.Fatalf("%d delivered, %v, %+v", n, err, s.Stats())
 	}
 	if diff := cmp.Diff(numbers(5, 10), drained(t, s)); diff != "" {
@@ -184,10 +250,10 @@ func TestDrainStopsAtWhatCannotBeDelivered(t *testing.T) {
 	}
 }
 
-func TestDamageInTheMiddleIsLoudAndHoldsUpNobody(t *testing.T) {
+func TestDamagedSegmentIsLoggedAndSkipped(t *testing.T) {
 	dir := t.TempDir()
-	var log strings.Builder
-	s := openSpool(t, events.SpoolConfig{Dir: dir, Segment: 250, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	log := &leadstest.Log{}
+	s := openSpool(t, spool.Config{Dir: dir, Segment: 250, Log: log.Logger()})
 	store(t, s, 1, 6)
 	names, err := filepath.Glob(filepath.Join(dir, "*.spool"))
 	if err != nil || len(names) < 2 {
@@ -207,9 +273,9 @@ func TestDamageInTheMiddleIsLoudAndHoldsUpNobody(t *testing.T) {
 	}
 }
 
-func TestWhatAppendReturnedForSurvivesAPowerCut(t *testing.T) {
+func TestAppendedEntriesSurviveAPowerCut(t *testing.T) {
 	d := &disk{fails: map[int]error{3: errors.New("EIO"), 7: errors.New("EIO")}}
-	s := openSpool(t, events.SpoolConfig{Dir: t.TempDir(), Create: d.create, Segment: 400})
+	s := openSpool(t, spool.Config{Dir: t.TempDir(), Create: d.create, Segment: 400})
 	store(t, s, 1, 12)
 	if diff := cmp.Diff(numbers(1, 12), drained(t, d.powerCut(t))); diff != "" {
 		t.Errorf("after the cut (-want +got):\n%s", diff)
@@ -217,11 +283,11 @@ func TestWhatAppendReturnedForSurvivesAPowerCut(t *testing.T) {
 }
 
 func TestFailedSyncClosesItsSegment(t *testing.T) {
-	ill := errors.New("EIO")
-	d := &disk{fails: map[int]error{2: ill, 3: ill}}
-	s := openSpool(t, events.SpoolConfig{Dir: t.TempDir(), Create: d.create})
+	down := errors.New("EIO")
+	d := &disk{fails: map[int]error{2: down, 3: down}}
+	s := openSpool(t, spool.Config{Dir: t.TempDir(), Create: d.create})
 	store(t, s, 1, 1)
-	if err := s.Append(t.Context(), letter(2)); !errors.Is(err, ill) {
+	if err := s.Append(t.Context(), payload(2), takenAt(2)); !errors.Is(err, down) {
 		t.Fatalf("a failed sync passes for a success: %v", err)
 	}
 	store(t, s, 3, 3)
@@ -233,17 +299,17 @@ func TestFailedSyncClosesItsSegment(t *testing.T) {
 	}
 }
 
-// A full disk refuses, says so, and takes entries again when there is room.
-func TestFullDiskRefusesAndHeals(t *testing.T) {
+// On a full disk Append returns an error; it takes entries again when there is room.
+func TestSpoolWorksAgainAfterAFullDisk(t *testing.T) {
 	d := &disk{full: true, room: 700}
-	s := openSpool(t, events.SpoolConfig{Dir: t.TempDir(), Create: d.create})
+	s := openSpool(t, spool.Config{Dir: t.TempDir(), Create: d.create})
 	var kept []string
 	refused := 0
 	for n := 1; n <= 10; n++ {
-		err := s.Append(t.Context(), letter(n))
+		err := s.Append(t.Context(), payload(n), takenAt(n))
 		if n == 9 {
 			d.mu.Lock()
-			d.full = false // somebody has cleared up
+			d.full = false // somebody has freed some room
 			d.mu.Unlock()
 		}
 		if err == nil {
@@ -262,12 +328,12 @@ func TestFullDiskRefusesAndHeals(t *testing.T) {
 	}
 }
 
-func TestEntriesThatComeTogetherShareASync(t *testing.T) {
+func TestConcurrentEntriesShareASync(t *testing.T) {
 	d := &disk{slow: make(chan struct{})}
-	s := openSpool(t, events.SpoolConfig{Dir: t.TempDir(), Create: d.create})
+	s := openSpool(t, spool.Config{Dir: t.TempDir(), Create: d.create})
 	var group errgroup.Group
 	for n := range 100 {
-		group.Go(func() error { return s.Append(t.Context(), letter(n)) })
+		group.Go(func() error { return s.Append(t.Context(), payload(n), takenAt(n)) })
 	}
 	go func() {
 		for {
@@ -289,20 +355,20 @@ func TestEntriesThatComeTogetherShareASync(t *testing.T) {
 	}
 }
 
-func TestRunDrainsWhatComesAndStops(t *testing.T) {
-	s := openSpool(t, events.SpoolConfig{Dir: t.TempDir(), Segment: 500})
+func TestRunDrainsUntilItsContextEnds(t *testing.T) {
+	s := openSpool(t, spool.Config{Dir: t.TempDir(), Segment: 500})
 	store(t, s, 1, 3)
 	ctx, stop := context.WithCancel(t.Context())
 	got := make(chan string, 100)
 	down := true
 	done := make(chan error, 1)
 	go func() {
-		done <- s.Run(ctx, func(_ context.Context, e events.Entry) error {
+		done <- s.Run(ctx, func(_ context.Context, payload []byte) error {
 			if down {
 				down = false
 				return errors.New("NATS is down")
 			}
-			got <- e.Subject[strings.LastIndex(e.Subject, ".")+1:]
+			got <- number(payload)
 			return nil
 		})
 	}()
@@ -323,28 +389,28 @@ func TestRunDrainsWhatComesAndStops(t *testing.T) {
 	}
 }
 
-// Whatever happens between, what was taken is given back at least once and in order,
-// but for what a kill has delivered again.
+// Whatever happens between, every entry is delivered at least once and in order, except
+// those that are delivered again after a kill.
 func TestSpoolAgainstItsModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		dir := t.TempDir()
-		s := openSpool(t, events.SpoolConfig{Dir: dir, Segment: int64(rapid.IntRange(150, 900).Draw(rt, "segment"))})
+		s := openSpool(t, spool.Config{Dir: dir, Segment: int64(rapid.IntRange(150, 900).Draw(rt, "segment"))})
 		taken, next := 0, 1
 		var given []int
 		rt.Repeat(map[string]func(*rapid.T){
 			"append": func(*rapid.T) { taken++; store(t, s, taken, taken) },
 			"kill": func(*rapid.T) {
-				s = openSpool(t, events.SpoolConfig{Dir: dir, Segment: 400})
+				s = openSpool(t, spool.Config{Dir: dir, Segment: 400})
 				given = nil
 			},
 			"drain some": func(rt *rapid.T) {
 				left := rapid.IntRange(0, 5).Draw(rt, "some")
-				_, _ = s.Drain(t.Context(), func(_ context.Context, e events.Entry) error {
+				_, _ = s.Drain(t.Context(), func(_ context.Context, payload []byte) error {
 					if left--; left < 0 {
 						return errors.New("down")
 					}
-					var n int
-					if _, err := fmt.Sscanf(e.Subject[strings.LastIndex(e.Subject, ".")+1:], "%d", &n); err != nil {
+					n, err := strconv.Atoi(number(payload))
+					if err != nil {
 						return err
 					}
 					given = append(given, n)
@@ -378,12 +444,12 @@ func TestSpoolAgainstItsModel(t *testing.T) {
 
 func FuzzReadRecords(f *testing.F) {
 	dir := f.TempDir()
-	s, err := events.OpenSpool(events.SpoolConfig{Dir: dir, Log: silent()})
+	s, err := spool.Open(spool.Config{Dir: dir, Log: leadstest.Silent()})
 	if err != nil {
 		f.Fatal(err)
 	}
 	for n := range 3 {
-		if err := s.Append(f.Context(), letter(n)); err != nil {
+		if err := s.Append(f.Context(), payload(n), takenAt(n)); err != nil {
 			f.Fatal(err)
 		}
 	}
@@ -397,7 +463,7 @@ func FuzzReadRecords(f *testing.F) {
 	f.Add([]byte("LSYNCSP1\xff\xff\xff\xff\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var payloads [][]byte
-		good, err := events.ReadRecords(strings.NewReader(string(data)), func(p []byte) error {
+		good, err := spool.ReadRecords(strings.NewReader(string(data)), func(p []byte) error {
 			payloads = append(payloads, p)
 			return nil
 		})
@@ -410,7 +476,7 @@ func FuzzReadRecords(f *testing.F) {
 		// What was read is what reading the good part alone gives.
 		again := 0
 		if good > 0 {
-			if _, err := events.ReadRecords(strings.NewReader(string(data[:good])), func([]byte) error { again++; return nil }); err != nil {
+			if _, err := spool.ReadRecords(strings.NewReader(string(data[:good])), func([]byte) error { again++; return nil }); err != nil {
 				t.Fatalf("the good part is bad: %v", err)
 			}
 		}

@@ -1,8 +1,9 @@
-package events
+// Package spool keeps entries on disk while the stream they are meant for cannot take
+// them. An entry is a payload of bytes; the package must not know what is in it, nor NATS.
+package spool
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,40 +14,44 @@ import (
 	"time"
 )
 
-// The spool's sizes where its Config says none, in bytes.
+// Sizes that Config leaves at 0, in bytes.
 const (
-	spoolLimit   = 1 << 30
-	spoolSegment = 8 << 20
+	defaultLimit   = 1 << 30
+	defaultSegment = 8 << 20
 )
 
-// ErrSpoolFull says that the spool has reached its limit: nothing more is taken.
-var ErrSpoolFull = errors.New("the spool is full")
+// ErrFull says that the spool has reached its limit and did not take the entry.
+var ErrFull = errors.New("the spool is full")
 
-// errSpoolClosed says that the process is stopping.
-var errSpoolClosed = errors.New("the spool is closed")
+// errClosed says that the process is stopping.
+var errClosed = errors.New("the spool is closed")
 
-// SpoolConfig says where a spool is and how large it may grow.
-type SpoolConfig struct {
+// Config says where a spool is and how large it may grow.
+type Config struct {
 	Dir     string
-	Limit   int64 // bytes on disk at most; 0 is 1 GiB
+	Limit   int64 // bytes that may wait; 0 is 1 GiB. The disk holds up to a segment more
 	Segment int64 // bytes after which a new segment begins; 0 is 8 MiB
 	// Create makes a segment's file; nil makes a real one.
 	Create func(path string) (SegmentFile, error)
-	Log    *slog.Logger
+	// TakenAt reads from a payload when the entry was taken; the zero time where it cannot.
+	// It is asked for the entries that an earlier process left.
+	TakenAt func(payload []byte) time.Time
+	Log     *slog.Logger
 }
 
-// Spool keeps entries on disk while their stream cannot be reached. What Append has
-// returned nil for survives a kill or a power cut at any moment. It is safe for
-// concurrent use; one process at a time may have it open.
+// Spool keeps entries on disk. Once Append has returned nil, the entry survives a kill or
+// a power cut at any moment. It is safe for concurrent use; one process at a time may have
+// it open.
 type Spool struct {
-	cfg     SpoolConfig
-	arrived chan struct{} // there is something to drain
+	cfg     Config
+	arrived chan struct{} // wakes Run: there is something to drain
 
 	mu       sync.Mutex
 	segments []*segment // the oldest first
 	file     SegmentFile
 	nextSeq  uint64
 	pending  *commit // takes records while another is being written
+	unsynced int64   // bytes that Append was asked to keep and that are in no segment yet
 	writing  bool
 	closed   bool
 	writers  sync.WaitGroup
@@ -73,28 +78,28 @@ type commit struct {
 	err     error
 }
 
-// SpoolStats says how much waits in a spool.
-type SpoolStats struct {
+// Stats says how much waits in a spool.
+type Stats struct {
 	Entries int
-	Bytes   int64     // on disk
+	Bytes   int64     // of them, those being written included
 	Limit   int64     // of Bytes
-	Oldest  time.Time // when the oldest entry was taken; zero where none waits
+	Oldest  time.Time // when the oldest entry was taken; zero in an empty spool
 }
 
-// OpenSpool finds what an earlier process has left. A torn tail is reported and left
-// out: nobody was told that it was stored.
-func OpenSpool(cfg SpoolConfig) (*Spool, error) {
+// Open finds the entries that an earlier process left. It logs a torn tail and skips it:
+// Append had not returned for those entries.
+func Open(cfg Config) (*Spool, error) {
 	if cfg.Limit == 0 {
-		cfg.Limit = spoolLimit
+		cfg.Limit = defaultLimit
 	}
 	if cfg.Segment == 0 {
-		cfg.Segment = spoolSegment
+		cfg.Segment = defaultSegment
 	}
 	if cfg.Create == nil {
 		cfg.Create = createSegment
 	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the spool: %w", err)
+		return nil, fmt.Errorf("create the spool: %w", err)
 	}
 	s := &Spool{cfg: cfg, arrived: make(chan struct{}, 1), nextSeq: 1}
 	if err := s.recover(); err != nil {
@@ -127,7 +132,7 @@ func (s *Spool) recover() error {
 	return nil
 }
 
-// survey counts what a segment holds.
+// survey counts the entries of a segment.
 func (s *Spool) survey(seg *segment) error {
 	file, err := os.Open(seg.path)
 	if err != nil {
@@ -135,32 +140,28 @@ func (s *Spool) survey(seg *segment) error {
 	}
 	defer func() { _ = file.Close() }() // only read
 	seg.size, err = ReadRecords(file, func(payload []byte) error {
-		var e Entry
-		if json.Unmarshal(payload, &e) == nil && (seg.oldest.IsZero() || e.At.Before(seg.oldest)) {
-			seg.oldest = e.At
+		at := s.cfg.TakenAt(payload)
+		if !at.IsZero() && (seg.oldest.IsZero() || at.Before(seg.oldest)) {
+			seg.oldest = at
 		}
 		seg.entries++
 		return nil
 	})
 	if errors.Is(err, errTorn) {
-		s.cfg.Log.Warn("the end of a spool segment is torn and left out", "segment", filepath.Base(seg.path), "error", err)
+		s.cfg.Log.Warn("the end of a spool segment is torn and is skipped", "segment", filepath.Base(seg.path), "error", err)
 		err = nil
 	}
 	return err
 }
 
-// Append returns when the entry is on disk. Entries that come at the same time share one
-// fsync. It returns ErrSpoolFull at the limit; with any error the entry may or may not
-// be kept.
-func (s *Spool) Append(ctx context.Context, e Entry) error {
-	payload, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("spool: %w", err)
-	}
+// Append returns when the entry, taken at the time at, is on disk. Entries that come at
+// the same time share one fsync. It returns ErrFull at the limit; with any other error the
+// entry may or may not be kept.
+func (s *Spool) Append(ctx context.Context, payload []byte, at time.Time) error {
 	if len(payload) > recordMax {
-		return fmt.Errorf("spool: an entry of %d bytes is too long", len(payload))
+		return fmt.Errorf("spool: an entry has %d bytes, want at most %d", len(payload), recordMax)
 	}
-	c, err := s.join(payload, e.At)
+	c, err := s.join(payload, at)
 	if err != nil {
 		return err
 	}
@@ -177,14 +178,11 @@ func (s *Spool) join(payload []byte, at time.Time) (*commit, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errSpoolClosed
+		return nil, errClosed
 	}
-	waiting := 0
-	if s.pending != nil {
-		waiting = len(s.pending.data)
-	}
-	if s.bytes()+int64(waiting+recordHeader+len(payload)) > s.cfg.Limit {
-		return nil, ErrSpoolFull
+	length := int64(recordHeader + len(payload))
+	if s.bytes()+length > s.cfg.Limit {
+		return nil, ErrFull
 	}
 	if s.pending == nil {
 		s.pending = &commit{done: make(chan struct{}), oldest: at}
@@ -192,6 +190,7 @@ func (s *Spool) join(payload []byte, at time.Time) (*commit, error) {
 	c := s.pending
 	c.data = appendRecord(c.data, payload)
 	c.entries++
+	s.unsynced += length
 	if !s.writing {
 		s.writing = true
 		s.writers.Go(s.write)
@@ -201,27 +200,36 @@ func (s *Spool) join(payload []byte, at time.Time) (*commit, error) {
 
 // write writes commits until none is pending.
 func (s *Spool) write() {
-	for {
+	for more := true; more; {
 		s.mu.Lock()
 		c := s.pending
 		s.pending = nil
-		if c == nil {
-			s.writing = false
-			s.mu.Unlock()
-			return
-		}
 		s.mu.Unlock()
 		if c.err = s.store(c); c.err != nil {
-			s.cfg.Log.Error("spool segment failed, the next is tried", "error", c.err)
+			s.cfg.Log.Error("spool segment failed, trying the next one", "error", c.err)
 			c.err = s.store(c)
 		}
+		more = s.finish(c)
 		close(c.done)
 		s.notify()
 	}
 }
 
-// store writes one commit and syncs it. Where that fails the segment is closed and never
-// written again: what a failed fsync has left of it nobody knows.
+// finish reports whether another commit is pending. Where none is, the writer is done
+// with its segment before Append returns, so that the segment can be removed as soon as it
+// is drained.
+func (s *Spool) finish(c *commit) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.err != nil {
+		s.unsynced -= int64(len(c.data))
+	}
+	s.writing = s.pending != nil
+	return s.writing
+}
+
+// store writes one commit and syncs it. If that fails, the segment is closed and never
+// written again, because nobody knows what a failed fsync left in it.
 func (s *Spool) store(c *commit) error {
 	seg, err := s.current(int64(len(c.data)))
 	if err != nil {
@@ -242,11 +250,12 @@ func (s *Spool) store(c *commit) error {
 		seg.oldest = c.oldest
 	}
 	seg.size += int64(len(c.data))
+	s.unsynced -= int64(len(c.data))
 	seg.entries += c.entries
 	return nil
 }
 
-// current is the segment to write to; a full one is closed and the next begun.
+// current returns the segment to write to. It closes a full one and begins the next.
 func (s *Spool) current(room int64) (*segment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -267,7 +276,7 @@ func (s *Spool) current(room int64) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := file.Write([]byte(segmentMagic)); err != nil { // nobody was told of it: leave no litter on a full disk
+	if _, err := file.Write([]byte(segmentMagic)); err != nil { // holds no entry yet: do not leave it on a full disk
 		return nil, errors.Join(err, file.Close(), os.Remove(path))
 	}
 	s.file = file
@@ -277,10 +286,10 @@ func (s *Spool) current(room int64) (*segment, error) {
 }
 
 // Stats says what waits.
-func (s *Spool) Stats() SpoolStats {
+func (s *Spool) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stats := SpoolStats{Bytes: s.bytes(), Limit: s.cfg.Limit}
+	stats := Stats{Bytes: s.bytes(), Limit: s.cfg.Limit}
 	for _, seg := range s.segments {
 		if waiting := seg.entries - seg.drained; waiting > 0 {
 			stats.Entries += waiting
@@ -292,15 +301,17 @@ func (s *Spool) Stats() SpoolStats {
 	return stats
 }
 
+// bytes is how many wait. Drained ones do not, though a segment that is written to keeps
+// them on disk.
 func (s *Spool) bytes() int64 {
-	var sum int64
+	sum := s.unsynced
 	for _, seg := range s.segments {
-		sum += seg.size
+		sum += max(0, seg.size-seg.done) // one whose head was never written is shorter than its head
 	}
 	return sum
 }
 
-// Close waits for what is being written. Entries stay where they are.
+// Close waits until what is being written is on disk. Entries stay where they are.
 func (s *Spool) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -323,12 +334,12 @@ func (s *Spool) notify() {
 	}
 }
 
-// remove forgets a segment that is drained; it reports whether the segment could go.
+// remove deletes a drained segment, and reports whether it could.
 func (s *Spool) remove(seg *segment) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if seg.done < seg.size {
-		return false, nil // more has come
+		return false, nil // more has arrived
 	}
 	last := len(s.segments) > 0 && s.segments[len(s.segments)-1] == seg
 	if last && s.file != nil {

@@ -6,13 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
-	"leadsync/events"
-	"leadsync/events/broker"
 	"leadsync/leads"
+	"leadsync/retry"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -20,43 +18,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const member = "a223c6b3710f85df22e9377d6c4f7553"
 
 func ref(id int64) leads.Ref { return leads.Ref{MemberID: member, LeadID: id} }
-
-// connected is JetStream on an embedded server of the test's own, its streams set up.
-func connected(tb testing.TB) jetstream.JetStream {
-	tb.Helper()
-	_, js := startOn(tb, tb.TempDir())
-	return js
-}
-
-// startOn is connected to a server whose store may have been another's.
-func startOn(tb testing.TB, dir string) (*broker.Broker, jetstream.JetStream) {
-	tb.Helper()
-	server, err := broker.Start(broker.Config{Dir: dir, ServiceToken: "service"})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(server.Close)
-	js := onto(tb, func() (*nats.Conn, error) { return server.Connect(events.Options()...) })
-	if err := events.Setup(tb.Context(), js, 1); err != nil {
-		tb.Fatal(err)
-	}
-	return server, js
-}
-
-// onto opens JetStream on a connection that the test closes.
-func onto(tb testing.TB, connect func() (*nats.Conn, error)) jetstream.JetStream {
-	tb.Helper()
-	nc, err := connect()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(nc.Close)
-	js, err := events.JetStream(nc)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return js
-}
 
 func stream(tb testing.TB, js jetstream.JetStream, name string) jetstream.Stream {
 	tb.Helper()
@@ -76,18 +37,14 @@ func messages(tb testing.TB, js jetstream.JetStream, name string) uint64 {
 	return info.State.Msgs
 }
 
-// until asks again and again; a test that waits for ever ends with the run's own limit.
+// until polls until done is true.
 func until(tb testing.TB, what string, done func() bool) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
 	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
 	for !done() {
-		select {
-		case <-ctx.Done():
+		if retry.Wait(ctx, 5*time.Millisecond) != nil {
 			tb.Fatalf("still waiting: %s", what)
-		case <-tick.C:
 		}
 	}
 }

@@ -1,51 +1,56 @@
-package events
+package spool
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"time"
+
+	"leadsync/retry"
 )
 
-// drainPause is how long the drain waits after a failure.
-const drainPause = 500 * time.Millisecond
+const (
+	drainPause = 500 * time.Millisecond // after a failure
+	idleLimit  = time.Minute            // Run looks into the spool at least that often
+)
 
-// Run hands every entry to deliver, the oldest first, until the context ends. Where
-// deliver fails, the same entry is tried again later and nothing behind it is. After a
-// kill a segment is delivered from its start again: entries are hints, which may come
-// twice.
-func (s *Spool) Run(ctx context.Context, deliver func(context.Context, Entry) error) error {
+// Run hands every entry to deliver, the oldest first, until the context ends. When deliver
+// fails, Run tries the same entry again later and nothing behind it. After a kill it
+// delivers a segment from its start again: entries may arrive twice.
+func (s *Spool) Run(ctx context.Context, deliver func(context.Context, []byte) error) error {
 	for ctx.Err() == nil {
 		count, err := s.Drain(ctx, deliver)
 		if count > 0 {
 			s.cfg.Log.InfoContext(ctx, "spool drained", "spool", filepath.Base(s.cfg.Dir), "entries", count, "left", s.Stats().Entries)
 		}
-		if err != nil && ctx.Err() == nil {
-			s.cfg.Log.DebugContext(ctx, "spool waits", "spool", filepath.Base(s.cfg.Dir), "error", err)
-			s.wait(ctx, drainPause, nil)
+		if err == nil {
+			s.waitForEntries(ctx)
 			continue
 		}
-		s.wait(ctx, time.Minute, s.arrived)
+		if ctx.Err() == nil {
+			s.cfg.Log.DebugContext(ctx, "spool cannot deliver, trying again", "spool", filepath.Base(s.cfg.Dir), "error", err, "pause", drainPause)
+		}
+		_ = retry.Wait(ctx, drainPause) // the loop sees the end of the context
 	}
 	return nil
 }
 
-func (s *Spool) wait(ctx context.Context, d time.Duration, rung <-chan struct{}) {
-	timer := time.NewTimer(d)
+// waitForEntries returns when entries have arrived, after idleLimit, or with the context.
+func (s *Spool) waitForEntries(ctx context.Context) {
+	timer := time.NewTimer(idleLimit)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-	case <-rung:
+	case <-s.arrived:
 	}
 }
 
 // Drain hands over what is there now and returns how many entries it delivered.
-func (s *Spool) Drain(ctx context.Context, deliver func(context.Context, Entry) error) (int, error) {
+func (s *Spool) Drain(ctx context.Context, deliver func(context.Context, []byte) error) (int, error) {
 	s.drain.Lock()
 	defer s.drain.Unlock()
 	total := 0
@@ -68,13 +73,13 @@ func (s *Spool) Drain(ctx context.Context, deliver func(context.Context, Entry) 
 			return total, fmt.Errorf("remove a drained spool segment: %w", err)
 		}
 		if !gone && count == 0 {
-			return total, nil // it is being written: whoever writes rings again
+			return total, nil // it is being written; the writer wakes Run again
 		}
 	}
 }
 
 // drainSegment delivers the records between two offsets.
-func (s *Spool) drainSegment(ctx context.Context, seg *segment, from, to int64, deliver func(context.Context, Entry) error) (count int, err error) {
+func (s *Spool) drainSegment(ctx context.Context, seg *segment, from, to int64, deliver func(context.Context, []byte) error) (count int, err error) {
 	if from >= to {
 		return 0, nil
 	}
@@ -94,7 +99,10 @@ func (s *Spool) drainSegment(ctx context.Context, seg *segment, from, to int64, 
 		if err != nil {
 			return count, fmt.Errorf("read the spool: %s after %d bytes: %w", filepath.Base(seg.path), done, err)
 		}
-		if err := s.deliver(ctx, payload, deliver); err != nil {
+		if err := ctx.Err(); err != nil {
+			return count, err
+		}
+		if err := deliver(ctx, payload); err != nil {
 			return count, err
 		}
 		count++
@@ -107,22 +115,10 @@ func (s *Spool) drainSegment(ctx context.Context, seg *segment, from, to int64, 
 	return count, nil
 }
 
-// skip gives up the rest of a segment: it was whole when it was written, so the disk has
-// lost it, and what is behind it must not wait for ever.
+// skip gives up the rest of a segment. It was whole when it was written, so the disk has
+// lost it, and the entries behind it must not wait for ever.
 func (s *Spool) skip(seg *segment, to int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seg.done, seg.drained = to, seg.entries
-}
-
-func (s *Spool) deliver(ctx context.Context, payload []byte, deliver func(context.Context, Entry) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	var e Entry
-	if err := json.Unmarshal(payload, &e); err != nil || e.Subject == "" {
-		s.cfg.Log.ErrorContext(ctx, "spool holds a record that is none of ours, it is dropped", "error", errors.Join(ErrMessage, err))
-		return nil
-	}
-	return deliver(ctx, e)
 }

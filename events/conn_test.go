@@ -1,0 +1,60 @@
+package events_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/events"
+	"leadsync/events/broker"
+	"leadsync/events/eventstest"
+)
+
+func TestUnavailable(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{errors.New("something else"), false},
+		{context.Canceled, false},
+		{jetstream.ErrStreamNotFound, false},
+		{nats.ErrAuthorization, false},
+		{context.DeadlineExceeded, true},
+		{nats.ErrNoResponders, true},
+		{nats.ErrConnectionReconnecting, true},
+		{nats.ErrReconnectBufExceeded, true},
+		{nats.ErrTimeout, true},
+		{nats.ErrDisconnected, true},
+		{jetstream.ErrJetStreamNotEnabled, true},
+	} {
+		t.Run(fmt.Sprint(test.err), func(t *testing.T) {
+			if got := events.Unavailable(test.err); got != test.want {
+				t.Errorf("%v", got)
+			}
+			if got := events.Unavailable(fmt.Errorf("set up: %w", test.err)); test.err != nil && got != test.want {
+				t.Errorf("wrapped: %v", got)
+			}
+		})
+	}
+}
+
+// What a server that went away makes of a set-up is unavailable, whatever the moment.
+func TestServerThatIsGoneIsUnavailable(t *testing.T) {
+	server, err := broker.Start(broker.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0", ServiceToken: "service"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	js := eventstest.Connect(t, func() (*nats.Conn, error) { return events.Connect(server.URL(), "service") })
+	server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := events.Setup(ctx, js, 1); !events.Unavailable(err) {
+		t.Errorf("%v", err)
+	}
+}
