@@ -15,7 +15,7 @@ type authorization struct {
 	clientEndpoint string
 	serverEndpoint string
 	tokenHash      string // "" where the application_token did not come with the tokens
-	event          string
+	event          events.PortalEvent
 }
 
 // admit stores a verified authorization of a portal that may be served, and notifies the
@@ -52,7 +52,7 @@ func (r *Registry) admit(ctx context.Context, a authorization) error {
 	r.cfg.Log.InfoContext(ctx, "portal authorized", "member_id", portal.MemberID, "domain", portal.Domain, "by", a.event)
 	return r.notifyOwner(ctx, events.PortalNotice{
 		MemberID: portal.MemberID, Domain: portal.Domain, Scope: a.grant.Scope, ServerDomain: hostOf(server),
-		UserID: portal.UserID, At: portal.UpdatedAt, Event: events.PortalEvent(a.event),
+		UserID: portal.UserID, At: portal.UpdatedAt, Event: a.event,
 	})
 }
 

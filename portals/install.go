@@ -49,7 +49,7 @@ func (r *Registry) installByTokens(ctx context.Context, cb bitrix24.Callback) er
 			UserID: info.UserID, ClientID: info.ClientID, System: cb.Event == bitrix24.UserReady,
 		},
 		clientEndpoint: info.ClientEndpoint, serverEndpoint: cb.ServerEndpoint,
-		tokenHash: leads.HashToken(cb.ApplicationToken), event: string(cb.Event),
+		tokenHash: leads.HashToken(cb.ApplicationToken), event: events.PortalEvent(cb.Event),
 	})
 }
 

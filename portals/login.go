@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
+	"leadsync/events"
 )
 
 // loginLimit is how long the exchange of a code may take; the code lives 30 seconds.
@@ -77,7 +78,7 @@ func (r *Registry) Authorize(ctx context.Context, back Redirect) Decision {
 	pair, err := r.authority.exchange(ctx, back)
 	if err == nil {
 		err = r.admit(ctx, authorization{
-			grant: pair.Grant, clientEndpoint: pair.ClientEndpoint, serverEndpoint: back.Server, event: "oauth",
+			grant: pair.Grant, clientEndpoint: pair.ClientEndpoint, serverEndpoint: back.Server, event: events.Authorized,
 		})
 	}
 	if err != nil {
