@@ -121,7 +121,7 @@ func TestRelayMovesTheOutboxOntoTheTopic(t *testing.T) {
 	}
 }
 
-func TestRelayKilledBetweenPublishAndDeleteRepeatsNothing(t *testing.T) {
+func TestRelayKilledBeforeDeleteRepeatsNothing(t *testing.T) {
 	o := open(t, 20)
 	o.write(leads.NewTickets(0), o.ids()...)
 	a := o.audience()
@@ -150,7 +150,7 @@ func (w *witness) DropOutbox(ctx context.Context, ids []int64) error {
 	return w.DB.DropOutbox(ctx, ids)
 }
 
-func TestNothingLeavesTheOutboxBeforeItIsOnTheTopic(t *testing.T) {
+func TestOutboxKeepsChangesUntilPublished(t *testing.T) {
 	o := open(t, 20)
 	o.write(leads.NewTickets(0), o.ids()...)
 	background(t, o.relay(&witness{DB: o.db, t: t, js: o.js}, "one").Run)
@@ -159,7 +159,7 @@ func TestNothingLeavesTheOutboxBeforeItIsOnTheTopic(t *testing.T) {
 
 // The stream refuses some of many changes that are under way together: those wait in the
 // outbox, with all of their batch, and come in their order when there is room.
-func TestWhatTheTopicRefusesWaitsInTheOutbox(t *testing.T) {
+func TestRefusedChangesWaitInTheOutbox(t *testing.T) {
 	o := open(t, 40)
 	ids, tickets := o.ids(), leads.NewTickets(0)
 	room := func(messages int64) {

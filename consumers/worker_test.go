@@ -53,7 +53,7 @@ func TestEditsDuringAReadCostOneReadMore(t *testing.T) {
 	}
 }
 
-func TestLeadThatFailsIsParkedAndTheOthersGoOn(t *testing.T) {
+func TestFailingLeadIsParkedAndOthersGoOn(t *testing.T) {
 	o := open(t, 5)
 	ids := o.ids()
 	o.script.set(nil, func(snaps []leads.Snapshot) {
@@ -122,7 +122,7 @@ func TestFailuresAreCountedAcrossNoticesAndOwners(t *testing.T) {
 }
 
 // What our clock has said, it may take back.
-func TestLeadThatFailedDoesNotWaitForAClockThatWasSetBack(t *testing.T) {
+func TestFailedLeadDoesNotWaitForAClockSetBack(t *testing.T) {
 	o := open(t, 1)
 	id := o.ids()[0]
 	var ill atomic.Bool
@@ -153,7 +153,7 @@ func TestLeadThatFailedDoesNotWaitForAClockThatWasSetBack(t *testing.T) {
 	o.until("it is written", func() bool { return o.written(id) })
 }
 
-func TestLeadThatFailedIsTriedAgainWithoutANewNotice(t *testing.T) {
+func TestFailedLeadIsRetriedWithoutANewNotice(t *testing.T) {
 	o := open(t, 1)
 	id := o.ids()[0]
 	var reads int
@@ -192,7 +192,7 @@ func TestLastCallbackOfEachLeadIsKept(t *testing.T) {
 
 // After a kill the server may have lost track of what it gave to whom: a new owner is
 // given all that is not acknowledged, at once.
-func TestNewOwnerIsGivenWhatADeadOneHadTaken(t *testing.T) {
+func TestNewOwnerGetsWhatADeadOneHadTaken(t *testing.T) {
 	o := open(t, 1)
 	id := o.ids()[0]
 	o.tell("ONCRMLEADADD", id)
@@ -229,7 +229,7 @@ func TestDeleteCallbackAndNotFoundMakeATombstone(t *testing.T) {
 	}
 }
 
-func TestNotFoundWithoutDeleteCallbackWaitsForASecondLook(t *testing.T) {
+func TestNotFoundAloneWaitsForASecondLook(t *testing.T) {
 	o := open(t, 1)
 	id := o.ids()[0]
 	o.tell("ONCRMLEADADD", id)
@@ -255,7 +255,7 @@ func TestNotFoundWithoutARowWritesNothing(t *testing.T) {
 	}
 }
 
-func TestIllPortalCostsNoNoticeAndNoLead(t *testing.T) {
+func TestFailingPortalLosesNoNoticeAndNoLead(t *testing.T) {
 	o := open(t, 3)
 	var failures int
 	o.script.set(func(context.Context, []int64) error {
@@ -273,7 +273,7 @@ func TestIllPortalCostsNoNoticeAndNoLead(t *testing.T) {
 	}
 }
 
-func TestMessagesThatAreNoNoticesDoNotStopTheRest(t *testing.T) {
+func TestMalformedNoticesDoNotStopTheRest(t *testing.T) {
 	o := open(t, 1)
 	if _, err := o.js.Publish(t.Context(), "bitrix24.notices."+o.member()+".poem", []byte("roses are red")); err != nil {
 		t.Fatal(err)
@@ -307,7 +307,7 @@ func TestStopFinishesTheReadUnderWay(t *testing.T) {
 	}
 }
 
-func TestNoticesAreReadInOrderOfNobody(t *testing.T) {
+func TestNoticesMayComeInAnyOrder(t *testing.T) {
 	o := open(t, 4)
 	ids := o.ids()
 	slices.Reverse(ids)

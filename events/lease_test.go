@@ -125,7 +125,7 @@ func TestLeaseOfTheDeadExpires(t *testing.T) {
 
 // The server's clock was set back by an hour: what it should have forgotten in five
 // seconds it keeps for an hour. The lease of a dead process is taken all the same.
-func TestLeaseOfTheDeadIsTakenAlthoughTheServersClockWasSetBack(t *testing.T) {
+func TestDeadHoldersLeaseIsTakenAfterAClockSetBack(t *testing.T) {
 	t.Parallel()
 	js := connected(t)
 	_, err := js.UpdateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: bucket, TTL: time.Hour, Storage: jetstream.FileStorage})

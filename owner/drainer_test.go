@@ -174,7 +174,7 @@ func (s steps) Clear(ctx context.Context, done leads.OfflineBatch) error {
 
 // Whenever a process dies, between reserving and clearing too, nothing of the queue is
 // lost, and in the end nothing is left in it.
-func TestADrainThatDiesLosesNothing(t *testing.T) {
+func TestInterruptedDrainLosesNothing(t *testing.T) {
 	for at, ended := 1, false; !ended; at++ {
 		q := openQueue(t, emulator.Config{Leads: 5, Switches: emulator.Switches{FewOffline: true}})
 		added := q.portal.Add(60) // two batches
@@ -215,7 +215,7 @@ func (q *queue) empty(t *testing.T) {
 }
 
 // The same owner goes on after an answer that was lost, as a new one does.
-func TestALostAnswerIsMadeUpFor(t *testing.T) {
+func TestDrainContinuesAfterALostAnswer(t *testing.T) {
 	q := openQueue(t, emulator.Config{Leads: 5})
 	d := q.drainer()
 	if err := d.Drain(t.Context()); err != nil { // nothing was left behind before
@@ -237,7 +237,7 @@ func TestALostAnswerIsMadeUpFor(t *testing.T) {
 }
 
 // A portal that does not let us clear does not have us read the same for ever.
-func TestWhatCannotBeClearedIsStoredOnce(t *testing.T) {
+func TestEventsThatCannotBeClearedAreStoredOnce(t *testing.T) {
 	q := openQueue(t, emulator.Config{Leads: 5})
 	id := q.portal.Add(1)[0]
 	if _, err := q.queue.Next(t.Context(), leads.OfflineBatch{}); err != nil { // somebody reserves and dies
@@ -261,7 +261,7 @@ type deaf struct{ steps }
 func (deaf) Clear(context.Context, leads.OfflineBatch) error { return leads.ErrRefused }
 
 // Nor does one that says yes and forgets nothing.
-func TestWhatIsNotClearedIsNotClearedForEver(t *testing.T) {
+func TestClearingIsNotRepeatedForEver(t *testing.T) {
 	q := openQueue(t, emulator.Config{Leads: 5})
 	id := q.portal.Add(1)[0]
 	if _, err := q.queue.Next(t.Context(), leads.OfflineBatch{}); err != nil {
@@ -289,7 +289,7 @@ type forgetful struct {
 func (f forgetful) Clear(context.Context, leads.OfflineBatch) error { *f.clears++; return nil }
 
 // What was changed while nothing of ours was there to be called is no silence.
-func TestWhatWasMissedWhileWeWereDownIsNoSilence(t *testing.T) {
+func TestMissesDuringDowntimeAreNotSilence(t *testing.T) {
 	q := openQueue(t, emulator.Config{Leads: 5})
 	q.portal.Add(3)
 	q.clock.Advance(5 * time.Second)
@@ -309,7 +309,7 @@ func TestWhatWasMissedWhileWeWereDownIsNoSilence(t *testing.T) {
 }
 
 // A callback that came before our clock was set back proves nothing of what came after.
-func TestACallbackOfTheFutureIsNoReasonToLeaveAnEventOut(t *testing.T) {
+func TestCallbackFromTheFutureHidesNoEvent(t *testing.T) {
 	q := openQueue(t, emulator.Config{Leads: 5})
 	id := q.portal.Add(1)[0]
 	q.heard[id] = q.clock.Now().Add(time.Hour)
@@ -323,7 +323,7 @@ func TestACallbackOfTheFutureIsNoReasonToLeaveAnEventOut(t *testing.T) {
 
 // What a callback has told of is not read a second time; what none has told of is counted
 // as lost, when a callback has had its time.
-func TestCallbacksThatWereLostAreCounted(t *testing.T) {
+func TestLostCallbacksAreCounted(t *testing.T) {
 	q := openQueue(t, emulator.Config{Leads: 5})
 	d := q.drainer()
 	added := q.portal.Add(4)
@@ -351,7 +351,7 @@ func TestCallbacksThatWereLostAreCounted(t *testing.T) {
 	}
 }
 
-func TestADeletionIsTheEventThatCounts(t *testing.T) {
+func TestDeletionOverridesOtherEvents(t *testing.T) {
 	q := openQueue(t, emulator.Config{Leads: 5})
 	id := q.portal.Add(1)[0]
 	if err := q.portal.Edit(id, nil); err != nil {
@@ -369,7 +369,7 @@ func TestADeletionIsTheEventThatCounts(t *testing.T) {
 }
 
 // In whatever order a batch lists them, as a batch that is read again does.
-func TestADeletionCountsInAnyOrder(t *testing.T) {
+func TestDeletionOverridesInAnyOrder(t *testing.T) {
 	q := openQueue(t, emulator.Config{Leads: 5})
 	d := q.drainer()
 	d.Queue = &listed{batch: leads.OfflineBatch{Messages: []string{"a", "b"}, Events: []leads.OfflineEvent{
@@ -396,7 +396,7 @@ func (*listed) Reserved(context.Context) ([]string, error) { return nil, nil }
 
 // A plan without reservation, which the features deny or only the portal's refusal tells:
 // each read is stored before the next.
-func TestWithoutReservationEachReadIsStoredBeforeTheNext(t *testing.T) {
+func TestWithoutReservationEachReadIsStoredFirst(t *testing.T) {
 	q := openQueue(t, emulator.Config{Leads: 5, Switches: emulator.Switches{NoOfflineExtended: true, FewOffline: true}})
 	added := q.portal.Add(120)
 	sick := 0
@@ -421,7 +421,7 @@ func TestWithoutReservationEachReadIsStoredBeforeTheNext(t *testing.T) {
 
 // Any edits, deaths of the process, broken connections: every lead that was changed has
 // been stored after its last change, and the queue ends empty.
-func TestAnyDrainsStoreEveryChange(t *testing.T) {
+func TestDrainsStoreEveryChange(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		q := openQueue(t, emulator.Config{Leads: 10, Switches: emulator.Switches{FewOffline: true}})
 		d := q.drainer()

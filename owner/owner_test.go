@@ -76,7 +76,7 @@ func TestInstallationBindsBeforeItImports(t *testing.T) {
 	}
 }
 
-func TestInstallationThatCannotBindIsTriedAgain(t *testing.T) {
+func TestInstallationThatCannotBindIsRetried(t *testing.T) {
 	h := open(t, 0)
 	h.wire.failOn("event.")
 	h.publish(events.LoggedIn)
@@ -86,7 +86,7 @@ func TestInstallationThatCannotBindIsTriedAgain(t *testing.T) {
 	h.until("the import is done", func() bool { return slices.Contains(h.passes(), leads.RunImport) })
 }
 
-func TestOnlyThePortalSaysThatWeAreUninstalled(t *testing.T) {
+func TestOnlyThePortalConfirmsAnUninstallation(t *testing.T) {
 	h := open(t, 0)
 	h.publish(events.Uninstalled)
 	h.work(h.config())
@@ -176,7 +176,7 @@ func TestPortalHasOneOwnerAmongReplicas(t *testing.T) {
 	mu.Unlock()
 }
 
-func TestOwnerThatLostThePortalTakesItAgain(t *testing.T) {
+func TestOwnerThatLostThePortalTakesItBack(t *testing.T) {
 	h := open(t, 2)
 	ids := h.ids()
 	h.work(h.config())

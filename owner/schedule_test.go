@@ -80,7 +80,7 @@ func TestAnOwnerCatchesUpAtStart(t *testing.T) {
 	}
 }
 
-func TestTheImportIsNotCaughtUpWith(t *testing.T) {
+func TestNoCatchUpBeforeTheImport(t *testing.T) {
 	h := open(t, 0)
 	cfg := h.config()
 	cfg.CatchUpEvery = 10 * time.Millisecond

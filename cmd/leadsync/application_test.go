@@ -12,7 +12,7 @@ import (
 // An administrator deletes the application and adds it again: it has another client_id and
 // secret, of which the settings know nothing. It is refused in words that say what to do,
 // and then is the portal's own, beside the one of the settings.
-func TestAnApplicationMadeAnewBecomesThePortalsOwn(t *testing.T) {
+func TestRecreatedApplicationBecomesThePortalsOwn(t *testing.T) {
 	t.Parallel()
 	p := startEmulator(t, emulator.Config{Leads: 30, Seed: 12, Enterprise: true})
 	s := startServe(t, p, map[string]string{"LEADSYNC_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="})

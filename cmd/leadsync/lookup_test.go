@@ -34,7 +34,7 @@ func (s *served) calls(t *testing.T, path, token string) (status int, body strin
 	return response.StatusCode, string(text), response.Header
 }
 
-func TestACallersLeadIsFoundAsSoonAsThePortalHasIt(t *testing.T) {
+func TestLookupFindsTheCallersLead(t *testing.T) {
 	t.Parallel()
 	s := settled(t, 5, quiet)
 	path := filepath.Join(s.vars["LEADSYNC_DATA_DIR"], "api-token")

@@ -17,14 +17,14 @@ import (
 )
 
 // gaugesElsewhere are shown per portal and method, and tested where their numbers come
-// from: TestPortals, and the limits and budget of bitrix24.
+// from: TestPortalsAreListedShownReboundAndRemoved, and the limits and budget of bitrix24.
 var gaugesElsewhere = []string{
 	"leadsync_portal_owned", "leadsync_portal_requests_total", "leadsync_portals", "leadsync_budget_level", "leadsync_budget_depth",
 	"leadsync_budget_share", "leadsync_budget_refusals_total", "leadsync_budget_waiting", "leadsync_operating_seconds",
 	"leadsync_operating_refusals_total", "leadsync_operating_pauses_total",
 	"leadsync_spool_limit_bytes",    // a constant
 	"leadsync_callbacks_lost_total", // TestFullDisk
-	// The second channel: TestTheOfflineQueueAloneBringsEverything, TestTestEventsProveThatCallbacksArrive.
+	// The second channel: TestOfflineQueueAloneBringsEveryChange, TestTestEventsProveThatCallbacksArrive.
 	"leadsync_offline_events_total", "leadsync_callbacks_missed_total", "leadsync_callbacks_silent",
 }
 
@@ -102,7 +102,7 @@ func (m *meter) post(body string) {
 }
 
 // Each metric moves when its thing happens, and only names that a test has seen are shown.
-func TestMetricsMoveWhenTheirThingHappens(t *testing.T) {
+func TestEveryMetricChangesWithItsEvent(t *testing.T) {
 	t.Parallel()
 	m := &meter{drill: furnish(t, plan{env: []string{"LEADSYNC_CATCHUP_EVERY=off", "LEADSYNC_LOG_LEVEL=debug"}}), moved: map[string]bool{}, names: map[string]bool{}}
 	m.install()
@@ -300,7 +300,7 @@ func (m *meter) content() {
 
 // Readiness names the part that is ill, in words. (NATS, spool, database: the test of the
 // metrics; a full disk: TestFullDisk.)
-func TestReadinessNamesAPortalThatIsIll(t *testing.T) {
+func TestReadinessNamesAFailingPortal(t *testing.T) {
 	t.Parallel()
 	m := &meter{drill: newDrill(t, true), moved: map[string]bool{}, names: map[string]bool{}}
 	m.install()

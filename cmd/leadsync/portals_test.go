@@ -109,7 +109,7 @@ func (s *served) metrics(tb testing.TB) string {
 	return string(body)
 }
 
-func TestAWebhooksPortalIsAdded(t *testing.T) {
+func TestWebhookPortalIsAdded(t *testing.T) {
 	t.Parallel()
 	p := startEmulator(t, emulator.Config{Leads: 20, Seed: 7})
 	s := startServe(t, p, nil)

@@ -35,7 +35,7 @@ func summary(t *testing.T, stdout string) leads.Summary {
 	return sums
 }
 
-func TestReconcileTellsWhatItFoundAndWhy(t *testing.T) {
+func TestReconcileReportsWhatItFoundAndWhy(t *testing.T) {
 	t.Parallel()
 	s := settled(t, 60, quiet)
 	s.portal.SetFaults(emulator.Faults{Lose: 1})
@@ -61,7 +61,7 @@ func TestReconcileTellsWhatItFoundAndWhy(t *testing.T) {
 	}
 }
 
-func TestReconcileEndsWithOneWhereAPersonIsNeeded(t *testing.T) {
+func TestReconcileExitsOneWhenAPersonIsNeeded(t *testing.T) {
 	t.Parallel()
 	s := settled(t, 300, quiet)
 	s.portal.SetFaults(emulator.Faults{Hidden: 0.5})
@@ -113,7 +113,7 @@ func TestReconcileIsPausedAndResumed(t *testing.T) {
 	}
 }
 
-func TestWhatHappenedWhileTheServiceWasDownIsFoundAtStart(t *testing.T) {
+func TestChangesDuringDowntimeAreFoundAtStart(t *testing.T) {
 	t.Parallel()
 	s := settled(t, 60, map[string]string{"LEADSYNC_RECONCILE_AT": "off"})
 	db := s.mirror(t)

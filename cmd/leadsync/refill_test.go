@@ -10,7 +10,7 @@ import (
 
 // A setting that comes late reaches all leads at the next start, and a command without it
 // does not undo that.
-func TestASolutionFieldThatComesLate(t *testing.T) {
+func TestSolutionFieldSetLaterReachesAllLeads(t *testing.T) {
 	t.Parallel()
 	const field = "UF_CRM_1387525788"
 	s := settled(t, 60, quiet)
@@ -52,7 +52,7 @@ func TestASolutionFieldThatComesLate(t *testing.T) {
 }
 
 // Old reports ask when leads were listed and read last.
-func TestTheTimesOfReadingAreKept(t *testing.T) {
+func TestReadTimesAreStored(t *testing.T) {
 	t.Parallel()
 	s := settled(t, 5, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off", "LEADSYNC_SOLUTION_FIELD": "UF_CRM_MISTYPED"})
 	read := func(column string) (at string) {

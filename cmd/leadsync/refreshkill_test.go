@@ -20,7 +20,7 @@ import (
 // the answer is sent, or after, while the database takes no write. A lenient server lets
 // the next process refresh with the old token; of a strict one the chain is lost, and
 // that has to be said everywhere, for a person to mend it.
-func TestKilledBetweenTheServersAnswerAndTheWrite(t *testing.T) {
+func TestKillBetweenTokenAnswerAndWrite(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ lenient, answered bool }{
 		"strict, no answer": {false, false},

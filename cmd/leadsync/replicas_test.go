@@ -17,11 +17,11 @@ import (
 	"leadsync/repo"
 )
 
-// TestReplicasShareOneChain runs three services on one NATS server and one database,
+// TestReplicasShareOneTokenChain runs three services on one NATS server and one database,
 // with tokens that live 20 s, while the one that owns the portal is killed again and
 // again: LEADSYNC_TEST_REPLICAS says for how long, such as 5m. A database other than
 // SQLite is LEADSYNC_TEST_REPLICAS_DATABASE.
-func TestReplicasShareOneChain(t *testing.T) {
+func TestReplicasShareOneTokenChain(t *testing.T) {
 	long, err := time.ParseDuration(os.Getenv("LEADSYNC_TEST_REPLICAS"))
 	if err != nil {
 		t.Skip("LEADSYNC_TEST_REPLICAS is not set, such as 5m")

@@ -76,15 +76,15 @@ func TestWrongUsageIsExplained(t *testing.T) {
 			"LEADSYNC_HTTP_ADDR", "host:port", "LEADSYNC_DATABASE_URL", "sqlserver://", "LEADSYNC_SECRET_KEY", "openssl rand -base64 32",
 			"LEADSYNC_RECONCILE_AT", "03:00", "LEADSYNC_PUBLIC_URL", "LEADSYNC_NATS_URL", "LEADSYNC_B24_APPLICATION_TOKEN", "LEADSYNC_LOG_LEVEL",
 		}},
-		{"halves of what belongs together", []string{"serve"}, map[string]string{
+		{"settings that need each other", []string{"serve"}, map[string]string{
 			"LEADSYNC_B24_CLIENT_ID": "local.1", "LEADSYNC_B24_MEMBER_ID": "abc", "LEADSYNC_NATS_LISTEN": "0.0.0.0:4222",
 		}, []string{"LEADSYNC_B24_CLIENT_SECRET", "LEADSYNC_B24_WEBHOOK_URL", "LEADSYNC_NATS_TOKEN"}},
-		{"a country and a token that are none", []string{"serve"}, map[string]string{
+		{"an invalid country and a short token", []string{"serve"}, map[string]string{
 			"LEADSYNC_PHONE_REGION": "Russia", "LEADSYNC_API_TOKEN": "hunter2",
 		}, []string{"LEADSYNC_PHONE_REGION: unknown country", "LEADSYNC_API_TOKEN", "at least 16"}},
-		{"a fraction that is no number", []string{"demo", "--lose", "NaN"}, nil, []string{"--lose is a fraction"}},
+		{"a fraction that is not a number", []string{"demo", "--lose", "NaN"}, nil, []string{"--lose is a fraction"}},
 		{"a database without a name", []string{"migrate"}, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@h:1433"}, []string{"no database name"}},
-		{"a portal that is none", []string{"watch", "--portal", "a.b"}, nil, []string{"member_id"}},
+		{"an invalid member id", []string{"watch", "--portal", "a.b"}, nil, []string{"member_id"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestWrongUsageIsExplained(t *testing.T) {
 	}
 }
 
-func TestFaultsNeverRepeatAValue(t *testing.T) {
+func TestConfigErrorsNeverPrintValues(t *testing.T) {
 	_, _, stderr := command(t.Context(), t, map[string]string{
 		"LEADSYNC_DATABASE_URL": "sqlserver://sa:hunter2@:", "LEADSYNC_SECRET_KEY": "hunter2", "LEADSYNC_B24_WEBHOOK_URL": "ftp://hunter2",
 		"LEADSYNC_API_TOKEN": "hunter2", "LEADSYNC_PHONE_REGION": "hunter2",
@@ -162,7 +162,7 @@ func TestDemoWithoutReconciliationFails(t *testing.T) {
 	}
 }
 
-func TestDemoKeepsItsDataWhereAsked(t *testing.T) {
+func TestDemoKeepsDataInTheGivenDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	code, stdout, stderr := command(t.Context(), t, nil, "demo", "--leads", "20", "--for", "0s", "--data", dir)

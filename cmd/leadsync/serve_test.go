@@ -211,7 +211,7 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 			t.Errorf("%d enumerations with %d values (%v)", enumerations, values, err)
 		}
 	})
-	t.Run("a second service does not touch the data", func(t *testing.T) {
+	t.Run("a second service leaves the data alone", func(t *testing.T) {
 		code, _, stderr := command(t.Context(), t, s.vars, "serve")
 		if code != exitFailure || !strings.Contains(stderr, "LEADSYNC_DATA_DIR") {
 			t.Errorf("exit %d: %s", code, stderr)
@@ -233,7 +233,7 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 			t.Errorf("lead %d was not announced as added", added[0])
 		}
 	})
-	t.Run("reconcile finds a hand edit and what nobody reported", func(t *testing.T) {
+	t.Run("reconcile finds what no callback reported", func(t *testing.T) {
 		p.SetFaults(emulator.Faults{Lose: 1})
 		missed := p.Add(2)
 		p.Advance(2 * time.Minute) // or they were too young to be missed

@@ -29,7 +29,7 @@ func (s *served) metric(t *testing.T, name string) float64 {
 }
 
 // Every callback is lost and no pass runs: the portal's own queue brings all changes.
-func TestTheOfflineQueueAloneBringsEverything(t *testing.T) {
+func TestOfflineQueueAloneBringsEveryChange(t *testing.T) {
 	t.Parallel()
 	p := startWhole(t, emulator.Config{Leads: 80, Seed: 11})
 	s := startHurried(t, p, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off"})
@@ -109,7 +109,7 @@ func wantCause(t *testing.T, s *served, id int64, cause leads.Cause) {
 // Bitrix24 takes the handlers away when an application is updated, and nobody is told: the
 // hourly check binds them again, says since when they may have been gone, and has
 // everything compared.
-func TestHandlersThatVanishedAreBoundAgain(t *testing.T) {
+func TestRemovedHandlersAreBoundAgain(t *testing.T) {
 	t.Parallel()
 	p := startEmulator(t, emulator.Config{Leads: 40, Seed: 12})
 	s := startHurried(t, p, quiet)
