@@ -31,7 +31,7 @@ func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 	}
 	repotest.Oktell(t, url, *oktellRows)
 	p := startEmulator(t, emulator.Config{Leads: *oktellRows, Seed: 7, NoLimits: true})
-	s := startServing(t, p, map[string]string{"LEADSYNC_DATABASE_URL": url}, func(ctx context.Context, s *served) int {
+	s := startServeWith(t, p, map[string]string{"LEADSYNC_DATABASE_URL": url}, func(ctx context.Context, s *testServer) int {
 		cfg, err := service.ReadConfig(environmentOf(s.vars))
 		if err != nil {
 			t.Error(err)

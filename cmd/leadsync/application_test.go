@@ -92,7 +92,7 @@ func TestASecondPortalIsAddedBeforeItInstalls(t *testing.T) {
 	s := startServe(t, first, map[string]string{"LEADSYNC_B24_INSECURE_HOSTS": hosts})
 	db := s.mirror(t)
 	first.Install(s.url+"/bitrix24/events", "")
-	s.imported(t, db)
+	s.untilImported(t, db)
 	second.Install(s.url+"/bitrix24/events", "")
 	eventually(t, "it is refused", func() bool { return second.Stats().CallbacksFailed == 1 })
 	info := second.Info()
@@ -106,7 +106,7 @@ func TestASecondPortalIsAddedBeforeItInstalls(t *testing.T) {
 	second.Install(s.url+"/bitrix24/events", "")
 	other := *s
 	other.portal = second
-	other.imported(t, db)
+	other.untilImported(t, db)
 	second.ExpireTokens()
 	second.Add(1)
 	eventually(t, "its tokens are refreshed as its own application", func() bool { return other.equal(t, db) })

@@ -12,8 +12,8 @@ import (
 	"leadsync/service"
 )
 
-// morgue is a data directory with two dead letters.
-func morgue(t *testing.T) (lookup func(string) (string, bool), look func() (letters, notices int64, failing int)) {
+// openDeadLetters makes a data directory with two dead letters. lookup is its environment.
+func openDeadLetters(t *testing.T) (lookup func(string) (string, bool), count func() (letters, notices int64, failing int)) {
 	t.Helper()
 	env := map[string]string{"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_NATS_LISTEN": "127.0.0.1:0"}
 	lookup = func(name string) (string, bool) { value, ok := env[name]; return value, ok }
@@ -90,7 +90,7 @@ func TestDeadLetterCommands(t *testing.T) {
 		{"an invalid member id", "dead list --portal a.b", 2, nil, 2, 0, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			lookup, look := morgue(t)
+			lookup, count := openDeadLetters(t)
 			var out, log strings.Builder
 			if code := run(t.Context(), strings.Fields(test.args), lookup, &out, &log); code != test.code {
 				t.Fatalf("exit %d: %s", code, log.String())
@@ -106,7 +106,7 @@ func TestDeadLetterCommands(t *testing.T) {
 					}
 				}
 			}
-			letters, notices, failing := look()
+			letters, notices, failing := count()
 			if letters != test.letters || notices != test.notices || failing != test.failing {
 				t.Errorf("%d letters, %d notices, %d failing", letters, notices, failing)
 			}
@@ -115,7 +115,7 @@ func TestDeadLetterCommands(t *testing.T) {
 }
 
 func TestDeadLettersArePrintedAsText(t *testing.T) {
-	lookup, _ := morgue(t)
+	lookup, _ := openDeadLetters(t)
 	var out, log strings.Builder
 	if code := run(t.Context(), []string{"dead", "show", "--lead", "1"}, lookup, &out, &log); code != 0 {
 		t.Fatal(log.String())

@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// overhear keeps what the service tells anybody who asks, and the tokens of the moment.
-func (d *drill) overhear() {
-	d.t.Helper()
+// collectOutput records what the service answers to anybody, and the present tokens.
+func (h *harness) collectOutput() {
+	h.t.Helper()
 	for _, path := range []string{"/metrics", "/readyz", "/healthz"} {
-		response, err := http.Get(d.url + path)
+		response, err := http.Get(h.url + path)
 		if err != nil {
 			return // it was killed again
 		}
@@ -23,54 +23,54 @@ func (d *drill) overhear() {
 		if err != nil {
 			return
 		}
-		d.heard.Write(body)
+		h.output.Write(body)
 	}
-	info := d.portal.Info()
-	grants, err := d.db.Grants(d.t.Context(), info.MemberID)
+	info := h.portal.Info()
+	grants, err := h.db.Grants(h.t.Context(), info.MemberID)
 	if err != nil {
 		return // the database is away
 	}
 	for _, g := range grants {
-		d.secrets["access token"+g.AccessToken.Reveal()] = g.AccessToken.Reveal()
-		d.secrets["refresh token"+g.RefreshToken.Reveal()] = g.RefreshToken.Reveal()
+		h.secrets["access token"+g.AccessToken.Reveal()] = g.AccessToken.Reveal()
+		h.secrets["refresh token"+g.RefreshToken.Reveal()] = g.RefreshToken.Reveal()
 	}
 }
 
-// discreet fails the test if a token, a secret, a phone number, a mail address or a name
-// occurs in anything that the processes have said.
-func (d *drill) discreet() {
-	d.t.Helper()
-	info := d.portal.Info()
-	d.secrets["client secret"], d.secrets["application token"] = info.ClientSecret, info.ApplicationToken
-	d.secrets["webhook"], d.secrets["webhook's token"] = info.Webhook, info.WebhookApplicationToken
-	for _, raw := range d.portal.Leads() {
-		d.confide(raw)
+// wantNoSecrets fails the test if a token, a secret, a phone number, a mail address or a name
+// occurs in what the processes have logged or answered.
+func (h *harness) wantNoSecrets() {
+	h.t.Helper()
+	info := h.portal.Info()
+	h.secrets["client secret"], h.secrets["application token"] = info.ClientSecret, info.ApplicationToken
+	h.secrets["webhook"], h.secrets["webhook's token"] = info.Webhook, info.WebhookApplicationToken
+	for _, raw := range h.portal.Leads() {
+		h.noteSecrets(raw)
 	}
-	for _, c := range []*child{d.serve, d.nats} {
+	for _, c := range []*child{h.serve, h.nats} {
 		if c == nil {
 			continue
 		}
 		log, err := os.ReadFile(c.log)
 		if err != nil {
-			d.t.Fatal(err)
+			h.t.Fatal(err)
 		}
-		d.heard.Write(log)
+		h.output.Write(log)
 	}
-	said := strings.ReplaceAll(d.heard.String(), `\\`, `\`) // JSON within JSON
-	for what, secret := range d.secrets {
+	said := strings.ReplaceAll(h.output.String(), `\\`, `\`) // JSON within JSON
+	for what, secret := range h.secrets {
 		if at := strings.Index(said, secret); at >= 0 {
-			d.t.Errorf("a %s was told: …%s…", strings.TrimSuffix(what, secret), strings.ReplaceAll(said[max(0, at-200):at], secret, "…"))
+			h.t.Errorf("a %s was shown: …%s…", strings.TrimSuffix(what, secret), strings.ReplaceAll(said[max(0, at-200):at], secret, "…"))
 		}
 	}
-	d.t.Logf("%d secrets looked for in %d KB of logs, metrics and readiness", len(d.secrets), len(said)>>10)
-	if len(d.secrets) < 100 || !strings.Contains(said, info.MemberID) {
-		d.t.Error("nothing was looked for, or nowhere")
+	h.t.Logf("%d secrets looked for in %d KB of logs, metrics and readiness", len(h.secrets), len(said)>>10)
+	if len(h.secrets) < 100 || !strings.Contains(said, info.MemberID) {
+		h.t.Error("too few secrets, or an empty output")
 	}
 }
 
-// confide notes what is private of a lead.
-func (d *drill) confide(raw json.RawMessage) {
-	d.t.Helper()
+// noteSecrets records the personal data of a lead.
+func (h *harness) noteSecrets(raw json.RawMessage) {
+	h.t.Helper()
 	var card struct {
 		Name   string `json:"NAME"`
 		Second string `json:"SECOND_NAME"`
@@ -83,13 +83,13 @@ func (d *drill) confide(raw json.RawMessage) {
 		} `json:"EMAIL"`
 	}
 	if err := json.Unmarshal(raw, &card); err != nil {
-		d.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	note := func(what, value string) {
 		if utf8.RuneCountInString(value) >= 4 { // shorter ones occur by chance
-			d.secrets[what+value] = value
+			h.secrets[what+value] = value
 			escaped := strings.Trim(strconv.QuoteToASCII(value), `"`)
-			d.secrets[what+escaped] = escaped // as in the portal's JSON
+			h.secrets[what+escaped] = escaped // as in the portal's JSON
 		}
 	}
 	note("name", card.Name)

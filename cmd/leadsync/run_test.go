@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
 	"strings"
-	"sync"
 	"testing"
 
 	"leadsync/demo"
+	"leadsync/leads/leadstest"
 
 	"go.uber.org/goleak"
 )
@@ -24,25 +23,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// output is a writer that a running command and its test share.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-// environment of a test: nothing but what the test says.
+// environmentOf is the environment of a test: these variables and no others.
 func environmentOf(vars map[string]string) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		value, ok := vars[name]
@@ -53,7 +34,7 @@ func environmentOf(vars map[string]string) func(string) (string, bool) {
 // command runs leadsync to its end.
 func command(ctx context.Context, t *testing.T, vars map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, errs output
+	var out, errs leadstest.Log
 	code = run(ctx, args, environmentOf(vars), &out, &errs)
 	return code, out.String(), errs.String()
 }

@@ -30,7 +30,7 @@ func TestSabotage(t *testing.T) {
 	if *scale == 0 {
 		t.Skip("takes minutes: -scale says with how many leads")
 	}
-	p := startWhole(t, emulator.Config{Leads: *scale, Seed: 6})
+	p := startFullEmulator(t, emulator.Config{Leads: *scale, Seed: 6})
 	s := startServe(t, p, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off"})
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	begun := time.Now()
@@ -50,13 +50,13 @@ func TestSabotage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if differ := s.differ(t, db); len(differ) > 0 {
+	if differ := s.differences(t, db); len(differ) > 0 {
 		t.Fatalf("%d leads differ after the import", len(differ))
 	}
 	p.SetFaults(emulator.Faults{Hidden: 0.002})
-	want, left := s.sabotage(t, *scale/20)
+	want, left := s.damage(t, *scale/20)
 	p.Advance(time.Hour) // nobody is near a limit, nothing is young
-	stop := s.live(t, left)
+	stop := s.changeLeads(t, left)
 	code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--json", "--max-deletes", strconv.Itoa(*scale/10))
 	stop()
 	var sums leads.Summary
@@ -92,7 +92,7 @@ func TestSabotage(t *testing.T) {
 	p.SetFaults(emulator.Faults{})
 	var differ []string
 	for range 10 { // the last edits are on their way
-		if differ = s.differ(t, db); len(differ) == 0 {
+		if differ = s.differences(t, db); len(differ) == 0 {
 			return
 		}
 		if err := retry.Wait(t.Context(), 3*time.Second); err != nil {
@@ -102,8 +102,8 @@ func TestSabotage(t *testing.T) {
 	t.Errorf("%d leads differ, such as %v", len(differ), differ[:min(5, len(differ))])
 }
 
-// differ compares every field of every lead, range by range.
-func (s *served) differ(t *testing.T, db *repo.DB) (differ []string) {
+// differences compares every field of every lead, range by range.
+func (s *testServer) differences(t *testing.T, db *repo.DB) (differ []string) {
 	t.Helper()
 	rows := map[int64]leads.Row{}
 	after := int64(0)
@@ -144,9 +144,9 @@ func (s *served) differ(t *testing.T, db *repo.DB) (differ []string) {
 	return differ
 }
 
-// sabotage damages the mirror and returns what a pass must find, and the leads that it
+// damage changes the mirror by hand and returns what a pass must find, and the leads that it
 // left alone.
-func (s *served) sabotage(t *testing.T, each int) (want map[leads.FindingKind][]int64, left []int64) {
+func (s *testServer) damage(t *testing.T, each int) (want map[leads.FindingKind][]int64, left []int64) {
 	t.Helper()
 	var ids []int64
 	for id := range s.portal.Leads() {
@@ -207,8 +207,8 @@ func (s *served) sabotage(t *testing.T, each int) (want map[leads.FindingKind][]
 	return want, left
 }
 
-// live edits and adds leads until it is stopped.
-func (s *served) live(t *testing.T, ids []int64) (stop func()) {
+// changeLeads edits and adds leads until it is stopped.
+func (s *testServer) changeLeads(t *testing.T, ids []int64) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
