@@ -9,9 +9,9 @@ import (
 	"leadsync/leads"
 )
 
-// An administrator deletes the application and adds it again: it has another client_id and
-// secret, of which the settings know nothing. It is refused in words that say what to do,
-// and then is the portal's own, beside the one of the settings.
+// An administrator deletes the application and adds it again: it gets another client_id and
+// secret, which the settings do not have. The service refuses it and logs what to do; then it
+// becomes the portal's own application, beside the one of the settings.
 func TestRecreatedApplicationBecomesThePortalsOwn(t *testing.T) {
 	t.Parallel()
 	p := startEmulator(t, emulator.Config{Leads: 30, Seed: 12, Enterprise: true})
@@ -83,8 +83,7 @@ func TestRecreatedApplicationBecomesThePortalsOwn(t *testing.T) {
 	}
 }
 
-// Beside the first portal another may come in when an operator has added it, with an
-// application of its own.
+// A second portal is accepted when an operator has added it, with an application of its own.
 func TestASecondPortalIsAddedBeforeItInstalls(t *testing.T) {
 	t.Parallel()
 	first, second := startEmulator(t, emulator.Config{Leads: 10, Seed: 13}), startEmulator(t, emulator.Config{Leads: 15, Seed: 14})

@@ -88,7 +88,7 @@ func childServe(ctx context.Context, clock *shiftedClock) error {
 	return service.Serve(ctx, cfg, service.NewLog(os.Stderr, cfg))
 }
 
-// childNATS is a NATS server of its own, as an operator would run it.
+// childNATS runs a NATS server as an operator would.
 func childNATS(ctx context.Context) error {
 	port, err := strconv.Atoi(os.Getenv("LEADSYNC_TEST_PORT"))
 	if err != nil {

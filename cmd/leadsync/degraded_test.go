@@ -63,18 +63,18 @@ func TestServeStartsWithoutNATS(t *testing.T) {
 	if status, words := h.readiness(); status != http.StatusServiceUnavailable || !strings.Contains(words, "not connected") {
 		t.Errorf("readyz says %d %s", status, words)
 	}
-	h.serve.kill() // the spool is all that has it
+	h.serve.kill() // only the spool has the callback
 	h.nats.start()
 	h.serve.start()
 	h.untilTitled(id, "while NATS was down")
-	h.until("all is well", func() bool { status, _ := h.readiness(); return status == http.StatusOK })
+	h.until("readyz reports no problem", func() bool { status, _ := h.readiness(); return status == http.StatusOK })
 }
 
 func TestServeStartsWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name      string
-		forgetful bool // nothing on disk says whose the token is
+		forgetful bool // no file on disk knows the token
 	}{{"the token's hash is known", false}, {"nothing is known", true}} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -24,8 +24,8 @@ func (h *harness) editStatuses(title string, ids ...int64) map[int]int {
 	return status
 }
 
-// A disk is full, then it is not: what was answered 200 is there. The service needs no
-// restart, the embedded NATS server included; one of the operator's does.
+// A disk fills up and is freed: every callback that was answered 200 is there. The service and
+// its embedded NATS server need no restart; an operator's NATS server does.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -3,63 +3,32 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	_ "modernc.org/sqlite" // to lock the database
 
 	"leadsync/bitrix24/emulator"
-	"leadsync/events"
 	"leadsync/leads"
-	"leadsync/repo"
 	"leadsync/retry"
 )
 
 var (
 	faultKills = flag.Int("faults", 6, "how often the fault suite kills the service")
-	faultSeed  = flag.Uint64("faults-seed", 1, "of what the fault suite does when")
+	faultSeed  = flag.Uint64("faults-seed", 1, "seed of the fault suite")
 )
 
-// drill is a service in a process of its own, with all that it talks to, while things go
-// wrong.
-type harness struct {
-	t          *testing.T
-	portal     *emulator.Portal
-	serve      *child
-	nats       *child // nil where it is embedded
-	url        string // of the service
-	natsAt     string
-	dataDir    string
-	disks      []string // small ones, which can be filled: the data directory, NATS' store
-	dbURL      string
-	dbPath     string
-	proxy      *proxy // before a database server; nil on SQLite
-	db         *repo.DB
-	rng        *rand.Rand
-	subscriber *subscriber
-	kills      int
-
-	mu      sync.Mutex
-	faults  map[string]int // how often each was caused
-	secrets map[string]string
-	output  strings.Builder // what the service has answered
-}
-
-// What was answered 200 is right in SQL at the end, without any reconciliation, and a
-// subscriber ends at every row's last revision; whatever is killed, stopped, locked or
-// ill meanwhile.
+// Whatever is killed, stopped, locked or failing meanwhile: every callback that was answered
+// 200 is correct in SQL at the end, without any reconciliation, and a subscriber ends at every
+// row's last revision.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	configs := map[string]harnessConfig{"external nats": {disks: true}, "embedded nats": {embedded: true, disks: true}}
@@ -80,127 +49,6 @@ func TestFaults(t *testing.T) {
 			h.wantConsistent()
 		})
 	}
-}
-
-// harnessConfig says what a harness consists of.
-type harnessConfig struct {
-	embedded bool   // NATS is in the service
-	disks    bool   // data directory and NATS' store are on small disks, where that can be
-	sql      string // database server to use through a proxy; "" is SQLite
-	env      []string
-}
-
-func newHarness(t *testing.T, embedded bool) *harness {
-	t.Helper()
-	return openHarness(t, harnessConfig{embedded: embedded})
-}
-
-func openHarness(t *testing.T, cfg harnessConfig) *harness {
-	t.Helper()
-	p, err := emulator.Start(emulator.Config{
-		Leads: 100, Seed: *faultSeed, NoLimits: true, Delay: time.Millisecond, DelayMax: 80 * time.Millisecond,
-		Switches: emulator.Switches{NoOffline: true}, // what callbacks lose must not come another way
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.Close() })
-	dir, httpAt := t.TempDir(), freeAddress(t)
-	h := &harness{
-		t: t, portal: p, url: "http://" + httpAt, natsAt: "nats://" + freeAddress(t), dataDir: dir,
-		dbURL: cfg.sql, dbPath: filepath.Join(dir, "db", "leadsync.db"), rng: rand.New(rand.NewPCG(*faultSeed, uint64(len(t.Name())))), faults: map[string]int{}, secrets: map[string]string{},
-	}
-	if cfg.disks && mountDisk(t, dir) {
-		h.disks = append(h.disks, dir)
-	}
-	h.openDatabase()
-	info := p.Info()
-	env := []string{
-		"LEADSYNC_DATA_DIR=" + dir, "LEADSYNC_HTTP_ADDR=" + httpAt, "LEADSYNC_PUBLIC_URL=" + h.url, "LEADSYNC_RECONCILE_AT=off",
-		"LEADSYNC_B24_CLIENT_ID=" + info.ClientID, "LEADSYNC_B24_CLIENT_SECRET=" + info.ClientSecret,
-		"LEADSYNC_B24_INSECURE_HOSTS=" + host(info.Portal) + "," + host(info.OAuth), "LEADSYNC_DATABASE_URL=" + h.dbURL,
-	}
-	env = append(env, cfg.env...)
-	if cfg.embedded {
-		env = append(env, "LEADSYNC_NATS_LISTEN="+host(h.natsAt))
-	} else {
-		env = append(env, "LEADSYNC_NATS_URL="+h.natsAt)
-		_, port, err := net.SplitHostPort(host(h.natsAt))
-		if err != nil {
-			t.Fatal(err)
-		}
-		store := t.TempDir()
-		if cfg.disks && mountDisk(t, store) {
-			h.disks = append(h.disks, store)
-		}
-		h.nats = newChild(t, "nats", "LEADSYNC_TEST_PORT="+port, "LEADSYNC_TEST_DIR="+store)
-		h.nats.start()
-	}
-	h.serve = newChild(t, "serve", env...)
-	h.serve.start()
-	h.untilUp()
-	return h
-}
-
-// openDatabase makes the folder of the SQLite file, or puts a proxy before the server,
-// and opens it beside the service.
-func (h *harness) openDatabase() {
-	h.t.Helper()
-	direct := h.dbURL
-	if direct == "" {
-		if err := os.Mkdir(filepath.Dir(h.dbPath), 0o700); err != nil {
-			h.t.Fatal(err)
-		}
-		h.dbURL = "sqlite:" + h.dbPath
-		direct = h.dbURL
-	} else {
-		wipe(h.t, direct)
-		h.proxy, h.dbURL = newProxy(h.t, direct)
-	}
-	db, err := repo.Open(h.t.Context(), repo.Config{URL: direct})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.db = db
-	h.t.Cleanup(func() { _ = db.Close() })
-}
-
-// untilUp waits until the service takes callbacks.
-func (h *harness) untilUp() {
-	h.t.Helper()
-	h.until("the service answers", func() bool {
-		if h.serve.exited() { // it could not start: a service manager starts it again
-			h.serve.kill()
-			h.serve.start()
-		}
-		response, err := http.Get(h.url + "/healthz")
-		if err != nil {
-			return false
-		}
-		_ = response.Body.Close()
-		return response.StatusCode == http.StatusOK
-	})
-}
-
-func (h *harness) until(what string, done func() bool) {
-	h.t.Helper()
-	for end := time.Now().Add(time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			h.t.Fatalf("still waiting: %s", what)
-		}
-	}
-}
-
-func (h *harness) install() {
-	h.t.Helper()
-	member := h.portal.Info().MemberID
-	h.until("the database is migrated", func() bool { _, err := h.db.Portals(h.t.Context()); return err == nil })
-	h.portal.Install(h.url+"/bitrix24/events", h.url+"/bitrix24/oauth/callback")
-	h.until("the leads are imported", func() bool {
-		run, ok, err := h.db.LastCompleted(h.t.Context(), member)
-		return err == nil && ok && run.Mode == leads.RunImport
-	})
-	h.subscriber = h.subscribe()
 }
 
 // changeLeads changes leads of the portal until stop is called.
@@ -284,7 +132,7 @@ func (h *harness) disturbNATS(length time.Duration) {
 		free := fillDisk(h.t, h.disks[1])
 		time.Sleep(length)
 		free()
-		h.nats.stop() // it does not mend by itself
+		h.nats.stop() // it does not recover by itself
 	case kind == 1:
 		h.countFault("NATS killed")
 		h.nats.kill()
@@ -459,94 +307,3 @@ func (h *harness) inconsistencies() ([]string, error) {
 	}
 	return wrong, nil
 }
-
-// subscriber reads the topic and is itself restarted all the time.
-type subscriber struct {
-	stop     func()
-	sessions atomic.Int64
-
-	mu          sync.Mutex
-	seqs        map[string]uint64 // the message in which a ce-id came first
-	last        map[int64]received
-	repeated    map[uint64]bool
-	regressions []string
-	number      int
-}
-
-type received struct {
-	seq      uint64
-	revision int64
-	kind     leads.ChangeKind
-}
-
-func (h *harness) subscribe() *subscriber {
-	h.t.Helper()
-	s := &subscriber{seqs: map[string]uint64{}, last: map[int64]received{}, repeated: map[uint64]bool{}}
-	ctx, cancel := context.WithCancel(h.t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for ctx.Err() == nil {
-			session, end := context.WithTimeout(ctx, 3*time.Second)
-			s.sessions.Add(1)
-			_ = h.readTopic(session, s) // NATS may be down: the next session reads it all
-			end()
-			_ = retry.Wait(ctx, 50*time.Millisecond)
-		}
-	}()
-	s.stop = func() { cancel(); <-done }
-	h.t.Cleanup(s.stop)
-	return s
-}
-
-func (h *harness) readTopic(ctx context.Context, s *subscriber) error {
-	nc, err := events.Connect(h.natsAt, "")
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	js, err := events.JetStream(nc)
-	if err != nil {
-		return err
-	}
-	return events.Subscribe(ctx, js, "", true, s.receive)
-}
-
-func (s *subscriber) receive(msg jetstream.Msg) {
-	c, err := events.ParseChange(msg)
-	meta, metaErr := msg.Metadata()
-	if errors.Join(err, metaErr) != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.number++
-	id, seq := msg.Headers().Get("ce-id"), meta.Sequence.Stream
-	if first, ok := s.seqs[id]; ok && first != seq {
-		s.repeated[seq] = true
-	} else {
-		s.seqs[id] = seq
-	}
-	before := s.last[c.LeadID]
-	switch {
-	case seq > before.seq && c.Revision <= before.revision && !s.repeated[seq], seq < before.seq:
-		s.regressions = append(s.regressions, fmt.Sprintf("lead %d: revision %d (message %d) came after %d (message %d)", c.LeadID, c.Revision, seq, before.revision, before.seq))
-	case seq > before.seq:
-		s.last[c.LeadID] = received{seq, c.Revision, c.Kind}
-	}
-}
-
-func (s *subscriber) revision(id int64) int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.last[id].revision
-}
-
-func (s *subscriber) deleted(id int64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.last[id].kind == leads.RemovedKind
-}
-func (s *subscriber) duplicates() int      { s.mu.Lock(); defer s.mu.Unlock(); return len(s.repeated) }
-func (s *subscriber) count() int           { s.mu.Lock(); defer s.mu.Unlock(); return s.number }
-func (s *subscriber) wrongOrder() []string { s.mu.Lock(); defer s.mu.Unlock(); return s.regressions }

@@ -141,7 +141,7 @@ func TestWebhookPortalIsAdded(t *testing.T) {
 	eventually(t, "a callback is taken", func() bool { return s.equal(t, db) })
 }
 
-// A portal that is renamed while the service runs is found again, and goes on being the
+// A portal that is renamed while the service runs is found at its new address, and stays the
 // same portal.
 func TestARenamedPortalIsFoundAgain(t *testing.T) {
 	t.Parallel()

@@ -89,8 +89,8 @@ func TestReconcileExitsOneWhenAPersonIsNeeded(t *testing.T) {
 	}
 }
 
-// Ctrl-C pauses a pass at its checkpoint, here while it waits for a sick portal, and
-// --resume goes on with it.
+// Ctrl-C pauses a pass at its checkpoint, here while it waits for a failing portal, and
+// --resume continues it.
 func TestReconcileIsPausedAndResumed(t *testing.T) {
 	t.Parallel()
 	s := serveImported(t, 60, noPasses)
@@ -121,7 +121,7 @@ func TestChangesDuringDowntimeAreFoundAtStart(t *testing.T) {
 	if code := s.stop(); code != exitOK {
 		t.Fatalf("serve ended with %d", code)
 	}
-	// The last beat is made old: nobody waits half a minute here.
+	// The last beat is made old: the test does not wait half a minute.
 	at := time.Now().Add(-time.Hour).UTC().Format("2006-01-02T15:04:05.000Z")
 	s.exec(t, "UPDATE leadsync_owners SET beat_at = ?", at)
 	id, _ := s.portal.RandomID()

@@ -8,8 +8,8 @@ import (
 	"leadsync/leads"
 )
 
-// A setting that comes late reaches all leads at the next start, and a command without it
-// does not undo that.
+// A setting that is added later applies to all leads at the next start, and a command without
+// it does not undo that.
 func TestSolutionFieldSetLaterReachesAllLeads(t *testing.T) {
 	t.Parallel()
 	const field = "UF_CRM_1387525788"
@@ -51,7 +51,7 @@ func TestSolutionFieldSetLaterReachesAllLeads(t *testing.T) {
 	}
 }
 
-// Old reports ask when leads were listed and read last.
+// Reports of the call centre show when leads were last listed and read.
 func TestReadTimesAreStored(t *testing.T) {
 	t.Parallel()
 	s := serveImported(t, 5, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off", "LEADSYNC_SOLUTION_FIELD": "UF_CRM_MISTYPED"})
@@ -73,7 +73,7 @@ func TestReadTimesAreStored(t *testing.T) {
 		t.Errorf("a pass over a few, exit %d, counts as a list of all: %s", code, stderr)
 	}
 	if !strings.Contains(s.log.String(), "have no custom field") {
-		t.Errorf("nobody says that the field is mistyped: %s", s.log)
+		t.Errorf("the log does not say that the field is unknown: %s", s.log)
 	}
 }
 

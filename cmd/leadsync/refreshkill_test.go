@@ -16,10 +16,10 @@ import (
 	"leadsync/repo"
 )
 
-// The service is killed when the authorization server has spent its refresh token: before
-// the answer is sent, or after, while the database takes no write. A lenient server lets
-// the next process refresh with the old token; of a strict one the chain is lost, and
-// that has to be said everywhere, for a person to mend it.
+// The service is killed when the authorization server has used up its refresh token: before
+// the answer is sent, or after it, while the database is locked. A lenient server lets the next
+// process refresh with the old token; with a strict one the tokens are lost, and the service
+// must report everywhere that a person has to authorize it again.
 func TestKillBetweenTokenAnswerAndWrite(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ lenient, answered bool }{
@@ -88,7 +88,7 @@ func newRefreshHarness(t *testing.T, lenient bool) *refreshHarness {
 	return h
 }
 
-// killInRefresh makes the service refresh, and kills it before it can store what came.
+// killInRefresh makes the service refresh its tokens, and kills it before it can store them.
 func (h *refreshHarness) killInRefresh(answered bool) {
 	h.t.Helper()
 	h.portal.ExpireTokens()

@@ -75,7 +75,7 @@ func TestReplicasShareOneTokenChain(t *testing.T) {
 			}
 		}
 		if stored, _, err := db.Portal(t.Context(), info.MemberID); err == nil && stored.State == leads.PortalNeedsAuthorization {
-			unauthorized++ // a kill between the server's answer and the write: it was said, and a person acts
+			unauthorized++ // a kill between the server's answer and the write: the service reports it, and a person acts
 			p.Install(balancer.URL+"/bitrix24/events", balancer.URL+"/bitrix24/oauth/callback")
 			eventually(t, "a new authorization helps", func() bool {
 				stored, _, err := db.Portal(t.Context(), info.MemberID)

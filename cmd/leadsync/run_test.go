@@ -13,8 +13,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain has more tests run side by side than there are cores: they wait more than they
-// work.
+// TestMain runs more tests in parallel than there are cores: they wait more than they work.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {

@@ -22,10 +22,10 @@ import (
 	"leadsync/retry"
 )
 
-var scale = flag.Int("scale", 0, "leads of the sabotage test; 0 leaves it out, 100,000 is what it is judged by")
+var scale = flag.Int("scale", 0, "leads of the sabotage test; 0 skips it, 100,000 is the size to judge by")
 
-// TestSabotage has a mirror damaged behind its back, while its portal lives on with its
-// limits, and wants the pass to name exactly the damage.
+// TestSabotage changes rows of the mirror by hand, while leads of the portal go on changing under
+// its limits, and checks that the pass finds exactly the damage.
 func TestSabotage(t *testing.T) {
 	if *scale == 0 {
 		t.Skip("takes minutes: -scale says with how many leads")
@@ -55,7 +55,7 @@ func TestSabotage(t *testing.T) {
 	}
 	p.SetFaults(emulator.Faults{Hidden: 0.002})
 	want, left := s.damage(t, *scale/20)
-	p.Advance(time.Hour) // nobody is near a limit, nothing is young
+	p.Advance(time.Hour) // no limit is near, no lead is too young
 	stop := s.changeLeads(t, left)
 	code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--json", "--max-deletes", strconv.Itoa(*scale/10))
 	stop()
@@ -83,7 +83,7 @@ func TestSabotage(t *testing.T) {
 	}
 	candidates := len(want[leads.FindingPhantom]) + len(want[leads.FindingUnreadable])
 	// Ten percent above the lists, the two that find the end, and candidates: all once,
-	// phantoms twice, in parts that end where a stretch does.
+	// phantoms twice, in parts that end with a window.
 	lists := (*scale + 2499) / 2500
 	most := int64(lists+lists/10) + 3 + int64(2*(candidates/50+1)+lists)
 	if sums.Requests > most {
@@ -139,7 +139,7 @@ func (s *testServer) differences(t *testing.T, db *repo.DB) (differ []string) {
 	}
 	next(leads.MaxID)
 	for id := range rows {
-		differ = append(differ, fmt.Sprintf("%d is no lead", id))
+		differ = append(differ, fmt.Sprintf("%d is not a lead", id))
 	}
 	return differ
 }

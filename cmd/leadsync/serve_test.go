@@ -95,8 +95,8 @@ func (s *testServer) status(tb testing.TB, path string) int {
 	return resp.StatusCode
 }
 
-// eventually waits far longer than anything takes: a slow machine is no failure, and a
-// test that hangs should say for what.
+// eventually waits far longer than anything takes: a slow machine is not a failure, and a test
+// that hangs says what it waits for.
 func eventually(tb testing.TB, what string, done func() bool) {
 	tb.Helper()
 	within(tb, 2*time.Minute, what, done)
@@ -108,7 +108,7 @@ func within(tb testing.TB, limit time.Duration, what string, done func() bool) {
 	for !done() {
 		select {
 		case <-never:
-			tb.Fatal("never: " + what)
+			tb.Fatal("did not happen: " + what)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -237,7 +237,7 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 	t.Run("reconcile finds what no callback reported", func(t *testing.T) {
 		p.SetFaults(emulator.Faults{Lose: 1})
 		missed := p.Add(2)
-		p.Advance(2 * time.Minute) // or they were too young to be missed
+		p.Advance(2 * time.Minute) // or the pass would leave them out as too young
 		var sums leads.Summary
 		code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--json")
 		if err := json.Unmarshal([]byte(stdout), &sums); err != nil || code != exitOK {

@@ -94,8 +94,8 @@ func (h *harness) forgedCallback(n int) string {
 	}
 }
 
-// TestAnswerTimes prints figures, which depend on the machine; only what is answered can
-// fail it. Every callback is on disk, fsynced, when it is answered.
+// TestAnswerTimes logs percentiles, which depend on the machine; only a wrong answer fails it.
+// Every callback is on disk, fsynced, when it is answered.
 func TestAnswerTimes(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) { answerTimes(t, newHarness(t, true)) })
 	t.Run("apart", func(t *testing.T) {
@@ -117,7 +117,7 @@ func answerTimes(t *testing.T, h *harness) {
 	h.install()
 	h.wantAllAnswered("well", h.sendCallbacks(*speedRate, h.genuineCallback))
 	m := &metricsTest{h: h, shown: map[string]bool{}}
-	m.untilZero("leadsync_spool_entries") // a machine that is busy may have spooled some
+	m.untilZero("leadsync_spool_entries") // a busy machine may have spooled some
 	memory, before := h.serve.memory(), m.read()
 	defer h.openSlowConnections(300)()
 	var forged *load

@@ -46,7 +46,8 @@ func (s *testServer) caughtUp(t *testing.T, db *repo.DB) bool {
 	return len(runs) == 1 && runs[0].Mode == leads.RunChanged && runs[0].State == leads.RunCompleted
 }
 
-// What a service spends on its portal, limits on: an import, a backlog, a busy lead.
+// The service sends few requests, with the portal's limits on: for an import, a backlog and a
+// busy lead.
 func TestRequestsAreSpentSparingly(t *testing.T) {
 	t.Parallel()
 	count, setUp := 1_500, 15
@@ -90,11 +91,9 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	if !s.equal(t, db) {
 		t.Errorf("the mirror differs; callbacks: %+v\n%s", p.Stats(), s.log)
 	}
-	// Callbacks by 2,500; what was changed by one page, then by 2,500, and the end; and once
-	// it is looked whether the events are still bound. Of 10,000 that is 10.
-	// Callbacks by 2,500; what was changed by one page, then by 2,500, and the end: of
-	// 10,000 that is 10. The look at bindings and plan, once an hour and a minute after a
-	// portal became ours, is none of it.
+	// One request for 2,500 callbacks; for the changed leads one page, then one request for
+	// 2,500, and one for the end: 10 requests for 10,000 leads. The check of bindings and plan,
+	// a minute after the service takes a portal and then every hour, is not counted.
 	more := increase(was.Requests, p.Stats().Requests)
 	n, limit := requestCount(p)-before-more["event.get"]-more["app.info"], (count+2499)/2500+1+(count-50+2499)/2500+1
 	if n > limit {

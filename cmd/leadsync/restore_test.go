@@ -16,7 +16,7 @@ import (
 	"leadsync/repo"
 )
 
-// reopen opens the database anew, after the file was taken from under us.
+// reopen opens the database again after its file was replaced.
 func (h *harness) reopen() {
 	h.t.Helper()
 	_ = h.db.Close()
@@ -115,7 +115,7 @@ func (h *harness) command(args ...string) (code int, out string) {
 	return code, stdout.String()
 }
 
-// republish runs the command and returns what it did.
+// republish runs the command and returns its report.
 func (h *harness) republish() republishView {
 	h.t.Helper()
 	code, out := h.command("republish", "--json")
@@ -126,15 +126,15 @@ func (h *harness) republish() republishView {
 	return report.Portals[0]
 }
 
-// The database is lost and NATS is kept: revisions go on above what subscribers have seen,
-// and what was deleted meanwhile is deleted there too.
+// The database is lost and NATS is kept: revisions continue above those that subscribers have
+// seen, and leads that were deleted meanwhile are announced as deleted.
 func TestLostDatabaseSkipsNoChange(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, true)
 	h.install()
 	a, b, c, _ := h.sampleIDs()
 	h.addRevisions("before", a, b, c)
-	h.untilConsistent("all is well before")
+	h.untilConsistent("all agree before")
 	revision := h.subscriber.revision(a)
 	h.serve.stop()
 	h.eachDatabaseFile(os.Remove)
@@ -154,13 +154,13 @@ func TestLostDatabaseSkipsNoChange(t *testing.T) {
 	h.untilConsistent("the new database, the portal and the subscriber agree")
 	h.until("the subscriber knows of the deletion", func() bool { return h.subscriber.deleted(b) })
 	h.addRevisions("after", a, c)
-	h.untilConsistent("and go on agreeing")
+	h.untilConsistent("they still agree")
 	if now := h.subscriber.revision(a); now != revision+3 {
 		t.Errorf("a lead was at revision %d, and is after three changes at %d", revision, now)
 	}
 }
 
-// An old copy of the database is put back: what changes then is announced above what
+// An old copy of the database is restored: later changes get revisions above those that
 // subscribers have seen, and republish finds the rest.
 func TestRestoredDatabaseSkipsNoChange(t *testing.T) {
 	t.Parallel()
@@ -182,7 +182,7 @@ func TestRestoredDatabaseSkipsNoChange(t *testing.T) {
 	h.addRevisions("after the backup", a, b, c)
 	h.addRevisions("and later", a) // so that the old copy does not catch up by counting
 	h.portal.Add(1)
-	h.untilConsistent("all is well before")
+	h.untilConsistent("all agree before")
 	_, _, _, newest := h.sampleIDs()
 	h.serve.stop()
 	h.eachDatabaseFile(os.Remove)
@@ -225,7 +225,7 @@ func TestLostTopicIsFilledByRepublish(t *testing.T) {
 			if err := h.portal.Delete(c); err != nil {
 				t.Fatal(err)
 			}
-			h.untilConsistent("all is well before")
+			h.untilConsistent("all agree before")
 			h.serve.stop()
 			h.subscriber.stop()
 			if err := os.RemoveAll(filepath.Join(h.dataDir, "nats")); err != nil {

@@ -28,7 +28,7 @@ func (s *testServer) metric(t *testing.T, name string) float64 {
 	return n
 }
 
-// Every callback is lost and no pass runs: the portal's own queue brings all changes.
+// Every callback is lost and no pass runs: the portal's offline queue brings all changes.
 func TestOfflineQueueAloneBringsEveryChange(t *testing.T) {
 	t.Parallel()
 	p := startFullEmulator(t, emulator.Config{Leads: 80, Seed: 11})
@@ -87,7 +87,7 @@ func wasAnswered(p *emulator.Portal, event string, status int) bool {
 	return false
 }
 
-// wantCause wants the last change of a lead to have come that way.
+// wantCause checks the cause of a lead's last change.
 func wantCause(t *testing.T, s *testServer, id int64, cause leads.Cause) {
 	t.Helper()
 	lines := watchLines(t, s, 100, "--from-start", "--json")
@@ -106,9 +106,8 @@ func wantCause(t *testing.T, s *testServer, id int64, cause leads.Cause) {
 	t.Errorf("lead %d was not announced", id)
 }
 
-// Bitrix24 takes the handlers away when an application is updated, and nobody is told: the
-// hourly check binds them again, says since when they may have been gone, and has
-// everything compared.
+// Bitrix24 removes the handlers when an application is updated, without a notice: the hourly
+// check binds them again, logs since when they may have been missing, and starts a full pass.
 func TestRemovedHandlersAreBoundAgain(t *testing.T) {
 	t.Parallel()
 	p := startEmulator(t, emulator.Config{Leads: 40, Seed: 12})
@@ -133,7 +132,7 @@ func TestRemovedHandlersAreBoundAgain(t *testing.T) {
 	if err != nil || len(bound) < len(bitrix24.Bound) {
 		t.Errorf("bound are %v, %v", bound, err)
 	}
-	eventually(t, "the pass has told why", func() bool {
+	eventually(t, "the findings name the reason", func() bool {
 		code, stdout, _ := command(t.Context(), t, s.vars, "reconcile", "findings", "last")
 		return code == exitOK && strings.Contains(stdout, "the handlers were not bound")
 	})
