@@ -102,6 +102,7 @@ func (s *subscriber) deleted(id int64) bool {
 	defer s.mu.Unlock()
 	return s.last[id].kind == leads.RemovedKind
 }
+
 func (s *subscriber) duplicates() int      { s.mu.Lock(); defer s.mu.Unlock(); return len(s.repeated) }
 func (s *subscriber) count() int           { s.mu.Lock(); defer s.mu.Unlock(); return s.number }
 func (s *subscriber) wrongOrder() []string { s.mu.Lock(); defer s.mu.Unlock(); return s.regressions }
