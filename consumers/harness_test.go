@@ -67,13 +67,13 @@ func (s *script) set(before func(context.Context, []int64) error, after func([]l
 	s.before, s.after = before, after
 }
 
-// scripted reads as the script says.
-type scripted struct {
+// scriptedReader reads leads as the script says.
+type scriptedReader struct {
 	script *script
 	next   consumers.Reader
 }
 
-func (r scripted) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
+func (r scriptedReader) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
 	r.script.mu.Lock()
 	before, after := r.script.before, r.script.after
 	r.script.mu.Unlock()
@@ -106,50 +106,52 @@ func open(tb testing.TB, count int) *harness {
 	if _, err := db.Migrate(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
-	o := &harness{t: tb, js: eventstest.JetStream(tb), db: db, url: at, stats: &consumers.Stats{}, wake: make(chan struct{}, 1)}
-	o.startPortal(count)
-	return o
+	h := &harness{t: tb, js: eventstest.JetStream(tb), db: db, url: at, stats: &consumers.Stats{}, wake: make(chan struct{}, 1)}
+	h.startPortal(count)
+	return h
 }
 
 // startPortal starts the portal and makes it known.
-func (o *harness) startPortal(count int) {
-	o.t.Helper()
+func (h *harness) startPortal(count int) {
+	h.t.Helper()
 	p, err := emulator.Start(emulator.Config{Leads: count, Seed: 1, NoLimits: true})
 	if err != nil {
-		o.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	client := bitrix24.NewHTTP()
-	o.t.Cleanup(func() {
+	h.t.Cleanup(func() {
 		client.CloseIdleConnections()
 		_ = p.Close()
 	})
 	info := p.Info()
-	if err := o.db.SavePortal(o.t.Context(), leads.Portal{
+	if err := h.db.SavePortal(h.t.Context(), leads.Portal{
 		MemberID: info.MemberID, Domain: "portal.example.com", State: leads.PortalActive, WebhookURL: leads.Secret(info.Webhook),
 	}); err != nil {
-		o.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	o.portal = p
-	o.client = bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(info.Webhook), HTTP: client})
+	h.portal = p
+	h.client = bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(info.Webhook), HTTP: client})
 }
 
-func (o *harness) member() string { return o.portal.Info().MemberID }
+func (h *harness) member() string { return h.portal.Info().MemberID }
 
-func (o *harness) ref(id int64) leads.Ref { return leads.Ref{MemberID: o.member(), LeadID: id} }
+func (h *harness) ref(id int64) leads.Ref { return leads.Ref{MemberID: h.member(), LeadID: id} }
 
-// config is that of owners who read as the script says.
-func (o *harness) config(holder string) owner.Config {
+// config is the configuration of owners who read as the script says.
+func (h *harness) config(holder string) owner.Config {
 	return owner.Config{
-		JS: o.js, Mirror: mirrorOf(o.db), Holder: holder, Grace: grace, Stats: o.stats,
+		JS: h.js, Mirror: mirrorOf(h.db), Holder: holder, Grace: grace, Stats: h.stats,
 		RetryPolicy: func(attempts int) (time.Duration, bool) { return 0, attempts < 3 },
-		Reader:      func(_ owner.Ownership, next consumers.Reader) consumers.Reader { return scripted{&o.script, next} },
+		Reader: func(_ owner.Ownership, next consumers.Reader) consumers.Reader {
+			return scriptedReader{&h.script, next}
+		},
 		Wake: func() {
 			select {
-			case o.wake <- struct{}{}:
+			case h.wake <- struct{}{}:
 			default:
 			}
 		},
-		Log: o.log.Logger(),
+		Log: h.log.Logger(),
 	}
 }
 
@@ -157,10 +159,10 @@ func mirrorOf(db *repo.DB) owner.Mirror {
 	return owner.Mirror{Leads: db, Portals: db, Tokens: db, Runs: db, Rows: db, Ledger: db, Evidence: db, Repairs: db, Reports: db}
 }
 
-// work has owners at work until the returned stop is called, at the latest at the end.
-func (o *harness) work(cfg owner.Config) (stop func()) {
-	o.t.Helper()
-	return background(o.t, owner.NewOwners(cfg).Run)
+// work runs owners until stop is called or the test ends.
+func (h *harness) work(cfg owner.Config) (stop func()) {
+	h.t.Helper()
+	return background(h.t, owner.NewOwners(cfg).Run)
 }
 
 func background(tb testing.TB, run func(context.Context) error) (stop func()) {
@@ -178,13 +180,13 @@ func background(tb testing.TB, run func(context.Context) error) (stop func()) {
 	return stop
 }
 
-// tell publishes notices of these leads.
-func (o *harness) tell(event string, ids ...int64) {
-	o.t.Helper()
+// notify publishes notices of these leads.
+func (h *harness) notify(event string, ids ...int64) {
+	h.t.Helper()
 	for _, id := range ids {
-		n := events.Notice{Ref: o.ref(id), Event: event, Cause: leads.CauseEvent, ReceivedAt: time.Now()}
-		if err := events.PublishNotice(o.t.Context(), o.js, n); err != nil {
-			o.t.Fatal(err)
+		n := events.Notice{Ref: h.ref(id), Event: event, Cause: leads.CauseEvent, ReceivedAt: time.Now()}
+		if err := events.PublishNotice(h.t.Context(), h.js, n); err != nil {
+			h.t.Fatal(err)
 		}
 	}
 }
@@ -205,91 +207,91 @@ func until(tb testing.TB, what string, done func() bool) {
 	}
 }
 
-func (o *harness) until(what string, done func() bool) {
-	o.t.Helper()
-	until(o.t, what, done)
+func (h *harness) until(what string, done func() bool) {
+	h.t.Helper()
+	until(h.t, what, done)
 }
 
-// settled tells whether no notice waits or is under way.
-func (o *harness) settled() bool {
-	n, err := events.Pending(o.t.Context(), o.js, o.member())
+// allHandled tells whether no notice waits or is under way.
+func (h *harness) allHandled() bool {
+	n, err := events.Pending(h.t.Context(), h.js, h.member())
 	return err == nil && n == 0
 }
 
-func (o *harness) held(id int64) (leads.Row, bool) {
-	o.t.Helper()
-	row, ok, err := o.db.Row(o.t.Context(), o.ref(id))
+func (h *harness) row(id int64) (leads.Row, bool) {
+	h.t.Helper()
+	row, ok, err := h.db.Row(h.t.Context(), h.ref(id))
 	if err != nil {
-		o.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return row, ok
 }
 
 // written tells whether the row is there and alive.
-func (o *harness) written(id int64) bool {
-	row, ok := o.held(id)
+func (h *harness) written(id int64) bool {
+	row, ok := h.row(id)
 	return ok && !row.Deleted
 }
 
-func (o *harness) deleted(id int64) bool {
-	row, ok := o.held(id)
+func (h *harness) deleted(id int64) bool {
+	row, ok := h.row(id)
 	return ok && row.Deleted
 }
 
-// equal fails the test unless every lead of the portal is in the mirror as it is.
-func (o *harness) equal() {
-	o.t.Helper()
-	for id, raw := range o.portal.Leads() {
+// wantEqual fails the test unless every lead of the portal is in the mirror as it is.
+func (h *harness) wantEqual() {
+	h.t.Helper()
+	for id, raw := range h.portal.Leads() {
 		lead, err := leads.Parse(raw)
 		if err != nil {
-			o.t.Fatal(err)
+			h.t.Fatal(err)
 		}
-		row, ok := o.held(id)
+		row, ok := h.row(id)
 		if !ok || row.Deleted {
-			o.t.Errorf("lead %d is not in the mirror", id)
+			h.t.Errorf("lead %d is not in the mirror", id)
 			continue
 		}
 		if fields := row.Differences(&lead); len(fields) > 0 {
-			o.t.Errorf("lead %d differs in %v", id, fields)
+			h.t.Errorf("lead %d differs in %v", id, fields)
 		}
 	}
 }
 
-func (o *harness) ids() []int64 {
+func (h *harness) ids() []int64 {
 	var ids []int64
-	for id := range o.portal.Leads() {
+	for id := range h.portal.Leads() {
 		ids = append(ids, id)
 	}
 	return ids
 }
 
-func (o *harness) edit(id int64, title string) {
-	o.t.Helper()
-	if err := o.portal.Edit(id, map[string]any{"TITLE": title}); err != nil {
-		o.t.Fatal(err)
+func (h *harness) edit(id int64, title string) {
+	h.t.Helper()
+	if err := h.portal.Edit(id, map[string]any{"TITLE": title}); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
-// dead are the letters that are parked, by lead.
-func (o *harness) dead() map[int64]events.DeadLetter {
-	o.t.Helper()
-	s, err := o.js.Stream(o.t.Context(), events.StreamDead)
+// deadLetters are the parked dead letters, by lead.
+func (h *harness) deadLetters() map[int64]events.DeadLetter {
+	h.t.Helper()
+	s, err := h.js.Stream(h.t.Context(), events.StreamDead)
 	if err != nil {
-		o.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	letters := map[int64]events.DeadLetter{}
 	for seq := uint64(1); seq <= s.CachedInfo().State.LastSeq; seq++ {
-		msg, err := s.GetMsg(o.t.Context(), seq)
+		msg, err := s.GetMsg(h.t.Context(), seq)
 		if err != nil {
 			continue // replaced or dropped
 		}
 		var letter events.DeadLetter
 		if err := json.Unmarshal(msg.Data, &letter); err != nil {
-			o.t.Fatal(err)
+			h.t.Fatal(err)
 		}
 		id, err := leads.ParseID(msg.Subject[strings.LastIndex(msg.Subject, ".")+1:])
 		if err != nil {
-			o.t.Fatal(err)
+			h.t.Fatal(err)
 		}
 		letters[id] = letter
 	}

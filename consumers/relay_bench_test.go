@@ -12,27 +12,27 @@ import (
 	"leadsync/leads"
 )
 
-// BenchmarkRelay moves changes of new leads, then of known ones, from SQLite onto the topic
-// of an embedded server that syncs every write. Beside it as many are moved as it was done
-// before: each looked up and published by itself, in eight lanes.
+// BenchmarkRelay moves changes of new leads, then of known ones, from SQLite onto the topic of
+// an embedded server that syncs every write. For comparison it moves as many changes one by
+// one: each looked up and published by itself, in eight lanes.
 func BenchmarkRelay(b *testing.B) {
 	const count = 4000 // each way
 	for b.Loop() {
-		o, tickets := open(b, 2*count), leads.NewTickets(0)
-		ids := slices.Sorted(slices.Values(o.ids()))
+		h, tickets := open(b, 2*count), leads.NewTickets(0)
+		ids := slices.Sorted(slices.Values(h.ids()))
 		for _, kind := range []string{"new", "known"} {
 			for _, id := range ids {
-				o.edit(id, kind)
+				h.edit(id, kind)
 			}
-			o.write(tickets, ids[:count]...)
+			h.write(tickets, ids[:count]...)
 			began := time.Now()
-			o.relayAlone()
+			h.relayAlone()
 			alone := time.Since(began)
-			o.write(tickets, ids[count:]...)
-			end := o.stats.Published.Load() + count
+			h.write(tickets, ids[count:]...)
+			end := h.stats.Published.Load() + count
 			began = time.Now()
-			stop := background(b, o.relay(o.db, "one").Run)
-			o.until("all is published", func() bool { return o.stats.Published.Load() == end }) // counting the outbox would cost as much
+			stop := background(b, h.relay(h.db, "one").Run)
+			h.until("all is published", func() bool { return h.stats.Published.Load() == end }) // counting the outbox would cost as much
 			together := time.Since(began)
 			stop()
 			b.ReportMetric(count/together.Seconds(), kind+"/s")
@@ -42,22 +42,22 @@ func BenchmarkRelay(b *testing.B) {
 }
 
 // relayAlone empties the outbox, each change by itself.
-func (o *harness) relayAlone() {
-	o.t.Helper()
-	topic, err := events.OpenTopic(o.t.Context(), o.js)
+func (h *harness) relayAlone() {
+	h.t.Helper()
+	topic, err := events.OpenTopic(h.t.Context(), h.js)
 	if err != nil {
-		o.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	const lanes = 8
 	for {
-		rows, err := o.db.Outbox(o.t.Context(), 500)
+		rows, err := h.db.Outbox(h.t.Context(), 500)
 		if err != nil {
-			o.t.Fatal(err)
+			h.t.Fatal(err)
 		}
 		if len(rows) == 0 {
 			return
 		}
-		group, ctx := errgroup.WithContext(context.WithoutCancel(o.t.Context()))
+		group, ctx := errgroup.WithContext(context.WithoutCancel(h.t.Context()))
 		ids := make([]int64, len(rows))
 		for i, row := range rows {
 			ids[i] = row.ID
@@ -76,10 +76,10 @@ func (o *harness) relayAlone() {
 			})
 		}
 		if err := group.Wait(); err != nil {
-			o.t.Fatal(err)
+			h.t.Fatal(err)
 		}
-		if err := o.db.DropOutbox(o.t.Context(), ids); err != nil {
-			o.t.Fatal(err)
+		if err := h.db.DropOutbox(h.t.Context(), ids); err != nil {
+			h.t.Fatal(err)
 		}
 	}
 }

@@ -34,14 +34,14 @@ const callbackURL = "https://leads.example.com/bitrix24/events"
 // harness is an emulated portal that authorized our application, a mirror in SQLite and a
 // broker.
 type harness struct {
-	t      testing.TB
-	js     jetstream.JetStream
-	db     *repo.DB
-	portal *emulator.Portal
-	record leads.Portal
-	wire   *wire
-	stats  *consumers.Stats
-	log    leadstest.Log
+	t         testing.TB
+	js        jetstream.JetStream
+	db        *repo.DB
+	portal    *emulator.Portal
+	record    leads.Portal
+	transport *recordingTransport
+	stats     *consumers.Stats
+	log       leadstest.Log
 }
 
 // open starts a harness whose portal has that many leads. Its tests wait more than they
@@ -59,8 +59,8 @@ func open(t *testing.T, count int) *harness {
 	}
 	h := &harness{t: t, js: eventstest.JetStream(t), db: db, stats: &consumers.Stats{}}
 	h.portal = h.start(count, 1)
-	h.wire = &wire{}
-	t.Cleanup(h.wire.client().CloseIdleConnections)
+	h.transport = &recordingTransport{}
+	t.Cleanup(h.transport.client().CloseIdleConnections)
 	h.record = h.authorize(h.portal)
 	return h
 }
@@ -78,17 +78,17 @@ func (h *harness) start(count int, seed uint64) *emulator.Portal {
 func (h *harness) oauth(p *emulator.Portal) *bitrix24.OAuth {
 	info := p.Info()
 	return &bitrix24.OAuth{
-		ClientID: info.ClientID, ClientSecret: leads.Secret(info.ClientSecret), HTTP: h.wire.client(), Now: time.Now,
+		ClientID: info.ClientID, ClientSecret: leads.Secret(info.ClientSecret), HTTP: h.transport.client(), Now: time.Now,
 		Trust: bitrix24.Trust{Insecure: []string{hostOf(info.Portal), hostOf(info.OAuth)}},
 	}
 }
 
-// authorize logs in at a portal and stores what comes of it, as the OAuth page does.
+// authorize logs in at a portal and stores the tokens, as the OAuth page does.
 func (h *harness) authorize(p *emulator.Portal) leads.Portal {
 	h.t.Helper()
 	info := p.Info()
 	p.Install("", "https://leads.example.com/back")
-	browser := &http.Client{Transport: h.wire, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := &http.Client{Transport: h.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := browser.Get(info.Portal + "/oauth/authorize/?client_id=" + info.ClientID)
 	if err != nil {
 		h.t.Fatal(err)
@@ -123,7 +123,7 @@ func hostOf(raw string) string {
 // config is that of owners who reach the emulated portal.
 func (h *harness) config() owner.Config {
 	return owner.Config{
-		JS: h.js, Holder: "one", OAuth: h.oauth(h.portal), HTTP: h.wire.client(), CallbackURL: callbackURL,
+		JS: h.js, Holder: "one", OAuth: h.oauth(h.portal), HTTP: h.transport.client(), CallbackURL: callbackURL,
 		Mirror: owner.Mirror{
 			Leads: h.db, Portals: h.db, Tokens: h.db, Runs: h.db, Rows: h.db, Ledger: h.db, Evidence: h.db, Repairs: h.db, Reports: h.db,
 		},
@@ -132,7 +132,7 @@ func (h *harness) config() owner.Config {
 	}
 }
 
-// work has owners at work until the returned stop is called, at the latest at the end.
+// work runs owners until stop is called or the test ends.
 func (h *harness) work(cfg owner.Config) (stop func()) {
 	h.t.Helper()
 	return h.background(owner.NewOwners(cfg).Run)
@@ -210,17 +210,18 @@ func (h *harness) passes() []leads.RunMode {
 	return modes
 }
 
-// wire carries requests to emulated portals, and fails those that a test names.
-type wire struct {
+// recordingTransport sends requests to emulated portals, records them, and fails those that a
+// test selects.
+type recordingTransport struct {
 	mu   sync.Mutex
 	fail string // of requests that contain this text; "" is none
 	sent []string
 }
 
-func (w *wire) client() *http.Client { return &http.Client{Transport: w} }
+func (t *recordingTransport) client() *http.Client { return &http.Client{Transport: t} }
 
 // RoundTrip implements http.RoundTripper.
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *recordingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
 	if r.Body != nil {
 		var err error
@@ -230,10 +231,10 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	text := r.URL.Path + " " + string(body)
-	w.mu.Lock()
-	fail := w.fail != "" && strings.Contains(text, w.fail)
-	w.sent = append(w.sent, text)
-	w.mu.Unlock()
+	t.mu.Lock()
+	fail := t.fail != "" && strings.Contains(text, t.fail)
+	t.sent = append(t.sent, text)
+	t.mu.Unlock()
 	if fail {
 		return nil, errors.New("connection reset")
 	}
@@ -241,19 +242,19 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections lets a test end without connections of its own.
-func (w *wire) CloseIdleConnections() { http.DefaultClient.CloseIdleConnections() }
+func (t *recordingTransport) CloseIdleConnections() { http.DefaultClient.CloseIdleConnections() }
 
-func (w *wire) failOn(text string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.fail = text
+func (t *recordingTransport) failOn(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fail = text
 }
 
 // count is how many requests contained a text.
-func (w *wire) count(text string) (n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, sent := range w.sent {
+func (t *recordingTransport) count(text string) (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, sent := range t.sent {
 		if strings.Contains(sent, text) {
 			n++
 		}

@@ -18,7 +18,7 @@ import (
 	"leadsync/owner"
 )
 
-// notify leaves notices of leads.
+// notify publishes notices of leads.
 func (h *harness) notify(memberID string, ids ...int64) {
 	h.t.Helper()
 	for _, id := range ids {
@@ -45,16 +45,16 @@ func (h *harness) written(id int64) bool {
 	return ok && !row.Deleted
 }
 
-// failing is a portal whose reads end with an error.
-type failing struct{ err error }
+// failingReader is a portal whose reads end with an error.
+type failingReader struct{ err error }
 
-func (f failing) Leads(context.Context, []int64) ([]leads.Snapshot, error) { return nil, f.err }
+func (r failingReader) Leads(context.Context, []int64) ([]leads.Snapshot, error) { return nil, r.err }
 
-// failReads has the reads of one portal end with an error.
+// failReads fails the reads of one portal.
 func failReads(memberID string, err error) func(owner.Ownership, consumers.Reader) consumers.Reader {
 	return func(own owner.Ownership, next consumers.Reader) consumers.Reader {
 		if own.Portal.MemberID == memberID {
-			return failing{err}
+			return failingReader{err}
 		}
 		return next
 	}
@@ -76,17 +76,17 @@ func TestInstallationBindsBeforeItImports(t *testing.T) {
 	}
 }
 
-func TestInstallationThatCannotBindIsTriedAgain(t *testing.T) {
+func TestInstallationThatCannotBindIsRetried(t *testing.T) {
 	h := open(t, 0)
-	h.wire.failOn("event.")
+	h.transport.failOn("event.")
 	h.publish(events.Authorized)
 	h.work(h.config())
-	h.until("it was tried", func() bool { return h.wire.count("event.") > 0 })
-	h.wire.failOn("")
+	h.until("it was tried", func() bool { return h.transport.count("event.") > 0 })
+	h.transport.failOn("")
 	h.until("the import is done", func() bool { return slices.Contains(h.passes(), leads.RunImport) })
 }
 
-func TestOnlyThePortalSaysThatWeAreUninstalled(t *testing.T) {
+func TestOnlyThePortalConfirmsAnUninstallation(t *testing.T) {
 	h := open(t, 0)
 	h.publish(events.Uninstalled)
 	h.work(h.config())
@@ -102,7 +102,7 @@ func TestOnlyThePortalSaysThatWeAreUninstalled(t *testing.T) {
 }
 
 // Only a notice that says an authorization or a request to bind may cause a full pass:
-// messages without a kind may come from a stranger who writes onto the stream.
+// messages without a kind may come from another program that writes to the stream.
 func TestNoticesOfOtherKindsBindNothing(t *testing.T) {
 	h := open(t, 0)
 	h.work(h.config())
@@ -110,7 +110,7 @@ func TestNoticesOfOtherKindsBindNothing(t *testing.T) {
 		h.publish(kind)
 		h.until("it is handled", h.handled)
 	}
-	if n := h.wire.count("event.bind"); n != 0 {
+	if n := h.transport.count("event.bind"); n != 0 {
 		t.Errorf("%d requests to bind", n)
 	}
 	if runs, err := h.db.Runs(t.Context(), h.member(), 10); err != nil || len(runs) != 0 {
@@ -134,20 +134,20 @@ func TestRequestedPassesAreRunByTheOwner(t *testing.T) {
 	})
 }
 
-// counting notes how many reads are under way at the same time.
-type counting struct {
+// countingReader notes how many reads are under way at the same time.
+type countingReader struct {
 	next        consumers.Reader
 	mu          *sync.Mutex
 	under, most *int
 }
 
-func (c counting) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
-	c.mu.Lock()
-	*c.under++
-	*c.most = max(*c.most, *c.under)
-	c.mu.Unlock()
-	defer func() { c.mu.Lock(); *c.under--; c.mu.Unlock() }()
-	return c.next.Leads(ctx, ids)
+func (r countingReader) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
+	r.mu.Lock()
+	*r.under++
+	*r.most = max(*r.most, *r.under)
+	r.mu.Unlock()
+	defer func() { r.mu.Lock(); *r.under--; r.mu.Unlock() }()
+	return r.next.Leads(ctx, ids)
 }
 
 func TestPortalHasOneOwnerAmongReplicas(t *testing.T) {
@@ -157,7 +157,7 @@ func TestPortalHasOneOwnerAmongReplicas(t *testing.T) {
 	under, most := 0, 0
 	cfg := h.config()
 	cfg.Reader = func(_ owner.Ownership, next consumers.Reader) consumers.Reader {
-		return counting{next, &mu, &under, &most}
+		return countingReader{next, &mu, &under, &most}
 	}
 	first := h.work(cfg)
 	cfg.Holder = "two"
@@ -176,7 +176,7 @@ func TestPortalHasOneOwnerAmongReplicas(t *testing.T) {
 	mu.Unlock()
 }
 
-func TestOwnerThatLostThePortalTakesItAgain(t *testing.T) {
+func TestOwnerThatLostThePortalTakesItBack(t *testing.T) {
 	h := open(t, 2)
 	ids := h.ids()
 	h.work(h.config())
@@ -227,8 +227,8 @@ func TestFormerOwnersLateWriteIsRefused(t *testing.T) {
 	}
 }
 
-// Who authorizes a portal again while it is owned changes nothing of its record but when
-// that was. When the tokens die later, that still has to be said.
+// A second log-in while the portal is owned changes only the time of its record. When the
+// tokens die later, that is still reported.
 func TestTokensThatDieAfterAnotherLoginAreReported(t *testing.T) {
 	h := open(t, 2)
 	again, _, err := h.db.Portal(t.Context(), h.member())

@@ -10,7 +10,7 @@ import (
 	"leadsync/owner"
 )
 
-// imported makes the mirror one that has seen its import, that long ago.
+// imported stores an import that completed that long ago.
 func (h *harness) imported(ago time.Duration) {
 	h.t.Helper()
 	_, err := h.db.RequestRun(h.t.Context(), leads.Run{MemberID: h.member(), Mode: leads.RunImport, RequestedAt: time.Now().Add(-ago)})
@@ -80,7 +80,7 @@ func TestAnOwnerCatchesUpAtStart(t *testing.T) {
 	}
 }
 
-func TestTheImportIsNotCaughtUpWith(t *testing.T) {
+func TestNoCatchUpBeforeTheImport(t *testing.T) {
 	h := open(t, 0)
 	cfg := h.config()
 	cfg.CatchUpEvery = 10 * time.Millisecond

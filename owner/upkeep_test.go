@@ -15,8 +15,8 @@ import (
 	"leadsync/repo"
 )
 
-// The queue is read by the timer, and after the portal signals; signals within a while are
-// one.
+// The queue is read by the timer, and after a signal of the portal; several signals within a
+// short time cause one read.
 func TestQueueIsReadWhenItIsDue(t *testing.T) {
 	s := &Session{cfg: &Config{}}
 	s.queue, s.heartbeat = newQueue(s), &heartbeat{s: s}
@@ -43,9 +43,9 @@ func TestQueueIsReadWhenItIsDue(t *testing.T) {
 	}
 }
 
-// Three test events in a row that do not arrive raise an alarm: in words, as a metric and
-// as an incident that explains findings. One that arrives ends it. A portal that does not
-// know the method raises none.
+// Three lost test events in a row raise an alarm: a message, a metric and an incident that
+// explains findings. One that arrives ends it. A portal that does not know the method raises
+// no alarm.
 func TestTestEventsProveThatCallbacksArrive(t *testing.T) {
 	asked, refuse := 0, false
 	bitrix := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +19,7 @@ import (
 
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
+	"leadsync/bitrix24/emulator/emulatortest"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
 	"leadsync/reconcile"
@@ -53,23 +52,6 @@ var templates = struct {
 // grace is how long a lead must have been absent; no test waits for it.
 const grace = time.Minute
 
-// direct is a transport to a portal in the same process, without a socket.
-type direct struct{ handler http.Handler }
-
-func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
-	defer func() {
-		if recover() == http.ErrAbortHandler { //nolint:errorlint // it is what was panicked with
-			resp, err = nil, errors.New("the connection broke")
-		}
-	}()
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	w := httptest.NewRecorder()
-	d.handler.ServeHTTP(w, r)
-	return w.Result(), nil
-}
-
 // harness is an emulated portal and its mirror in SQLite, with all that a pass needs.
 type harness struct {
 	t         testing.TB
@@ -97,15 +79,10 @@ func openFile(tb testing.TB, cfg emulator.Config, file string) *harness {
 	tb.Helper()
 	h := &harness{t: tb, clock: leadstest.NewClock(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC))}
 	cfg.NoLimits, cfg.Now, cfg.Seed = true, h.clock.Now, 6
-	cfg.PortalAddr, cfg.OAuthAddr = "portal.example.com", "oauth.example.com"
-	p, err := emulator.New(cfg)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = p.Close() })
-	h.portal = p
+	b24 := emulatortest.New(tb, cfg)
+	h.portal = b24.Portal
 	h.client = bitrix24.NewClient(bitrix24.ClientConfig{
-		Endpoint: leads.Secret(p.Info().Webhook), HTTP: &http.Client{Transport: direct{p.Handler()}}, Now: h.clock.Now, Wait: h.clock.Wait,
+		Endpoint: leads.Secret(h.portal.Info().Webhook), HTTP: b24.HTTP(), Now: h.clock.Now, Wait: h.clock.Wait,
 	}).In(bitrix24.Background) // as the service's passes
 	h.db = h.database(file)
 	if _, err := h.db.Migrate(tb.Context()); err != nil {
@@ -114,9 +91,11 @@ func openFile(tb testing.TB, cfg emulator.Config, file string) *harness {
 	if _, err := h.db.Refill(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
-	if h.raw, err = sql.Open("sqlite", file+"?_pragma=busy_timeout(10000)"); err != nil {
+	raw, err := sql.Open("sqlite", file+"?_pragma=busy_timeout(10000)")
+	if err != nil {
 		tb.Fatal(err)
 	}
+	h.raw = raw
 	tb.Cleanup(func() { _ = h.raw.Close() })
 	h.takeOwnership()
 	return h

@@ -21,8 +21,8 @@ var (
 	oktellRows = flag.Int("oktell-rows", 300, "how many leads it has")
 )
 
-// The service is pointed at the call centre's database and the portal installs: at the end
-// each row is what the portal shows, and those that it does not have are marked.
+// The service starts on the call centre's database and the portal installs: at the end each row
+// is equal to the portal's lead, and rows without a lead are marked as deleted.
 func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 	t.Parallel()
 	url := *oktellURL
@@ -31,7 +31,7 @@ func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 	}
 	repotest.Oktell(t, url, *oktellRows)
 	p := startEmulator(t, emulator.Config{Leads: *oktellRows, Seed: 7, NoLimits: true})
-	s := startServing(t, p, map[string]string{"LEADSYNC_DATABASE_URL": url}, func(ctx context.Context, s *served) int {
+	s := startServeWith(t, p, map[string]string{"LEADSYNC_DATABASE_URL": url}, func(ctx context.Context, s *testServer) int {
 		cfg, err := service.ReadConfig(environmentOf(s.vars))
 		if err != nil {
 			t.Error(err)
@@ -78,7 +78,7 @@ func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 		t.Errorf("%d leads are missing, %d rows differ", len(truth), r.Differences)
 	}
 	if marked == 0 {
-		t.Error("no row was marked as deleted: the test has shown less than it should")
+		t.Error("no row was marked as deleted: the test proves nothing")
 	}
 	t.Logf("%d rows, %d of them of leads that the portal does not have", len(rows), marked)
 }

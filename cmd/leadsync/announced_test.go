@@ -13,7 +13,7 @@ import (
 	"leadsync/service"
 )
 
-// emptyMirror is a database with one portal, of which nothing is imported.
+// emptyMirror is a database with one portal and none of its leads.
 func emptyMirror(t *testing.T) (*service.Backend, string) {
 	t.Helper()
 	db, err := repo.Open(t.Context(), repo.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "leadsync.db")})
@@ -31,8 +31,7 @@ func emptyMirror(t *testing.T) (*service.Backend, string) {
 	return &service.Backend{DB: db, Log: leadstest.Silent()}, member
 }
 
-// A command waits for the announcements of its own pass, and not for those of a portal
-// that goes on living.
+// A command waits for the announcements of its own pass, and not for those of later changes.
 func TestACommandWaitsForItsOwnAnnouncements(t *testing.T) {
 	b, member := emptyMirror(t)
 	lead, err := leads.Parse([]byte(`{"ID":"7","TITLE":"x"}`))
@@ -47,11 +46,11 @@ func TestACommandWaitsForItsOwnAnnouncements(t *testing.T) {
 	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := announced(soon, b, time.Now().Add(-time.Hour)); err != nil {
-		t.Errorf("what was written later is waited for: %v", err)
+		t.Errorf("the command waits for later changes: %v", err)
 	}
 	ctx, stop := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer stop()
 	if err := announced(ctx, b, time.Now().Add(time.Hour)); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("what waits was not waited for: %v", err)
+		t.Errorf("the command did not wait for its own changes: %v", err)
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"leadsync/leads"
 )
 
-// An administrator deletes the application and adds it again: it has another client_id and
-// secret, of which the settings know nothing. It is refused in words that say what to do,
-// and then is the portal's own, beside the one of the settings.
-func TestAnApplicationMadeAnewBecomesThePortalsOwn(t *testing.T) {
+// An administrator deletes the application and adds it again: it gets another client_id and
+// secret, which the settings do not have. The service refuses it and logs what to do; then it
+// becomes the portal's own application, beside the one of the settings.
+func TestRecreatedApplicationBecomesThePortalsOwn(t *testing.T) {
 	t.Parallel()
 	p := startEmulator(t, emulator.Config{Leads: 30, Seed: 12, Enterprise: true})
 	s := startServe(t, p, map[string]string{"LEADSYNC_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="})
@@ -83,8 +83,7 @@ func TestAnApplicationMadeAnewBecomesThePortalsOwn(t *testing.T) {
 	}
 }
 
-// Beside the first portal another may come in when an operator has added it, with an
-// application of its own.
+// A second portal is accepted when an operator has added it, with an application of its own.
 func TestASecondPortalIsAddedBeforeItInstalls(t *testing.T) {
 	t.Parallel()
 	first, second := startEmulator(t, emulator.Config{Leads: 10, Seed: 13}), startEmulator(t, emulator.Config{Leads: 15, Seed: 14})
@@ -92,7 +91,7 @@ func TestASecondPortalIsAddedBeforeItInstalls(t *testing.T) {
 	s := startServe(t, first, map[string]string{"LEADSYNC_B24_INSECURE_HOSTS": hosts})
 	db := s.mirror(t)
 	first.Install(s.url+"/bitrix24/events", "")
-	s.imported(t, db)
+	s.untilImported(t, db)
 	second.Install(s.url+"/bitrix24/events", "")
 	eventually(t, "it is refused", func() bool { return second.Stats().CallbacksFailed == 1 })
 	info := second.Info()
@@ -106,7 +105,7 @@ func TestASecondPortalIsAddedBeforeItInstalls(t *testing.T) {
 	second.Install(s.url+"/bitrix24/events", "")
 	other := *s
 	other.portal = second
-	other.imported(t, db)
+	other.untilImported(t, db)
 	second.ExpireTokens()
 	second.Add(1)
 	eventually(t, "its tokens are refreshed as its own application", func() bool { return other.equal(t, db) })

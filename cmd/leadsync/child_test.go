@@ -22,22 +22,21 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// childRole names what a process started by a test is to be.
+// childRole is the variable that says what a process started by a test does.
 const childRole = "LEADSYNC_TEST_CHILD"
 
-// TestChild is no test: it is the main function of the processes that tests start and
-// kill.
+// TestChild is not a test: it is the main function of the processes that tests start and kill.
 func TestChild(t *testing.T) {
 	role := os.Getenv(childRole)
 	if role == "" {
 		t.Skip("for processes that tests start")
 	}
-	clock := newSkewed(os.Getenv("LEADSYNC_TEST_CLOCK"))
+	clock := newShiftedClock(os.Getenv("LEADSYNC_TEST_CLOCK"))
 	go func() {
 		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 			clock.set(lines.Text())
 		}
-		os.Exit(3) // whoever started this process is gone: so is this
+		os.Exit(3) // the process that started this one has ended
 	}()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -57,27 +56,29 @@ func TestChild(t *testing.T) {
 	os.Exit(0)
 }
 
-// skewed is a clock that goes wrong, as a machine's does: what it said before is no
-// measure of what it says next.
-type skewed struct{ by atomic.Int64 }
+// shiftedClock is the machine's clock, set forward or back by an offset that may change at any
+// time.
+type shiftedClock struct{ offset atomic.Int64 }
 
-func newSkewed(by string) *skewed {
-	s := &skewed{}
-	s.set(by)
-	return s
+func newShiftedClock(offset string) *shiftedClock {
+	c := &shiftedClock{}
+	c.set(offset)
+	return c
 }
 
-func (s *skewed) set(by string) {
-	if d, err := time.ParseDuration(by); err == nil {
-		s.by.Store(int64(d))
+func (c *shiftedClock) set(offset string) {
+	if d, err := time.ParseDuration(offset); err == nil {
+		c.offset.Store(int64(d))
 	}
 }
 
-func (s *skewed) now() time.Time { return time.Now().Round(0).Add(time.Duration(s.by.Load())) }
+func (c *shiftedClock) now() time.Time {
+	return time.Now().Round(0).Add(time.Duration(c.offset.Load()))
+}
 
-// childServe is `leadsync serve` with a short grace period and our clock. A long drill deletes
-// more of a small portal's leads than the breaker lets pass within an hour.
-func childServe(ctx context.Context, clock *skewed) error {
+// childServe is `leadsync serve` with a short grace period and our clock. A long test deletes
+// more of a small portal's leads than the breaker allows within an hour.
+func childServe(ctx context.Context, clock *shiftedClock) error {
 	cfg, err := service.ReadConfig(os.LookupEnv)
 	if err != nil {
 		return err
@@ -87,7 +88,7 @@ func childServe(ctx context.Context, clock *skewed) error {
 	return service.Serve(ctx, cfg, service.NewLog(os.Stderr, cfg))
 }
 
-// childNATS is a NATS server of its own, as an operator would run it.
+// childNATS runs a NATS server as an operator would.
 func childNATS(ctx context.Context) error {
 	port, err := strconv.Atoi(os.Getenv("LEADSYNC_TEST_PORT"))
 	if err != nil {
@@ -114,9 +115,9 @@ type child struct {
 	env  []string
 	log  string
 
-	clock time.Duration // how wrong it goes
+	clock time.Duration // offset of its clock
 	cmd   *exec.Cmd
-	ended chan struct{} // closed when it has
+	ended chan struct{} // closed when the process has ended
 	stdin io.WriteCloser
 }
 
@@ -126,7 +127,7 @@ func newChild(tb testing.TB, role string, env ...string) *child {
 	tb.Cleanup(func() {
 		c.kill()
 		if tb.Failed() {
-			c.tail()
+			c.logTail()
 		}
 	})
 	return c
@@ -156,8 +157,8 @@ func (c *child) start() {
 	c.cmd, c.ended = cmd, ended
 }
 
-// gone tells whether the process has ended by itself.
-func (c *child) gone() bool {
+// exited tells whether the process has ended by itself.
+func (c *child) exited() bool {
 	if c.cmd == nil {
 		return false
 	}
@@ -169,37 +170,37 @@ func (c *child) gone() bool {
 	}
 }
 
-// jump sets the process's clock, that of the next one too.
-func (c *child) jump(by time.Duration) {
-	c.clock = by
+// setClock sets the clock of the process and of its successors.
+func (c *child) setClock(offset time.Duration) {
+	c.clock = offset
 	if c.cmd != nil {
-		_, _ = fmt.Fprintln(c.stdin, by) // it may have been killed meanwhile
+		_, _ = fmt.Fprintln(c.stdin, offset) // it may have been killed meanwhile
 	}
 }
 
 // kill is kill -9.
-func (c *child) kill() { c.end((*os.Process).Kill) }
+func (c *child) kill() { c.terminate((*os.Process).Kill) }
 
-// stop is a polite one.
-func (c *child) stop() { c.end(func(p *os.Process) error { return p.Signal(syscall.SIGTERM) }) }
+// stop sends SIGTERM and waits.
+func (c *child) stop() { c.terminate(func(p *os.Process) error { return p.Signal(syscall.SIGTERM) }) }
 
-func (c *child) end(how func(*os.Process) error) {
+func (c *child) terminate(signal func(*os.Process) error) {
 	if c.cmd == nil {
 		return
 	}
-	_ = how(c.cmd.Process)
+	_ = signal(c.cmd.Process)
 	<-c.ended
 	_ = c.stdin.Close()
 	c.cmd = nil
 }
 
-// tail shows the end of what the process said.
-func (c *child) tail() {
+// logTail logs the end of the process's log.
+func (c *child) logTail() {
 	data, err := os.ReadFile(c.log)
 	if err != nil {
 		return
 	}
-	c.tb.Logf("the last of %s:\n%s", c.role, data[max(0, len(data)-6000):])
+	c.tb.Logf("the end of the log of %s:\n%s", c.role, data[max(0, len(data)-6000):])
 }
 
 // memory is how much the process has resident, in MB; 0 where the system does not say.
@@ -215,8 +216,8 @@ func (c *child) memory() int {
 	return resident * os.Getpagesize() >> 20
 }
 
-// Ports from firstPort on are below those that systems give to whoever asks for any: one
-// that is free there is not taken before the test's process listens on it.
+// Ports from firstPort on are below those that systems hand out: one that is free stays free
+// until the test's process listens on it.
 var (
 	firstPort = 15_000 + rand.Uint32N(10_000)
 	nextPort  atomic.Uint32

@@ -12,8 +12,8 @@ import (
 	"leadsync/service"
 )
 
-// morgue is a data directory with two dead letters.
-func morgue(t *testing.T) (lookup func(string) (string, bool), look func() (letters, notices int64, failing int)) {
+// openDeadLetters makes a data directory with two dead letters. lookup is its environment.
+func openDeadLetters(t *testing.T) (lookup func(string) (string, bool), count func() (letters, notices int64, failing int)) {
 	t.Helper()
 	env := map[string]string{"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_NATS_LISTEN": "127.0.0.1:0"}
 	lookup = func(name string) (string, bool) { value, ok := env[name]; return value, ok }
@@ -67,7 +67,7 @@ func morgue(t *testing.T) (lookup func(string) (string, bool), look func() (lett
 	}
 }
 
-func TestDeadLettersAreDealtWith(t *testing.T) {
+func TestDeadLetterCommands(t *testing.T) {
 	for _, test := range []struct {
 		name             string
 		args             string
@@ -81,16 +81,16 @@ func TestDeadLettersAreDealtWith(t *testing.T) {
 		{"list by lead", "dead list --lead 2 --json", 0, []int64{2}, 2, 0, 2},
 		{"list by portal", "dead list --portal other --json", 0, nil, 2, 0, 2},
 		{"list by age", "dead list --older-than 30s --json", 0, []int64{1, 2}, 2, 0, 2},
-		{"list by age that none has", "dead list --older-than 1h --json", 0, nil, 2, 0, 2},
+		{"list by an age no letter has", "dead list --older-than 1h --json", 0, nil, 2, 0, 2},
 		{"show", "dead show --lead 1 --json", 0, []int64{1}, 2, 0, 2},
 		{"replay", "dead replay --lead 1 --json", 0, []int64{1}, 1, 1, 1},
 		{"drop", "dead drop --lead 1 --json", 0, []int64{1}, 1, 0, 1},
 		{"drop all", "dead drop --all --json", 0, []int64{1, 2}, 0, 0, 0},
-		{"drop what?", "dead drop --json", 2, nil, 2, 0, 2},
-		{"no member id", "dead list --portal a.b", 2, nil, 2, 0, 2},
+		{"drop without a selection", "dead drop --json", 2, nil, 2, 0, 2},
+		{"an invalid member id", "dead list --portal a.b", 2, nil, 2, 0, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			lookup, look := morgue(t)
+			lookup, count := openDeadLetters(t)
 			var out, log strings.Builder
 			if code := run(t.Context(), strings.Fields(test.args), lookup, &out, &log); code != test.code {
 				t.Fatalf("exit %d: %s", code, log.String())
@@ -106,7 +106,7 @@ func TestDeadLettersAreDealtWith(t *testing.T) {
 					}
 				}
 			}
-			letters, notices, failing := look()
+			letters, notices, failing := count()
 			if letters != test.letters || notices != test.notices || failing != test.failing {
 				t.Errorf("%d letters, %d notices, %d failing", letters, notices, failing)
 			}
@@ -114,8 +114,8 @@ func TestDeadLettersAreDealtWith(t *testing.T) {
 	}
 }
 
-func TestDeadLettersArePrintedForPeople(t *testing.T) {
-	lookup, _ := morgue(t)
+func TestDeadLettersArePrintedAsText(t *testing.T) {
+	lookup, _ := openDeadLetters(t)
 	var out, log strings.Builder
 	if code := run(t.Context(), []string{"dead", "show", "--lead", "1"}, lookup, &out, &log); code != 0 {
 		t.Fatal(log.String())

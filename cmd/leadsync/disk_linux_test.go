@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// mountDisk makes dir a small disk of its own, which a test can fill; false where this
-// system, or who runs the test, may not mount.
+// mountDisk mounts a small disk at dir, which a test can fill. It is false if this user may not
+// mount.
 func mountDisk(tb testing.TB, dir string) bool {
 	tb.Helper()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64m,mode=0700"); err != nil {
@@ -23,7 +23,7 @@ func mountDisk(tb testing.TB, dir string) bool {
 	return true
 }
 
-// fillDisk takes all room that is left on a disk, until free is called.
+// fillDisk fills a disk until free is called.
 func fillDisk(tb testing.TB, dir string) (free func()) {
 	tb.Helper()
 	path := filepath.Join(dir, "ballast")
@@ -39,7 +39,7 @@ func fillDisk(tb testing.TB, dir string) (free func()) {
 			}
 		}
 	}
-	_ = file.Close() // it is full: that was meant
+	_ = file.Close() // the disk is full, as intended
 	return func() {
 		if err := os.Remove(path); err != nil {
 			tb.Error(err)

@@ -6,26 +6,26 @@ import (
 	"testing"
 )
 
-// answers waits until the portal has edited leads, and returns how its callbacks were
-// answered.
-func (d *drill) answers(title string, ids ...int64) map[int]int {
-	d.t.Helper()
-	before := len(d.portal.Callbacks())
+// editStatuses edits leads, waits for their callbacks, and counts them by the status of their
+// answers.
+func (h *harness) editStatuses(title string, ids ...int64) map[int]int {
+	h.t.Helper()
+	before := len(h.portal.Callbacks())
 	for _, id := range ids {
-		d.edit(id, title)
+		h.edit(id, title)
 	}
-	if err := d.portal.DrainCallbacks(d.t.Context()); err != nil {
-		d.t.Fatal(err)
+	if err := h.portal.DrainCallbacks(h.t.Context()); err != nil {
+		h.t.Fatal(err)
 	}
 	status := map[int]int{}
-	for _, cb := range d.portal.Callbacks()[before:] {
+	for _, cb := range h.portal.Callbacks()[before:] {
 		status[cb.Status]++
 	}
 	return status
 }
 
-// A disk is full, then it is not: what was answered 200 is there. The service needs no
-// restart, the embedded NATS server included; one of the operator's does.
+// A disk fills up and is freed: every callback that was answered 200 is there. The service and
+// its embedded NATS server need no restart; an operator's NATS server does.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -34,17 +34,17 @@ func TestFullDisk(t *testing.T) {
 	}{{"with everything on it", true}, {"of a NATS server", false}} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			d := furnish(t, plan{embedded: test.embedded, disks: true, env: []string{"LEADSYNC_CATCHUP_EVERY=off"}})
-			if len(d.disks) == 0 {
+			h := openHarness(t, harnessConfig{embedded: test.embedded, disks: true, env: []string{"LEADSYNC_CATCHUP_EVERY=off"}})
+			if len(h.disks) == 0 {
 				t.Skip("no small disk")
 			}
-			d.install()
-			a, b, c, newest := d.some()
-			free := fillDisk(t, d.disks[len(d.disks)-1])
-			full := d.answers("while the disk was full", a, b, c, newest)
-			status, words := d.ready()
+			h.install()
+			a, b, c, newest := h.sampleIDs()
+			free := fillDisk(t, h.disks[len(h.disks)-1])
+			full := h.editStatuses("while the disk was full", a, b, c, newest)
+			status, words := h.readiness()
 			t.Logf("full: callbacks answered %v, readyz %d %s", full, status, words)
-			m := &meter{drill: d, names: map[string]bool{}}
+			m := &metricsTest{h: h, shown: map[string]bool{}}
 			if now := m.read(); now["leadsync_callbacks_lost_total"] != float64(full[http.StatusInternalServerError]) ||
 				now[`leadsync_callbacks_refused_total{reason="unavailable"}`] != now["leadsync_callbacks_lost_total"] {
 				t.Errorf("metrics say lost %v, refused %v", now["leadsync_callbacks_lost_total"], now[`leadsync_callbacks_refused_total{reason="unavailable"}`])
@@ -53,17 +53,17 @@ func TestFullDisk(t *testing.T) {
 				t.Errorf("readyz says %d %s", status, words)
 			}
 			free()
-			if d.nats != nil { // as readyz has asked for
-				d.nats.stop()
-				d.nats.start()
+			if h.nats != nil { // as readyz has asked for
+				h.nats.stop()
+				h.nats.start()
 			}
-			d.until("callbacks are stored again", func() bool {
-				return d.answers("when it was no longer", a, b, c, newest)[http.StatusOK] == 4
+			h.until("callbacks are stored again", func() bool {
+				return h.editStatuses("when it was no longer", a, b, c, newest)[http.StatusOK] == 4
 			})
-			d.titled(a, "when it was no longer")
-			d.titled(newest, "when it was no longer")
-			d.agreed("all agree")
-			d.until("readyz is content", func() bool { status, _ := d.ready(); return status == http.StatusOK })
+			h.untilTitled(a, "when it was no longer")
+			h.untilTitled(newest, "when it was no longer")
+			h.untilConsistent("all agree")
+			h.until("readyz reports no problem", func() bool { status, _ := h.readiness(); return status == http.StatusOK })
 		})
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"leadsync/leads"
 )
 
-// calls asks the service as the telephone system does.
-func (s *served) calls(t *testing.T, path, token string) (status int, body string, header http.Header) {
+// lookup sends a request as the telephone system does.
+func (s *testServer) lookup(t *testing.T, path, token string) (status int, body string, header http.Header) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, http.NoBody)
 	if err != nil {
@@ -34,9 +34,9 @@ func (s *served) calls(t *testing.T, path, token string) (status int, body strin
 	return response.StatusCode, string(text), response.Header
 }
 
-func TestACallersLeadIsFoundAsSoonAsThePortalHasIt(t *testing.T) {
+func TestLookupFindsTheCallersLead(t *testing.T) {
 	t.Parallel()
-	s := settled(t, 5, quiet)
+	s := serveImported(t, 5, noPasses)
 	path := filepath.Join(s.vars["LEADSYNC_DATA_DIR"], "api-token")
 	kept, err := os.ReadFile(path)
 	if err != nil {
@@ -56,7 +56,7 @@ func TestACallersLeadIsFoundAsSoonAsThePortalHasIt(t *testing.T) {
 	set("8 (343) 000-11-22 доб. 5")
 	var answer leads.Answer
 	eventually(t, "the number is found", func() bool {
-		status, body, _ := s.calls(t, "/api/v1/lookup?phone=+73430001122", token)
+		status, body, _ := s.lookup(t, "/api/v1/lookup?phone=+73430001122", token)
 		if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK {
 			t.Fatalf("%d %s", status, body)
 		}
@@ -66,7 +66,7 @@ func TestACallersLeadIsFoundAsSoonAsThePortalHasIt(t *testing.T) {
 	if found.LeadID != id || found.Extension != "5" || found.Rank != 1 || !strings.HasPrefix(found.CardURL, "https://"+host(s.portal.Info().Portal)+"/crm/lead/details/") {
 		t.Errorf("%+v", found)
 	}
-	if status, _, header := s.calls(t, "/card?phone=83430001122&token="+token, ""); status != http.StatusFound || header.Get("Location") != found.CardURL {
+	if status, _, header := s.lookup(t, "/card?phone=83430001122&token="+token, ""); status != http.StatusFound || header.Get("Location") != found.CardURL {
 		t.Errorf("the card: %d, %s", status, header.Get("Location"))
 	}
 	if got := jsonOf[leads.Answer](t, s, "lookup", "8 343 000 11 22"); got.Count != 1 || got.Leads[0] != found {

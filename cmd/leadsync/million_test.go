@@ -19,14 +19,14 @@ import (
 	"leadsync/retry"
 )
 
-var million = flag.Int("million", 0, "leads of the memory test; 0 leaves it out, 1,000,000 is what it is judged by")
+var million = flag.Int("million", 0, "leads of the memory test; 0 skips it, 1,000,000 is the size to judge by")
 
 // memoryLimit is what the service may have resident beside its NATS server, in MB.
 const memoryLimit = 150
 
 // TestMemoryStaysConstant imports a large portal and compares it, each of portal, NATS
-// server and service in a process of its own, with the portal's limits on. What it
-// asserts is memory and requests; how long it takes is told.
+// server and service in a process of its own, with the portal's limits on. It
+// asserts memory and requests, and logs the time.
 func TestMemoryStaysConstant(t *testing.T) {
 	if *million == 0 {
 		t.Skip("takes a quarter of an hour: -million says with how many leads")
@@ -123,7 +123,7 @@ func longEventually(t *testing.T, what string, every time.Duration, done func() 
 	t.Helper()
 	for end := time.Now().Add(45 * time.Minute); !done(); {
 		if time.Now().After(end) {
-			t.Fatal("never: " + what)
+			t.Fatal("did not happen: " + what)
 		}
 		if err := retry.Wait(t.Context(), every); err != nil {
 			t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 )
 
 // jsonOf runs a command that must succeed and reads what it prints.
-func jsonOf[T any](t *testing.T, s *served, args ...string) T {
+func jsonOf[T any](t *testing.T, s *testServer, args ...string) T {
 	t.Helper()
 	var v T
 	code, stdout, stderr := command(t.Context(), t, s.vars, append(args, "--json")...)
@@ -36,7 +36,7 @@ func TestPortalsAreListedShownReboundAndRemoved(t *testing.T) {
 		t.Errorf("listed %+v", listed)
 	}
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
-	s.imported(t, db)
+	s.untilImported(t, db)
 	listed := jsonOf[portalsListed](t, s, "portals", "list")
 	if len(listed.Portals) != 1 || listed.Portals[0].MemberID != s.member() || listed.Portals[0].State != leads.PortalActive || listed.Portals[0].Way != "application" {
 		t.Errorf("listed %+v", listed)
@@ -95,7 +95,7 @@ func TestPortalsAreListedShownReboundAndRemoved(t *testing.T) {
 	}
 }
 
-func (s *served) metrics(tb testing.TB) string {
+func (s *testServer) metrics(tb testing.TB) string {
 	tb.Helper()
 	resp, err := http.Get(s.url + "/metrics")
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *served) metrics(tb testing.TB) string {
 	return string(body)
 }
 
-func TestAWebhooksPortalIsAdded(t *testing.T) {
+func TestWebhookPortalIsAdded(t *testing.T) {
 	t.Parallel()
 	p := startEmulator(t, emulator.Config{Leads: 20, Seed: 7})
 	s := startServe(t, p, nil)
@@ -135,13 +135,13 @@ func TestAWebhooksPortalIsAdded(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	s.imported(t, db)
+	s.untilImported(t, db)
 	p.OutgoingWebhook(s.url+"/bitrix24/events", "ONCRMLEADADD", "ONCRMLEADUPDATE", "ONCRMLEADDELETE")
 	p.Add(1)
 	eventually(t, "a callback is taken", func() bool { return s.equal(t, db) })
 }
 
-// A portal that is renamed while the service runs is found again, and goes on being the
+// A portal that is renamed while the service runs is found at its new address, and stays the
 // same portal.
 func TestARenamedPortalIsFoundAgain(t *testing.T) {
 	t.Parallel()
@@ -154,7 +154,7 @@ func TestARenamedPortalIsFoundAgain(t *testing.T) {
 	s := startServe(t, p, map[string]string{"LEADSYNC_B24_INSECURE_HOSTS": strings.Join([]string{host(p.Info().Portal), host(p.Info().OAuth), host(old.URL)}, ",")})
 	db := s.mirror(t)
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
-	s.imported(t, db)
+	s.untilImported(t, db)
 	if err := db.MovePortal(t.Context(), s.member(), host(old.URL), old.URL+"/rest/"); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	_ "github.com/microsoft/go-mssqldb" // to wipe a test's database
 )
 
-// proxy stands before a server and can be cut.
+// proxy forwards connections to a server and can be cut.
 type proxy struct {
 	server string
 
@@ -40,24 +40,24 @@ func newProxy(tb testing.TB, to string) (*proxy, string) {
 			if err != nil {
 				return
 			}
-			go p.carry(client)
+			go p.forward(client)
 		}
 	}()
 	u.Host = listener.Addr().String()
 	return p, u.String()
 }
 
-func (p *proxy) carry(client net.Conn) {
+func (p *proxy) forward(client net.Conn) {
 	defer client.Close()
 	upstream, err := net.Dial("tcp", p.server)
 	if err != nil {
 		return
 	}
 	defer upstream.Close()
-	if !p.keep(client, upstream) {
+	if !p.add(client, upstream) {
 		return
 	}
-	defer p.forget(client, upstream)
+	defer p.remove(client, upstream)
 	go func() {
 		_, _ = io.Copy(client, upstream)
 		_ = client.Close()
@@ -65,7 +65,7 @@ func (p *proxy) carry(client net.Conn) {
 	_, _ = io.Copy(upstream, client)
 }
 
-func (p *proxy) keep(conns ...net.Conn) bool {
+func (p *proxy) add(conns ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range conns {
@@ -74,7 +74,7 @@ func (p *proxy) keep(conns ...net.Conn) bool {
 	return !p.down
 }
 
-func (p *proxy) forget(conns ...net.Conn) {
+func (p *proxy) remove(conns ...net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range conns {
@@ -82,7 +82,7 @@ func (p *proxy) forget(conns ...net.Conn) {
 	}
 }
 
-// cut ends all connections; new ones end at once until mend is called.
+// cut ends all connections; new ones end at once until restore is called.
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,7 +92,7 @@ func (p *proxy) cut() {
 	}
 }
 
-func (p *proxy) mend() {
+func (p *proxy) restore() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down = false
@@ -120,7 +120,7 @@ func wipe(tb testing.TB, to string) {
 	}
 }
 
-// tables are ours.
+// tables are the names of our tables.
 func tables(tb testing.TB, raw *sql.DB) (names []string) {
 	tb.Helper()
 	rows, err := raw.QueryContext(tb.Context(), "SELECT t.name FROM sys.tables AS t WHERE t.name LIKE 'bitrix[_]%' OR t.name LIKE 'leadsync[_]%'")

@@ -11,18 +11,19 @@ import (
 
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
 )
 
-// quiet are variables of a service that makes no passes by itself.
-var quiet = map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off"}
+// noPasses are the variables of a service that starts no passes by itself.
+var noPasses = map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off"}
 
-// settled serves a portal with that many leads until they are imported.
-func settled(t *testing.T, count int, more map[string]string) *served {
+// serveImported serves a portal with that many leads and waits until they are imported.
+func serveImported(t *testing.T, count int, more map[string]string) *testServer {
 	t.Helper()
 	p := startEmulator(t, emulator.Config{Leads: count, Seed: 4, NoLimits: true})
 	s := startServe(t, p, more)
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
-	s.imported(t, s.mirror(t))
+	s.untilImported(t, s.mirror(t))
 	return s
 }
 
@@ -35,9 +36,9 @@ func summary(t *testing.T, stdout string) leads.Summary {
 	return sums
 }
 
-func TestReconcileTellsWhatItFoundAndWhy(t *testing.T) {
+func TestReconcileReportsWhatItFoundAndWhy(t *testing.T) {
 	t.Parallel()
-	s := settled(t, 60, quiet)
+	s := serveImported(t, 60, noPasses)
 	s.portal.SetFaults(emulator.Faults{Lose: 1})
 	id, _ := s.portal.RandomID()
 	if err := s.portal.Edit(id, map[string]any{"TITLE": "nobody told"}); err != nil {
@@ -61,9 +62,9 @@ func TestReconcileTellsWhatItFoundAndWhy(t *testing.T) {
 	}
 }
 
-func TestReconcileEndsWithOneWhereAPersonIsNeeded(t *testing.T) {
+func TestReconcileExitsOneWhenAPersonIsNeeded(t *testing.T) {
 	t.Parallel()
-	s := settled(t, 300, quiet)
+	s := serveImported(t, 300, noPasses)
 	s.portal.SetFaults(emulator.Faults{Hidden: 0.5})
 	code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--json")
 	if sums := summary(t, stdout); code != exitFailure || sums.Deleted != 0 || sums.Unreadable < 100 || !strings.Contains(stderr, "denies access") {
@@ -88,17 +89,17 @@ func TestReconcileEndsWithOneWhereAPersonIsNeeded(t *testing.T) {
 	}
 }
 
-// Ctrl-C pauses a pass at its checkpoint, here while it waits for a sick portal, and
-// --resume goes on with it.
+// Ctrl-C pauses a pass at its checkpoint, here while it waits for a failing portal, and
+// --resume continues it.
 func TestReconcileIsPausedAndResumed(t *testing.T) {
 	t.Parallel()
-	s := settled(t, 60, quiet)
+	s := serveImported(t, 60, noPasses)
 	if code := s.stop(); code != exitOK {
 		t.Fatalf("serve ended with %d", code)
 	}
 	s.portal.SetFaults(emulator.Faults{ErrorHTML: 1})
 	ctx, interrupt := context.WithCancel(t.Context())
-	var out, progress output
+	var out, progress leadstest.Log
 	ended := make(chan int, 1)
 	go func() { ended <- run(ctx, []string{"reconcile"}, environmentOf(s.vars), &out, &progress) }()
 	eventually(t, "the pass runs", func() bool { return strings.Contains(progress.String(), "running") })
@@ -113,14 +114,14 @@ func TestReconcileIsPausedAndResumed(t *testing.T) {
 	}
 }
 
-func TestWhatHappenedWhileTheServiceWasDownIsFoundAtStart(t *testing.T) {
+func TestChangesDuringDowntimeAreFoundAtStart(t *testing.T) {
 	t.Parallel()
-	s := settled(t, 60, map[string]string{"LEADSYNC_RECONCILE_AT": "off"})
+	s := serveImported(t, 60, map[string]string{"LEADSYNC_RECONCILE_AT": "off"})
 	db := s.mirror(t)
 	if code := s.stop(); code != exitOK {
 		t.Fatalf("serve ended with %d", code)
 	}
-	// The last beat is made old: nobody waits half a minute here.
+	// The last beat is made old: the test does not wait half a minute.
 	at := time.Now().Add(-time.Hour).UTC().Format("2006-01-02T15:04:05.000Z")
 	s.exec(t, "UPDATE leadsync_owners SET beat_at = ?", at)
 	id, _ := s.portal.RandomID()
@@ -146,7 +147,7 @@ func TestWhatHappenedWhileTheServiceWasDownIsFoundAtStart(t *testing.T) {
 		restored, _ = s.portal.RandomID()
 	}
 	s.exec(t, "UPDATE bitrix_leads SET deleted_at = ? WHERE sql_ID = ?", at, restored)
-	again := startHurried(t, s.portal, map[string]string{"LEADSYNC_RECONCILE_AT": "off", "LEADSYNC_DATA_DIR": s.vars["LEADSYNC_DATA_DIR"]})
+	again := startAccelerated(t, s.portal, map[string]string{"LEADSYNC_RECONCILE_AT": "off", "LEADSYNC_DATA_DIR": s.vars["LEADSYNC_DATA_DIR"]})
 	eventually(t, "edits, deletions, merges and what was restored are found", func() bool {
 		runs, err := db.Runs(t.Context(), again.member(), 10)
 		if err != nil {
@@ -167,15 +168,15 @@ func TestWhatHappenedWhileTheServiceWasDownIsFoundAtStart(t *testing.T) {
 }
 
 // exec changes the service's database by hand.
-func (s *served) exec(t *testing.T, statement string, args ...any) {
+func (s *testServer) exec(t *testing.T, statement string, args ...any) {
 	t.Helper()
-	if _, err := s.raw(t).ExecContext(t.Context(), statement, args...); err != nil {
+	if _, err := s.rawDB(t).ExecContext(t.Context(), statement, args...); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 }
 
-// raw is the way past the service into its database.
-func (s *served) raw(t *testing.T) *sql.DB {
+// rawDB opens the service's database beside it.
+func (s *testServer) rawDB(t *testing.T) *sql.DB {
 	t.Helper()
 	raw, err := sql.Open("sqlite", filepath.Join(s.vars["LEADSYNC_DATA_DIR"], "leadsync.db")+"?_pragma=busy_timeout(10000)")
 	if err != nil {

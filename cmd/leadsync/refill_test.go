@@ -8,12 +8,12 @@ import (
 	"leadsync/leads"
 )
 
-// A setting that comes late reaches all leads at the next start, and a command without it
-// does not undo that.
-func TestASolutionFieldThatComesLate(t *testing.T) {
+// A setting that is added later applies to all leads at the next start, and a command without
+// it does not undo that.
+func TestSolutionFieldSetLaterReachesAllLeads(t *testing.T) {
 	t.Parallel()
 	const field = "UF_CRM_1387525788"
-	s := settled(t, 60, quiet)
+	s := serveImported(t, 60, noPasses)
 	want := 0
 	for _, raw := range s.portal.Leads() {
 		lead, err := leads.Parse(raw)
@@ -24,16 +24,16 @@ func TestASolutionFieldThatComesLate(t *testing.T) {
 			want++
 		}
 	}
-	if got := s.count(t, "bitrix_lead_solution"); got != 0 || want < 10 {
+	if got := s.countRows(t, "bitrix_lead_solution"); got != 0 || want < 10 {
 		t.Fatalf("%d rows, of %d leads with a solution; none was asked for", got, want)
 	}
 	if code := s.stop(); code != exitOK {
 		t.Fatalf("serve ended with %d", code)
 	}
-	more := maps.Clone(quiet)
+	more := maps.Clone(noPasses)
 	more["LEADSYNC_DATA_DIR"], more["LEADSYNC_SOLUTION_FIELD"] = s.vars["LEADSYNC_DATA_DIR"], field
 	late := startServe(t, s.portal, more)
-	eventually(t, "the table is filled", func() bool { return s.count(t, "bitrix_lead_solution") == want })
+	eventually(t, "the table is filled", func() bool { return s.countRows(t, "bitrix_lead_solution") == want })
 	eventually(t, "the log says so", func() bool { return strings.Contains(late.log.String(), "bitrix_lead_solution") })
 	if strings.Contains(late.log.String(), "have no custom field") {
 		t.Errorf("the portal has the field: %s", late.log)
@@ -46,17 +46,17 @@ func TestASolutionFieldThatComesLate(t *testing.T) {
 		t.Errorf("reconcile without the setting, exit %d: %s", code, stderr)
 	}
 	code, _, stderr = command(t.Context(), t, late.vars, "reconcile")
-	if got := s.count(t, "bitrix_lead_solution"); code != exitOK || got != want {
+	if got := s.countRows(t, "bitrix_lead_solution"); code != exitOK || got != want {
 		t.Errorf("reconcile with it, exit %d, %d rows of %d: %s", code, got, want, stderr)
 	}
 }
 
-// Old reports ask when leads were listed and read last.
-func TestTheTimesOfReadingAreKept(t *testing.T) {
+// Reports of the call centre show when leads were last listed and read.
+func TestReadTimesAreStored(t *testing.T) {
 	t.Parallel()
-	s := settled(t, 5, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off", "LEADSYNC_SOLUTION_FIELD": "UF_CRM_MISTYPED"})
+	s := serveImported(t, 5, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off", "LEADSYNC_SOLUTION_FIELD": "UF_CRM_MISTYPED"})
 	read := func(column string) (at string) {
-		row := s.raw(t).QueryRowContext(t.Context(), "SELECT COALESCE(MAX("+column+"), '') FROM bitrix_lead_runtime")
+		row := s.rawDB(t).QueryRowContext(t.Context(), "SELECT COALESCE(MAX("+column+"), '') FROM bitrix_lead_runtime")
 		if err := row.Scan(&at); err != nil {
 			t.Fatal(err)
 		}
@@ -73,14 +73,14 @@ func TestTheTimesOfReadingAreKept(t *testing.T) {
 		t.Errorf("a pass over a few, exit %d, counts as a list of all: %s", code, stderr)
 	}
 	if !strings.Contains(s.log.String(), "have no custom field") {
-		t.Errorf("nobody says that the field is mistyped: %s", s.log)
+		t.Errorf("the log does not say that the field is unknown: %s", s.log)
 	}
 }
 
-// count is how many rows a table has.
-func (s *served) count(t *testing.T, table string) (n int) {
+// countRows is the number of rows of a table.
+func (s *testServer) countRows(t *testing.T, table string) (n int) {
 	t.Helper()
-	raw := s.raw(t)
+	raw := s.rawDB(t)
 	if err := raw.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil {
 		t.Fatal(err)
 	}

@@ -16,11 +16,11 @@ import (
 	"leadsync/repo"
 )
 
-// The service is killed when the authorization server has spent its refresh token: before
-// the answer is sent, or after, while the database takes no write. A lenient server lets
-// the next process refresh with the old token; of a strict one the chain is lost, and
-// that has to be said everywhere, for a person to mend it.
-func TestKilledBetweenTheServersAnswerAndTheWrite(t *testing.T) {
+// The service is killed when the authorization server has used up its refresh token: before
+// the answer is sent, or after it, while the database is locked. A lenient server lets the next
+// process refresh with the old token; with a strict one the tokens are lost, and the service
+// must report everywhere that a person has to authorize it again.
+func TestKillBetweenTokenAnswerAndWrite(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ lenient, answered bool }{
 		"strict, no answer": {false, false},
@@ -29,26 +29,26 @@ func TestKilledBetweenTheServersAnswerAndTheWrite(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newRefreshDrill(t, test.lenient)
-			d.killInRefresh(test.answered)
-			d.serve.start()
+			h := newRefreshHarness(t, test.lenient)
+			h.killInRefresh(test.answered)
+			h.serve.start()
 			if test.lenient {
-				eventually(t, "the edit arrives", func() bool { return equalMirror(t, d.portal, d.db) })
-				if p := d.record(); p.State != leads.PortalActive || strings.Contains(d.logged(), "needs authorization") {
+				eventually(t, "the edit arrives", func() bool { return equalMirror(t, h.portal, h.db) })
+				if p := h.record(); p.State != leads.PortalActive || strings.Contains(h.logged(), "needs authorization") {
 					t.Errorf("the portal is %s", p.State)
 				}
 				return
 			}
-			d.wantSaid()
-			d.portal.Install(d.url+"/bitrix24/events", "")
-			eventually(t, "a new authorization heals it", func() bool {
-				return d.record().State == leads.PortalActive && equalMirror(t, d.portal, d.db)
+			h.wantReported()
+			h.portal.Install(h.url+"/bitrix24/events", "")
+			eventually(t, "a new authorization helps", func() bool {
+				return h.record().State == leads.PortalActive && equalMirror(t, h.portal, h.db)
 			})
 		})
 	}
 }
 
-type refreshDrill struct {
+type refreshHarness struct {
 	t      *testing.T
 	portal *emulator.Portal
 	url    string
@@ -56,119 +56,120 @@ type refreshDrill struct {
 	db     *repo.DB
 	serve  *child
 
-	spent  chan struct{} // the server has spent a refresh token
+	used   chan struct{} // the server has used up a refresh token
 	answer chan struct{} // it may answer
 }
 
-func newRefreshDrill(t *testing.T, lenient bool) *refreshDrill {
+func newRefreshHarness(t *testing.T, lenient bool) *refreshHarness {
 	t.Helper()
-	d := &refreshDrill{t: t, spent: make(chan struct{}, 1), answer: make(chan struct{})}
-	d.portal = startEmulator(t, emulator.Config{Leads: 20, Seed: 8, Switches: emulator.Switches{LenientRotation: lenient}, OnToken: func() {
+	h := &refreshHarness{t: t, used: make(chan struct{}, 1), answer: make(chan struct{})}
+	h.portal = startEmulator(t, emulator.Config{Leads: 20, Seed: 8, Switches: emulator.Switches{LenientRotation: lenient}, OnToken: func() {
 		select {
-		case d.spent <- struct{}{}:
-			<-d.answer
+		case h.used <- struct{}{}:
+			<-h.answer
 		default: // only the first is held
 		}
 	}})
-	info, dir, address := d.portal.Info(), t.TempDir(), freeAddress(t)
-	d.url, d.path = "http://"+address, filepath.Join(dir, "mirror.db")
-	d.serve = newChild(t, "serve",
-		"LEADSYNC_DATA_DIR="+dir, "LEADSYNC_HTTP_ADDR="+address, "LEADSYNC_PUBLIC_URL="+d.url, "LEADSYNC_NATS_LISTEN="+freeAddress(t),
-		"LEADSYNC_DATABASE_URL=sqlite:"+d.path, "LEADSYNC_B24_INSECURE_HOSTS="+host(info.Portal)+","+host(info.OAuth),
+	info, dir, address := h.portal.Info(), t.TempDir(), freeAddress(t)
+	h.url, h.path = "http://"+address, filepath.Join(dir, "mirror.db")
+	h.serve = newChild(t, "serve",
+		"LEADSYNC_DATA_DIR="+dir, "LEADSYNC_HTTP_ADDR="+address, "LEADSYNC_PUBLIC_URL="+h.url, "LEADSYNC_NATS_LISTEN="+freeAddress(t),
+		"LEADSYNC_DATABASE_URL=sqlite:"+h.path, "LEADSYNC_B24_INSECURE_HOSTS="+host(info.Portal)+","+host(info.OAuth),
 		"LEADSYNC_B24_CLIENT_ID="+info.ClientID, "LEADSYNC_B24_CLIENT_SECRET="+info.ClientSecret, "LEADSYNC_RECONCILE_AT=off")
-	d.serve.start()
-	eventually(t, "the service is ready", func() bool { return (&front{targets: []string{d.url}}).ready() == 1 })
+	h.serve.start()
+	eventually(t, "the service is ready", func() bool { return (&balancer{targets: []string{h.url}}).ready() == 1 })
 	var err error
-	if d.db, err = repo.Open(t.Context(), repo.Config{URL: "sqlite:" + d.path}); err != nil {
+	if h.db, err = repo.Open(t.Context(), repo.Config{URL: "sqlite:" + h.path}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.db.Close() })
-	d.portal.Install(d.url+"/bitrix24/events", "")
-	eventually(t, "the leads are imported", func() bool { return equalMirror(t, d.portal, d.db) })
-	return d
+	t.Cleanup(func() { h.db.Close() })
+	h.portal.Install(h.url+"/bitrix24/events", "")
+	eventually(t, "the leads are imported", func() bool { return equalMirror(t, h.portal, h.db) })
+	return h
 }
 
-// killInRefresh makes the service refresh, and kills it before it can store what came.
-func (d *refreshDrill) killInRefresh(answered bool) {
-	d.t.Helper()
-	d.portal.ExpireTokens()
-	id, _ := d.portal.RandomID()
-	if err := d.portal.Edit(id, map[string]any{"TITLE": "after the tokens have expired"}); err != nil {
-		d.t.Fatal(err)
+// killInRefresh makes the service refresh its tokens, and kills it before it can store them.
+func (h *refreshHarness) killInRefresh(answered bool) {
+	h.t.Helper()
+	h.portal.ExpireTokens()
+	id, _ := h.portal.RandomID()
+	if err := h.portal.Edit(id, map[string]any{"TITLE": "after the tokens have expired"}); err != nil {
+		h.t.Fatal(err)
 	}
-	<-d.spent
+	<-h.used
 	if !answered {
-		d.serve.kill()
-		close(d.answer)
+		h.serve.kill()
+		close(h.answer)
 		return
 	}
-	raw, err := sql.Open("sqlite", d.path+"?_txlock=immediate&_pragma=busy_timeout(60000)")
+	raw, err := sql.Open("sqlite", h.path+"?_txlock=immediate&_pragma=busy_timeout(60000)")
 	if err != nil {
-		d.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	defer raw.Close()
 	tx, err := raw.BeginTx(context.Background(), nil) // the service has noted that it refreshes; it writes no more
 	if err != nil {
-		d.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	close(d.answer)
+	close(h.answer)
 	time.Sleep(time.Second) // the answer is on its way; that it has arrived changes nothing
-	d.serve.kill()
+	h.serve.kill()
 	if err := tx.Rollback(); err != nil {
-		d.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 }
 
-// wantSaid wants a lost chain in the portal's state, in readiness, metrics and the log.
-func (d *refreshDrill) wantSaid() {
-	t := d.t
+// wantReported checks that lost tokens are reported in the portal's state, by /readyz, in the
+// metrics and in the log.
+func (h *refreshHarness) wantReported() {
+	t := h.t
 	t.Helper()
-	eventually(t, "the portal needs authorization", func() bool { return d.record().State == leads.PortalNeedsAuthorization })
-	domain := d.record().Domain
+	eventually(t, "the portal needs authorization", func() bool { return h.record().State == leads.PortalNeedsAuthorization })
+	domain := h.record().Domain
 	for path, want := range map[string]string{
 		"/readyz":  "needs authorization: open /bitrix24/oauth/start?domain=" + domain,
 		"/metrics": `leadsync_portals{state="needs_authorization"} 1`,
 	} {
 		var text string
-		eventually(t, path+" says so", func() bool { text = d.get(path); return strings.Contains(text, want) })
+		eventually(t, path+" reports it", func() bool { text = h.get(path); return strings.Contains(text, want) })
 	}
-	log := d.logged()
+	log := h.logged()
 	for _, want := range []string{"portal needs authorization: open /bitrix24/oauth/start", "a refresh that began at", "was never stored"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log does not say %q", want)
 		}
 	}
-	grant, _, err := d.db.Grant(t.Context(), d.record().MemberID)
+	grant, _, err := h.db.Grant(t.Context(), h.record().MemberID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{grant.AccessToken.Reveal(), grant.RefreshToken.Reveal(), d.portal.Info().ClientSecret} {
+	for _, secret := range []string{grant.AccessToken.Reveal(), grant.RefreshToken.Reveal(), h.portal.Info().ClientSecret} {
 		if strings.Contains(log, secret) {
 			t.Error("the log shows a secret")
 		}
 	}
 }
 
-func (d *refreshDrill) record() leads.Portal {
-	d.t.Helper()
-	p, _, err := d.db.Portal(d.t.Context(), d.portal.Info().MemberID)
+func (h *refreshHarness) record() leads.Portal {
+	h.t.Helper()
+	p, _, err := h.db.Portal(h.t.Context(), h.portal.Info().MemberID)
 	if err != nil {
-		d.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return p
 }
 
-func (d *refreshDrill) logged() string {
-	d.t.Helper()
-	data, err := os.ReadFile(d.serve.log)
+func (h *refreshHarness) logged() string {
+	h.t.Helper()
+	data, err := os.ReadFile(h.serve.log)
 	if err != nil {
-		d.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return string(data)
 }
 
-func (d *refreshDrill) get(path string) string {
-	resp, err := http.Get(d.url + path)
+func (h *refreshHarness) get(path string) string {
+	resp, err := http.Get(h.url + path)
 	if err != nil {
 		return ""
 	}

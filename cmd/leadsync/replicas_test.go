@@ -17,18 +17,18 @@ import (
 	"leadsync/repo"
 )
 
-// TestReplicasShareOneChain runs three services on one NATS server and one database,
+// TestReplicasShareOneTokenChain runs three services on one NATS server and one database,
 // with tokens that live 20 s, while the one that owns the portal is killed again and
 // again: LEADSYNC_TEST_REPLICAS says for how long, such as 5m. A database other than
 // SQLite is LEADSYNC_TEST_REPLICAS_DATABASE.
-func TestReplicasShareOneChain(t *testing.T) {
+func TestReplicasShareOneTokenChain(t *testing.T) {
 	long, err := time.ParseDuration(os.Getenv("LEADSYNC_TEST_REPLICAS"))
 	if err != nil {
 		t.Skip("LEADSYNC_TEST_REPLICAS is not set, such as 5m")
 	}
 	const life = 20 * time.Second
 	p := startEmulator(t, emulator.Config{Leads: 200, Seed: 3, AccessLife: life})
-	dir, natsAddress, front := t.TempDir(), freeAddress(t), newFront(t)
+	dir, natsAddress, balancer := t.TempDir(), freeAddress(t), newBalancer(t)
 	database := os.Getenv("LEADSYNC_TEST_REPLICAS_DATABASE")
 	if database == "" {
 		database = "sqlite:" + filepath.Join(dir, "mirror.db")
@@ -40,9 +40,9 @@ func TestReplicasShareOneChain(t *testing.T) {
 	var replicas []*child
 	for i := range 3 {
 		address := freeAddress(t)
-		front.add("http://" + address)
+		balancer.add("http://" + address)
 		r := newChild(t, "serve",
-			"LEADSYNC_DATA_DIR="+filepath.Join(dir, "replica"+strconv.Itoa(i)), "LEADSYNC_HTTP_ADDR="+address, "LEADSYNC_PUBLIC_URL="+front.URL,
+			"LEADSYNC_DATA_DIR="+filepath.Join(dir, "replica"+strconv.Itoa(i)), "LEADSYNC_HTTP_ADDR="+address, "LEADSYNC_PUBLIC_URL="+balancer.URL,
 			"LEADSYNC_NATS_URL=nats://"+natsAddress, "LEADSYNC_DATABASE_URL="+database, "LEADSYNC_LOG_LEVEL=debug", "LEADSYNC_LOG_FORMAT=json",
 			"LEADSYNC_B24_INSECURE_HOSTS="+host(info.Portal)+","+host(info.OAuth),
 			"LEADSYNC_B24_CLIENT_ID="+info.ClientID, "LEADSYNC_B24_CLIENT_SECRET="+info.ClientSecret, "LEADSYNC_RECONCILE_AT=off",
@@ -50,13 +50,13 @@ func TestReplicasShareOneChain(t *testing.T) {
 		r.start()
 		replicas = append(replicas, r)
 	}
-	eventually(t, "all are ready", func() bool { return front.ready() == len(replicas) })
+	eventually(t, "all are ready", func() bool { return balancer.ready() == len(replicas) })
 	db, err := repo.Open(t.Context(), repo.Config{URL: database})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	p.Install(front.URL+"/bitrix24/events", front.URL+"/bitrix24/oauth/callback")
+	p.Install(balancer.URL+"/bitrix24/events", balancer.URL+"/bitrix24/oauth/callback")
 	eventually(t, "the leads are imported", func() bool {
 		n, err := db.CountLeads(t.Context(), info.MemberID)
 		return err == nil && n == 200
@@ -75,8 +75,8 @@ func TestReplicasShareOneChain(t *testing.T) {
 			}
 		}
 		if stored, _, err := db.Portal(t.Context(), info.MemberID); err == nil && stored.State == leads.PortalNeedsAuthorization {
-			unauthorized++ // a kill between the server's answer and the write: it was said, and a person acts
-			p.Install(front.URL+"/bitrix24/events", front.URL+"/bitrix24/oauth/callback")
+			unauthorized++ // a kill between the server's answer and the write: the service reports it, and a person acts
+			p.Install(balancer.URL+"/bitrix24/events", balancer.URL+"/bitrix24/oauth/callback")
 			eventually(t, "a new authorization helps", func() bool {
 				stored, _, err := db.Portal(t.Context(), info.MemberID)
 				return err == nil && stored.State == leads.PortalActive
@@ -146,33 +146,33 @@ func ownerOf(t *testing.T, db *repo.DB, memberID string, replicas []*child) *chi
 // equalMirror tells whether the mirror shows what the portal shows.
 func equalMirror(t *testing.T, p *emulator.Portal, db *repo.DB) bool {
 	t.Helper()
-	return (&served{portal: p}).equal(t, db)
+	return (&testServer{portal: p}).equal(t, db)
 }
 
-// front is what an operator has before replicas: it sends each callback to the next one
-// that answers.
-type front struct {
+// balancer is an operator's load balancer: it sends each callback to the next replica that
+// answers.
+type balancer struct {
 	URL string
 
 	targets []string
 	next    int
-	turn    chan struct{}
+	lock    chan struct{}
 }
 
-func newFront(t *testing.T) *front {
+func newBalancer(t *testing.T) *balancer {
 	t.Helper()
-	f := &front{turn: make(chan struct{}, 1)}
-	server := &http.Server{Addr: freeAddress(t), Handler: f, ReadHeaderTimeout: time.Second}
+	b := &balancer{lock: make(chan struct{}, 1)}
+	server := &http.Server{Addr: freeAddress(t), Handler: b, ReadHeaderTimeout: time.Second}
 	go func() { _ = server.ListenAndServe() }()
 	t.Cleanup(func() { _ = server.Close() })
-	f.URL = "http://" + server.Addr
-	return f
+	b.URL = "http://" + server.Addr
+	return b
 }
 
-func (f *front) add(target string) { f.targets = append(f.targets, target) }
+func (b *balancer) add(target string) { b.targets = append(b.targets, target) }
 
-func (f *front) ready() (n int) {
-	for _, target := range f.targets {
+func (b *balancer) ready() (n int) {
+	for _, target := range b.targets {
 		if resp, err := http.Get(target + "/readyz"); err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
@@ -184,17 +184,17 @@ func (f *front) ready() (n int) {
 }
 
 // ServeHTTP implements http.Handler.
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
 	}
-	f.turn <- struct{}{}
-	f.next++
-	first := f.next
-	<-f.turn
-	for i := range f.targets {
-		target := f.targets[(first+i)%len(f.targets)]
+	b.lock <- struct{}{}
+	b.next++
+	first := b.next
+	<-b.lock
+	for i := range b.targets {
+		target := b.targets[(first+i)%len(b.targets)]
 		resp, err := http.Post(target+r.URL.RequestURI(), r.Header.Get("Content-Type"), strings.NewReader(string(body)))
 		if err != nil {
 			continue

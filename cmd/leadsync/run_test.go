@@ -1,21 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
 	"strings"
-	"sync"
 	"testing"
 
 	"leadsync/demo"
+	"leadsync/leads/leadstest"
 
 	"go.uber.org/goleak"
 )
 
-// TestMain has more tests run side by side than there are cores: they wait more than they
-// work.
+// TestMain runs more tests in parallel than there are cores: they wait more than they work.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
@@ -24,25 +22,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// output is a writer that a running command and its test share.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-// environment of a test: nothing but what the test says.
+// environmentOf is the environment of a test: these variables and no others.
 func environmentOf(vars map[string]string) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		value, ok := vars[name]
@@ -53,7 +33,7 @@ func environmentOf(vars map[string]string) func(string) (string, bool) {
 // command runs leadsync to its end.
 func command(ctx context.Context, t *testing.T, vars map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, errs output
+	var out, errs leadstest.Log
 	code = run(ctx, args, environmentOf(vars), &out, &errs)
 	return code, out.String(), errs.String()
 }
@@ -76,15 +56,15 @@ func TestWrongUsageIsExplained(t *testing.T) {
 			"LEADSYNC_HTTP_ADDR", "host:port", "LEADSYNC_DATABASE_URL", "sqlserver://", "LEADSYNC_SECRET_KEY", "openssl rand -base64 32",
 			"LEADSYNC_RECONCILE_AT", "03:00", "LEADSYNC_PUBLIC_URL", "LEADSYNC_NATS_URL", "LEADSYNC_B24_APPLICATION_TOKEN", "LEADSYNC_LOG_LEVEL",
 		}},
-		{"halves of what belongs together", []string{"serve"}, map[string]string{
+		{"settings that need each other", []string{"serve"}, map[string]string{
 			"LEADSYNC_B24_CLIENT_ID": "local.1", "LEADSYNC_B24_MEMBER_ID": "abc", "LEADSYNC_NATS_LISTEN": "0.0.0.0:4222",
 		}, []string{"LEADSYNC_B24_CLIENT_SECRET", "LEADSYNC_B24_WEBHOOK_URL", "LEADSYNC_NATS_TOKEN"}},
-		{"a country and a token that are none", []string{"serve"}, map[string]string{
+		{"an invalid country and a short token", []string{"serve"}, map[string]string{
 			"LEADSYNC_PHONE_REGION": "Russia", "LEADSYNC_API_TOKEN": "hunter2",
 		}, []string{"LEADSYNC_PHONE_REGION: unknown country", "LEADSYNC_API_TOKEN", "at least 16"}},
-		{"a fraction that is no number", []string{"demo", "--lose", "NaN"}, nil, []string{"--lose is a fraction"}},
+		{"a fraction that is not a number", []string{"demo", "--lose", "NaN"}, nil, []string{"--lose is a fraction"}},
 		{"a database without a name", []string{"migrate"}, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@h:1433"}, []string{"no database name"}},
-		{"a portal that is none", []string{"watch", "--portal", "a.b"}, nil, []string{"member_id"}},
+		{"an invalid member id", []string{"watch", "--portal", "a.b"}, nil, []string{"member_id"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -101,7 +81,7 @@ func TestWrongUsageIsExplained(t *testing.T) {
 	}
 }
 
-func TestFaultsNeverRepeatAValue(t *testing.T) {
+func TestConfigErrorsNeverPrintValues(t *testing.T) {
 	_, _, stderr := command(t.Context(), t, map[string]string{
 		"LEADSYNC_DATABASE_URL": "sqlserver://sa:hunter2@:", "LEADSYNC_SECRET_KEY": "hunter2", "LEADSYNC_B24_WEBHOOK_URL": "ftp://hunter2",
 		"LEADSYNC_API_TOKEN": "hunter2", "LEADSYNC_PHONE_REGION": "hunter2",
@@ -162,7 +142,7 @@ func TestDemoWithoutReconciliationFails(t *testing.T) {
 	}
 }
 
-func TestDemoKeepsItsDataWhereAsked(t *testing.T) {
+func TestDemoKeepsDataInTheGivenDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	code, stdout, stderr := command(t.Context(), t, nil, "demo", "--leads", "20", "--for", "0s", "--data", dir)

@@ -22,15 +22,15 @@ import (
 	"leadsync/retry"
 )
 
-var scale = flag.Int("scale", 0, "leads of the sabotage test; 0 leaves it out, 100,000 is what it is judged by")
+var scale = flag.Int("scale", 0, "leads of the sabotage test; 0 skips it, 100,000 is the size to judge by")
 
-// TestSabotage has a mirror damaged behind its back, while its portal lives on with its
-// limits, and wants the pass to name exactly the damage.
+// TestSabotage changes rows of the mirror by hand, while leads of the portal go on changing under
+// its limits, and checks that the pass finds exactly the damage.
 func TestSabotage(t *testing.T) {
 	if *scale == 0 {
 		t.Skip("takes minutes: -scale says with how many leads")
 	}
-	p := startWhole(t, emulator.Config{Leads: *scale, Seed: 6})
+	p := startFullEmulator(t, emulator.Config{Leads: *scale, Seed: 6})
 	s := startServe(t, p, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off"})
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	begun := time.Now()
@@ -50,13 +50,13 @@ func TestSabotage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if differ := s.differ(t, db); len(differ) > 0 {
+	if differ := s.differences(t, db); len(differ) > 0 {
 		t.Fatalf("%d leads differ after the import", len(differ))
 	}
 	p.SetFaults(emulator.Faults{Hidden: 0.002})
-	want, left := s.sabotage(t, *scale/20)
-	p.Advance(time.Hour) // nobody is near a limit, nothing is young
-	stop := s.live(t, left)
+	want, left := s.damage(t, *scale/20)
+	p.Advance(time.Hour) // no limit is near, no lead is too young
+	stop := s.changeLeads(t, left)
 	code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--json", "--max-deletes", strconv.Itoa(*scale/10))
 	stop()
 	var sums leads.Summary
@@ -83,7 +83,7 @@ func TestSabotage(t *testing.T) {
 	}
 	candidates := len(want[leads.FindingPhantom]) + len(want[leads.FindingUnreadable])
 	// Ten percent above the lists, the two that find the end, and candidates: all once,
-	// phantoms twice, in parts that end where a stretch does.
+	// phantoms twice, in parts that end with a window.
 	lists := (*scale + 2499) / 2500
 	most := int64(lists+lists/10) + 3 + int64(2*(candidates/50+1)+lists)
 	if sums.Requests > most {
@@ -92,7 +92,7 @@ func TestSabotage(t *testing.T) {
 	p.SetFaults(emulator.Faults{})
 	var differ []string
 	for range 10 { // the last edits are on their way
-		if differ = s.differ(t, db); len(differ) == 0 {
+		if differ = s.differences(t, db); len(differ) == 0 {
 			return
 		}
 		if err := retry.Wait(t.Context(), 3*time.Second); err != nil {
@@ -102,8 +102,8 @@ func TestSabotage(t *testing.T) {
 	t.Errorf("%d leads differ, such as %v", len(differ), differ[:min(5, len(differ))])
 }
 
-// differ compares every field of every lead, range by range.
-func (s *served) differ(t *testing.T, db *repo.DB) (differ []string) {
+// differences compares every field of every lead, range by range.
+func (s *testServer) differences(t *testing.T, db *repo.DB) (differ []string) {
 	t.Helper()
 	rows := map[int64]leads.Row{}
 	after := int64(0)
@@ -139,14 +139,14 @@ func (s *served) differ(t *testing.T, db *repo.DB) (differ []string) {
 	}
 	next(leads.MaxID)
 	for id := range rows {
-		differ = append(differ, fmt.Sprintf("%d is no lead", id))
+		differ = append(differ, fmt.Sprintf("%d is not a lead", id))
 	}
 	return differ
 }
 
-// sabotage damages the mirror and returns what a pass must find, and the leads that it
+// damage changes the mirror by hand and returns what a pass must find, and the leads that it
 // left alone.
-func (s *served) sabotage(t *testing.T, each int) (want map[leads.FindingKind][]int64, left []int64) {
+func (s *testServer) damage(t *testing.T, each int) (want map[leads.FindingKind][]int64, left []int64) {
 	t.Helper()
 	var ids []int64
 	for id := range s.portal.Leads() {
@@ -207,8 +207,8 @@ func (s *served) sabotage(t *testing.T, each int) (want map[leads.FindingKind][]
 	return want, left
 }
 
-// live edits and adds leads until it is stopped.
-func (s *served) live(t *testing.T, ids []int64) (stop func()) {
+// changeLeads edits and adds leads until it is stopped.
+func (s *testServer) changeLeads(t *testing.T, ids []int64) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -14,31 +14,32 @@ import (
 	"leadsync/bitrix24/emulator"
 	"leadsync/demo"
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
 	"leadsync/repo"
 	"leadsync/service"
 )
 
-// served is a running `leadsync serve` beside an emulated portal.
-type served struct {
+// testServer is a running `leadsync serve` beside an emulated portal.
+type testServer struct {
 	portal *emulator.Portal
 	vars   map[string]string
 	url    string
-	log    *output
+	log    *leadstest.Log
 	stop   func() int // stops it and returns its exit code
 }
 
-func startServe(t *testing.T, p *emulator.Portal, more map[string]string) *served {
+func startServe(t *testing.T, p *emulator.Portal, more map[string]string) *testServer {
 	t.Helper()
-	return startServing(t, p, more, func(ctx context.Context, s *served) int {
+	return startServeWith(t, p, more, func(ctx context.Context, s *testServer) int {
 		return run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log)
 	})
 }
 
-// startHurried is the service for which hours are minutes, and minutes seconds, where it
-// looks after queue, bindings, the way in and what is absent.
-func startHurried(t *testing.T, p *emulator.Portal, more map[string]string) *served {
+// startAccelerated starts a service whose periodic checks (offline queue, bindings, test
+// events, absent leads) run 60 times as often.
+func startAccelerated(t *testing.T, p *emulator.Portal, more map[string]string) *testServer {
 	t.Helper()
-	return startServing(t, p, more, func(ctx context.Context, s *served) int {
+	return startServeWith(t, p, more, func(ctx context.Context, s *testServer) int {
 		cfg, err := service.ReadConfig(environmentOf(s.vars))
 		if err != nil {
 			t.Error(err)
@@ -54,10 +55,10 @@ func startHurried(t *testing.T, p *emulator.Portal, more map[string]string) *ser
 	})
 }
 
-func startServing(t *testing.T, p *emulator.Portal, more map[string]string, serve func(context.Context, *served) int) *served {
+func startServeWith(t *testing.T, p *emulator.Portal, more map[string]string, serve func(context.Context, *testServer) int) *testServer {
 	t.Helper()
 	address := freeAddress(t)
-	s := &served{portal: p, url: "http://" + address, log: &output{}}
+	s := &testServer{portal: p, url: "http://" + address, log: &leadstest.Log{}}
 	s.vars = map[string]string{
 		"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_HTTP_ADDR": address, "LEADSYNC_PUBLIC_URL": s.url,
 		"LEADSYNC_NATS_LISTEN": "127.0.0.1:0", "LEADSYNC_B24_INSECURE_HOSTS": host(p.Info().Portal) + "," + host(p.Info().OAuth),
@@ -84,7 +85,7 @@ func startServing(t *testing.T, p *emulator.Portal, more map[string]string, serv
 	return s
 }
 
-func (s *served) status(tb testing.TB, path string) int {
+func (s *testServer) status(tb testing.TB, path string) int {
 	tb.Helper()
 	resp, err := http.Get(s.url + path)
 	if err != nil {
@@ -94,8 +95,8 @@ func (s *served) status(tb testing.TB, path string) int {
 	return resp.StatusCode
 }
 
-// eventually waits far longer than anything takes: a slow machine is no failure, and a
-// test that hangs should say for what.
+// eventually waits far longer than anything takes: a slow machine is not a failure, and a test
+// that hangs says what it waits for.
 func eventually(tb testing.TB, what string, done func() bool) {
 	tb.Helper()
 	within(tb, 2*time.Minute, what, done)
@@ -107,14 +108,14 @@ func within(tb testing.TB, limit time.Duration, what string, done func() bool) {
 	for !done() {
 		select {
 		case <-never:
-			tb.Fatal("never: " + what)
+			tb.Fatal("did not happen: " + what)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
 // mirror opens the service's database beside it.
-func (s *served) mirror(tb testing.TB) *repo.DB {
+func (s *testServer) mirror(tb testing.TB) *repo.DB {
 	tb.Helper()
 	db, err := repo.Open(tb.Context(), repo.Config{URL: "sqlite:" + filepath.Join(s.vars["LEADSYNC_DATA_DIR"], "leadsync.db")})
 	if err != nil {
@@ -124,10 +125,10 @@ func (s *served) mirror(tb testing.TB) *repo.DB {
 	return db
 }
 
-func (s *served) member() string { return s.portal.Info().MemberID }
+func (s *testServer) member() string { return s.portal.Info().MemberID }
 
 // equal tells whether the mirror shows what the portal shows.
-func (s *served) equal(tb testing.TB, db *repo.DB) bool {
+func (s *testServer) equal(tb testing.TB, db *repo.DB) bool {
 	tb.Helper()
 	var r demo.Result
 	truth := maps.Collect(s.portal.Leads())
@@ -142,9 +143,9 @@ func (s *served) equal(tb testing.TB, db *repo.DB) bool {
 	return len(truth) == 0 && r.Differences == 0
 }
 
-// imported waits until the first pass is over, so that what is found afterwards is due to
-// what is done afterwards.
-func (s *served) imported(tb testing.TB, db *repo.DB) {
+// untilImported waits until the first pass has ended, so that later findings come from later
+// changes.
+func (s *testServer) untilImported(tb testing.TB, db *repo.DB) {
 	tb.Helper()
 	eventually(tb, "the leads are imported", func() bool {
 		run, ok, err := db.LastCompleted(tb.Context(), s.member())
@@ -158,16 +159,16 @@ func (s *served) imported(tb testing.TB, db *repo.DB) {
 	}
 }
 
-// startEmulator starts a portal without a queue of its own: what callbacks miss must not
-// come another way.
+// startEmulator starts a portal without an offline queue: what callbacks miss must not come
+// another way.
 func startEmulator(tb testing.TB, cfg emulator.Config) *emulator.Portal {
 	tb.Helper()
 	cfg.Switches.NoOffline = true
-	return startWhole(tb, cfg)
+	return startFullEmulator(tb, cfg)
 }
 
-// startWhole starts a portal that does all it can.
-func startWhole(tb testing.TB, cfg emulator.Config) *emulator.Portal {
+// startFullEmulator starts a portal with its offline queue.
+func startFullEmulator(tb testing.TB, cfg emulator.Config) *emulator.Portal {
 	tb.Helper()
 	p, err := emulator.Start(cfg)
 	if err != nil {
@@ -187,7 +188,7 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 	s := startServe(t, p, map[string]string{"LEADSYNC_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="})
 	db := s.mirror(t)
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
-	s.imported(t, db)
+	s.untilImported(t, db)
 	id, _ := p.RandomID()
 	if err := p.Edit(id, map[string]any{"TITLE": "Звонок из Oktell", "COMMENTS": "'; drop table bitrix_leads; -- 🙂"}); err != nil {
 		t.Fatal(err)
@@ -203,7 +204,7 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 	eventually(t, "changes arrive by events", func() bool { return s.equal(t, db) })
 
 	t.Run("reports can join custom fields with their types", func(t *testing.T) {
-		raw := s.raw(t)
+		raw := s.rawDB(t)
 		var enumerations, values int
 		err := raw.QueryRowContext(t.Context(), `SELECT COUNT(DISTINCT t.field), COUNT(f.value) FROM leadsync_field_types AS t
 			LEFT JOIN leadsync_lead_fields AS f ON f.member_id = t.member_id AND f.field = t.field WHERE t.type = 'enumeration'`).Scan(&enumerations, &values)
@@ -211,7 +212,7 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 			t.Errorf("%d enumerations with %d values (%v)", enumerations, values, err)
 		}
 	})
-	t.Run("a second service does not touch the data", func(t *testing.T) {
+	t.Run("a second service leaves the data alone", func(t *testing.T) {
 		code, _, stderr := command(t.Context(), t, s.vars, "serve")
 		if code != exitFailure || !strings.Contains(stderr, "LEADSYNC_DATA_DIR") {
 			t.Errorf("exit %d: %s", code, stderr)
@@ -233,10 +234,10 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 			t.Errorf("lead %d was not announced as added", added[0])
 		}
 	})
-	t.Run("reconcile finds a hand edit and what nobody reported", func(t *testing.T) {
+	t.Run("reconcile finds what no callback reported", func(t *testing.T) {
 		p.SetFaults(emulator.Faults{Lose: 1})
 		missed := p.Add(2)
-		p.Advance(2 * time.Minute) // or they were too young to be missed
+		p.Advance(2 * time.Minute) // or the pass would leave them out as too young
 		var sums leads.Summary
 		code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--json")
 		if err := json.Unmarshal([]byte(stdout), &sums); err != nil || code != exitOK {
@@ -280,11 +281,11 @@ func TestServeMirrorsAPortalThatInstalls(t *testing.T) {
 }
 
 // watchLines runs watch until it has printed that many lines.
-func watchLines(t *testing.T, s *served, count int, args ...string) []string {
+func watchLines(t *testing.T, s *testServer, count int, args ...string) []string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var out output
+	var out leadstest.Log
 	ended := make(chan int, 1)
 	go func() { ended <- run(ctx, append([]string{"watch"}, args...), environmentOf(s.vars), &out, &out) }()
 	eventually(t, "watch prints every lead", func() bool { return strings.Count(out.String(), "\n") >= count })
@@ -305,7 +306,7 @@ func TestServeMirrorsAPortalByWebhooks(t *testing.T) {
 	db := s.mirror(t)
 	p.OutgoingWebhook(s.url+"/bitrix24/events", "ONCRMLEADADD", "ONCRMLEADUPDATE", "ONCRMLEADDELETE")
 	p.Add(1) // the first callback brings the member id, and with it the import
-	s.imported(t, db)
+	s.untilImported(t, db)
 	id, _ := p.RandomID()
 	if err := p.Edit(id, nil); err != nil {
 		t.Fatal(err)

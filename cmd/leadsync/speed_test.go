@@ -21,7 +21,7 @@ var (
 	speedRate = flag.Int("speed-rate", 500, "callbacks a second in the speed test")
 )
 
-// load is what a stretch of callbacks was answered, and how fast. Times are from the
+// load records how many callbacks were answered with which status, and how fast. Times are from the
 // moment a callback was due, so that a stall counts for all that it holds up.
 type load struct {
 	mu     sync.Mutex
@@ -44,9 +44,9 @@ func (l *load) String() string {
 	return fmt.Sprintf("%d callbacks, p50 %s, p99 %s, max %s, answered %v", len(l.took), at(.5), at(.99), at(1), l.status)
 }
 
-// blast sends callbacks at a rate, whatever the answers do.
-func (d *drill) blast(rate int, body func(n int) string) *load {
-	d.t.Helper()
+// sendCallbacks sends callbacks at a constant rate, however slow the answers are.
+func (h *harness) sendCallbacks(rate int, body func(n int) string) *load {
+	h.t.Helper()
 	l := &load{status: map[int]int{}}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: 20 * time.Second}
 	defer client.CloseIdleConnections()
@@ -56,7 +56,7 @@ func (d *drill) blast(rate int, body func(n int) string) *load {
 		due := begun.Add(time.Duration(n) * time.Second / time.Duration(rate))
 		time.Sleep(time.Until(due))
 		group.Go(func() {
-			response, err := client.Post(d.url+"/bitrix24/events", "application/x-www-form-urlencoded", strings.NewReader(body(n)))
+			response, err := client.Post(h.url+"/bitrix24/events", "application/x-www-form-urlencoded", strings.NewReader(body(n)))
 			if err != nil {
 				l.add(0, time.Since(due))
 				return
@@ -70,18 +70,18 @@ func (d *drill) blast(rate int, body func(n int) string) *load {
 	return l
 }
 
-// genuine is a callback of one of some thousand leads.
-func (d *drill) genuine(n int) string {
-	info := d.portal.Info()
+// genuineCallback is a callback of one of some thousand leads.
+func (h *harness) genuineCallback(n int) string {
+	info := h.portal.Info()
 	return url.Values{
 		"event": {"ONCRMLEADUPDATE"}, "ts": {"1766047124"}, "data[FIELDS][ID]": {strconv.Itoa(1 + n*7919%5000)},
 		"auth[member_id]": {info.MemberID}, "auth[application_token]": {info.ApplicationToken}, "auth[domain]": {"x"},
 	}.Encode()
 }
 
-// forged is one of four things that are no callback of ours.
-func (d *drill) forged(n int) string {
-	member := d.portal.Info().MemberID
+// forgedCallback is one of four bodies that are no callback of a known portal.
+func (h *harness) forgedCallback(n int) string {
+	member := h.portal.Info().MemberID
 	switch n % 4 {
 	case 0:
 		return "event=ONCRMLEADADD&data[FIELDS][ID]=1&auth[member_id]=" + member + "&auth[application_token]=wrong"
@@ -94,39 +94,39 @@ func (d *drill) forged(n int) string {
 	}
 }
 
-// TestAnswerTimes prints figures, which depend on the machine; only what is answered can
-// fail it. Every callback is on disk, fsynced, when it is answered.
+// TestAnswerTimes logs percentiles, which depend on the machine; only a wrong answer fails it.
+// Every callback is on disk, fsynced, when it is answered.
 func TestAnswerTimes(t *testing.T) {
-	t.Run("embedded", func(t *testing.T) { answerTimes(t, newDrill(t, true)) })
+	t.Run("embedded", func(t *testing.T) { answerTimes(t, newHarness(t, true)) })
 	t.Run("apart", func(t *testing.T) {
-		d := newDrill(t, false)
-		answerTimes(t, d)
-		if err := d.nats.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		h := newHarness(t, false)
+		answerTimes(t, h)
+		if err := h.nats.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
-		d.judge("NATS hangs", d.blast(*speedRate, d.genuine))
-		d.nats.kill()
-		d.judge("NATS is down", d.blast(*speedRate, d.genuine))
-		_, words := d.ready()
+		h.wantAllAnswered("NATS hangs", h.sendCallbacks(*speedRate, h.genuineCallback))
+		h.nats.kill()
+		h.wantAllAnswered("NATS is down", h.sendCallbacks(*speedRate, h.genuineCallback))
+		_, words := h.readiness()
 		t.Logf("readyz: %s", words)
 	})
 }
 
-func answerTimes(t *testing.T, d *drill) {
+func answerTimes(t *testing.T, h *harness) {
 	t.Helper()
-	d.install()
-	d.judge("well", d.blast(*speedRate, d.genuine))
-	m := &meter{drill: d, names: map[string]bool{}}
-	m.empties("leadsync_spool_entries") // a machine that is busy may have spooled some
-	memory, before := d.serve.memory(), m.read()
-	defer d.dawdle(300)()
+	h.install()
+	h.wantAllAnswered("well", h.sendCallbacks(*speedRate, h.genuineCallback))
+	m := &metricsTest{h: h, shown: map[string]bool{}}
+	m.untilZero("leadsync_spool_entries") // a busy machine may have spooled some
+	memory, before := h.serve.memory(), m.read()
+	defer h.openSlowConnections(300)()
 	var forged *load
 	var group sync.WaitGroup
-	group.Go(func() { forged = d.blast(2**speedRate, d.forged) })
-	genuine := d.blast(*speedRate, d.genuine)
-	d.judge("beside forgeries at twice the rate", genuine)
+	group.Go(func() { forged = h.sendCallbacks(2**speedRate, h.forgedCallback) })
+	genuine := h.sendCallbacks(*speedRate, h.genuineCallback)
+	h.wantAllAnswered("beside forgeries at twice the rate", genuine)
 	group.Wait()
-	after := d.serve.memory()
+	after := h.serve.memory()
 	t.Logf("forgeries, with 300 clients that never finish a request beside them: %s; memory %d MB, then %d MB", forged, memory, after)
 	if forged.status[http.StatusOK] != 0 {
 		t.Errorf("forgeries were answered %v", forged.status)
@@ -134,14 +134,14 @@ func answerTimes(t *testing.T, d *drill) {
 	if after > 3*memory {
 		t.Errorf("memory grew from %d to %d MB", memory, after)
 	}
-	m.kept(before, len(genuine.took), len(forged.took))
+	m.wantStored(before, len(genuine.took), len(forged.took))
 }
 
-// kept wants what was stored since before to be the genuine callbacks, and the forged to
-// be counted.
-func (m *meter) kept(before map[string]float64, genuine, forged int) {
-	m.t.Helper()
-	m.empties("leadsync_spool_entries")
+// wantStored checks that every genuine callback since before was stored, and every forged one
+// refused and counted.
+func (m *metricsTest) wantStored(before map[string]float64, genuine, forged int) {
+	m.h.t.Helper()
+	m.untilZero("leadsync_spool_entries")
 	now := m.read()
 	grew := func(name string) int { return int(now[name] - before[name]) }
 	refused := 0
@@ -152,21 +152,21 @@ func (m *meter) kept(before map[string]float64, genuine, forged int) {
 	}
 	stored := grew("leadsync_notices_published_total")
 	if stored != genuine || grew("leadsync_callbacks_received_total") != genuine || refused != forged {
-		m.t.Errorf("%d genuine and %d forged callbacks: %d stored, %d refused", genuine, forged, stored, refused)
+		m.h.t.Errorf("%d genuine and %d forged callbacks: %d stored, %d refused", genuine, forged, stored, refused)
 	}
 }
 
-// dawdle opens connections that send half a request and then nothing.
-func (d *drill) dawdle(count int) (hangUp func()) {
-	d.t.Helper()
+// openSlowConnections opens connections that send half a request and then nothing.
+func (h *harness) openSlowConnections(count int) (closeAll func()) {
+	h.t.Helper()
 	var conns []net.Conn
 	for range count {
-		conn, err := net.Dial("tcp", host(d.url))
+		conn, err := net.Dial("tcp", host(h.url))
 		if err != nil {
-			d.t.Fatal(err)
+			h.t.Fatal(err)
 		}
 		if _, err := io.WriteString(conn, "POST "+"/bitrix24/events"+" HTTP/1.1\r\nHost: x\r\nContent-Length: 400\r\nContent-Ty"); err != nil {
-			d.t.Fatal(err)
+			h.t.Fatal(err)
 		}
 		conns = append(conns, conn)
 	}
@@ -177,10 +177,10 @@ func (d *drill) dawdle(count int) (hangUp func()) {
 	}
 }
 
-func (d *drill) judge(what string, l *load) {
-	d.t.Helper()
-	d.t.Logf("%s: %s", what, l)
+func (h *harness) wantAllAnswered(what string, l *load) {
+	h.t.Helper()
+	h.t.Logf("%s: %s", what, l)
 	if l.status[http.StatusOK] != len(l.took) {
-		d.t.Errorf("%s: answered %v", what, l.status)
+		h.t.Errorf("%s: answered %v", what, l.status)
 	}
 }

@@ -11,8 +11,9 @@ import (
 	"leadsync/repo"
 )
 
-// spent is how many requests a portal has had, its authorization server apart.
-func spent(p *emulator.Portal) (n int) {
+// requestCount is the number of requests that a portal received, without those to its
+// authorization server.
+func requestCount(p *emulator.Portal) (n int) {
 	for method, count := range p.Stats().Requests {
 		if method != "oauth.token" && method != "oauth.authorize" {
 			n += count
@@ -21,11 +22,11 @@ func spent(p *emulator.Portal) (n int) {
 	return n
 }
 
-// reads is how often single leads were read.
-func reads(p *emulator.Portal) int { return p.Stats().Commands["crm.lead.get"] }
+// leadReads is how often single leads were read.
+func leadReads(p *emulator.Portal) int { return p.Stats().Commands["crm.lead.get"] }
 
-// grown is what was added to counters.
-func grown(before, after map[string]int) map[string]int {
+// increase is what was added to counters.
+func increase(before, after map[string]int) map[string]int {
 	more := map[string]int{}
 	for name, n := range after {
 		if n > before[name] {
@@ -35,8 +36,8 @@ func grown(before, after map[string]int) map[string]int {
 	return more
 }
 
-// caughtUp tells whether the newest pass is one over what was changed, and over.
-func (s *served) caughtUp(t *testing.T, db *repo.DB) bool {
+// caughtUp tells whether the newest pass is a completed one over changed leads.
+func (s *testServer) caughtUp(t *testing.T, db *repo.DB) bool {
 	t.Helper()
 	runs, err := db.Runs(t.Context(), s.member(), 1)
 	if err != nil {
@@ -45,7 +46,8 @@ func (s *served) caughtUp(t *testing.T, db *repo.DB) bool {
 	return len(runs) == 1 && runs[0].Mode == leads.RunChanged && runs[0].State == leads.RunCompleted
 }
 
-// What a service spends on its portal, limits on: an import, a backlog, a busy lead.
+// The service sends few requests, with the portal's limits on: for an import, a backlog and a
+// busy lead.
 func TestRequestsAreSpentSparingly(t *testing.T) {
 	t.Parallel()
 	count, setUp := 1_500, 15
@@ -56,8 +58,8 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	s := startServe(t, p, nil)
 	db := s.mirror(t)
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
-	s.imported(t, db)
-	if n, limit := spent(p), (count+2499)/2500+1+setUp; n > limit {
+	s.untilImported(t, db)
+	if n, limit := requestCount(p), (count+2499)/2500+1+setUp; n > limit {
 		t.Errorf("the import took %d requests, at most %d are allowed: %v", n, limit, p.Stats().Requests)
 	}
 	t.Logf("import of %d leads: %v", count, p.Stats().Requests)
@@ -77,7 +79,7 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	if _, err := db.Beat(t.Context(), s.member()); err != nil {
 		t.Fatal(err)
 	}
-	before, was := spent(p), p.Stats()
+	before, was := requestCount(p), p.Stats()
 	if err := db.SetPortalState(t.Context(), s.member(), leads.PortalActive); err != nil {
 		t.Fatal(err)
 	}
@@ -89,21 +91,19 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	if !s.equal(t, db) {
 		t.Errorf("the mirror differs; callbacks: %+v\n%s", p.Stats(), s.log)
 	}
-	// Callbacks by 2,500; what was changed by one page, then by 2,500, and the end; and once
-	// it is looked whether the events are still bound. Of 10,000 that is 10.
-	// Callbacks by 2,500; what was changed by one page, then by 2,500, and the end: of
-	// 10,000 that is 10. The look at bindings and plan, once an hour and a minute after a
-	// portal became ours, is none of it.
-	more := grown(was.Requests, p.Stats().Requests)
-	n, limit := spent(p)-before-more["event.get"]-more["app.info"], (count+2499)/2500+1+(count-50+2499)/2500+1
+	// One request for 2,500 callbacks; for the changed leads one page, then one request for
+	// 2,500, and one for the end: 10 requests for 10,000 leads. The check of bindings and plan,
+	// a minute after the service takes a portal and then every hour, is not counted.
+	more := increase(was.Requests, p.Stats().Requests)
+	n, limit := requestCount(p)-before-more["event.get"]-more["app.info"], (count+2499)/2500+1+(count-50+2499)/2500+1
 	if n > limit {
 		t.Errorf("%d queued callbacks took %d requests, at most %d are allowed", count, n, limit)
 	}
 	t.Logf("%d queued callbacks: %d requests within %s %v, their commands %v", count, n, time.Since(begin).Round(time.Second),
-		more, grown(was.Commands, p.Stats().Commands))
+		more, increase(was.Commands, p.Stats().Commands))
 
 	id, _ := p.RandomID()
-	before = reads(p)
+	before = leadReads(p)
 	begin = time.Now()
 	for range 100 {
 		if err := p.Edit(id, nil); err != nil {
@@ -118,10 +118,10 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	eventually(t, "the last edit arrives", func() bool { return s.equal(t, db) })
 	// Reads begin at least 300 ms apart, the first as early as the first callback and one more
 	// after the last. A pass that catches up meanwhile lists, it does not get.
-	if n, limit := reads(p)-before, int(took/(300*time.Millisecond))+2; n > limit {
+	if n, limit := leadReads(p)-before, int(took/(300*time.Millisecond))+2; n > limit {
 		t.Errorf("100 edits within %s took %d reads, at most %d are allowed", took, n, limit)
 	}
-	t.Logf("100 edits of one lead within %s: %d reads", took, reads(p)-before)
+	t.Logf("100 edits of one lead within %s: %d reads", took, leadReads(p)-before)
 	if r := p.Stats().Refusals; len(r) > 0 {
 		t.Errorf("the portal refused %v", r)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // metric is a number of /metrics, whatever its labels; -1 where it is not there.
-func (s *served) metric(t *testing.T, name string) float64 {
+func (s *testServer) metric(t *testing.T, name string) float64 {
 	t.Helper()
 	found := regexp.MustCompile(`(?m)^` + name + `(?:\{[^}]*\})? (\S+)$`).FindStringSubmatch(s.metrics(t))
 	if found == nil {
@@ -28,17 +28,17 @@ func (s *served) metric(t *testing.T, name string) float64 {
 	return n
 }
 
-// Every callback is lost and no pass runs: the portal's own queue brings all changes.
-func TestTheOfflineQueueAloneBringsEverything(t *testing.T) {
+// Every callback is lost and no pass runs: the portal's offline queue brings all changes.
+func TestOfflineQueueAloneBringsEveryChange(t *testing.T) {
 	t.Parallel()
-	p := startWhole(t, emulator.Config{Leads: 80, Seed: 11})
-	s := startHurried(t, p, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off"})
+	p := startFullEmulator(t, emulator.Config{Leads: 80, Seed: 11})
+	s := startAccelerated(t, p, map[string]string{"LEADSYNC_CATCHUP_EVERY": "off", "LEADSYNC_RECONCILE_AT": "off"})
 	db := s.mirror(t)
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
-	s.imported(t, db)
-	eventually(t, "offline events are bound, and the way in is proved", func() bool {
+	s.untilImported(t, db)
+	eventually(t, "offline events are bound and a test event arrives", func() bool {
 		log := s.log.String()
-		return strings.Contains(log, "offline events bound") && rang(p, "ONAPPTEST", http.StatusOK)
+		return strings.Contains(log, "offline events bound") && wasAnswered(p, "ONAPPTEST", http.StatusOK)
 	})
 	p.SetFaults(emulator.Faults{Lose: 1})
 	changed := p.Add(20)
@@ -77,8 +77,8 @@ func TestTheOfflineQueueAloneBringsEverything(t *testing.T) {
 	}
 }
 
-// rang tells whether the portal had a callback of that event answered so.
-func rang(p *emulator.Portal, event string, status int) bool {
+// wasAnswered tells whether a callback of that event was answered with that status.
+func wasAnswered(p *emulator.Portal, event string, status int) bool {
 	for _, c := range p.Callbacks() {
 		if c.Event == event && c.Status == status {
 			return true
@@ -87,8 +87,8 @@ func rang(p *emulator.Portal, event string, status int) bool {
 	return false
 }
 
-// wantCause wants the last change of a lead to have come that way.
-func wantCause(t *testing.T, s *served, id int64, cause leads.Cause) {
+// wantCause checks the cause of a lead's last change.
+func wantCause(t *testing.T, s *testServer, id int64, cause leads.Cause) {
 	t.Helper()
 	lines := watchLines(t, s, 100, "--from-start", "--json")
 	for _, line := range lines {
@@ -106,21 +106,20 @@ func wantCause(t *testing.T, s *served, id int64, cause leads.Cause) {
 	t.Errorf("lead %d was not announced", id)
 }
 
-// Bitrix24 takes the handlers away when an application is updated, and nobody is told: the
-// hourly check binds them again, says since when they may have been gone, and has
-// everything compared.
-func TestHandlersThatVanishedAreBoundAgain(t *testing.T) {
+// Bitrix24 removes the handlers when an application is updated, without a notice: the hourly
+// check binds them again, logs since when they may have been missing, and starts a full pass.
+func TestRemovedHandlersAreBoundAgain(t *testing.T) {
 	t.Parallel()
 	p := startEmulator(t, emulator.Config{Leads: 40, Seed: 12})
-	s := startHurried(t, p, quiet)
+	s := startAccelerated(t, p, noPasses)
 	db := s.mirror(t)
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
-	s.imported(t, db)
+	s.untilImported(t, db)
 	grant, _, err := db.Grant(t.Context(), s.member())
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(p.Info().Portal + "/rest/"), Tokens: lent(grant.AccessToken)})
+	app := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(p.Info().Portal + "/rest/"), Tokens: fixedToken(grant.AccessToken)})
 	if err := app.Events().Unbind(t.Context(), s.url+"/bitrix24/events"); err != nil {
 		t.Fatal(err)
 	}
@@ -133,19 +132,19 @@ func TestHandlersThatVanishedAreBoundAgain(t *testing.T) {
 	if err != nil || len(bound) < len(bitrix24.Bound) {
 		t.Errorf("bound are %v, %v", bound, err)
 	}
-	eventually(t, "the pass has told why", func() bool {
+	eventually(t, "the findings name the reason", func() bool {
 		code, stdout, _ := command(t.Context(), t, s.vars, "reconcile", "findings", "last")
 		return code == exitOK && strings.Contains(stdout, "the handlers were not bound")
 	})
 }
 
-// lent is an access token of somebody else's chain.
-type lent leads.Secret
+// fixedToken is an access token that is never refreshed.
+type fixedToken leads.Secret
 
-func (l lent) Token(context.Context) (leads.Secret, error) { return leads.Secret(l), nil }
+func (t fixedToken) Token(context.Context) (leads.Secret, error) { return leads.Secret(t), nil }
 
-func (l lent) Refresh(context.Context, leads.Secret) (leads.Secret, error) {
+func (t fixedToken) Refresh(context.Context, leads.Secret) (leads.Secret, error) {
 	return "", leads.ErrUnauthorized
 }
 
-func (l lent) Abandon(context.Context, leads.Secret) (bool, error) { return false, nil }
+func (t fixedToken) Abandon(context.Context, leads.Secret) (bool, error) { return false, nil }
