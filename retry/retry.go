@@ -5,6 +5,7 @@ package retry
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	goretry "github.com/sethvargo/go-retry"
@@ -67,7 +68,8 @@ type Loop struct {
 	Policy Policy
 	// Interval is the pause after work that succeeded.
 	Interval time.Duration
-	// Final tells errors that repeating does not mend; nil is none.
+	// Final tells errors that repeating does not mend; nil is none. After an error with a
+	// method RetryAfter that returns more than 0, the pause is that and not the policy's.
 	Final func(error) bool
 	// Failed is called before the pause after each failure that is not final; nil is not.
 	Failed func(err error, failures int, pause time.Duration)
@@ -105,7 +107,7 @@ func (l Loop) Until(ctx context.Context, work func(context.Context) error) error
 		case failures == 1:
 			since = time.Now()
 		}
-		pause := l.Policy.Delay(failures)
+		pause := l.pause(err, failures)
 		if l.Failed != nil {
 			l.Failed(err, failures, pause)
 		}
@@ -113,6 +115,24 @@ func (l Loop) Until(ctx context.Context, work func(context.Context) error) error
 			return err
 		}
 	}
+}
+
+// pause is what the error asks for, else the policy's.
+func (l Loop) pause(err error, failures int) time.Duration {
+	if after := After(err); after > 0 {
+		return after
+	}
+	return l.Policy.Delay(failures)
+}
+
+// After is how long an error asks to be left alone: what its method RetryAfter returns; 0
+// where it has none.
+func After(err error) time.Duration {
+	var asks interface{ RetryAfter() time.Duration }
+	if errors.As(err, &asks) {
+		return asks.RetryAfter()
+	}
+	return 0
 }
 
 func (l Loop) wait(ctx context.Context, d time.Duration) error {

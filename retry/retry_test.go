@@ -3,6 +3,7 @@ package retry_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -87,4 +88,26 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	if err := retry.Wait(t.Context(), 0); err != nil {
 		t.Error(err)
 	}
+}
+
+// busy asks to be left alone for a while.
+type busy time.Duration
+
+func (b busy) Error() string             { return "busy" }
+func (b busy) RetryAfter() time.Duration { return time.Duration(b) }
+
+func TestErrorsMaySayHowLongToWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun, tries := time.Now(), 0
+		loop := retry.Loop{Policy: retry.Policy{First: time.Second}}
+		err := loop.Until(t.Context(), func(context.Context) error {
+			if tries++; tries == 1 {
+				return fmt.Errorf("read: %w", busy(time.Minute))
+			}
+			return nil
+		})
+		if took := time.Since(begun); err != nil || took != time.Minute {
+			t.Errorf("%v after %s", err, took)
+		}
+	})
 }
