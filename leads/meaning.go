@@ -8,6 +8,11 @@ import (
 // NATS. It passes without anybody acting here.
 var ErrUnavailable = errors.New("database unavailable")
 
+// ErrPortalRefuses says that the portal refuses every call for a reason that is no lead's: a
+// permission, the tariff, a blocked portal. The same work passes when a person has mended
+// that in Bitrix24. Such an error says in words what is wrong and where it is mended.
+var ErrPortalRefuses = errors.New("portal refuses all calls")
+
 // Meaning is what an error asks of the loop that meets it.
 type Meaning int
 
@@ -19,12 +24,13 @@ const (
 )
 
 // MeaningOf is the one place that decides what an error of a portal's work means. An
-// error that it does not know is tried again: nothing is lost by that.
+// error that it does not know is tried again: nothing is lost by that. So are
+// ErrPortalRefuses and ErrStopped: portals are unblocked and paid for without a word to us.
 func MeaningOf(err error) Meaning {
 	switch {
 	case err == nil:
 		return CarryOn
-	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrStopped), errors.Is(err, ErrNotOwner):
+	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrNotOwner):
 		return GiveUp
 	case errors.Is(err, ErrUnsettled): // a new ownership can claim the run again
 		return GiveUp

@@ -85,13 +85,13 @@ func TestRunSumsAndSummary(t *testing.T) {
 func TestRunSumsAdd(t *testing.T) {
 	one := leads.Sums{
 		Scanned: 1, Unchanged: 2, Missed: 3, Stale: 4, Phantom: 5, Unreadable: 6,
-		Inserted: 7, Updated: 8, Deleted: 9, Requests: 10, Refused: 11,
+		Inserted: 7, Updated: 8, Deleted: 9, Requests: 10, Refused: 11, Unprocessable: 12,
 	}
 	two := one
 	two.Add(one)
 	if want := (leads.Sums{
 		Scanned: 2, Unchanged: 4, Missed: 6, Stale: 8, Phantom: 10, Unreadable: 12,
-		Inserted: 14, Updated: 16, Deleted: 18, Requests: 20, Refused: 22,
+		Inserted: 14, Updated: 16, Deleted: 18, Requests: 20, Refused: 22, Unprocessable: 24,
 	}); two != want {
 		t.Errorf("twice %+v is %+v", one, two)
 	}

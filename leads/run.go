@@ -68,10 +68,12 @@ type Sums struct {
 	Stale      int64 `json:"stale"`      // in both, different
 	Phantom    int64 `json:"phantom"`    // in the mirror, not in the portal
 	Unreadable int64 `json:"unreadable"` // in the mirror; the portal says "Access denied."
-	Inserted   int64 `json:"inserted"`
-	Updated    int64 `json:"updated"`
-	Deleted    int64 `json:"deleted"`
-	Requests   int64 `json:"requests"` // HTTP requests sent
+	// Unprocessable: in the portal; leadsync cannot use the portal's answer. Not a deletion.
+	Unprocessable int64 `json:"unprocessable"`
+	Inserted      int64 `json:"inserted"`
+	Updated       int64 `json:"updated"`
+	Deleted       int64 `json:"deleted"`
+	Requests      int64 `json:"requests"` // HTTP requests sent
 	// Refused counts the requests that the portal rejected because of a limit.
 	Refused int64 `json:"refused_by_limits"`
 }
@@ -84,6 +86,7 @@ func (s *Sums) Add(o Sums) {
 	s.Stale += o.Stale
 	s.Phantom += o.Phantom
 	s.Unreadable += o.Unreadable
+	s.Unprocessable += o.Unprocessable
 	s.Inserted += o.Inserted
 	s.Updated += o.Updated
 	s.Deleted += o.Deleted
@@ -92,7 +95,7 @@ func (s *Sums) Add(o Sums) {
 }
 
 // Found returns the number of differences.
-func (s Sums) Found() int64 { return s.Missed + s.Stale + s.Phantom + s.Unreadable }
+func (s Sums) Found() int64 { return s.Missed + s.Stale + s.Phantom + s.Unreadable + s.Unprocessable }
 
 // Repaired returns the number of rows that were corrected.
 func (s Sums) Repaired() int64 { return s.Inserted + s.Updated + s.Deleted }
@@ -127,6 +130,8 @@ const (
 	FindingStale      FindingKind = "stale"
 	FindingPhantom    FindingKind = "phantom"
 	FindingUnreadable FindingKind = "unreadable"
+	// FindingUnprocessable: the portal has the lead, but leadsync cannot use its answer.
+	FindingUnprocessable FindingKind = "unprocessable"
 )
 
 // Finding is one difference that a run found.

@@ -9,6 +9,10 @@ type Standing struct {
 	Owner   string    // the process that became its owner last
 	Epoch   int64     // of that owner, see Ticket
 	Budget  Budget
+	// Problem is why the portal as a whole cannot be read, and what a person does about it;
+	// "" where there is no problem. ProblemSince is when it began.
+	Problem      string
+	ProblemSince time.Time
 }
 
 // Budget is the state of a portal's request budget.

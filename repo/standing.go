@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
 
 	"leadsync/leads"
 )
@@ -62,6 +63,17 @@ func (d *DB) SaveBudget(ctx context.Context, memberID string, epoch int64, b lea
 	return nil
 }
 
+// SaveProblem stores why a portal as a whole cannot be read, and since when; "" says that it
+// can. It stores nothing where the epoch is not the portal's current one.
+func (d *DB) SaveProblem(ctx context.Context, memberID string, epoch int64, problem string, since time.Time) error {
+	if problem == "" {
+		since = time.Time{}
+	}
+	_, err := d.exec(ctx, d.dialect.sql.OwnerProblem, sql.Named("member_id", memberID), sql.Named("epoch", epoch),
+		sql.Named("problem", text(problem)), sql.Named("problem_since", instant(since)))
+	return wrap(err, "save the problem of %s", memberID)
+}
+
 // Standing returns what the portal's owners have stored about it; false where the portal is
 // unknown.
 func (d *DB) Standing(ctx context.Context, memberID string) (leads.Standing, bool, error) {
@@ -78,7 +90,7 @@ func scanStanding(row scanner) (s leads.Standing, err error) {
 	var level, depth, share sql.NullFloat64
 	err = row.Scan(textColumn{&bound}, instantColumn{&s.BoundAt}, textColumn{&s.Owner}, &epoch,
 		instantColumn{&s.Budget.At}, &level, &depth, &share, &refusals,
-		textColumn{&s.Budget.Plan})
+		textColumn{&s.Budget.Plan}, textColumn{&s.Problem}, instantColumn{&s.ProblemSince})
 	if bound != "" {
 		s.Bound = strings.Split(bound, "\n")
 	}

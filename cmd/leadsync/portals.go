@@ -84,6 +84,8 @@ type portalReport struct {
 	Owner      string         `json:"owner"` // the process that took it last
 	Epoch      int64          `json:"epoch"`
 	Budget     *budgetReport  `json:"budget"`
+	Problem    string         `json:"problem,omitempty"` // why the portal cannot be read, and what to do
+	ProblemAt  *time.Time     `json:"problem_since,omitempty"`
 	Leads      int64          `json:"leads"` // rows that are no tombstones
 	LastPass   *leads.Summary `json:"last_pass"`
 }
@@ -147,6 +149,9 @@ func reportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (portalRepor
 	if !standing.BoundAt.IsZero() {
 		r.BoundAt = &standing.BoundAt
 	}
+	if r.Problem = standing.Problem; r.Problem != "" {
+		r.ProblemAt = &standing.ProblemSince
+	}
 	if b := standing.Budget; !b.At.IsZero() {
 		r.Budget = &budgetReport{b.At, b.Level, b.Depth, b.Plan, b.Share, b.Refusals}
 	}
@@ -170,6 +175,9 @@ func (r portalReport) print(out io.Writer) error {
 	}
 	line("%s  %s (%s)", r.MemberID, r.Domain, r.Way)
 	line("  state      %s", r.State)
+	if r.Problem != "" {
+		line("  problem    %s, since %s", r.Problem, stamp(*r.ProblemAt))
+	}
 	line("  endpoint   %s", r.Endpoint)
 	if r.ClientID != "" {
 		line("  client     %s, its own", r.ClientID)

@@ -320,8 +320,9 @@ func (r passCmd) print(out io.Writer, runs []leads.Run) error {
   %8d stale (in the mirror, but different)
   %8d phantoms (in the mirror, deleted in the portal)
   %8d unreadable (kept: the portal denies access)
+  %8d unprocessable (kept: the portal's answer cannot be used)
   %8d rows inserted, %d updated, %d deleted
-`, s.Portal, s.State, s.Seconds, s.Requests, s.Refused, s.Scanned, s.Unchanged, s.Missed, s.Stale, s.Phantom, s.Unreadable, s.Inserted, s.Updated, s.Deleted)
+`, s.Portal, s.State, s.Seconds, s.Requests, s.Refused, s.Scanned, s.Unchanged, s.Missed, s.Stale, s.Phantom, s.Unreadable, s.Unprocessable, s.Inserted, s.Updated, s.Deleted)
 		if err == nil && run.Found() > 0 {
 			_, err = fmt.Fprintf(out, "Each difference and its likely cause: leadsync reconcile findings %s\n", run.ID)
 		}

@@ -161,7 +161,20 @@ func noted(m *mirror) {
 	budget := leads.Budget{At: start, Level: 12.5, Depth: 200, Plan: "enterprise", Share: 0.5, Refusals: 3}
 	m.must(m.SaveBudget(m.ctx, member, epoch, budget))
 	m.must(m.SaveBudget(m.ctx, member, epoch-1, leads.Budget{Level: 1}))
-	wantStanding(leads.Standing{Bound: bound, BoundAt: start, Owner: "one", Epoch: epoch, Budget: budget})
+	want := leads.Standing{Bound: bound, BoundAt: start, Owner: "one", Epoch: epoch, Budget: budget}
+	wantStanding(want)
+	want.Problem, want.ProblemSince = "the webhook lacks the permission CRM", start
+	m.must(m.SaveProblem(m.ctx, member, epoch, want.Problem, start))
+	m.must(m.SaveProblem(m.ctx, member, epoch-1, "", time.Time{}))
+	wantStanding(want)
+	want.Problem, want.ProblemSince = "", time.Time{}
+	m.must(m.SaveProblem(m.ctx, member, epoch, "", start))
+	wantStanding(want)
+	m.must(m.SaveProblem(m.ctx, member, epoch, "the tariff has ended", start))
+	want.Owner, want.Epoch = "two", epoch+1
+	_, err = m.RaiseEpoch(m.ctx, member, "two")
+	m.must(err)
+	wantStanding(want)
 	if _, ok, err := m.Standing(m.ctx, other); ok || err != nil {
 		m.t.Errorf("standing of an unknown portal: %v, %v", ok, err)
 	}

@@ -17,5 +17,6 @@ UPDATE dbo.leadsync_runs SET
     requests = @requests,
     since_at = @since_at,
     portal_at = @portal_at,
-    refused = @refused
+    refused = @refused,
+    unprocessable = @unprocessable
 WHERE id = @id AND claimed_epoch = @claimed_epoch

@@ -235,6 +235,8 @@ CREATE TABLE leadsync_owners (
     budget_share REAL,
     budget_refusals INTEGER,
     beat_at TEXT,
+    problem TEXT,
+    problem_since TEXT,
     CONSTRAINT pk_leadsync_owners PRIMARY KEY (member_id)
 );
 
@@ -276,6 +278,7 @@ CREATE TABLE leadsync_runs (
     since_at TEXT,
     portal_at TEXT,
     refused INTEGER NOT NULL,
+    unprocessable INTEGER NOT NULL,
     CONSTRAINT uq_leadsync_runs_id UNIQUE (id)
 );
 

@@ -331,6 +331,8 @@ CREATE TABLE dbo.leadsync_owners (
     budget_share float NULL,
     budget_refusals bigint NULL,
     beat_at datetimeoffset(3) NULL,
+    problem nvarchar(max) NULL,
+    problem_since datetimeoffset(3) NULL,
     CONSTRAINT pk_leadsync_owners PRIMARY KEY (member_id)
 );
 
@@ -375,6 +377,7 @@ CREATE TABLE dbo.leadsync_runs (
     since_at nvarchar(32) NULL,
     portal_at nvarchar(32) NULL,
     refused bigint NOT NULL,
+    unprocessable bigint NOT NULL,
     CONSTRAINT pk_leadsync_runs PRIMARY KEY (seq),
     CONSTRAINT uq_leadsync_runs_id UNIQUE (id)
 );
