@@ -66,7 +66,10 @@ type Worker struct {
 	Now         func() time.Time
 	Stats       *Stats
 	Wake        func() // called when there is something to relay
-	Log         *slog.Logger
+	// Report is called with the error of each step that failed, and with nil after one that
+	// did not; nil is nothing.
+	Report func(error)
+	Log    *slog.Logger
 
 	failing map[int64]leads.Failing // leads that could not be written, by id
 }
@@ -81,7 +84,13 @@ func (w *Worker) Run(ctx context.Context) error {
 			w.Log.WarnContext(ctx, "notices wait", "member_id", w.MemberID, "error", err, "pause", pause)
 		},
 	}
-	return loop.Run(ctx, func(ctx context.Context) error { return w.step(ctx, &consumer) })
+	return loop.Run(ctx, func(ctx context.Context) error {
+		err := w.step(ctx, &consumer)
+		if w.Report != nil && ctx.Err() == nil {
+			w.Report(err)
+		}
+		return err
+	})
 }
 
 // step deals with one batch of notices, then with failed leads whose time has come.

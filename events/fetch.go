@@ -32,3 +32,15 @@ func Next(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, er
 	}
 	return msgs, nil
 }
+
+// Oldest is when the oldest message of a stream was stored; zero where there is none.
+func Oldest(ctx context.Context, js jetstream.JetStream, stream string) (time.Time, error) {
+	s, err := js.Stream(ctx, stream)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	if state := s.CachedInfo().State; state.Msgs > 0 {
+		return state.FirstTime, nil
+	}
+	return time.Time{}, nil
+}

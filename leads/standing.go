@@ -9,6 +9,8 @@ type Standing struct {
 	Owner   string    // the process that became its owner last
 	Epoch   int64     // of that owner, see Ticket
 	Budget  Budget
+	BeatAt  time.Time // when the owner last noted that it serves the portal; zero where never
+	Note    string    // what people should know of the portal and is no problem; "" is nothing
 	// Problem is why the portal as a whole cannot be read, and what a person does about it;
 	// "" where there is no problem. ProblemSince is when it began.
 	Problem      string

@@ -62,7 +62,7 @@ func (b *bindings) bind(ctx context.Context) ([]bitrix24.Event, error) {
 	if len(added) > 0 {
 		s.cfg.Log.InfoContext(ctx, "events bound", "member_id", s.memberID(), "events", added)
 	}
-	return added, s.cfg.Mirror.Portals.SaveBound(ctx, s.memberID(), boundLines(bound))
+	return added, s.cfg.Mirror.Standing.SaveBound(ctx, s.memberID(), boundLines(bound))
 }
 
 // bindOffline has the portal queue the events, and signal where it can reach us.
@@ -80,7 +80,7 @@ func (b *bindings) bindOffline(ctx context.Context) error {
 		return err
 	}
 	s.cfg.Log.InfoContext(ctx, "offline events bound", "member_id", s.memberID(), "events", len(added))
-	return s.cfg.Mirror.Portals.SaveBound(ctx, s.memberID(), boundLines(append(bound, added...)))
+	return s.cfg.Mirror.Standing.SaveBound(ctx, s.memberID(), boundLines(append(bound, added...)))
 }
 
 // boundLines are bindings as they are stored and shown.

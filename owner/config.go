@@ -65,6 +65,7 @@ type Config struct {
 type Mirror struct {
 	Leads    consumers.Mirror
 	Portals  Portals
+	Standing Standing
 	Tokens   bitrix24.Grants
 	Runs     Runs
 	Rows     reconcile.Mirror
@@ -82,8 +83,16 @@ type Portals interface {
 	// was seen; false where somebody has written it since.
 	SetPortalStateFrom(ctx context.Context, seen leads.Portal, state leads.PortalState) (bool, error)
 	MovePortal(ctx context.Context, memberID, domain, endpoint string) error
+}
+
+// Standing keeps how a portal stands, for other processes.
+type Standing interface {
 	SaveBound(ctx context.Context, memberID string, bound []string) error
 	SaveBudget(ctx context.Context, memberID string, epoch int64, budget leads.Budget) error
+	// SaveProblem stores what fails, in words, and since when; "" is nothing.
+	SaveProblem(ctx context.Context, memberID string, epoch int64, problem string, since time.Time) error
+	// SaveNote stores what people should know of the portal and is no problem.
+	SaveNote(ctx context.Context, memberID string, epoch int64, note string) error
 	// Beat notes that the portal is served, and returns when that was noted last.
 	Beat(ctx context.Context, memberID string) (time.Time, error)
 }

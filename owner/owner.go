@@ -73,19 +73,19 @@ func (o *owner) serve(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return o.worker().Run(ctx) })
 	for _, part := range []struct {
-		name  string
+		part  Part
 		every time.Duration
 		do    func(context.Context) error
 	}{
-		{"portal notices", 0, o.nextNotice},
-		{"passes", passEvery, o.session.passes.next},
-		{"second looks", o.cfg.Grace / 4, o.lookAgain},
-		{"nightly pass", scheduleEvery, newNightly(o).check},
-		{"beat", beatEvery, newBeat(o).beat},
-		{"upkeep", upkeepEvery, o.session.upkeep.do},
-		{"offline queue", checkQueue, o.session.queue.drain},
+		{PartInstallation, 0, o.nextNotice},
+		{PartPasses, passEvery, o.session.passes.next},
+		{PartSecondLooks, o.cfg.Grace / 4, o.lookAgain},
+		{PartSchedule, scheduleEvery, newNightly(o).check},
+		{PartBeat, beatEvery, newBeat(o).beat},
+		{PartUpkeep, upkeepEvery, o.session.upkeep.do},
+		{PartOfflineQueue, checkQueue, o.session.queue.drain},
 	} {
-		group.Go(func() error { return o.repeat(ctx, part.name, part.every, part.do) })
+		group.Go(func() error { return o.repeat(ctx, part.part, part.every, part.do) })
 	}
 	group.Go(func() error { return o.catchUps(ctx) })
 	return group.Wait()
@@ -95,18 +95,25 @@ func (o *owner) worker() *consumers.Worker {
 	return &consumers.Worker{
 		MemberID: o.session.memberID(), JS: o.cfg.JS, Reader: o.session.reader, Mirror: o.cfg.Mirror.Leads, ReadOrder: o.session.own.ReadOrder,
 		RetryPolicy: o.cfg.RetryPolicy, Now: o.cfg.now, Stats: o.cfg.Stats, Wake: o.cfg.Wake, Log: o.cfg.Log,
+		Report: func(err error) { o.session.health.report(PartNotices, err) },
 	}
 }
 
 // repeat calls work at an interval until the context ends or it gives up.
-func (o *owner) repeat(ctx context.Context, name string, interval time.Duration, work func(context.Context) error) error {
+func (o *owner) repeat(ctx context.Context, part Part, interval time.Duration, work func(context.Context) error) error {
 	loop := retry.Loop{
 		Policy: retry.Standard, Interval: interval, Final: leads.Final, Recovered: o.recovered,
 		Failed: func(err error, _ int, pause time.Duration) {
-			o.cfg.Log.WarnContext(ctx, "part of a portal's work failed, trying again", "work", name, "member_id", o.session.memberID(), "error", err, "pause", pause)
+			o.cfg.Log.WarnContext(ctx, "part of a portal's work failed, trying again", "work", part, "member_id", o.session.memberID(), "error", err, "pause", pause)
 		},
 	}
-	return loop.Run(ctx, work)
+	return loop.Run(ctx, func(ctx context.Context) error {
+		err := work(ctx)
+		if ctx.Err() == nil {
+			o.session.health.report(part, err)
+		}
+		return err
+	})
 }
 
 // lookAgain asks a second time for leads that were absent without a delete callback.

@@ -159,6 +159,10 @@ func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 		case errors.Is(err, events.ErrLeaseHeld):
 			_ = retry.Wait(ctx, leaseRetry) // the loop looks whether it was cut short
 			continue
+		case err == nil: // the lease was lost to another process, or NATS does not answer
+			o.cfg.Log.InfoContext(ctx, "portal is no longer ours, waiting for its lease", "member_id", portal.MemberID)
+			_ = retry.Wait(ctx, leaseRetry)
+			continue
 		case worked > 0: // else it is NATS or the database that fails
 			o.setProblem(portal, err)
 		}
@@ -201,8 +205,8 @@ func (o *Owners) newest(portal leads.Portal) leads.Portal {
 func (o *Owners) report(ctx context.Context, portal leads.Portal, err error) {
 	switch {
 	case errors.Is(err, leads.ErrUnauthorized):
-		o.cfg.Log.ErrorContext(ctx, "portal needs authorization: open /bitrix24/oauth/start?domain="+portal.Domain+" there, or save the application's form again", //nolint:sloglint // the address is what the reader needs
-			"member_id", portal.MemberID, "domain", portal.Domain, "error", err)
+		o.cfg.Log.ErrorContext(ctx, "portal needs authorization, keeping its notices", "member_id", portal.MemberID, "domain", portal.Domain,
+			"action", authorizeAgain(portal), "error", err)
 		// Of the record that we worked by: an authorization that has come since may have
 		// brought tokens, which are to be tried first.
 		written, err := o.cfg.Mirror.Portals.SetPortalStateFrom(ctx, portal, leads.PortalNeedsAuthorization)
@@ -211,10 +215,15 @@ func (o *Owners) report(ctx context.Context, portal leads.Portal, err error) {
 		} else if !written {
 			o.cfg.Log.InfoContext(ctx, "portal was authorized again meanwhile", "member_id", portal.MemberID)
 		}
-	case errors.Is(err, leads.ErrStopped):
-		o.cfg.Log.ErrorContext(ctx, "portal is blocked or gone: keeping its notices, asking again now and then",
-			"member_id", portal.MemberID, "domain", portal.Domain, "error", err)
 	default:
 		o.cfg.Log.ErrorContext(ctx, "portal waits", "member_id", portal.MemberID, "domain", portal.Domain, "error", err)
 	}
+}
+
+// authorizeAgain says what a person does about dead tokens.
+func authorizeAgain(portal leads.Portal) string {
+	if portal.WebhookURL != "" {
+		return "create the inbound webhook again in Bitrix24 and set LEADSYNC_B24_WEBHOOK_URL"
+	}
+	return "open /bitrix24/oauth/start?domain=" + portal.Domain + " of leadsync's public address in a browser, or save the application's form in Bitrix24 again"
 }

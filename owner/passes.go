@@ -74,6 +74,7 @@ func (p *passes) config() reconcile.Config {
 	return reconcile.Config{
 		Portal: &scanner{client: p.s.client.In(bitrix24.Background), own: own},
 		Mirror: cfg.Mirror.Rows, Ledger: cfg.Mirror.Ledger, Evidence: evidence{cfg, p.s.memberID()},
+		Report:    func(err error) { p.s.health.report(PartPasses, err) },
 		ReadOrder: own.ReadOrder, Grace: cfg.Grace, MinAge: cfg.MinAge, Wake: cfg.Wake,
 		Now: func() time.Time { return cfg.now().UTC() }, Log: cfg.Log,
 	}

@@ -33,7 +33,7 @@ func newBeat(o *owner) *beats { return &beats{o: o} }
 
 func (b *beats) beat(ctx context.Context) error {
 	o := b.o
-	last, err := o.cfg.Mirror.Portals.Beat(ctx, o.session.memberID())
+	last, err := o.cfg.Mirror.Standing.Beat(ctx, o.session.memberID())
 	if err != nil || b.done {
 		return err
 	}

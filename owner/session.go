@@ -27,8 +27,10 @@ type Session struct {
 	silence   *silence
 	passes    *passes
 	upkeep    *upkeep
+	health    *health
 
-	readAt atomic.Int64 // when a lead was read last, in Unix milliseconds
+	readAt    atomic.Int64 // when a lead was read last, in Unix milliseconds
+	simpleCRM atomic.Bool  // the portal has no leads
 }
 
 // open opens a portal that this process owns.
@@ -41,6 +43,7 @@ func open(cfg *Config, own Ownership) (*Session, error) {
 	if cfg.Reader != nil {
 		s.reader = cfg.Reader(own, s.reader)
 	}
+	s.health = &health{now: cfg.now}
 	s.silence = &silence{s: s}
 	s.bindings = newBindings(s)
 	s.heartbeat = &heartbeat{s: s}

@@ -15,17 +15,23 @@ type Status struct {
 	Client   bitrix24.ClientState
 	Queued   int64 // events of the portal's own queue that were stored, since the process owns it
 	Missed   int64 // those of which no callback came
-	// Problem says why Bitrix24 may not reach us; "" where nothing speaks for that.
-	Problem string
+	// Unreachable says why Bitrix24 may not reach us; "" where nothing speaks for that.
+	Unreachable string
+	SimpleCRM   bool      // the portal has no leads
+	Problems    []Problem // parts of the work that fail, the oldest failure first
 }
 
 // status is the session's own.
 func (s *Session) status() Status {
 	return Status{
 		MemberID: s.memberID(), Domain: s.own.Portal.Domain, Client: s.client.State(),
-		Queued: s.queue.drainer.Taken.Load(), Missed: s.queue.drainer.Lost.Load(), Problem: s.unreachable(),
+		Queued: s.queue.drainer.Taken.Load(), Missed: s.queue.drainer.Lost.Load(), Unreachable: s.unreachable(),
+		SimpleCRM: s.simpleCRM.Load(), Problems: s.problems(),
 	}
 }
+
+// problems are the parts of the work that fail.
+func (s *Session) problems() []Problem { return s.health.problems() }
 
 // unreachable says why Bitrix24 may not reach us; "" where nothing speaks for that.
 func (s *Session) unreachable() string {

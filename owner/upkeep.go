@@ -3,9 +3,12 @@ package owner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"strings"
 	"time"
 
+	"leadsync/bitrix24"
 	"leadsync/leads"
 )
 
@@ -15,13 +18,19 @@ const (
 	keepAliveEvery = 12 * time.Hour
 	// budgetAge is how old the stored state of the budget may become.
 	budgetAge = time.Minute
+	// deletionsEvery is how often the owner looks whether deletions are held back.
+	deletionsEvery = 30 * time.Second
 )
 
 // upkeep does what has to be done from time to time: see that the events are still bound,
-// keep idle tokens alive, store how the budget stands. Only one goroutine calls it.
+// keep idle tokens alive, store how the budget stands and what fails. Only one goroutine
+// calls it.
 type upkeep struct {
 	s *Session
 
+	problem     string // as it is stored
+	deletionsAt time.Time
+	modeAt      time.Time
 	keepAliveAt time.Time
 	budget      leads.Budget // as it is stored
 	budgetAt    time.Time
@@ -30,7 +39,10 @@ type upkeep struct {
 
 func (u *upkeep) do(ctx context.Context) error {
 	now := time.Now()
-	if err := errors.Join(u.saveBudget(ctx, now), u.noteRead(ctx)); err != nil {
+	if err := errors.Join(u.saveProblem(ctx), u.saveBudget(ctx, now), u.noteRead(ctx), u.checkDeletions(ctx, now)); err != nil {
+		return err
+	}
+	if err := u.checkMode(ctx, now); err != nil {
 		return err
 	}
 	if u.s.tokens == nil {
@@ -51,6 +63,73 @@ func (u *upkeep) do(ctx context.Context) error {
 	return nil
 }
 
+// saveProblem lets other processes see what fails, when that has changed.
+func (u *upkeep) saveProblem(ctx context.Context) error {
+	words, since := summary(u.s.problems(), u.s.cfg.now())
+	if words == u.problem {
+		return nil
+	}
+	if err := u.s.cfg.Mirror.Standing.SaveProblem(ctx, u.s.memberID(), u.s.own.Epoch, words, since); err != nil {
+		return err
+	}
+	u.problem = words
+	return nil
+}
+
+// errHeldBack says that the breaker holds deletions back until a person allows them.
+var errHeldBack = errors.New("deletions are held back")
+
+// checkDeletions reports deletions that the breaker holds back: rows of deleted leads look
+// alive meanwhile.
+func (u *upkeep) checkDeletions(ctx context.Context, now time.Time) error {
+	if now.Before(u.deletionsAt) {
+		return nil
+	}
+	breaker, err := u.s.cfg.Mirror.Rows.Breaker(ctx, u.s.memberID())
+	if err != nil {
+		return err
+	}
+	u.deletionsAt = now.Add(u.s.cfg.scaled(deletionsEvery))
+	var held error
+	if breaker.Open() {
+		held = fmt.Errorf("%w: %d leads are gone from the portal, at most %d may be deleted within an hour; look at `leadsync reconcile findings last`, "+
+			"and if somebody deleted them in Bitrix24, allow it with `leadsync reconcile --max-deletes %d`", errHeldBack, breaker.Candidates, breaker.Limit, breaker.Candidates)
+	}
+	u.s.health.report(PartDeletions, held)
+	return nil
+}
+
+// simpleMode is the answer of crm.settings.mode.get for a portal without leads.
+// Source: docs/bitrix24.md 6.1.2.
+const simpleMode = "2"
+
+// SimpleCRMNote is what people read of a portal without leads.
+const SimpleCRMNote = "simple CRM mode: this portal has no leads, new ones become deals at once; the old rows stay"
+
+// checkMode notes whether the portal has leads at all. A portal that does not answer keeps
+// what was known.
+func (u *upkeep) checkMode(ctx context.Context, now time.Time) error {
+	if now.Before(u.modeAt) {
+		return nil
+	}
+	u.modeAt = now.Add(u.s.cfg.scaled(checkBindings))
+	answer, err := u.s.client.In(bitrix24.Operator).Read(ctx, "crm.settings.mode.get", nil)
+	if err != nil {
+		u.s.cfg.Log.DebugContext(ctx, "CRM mode is not known", "member_id", u.s.memberID(), "error", err)
+		return nil
+	}
+	simple := strings.Trim(string(answer.Result), `" `) == simpleMode
+	if simple && !u.s.simpleCRM.Load() {
+		u.s.cfg.Log.WarnContext(ctx, "portal is in simple CRM mode: it has no leads, new ones become deals at once; keeping the old rows", "member_id", u.s.memberID())
+	}
+	u.s.simpleCRM.Store(simple)
+	note := ""
+	if simple {
+		note = SimpleCRMNote
+	}
+	return u.s.cfg.Mirror.Standing.SaveNote(ctx, u.s.memberID(), u.s.own.Epoch, note)
+}
+
 // saveBudget lets other processes see how the budget stands, when that has changed.
 func (u *upkeep) saveBudget(ctx context.Context, now time.Time) error {
 	s := u.s.client.State().Budget
@@ -58,7 +137,7 @@ func (u *upkeep) saveBudget(ctx context.Context, now time.Time) error {
 	if b == u.budget && !u.budgetAt.Before(now.Add(-budgetAge)) {
 		return nil
 	}
-	if err := u.s.cfg.Mirror.Portals.SaveBudget(ctx, u.s.memberID(), u.s.own.Epoch, b); err != nil {
+	if err := u.s.cfg.Mirror.Standing.SaveBudget(ctx, u.s.memberID(), u.s.own.Epoch, b); err != nil {
 		return err
 	}
 	u.budget, u.budgetAt = b, now

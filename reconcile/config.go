@@ -78,6 +78,9 @@ type Config struct {
 	// as missed by events; 0 is a minute.
 	MinAge time.Duration
 	Wake   func() // there is something to relay
+	// Report is called with the error of each step that failed, and with nil after one that
+	// did not; nil is nothing.
+	Report func(error)
 	Now    func() time.Time
 	// Wait waits as retry.Wait does; nil is that.
 	Wait func(context.Context, time.Duration) error

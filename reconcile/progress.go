@@ -32,6 +32,9 @@ func (p *Pass) persist(ctx context.Context, name string, step func(context.Conte
 	}
 	return loop.Until(ctx, func(ctx context.Context) error {
 		err := step(ctx)
+		if p.cfg.Report != nil && ctx.Err() == nil && !errors.Is(err, leads.ErrPaused) {
+			p.cfg.Report(err)
+		}
 		if took := p.cfg.Now().Sub(began); err != nil && !final(err) && took >= progressLimit {
 			return fmt.Errorf("%w for %s: %w", errNoProgress, took.Round(time.Second), err)
 		}
@@ -41,6 +44,6 @@ func (p *Pass) persist(ctx context.Context, name string, step func(context.Conte
 
 // final tells errors that repeating a step does not mend.
 func final(err error) bool {
-	return leads.Final(err) || errors.Is(err, leads.ErrPaused) || errors.Is(err, leads.ErrRefused) ||
+	return leads.Final(err) || errors.Is(err, leads.ErrPortalRefuses) || errors.Is(err, leads.ErrStopped) || errors.Is(err, leads.ErrPaused) || errors.Is(err, leads.ErrRefused) ||
 		errors.Is(err, errNoWatermark) || errors.Is(err, errNoProgress)
 }

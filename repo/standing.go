@@ -74,6 +74,13 @@ func (d *DB) SaveProblem(ctx context.Context, memberID string, epoch int64, prob
 	return wrap(err, "save the problem of %s", memberID)
 }
 
+// SaveNote stores what people should know of a portal and is no problem; "" is nothing.
+// It stores nothing where the epoch is not the portal's current one.
+func (d *DB) SaveNote(ctx context.Context, memberID string, epoch int64, note string) error {
+	_, err := d.exec(ctx, d.dialect.sql.OwnerNote, sql.Named("member_id", memberID), sql.Named("epoch", epoch), sql.Named("note", text(note)))
+	return wrap(err, "save the note on %s", memberID)
+}
+
 // Standing returns what the portal's owners have stored about it; false where the portal is
 // unknown.
 func (d *DB) Standing(ctx context.Context, memberID string) (leads.Standing, bool, error) {
@@ -90,7 +97,8 @@ func scanStanding(row scanner) (s leads.Standing, err error) {
 	var level, depth, share sql.NullFloat64
 	err = row.Scan(textColumn{&bound}, instantColumn{&s.BoundAt}, textColumn{&s.Owner}, &epoch,
 		instantColumn{&s.Budget.At}, &level, &depth, &share, &refusals,
-		textColumn{&s.Budget.Plan}, textColumn{&s.Problem}, instantColumn{&s.ProblemSince})
+		textColumn{&s.Budget.Plan}, textColumn{&s.Problem}, instantColumn{&s.ProblemSince},
+		textColumn{&s.Note}, instantColumn{&s.BeatAt})
 	if bound != "" {
 		s.Bound = strings.Split(bound, "\n")
 	}

@@ -95,8 +95,11 @@ func (c Config) OAuth() *bitrix24.OAuth {
 	}
 }
 
-// TimeOfDay is a time of day in the machine's zone.
-type TimeOfDay struct{ hour, minute int }
+// TimeOfDay is a time of day in a zone, the machine's where it comes from a setting.
+type TimeOfDay struct {
+	hour, minute int
+	zone         *time.Location
+}
 
 // stateKey signs the state of log-ins. It comes from the secret key, which all replicas
 // share, and is none of its uses; nil without one.
@@ -113,6 +116,7 @@ func (c Config) stateKey() []byte {
 
 // Next is the first moment after t that the clock shows this time.
 func (c TimeOfDay) Next(t time.Time) time.Time {
+	t = t.In(c.zone) // what was read from SQL is in UTC
 	due := time.Date(t.Year(), t.Month(), t.Day(), c.hour, c.minute, 0, 0, t.Location())
 	if !due.After(t) {
 		due = time.Date(t.Year(), t.Month(), t.Day()+1, c.hour, c.minute, 0, 0, t.Location())

@@ -211,7 +211,7 @@ func (e *environment) clock(name, otherwise string) *TimeOfDay {
 	if err != nil {
 		e.fault(name, "not a time of day", `hours and minutes, such as 03:00, or "off"`)
 	}
-	return &TimeOfDay{t.Hour(), t.Minute()}
+	return &TimeOfDay{t.Hour(), t.Minute(), time.Local}
 }
 
 // shortestInterval keeps a portal's budget for callbacks.

@@ -9,6 +9,7 @@ import (
 )
 
 var (
+	failingDesc   = prometheus.NewDesc("leadsync_portal_failing_seconds", "How long a part of the work on a portal has been failing; only parts that fail are shown.", []string{"member_id", "part"}, nil)
 	ownedDesc     = prometheus.NewDesc("leadsync_portal_owned", "1 for each portal that this process owns.", portalLabel, nil)
 	requestsDesc  = prometheus.NewDesc("leadsync_portal_requests_total", "HTTP requests sent to a portal, since this process owns it.", portalLabel, nil)
 	levelDesc     = prometheus.NewDesc("leadsync_budget_level", "Our requests in the portal's leaky bucket.", portalLabel, nil)
@@ -40,8 +41,11 @@ func (c collector) collectPortals(out sink) {
 		out.counter(limitedDesc, client.Budget.Refusals, id)
 		out.counter(offlineDesc, owned.Queued, id)
 		out.counter(missedDesc, owned.Missed, id)
+		for _, problem := range owned.Problems {
+			out.gauge(failingDesc, c.age(problem.Since), id, string(problem.Part))
+		}
 		silent := 0.0
-		if owned.Problem != "" {
+		if owned.Unreachable != "" {
 			silent = 1
 		}
 		out.gauge(silentDesc, silent, id)

@@ -3,27 +3,35 @@ package service
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/owner"
 )
 
 // readyLimit is how long readiness waits for the database.
 const readyLimit = 2 * time.Second
 
-// spoolAge is how old the oldest entry may be before readiness reports it although NATS is
-// connected.
-const spoolAge = 30 * time.Second
+const (
+	// spoolAge is how old the oldest entry may be before readiness reports it although NATS
+	// is connected.
+	spoolAge = 30 * time.Second
+	// servedWithin is how long ago an owner must have noted that it serves a portal: longer
+	// than a lease takes to change hands.
+	servedWithin = 30 * time.Second
+)
 
-// problems reports each failing component with a reason; empty is ready.
+// problems reports each failing component with a reason; empty is ready. What waits for
+// less than owner.PressingAfter is no problem yet, unless a person has to act on it.
 func (s *Service) problems(ctx context.Context) map[string]string {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
-	problems := map[string]string{}
+	found := map[string]string{}
 	report := func(component, reason string) {
 		if reason != "" {
-			problems[component] = reason
+			found[component] = reason
 		}
 	}
 	report("nats", s.natsProblem())
@@ -34,19 +42,90 @@ func (s *Service) problems(ctx context.Context) map[string]string {
 	}
 	if err != nil {
 		report("database", err.Error())
-		return problems
+		return found
 	}
-	for _, owned := range s.owners.Statuses() {
-		report("callbacks of "+owned.Domain, owned.Problem)
+	report("outbox", s.outboxProblem(ctx))
+	report("installations", s.installationProblem(ctx))
+	owned := map[string]owner.Status{}
+	for _, status := range s.owners.Statuses() {
+		owned[status.MemberID] = status
+		report("callbacks of "+status.Domain, status.Unreachable)
 	}
-	failing := s.owners.Problems()
 	for _, p := range portals {
-		report("portal "+p.Domain, failing[p.Domain])
-		if p.State == leads.PortalNeedsAuthorization {
-			report("portal "+p.Domain, "needs authorization: open /bitrix24/oauth/start?domain="+p.Domain)
+		status, ours := owned[p.MemberID]
+		report("portal "+p.Domain, s.portalProblem(ctx, p, status, ours))
+	}
+	return found
+}
+
+// portalProblem says what is wrong with one portal, from its owner where that is this
+// process, else from what its owner has stored.
+func (s *Service) portalProblem(ctx context.Context, p leads.Portal, status owner.Status, ours bool) string {
+	switch {
+	case p.State == leads.PortalNeedsAuthorization:
+		return s.needsAuthorization(p)
+	case p.State != leads.PortalActive:
+		return ""
+	}
+	if ours {
+		var reasons []string
+		for _, problem := range status.Problems {
+			if problem.Pressing(s.Backend.Config.Now()) {
+				reasons = append(reasons, problem.String())
+			}
+		}
+		if len(reasons) > 0 {
+			return strings.Join(reasons, "; ")
 		}
 	}
-	return problems
+	if reason := s.owners.Problems()[p.Domain]; reason != "" {
+		return reason
+	}
+	if ours {
+		return ""
+	}
+	standing, _, err := s.Backend.DB.Standing(ctx, p.MemberID)
+	switch {
+	case err != nil:
+		return err.Error()
+	case standing.BeatAt.IsZero():
+		return "not served yet by any leadsync process"
+	case s.Backend.Config.Now().Sub(standing.BeatAt) > servedWithin:
+		return "served by no leadsync process since " + standing.BeatAt.UTC().Format(time.RFC3339)
+	default:
+		return standing.Problem
+	}
+}
+
+// needsAuthorization says what a person does about a portal whose tokens are dead.
+func (s *Service) needsAuthorization(p leads.Portal) string {
+	if p.WebhookURL != "" {
+		return "needs authorization: Bitrix24 refuses the inbound webhook; create it again with permission CRM and set LEADSYNC_B24_WEBHOOK_URL"
+	}
+	return "needs authorization: open " + s.Backend.Config.PublicURL + "/bitrix24/oauth/start?domain=" + p.Domain + " in a browser, or save the application's form in Bitrix24 again"
+}
+
+func (s *Service) outboxProblem(ctx context.Context) string {
+	oldest, err := s.Backend.DB.OutboxOldest(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	if age := s.Backend.Config.Now().Sub(oldest); !oldest.IsZero() && age >= owner.PressingAfter {
+		return fmt.Sprintf("changes wait to be announced on NATS since %s; the log says why", oldest.UTC().Format(time.RFC3339))
+	}
+	return ""
+}
+
+// installationProblem reports notices about portals that nobody has dealt with.
+func (s *Service) installationProblem(ctx context.Context) string {
+	oldest, err := events.Oldest(ctx, s.Backend.JS, events.StreamPortals)
+	if err != nil || oldest.IsZero() { // NATS has a line of its own
+		return ""
+	}
+	if age := time.Since(oldest); age >= owner.PressingAfter {
+		return fmt.Sprintf("an installation waits since %s to be handled; the log says why", oldest.UTC().Format(time.RFC3339))
+	}
+	return ""
 }
 
 func (s *Service) natsProblem() string {

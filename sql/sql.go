@@ -43,7 +43,7 @@ type Statements struct {
 	LevelAsk                                                                                string
 	MigrationsApplied, MigrationsTable                                                      string
 	OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxOldest                       string
-	OwnerBeat, OwnerBeatGet, OwnerBudget, OwnerEpoch, OwnerInsert, OwnerProblem, OwnerRaise string
+	OwnerBeat, OwnerBeatGet, OwnerBudget, OwnerEpoch, OwnerInsert, OwnerNote, OwnerProblem, OwnerRaise string
 	PhonesDelete, PhonesDeleteGone, PhonesDeleteRows, PhonesInsert                          string
 	PortalApplication, PortalAuthorize, PortalBound, PortalDomain, PortalGet, PortalInsert  string
 	PortalLearn, PortalList, PortalMove, PortalStanding, PortalState, PortalStateFrom       string

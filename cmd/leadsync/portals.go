@@ -86,6 +86,7 @@ type portalReport struct {
 	Budget     *budgetReport  `json:"budget"`
 	Problem    string         `json:"problem,omitempty"` // why the portal cannot be read, and what to do
 	ProblemAt  *time.Time     `json:"problem_since,omitempty"`
+	Note       string         `json:"note,omitempty"`
 	Leads      int64          `json:"leads"` // rows that are no tombstones
 	LastPass   *leads.Summary `json:"last_pass"`
 }
@@ -149,6 +150,7 @@ func reportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (portalRepor
 	if !standing.BoundAt.IsZero() {
 		r.BoundAt = &standing.BoundAt
 	}
+	r.Note = standing.Note
 	if r.Problem = standing.Problem; r.Problem != "" {
 		r.ProblemAt = &standing.ProblemSince
 	}
@@ -177,6 +179,9 @@ func (r portalReport) print(out io.Writer) error {
 	line("  state      %s", r.State)
 	if r.Problem != "" {
 		line("  problem    %s, since %s", r.Problem, stamp(*r.ProblemAt))
+	}
+	if r.Note != "" {
+		line("  note       %s", r.Note)
 	}
 	line("  endpoint   %s", r.Endpoint)
 	if r.ClientID != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"leadsync/leads"
 
@@ -56,8 +57,13 @@ type exit int
 // run is the whole program: it returns the exit code.
 func run(ctx context.Context, args []string, lookupEnv func(string) (string, bool), stdout, stderr io.Writer) (code int) {
 	defer func() {
-		if e, ok := recover().(exit); ok {
-			code = int(e)
+		switch r := recover().(type) {
+		case nil:
+		case exit:
+			code = int(r)
+		default:
+			fmt.Fprintf(stderr, "leadsync: internal error: %v\n%s", r, debug.Stack())
+			code = exitFailure
 		}
 	}()
 	a := &app{lookupEnv: lookupEnv, stdout: stdout, stderr: stderr}

@@ -170,6 +170,14 @@ func noted(m *mirror) {
 	want.Problem, want.ProblemSince = "", time.Time{}
 	m.must(m.SaveProblem(m.ctx, member, epoch, "", start))
 	wantStanding(want)
+	want.Note = "no leads here"
+	m.must(m.SaveNote(m.ctx, member, epoch, want.Note))
+	m.must(m.SaveNote(m.ctx, member, epoch-1, ""))
+	wantStanding(want)
+	want.BeatAt = start
+	_, err = m.Beat(m.ctx, member)
+	m.must(err)
+	wantStanding(want)
 	m.must(m.SaveProblem(m.ctx, member, epoch, "the tariff has ended", start))
 	want.Owner, want.Epoch = "two", epoch+1
 	_, err = m.RaiseEpoch(m.ctx, member, "two")

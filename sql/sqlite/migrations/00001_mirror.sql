@@ -237,6 +237,7 @@ CREATE TABLE leadsync_owners (
     beat_at TEXT,
     problem TEXT,
     problem_since TEXT,
+    note TEXT,
     CONSTRAINT pk_leadsync_owners PRIMARY KEY (member_id)
 );
 

@@ -333,6 +333,7 @@ CREATE TABLE dbo.leadsync_owners (
     beat_at datetimeoffset(3) NULL,
     problem nvarchar(max) NULL,
     problem_since datetimeoffset(3) NULL,
+    note nvarchar(max) NULL,
     CONSTRAINT pk_leadsync_owners PRIMARY KEY (member_id)
 );
 

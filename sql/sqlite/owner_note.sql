@@ -1,0 +1,2 @@
+UPDATE leadsync_owners SET note = @note
+WHERE member_id = @member_id AND epoch = @epoch
