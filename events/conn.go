@@ -51,9 +51,13 @@ func Options() []nats.Option {
 	}
 }
 
+// answerLimit is how long JetStream may take for an answer where the caller sets no limit:
+// on a busy disk, making a stream takes seconds.
+const answerLimit = 20 * time.Second
+
 // JetStream opens JetStream on a connection.
 func JetStream(nc *nats.Conn) (jetstream.JetStream, error) {
-	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256))
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256), jetstream.WithDefaultTimeout(answerLimit))
 	if err != nil {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}

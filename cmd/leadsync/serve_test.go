@@ -99,7 +99,7 @@ func (s *testServer) status(tb testing.TB, path string) int {
 // that hangs says what it waits for.
 func eventually(tb testing.TB, what string, done func() bool) {
 	tb.Helper()
-	within(tb, 2*time.Minute, what, done)
+	within(tb, 10*time.Minute, what, done)
 }
 
 func within(tb testing.TB, limit time.Duration, what string, done func() bool) {

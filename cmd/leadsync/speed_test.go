@@ -128,8 +128,11 @@ func answerTimes(t *testing.T, h *harness) {
 	group.Wait()
 	after := h.serve.memory()
 	t.Logf("forgeries, with 300 clients that never finish a request beside them: %s; memory %d MB, then %d MB", forged, memory, after)
-	if forged.status[http.StatusOK] != 0 {
-		t.Errorf("forgeries were answered %v", forged.status)
+	// One that came while a busy machine's database did not answer is taken unverified, and
+	// dropped when it does.
+	unverified := m.read()["leadsync_callbacks_without_database_total"] - before["leadsync_callbacks_without_database_total"]
+	if float64(forged.status[http.StatusOK]) > unverified {
+		t.Errorf("forgeries were answered %v, %v came while the database did not answer", forged.status, unverified)
 	}
 	if after > 3*memory {
 		t.Errorf("memory grew from %d to %d MB", memory, after)
