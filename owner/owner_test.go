@@ -3,6 +3,7 @@ package owner_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -314,4 +315,53 @@ func TestPassesRunWithoutAService(t *testing.T) {
 		return owner.RunPasses(ctx, h.config(), h.record, func(context.Context) error { return nil })
 	})
 	h.until("it ran", func() bool { return slices.Contains(h.passes(), leads.RunFull) })
+}
+
+// gate lets reads through until it is closed with an error.
+type gate struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (g *gate) close(err error) { g.mu.Lock(); defer g.mu.Unlock(); g.err = err }
+
+type gatedReader struct {
+	gate *gate
+	next consumers.Reader
+}
+
+func (r gatedReader) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
+	r.gate.mu.Lock()
+	err := r.gate.err
+	r.gate.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return r.next.Leads(ctx, ids)
+}
+
+// A portal that refuses everything costs no lead anything, is said in its record for other
+// processes, and is caught up with when it answers again.
+func TestRefusalsAreStoredAndCaughtUpWith(t *testing.T) {
+	h := open(t, 3)
+	g := &gate{}
+	g.close(fmt.Errorf("%w: the permission CRM is missing", leads.ErrPortalRefuses))
+	cfg := h.config()
+	cfg.Reader = func(_ owner.Ownership, next consumers.Reader) consumers.Reader { return gatedReader{g, next} }
+	h.notify(h.member(), h.ids()...)
+	h.work(cfg)
+	standing := func() leads.Standing {
+		s, _, err := h.db.Standing(t.Context(), h.member())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	h.until("the problem is stored", func() bool { return strings.Contains(standing().Problem, "permission CRM is missing") })
+	if failing, err := h.db.Failing(t.Context(), h.member()); err != nil || len(failing) != 0 {
+		t.Errorf("leads counted as failing: %v, %v", failing, err)
+	}
+	g.close(nil)
+	h.until("the leads are written", func() bool { return h.stats.Outcomes(leads.Inserted) == 3 })
+	h.until("the problem is cleared", func() bool { return standing().Problem == "" })
 }

@@ -83,6 +83,9 @@ func (c *Comparison) Finish() Differences {
 
 // Missed is the repair of a lead that the mirror lacks.
 func (c *Comparison) Missed(snap leads.Snapshot) Repair {
+	if snap.Err != nil {
+		return c.unprocessable(snap)
+	}
 	return Repair{Snapshot: snap, Finding: c.finding(leads.FindingMissed, snap)}
 }
 
@@ -116,10 +119,21 @@ func (c *Comparison) compare(snap leads.Snapshot, row leads.Row) {
 	case c.facts.IDsOnly:
 		c.addEqual(snap.LeadID)
 	case snap.Err != nil:
-		c.addStale(snap, c.finding(leads.FindingStale, snap))
+		c.found.Repairs = append(c.found.Repairs, c.unprocessable(snap))
 	default:
 		c.compareCard(snap, row)
 	}
+}
+
+// unprocessable is a lead that the portal has, and whose answer cannot be used: the row
+// stays as it is.
+func (c *Comparison) unprocessable(snap leads.Snapshot) Repair {
+	return Repair{Snapshot: snap, Finding: unprocessable(c.finding(leads.FindingUnprocessable, snap), snap.Err)}
+}
+
+func unprocessable(f leads.Finding, err error) leads.Finding {
+	f.Kind, f.Cause = leads.FindingUnprocessable, "the portal's answer for this lead cannot be used: "+err.Error()
+	return f
 }
 
 // compareCard compares a card with what the row's columns and contacts hold now.

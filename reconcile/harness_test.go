@@ -67,6 +67,7 @@ type harness struct {
 	beforeAsk  func()                 // called before leads are read one by one; may be nil
 	windows    int                    // that were read
 	windowSize int                    // the most leads of a window; 0 is what the portal shows
+	unusable   map[int64]error        // leads whose answers cannot be used
 }
 
 // open opens a portal and an empty mirror.
@@ -159,6 +160,7 @@ func (h *harness) limitWindow(read func() (leads.Page, error)) (leads.Page, erro
 		}
 	}
 	page, err := read()
+	h.spoil(page.Snapshots)
 	if h.windowSize > 0 && err == nil && len(page.Snapshots) > h.windowSize {
 		page.Snapshots = page.Snapshots[:h.windowSize]
 		page.UpTo, page.Last, page.Newest = page.Snapshots[h.windowSize-1].LeadID, false, time.Time{}
@@ -171,7 +173,18 @@ func (h *harness) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, err
 	if h.beforeAsk != nil {
 		h.beforeAsk()
 	}
-	return h.client.Hasty().Leads().Read(ctx, ids, h.tickets.Draw)
+	snaps, err := h.client.Hasty().Leads().Read(ctx, ids, h.tickets.Draw)
+	h.spoil(snaps)
+	return snaps, err
+}
+
+// spoil makes the answers of unusable leads what the client makes of them.
+func (h *harness) spoil(snaps []leads.Snapshot) {
+	for i := range snaps {
+		if err := h.unusable[snaps[i].LeadID]; err != nil {
+			snaps[i].Err, snaps[i].Lead = err, leads.Lead{ID: snaps[i].LeadID}
+		}
+	}
 }
 
 // Requests implements reconcile.Portal.

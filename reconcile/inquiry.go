@@ -50,7 +50,7 @@ func (q *inquiry) askChunk(ctx context.Context, ids []int64) ([]leads.Finding, e
 		f := q.finding(s.LeadID)
 		switch {
 		case s.Err != nil:
-			continue
+			f = unprocessable(f, s.Err)
 		case s.Sight == leads.Absent:
 			f.Kind = leads.FindingPhantom
 		case s.Sight == leads.Denied:
@@ -85,7 +85,9 @@ func (q *inquiry) readInOrder(ctx context.Context, ids []int64) (snaps []leads.S
 	var pause time.Duration
 	pauses := 0
 	loop := retry.Loop{
-		Final:  func(error) bool { return pause <= 0 || pauses == pauseLimit },
+		Final: func(err error) bool {
+			return pause <= 0 || pauses == pauseLimit || errors.Is(err, leads.ErrPortalRefuses)
+		},
 		Failed: func(error, int, time.Duration) { pauses++ },
 		Wait:   func(ctx context.Context, _ time.Duration) error { return q.cfg.Wait(ctx, pause) },
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"leadsync/leads"
 )
@@ -36,7 +37,7 @@ func (r *repairer) repair(ctx context.Context, repairs []Repair) ([]leads.Findin
 	for i, repair := range repairs {
 		f := repair.Finding
 		f.Repaired = outcomes[i].Verdict
-		if f.Repaired == leads.Older || repair.Late && !r.wasNoted(f) {
+		if f.Repaired == leads.Older || repair.Late && f.Kind != leads.FindingUnprocessable && !r.wasNoted(f) {
 			r.countWrite(f.Repaired)
 			continue // a live read was faster: events did not miss it, it was only late
 		}
@@ -71,12 +72,12 @@ func (r *repairer) note(ctx context.Context, repairs []Repair) error {
 }
 
 // recorded are the findings that the ledger keeps. To an import every lead is missing,
-// which explains nothing.
+// which explains nothing; that one cannot be used does.
 func (r *repairer) recorded(findings []leads.Finding) []leads.Finding {
-	if r.run.Mode == leads.RunImport {
-		return nil
+	if r.run.Mode != leads.RunImport {
+		return findings
 	}
-	return findings
+	return slices.DeleteFunc(slices.Clone(findings), func(f leads.Finding) bool { return f.Kind != leads.FindingUnprocessable })
 }
 
 // apply writes snapshots, except in a dry run. Each has its outcome.
@@ -136,6 +137,8 @@ func (r *repairer) count(f leads.Finding) {
 		r.run.Phantom++
 	case leads.FindingUnreadable:
 		r.run.Unreadable++
+	case leads.FindingUnprocessable:
+		r.run.Unprocessable++
 	}
 	r.countWrite(f.Repaired)
 }

@@ -21,6 +21,7 @@ type progress struct {
 	bar   *progressbar.ProgressBar
 
 	last    leads.Run
+	problem string
 	printed time.Time
 }
 
@@ -54,6 +55,14 @@ func (p *progress) show(run leads.Run) {
 	p.last, p.printed = run, time.Now()
 	fmt.Fprintf(p.out, "%s: %d leads compared%s, %d differences, %d repaired%s\n",
 		run.State, run.Scanned, p.of(run), run.Found(), run.Repaired(), p.remaining(run))
+}
+
+// warn says why the pass may not get on, once for each reason.
+func (p *progress) warn(problem string) {
+	if problem != "" && problem != p.problem {
+		fmt.Fprintf(p.out, "\nThe portal has a problem, the pass waits: %s\n", problem)
+	}
+	p.problem = problem
 }
 
 func (p *progress) draw(run leads.Run) {

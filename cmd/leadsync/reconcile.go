@@ -255,6 +255,9 @@ func follow(ctx context.Context, b *service.Backend, id string, shown *progress)
 			return run, fmt.Errorf("run %s has disappeared from leadsync_runs", id)
 		}
 		shown.show(run)
+		if standing, _, err := b.DB.Standing(ctx, run.MemberID); err == nil {
+			shown.warn(standing.Problem)
+		}
 		switch {
 		case run.Finished():
 			return run, announced(ctx, b, run.FinishedAt)
