@@ -22,8 +22,9 @@ var gaugesElsewhere = []string{
 	"leadsync_portal_owned", "leadsync_portal_requests_total", "leadsync_portals", "leadsync_budget_level", "leadsync_budget_depth",
 	"leadsync_budget_share", "leadsync_budget_refusals_total", "leadsync_budget_waiting", "leadsync_operating_seconds",
 	"leadsync_operating_refusals_total", "leadsync_operating_pauses_total",
-	"leadsync_spool_limit_bytes",    // a constant
-	"leadsync_callbacks_lost_total", // TestFullDisk
+	"leadsync_spool_limit_bytes",      // a constant
+	"leadsync_callbacks_lost_total",   // TestFullDisk
+	"leadsync_portal_failing_seconds", // TestReadinessNamesAFailingPortal
 	// The second channel: TestOfflineQueueAloneBringsEveryChange, TestTestEventsProveThatCallbacksArrive.
 	"leadsync_offline_events_total", "leadsync_callbacks_missed_total", "leadsync_callbacks_silent",
 }
@@ -309,5 +310,15 @@ func TestReadinessNamesAFailingPortal(t *testing.T) {
 	m.h.portal.SetFaults(emulator.Faults{Overload: true})
 	m.h.edit(a, "while it is blocked")
 	m.wantProblem("portal ", "OVERLOAD_LIMIT")
+	m.h.until("the metric names the part", func() bool {
+		for name := range m.read() {
+			if strings.HasPrefix(name, "leadsync_portal_failing_seconds{") && strings.Contains(name, `part="notices"`) {
+				return true
+			}
+		}
+		return false
+	})
 	m.h.portal.SetFaults(emulator.Faults{})
+	m.untilReady()
+	m.h.untilTitled(a, "while it is blocked")
 }
