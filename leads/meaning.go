@@ -8,6 +8,11 @@ import (
 // NATS. It passes without anybody acting here.
 var ErrUnavailable = errors.New("database unavailable")
 
+// ErrPortalRefuses says that the portal refuses every call for the same reason, which no
+// lead causes: a permission, its plan, its authorization. It passes when a person changes
+// that in Bitrix24; until then the error's RetryAfter says when to ask again.
+var ErrPortalRefuses = errors.New("portal refuses every call")
+
 // Meaning is what an error asks of the loop that meets it.
 type Meaning int
 
@@ -24,6 +29,8 @@ func MeaningOf(err error) Meaning {
 	switch {
 	case err == nil:
 		return CarryOn
+	case errors.Is(err, ErrPortalRefuses): // before ErrStopped: a stopped portal may come back
+		return TryLater
 	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrStopped), errors.Is(err, ErrNotOwner):
 		return GiveUp
 	case errors.Is(err, ErrUnsettled): // a new ownership can claim the run again
