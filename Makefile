@@ -61,6 +61,7 @@ bench-import: ## import 100,000 leads, compared with 2,000 written one by one; t
 fuzz: ## each fuzz target for a minute
 	$(GO) test -run '^$$' -fuzz FuzzParseForm -fuzztime 1m ./bitrix24
 	$(GO) test -run '^$$' -fuzz FuzzParseCallback -fuzztime 1m ./bitrix24
+	$(GO) test -run '^$$' -fuzz FuzzReadBatches -fuzztime 1m ./bitrix24
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./leads
 	$(GO) test -run '^$$' -fuzz FuzzPhones -fuzztime 1m ./leads
 	$(GO) test -run '^$$' -fuzz FuzzReadRecords -fuzztime 1m ./events/spool

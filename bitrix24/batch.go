@@ -32,10 +32,10 @@ type Batch struct {
 // not affect the others. Like Read it may send the request again, so the commands must only
 // read. It does not repeat a batch that took too long: that needs a smaller one.
 func (c *Client) Batch(ctx context.Context, commands []Command) (Batch, error) {
-	return c.batch(ctx, commands, repeats)
+	return c.batch(ctx, commands, manner{repeat: repeats})
 }
 
-func (c *Client) batch(ctx context.Context, commands []Command, repeat int) (Batch, error) {
+func (c *Client) batch(ctx context.Context, commands []Command, m manner) (b Batch, err error) {
 	if len(commands) > batchLimit {
 		return Batch{}, fmt.Errorf("batch: %d commands, want at most %d", len(commands), batchLimit)
 	}
@@ -48,15 +48,45 @@ func (c *Client) batch(ctx context.Context, commands []Command, repeat int) (Bat
 			return Batch{}, err
 		}
 	}
-	answer, err := c.call(ctx, "batch", Params{"halt": 0, "cmd": cmd}, manner{repeat: repeat, large: len(commands) > 1})
-	if err != nil {
+	refreshed := 0
+	m.large = len(commands) > 1
+	m.check = func(answer Answer) (refusal error, limited bool) {
+		if b, err = decodeBatch(commands, answer); err != nil {
+			return err, false
+		}
+		whole, limited := b.limits(commands)
+		if whole != nil && whole.Reaction == Refresh {
+			if refreshed++; c.cfg.Tokens == nil || refreshed > refreshTries {
+				return nil, limited
+			}
+		}
+		if whole != nil {
+			return whole, limited
+		}
+		return nil, limited
+	}
+	if _, err := c.call(ctx, "batch", Params{"halt": 0, "cmd": cmd}, m); err != nil {
 		return Batch{}, err
 	}
-	b, err := decodeBatch(commands, answer)
-	if err == nil {
-		c.shared.meters.observeBatch(commands, b)
+	c.shared.meters.observeBatch(commands, b)
+	return b, nil
+}
+
+// limits finds refusals of commands that are the same as outside of a batch: too many
+// requests, an expired token. If all commands were refused so, whole is that refusal: nothing
+// was executed, and the batch can be sent again.
+func (b Batch) limits(commands []Command) (whole *Error, limited bool) {
+	count := map[string]int{}
+	for _, cmd := range commands {
+		if e := b.Errors[cmd.Key]; e != nil {
+			count[e.Code]++
+			limited = limited || e.Code == codeCrowded
+			if count[e.Code] == len(commands) && (e.Code == codeCrowded || e.Reaction == Refresh) {
+				whole = e
+			}
+		}
 	}
-	return b, err
+	return whole, limited
 }
 
 // encodeCommands writes the JSON object itself: the portal runs commands in the order of
@@ -93,30 +123,26 @@ func decodeBatch(commands []Command, answer Answer) (Batch, error) {
 		Errors json.RawMessage `json:"result_error"`
 		Times  json.RawMessage `json:"result_time"`
 	}
-	if err := json.Unmarshal(answer.Result, &parts); err != nil {
+	if err := json.Unmarshal(answer.Result, &parts); err != nil || parts.Result == nil && parts.Errors == nil {
 		return Batch{}, garbled("batch", 200, "the answer is not one to a batch")
 	}
-	results, err := mapOrList[json.RawMessage](parts.Result)
+	results, err := byKey[json.RawMessage](parts.Result)
 	if err != nil {
 		return Batch{}, err
 	}
-	refusals, err := mapOrList[struct {
-		Code        json.RawMessage `json:"error"`
-		Description lenientText     `json:"error_description"`
-	}](parts.Errors)
+	refusals, err := byKey[json.RawMessage](parts.Errors)
 	if err != nil {
-		return Batch{}, err
+		refusals = nil // PHP made a list of it and lost the keys: the commands below have no answer
 	}
-	times, err := mapOrList[Time](parts.Times)
+	times, err := byKey[Time](parts.Times)
 	if err != nil {
 		times = nil // without them the client cannot see the limit coming, nothing more
 	}
 	b := Batch{Results: results, Errors: make(map[string]*Error, len(refusals)), Times: times, Time: answer.Time}
 	for _, cmd := range commands {
-		refusal, failed := refusals[cmd.Key]
-		switch {
-		case failed:
-			b.Errors[cmd.Key] = newError(cmd.Method, 0, text(refusal.Code), string(refusal.Description))
+		switch e := refusalOf(cmd.Method, refusals[cmd.Key]); {
+		case e != nil:
+			b.Errors[cmd.Key] = e
 		case results[cmd.Key] == nil:
 			b.Errors[cmd.Key] = garbled(cmd.Method, 0, "the batch has no answer for this command")
 		}
@@ -124,20 +150,33 @@ func decodeBatch(commands []Command, answer Answer) (Batch, error) {
 	return b, nil
 }
 
-// mapOrList reads a PHP array as a map; PHP writes an empty one as a list. Our keys are
-// never numbers, so a list with elements cannot be an answer to our commands.
-func mapOrList[T any](raw json.RawMessage) (map[string]T, error) {
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 || raw[0] != '{' {
-		var list []json.RawMessage
-		if len(raw) > 0 && (json.Unmarshal(raw, &list) != nil || len(list) > 0) {
-			return nil, garbled("batch", 200, "the answer has a list, want a map")
-		}
+// refusalOf reads a command's entry in result_error; nil where it says that there is no error.
+func refusalOf(method string, raw json.RawMessage) *Error {
+	if isEmpty(raw) {
+		return nil
+	}
+	var refusal struct {
+		Code        json.RawMessage `json:"error"`
+		Description lenientText     `json:"error_description"`
+	}
+	if json.Unmarshal(raw, &refusal) != nil {
+		return newError(method, 0, text(raw), "")
+	}
+	if isEmpty(refusal.Code) && refusal.Description == "" {
+		return nil
+	}
+	return newError(method, 0, text(refusal.Code), string(refusal.Description))
+}
+
+// byKey reads a PHP array as a map; PHP writes an empty one as a list. Our keys are never
+// numbers, so a list with elements cannot be an answer to our commands.
+func byKey[T any](raw json.RawMessage) (map[string]T, error) {
+	if isEmpty(raw) {
 		return nil, nil
 	}
 	var m map[string]T
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, garbled("batch", 200, "a part of the answer has the wrong type")
+		return nil, garbled("batch", 200, "a part of the answer is not a map of the commands")
 	}
 	return m, nil
 }

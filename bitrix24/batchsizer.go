@@ -17,7 +17,7 @@ const wallGoal = 20.0
 type batchSizer struct {
 	mu    sync.Mutex
 	size  int
-	tight bool // a batch took too long: grow slowly
+	tight bool // a batch took too long, or got no answer that can be used: grow slowly
 }
 
 func newBatchSizer() *batchSizer { return &batchSizer{size: batchLimit} }
@@ -45,12 +45,20 @@ func (s *batchSizer) took(commands int, seconds float64) {
 	s.size = min(max(1, grown), batchLimit)
 }
 
-// cut records that a batch of that many commands took too long.
+// cut records that a batch of that many commands was too large.
 func (s *batchSizer) cut(commands int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tight = true
 	s.size = max(1, min(s.size, commands/2))
+}
+
+// acquit records that a single lead was the reason why batches got no answer, and not their
+// size.
+func (s *batchSizer) acquit() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tight = false
 }
 
 // tooLong reports whether a request was cut off because it took too long: by the portal, or

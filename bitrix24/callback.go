@@ -50,7 +50,7 @@ type Callback struct {
 	Scope          string
 	AccessToken    leads.Secret
 	RefreshToken   leads.Secret
-	ExpiresIn      int64 // seconds
+	ExpiresIn      int64 // seconds, of AccessToken; an hour where the form does not say
 	UserID         int64
 }
 
@@ -94,6 +94,9 @@ func (c *Callback) takeGrant(f *Form) {
 	c.AccessToken = leads.Secret(f.Text("access_token"))
 	c.RefreshToken = leads.Secret(f.Text("refresh_token"))
 	c.ExpiresIn = number(f.Text("expires_in"))
+	if c.AccessToken != "" {
+		c.ExpiresIn = int64(lifeOf(float64(c.ExpiresIn)).Seconds())
+	}
 	c.UserID = number(f.Text("user_id"))
 }
 

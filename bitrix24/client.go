@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -55,6 +56,7 @@ type ClientConfig struct {
 	// Moved returns the confirmed endpoint of a portal that redirects; Home.Moved does so.
 	// nil makes a redirect an error, as it is for a webhook: nobody can confirm its address.
 	Moved func(ctx context.Context) (leads.Secret, error)
+	Log   *slog.Logger // nil logs nothing
 }
 
 // Client calls one portal's REST methods within its limits. Leads, Events and Application
@@ -75,6 +77,8 @@ type shared struct {
 	gets     *batchSizer  // for batches of crm.lead.get
 	lists    *batchSizer  // for batches of crm.lead.list
 	meters   *meters
+	breaker  *breaker
+	odd      oddities
 
 	mu       sync.Mutex
 	endpoint leads.Secret // the current one: portals are renamed
@@ -92,8 +96,12 @@ func NewClient(cfg ClientConfig) *Client {
 	if cfg.Wait == nil {
 		cfg.Wait = retry.Wait
 	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Client{cfg: cfg, shared: &shared{
-		gets: newBatchSizer(), lists: newBatchSizer(), endpoint: cfg.Endpoint,
+		breaker: &breaker{now: cfg.Now},
+		gets:    newBatchSizer(), lists: newBatchSizer(), endpoint: cfg.Endpoint,
 		meters: &meters{now: cfg.Now, methods: map[string]*meter{}},
 	}}
 }
@@ -201,13 +209,30 @@ func portalTime(result json.RawMessage) (time.Time, error) {
 	return at, nil
 }
 
-// manner says how a call may be repeated.
+// manner says how a call may be repeated, and what its answer is checked for.
 type manner struct {
 	repeat int  // how often it may be sent again although it may have been executed
 	large  bool // a batch of several commands: if it took too long, a smaller one is needed
+	probe  bool // find out whether the portal still refuses everything
+	// check returns a refusal that the answer contains although the portal accepted the
+	// call, and whether the answer says that there are too many requests; nil checks nothing.
+	check func(Answer) (refusal error, limited bool)
 }
 
+// call sends a request as often as its manner allows. While the portal refuses everything, it
+// sends none.
 func (c *Client) call(ctx context.Context, method string, params Params, m manner) (Answer, error) {
+	if m.probe {
+		return c.exchange(ctx, method, params, m)
+	}
+	if err := c.Probe(ctx); err != nil {
+		return Answer{}, err
+	}
+	answer, err := c.exchange(ctx, method, params, m)
+	return answer, c.judge(method, err)
+}
+
+func (c *Client) exchange(ctx context.Context, method string, params Params, m manner) (Answer, error) {
 	a := attempt{client: c, method: method, manner: m}
 	for {
 		var err error
@@ -216,6 +241,9 @@ func (c *Client) call(ctx context.Context, method string, params Params, m manne
 			return Answer{}, err
 		}
 		answer, err := c.send(ctx, method, params, a.endpoint, a.token)
+		if err == nil {
+			err = c.checked(answer, m)
+		}
 		if err == nil {
 			return answer, nil
 		}
@@ -226,6 +254,25 @@ func (c *Client) call(ctx context.Context, method string, params Params, m manne
 			return Answer{}, err
 		}
 	}
+}
+
+// checked returns what the answer was refused with, and tells the budget how the portal took
+// the request.
+func (c *Client) checked(answer Answer, m manner) error {
+	if m.check != nil {
+		refusal, limited := m.check(answer)
+		if refusal != nil {
+			return refusal
+		}
+		if limited {
+			c.crowded()
+			return nil
+		}
+	}
+	if c.cfg.Budget != nil {
+		c.cfg.Budget.accepted()
+	}
+	return nil
 }
 
 func (c *Client) token(ctx context.Context) (leads.Secret, error) {
@@ -326,10 +373,16 @@ func (c *Client) slowDown(ctx context.Context, method string, err error, failure
 		c.shared.meters.block(method, e.Wait)
 		return nil
 	}
-	c.shared.limited.Add(1)
-	if c.cfg.Budget == nil {
+	if c.crowded(); c.cfg.Budget == nil {
 		return c.cfg.Wait(ctx, repeatPolicy.Delay(failures))
 	}
-	c.cfg.Budget.refused()
 	return nil
+}
+
+// crowded records that the portal had too many requests.
+func (c *Client) crowded() {
+	c.shared.limited.Add(1)
+	if c.cfg.Budget != nil {
+		c.cfg.Budget.refused()
+	}
 }

@@ -173,7 +173,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"payment", 401, `{"error":"PAYMENT_REQUIRED"}`, bitrix24.Stop},
 		{"credentials", 403, `{"error":"INVALID_CREDENTIALS"}`, bitrix24.Reauthorize},
 		{"scope", 403, `{"error":"insufficient_scope"}`, bitrix24.Never},
-		{"tariff", 403, `{"error":"ACCESS_DENIED","error_description":"REST API is available only on commercial plans"}`, bitrix24.Never},
+		{"tariff", 403, `{"error":"ACCESS_DENIED","error_description":"REST API is available only on commercial plans"}`, bitrix24.Stop},
 		{"method", 404, `{"error":"ERROR_METHOD_NOT_FOUND"}`, bitrix24.Never},
 		{"method, old status", 400, `{"error":"ERROR_METHOD_NOT_FOUND"}`, bitrix24.Never},
 		{"argument", 400, `{"error":"ERROR_ARGUMENT"}`, bitrix24.Never},

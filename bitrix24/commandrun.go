@@ -3,6 +3,8 @@ package bitrix24
 import (
 	"context"
 	"encoding/json"
+	"math/bits"
+	"slices"
 
 	"leadsync/leads"
 )
@@ -19,7 +21,8 @@ type outcome struct {
 }
 
 // commandRun runs any number of commands that do not depend on each other, in batches of a
-// size that the portal can take, until each has an outcome.
+// size that the portal can take, until each has an outcome. A batch that gets no answer that
+// can be used is halved, down to the command that is the reason.
 type commandRun struct {
 	client *Client
 	size   *batchSizer
@@ -29,55 +32,154 @@ type commandRun struct {
 	tries    map[string]int
 	failures int // batches without a result, while no command has been answered yet
 	blocked  int // batches in which a method was blocked
+	useless  int // batches without an answer that can be used
+	smallest int // of them; 0 if there was none
+	culprits int // commands that were the reason
 }
 
 // run returns one outcome for each command, by key. Its error is about the portal as a
 // whole, not about one command.
 func (l Leads) run(ctx context.Context, commands []Command, size *batchSizer, draw Draw) (map[string]outcome, error) {
+	if len(commands) == 0 {
+		return nil, nil
+	}
 	r := &commandRun{client: l.client, size: size, draw: draw, done: map[string]outcome{}, tries: map[string]int{}}
-	for len(commands) > 0 {
-		count := min(size.next(), len(commands))
-		for _, method := range methodsOf(commands[:count]) {
-			count = l.client.shared.meters.affordable(method, l.client.lane, count)
+	for queue := [][]Command{commands}; len(queue) > 0; {
+		head := queue[0]
+		queue = queue[1:]
+		if count := r.count(head); count < len(head) {
+			queue = slices.Insert(queue, 0, head[count:])
+			head = head[:count]
 		}
-		again, err := r.batch(ctx, commands[:count])
+		again, err := r.batch(ctx, head)
 		if err != nil {
 			return nil, err
 		}
-		commands = append(again, commands[count:]...)
+		if r.useless > r.limit(len(commands)) {
+			return nil, garbled("batch", 200, "the portal answers too many requests in a way that cannot be used")
+		}
+		queue = slices.Insert(queue, 0, again...)
+	}
+	if r.smallest > 0 && r.culprits == 0 {
+		r.size.cut(r.smallest)
 	}
 	return r.done, nil
 }
 
-// batch runs one batch and returns the commands that must run again.
-func (r *commandRun) batch(ctx context.Context, commands []Command) ([]Command, error) {
-	ticket := r.draw()
-	batch, err := r.client.Batch(ctx, commands)
-	if tooLong(err) && ctx.Err() == nil && len(commands) > 1 {
-		r.size.cut(len(commands))
-		return commands, nil
+// count is how many of the commands the next batch has.
+func (r *commandRun) count(commands []Command) int {
+	count := min(r.size.next(), len(commands))
+	for _, method := range methodsOf(commands[:count]) {
+		count = r.client.shared.meters.affordable(method, r.client.lane, count)
 	}
-	if err != nil {
+	return count
+}
+
+// limit is how many batches may be useless: what halving needs for each culprit, and once
+// more.
+func (r *commandRun) limit(commands int) int {
+	return (r.culprits + 1) * (3*bits.Len(uint(commands)) + 10)
+}
+
+// batch runs one batch and returns the batches that must run again.
+func (r *commandRun) batch(ctx context.Context, commands []Command) ([][]Command, error) {
+	ticket := r.draw()
+	batch, err := r.client.batch(ctx, commands, manner{})
+	switch {
+	case err == nil:
+		r.size.took(len(commands), batch.Time.Duration)
+		return r.settle(ctx, commands, batch, ticket)
+	case !useless(err) || ctx.Err() != nil:
+		return nil, err
+	case len(commands) == 1:
+		return r.suspect(ctx, commands, err)
+	}
+	if tooLong(err) {
+		r.size.cut(len(commands))
+	}
+	r.useless++
+	r.smallest = len(commands)
+	half := len(commands) / 2
+	return [][]Command{commands[:half], commands[half:]}, nil
+}
+
+// A command that alone gets no answer that can be used is asked again: suspectTries times
+// with the same complaint make it the culprit, if a harmless command is answered meanwhile.
+// Random faults differ, so after suspectLimit tries the portal is failing.
+const (
+	suspectTries = 3
+	suspectLimit = 6
+)
+
+// suspect finds out whether a single command is the reason why it got no answer.
+func (r *commandRun) suspect(ctx context.Context, commands []Command, err error) ([][]Command, error) {
+	same := 1
+	for tries := 1; tries < suspectLimit; tries++ {
+		r.useless++
+		if tries == 1 {
+			if err := r.client.cfg.Wait(ctx, repeatPolicy.Delay(1)); err != nil {
+				return nil, err
+			}
+		}
+		if same == suspectTries-1 {
+			if refusal, failure := r.client.ask(ctx, commands[0].Method); failure != nil || refusal != nil {
+				return nil, err // the portal itself
+			}
+		}
+		ticket := r.draw()
+		batch, again := r.client.batch(ctx, commands, manner{})
+		switch {
+		case again == nil:
+			return r.settle(ctx, commands, batch, ticket)
+		case !useless(again) || ctx.Err() != nil:
+			return nil, again
+		case again.Error() != err.Error():
+			same = 0
+		}
+		err = again
+		if same++; same == suspectTries || tooLong(err) && same > 1 {
+			r.accuse(commands[0], err, ticket)
+			return nil, nil
+		}
+	}
+	return nil, err
+}
+
+// accuse makes a command the reason why its batches got no answer that can be used.
+func (r *commandRun) accuse(cmd Command, err error, ticket leads.Ticket) {
+	r.culprits++
+	r.size.acquit()
+	r.done[cmd.Key] = outcome{ticket: ticket, refusal: &Error{
+		Method: cmd.Method, Reaction: Repeat, Description: "other commands are answered, but the answer to this one cannot be used: " + err.Error(),
+	}}
+}
+
+// settle records the outcomes of a batch and returns what must run again.
+func (r *commandRun) settle(ctx context.Context, commands []Command, batch Batch, ticket leads.Ticket) ([][]Command, error) {
+	if refusal := batch.alike(commands); refusal != nil {
+		if err := r.client.confirm(ctx, refusal); err != nil {
+			return nil, err
+		}
+	}
+	again := r.sort(commands, batch, ticket)
+	if len(again) == 0 {
+		return nil, nil
+	}
+	again, err := r.retryable(ctx, again, batch.Errors, ticket)
+	if err != nil || len(again) == 0 {
 		return nil, err
 	}
-	r.size.took(len(commands), batch.Time.Duration)
-	again, err := r.sort(commands, batch, ticket)
-	if err != nil || len(again) == 0 {
-		return again, err
-	}
-	return r.retryable(ctx, again, batch.Errors, ticket)
+	return [][]Command{again}, nil
 }
 
 // sort records the outcomes of a batch and returns the commands that failed for a reason
 // that may pass.
-func (r *commandRun) sort(commands []Command, batch Batch, ticket leads.Ticket) (again []Command, err error) {
+func (r *commandRun) sort(commands []Command, batch Batch, ticket leads.Ticket) (again []Command) {
 	for _, cmd := range commands {
 		e := batch.Errors[cmd.Key]
 		switch {
 		case e == nil:
 			r.done[cmd.Key] = outcome{result: batch.Results[cmd.Key], ticket: ticket}
-		case e.Reaction == Reauthorize || e.Reaction == Stop:
-			return nil, e
 		case e.Reaction == SlowDown:
 			again = append(again, cmd)
 		case e.Reaction == Repeat || e.Reaction == Refresh:
@@ -87,25 +189,31 @@ func (r *commandRun) sort(commands []Command, batch Batch, ticket leads.Ticket) 
 			r.done[cmd.Key] = outcome{refusal: e, ticket: ticket}
 		}
 	}
-	return again, nil
+	return again
 }
 
 // retryable returns the failed commands that are worth another try. A blocked method is
 // waited for. If other commands were answered, a command that keeps failing gets its error
-// as its outcome; if none was, the portal is failing as a whole.
+// as its outcome; if none was, a harmless command shows whether the portal is failing as a
+// whole.
 func (r *commandRun) retryable(ctx context.Context, failed []Command, errs map[string]*Error, ticket leads.Ticket) ([]Command, error) {
 	first := errs[failed[0].Key]
 	if first.Reaction == SlowDown {
 		if r.blocked++; r.blocked > blockedLimit {
 			return nil, first
 		}
+		if r.client.cfg.Budget == nil && first.Code == codeCrowded {
+			return failed, r.client.cfg.Wait(ctx, repeatPolicy.Delay(r.blocked))
+		}
 		return failed, nil // the next batch waits
 	}
 	if len(r.done) == 0 {
-		if r.failures++; r.failures > repeats {
+		if r.failures++; r.failures <= repeats {
+			return failed, r.client.cfg.Wait(ctx, repeatPolicy.Delay(r.failures))
+		}
+		if refusal, err := r.client.ask(ctx, first.Method); err != nil || refusal != nil {
 			return nil, first
 		}
-		return failed, r.client.cfg.Wait(ctx, repeatPolicy.Delay(r.failures))
 	}
 	var again []Command
 	for _, cmd := range failed {

@@ -32,27 +32,54 @@ type Error struct {
 	Code        string // Bitrix24's error code in upper case; "" for methods without codes and for answers that are not JSON
 	Description string // Bitrix24's text, or what is wrong with the answer
 	Reaction    Reaction
-	// Wait is how long a method without operating time stays blocked; 0 if unknown.
+	// Wait is how long a method without operating time stays blocked, or how long the client
+	// leaves a portal alone that refuses everything; 0 if unknown.
 	Wait time.Duration
+	// Advice is set where the portal refuses every call for this reason, which no lead causes:
+	// what is wrong, and where in Bitrix24 a person changes it.
+	Advice string
 }
 
 // RetryAfter is how long not to call the method; 0 if the portal did not say.
 func (e *Error) RetryAfter() time.Duration { return e.Wait }
 
+// descriptionLimit is how much of a portal's text an error shows.
+const descriptionLimit = 300
+
 // Error contains the method, the status, the code and the description, never a token.
 func (e *Error) Error() string {
-	code := e.Code
-	if code == "" {
-		code = "no code"
+	parts := []string{e.Method}
+	if e.Status != 0 {
+		parts = append(parts, fmt.Sprintf("HTTP %d", e.Status))
 	}
-	return strings.TrimSuffix(fmt.Sprintf("%s: HTTP %d %s: %s", e.Method, e.Status, code, e.Description), ": ")
+	if e.Code != "" {
+		parts = append(parts, e.Code)
+	}
+	if e.Description != "" {
+		parts = append(parts, fmt.Sprintf("%.*s", descriptionLimit, e.Description))
+	}
+	said := strings.Join(parts, ": ")
+	if e.Advice != "" {
+		return e.Advice + " (" + said + ")"
+	}
+	return said
 }
 
-// Is lets errors.Is match leads.ErrUnauthorized, leads.ErrStopped and leads.ErrRefused.
+// Is lets errors.Is match leads.ErrPortalRefuses, leads.ErrStopped, leads.ErrUnauthorized
+// and leads.ErrRefused.
 func (e *Error) Is(target error) bool {
-	return target == leads.ErrUnauthorized && e.Reaction == Reauthorize ||
-		target == leads.ErrStopped && e.Reaction == Stop ||
-		target == leads.ErrRefused && (e.Reaction == Never || e.Reaction == NoAccess)
+	switch target {
+	case leads.ErrPortalRefuses:
+		return e.Advice != ""
+	case leads.ErrStopped:
+		return e.Reaction == Stop
+	case leads.ErrUnauthorized:
+		return e.Reaction == Reauthorize && e.Advice == ""
+	case leads.ErrRefused:
+		return (e.Reaction == Never || e.Reaction == NoAccess) && e.Advice == ""
+	default:
+		return false
+	}
 }
 
 // ReactionTo returns what to do about an error: Repeat for errors that are not a portal's,
@@ -73,6 +100,9 @@ func mustRefresh(err error) bool {
 // codeOperating is the refusal of a method that has used up its operating time.
 const codeOperating = "OPERATION_TIME_LIMIT"
 
+// codeCrowded is the refusal of a call that came while the portal's bucket was full.
+const codeCrowded = "QUERY_LIMIT_EXCEEDED"
+
 // reactions are the codes that mean the same with every status: older servers send some of
 // them with status 200 (docs/bitrix24.md 3.4).
 var reactions = map[string]Reaction{
@@ -89,9 +119,9 @@ var reactions = map[string]Reaction{
 	"INVALID_CLIENT":          Stop, // the client id or secret is wrong: new tokens would not help
 	"WRONG_CLIENT":            Stop,
 	"PAYMENT_REQUIRED":        Stop,
-	"OVERLOAD_LIMIT":          Stop,
+	codeOverload:              Stop,
 	"PORTAL_DELETED":          Stop,
-	"QUERY_LIMIT_EXCEEDED":    SlowDown,
+	codeCrowded:               SlowDown,
 	codeOperating:             SlowDown,
 	"INTERNAL_SERVER_ERROR":   Repeat,
 	"ERROR_UNEXPECTED_ANSWER": Repeat,
@@ -106,16 +136,20 @@ func newError(method string, status int, code, description string) *Error {
 		return e
 	}
 	switch {
+	case (e.Code == "" || e.Code == "ACCESS_DENIED") && namesTariff(description):
+		e.Reaction = Stop
 	case e.Code == "" || e.Code == "NOT_FOUND" || e.Code == "ACCESS_DENIED":
 		e.Reaction = byDescription(description)
 	case status >= http.StatusInternalServerError:
 		e.Reaction = Repeat
+	case status == http.StatusTooManyRequests:
+		e.Reaction = SlowDown
 	}
 	return e
 }
 
 // byDescription recognises the two errors of crm.lead.get that have no code
-// (docs/bitrix24.md 6.2). Nothing else is decided by an error's text.
+// (docs/bitrix24.md 6.2). Only namesTariff also decides by an error's text.
 func byDescription(description string) Reaction {
 	switch text := strings.ToLower(strings.TrimRight(description, ".! ")); text {
 	case "not found", "element not found":
@@ -127,11 +161,41 @@ func byDescription(description string) Reaction {
 	}
 }
 
+// namesTariff tells the ACCESS_DENIED of a portal whose plan has no REST API from that of a
+// lead: both have the same code (docs/bitrix24.md 3.4.13 and 6.2).
+func namesTariff(description string) bool {
+	text := strings.ToLower(description)
+	for _, word := range [...]string{" plan", "tariff", "subscription", "commercial", "тариф", "коммерческ", "подписк"} {
+		if strings.Contains(text, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// useless reports whether a whole batch got no answer that can be used: none, half of one,
+// a page of HTML, an error of the server. One of its commands may be the reason.
+func useless(err error) bool {
+	if e, ok := errors.AsType[*Error](err); ok {
+		switch e.Status {
+		case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
+			return true
+		default:
+			return e.Method == "batch" && e.Reaction == Repeat && (e.Status < 300 || e.Status >= 500)
+		}
+	}
+	_, broken := errors.AsType[*brokenError](err)
+	return broken
+}
+
 // garbled is the error for an answer that is not what the method returns: a proxy's page,
 // an empty body, half an answer.
 func garbled(method string, status int, what string) *Error {
 	e := &Error{Method: method, Status: status, Description: what, Reaction: Repeat}
-	if status >= 400 && status < 500 && status != http.StatusTooManyRequests && status != http.StatusRequestTimeout {
+	switch {
+	case status == http.StatusTooManyRequests:
+		e.Reaction = SlowDown // a proxy's limit
+	case status >= 400 && status < 500 && status != http.StatusRequestTimeout:
 		e.Reaction = Never
 	}
 	return e

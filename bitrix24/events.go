@@ -2,7 +2,6 @@ package bitrix24
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -34,13 +33,13 @@ func (e Events) Bindings(ctx context.Context) ([]Binding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look up bound events: %w", err)
 	}
-	var rows []struct {
+	rows, err := phpRows[struct {
 		Event     lenientText `json:"event"`
 		Handler   lenientText `json:"handler"`
 		Offline   lenientBool `json:"offline"`
 		Connector lenientText `json:"connector_id"`
-	}
-	if err := json.Unmarshal(answer.Result, &rows); err != nil {
+	}](answer.Result)
+	if err != nil {
 		return nil, garbled("event.get", 200, "the answer is not a list of handlers")
 	}
 	bindings := make([]Binding, len(rows))
@@ -68,7 +67,7 @@ func (e Events) Bind(ctx context.Context, handler string) (bound []Binding, adde
 	for i, event := range added {
 		commands[i] = handlerCommand("event.bind", event, handler)
 	}
-	batch, err := e.client.batch(ctx, commands, 0) // it changes something: sent once
+	batch, err := e.client.batch(ctx, commands, manner{}) // it changes something: sent once
 	if err != nil {
 		return nil, nil, fmt.Errorf("bind events: %w", err)
 	}
@@ -92,7 +91,7 @@ func (e Events) Unbind(ctx context.Context, handler string) error {
 	for _, event := range Bound {
 		commands = append(commands, handlerCommand("event.unbind", event, handler))
 	}
-	batch, err := e.client.batch(ctx, commands, 0)
+	batch, err := e.client.batch(ctx, commands, manner{})
 	if err != nil {
 		return fmt.Errorf("unbind events: %w", err)
 	}

@@ -2,7 +2,6 @@ package bitrix24
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"leadsync/leads"
@@ -16,13 +15,13 @@ func (l Leads) FieldTypes(ctx context.Context) ([]leads.FieldType, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list custom fields: %w", err)
 		}
-		var rows []struct {
+		rows, err := phpRows[struct {
 			Name     lenientText `json:"FIELD_NAME"`
 			Type     lenientText `json:"USER_TYPE_ID"`
 			Multiple lenientBool `json:"MULTIPLE"`
 			Label    lenientText `json:"EDIT_FORM_LABEL"`
-		}
-		if err := json.Unmarshal(answer.Result, &rows); err != nil {
+		}](answer.Result)
+		if err != nil {
 			return nil, garbled("crm.lead.userfield.list", 200, "the answer is not a list of fields")
 		}
 		for _, row := range rows {

@@ -60,13 +60,13 @@ func (l Leads) readOneByOne(ctx context.Context, ids []int64, draw Draw) ([]lead
 	}
 	snaps := make([]leads.Snapshot, len(ids))
 	for i, id := range ids {
-		snaps[i] = l.snapshot(id, done[leadKey(id)])
+		snaps[i] = l.snapshot(ctx, id, done[leadKey(id)])
 	}
 	return snaps, nil
 }
 
 // snapshot turns the answer of crm.lead.get into a snapshot.
-func (l Leads) snapshot(id int64, o outcome) leads.Snapshot {
+func (l Leads) snapshot(ctx context.Context, id int64, o outcome) leads.Snapshot {
 	snap := leads.Snapshot{Ref: leads.Ref{LeadID: id}, Ticket: o.ticket, ReadAt: l.client.cfg.Now()}
 	switch {
 	case o.refusal != nil && o.refusal.Reaction == NotFound:
@@ -79,6 +79,7 @@ func (l Leads) snapshot(id int64, o outcome) leads.Snapshot {
 		snap.Lead, snap.Err = leads.Parse(o.result)
 		if snap.Err == nil && snap.Lead.ID != id {
 			snap.Err = fmt.Errorf("%w: asked for lead %d, got lead %d", leads.ErrNoLead, id, snap.Lead.ID)
+			l.client.leaveOut(ctx, oddForeign, 1, "crm.lead.get")
 		}
 		if snap.Err != nil {
 			snap.Lead.Raw = o.result
@@ -104,31 +105,82 @@ func (l Leads) readByList(ctx context.Context, ids []int64, draw Draw) ([]leads.
 		if o.refusal != nil {
 			continue
 		}
-		if snaps, _, err := l.cards(o.result, o.ticket); err == nil {
-			found = append(found, snaps...)
+		sheet, err := l.cards(o.result, o.ticket)
+		if err != nil {
+			continue
 		}
+		l.client.leaveOut(ctx, oddID, sheet.odd, cmd.Method)
+		found = append(found, sheet.snaps...)
 	}
-	return found, nil
+	return l.only(ctx, ids, found), nil
 }
 
-// cards reads the rows of one crm.lead.list of whole leads, and when the last of them was
-// created.
-func (l Leads) cards(result json.RawMessage, ticket leads.Ticket) (snaps []leads.Snapshot, newest time.Time, err error) {
-	var list []json.RawMessage
-	if err := json.Unmarshal(result, &list); err != nil {
-		return nil, newest, garbled("crm.lead.list", 200, "the answer is not a list")
+// only returns the snapshots of these ids, each once: a portal that does not understand the
+// filter lists others, too. ids ascend.
+func (l Leads) only(ctx context.Context, ids []int64, found []leads.Snapshot) []leads.Snapshot {
+	asked, seen := make([]leads.Snapshot, 0, len(found)), make(map[int64]bool, len(found))
+	foreign := 0
+	for _, s := range found {
+		_, wanted := slices.BinarySearch(ids, s.LeadID)
+		switch {
+		case !wanted:
+			foreign++
+		case !seen[s.LeadID]:
+			seen[s.LeadID] = true
+			asked = append(asked, s)
+		}
 	}
-	snaps = make([]leads.Snapshot, 0, len(list))
-	for _, raw := range list {
+	l.client.leaveOut(ctx, oddForeign, foreign, "crm.lead.list")
+	return asked
+}
+
+// sheet is one page of a list as the portal returned it.
+type sheet struct {
+	snaps  []leads.Snapshot // the rows whose ids fit
+	rows   int              // all rows
+	odd    int              // rows whose ids are no lead's
+	beyond int              // of them those above leads.MaxID
+	newest time.Time        // when the last lead was created; zero if unknown
+}
+
+// cards reads the rows of one crm.lead.list of whole leads.
+func (l Leads) cards(result json.RawMessage, ticket leads.Ticket) (sheet, error) {
+	rows, err := phpList(result)
+	if err != nil {
+		return sheet{}, garbled("crm.lead.list", 200, "the answer is not a list")
+	}
+	s := sheet{rows: len(rows), snaps: make([]leads.Snapshot, 0, len(rows))}
+	for _, raw := range rows {
 		lead, err := leads.Parse(raw)
 		if lead.ID == 0 && err != nil {
-			return nil, newest, garbled("crm.lead.list", 200, "the answer has a row without an id")
+			s.leaveOut(raw)
+			continue
 		}
-		snaps = append(snaps, leads.Snapshot{
+		s.snaps = append(s.snaps, leads.Snapshot{
 			Ref: leads.Ref{LeadID: lead.ID}, Ticket: ticket, ReadAt: l.client.cfg.Now(), Lead: lead, Err: err,
 		})
 	}
-	return snaps, created(snaps), nil
+	s.newest = created(s.snaps)
+	return s, s.check()
+}
+
+// leaveOut notes a row whose id is no lead's.
+func (s *sheet) leaveOut(raw json.RawMessage) {
+	var row struct {
+		ID lenientFloat `json:"ID"`
+	}
+	s.odd++
+	if json.Unmarshal(raw, &row) == nil && row.ID > leads.MaxID {
+		s.beyond++
+	}
+}
+
+// check returns an error if rows came, and none of them says where the list goes on.
+func (s *sheet) check() error {
+	if s.rows > 0 && len(s.snaps) == 0 && s.beyond == 0 {
+		return garbled("crm.lead.list", 200, "no row of the list has the id of a lead")
+	}
+	return nil
 }
 
 // created is when the last of these leads was created; zero if there is none or its card is

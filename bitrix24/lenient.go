@@ -3,6 +3,8 @@ package bitrix24
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +62,72 @@ func lenientString(raw []byte) string {
 	default:
 		return string(raw)
 	}
+}
+
+// isEmpty reports whether a value is one of those that PHP writes for "nothing"
+// (docs/bitrix24.md 6.3.11), or absent.
+func isEmpty(raw json.RawMessage) bool {
+	if raw = bytes.TrimSpace(raw); len(raw) > 100 {
+		return false
+	}
+	switch string(bytes.Join(bytes.Fields(raw), nil)) {
+	case "", "null", "false", `""`, "[]", "{}":
+		return true
+	default:
+		return false
+	}
+}
+
+// errNoList says that a value is not a list.
+var errNoList = errors.New("not a list")
+
+// phpList reads a PHP list. PHP writes a list whose first element was removed, or whose
+// elements are out of order, as a map with whole numbers as keys (docs/bitrix24.md 5.2.7).
+// Everything else, null and false too, is errNoList: an empty list is written as one.
+func phpList(raw json.RawMessage) ([]json.RawMessage, error) {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) > 0 && raw[0] == '[' {
+		var list []json.RawMessage
+		err := json.Unmarshal(raw, &list)
+		return list, err
+	}
+	var byKey map[string]json.RawMessage
+	if len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &byKey) != nil {
+		return nil, errNoList
+	}
+	keys := make([]int, 0, len(byKey))
+	for key := range byKey {
+		n, err := strconv.Atoi(key)
+		if err != nil || strconv.Itoa(n) != key {
+			return nil, errNoList
+		}
+		keys = append(keys, n)
+	}
+	slices.Sort(keys)
+	list := make([]json.RawMessage, len(keys))
+	for i, n := range keys {
+		list[i] = byKey[strconv.Itoa(n)]
+	}
+	return list, nil
+}
+
+// phpRows reads a PHP list whose elements are all of one type; null, false and "" are an
+// empty one.
+func phpRows[T any](raw json.RawMessage) ([]T, error) {
+	if isEmpty(raw) {
+		return nil, nil
+	}
+	list, err := phpList(raw)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]T, len(list))
+	for i, row := range list {
+		if err := json.Unmarshal(row, &rows[i]); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
 }
 
 // UnmarshalJSON reads a time block; a missing value, or one of another type, is 0.

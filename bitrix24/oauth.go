@@ -64,6 +64,10 @@ func (o *OAuth) grant(ctx context.Context, server, kind string, form url.Values)
 	if err != nil {
 		return Pair{}, fmt.Errorf("%s at %s: %w", kind, base, err)
 	}
+	raw, err := findObject(r.body, "access_token", "error")
+	if err != nil {
+		return Pair{}, garbled(kind, r.status, err.Error())
+	}
 	var body struct {
 		Error          json.RawMessage `json:"error"`
 		Description    lenientText     `json:"error_description"`
@@ -76,32 +80,40 @@ func (o *OAuth) grant(ctx context.Context, server, kind string, form url.Values)
 		ClientEndpoint lenientText     `json:"client_endpoint"`
 		ServerEndpoint lenientText     `json:"server_endpoint"`
 	}
-	if err := json.Unmarshal(r.body, &body); err != nil {
-		return Pair{}, garbled(kind, r.status, "the answer is not JSON")
+	if err := json.Unmarshal(raw, &body); err != nil {
+		return Pair{}, garbled(kind, r.status, "the answer is not a JSON object")
 	}
-	if body.Error != nil {
-		return Pair{}, newError(kind, r.status, text(body.Error), string(body.Description))
-	}
+	// A pair is taken whatever stands in error beside it: the server has spent the old one.
 	if body.AccessToken == "" || body.RefreshToken == "" {
-		return Pair{}, garbled(kind, r.status, "the answer has no tokens")
+		if isEmpty(body.Error) {
+			return Pair{}, garbled(kind, r.status, "the answer has no tokens")
+		}
+		return Pair{}, newError(kind, r.status, text(body.Error), string(body.Description))
 	}
 	return Pair{
 		Grant: leads.Grant{
 			MemberID: string(body.MemberID), AccessToken: leads.Secret(body.AccessToken),
-			RefreshToken: leads.Secret(body.RefreshToken), ExpiresAt: o.expiry(float64(body.ExpiresIn)),
+			RefreshToken: leads.Secret(body.RefreshToken), ExpiresAt: o.Now().Add(lifeOf(float64(body.ExpiresIn))),
 			Scope: string(body.Scope), UserID: int64(body.UserID), ClientID: o.ClientID,
 		},
 		ClientEndpoint: string(body.ClientEndpoint), ServerEndpoint: string(body.ServerEndpoint),
 	}, nil
 }
 
-// expiry is when a token expires that is valid for that many seconds from now; zero, for
-// unknown, if the answer did not say.
-func (o *OAuth) expiry(seconds float64) time.Time {
-	if seconds <= 0 {
-		return time.Time{}
+// tokenLife is how long an access token is valid where the answer does not say so, or says
+// something impossible: the documented hour (docs/bitrix24.md 1.4). A life that was taken
+// too long would cost one refused request, nothing more.
+const tokenLife = time.Hour
+
+// longestLife is the longest life of an access token that is believed.
+const longestLife = 365 * 24 * time.Hour
+
+// lifeOf is how long a token with that expires_in is valid.
+func lifeOf(seconds float64) time.Duration {
+	if !(seconds > 0 && seconds <= longestLife.Seconds()) { // NaN too
+		return tokenLife
 	}
-	return o.Now().Add(time.Duration(seconds * float64(time.Second)))
+	return time.Duration(seconds * float64(time.Second))
 }
 
 // Installation is what the authorization server says about an access token: to which portal,

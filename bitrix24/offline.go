@@ -53,7 +53,7 @@ func (e Events) BindOffline(ctx context.Context, bound []Binding, handler string
 	if len(commands) == 0 {
 		return nil, nil
 	}
-	batch, err := e.client.batch(ctx, commands, 0)
+	batch, err := e.client.batch(ctx, commands, manner{})
 	if err != nil {
 		return nil, fmt.Errorf("bind offline events: %w", err)
 	}
@@ -119,7 +119,7 @@ func (q *OfflineQueue) Next(ctx context.Context, done leads.OfflineBatch) (leads
 	if done.Process != "" {
 		commands = []Command{q.clearCommand(done), commands[0]}
 	}
-	batch, err := q.client.batch(ctx, commands, 0)
+	batch, err := q.client.batch(ctx, commands, manner{})
 	if err != nil {
 		return leads.OfflineBatch{}, fmt.Errorf("read the offline queue: %w", err)
 	}
@@ -157,7 +157,7 @@ func (q *OfflineQueue) Clear(ctx context.Context, done leads.OfflineBatch) error
 	if done.Process == "" || len(done.Messages) == 0 {
 		return nil
 	}
-	batch, err := q.client.batch(ctx, []Command{q.clearCommand(done)}, 0)
+	batch, err := q.client.batch(ctx, []Command{q.clearCommand(done)}, manner{})
 	if err == nil && batch.Errors["clear"] != nil {
 		err = batch.Errors["clear"]
 	}
@@ -185,10 +185,10 @@ func (q *OfflineQueue) Reserved(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the offline queue: %w", err)
 	}
-	var rows []struct {
+	rows, err := phpRows[struct {
 		Process lenientText `json:"PROCESS_ID"`
-	}
-	if err := json.Unmarshal(answer.Result, &rows); err != nil {
+	}](answer.Result)
+	if err != nil {
 		return nil, garbled("event.offline.list", 200, "the answer is not a list")
 	}
 	var names []string
@@ -203,22 +203,26 @@ func (q *OfflineQueue) Reserved(ctx context.Context) ([]string, error) {
 // offlineBatch reads the result of event.offline.get.
 func offlineBatch(result json.RawMessage, t Time) (leads.OfflineBatch, error) {
 	var answer struct {
-		Process lenientText `json:"process_id"`
-		Events  []struct {
-			At      lenientText     `json:"TIMESTAMP_X"`
-			Name    lenientText     `json:"EVENT_NAME"`
-			Data    json.RawMessage `json:"EVENT_DATA"`
-			Message lenientText     `json:"MESSAGE_ID"`
-		} `json:"events"`
+		Process lenientText     `json:"process_id"`
+		Events  json.RawMessage `json:"events"`
 	}
 	if err := json.Unmarshal(result, &answer); err != nil {
+		return leads.OfflineBatch{}, garbled("event.offline.get", 200, "the answer is not a list of events")
+	}
+	rows, err := phpRows[struct {
+		At      lenientText     `json:"TIMESTAMP_X"`
+		Name    lenientText     `json:"EVENT_NAME"`
+		Data    json.RawMessage `json:"EVENT_DATA"`
+		Message lenientText     `json:"MESSAGE_ID"`
+	}](answer.Events)
+	if err != nil {
 		return leads.OfflineBatch{}, garbled("event.offline.get", 200, "the answer is not a list of events")
 	}
 	b := leads.OfflineBatch{Process: string(answer.Process)}
 	if t.Finish > 0 {
 		b.At = time.UnixMilli(int64(t.Finish * 1000))
 	}
-	for _, row := range answer.Events {
+	for _, row := range rows {
 		b.Messages = append(b.Messages, string(row.Message))
 		event := leads.OfflineEvent{Event: strings.ToUpper(string(row.Name)), LeadID: offlineLead(row.Data)}
 		if at, err := time.Parse(time.RFC3339, string(row.At)); err == nil {

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,9 +17,9 @@ import (
 // listing is a walk over crm.lead.list by ascending id. Scan, Changed and IDs differ only in
 // what is said here.
 type listing struct {
-	query url.Values // of each page, without the id that it starts after
-	// rows reads one page, and when the last lead of it was created.
-	rows func(json.RawMessage, leads.Ticket) ([]leads.Snapshot, time.Time, error)
+	query url.Values                                         // of each page, without the id that it starts after
+	rows  func(json.RawMessage, leads.Ticket) (sheet, error) // reads one page
+	bare  bool                                               // rows are ids, without cards
 	// count returns how many pages the next request asks for.
 	count func() int
 	clock bool // ask for the portal's time before the pages
@@ -25,6 +27,8 @@ type listing struct {
 	// that returns no row at all ends the walk: that costs one request more, but an empty
 	// page may also mean that the portal did not resolve the reference to the page before.
 	trustEmpty bool
+	// near is told whether the end of the list is near; nil is not.
+	near func(bool)
 }
 
 // window is what one request of a walk returned.
@@ -32,13 +36,45 @@ type window struct {
 	page    leads.Page
 	refusal error // of the first page that could not be read; page has those before it
 	full    bool  // every page had all its rows
+	odd     int   // rows that were left out because of their ids
+	foreign int   // rows that were left out because nobody asked for them
 }
 
 // clockKey is the command of a walk that asks for the portal's time.
 const clockKey = "now"
 
+// walk is the next request of a walk. A page that cannot be listed is read lead by lead, so
+// that one bad lead does not hide the others.
+func (l Leads) walk(ctx context.Context, after int64, list listing, draw Draw) (leads.Page, error) {
+	for failures, blocked := 0, 0; ; {
+		w, err := l.next(ctx, after, list, draw)
+		if err != nil {
+			return leads.Page{}, err
+		}
+		if w.refusal == nil && list.near != nil {
+			list.near(!w.page.Last && !w.full)
+		}
+		if w.refusal == nil || w.page.UpTo > after {
+			return w.page, nil
+		}
+		switch reaction := ReactionTo(w.refusal); {
+		case reaction == SlowDown && blocked > blockedLimit:
+			return leads.Page{}, w.refusal
+		case reaction == SlowDown:
+			blocked++ // the next request waits
+		case failures == commandRepeats, failures > 0 && useless(w.refusal):
+			return l.singleOut(ctx, after, list, draw, w.refusal)
+		default:
+			failures++
+			if err := l.client.cfg.Wait(ctx, repeatPolicy.Delay(failures)); err != nil {
+				return leads.Page{}, err
+			}
+		}
+	}
+}
+
 // next reads the next pages of a walk, with ids above after, in one request. If the request
-// takes too long it asks for half as many pages.
+// takes too long, or gets no answer that can be used, it asks for half as many pages.
 func (l Leads) next(ctx context.Context, after int64, list listing, draw Draw) (window, error) {
 	size := l.client.shared.lists
 	for {
@@ -48,23 +84,38 @@ func (l Leads) next(ctx context.Context, after int64, list listing, draw Draw) (
 			commands = append([]Command{{Key: clockKey, Method: "server.time"}}, pages...)
 		}
 		ticket := draw()
-		batch, err := l.client.Batch(ctx, commands)
-		if tooLong(err) && ctx.Err() == nil && len(pages) > 1 {
-			size.cut(len(pages))
-			continue
+		batch, err := l.client.batch(ctx, commands, manner{})
+		switch {
+		case err == nil:
+			return l.window(ctx, list, batch, pages, leads.Page{Ticket: ticket, UpTo: after, At: batch.Time.At})
+		case !useless(err) || ctx.Err() != nil:
+			return window{}, err
+		case len(pages) == 1:
+			return window{page: leads.Page{Ticket: ticket, UpTo: after}, refusal: err}, nil
 		}
+		size.cut(len(pages))
+	}
+}
+
+// window reads the answer to a request of a walk.
+func (l Leads) window(ctx context.Context, list listing, batch Batch, pages []Command, page leads.Page) (window, error) {
+	l.client.shared.lists.took(len(pages), batch.Time.Duration)
+	if refusal := batch.alike(pages[:1]); refusal != nil { // the other pages refer to the first
+		if err := l.client.confirm(ctx, refusal); err != nil {
+			return window{}, err
+		}
+	}
+	if list.clock {
+		at, err := batch.clock()
 		if err != nil {
 			return window{}, err
 		}
-		size.took(len(pages), batch.Time.Duration)
-		page := leads.Page{Ticket: ticket, UpTo: after, At: batch.Time.At}
-		if list.clock {
-			if page.At, err = batch.clock(); err != nil {
-				return window{}, err
-			}
-		}
-		return list.join(batch, pages, page)
+		page.At = at
 	}
+	w, err := list.join(batch, pages, page)
+	l.client.leaveOut(ctx, oddID, w.odd, "crm.lead.list")
+	l.client.leaveOut(ctx, oddForeign, w.foreign, "crm.lead.list")
+	return w, err
 }
 
 // clock is the portal's time by the batch's own command for it.
@@ -81,20 +132,22 @@ func (list listing) join(batch Batch, pages []Command, page leads.Page) (window,
 	w := window{page: page}
 	full := 0
 	for _, cmd := range pages {
-		var snaps []leads.Snapshot
-		var newest time.Time
-		if snaps, newest, w.refusal = list.read(batch, cmd, page.Ticket); w.refusal != nil {
+		var s sheet
+		if s, w.refusal = list.read(batch, cmd, page.Ticket); w.refusal != nil {
 			break
 		}
-		if err := w.page.Append(snaps); err != nil {
+		foreign := s.leaveOutForeign(w.page.UpTo)
+		w.odd, w.foreign = w.odd+s.odd, w.foreign+foreign
+		if err := w.page.Append(s.snaps); err != nil {
 			return window{}, garbled("crm.lead.list", 200, err.Error())
 		}
-		if len(snaps) < listPage {
-			w.page.Newest = newest
-			w.page.Last = len(snaps) == 0 && (full == 0 || list.trustEmpty)
-			break // the next page refers to a row that does not exist
+		if s.rows == listPage && s.odd+foreign == 0 {
+			full++
+			continue
 		}
-		full++
+		// The next page refers to a row that does not exist, or whose id is no good.
+		w.end(s, list.trustEmpty || full == 0)
+		break
 	}
 	if w.page.Last {
 		w.page.UpTo = leads.MaxID
@@ -103,10 +156,47 @@ func (list listing) join(batch Batch, pages []Command, page leads.Page) (window,
 	return w, nil
 }
 
+// leaveOutForeign removes the rows that a list above an id must not have, and repeated ones,
+// and returns how many.
+func (s *sheet) leaveOutForeign(above int64) int {
+	before, last := len(s.snaps), above
+	s.snaps = slices.DeleteFunc(s.snaps, func(snap leads.Snapshot) bool {
+		foreign := snap.LeadID <= above || snap.LeadID == last
+		last = snap.LeadID
+		return foreign
+	})
+	return before - len(s.snaps)
+}
+
+// end decides whether the page s, which is not a full one, ends the walk. A list with fewer
+// rows than a page is complete, so one in which no row lies above the id that was asked for
+// is the end, whatever it shows instead.
+func (w *window) end(s sheet, trustEmpty bool) {
+	if s.rows < listPage && s.odd == 0 {
+		w.page.Newest = s.newest
+	}
+	switch {
+	case len(s.snaps) > 0:
+	case s.rows < listPage || s.beyond == s.rows:
+		w.page.Last = trustEmpty
+	default:
+		w.refusal = ignoresFilter()
+	}
+}
+
+// ignoresFilter is the error for a portal whose list starts anew instead of going on: a walk
+// would never end, and repeating does not help.
+func ignoresFilter() *Error {
+	return &Error{
+		Method: "crm.lead.list", Status: http.StatusOK, Reaction: Never,
+		Description: "the portal lists only leads that were not asked for: it ignores the filter by ID",
+	}
+}
+
 // read returns the rows of one page of a batch.
-func (list listing) read(batch Batch, cmd Command, ticket leads.Ticket) ([]leads.Snapshot, time.Time, error) {
+func (list listing) read(batch Batch, cmd Command, ticket leads.Ticket) (sheet, error) {
 	if e := batch.Errors[cmd.Key]; e != nil {
-		return nil, time.Time{}, e
+		return sheet{}, e
 	}
 	return list.rows(batch.Results[cmd.Key], ticket)
 }

@@ -34,17 +34,24 @@ func (c *Client) send(ctx context.Context, method string, params Params, endpoin
 	c.shared.byLane[c.lane].Add(1)
 	r, err := post(ctx, c.cfg.HTTP, endpoint.Reveal()+method, "application/json", data)
 	if err != nil {
-		return Answer{}, fmt.Errorf("%s: %w", method, err)
+		return Answer{}, &brokenError{method, err}
 	}
 	answer, err := decodeAnswer(method, r)
 	if err == nil {
 		c.shared.meters.observe(method, answer.Time, 1)
-		if c.cfg.Budget != nil {
-			c.cfg.Budget.accepted()
-		}
 	}
 	return answer, err
 }
+
+// brokenError says that a request got no answer: the connection was refused or broke, or
+// the answer took too long.
+type brokenError struct {
+	method string
+	err    error
+}
+
+func (e *brokenError) Error() string { return e.method + ": " + e.err.Error() }
+func (e *brokenError) Unwrap() error { return e.err }
 
 // admit waits until the limits allow a request of that method, and counts it.
 func (c *Client) admit(ctx context.Context, method string) error {
@@ -95,42 +102,4 @@ func withoutURL(err error) error {
 		}
 		err = inner
 	}
-}
-
-// envelope is the body of a success or a failure; both come with any status.
-type envelope struct {
-	Result      json.RawMessage `json:"result"`
-	Total       lenientFloat    `json:"total"`
-	Next        lenientFloat    `json:"next"`
-	Time        Time            `json:"time"`
-	Error       json.RawMessage `json:"error"`
-	Description lenientText     `json:"error_description"`
-}
-
-func decodeAnswer(method string, r reply) (Answer, error) {
-	if r.status >= 300 && r.status < 400 {
-		return Answer{}, &movedError{location: r.location, status: r.status}
-	}
-	var env envelope
-	if err := json.Unmarshal(r.body, &env); err != nil {
-		return Answer{}, garbled(method, r.status, "the answer is not JSON")
-	}
-	if env.Error != nil {
-		e := newError(method, r.status, text(env.Error), string(env.Description))
-		e.Wait = env.Time.untilReset()
-		return Answer{}, e
-	}
-	if env.Result == nil {
-		return Answer{}, garbled(method, r.status, "the answer has neither result nor error")
-	}
-	return Answer{Result: env.Result, Total: int64(env.Total), Next: int64(env.Next), Time: env.Time}, nil
-}
-
-// text reads an error code: a string or, in some modules, a number.
-func text(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return s
-	}
-	return strings.TrimSpace(string(raw))
 }

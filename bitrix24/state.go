@@ -9,6 +9,13 @@ type ClientState struct {
 	Methods  map[string]MethodState
 	Gets     int // commands of the next batch of crm.lead.get
 	Lists    int // commands of the next batch of crm.lead.list
+	// Problem says why the portal refuses every call, and where a person changes that; "" if
+	// it does not.
+	Problem      string
+	ProblemSince time.Time // zero without a problem
+	// OddRows is how many rows of lists were left out: their ids do not fit, or nobody had
+	// asked for them.
+	OddRows int64
 }
 
 // MethodState is the state of a method's operating time. Source: docs/bitrix24.md 4.
@@ -26,6 +33,8 @@ func (c *Client) State() ClientState {
 	s := ClientState{
 		Requests: c.Requests(), Methods: c.shared.meters.states(), Gets: c.shared.gets.next(), Lists: c.shared.lists.next(),
 	}
+	s.Problem, s.ProblemSince = c.shared.breaker.state()
+	s.OddRows = c.shared.odd.rows.Load()
 	if c.cfg.Budget != nil {
 		s.Budget = c.cfg.Budget.State()
 	}

@@ -21,6 +21,8 @@ type Trust struct {
 	// Insecure lists the host:port pairs that may be called over plain HTTP and are trusted
 	// as authorization servers: those of an emulator.
 	Insecure []string
+	// AuthHosts lists further authorization servers, as host or host:port, called over https.
+	AuthHosts []string
 }
 
 // AuthServer returns the base address of the authorization server that a callback or a
@@ -38,11 +40,17 @@ func (t Trust) AuthServer(named string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !slices.Contains(authServers, u.Host) && !slices.Contains(t.Insecure, u.Host) {
-		return "", fmt.Errorf("%w: %q is not an authorization server of Bitrix24, want %s",
+	if !t.isAuthServer(u) {
+		return "", fmt.Errorf("%w: %q is not a known authorization server of Bitrix24, want %s (to trust this one, add it to LEADSYNC_B24_AUTH_HOSTS)",
 			ErrUntrusted, u.Host, strings.Join(authServers, " or "))
 	}
 	return u.Scheme + "://" + u.Host, nil
+}
+
+func (t Trust) isAuthServer(u *url.URL) bool {
+	same := func(host string) bool { return strings.EqualFold(host, u.Host) }
+	return slices.Contains(t.Insecure, u.Host) ||
+		u.Scheme == "https" && (slices.ContainsFunc(authServers, same) || slices.ContainsFunc(t.AuthHosts, same))
 }
 
 // Endpoint checks an address that leads will be read from, which must be https or an

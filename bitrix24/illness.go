@@ -1,0 +1,209 @@
+package bitrix24
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"leadsync/leads"
+)
+
+// A portal that refuses every call for the same reason is ill: no lead is to blame. This
+// file decides which refusals mean that, and says in words what a person has to do.
+
+// universal are the methods that need no permission of their own: a portal that refuses
+// one of them refuses everything.
+var universal = map[string]bool{"batch": true, "server.time": true}
+
+// concernsAll reports whether the portal refused a whole call for a reason that holds for
+// all others, too.
+func (c *Client) concernsAll(e *Error) bool {
+	switch e.Reaction {
+	case Stop:
+		return true
+	case Refresh, Reauthorize:
+		return c.cfg.Tokens == nil // otherwise the tokens are the problem, and their source says so
+	case Never, NoAccess, NotFound:
+		return universal[e.Method] || strings.HasPrefix(e.Method, "crm.lead.") && e.Code == codeScope
+	default:
+		return false
+	}
+}
+
+// mayConcernAll reports whether the refusal of a command of a batch may be one of everything;
+// a harmless command then shows whether it is.
+func mayConcernAll(e *Error) bool {
+	switch e.Reaction {
+	case Never, Stop, Reauthorize, Refresh:
+		return true
+	case NoAccess:
+		return e.Method == "crm.lead.list" // a list leaves out what may not be read (docs/bitrix24.md 6.5.6)
+	default:
+		return false
+	}
+}
+
+// alike returns the refusal of the first command if all commands were refused for the same
+// reason, and that may be the portal's; nil otherwise.
+func (b Batch) alike(commands []Command) *Error {
+	first := b.Errors[commands[0].Key]
+	if first == nil || !mayConcernAll(first) {
+		return nil
+	}
+	for _, cmd := range commands {
+		if e := b.Errors[cmd.Key]; e == nil || !sameReason(e, first) {
+			return nil
+		}
+	}
+	return first
+}
+
+// sameReason compares codes; refusals without one are told apart by their text.
+func sameReason(a, b *Error) bool {
+	return a.Code == b.Code && (a.Code != "" || a.Description == b.Description)
+}
+
+// harmless is a command of the same method that has nothing to do with any lead: the answer
+// of a healthy portal is "Not found" or an empty list.
+func harmless(method string) Command {
+	if method == "crm.lead.list" {
+		return Command{Key: "ask", Method: method, Query: url.Values{"filter[ID]": {"0"}, "select[0]": {"ID"}, "start": {"-1"}}}
+	}
+	return Command{Key: "ask", Method: "crm.lead.get", Query: url.Values{"id": {strconv.Itoa(leads.MaxID)}}}
+}
+
+// ask sends a harmless command and returns with what the portal refuses it; nil if it does
+// not. The error says that there was no answer.
+func (c *Client) ask(ctx context.Context, method string) (*Error, error) {
+	cmd := harmless(method)
+	b, err := c.batch(ctx, []Command{cmd}, manner{probe: true})
+	if err != nil {
+		return nil, err
+	}
+	e := b.Errors[cmd.Key]
+	if e == nil || e.Reaction == NotFound || e.Reaction == NoAccess && !mayConcernAll(e) {
+		return nil, nil
+	}
+	return e, nil
+}
+
+// confirm asks whether the refusal of a command is one of everything. Its error says so, or
+// that the portal is failing; nil means that the leads which the commands name are to blame.
+func (c *Client) confirm(ctx context.Context, refusal *Error) error {
+	e, err := c.ask(ctx, refusal.Method)
+	switch {
+	case err != nil:
+		return c.judge("batch", err)
+	case e == nil:
+		return nil
+	case sameReason(e, refusal) || e.Code != "" && mayConcernAll(e):
+		return c.shared.breaker.open(c.advise(e))
+	case e.Reaction == Repeat || e.Reaction == SlowDown:
+		return e
+	default:
+		return nil
+	}
+}
+
+// judge opens the breaker if an error of a call to that method means that the portal refuses
+// everything. An authorization server's errors have other methods.
+func (c *Client) judge(method string, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Method != method || e.Advice != "" || !c.concernsAll(e) {
+		return err
+	}
+	return c.shared.breaker.open(c.advise(e))
+}
+
+// advise returns the error of a portal that refuses everything.
+func (c *Client) advise(e *Error) *Error {
+	changed := *e
+	host := hostIn(c.shared.currentEndpoint().Reveal())
+	changed.Advice = "portal " + host + " refuses every call: " + strings.ReplaceAll(c.words(e), "HOST", host)
+	return &changed
+}
+
+// words say what is wrong and who changes it where; HOST stands for the portal.
+func (c *Client) words(e *Error) string {
+	w, known := illnesses[e.Code]
+	switch {
+	case e.Code != codeOverload && e.Reaction == Stop && namesTariff(e.Description):
+		w = illnesses["PAYMENT_REQUIRED"]
+	case known:
+	case e.Code == "" && e.Reaction == Stop:
+		return e.Description // of ours, see follow
+	case e.Reaction == Reauthorize, e.Reaction == Refresh:
+		w = illnesses["NO_AUTH_FOUND"]
+	case e.Reaction == NoAccess, e.Code == "ACCESS_DENIED":
+		w = illnesses["ACCESS_ERROR"]
+	case e.Code == "":
+		return "its server answers with something else than Bitrix24; check that the address is right, and what stands between leadsync and HOST"
+	default:
+		return "the reason " + e.Code + " is not one that leadsync knows; an administrator of the portal has to find it in Bitrix24, or ask Bitrix24's support"
+	}
+	if c.cfg.Tokens == nil {
+		return cmp.Or(w.webhook, w.application)
+	}
+	return w.application
+}
+
+// illness is what to do about one code; webhook is "" where it is the same.
+type illness struct{ application, webhook string }
+
+const (
+	codeScope    = "INSUFFICIENT_SCOPE"
+	codeOverload = "OVERLOAD_LIMIT"
+)
+
+// illnesses are in the words of the pages in Bitrix24 where they are mended. Source of the
+// codes: docs/bitrix24.md 3.4.
+var illnesses = map[string]illness{
+	codeScope: {
+		application: "the application lacks the permission (scope) CRM; in Bitrix24 open Developer resources, Integrations, tick CRM in the application and save, then authorize it again on leadsync's page /bitrix24/oauth/start?domain=HOST",
+		webhook:     "the inbound webhook lacks the permission (scope) CRM; in Bitrix24 open Developer resources, Integrations, tick CRM in the inbound webhook and save",
+	},
+	"PAYMENT_REQUIRED": {
+		application: "the portal's plan (tariff) has ended or does not include the REST API; an administrator has to renew or change the plan in Bitrix24 under Subscription",
+	},
+	codeOverload: {
+		application: "Bitrix24 has blocked the portal's REST API because of overload; ask Bitrix24's support to unblock it",
+	},
+	"PORTAL_DELETED": {
+		application: "Bitrix24 says that the portal was deleted; if that is wrong, ask Bitrix24's support",
+	},
+	"ERROR_METHOD_NOT_FOUND": {
+		application: "it does not know the method; in Bitrix24 check that CRM is switched on, and that the application has the permission (scope) CRM",
+		webhook:     "it does not know the method; in Bitrix24 check that CRM is switched on, and that the inbound webhook has the permission (scope) CRM",
+	},
+	"NO_AUTH_FOUND": {
+		application: "it does not accept the authorization of the application's user; an administrator has to open leadsync's page /bitrix24/oauth/start?domain=HOST",
+		webhook:     "it does not accept the inbound webhook: it was deleted, has expired, or its user was dismissed; an administrator has to create an inbound webhook with the permission CRM in Bitrix24 under Developer resources, and set LEADSYNC_B24_WEBHOOK_URL to its address",
+	},
+	"ACCESS_ERROR": {
+		application: "the application's user may not read leads; an administrator has to give the user's role the right to read all leads in Bitrix24 under CRM, Settings, Access permissions",
+		webhook:     "the user of the inbound webhook may not read leads; an administrator has to give the user's role the right to read all leads in Bitrix24 under CRM, Settings, Access permissions",
+	},
+	"ALLOWED_ONLY_INTRANET_USER": {
+		application: "the application's user is not an employee of the portal; an administrator has to open leadsync's page /bitrix24/oauth/start?domain=HOST",
+		webhook:     "the user of the inbound webhook is not an employee of the portal; an administrator has to create the inbound webhook",
+	},
+	"METHOD_CONFIRM_WAITING": {
+		application: "an administrator has to allow the application's request, which waits in Bitrix24's notifications",
+		webhook:     "an administrator has to allow the inbound webhook's request, which waits in Bitrix24's notifications",
+	},
+	"METHOD_CONFIRM_DENIED": {
+		application: "an administrator has denied the application's request; it has to be allowed in Bitrix24",
+		webhook:     "an administrator has denied the inbound webhook's request; it has to be allowed in Bitrix24",
+	},
+	"INVALID_REQUEST": {
+		application: "it wants another form of request, such as https instead of http; check the address of the portal",
+		webhook:     "it wants another form of request, such as https instead of http; check LEADSYNC_B24_WEBHOOK_URL",
+	},
+	"WRONG_AUTH_TYPE": {
+		application: "it does not allow this kind of authorization; check in Bitrix24 under Developer resources what the application may do",
+		webhook:     "it does not allow calls by an inbound webhook; check in Bitrix24 under Developer resources what the webhook may do",
+	},
+}
