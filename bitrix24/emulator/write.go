@@ -85,10 +85,7 @@ func (p *Portal) create(fields *bitrix24.Form, by int, connector string) *lead {
 	d.apply(fields, p.zone)
 	d.settle(now)
 	d.modified = now
-	l := p.store.add(d)
-	if p.cfg.Switches.SimpleMode {
-		p.store.delete(l.id)
-	}
+	l := p.keep(d)
 	p.fire("ONCRMLEADADD", l.id, by, connector)
 	return l
 }
