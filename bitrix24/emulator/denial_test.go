@@ -10,10 +10,10 @@ import (
 
 const twoCommands = `{"cmd":{"a":"crm.lead.get?id=1","b":"profile"}}`
 
-// commandErrors are the codes in result_error, by command.
-func (b *harness) commandErrors(t *testing.T, body string) map[string]string {
+// commandErrors are the codes in result_error of twoCommands, by command.
+func (b *harness) commandErrors(t *testing.T) map[string]string {
 	t.Helper()
-	r := b.hook(t, "batch", body)
+	r := b.hook(t, "batch", twoCommands)
 	result, _ := r.tree["result"].(map[string]any)
 	if r.status != http.StatusOK || result == nil {
 		t.Fatalf("batch: %d %s", r.status, r.body)
@@ -31,7 +31,7 @@ func TestScopeTakenAway(t *testing.T) {
 	b := start(t, emulator.Config{Leads: 1, NoLimits: true})
 	token, _ := b.authorize(t)
 	b.SetFaults(emulator.Faults{ScopeTaken: "crm"})
-	if got := b.commandErrors(t, twoCommands); len(got) != 1 || got["a"] != "insufficient_scope" {
+	if got := b.commandErrors(t); len(got) != 1 || got["a"] != "insufficient_scope" {
 		t.Errorf("in a batch: %v", got)
 	}
 	b.hook(t, "crm.lead.get", `{"id":1}`).wantError(t, 403, "insufficient_scope", "The request requires higher privileges than provided by the webhook token")
@@ -40,7 +40,7 @@ func TestScopeTakenAway(t *testing.T) {
 		t.Errorf("scope: %s", r.body)
 	}
 	b.SetFaults(emulator.Faults{})
-	if got := b.commandErrors(t, twoCommands); len(got) != 0 {
+	if got := b.commandErrors(t); len(got) != 0 {
 		t.Errorf("given back: %v", got)
 	}
 }
@@ -49,7 +49,7 @@ func TestEveryCommandIsRefused(t *testing.T) {
 	b := start(t, emulator.Config{Leads: 1, NoLimits: true})
 	for _, code := range emulator.FaultChoices()["refuse_commands"] {
 		b.SetFaults(emulator.Faults{RefuseCommands: code})
-		if got := b.commandErrors(t, twoCommands); got["a"] != code || got["b"] != code {
+		if got := b.commandErrors(t); got["a"] != code || got["b"] != code {
 			t.Errorf("%s in a batch: %v", code, got)
 		}
 		if r := b.hook(t, "profile", ""); r.tree["error"] != code || r.status < 400 {
@@ -57,7 +57,7 @@ func TestEveryCommandIsRefused(t *testing.T) {
 		}
 	}
 	b.SetFaults(emulator.Faults{})
-	if got := b.commandErrors(t, twoCommands); len(got) != 0 {
+	if got := b.commandErrors(t); len(got) != 0 {
 		t.Errorf("afterwards: %v", got)
 	}
 }
@@ -79,7 +79,7 @@ func TestLimitsOfTheNextBatches(t *testing.T) {
 		if r := b.hook(t, "profile", ""); r.status != http.StatusOK {
 			t.Errorf("a single call: %d", r.status)
 		}
-		if got := b.commandErrors(t, twoCommands); got["a"] != code || got["b"] != code {
+		if got := b.commandErrors(t); got["a"] != code || got["b"] != code {
 			t.Errorf("want %q, got %v", code, got)
 		}
 	}
@@ -95,7 +95,7 @@ func TestACommandFailsInside(t *testing.T) {
 	b := start(t, emulator.Config{Leads: 1, NoLimits: true})
 	for rate, want := range map[float64]int{1: 2, 0: 0} {
 		b.SetFaults(emulator.Faults{CommandError: rate})
-		if got := b.commandErrors(t, twoCommands); len(got) != want {
+		if got := b.commandErrors(t); len(got) != want {
 			t.Errorf("rate %v: %v", rate, got)
 		}
 	}

@@ -146,8 +146,12 @@ func FaultChoices() map[string][]string {
 func (f *Faults) check() error {
 	choices := FaultChoices()
 	for _, c := range [][2]string{
-		{"refuse", f.Refuse}, {"refuse_commands", f.RefuseCommands}, {"unencodable_as", f.UnencodableAs},
-		{"garbage", f.Garbage}, {"odd_ids", f.OddIDs}, {"path_slash", f.PathSlash},
+		{"refuse", f.Refuse},
+		{"refuse_commands", f.RefuseCommands},
+		{"unencodable_as", f.UnencodableAs},
+		{"garbage", f.Garbage},
+		{"odd_ids", f.OddIDs},
+		{"path_slash", f.PathSlash},
 	} {
 		known := func(s string) bool { return strings.EqualFold(s, c[1]) }
 		if c[1] != "" && !slices.ContainsFunc(choices[c[0]], known) {

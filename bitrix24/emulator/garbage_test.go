@@ -24,8 +24,9 @@ func TestErrorNullBesideResultsAndTokens(t *testing.T) {
 		if there != on || value != nil || refresh == "" {
 			t.Errorf("tokens, on %t: %s", on, r.body)
 		}
-		if r := b.token(t, "grant_type=refresh_token&refresh_token=x"); r.tree["error"] != "invalid_grant" {
-			t.Errorf("a refusal, on %t: %s", on, r.body)
+		refused := b.do(t, http.MethodGet, b.info.OAuth+"/oauth/token/?grant_type=refresh_token&refresh_token=x&client_id=x&client_secret=x", "", "")
+		if string(refused.body) != `{"error":"wrong_client"}` { // with status 200
+			t.Errorf("a refusal, on %t: %s", on, refused.body)
 		}
 	}
 }
@@ -44,7 +45,8 @@ func TestGarbageAroundTheJSON(t *testing.T) {
 		refresh, _, _ = strings.Cut(rest, `"`)
 		for name, r := range map[string]reply{
 			"result": b.hook(t, "profile", ""), "tokens": pair, "refusal": b.hook(t, "none", ""),
-			"app.info": b.do(t, http.MethodGet, b.info.OAuth+"/rest/app.info?auth="+token, "", ""),
+			"no tokens": b.token(t, "grant_type=refresh_token&refresh_token=x"),
+			"app.info":  b.do(t, http.MethodGet, b.info.OAuth+"/rest/app.info?auth="+token, "", ""),
 		} {
 			if body := string(r.body); !strings.HasPrefix(body, want[0]) || !strings.HasSuffix(body, want[1]) {
 				t.Errorf("%s, %s: %q", kind, name, body)
