@@ -20,7 +20,7 @@ func (p *Portal) Add(n int) []int64 {
 		d := p.generator.draft(now)
 		d.collapseHistory(now)
 		p.rngMu.Unlock()
-		l := p.store.add(d)
+		l := p.keep(d)
 		ids = append(ids, l.id)
 		p.fire("ONCRMLEADADD", l.id, p.someone(), "")
 	}

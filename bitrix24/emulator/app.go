@@ -23,9 +23,35 @@ var users = [...]user{
 	{id: 12, name: "Klaus", lastName: "Weber", email: "weber@example.com", gender: "M"},
 	{id: 15, name: "Олег", lastName: "Третьяк", email: "tretyak@example.com", gender: "M"},
 	{id: 512, name: "Система", lastName: "leadsync", email: "", admin: true}, // the application's system user
+	{id: 21, name: "Вера", lastName: "Орлова", email: "orlova@example.com", gender: "F", admin: true},
+	{id: 33, name: "Пётр", lastName: "Зуев", email: "zuev@example.com", gender: "M", blocked: true}, // dismissed
 }
 
 const systemUser = 512
+
+// userIDs lists the users for messages.
+func userIDs() string {
+	var b strings.Builder
+	for i := range users {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.Itoa(users[i].id))
+	}
+	return "want one of " + b.String()
+}
+
+// employee is a user as Faults.Dismissed and Faults.Demoted leave him; nil if there is none.
+func (p *Portal) employee(id int) *user {
+	u := userByID(id)
+	if u == nil {
+		return nil
+	}
+	f, now := p.Faults(), *u
+	now.blocked = now.blocked || id == f.Dismissed
+	now.admin = now.admin && id != f.Demoted
+	return &now
+}
 
 func userByID(id int) *user {
 	for i := range users {
@@ -152,6 +178,9 @@ func profile(c *call) (answer, error) {
 		{"TIME_ZONE_OFFSET", 0},
 	}}, nil
 }
+
+// userAdmin is user.admin: whether the caller may manage applications. Everybody may ask.
+func userAdmin(c *call) (answer, error) { return answer{result: c.caller.user.admin}, nil }
 
 // scopeList is scope: what the caller may call, or with full everything there is.
 func scopeList(c *call) (answer, error) {

@@ -20,13 +20,14 @@ func batch(c *call) (answer, error) {
 	halt := c.text("halt")
 	stop := halt != "" && halt != "0" && !strings.EqualFold(halt, "false")
 	b := &batchResult{}
+	limit := c.limitBatch()
 	var used timing
 	for i, cmd := range commands.Children {
 		if i >= maxCommands {
 			b.fail(cmd.Name, errBatchLength)
 			continue
 		}
-		a, t, err := c.command(cmd.Value, b)
+		a, t, err := c.command(cmd.Value, b, limit)
 		if err != nil {
 			b.fail(cmd.Name, err)
 			if stop {
@@ -38,15 +39,19 @@ func batch(c *call) (answer, error) {
 		used = t
 	}
 	c.clock.batch = used
-	return answer{result: b.show()}, nil
+	return answer{result: b.show(c)}, nil
 }
 
 // command replaces the references of one command by earlier results, and runs it as a call
-// by the same caller.
-func (c *call) command(cmd string, earlier *batchResult) (answer, timing, error) {
+// by the same caller. limit is a fault that refuses it.
+func (c *call) command(cmd string, earlier *batchResult, limit *refusal) (answer, timing, error) {
 	name, query, _ := strings.Cut(cmd, "?")
 	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "/ "), ".json"))
 	c.stats.command(name)
+	if limit != nil {
+		c.stats.refuse(limit.code)
+		return answer{}, timing{}, limit
+	}
 	args, err := bitrix24.ParseForm(query)
 	if err != nil {
 		return answer{}, timing{}, errArgument(err.Error())
@@ -81,12 +86,21 @@ func (b *batchResult) fail(key string, err error) {
 	b.errors = append(b.errors, pair{key, no.show()})
 }
 
-func (b *batchResult) show() object {
-	return object{
+func (b *batchResult) show(c *call) object {
+	for i := range b.results {
+		b.results[i].val = c.oddly(b.results[i].val)
+	}
+	o := object{
 		{"result", b.results},
 		{"result_error", b.errors},
 		{"result_total", b.totals},
 		{"result_next", b.nexts},
 		{"result_time", b.times},
 	}
+	if c.happens(c.Faults().BatchMaps) {
+		for i, part := range []array{b.results, b.errors, b.totals, b.nexts, b.times} {
+			o[i].val = mixed(part)
+		}
+	}
+	return o
 }

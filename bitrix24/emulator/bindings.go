@@ -17,8 +17,9 @@ type binding struct {
 	authType  int    // 0: the user who caused the event
 	offline   bool
 	connector string
-	minWait   int  // seconds between two ONOFFLINEEVENT
-	webhook   bool // an outgoing webhook: created in the portal, not by event.bind
+	minWait   int    // seconds between two ONOFFLINEEVENT
+	webhook   bool   // an outgoing webhook: created in the portal, not by event.bind
+	token     string // of an outgoing webhook
 }
 
 // bindings are the registered handlers.

@@ -71,6 +71,9 @@ func (c *call) id() (int64, error) {
 func (c *call) invoke() (answer, timing, error) {
 	watch := c.watch()
 	m, ok := methods[c.method]
+	if err := c.denied(); err != nil {
+		return answer{}, timing{}, err
+	}
 	if err := c.allowed(m, ok); err != nil {
 		return answer{}, timing{}, err
 	}

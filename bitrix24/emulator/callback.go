@@ -41,10 +41,14 @@ type notice struct {
 	pair    *tokenPair // long-term events carry their own tokens
 	noToken bool       // ONAPPUNINSTALL: REST calls are no longer possible
 	wrong   bool       // the fault WrongToken
+	raw     string     // the form of what is no event; "" for events
 }
 
 // body is the form that is sent.
 func (p *Portal) body(n *notice) string {
+	if n.raw != "" {
+		return n.raw
+	}
 	now := p.clock.now()
 	var f form
 	f.add("event", n.event)
@@ -67,7 +71,7 @@ func (p *Portal) body(n *notice) string {
 func (p *Portal) addAuth(f *form, n *notice, now time.Time) {
 	token := n.token
 	if n.to.webhook {
-		token = p.webhookToken
+		token = n.to.token
 	}
 	if n.wrong {
 		token = strings.Repeat("0", len(token))
@@ -174,22 +178,5 @@ func (p *Portal) Install(eventsURL, redirectURL string) {
 			{"INSTALLED", "Y"},
 			{"LANGUAGE_ID", "ru"},
 		}})
-	}
-}
-
-// OutgoingWebhook creates an outgoing webhook, as a person does in Bitrix24: the portal sends
-// the events to the address with the webhook's own application token, and never with user
-// tokens (docs/bitrix24.md 2.3). Without events, it sends the three events of leads. It
-// replaces the webhook that exists; an empty address removes it.
-func (p *Portal) OutgoingWebhook(address string, events ...string) {
-	p.bindings.remove(func(b binding) bool { return b.webhook })
-	if address == "" {
-		return
-	}
-	if len(events) == 0 {
-		events = []string{"ONCRMLEADADD", "ONCRMLEADUPDATE", "ONCRMLEADDELETE"}
-	}
-	for _, e := range events {
-		p.bindings.add(binding{event: strings.ToUpper(e), handler: address, webhook: true})
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"leadsync/bitrix24"
@@ -27,6 +26,8 @@ func (p *Portal) control(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_portal/install", p.postInstall(p.Install))
 	mux.HandleFunc("POST /_portal/recreate", p.postInstall(p.Recreate))
 	mux.HandleFunc("POST /_portal/webhook", p.postWebhook)
+	mux.HandleFunc("POST /_portal/robot", p.postRobot)
+	mux.HandleFunc("POST /_portal/open-app", p.postOpenApp)
 	mux.HandleFunc("POST /_portal/{what}", p.postApp)
 	mux.HandleFunc("GET /_portal/stats", func(w http.ResponseWriter, _ *http.Request) { showJSON(w, p.Stats()) })
 	mux.HandleFunc("GET /_portal/callbacks", p.showCallbacks)
@@ -165,18 +166,63 @@ func (p *Portal) postInstall(save func(eventsURL, redirectURL string)) http.Hand
 	}
 }
 
-// postWebhook creates the outgoing webhook.
+// postWebhook creates the outgoing webhook, or with {"each":true} one for each event.
 func (p *Portal) postWebhook(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		URL    string   `json:"url"`
 		Events []string `json:"events"`
+		Each   bool     `json:"each"`
 	}
 	if err := readJSON(r, &ask); err != nil {
 		complain(w, http.StatusBadRequest, err)
 		return
 	}
-	p.OutgoingWebhook(ask.URL, ask.Events...)
+	if ask.Each {
+		p.OutgoingWebhookEach(ask.URL, ask.Events...)
+	} else {
+		p.OutgoingWebhook(ask.URL, ask.Events...)
+	}
 	showJSON(w, p.Info())
+}
+
+// postRobot sends what an automation robot sends: {"lead":7}, to {"url":…} or to the address of
+// the events.
+func (p *Portal) postRobot(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		URL  string `json:"url"`
+		Lead int64  `json:"lead"`
+	}
+	if err := readJSON(r, &ask); err != nil {
+		complain(w, http.StatusBadRequest, err)
+		return
+	}
+	if ask.Lead == 0 {
+		ask.Lead, _ = p.RandomID()
+	}
+	if !p.Robot(ask.URL, ask.Lead) {
+		complain(w, http.StatusBadRequest, errors.New("url: is missing, and nothing takes events"))
+		return
+	}
+	showJSON(w, map[string]any{"lead": ask.Lead})
+}
+
+// postOpenApp opens the application's page and shows what it answered: {"url":…,"user":7,
+// "lang":"en"}, each of which may be missing.
+func (p *Portal) postOpenApp(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		URL  string `json:"url"`
+		User int    `json:"user"`
+		Lang string `json:"lang"`
+	}
+	err := readJSON(r, &ask)
+	if err == nil {
+		var page Page
+		if page, err = p.OpenApp(r.Context(), ask.URL, ask.User, ask.Lang); err == nil {
+			showJSON(w, page)
+			return
+		}
+	}
+	complain(w, http.StatusBadRequest, err)
 }
 
 func (p *Portal) showCallbacks(w http.ResponseWriter, _ *http.Request) {
@@ -191,16 +237,23 @@ func (p *Portal) showCallbacks(w http.ResponseWriter, _ *http.Request) {
 
 // putFaults changes the given faults and keeps the others.
 func (p *Portal) putFaults(w http.ResponseWriter, r *http.Request) {
-	f := p.Faults()
-	if err := readJSON(r, &f); err != nil {
+	var given json.RawMessage // read before the faults are locked
+	if err := readJSON(r, &given); err != nil {
 		complain(w, http.StatusBadRequest, err)
 		return
 	}
-	if _, known := refusable[strings.ToLower(f.Refuse)]; f.Refuse != "" && !known {
-		complain(w, http.StatusBadRequest, fmt.Errorf("refuse: unknown code %q, want one that a portal answers to every call", f.Refuse))
+	f, err := p.changeFaults(func(f *Faults) error {
+		dec := json.NewDecoder(bytes.NewReader(given))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(f); err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("body: %w", err)
+		}
+		return f.check()
+	})
+	if err != nil {
+		complain(w, http.StatusBadRequest, err)
 		return
 	}
-	p.SetFaults(f)
 	showJSON(w, f)
 }
 
@@ -260,7 +313,7 @@ func (p *Portal) postApp(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	default:
-		complain(w, http.StatusNotFound, errors.New("unknown action, want one of update, uninstall, user-ready, expire, mass-edit, merge, install, recreate, webhook, leads"))
+		complain(w, http.StatusNotFound, errors.New("unknown action, want one of update, uninstall, user-ready, expire, mass-edit, merge, install, recreate, webhook, robot, open-app, leads"))
 		return
 	}
 	showJSON(w, done)

@@ -112,12 +112,15 @@ func flat(which int, valueType string) func(*lead, *view) any {
 	}
 }
 
-func itemMultifields(l *lead, _ *view) any {
+func itemMultifields(l *lead, v *view) any {
 	rows := list{}
 	for which, name := range multiTypes {
 		for _, m := range l.multi(which) {
 			rows = append(rows, object{{"id", m.id}, {"valueType", m.valueType}, {"value", m.value}, {"typeId", name}})
 		}
+	}
+	if v.odd.mapsContacts() {
+		return holes(rows)
 	}
 	return rows
 }
@@ -171,7 +174,7 @@ type itemView struct {
 }
 
 func (c *call) itemView() *itemView {
-	v := &itemView{view: c.fullView(c.caller.token), names: map[string]bool{"id": true}}
+	v := &itemView{view: c.spoil(c.fullView(c.caller.token)), names: map[string]bool{"id": true}}
 	chosen := c.param("select")
 	v.all = chosen == nil || len(chosen.Children) == 0
 	original := c.text("useOriginalUfNames") == "Y"
@@ -201,6 +204,9 @@ func (v *itemView) show(l *lead) object {
 		case v.all || v.names[f.name] && f.name != "fm":
 			o = append(o, pair{f.name, f.show(l, v.view)})
 		}
+	}
+	if v.odd.unencodable(l) {
+		o = append(o, pair{"broken", quoted{brokenByte}})
 	}
 	return o
 }
@@ -249,6 +255,11 @@ func crmItemGet(c *call) (answer, error) {
 	case c.hidden(l):
 		return answer{}, errItemDenied
 	}
+	if c.happens(c.Faults().WrongLead) {
+		if other := c.other(l); other != nil {
+			l = other
+		}
+	}
 	return answer{result: object{{"item", c.itemView().show(l)}}}, nil
 }
 
@@ -263,13 +274,18 @@ func crmItemList(c *call) (answer, error) {
 		return answer{}, err
 	}
 	start := startOf(c.text("start"))
-	rows, total := c.store.page(q, start)
-	v, items := c.itemView(), list{}
-	for _, l := range rows {
-		items = append(items, v.show(l))
+	rows, a := c.pageOf(q, start)
+	f := c.Faults()
+	v, odd, items := c.itemView(), f.oddID(false), list{}
+	for i, l := range rows {
+		item := v.show(l)
+		if odd != nil && i == len(rows)/2 {
+			item[0].val = quoted(odd) // the id is always the first
+		}
+		items = append(items, item)
 	}
-	a := answer{result: object{{"items", items}}}
-	return a.paged(start, len(rows), total), nil
+	a.result = object{{"items", items}}
+	return a, nil
 }
 
 // itemPlaces is a lead's field by its name in items or in leads.
@@ -289,7 +305,7 @@ var itemPlaces = func() map[string]int {
 
 func (c *call) itemQuery() (*query, error) {
 	q := c.openQuery()
-	if filter := c.param("filter"); filter != nil {
+	if filter := c.param("filter"); filter != nil && !c.happens(c.Faults().IgnoreFilter) {
 		for _, f := range filter.Children {
 			part, err := c.itemClause(f)
 			if err != nil {

@@ -24,7 +24,12 @@ func crmLeadGet(c *call) (answer, error) {
 	case c.hidden(l):
 		return answer{}, errLeadDenied
 	}
-	return answer{result: leadRow{l, c.fullView(c.caller.token)}}, nil
+	if c.happens(c.Faults().WrongLead) {
+		if other := c.other(l); other != nil {
+			l = other
+		}
+	}
+	return answer{result: leadRow{l, c.spoil(c.fullView(c.caller.token))}}, nil
 }
 
 // crmLeadList is crm.lead.list (docs/bitrix24.md 6.5).
@@ -38,9 +43,10 @@ func crmLeadList(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	rows, total := c.store.page(q, startOf(c.text("start")))
-	a := answer{result: leadRows{rows, c.selectView(c.param("select"), c.caller.token)}}
-	return a.paged(startOf(c.text("start")), len(rows), total), nil
+	rows, a := c.pageOf(q, startOf(c.text("start")))
+	f := c.Faults()
+	a.result = leadRows{leads: rows, view: c.spoil(c.selectView(c.param("select"), c.caller.token)), oddID: f.oddID(true)}
+	return a, nil
 }
 
 // startOf reads the parameter start, rounded down to whole pages; -1 means "do not count".
@@ -80,7 +86,7 @@ type query struct {
 // query reads filter and order; the default order is by id (docs/bitrix24.md 6.5).
 func (c *call) query(filter, order *bitrix24.Form) (*query, error) {
 	q := c.openQuery()
-	if filter != nil {
+	if filter != nil && !c.happens(c.Faults().IgnoreFilter) {
 		for _, f := range filter.Children {
 			if err := q.restrict(f, c.Portal); err != nil {
 				return nil, err
@@ -100,10 +106,18 @@ func (c *call) query(filter, order *bitrix24.Form) (*query, error) {
 // openQuery asks for every lead that the caller may see.
 func (c *call) openQuery() *query {
 	q := &query{low: 1, high: 1<<63 - 1}
-	if c.Faults().Hidden > 0 {
+	if f := c.Faults(); f.Hidden > 0 || f.OwnLeadsOnly && !c.caller.user.admin {
 		q.hidden = c.hidden
 	}
 	return q
+}
+
+// hidden reports whether the caller may not see a lead.
+func (c *call) hidden(l *lead) bool {
+	if c.Faults().OwnLeadsOnly && !c.caller.user.admin && l.text(fieldAssigned) != strconv.Itoa(c.caller.user.id) {
+		return true
+	}
+	return c.Portal.hidden(l)
 }
 
 // byID reports whether rows are in the order of their ids, and in which direction.

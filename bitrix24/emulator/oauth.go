@@ -1,9 +1,7 @@
 package emulator
 
 import (
-	"html"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"leadsync/bitrix24"
@@ -33,7 +31,7 @@ func (p *Portal) serveToken(w http.ResponseWriter, r *http.Request) {
 	}
 	args, err := readArgs(r)
 	if err != nil {
-		writeOAuthError(w, &oauthError{http.StatusBadRequest, "invalid_request", err.Error()})
+		p.refuseToken(w, &oauthError{http.StatusBadRequest, "invalid_request", err.Error()})
 		return
 	}
 	pair, refused := p.grant(args)
@@ -41,18 +39,18 @@ func (p *Portal) serveToken(w http.ResponseWriter, r *http.Request) {
 		p.cfg.OnToken()
 	}
 	if refused != nil {
-		writeOAuthError(w, refused)
+		p.refuseToken(w, refused)
 		return
 	}
-	writeJSON(w, http.StatusOK, appendValue(nil, p.tokenAnswer(pair)))
+	p.answer(w, http.StatusOK, appendValue(nil, p.tokenAnswer(pair)))
 }
 
-func writeOAuthError(w http.ResponseWriter, e *oauthError) {
+func (p *Portal) refuseToken(w http.ResponseWriter, e *oauthError) {
 	body := object{{"error", e.code}}
 	if e.text != "" {
 		body = append(body, pair{"error_description", e.text})
 	}
-	writeJSON(w, e.status, appendValue(nil, body))
+	p.answer(w, e.status, appendValue(nil, body))
 }
 
 // grant checks a token request and issues tokens for it.
@@ -135,7 +133,7 @@ func (p *Portal) serveAuthREST(w http.ResponseWriter, r *http.Request) {
 	args, err := readArgs(r)
 	if err != nil || to.method != "app.info" {
 		status, body := refused(errNoMethod)
-		writeJSON(w, status, body)
+		p.answer(w, status, body)
 		return
 	}
 	watch := p.watch()
@@ -149,10 +147,10 @@ func (p *Portal) serveAuthREST(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		status, body := refused(err)
-		writeJSON(w, status, body)
+		p.answer(w, status, body)
 		return
 	}
-	writeJSON(w, http.StatusOK, envelope(answer{result: p.authAppInfo(who, token)}, watch.stop()))
+	p.answer(w, http.StatusOK, envelope(answer{result: p.authAppInfo(who, token)}, watch.stop()))
 }
 
 func (p *Portal) authAppInfo(user int, token string) object {
@@ -174,48 +172,4 @@ func (p *Portal) authAppInfo(user int, token string) object {
 		{"user_id", user},
 		{"install", install},
 	}
-}
-
-// serveAuthorize is /oauth/authorize/. It logs in automatically, or after a click with
-// Config.AskLogin, and redirects with six parameters (docs/bitrix24.md 1.2, 1.3).
-func (p *Portal) serveAuthorize(w http.ResponseWriter, r *http.Request) {
-	p.stats.request("oauth.authorize")
-	q := r.URL.Query()
-	redirect, installed := p.app.redirect()
-	switch {
-	case q.Get("client_id") != p.app.identity().clientID:
-		authorizePage(w, http.StatusNotFound, "Приложение не найдено", "No application has this client_id on the portal.")
-	case !installed:
-		authorizePage(w, http.StatusForbidden, "Приложение не установлено",
-			"The application is not installed on this portal: save its form first.")
-	case p.cfg.AskLogin && q.Get("login") != "yes":
-		q.Set("login", "yes")
-		authorizePage(w, http.StatusOK, "Вход на портал",
-			`<a id="login" href="?`+html.EscapeString(q.Encode())+`">`+html.EscapeString(users[0].name+" "+users[0].lastName)+`</a>`)
-	case redirect == "":
-		authorizePage(w, http.StatusOK, "Код авторизации", "<code>"+p.tokens.code(users[0].id, p.clock.now())+"</code>")
-	default:
-		http.Redirect(w, r, p.redirectURL(redirect, q.Get("state")), http.StatusFound) //nolint:gosec // the address is from the form, state is escaped
-	}
-}
-
-// redirectURL adds the six parameters in the order of the documentation.
-func (p *Portal) redirectURL(to, state string) string {
-	sep := "?"
-	if strings.Contains(to, "?") {
-		sep = "&"
-	}
-	return to + sep + "code=" + p.tokens.code(users[0].id, p.clock.now()) +
-		"&state=" + url.QueryEscape(state) +
-		"&domain=" + url.QueryEscape(hostOf(p.portalURL)) +
-		"&member_id=" + p.memberID +
-		"&scope=" + url.QueryEscape(p.scopeText()) +
-		"&server_domain=" + url.QueryEscape(hostOf(p.oauthURL))
-}
-
-// authorizePage writes a page of the log-in; body is HTML.
-func authorizePage(w http.ResponseWriter, status int, title, body string) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte("<!doctype html><meta charset=utf-8><title>" + title + "</title><h1>" + title + "</h1><p>" + body + "</p>"))
 }

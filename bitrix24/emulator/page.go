@@ -71,6 +71,8 @@ type state struct {
 	Handlers       []string           `json:"handlers"`
 	Stats          Stats              `json:"stats"`
 	Faults         Faults             `json:"faults"`
+	Choices        faultChoices       `json:"choices"`
+	Users          []employee         `json:"users"`
 	Limits         bool               `json:"limits"`
 	Bucket         float64            `json:"bucket"`
 	Threshold      float64            `json:"threshold"`
@@ -78,10 +80,32 @@ type state struct {
 	OperatingLimit float64            `json:"operating_limit"`
 }
 
+type faultChoices = map[string][]string
+
+// employee is a user as the page shows him.
+type employee struct {
+	ID      int    `json:"id"`
+	Name    string `json:"name"`
+	Admin   bool   `json:"admin"`
+	Blocked bool   `json:"blocked"`
+}
+
+// employees are the users who could log in, with the rights that they have now.
+func (p *Portal) employees() []employee {
+	var all []employee
+	for i := range users {
+		if u := p.employee(users[i].id); u.id != systemUser {
+			all = append(all, employee{ID: u.id, Name: u.name + " " + u.lastName, Admin: u.admin, Blocked: u.blocked})
+		}
+	}
+	return all
+}
+
 func (p *Portal) showState(w http.ResponseWriter, _ *http.Request) {
 	now := p.clock.now()
 	s := state{
 		Info: p.Info(), Now: now.In(p.zone), Stats: p.Stats(), Faults: p.Faults(),
+		Choices: FaultChoices(), Users: p.employees(),
 		Limits: p.limited(), Bucket: p.buckets.fullest(now), Threshold: p.buckets.threshold,
 		Operating: p.operating.snapshot(now), OperatingLimit: p.operating.limit,
 		Leads: []json.RawMessage{}, Handlers: []string{},

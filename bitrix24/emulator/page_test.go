@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -37,5 +38,34 @@ func TestStateShowsTheLastChangedFirst(t *testing.T) {
 	used, _ := s["operating"].(map[string]any)
 	if level, _ := s["bucket"].(float64); level < 0.5 || used["crm.lead.list"] != 0.02 {
 		t.Errorf("bucket %v, operating %v", s["bucket"], used)
+	}
+}
+
+func TestStateHasWhatThePageChoosesFrom(t *testing.T) {
+	b := start(t, emulator.Config{Faults: emulator.Faults{Demoted: 21}})
+	s := b.control(t, "GET", "state", "").tree
+	choices, _ := s["choices"].(map[string]any)
+	users, _ := s["users"].([]any)
+	faults, _ := s["faults"].(map[string]any)
+	for key := range choices {
+		if _, ok := faults[key].(string); !ok {
+			t.Errorf("there is no fault %s to choose for", key)
+		}
+	}
+	if len(choices) != 6 || len(users) != 7 || strings.Count(jsonText(t, users), `"admin":true`) != 1 {
+		t.Errorf("%v %v", choices, users)
+	}
+}
+
+func TestEveryFaultIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("FIDELITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, emulator.Config{})
+	for key := range b.control(t, "GET", "faults", "").tree {
+		if !strings.Contains(string(text), "`"+key+"`") {
+			t.Errorf("FIDELITY.md does not say what %s is", key)
+		}
 	}
 }

@@ -31,7 +31,8 @@ type Config struct {
 	Scope       []string // what the application and the webhook may call; nil is crm, user and department
 	Status      string   // licence letter of docs/bitrix24.md 1.4; "" is L, a local application
 	WebhookUser int      // the user who owns the inbound webhook; 0 is user 1
-	AskLogin    bool     // the authorize page waits for a click
+	AskLogin    bool     // the authorize page waits until somebody chooses a user
+	LoginUser   int      // who is logged in where AskLogin is off; 0 is user 1
 
 	AccessLife  time.Duration // of an access token; 0 is 3600 s
 	RefreshLife time.Duration // of a refresh token; 0 is 180 days
@@ -99,6 +100,8 @@ type Info struct {
 	ApplicationToken        string `json:"application_token"`
 	WebhookApplicationToken string `json:"webhook_application_token"`
 	CA                      string `json:"ca"`
+
+	OutgoingWebhooks []OutgoingWebhook `json:"outgoing_webhooks"` // those that exist
 }
 
 // Portal is an emulated portal with its authorization server. It is safe for concurrent use.
@@ -141,7 +144,13 @@ func New(cfg Config) (*Portal, error) {
 		return nil, fmt.Errorf("emulator: Leads: got %d, want 0 or more", cfg.Leads)
 	}
 	if u := userByID(cfg.WebhookUser); cfg.WebhookUser != 0 && u == nil {
-		return nil, fmt.Errorf("emulator: WebhookUser: there is no user %d, want 1, 7, 9, 12, 15 or 512", cfg.WebhookUser)
+		return nil, fmt.Errorf("emulator: WebhookUser: there is no user %d, %s", cfg.WebhookUser, userIDs())
+	}
+	if u := userByID(cfg.LoginUser); cfg.LoginUser != 0 && u == nil {
+		return nil, fmt.Errorf("emulator: LoginUser: there is no user %d, %s", cfg.LoginUser, userIDs())
+	}
+	if err := cfg.Faults.check(); err != nil {
+		return nil, fmt.Errorf("emulator: Faults: %w", err)
 	}
 	p := &Portal{cfg: withDefaults(cfg), zone: time.FixedZone("MSK", 3*3600)}
 	p.log = p.cfg.Logger
@@ -167,6 +176,9 @@ func New(cfg Config) (*Portal, error) {
 	p.store = &store{}
 	p.generator = &generator{seed: p.cfg.Seed, files: p.cfg.Switches.Files}
 	p.generator.fill(p.store, p.cfg.Leads)
+	if p.cfg.Faults.SimpleMode {
+		p.convertAll()
+	}
 	return p, nil
 }
 
@@ -215,6 +227,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.WebhookUser == 0 {
 		cfg.WebhookUser = 1
+	}
+	if cfg.LoginUser == 0 {
+		cfg.LoginUser = 1
 	}
 	if cfg.Deliveries == 0 {
 		cfg.Deliveries = 16
@@ -265,6 +280,7 @@ func (p *Portal) Info() Info {
 		ApplicationToken:        app.token,
 		WebhookApplicationToken: p.webhookToken,
 		CA:                      p.caFile,
+		OutgoingWebhooks:        p.outgoingWebhooks(),
 	}
 }
 

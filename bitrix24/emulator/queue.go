@@ -130,7 +130,7 @@ func (q *queue) deliver(p *Portal, n *notice) {
 	if n.lead != 0 {
 		cb.Lead = &n.lead
 	}
-	status, err := q.post(n.to.handler, p.body(n))
+	status, err := q.post(p.spelled(n.to.handler), p.body(n))
 	cb.Status = status
 	if err != nil {
 		cb.Error = err.Error()

@@ -44,6 +44,7 @@ func init() { // an initializer of the variable would be a cycle: batch uses met
 		"profile":                 {run: profile},
 		"scope":                   {run: scopeList},
 		"server.time":             {run: serverTime},
+		"user.admin":              {run: userAdmin},
 		"user.current":            {run: userCurrent, scope: "user"},
 	}
 }
@@ -84,6 +85,9 @@ func (p *Portal) answerREST(r *http.Request, to route, watch *stopwatch) (int, [
 	if watch.cost > p.cfg.Wall.Seconds() {
 		return http.StatusGatewayTimeout, nil
 	}
+	if to.method != "batch" { // its results are odd or not one by one
+		a.result = c.oddly(a.result)
+	}
 	return http.StatusOK, envelope(a, t)
 }
 
@@ -123,7 +127,11 @@ func (p *Portal) authenticate(to route, args *bitrix24.Form) (caller, error) {
 			}
 			return caller{}, errNoAuth
 		}
-		return caller{user: userByID(p.webhookUser), key: "webhook", scope: p.cfg.Scope, token: to.secret}, nil
+		owner := p.employee(p.webhookUser)
+		if owner.blocked { // docs/bitrix24.md 1.15
+			return caller{}, errNoAuth
+		}
+		return caller{user: owner, key: "webhook", scope: p.scope(), token: to.secret}, nil
 	}
 	var token string
 	if f := args.Fold("auth"); f != nil {
@@ -136,9 +144,9 @@ func (p *Portal) authenticate(to route, args *bitrix24.Form) (caller, error) {
 	if !p.app.isInstalled() {
 		return caller{}, errNotInstalled
 	}
-	u := userByID(who)
+	u := p.employee(who)
 	if u == nil || u.blocked {
 		return caller{}, errUserBlocked
 	}
-	return caller{user: u, app: true, key: p.app.identity().clientID, scope: p.cfg.Scope, token: token}, nil
+	return caller{user: u, app: true, key: p.app.identity().clientID, scope: p.scope(), token: token}, nil
 }

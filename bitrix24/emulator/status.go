@@ -103,7 +103,7 @@ func crmStatusList(c *call) (answer, error) {
 
 // crmModeGet is crm.settings.mode.get: 1 is the classic mode, the one with leads.
 func crmModeGet(c *call) (answer, error) {
-	if c.cfg.Switches.SimpleMode {
+	if c.simple() {
 		return answer{result: 2}, nil
 	}
 	return answer{result: 1}, nil

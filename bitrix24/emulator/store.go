@@ -59,18 +59,18 @@ func (s *store) add(d *draft) *lead {
 
 // edit changes the lead with that id; it returns false if there is none. Edits run one at a
 // time, so none is lost.
-func (s *store) edit(id int64, change func(d *draft)) (*lead, bool) {
+func (s *store) edit(id int64, change func(d *draft)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at, ok := s.place(id)
 	if !ok {
-		return nil, false
+		return false
 	}
 	d := s.leads[at].draft()
 	change(d)
 	s.number(d)
 	s.leads[at] = d.pack()
-	return s.leads[at], true
+	return true
 }
 
 func (s *store) delete(id int64) bool {

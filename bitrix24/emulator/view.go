@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +19,7 @@ type view struct {
 	token    string
 	restURL  string
 	switches *Switches
+	odd      *oddities // nil shows leads as they are
 }
 
 // fullView shows what crm.lead.get shows: everything.
@@ -74,11 +77,16 @@ func (r leadRow) appendJSON(dst []byte) []byte { return r.view.appendLead(dst, r
 
 // leadRows are the rows of a list.
 type leadRows struct {
-	leads []*lead
-	view  *view
+	leads  []*lead
+	view   *view
+	oddID  []byte // in place of the id of the row in the middle; nil is none
+	mapped bool   // the list is a map with holes
 }
 
 func (r leadRows) appendJSON(dst []byte) []byte {
+	if r.mapped || r.oddID != nil {
+		return r.appendOdd(dst)
+	}
 	dst = append(dst, '[')
 	for i, l := range r.leads {
 		if i > 0 {
@@ -87,6 +95,22 @@ func (r leadRows) appendJSON(dst []byte) []byte {
 		dst = r.view.appendLead(dst, l)
 	}
 	return append(dst, ']')
+}
+
+func (r leadRows) appendOdd(dst []byte) []byte {
+	rows := make(list, 0, len(r.leads))
+	for i, l := range r.leads {
+		row := r.view.appendLead(nil, l)
+		if r.oddID != nil && i == len(r.leads)/2 {
+			_, rest, _ := bytes.Cut(row, []byte(`"ID":"`+strconv.FormatInt(l.id, 10)+`"`))
+			row = slices.Concat([]byte(`{"ID":`), r.oddID, rest)
+		}
+		rows = append(rows, quoted(row))
+	}
+	if r.mapped {
+		return holes(rows).appendJSON(dst)
+	}
+	return appendList(dst, rows)
 }
 
 // fieldKeys are the JSON keys of all fields, with quotes and colon.
@@ -118,6 +142,9 @@ func (v *view) appendLead(dst []byte, l *lead) []byte {
 			dst = append(dst, ',')
 		}
 	}
+	if v.odd.unencodable(l) {
+		dst = append(dst[:len(dst)-1], brokenByte, ',') // behind the id, which is always shown
+	}
 	for i := range userFields {
 		place := standardFields + i
 		var values []string
@@ -138,6 +165,9 @@ func (v *view) appendLead(dst []byte, l *lead) []byte {
 }
 
 func (v *view) appendMultis(dst []byte, body string) []byte {
+	if v.odd.mapsContacts() {
+		return v.appendMultiMaps(dst, body)
+	}
 	for which, name := range multiTypes {
 		first := true
 		for body != "" && int(body[0]) == tagMulti+which {
@@ -158,6 +188,22 @@ func (v *view) appendMultis(dst []byte, body string) []byte {
 		if !first {
 			dst[len(dst)-1] = ']'
 			dst = append(dst, ',')
+		}
+	}
+	return dst
+}
+
+func (v *view) appendMultiMaps(dst []byte, body string) []byte {
+	for which, name := range multiTypes {
+		var rows list
+		for body != "" && int(body[0]) == tagMulti+which {
+			_, text, rest := entry(body)
+			body = rest
+			rows = append(rows, quoted(appendMultifield(nil, splitMultifield(text), name)))
+		}
+		if len(rows) > 0 && v.multis[which] {
+			dst = append(dst, `"`+name+`":`...)
+			dst = append(holes(rows).appendJSON(dst), ',')
 		}
 	}
 	return dst
@@ -234,10 +280,12 @@ func (v *view) appendCustom(dst []byte, l *lead, i int, values []string) []byte 
 	switch {
 	case uf.multiple && len(values) == 0:
 		return append(dst, "false"...)
-	case uf.multiple && i == ufFiles:
-		return v.appendFiles(dst, l, values)
 	case uf.multiple:
-		return appendValue(dst, values)
+		many := v.many(l, i, values)
+		if v.odd.mapsCustom() {
+			return holes(many).appendJSON(dst)
+		}
+		return appendList(dst, many)
 	case uf.typ == "boolean" && v.switches.BooleanText:
 		if len(values) == 0 {
 			return append(dst, `"0"`...)
@@ -252,16 +300,21 @@ func (v *view) appendCustom(dst []byte, l *lead, i int, values []string) []byte 
 	}
 }
 
-// appendFiles writes files as a portal does: with links that contain the caller's token, so
-// the same lead looks different to each token.
-func (v *view) appendFiles(dst []byte, l *lead, ids []string) []byte {
-	files := make(list, 0, len(ids))
-	for _, id := range ids {
+// many are the values of a multiple custom field. Files have links that contain the caller's
+// token, so the same lead looks different to each token; a link to download may have a second
+// token.
+func (v *view) many(l *lead, i int, values []string) list {
+	all := make(list, 0, len(values))
+	for _, id := range values {
+		if i != ufFiles {
+			all = append(all, id)
+			continue
+		}
 		link := "/bitrix/components/bitrix/crm.lead.show/show_file.php?auth=" + v.token +
 			"&ownerId=" + strconv.FormatInt(l.id, 10) + "&fieldName=" + userFields[ufFiles].name +
 			"&dynamic=Y&fileId=" + id
 		number, _ := strconv.Atoi(id)
-		files = append(files, object{{"id", number}, {"showUrl", link}, {"downloadUrl", link}})
+		all = append(all, object{{"id", number}, {"showUrl", link}, {"downloadUrl", link + v.odd.signature(v.token)}})
 	}
-	return appendValue(dst, files)
+	return all
 }

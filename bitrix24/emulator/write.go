@@ -85,10 +85,7 @@ func (p *Portal) create(fields *bitrix24.Form, by int, connector string) *lead {
 	d.apply(fields, p.zone)
 	d.settle(now)
 	d.modified = now
-	l := p.store.add(d)
-	if p.cfg.Switches.SimpleMode {
-		p.store.delete(l.id)
-	}
+	l := p.keep(d)
 	p.fire("ONCRMLEADADD", l.id, by, connector)
 	return l
 }
@@ -96,7 +93,7 @@ func (p *Portal) create(fields *bitrix24.Form, by int, connector string) *lead {
 // change edits a lead on behalf of a user; it returns false if there is no such lead.
 func (p *Portal) change(id int64, fields *bitrix24.Form, by int, connector string) bool {
 	now := p.clock.now().Unix()
-	_, ok := p.store.edit(id, func(d *draft) {
+	ok := p.store.edit(id, func(d *draft) {
 		before := d.lead
 		stage := first(d.fields[fieldStatus])
 		d.apply(fields, p.zone)

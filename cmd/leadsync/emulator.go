@@ -20,7 +20,7 @@ type emulatorCmd struct {
 	NoLimits   bool          `help:"Switch the request limits off."`
 	Enterprise bool          `help:"The limits of the Enterprise plan: 5 requests a second, bursts of 250."`
 	AccessLife time.Duration `default:"1h" help:"How long access tokens live."`
-	AskLogin   bool          `help:"The log-in page waits for a click instead of coming back at once."`
+	AskLogin   bool          `help:"The log-in page waits until somebody chooses a user, instead of coming back at once as the administrator."`
 	Delay      time.Duration `default:"50ms" help:"The least time that callbacks wait in the portal's queue; the longest is six times that."`
 	TLS        bool          `name:"tls" help:"Serve https with a certificate authority of its own."`
 	JSON       bool          `name:"json" help:"Print one JSON object when ready."`
