@@ -6,18 +6,18 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
 
 // HashVersion names the version of the canonical form. A stored hash of another version
 // cannot be compared, so the row is compared by its card and gets a new hash.
-const HashVersion = "v1:"
+const HashVersion = "v2:"
 
 // Hash is the SHA-256 of the lead's canonical form: HashVersion and 64 hex digits. In the
 // canonical form, values that portals write in several ways are equal (null, "" and absent;
-// "0" where it means no reference), and volatile fields are left out.
+// "0" where it means no reference; a list and the map that PHP may write for it), and
+// volatile fields are left out.
 func (l *Lead) Hash() string {
 	h := sha256.New()
 	values := l.canonical()
@@ -109,44 +109,42 @@ func canonicalValue(v any) any {
 		}
 	case string:
 		if v != "" && v != "0" {
-			return withoutAuth(v)
+			return v
 		}
 	case []any:
 		return canonicalList(v)
 	case map[string]any:
+		if list, ok := listOf(v); ok {
+			return canonicalList(list)
+		}
 		return canonicalMap(v)
 	}
 	return nil
 }
 
+// canonicalList keeps the places of empty elements; a list of nothing but those is empty.
 func canonicalList(v []any) any {
-	if len(v) == 0 {
-		return nil
-	}
-	list := make([]any, len(v))
+	list, empty := make([]any, len(v)), true
 	for i := range v {
 		list[i] = canonicalValue(v[i])
+		empty = empty && list[i] == nil
+	}
+	if empty {
+		return nil
 	}
 	return list
 }
 
+// canonicalMap leaves out empty values: they are the same as absent ones.
 func canonicalMap(v map[string]any) any {
-	if len(v) == 0 {
-		return nil
-	}
 	m := make(map[string]any, len(v))
 	for name := range v {
-		m[name] = canonicalValue(v[name])
+		if value := canonicalValue(v[name]); value != nil {
+			m[name] = value
+		}
+	}
+	if len(m) == 0 {
+		return nil
 	}
 	return m
-}
-
-// Links to files contain a token of the user who reads them, so they differ at every read.
-var authParameter = regexp.MustCompile(`([?&])auth=[^&]*&?`)
-
-func withoutAuth(s string) string {
-	if !strings.Contains(s, "auth=") {
-		return s
-	}
-	return authParameter.ReplaceAllString(s, "$1")
 }

@@ -33,8 +33,8 @@ func ValidFieldName(s string) bool { return columnName.MatchString(s) }
 
 // FieldValues returns the values of the custom fields, sorted by name and position. Values
 // that are empty in the canonical form (null, "", "0", false, [] and {}) are left out: their
-// hash is the same, so a change from one to another would not be written. Tokens in links
-// to files are removed.
+// hash is the same, so a change from one to another would not be written. A list that PHP
+// wrote as a map with whole-number keys is a list.
 func (l *Lead) FieldValues() []FieldValue {
 	var values []FieldValue
 	for _, name := range slices.Sorted(maps.Keys(l.Custom)) {

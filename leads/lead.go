@@ -19,7 +19,8 @@ type Lead struct {
 	Values   []string                   // by index of Fields, as the portal wrote them; "" where empty
 	Custom   map[string]json.RawMessage // UF_CRM_*, PARENT_ID_* and all other names that are not in Fields
 	Contacts []Contact                  // values of the multifields, sorted by type and id
-	Raw      json.RawMessage            // the card as the portal sent it, compacted
+	Odd      []Odd                      // fields whose values cannot be used, sorted by name
+	Raw      json.RawMessage            // the card as the portal sent it, compacted and WithoutTokens
 }
 
 // Contact is one value of a multifield: a phone number, an e-mail address, a site, a
@@ -46,71 +47,108 @@ func (c Contact) Columns() Contact {
 var Multifields = []string{"PHONE", "EMAIL", "WEB", "IM", "LINK"}
 
 // Parse reads a lead as crm.lead.get and crm.lead.list return it. Scalars may be strings,
-// numbers, booleans or null; an empty map may stand for an empty list and vice versa. The
-// error is ErrNoLead; the lead then has Raw and ID, if the id can be read.
+// numbers, booleans or null; a list may be a map with whole-number keys (ParseList). A value
+// of another shape does not spoil the others: the field is in Odd. The error is ErrNoLead.
 func Parse(raw json.RawMessage) (Lead, error) {
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, raw); err != nil {
+		return Lead{}, fmt.Errorf("%w: %w", ErrNoLead, err)
+	}
+	clean := WithoutTokens(compact.Bytes())
 	var card map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &card); err != nil {
+	if err := json.Unmarshal(clean, &card); err != nil {
 		return Lead{}, fmt.Errorf("%w: %w", ErrNoLead, err)
 	}
 	id, err := ParseID(scalar(card["ID"]))
 	if err != nil {
 		return Lead{}, fmt.Errorf("%w: %w", ErrNoLead, err)
 	}
-	lead := Lead{ID: id, Values: make([]string, len(Fields)), Custom: map[string]json.RawMessage{}}
+	lead := Lead{ID: id, Values: make([]string, len(Fields)), Custom: map[string]json.RawMessage{}, Raw: clean}
 	for name, value := range card {
-		if err := lead.take(name, value); err != nil {
-			return Lead{ID: id, Raw: raw}, fmt.Errorf("%w: lead %d, field %s: %w", ErrNoLead, id, name, err)
-		}
+		lead.take(name, value)
 	}
 	slices.SortFunc(lead.Contacts, compareContacts)
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, raw); err != nil {
-		return Lead{}, fmt.Errorf("%w: %w", ErrNoLead, err)
-	}
-	lead.Raw = compact.Bytes()
+	slices.SortFunc(lead.Odd, func(a, b Odd) int { return strings.Compare(a.Field, b.Field) })
 	return lead, nil
 }
 
-func (l *Lead) take(name string, value json.RawMessage) error {
+func (l *Lead) take(name string, value json.RawMessage) {
 	if name == "ID" {
-		return nil
+		return
 	}
 	if i, ok := fieldIndex[name]; ok {
+		if value[0] == '[' || value[0] == '{' {
+			l.takeOdd(name, value)
+			return
+		}
 		l.Values[i] = scalar(value)
-		return nil
+		return
 	}
 	if !slices.Contains(Multifields, name) {
 		l.Custom[name] = value
-		return nil
+		return
 	}
-	rows, err := parseContacts(name, value)
-	l.Contacts = append(l.Contacts, rows...)
-	return err
+	contacts, ok := parseContacts(name, value)
+	if !ok {
+		l.takeOdd(name, value)
+		return
+	}
+	l.Contacts = append(l.Contacts, contacts...)
 }
 
-// parseContacts reads one multifield; false, null, [] and {} mean that it has no values.
-func parseContacts(typeID string, value json.RawMessage) ([]Contact, error) {
-	value = bytes.TrimSpace(value)
-	if len(value) == 0 || value[0] != '[' {
-		return nil, nil
+// takeOdd takes a value of the wrong shape: portals write an empty value as a list or a map
+// sometimes, anything else is Odd.
+func (l *Lead) takeOdd(name string, value json.RawMessage) {
+	if !isEmpty(value) {
+		l.Odd = append(l.Odd, Odd{Field: name, Is: shapeOf(value)})
 	}
-	var rows []map[string]json.RawMessage
-	if err := json.Unmarshal(value, &rows); err != nil {
-		return nil, err
+}
+
+// parseContacts reads one multifield: a list of its values, or one value; false where it is
+// neither and not empty.
+func parseContacts(typeID string, value json.RawMessage) ([]Contact, bool) {
+	if isEmpty(value) {
+		return nil, true
 	}
-	contacts := make([]Contact, 0, len(rows))
-	for _, row := range rows {
-		c := Contact{
-			ID: scalar(row["ID"]), TypeID: scalar(row["TYPE_ID"]),
-			ValueType: scalar(row["VALUE_TYPE"]), Value: scalar(row["VALUE"]),
+	list, ok := ParseList(value)
+	if !ok {
+		list = []json.RawMessage{value}
+	}
+	contacts := make([]Contact, 0, len(list))
+	for _, element := range list {
+		if isEmpty(element) {
+			continue
 		}
-		if c.TypeID == "" {
-			c.TypeID = typeID
+		c, ok := parseContact(typeID, element)
+		if !ok {
+			return nil, false
 		}
 		contacts = append(contacts, c)
 	}
-	return contacts, nil
+	return contacts, true
+}
+
+func parseContact(typeID string, value json.RawMessage) (Contact, bool) {
+	var row map[string]json.RawMessage
+	if json.Unmarshal(value, &row) != nil {
+		return Contact{}, false
+	}
+	known := false
+	for _, name := range []string{"ID", "TYPE_ID", "VALUE_TYPE", "VALUE"} {
+		part, ok := row[name]
+		known = known || ok
+		if ok && (part[0] == '[' || part[0] == '{') && !isEmpty(part) {
+			return Contact{}, false
+		}
+	}
+	c := Contact{
+		ID: scalar(row["ID"]), TypeID: scalar(row["TYPE_ID"]),
+		ValueType: scalar(row["VALUE_TYPE"]), Value: scalar(row["VALUE"]),
+	}
+	if c.TypeID == "" {
+		c.TypeID = typeID
+	}
+	return c, known
 }
 
 // Value returns a standard field as the portal wrote it; "" where it is empty or not a

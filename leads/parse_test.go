@@ -143,7 +143,7 @@ func TestParseTakesScalarsOfAnyKind(t *testing.T) {
 func TestParseRejectsWhatIsNotALead(t *testing.T) {
 	for _, card := range []string{
 		``, `null`, `[]`, `"x"`, `7`, `{`, `{}`, `{"ID":null}`, `{"ID":"0"}`, `{"ID":"-1"}`, `{"ID":"+1"}`, `{"ID":"1.5"}`, `{"ID":"x"}`,
-		`{"ID":"2147483648"}`, `{"ID":true}`, `{"ID":["1"]}`, `{"ID":"1","PHONE":[7]}`, `{"ID":"1"}{"ID":"2"}`,
+		`{"ID":"2147483648"}`, `{"ID":true}`, `{"ID":["1"]}`, `{"ID":"1"}{"ID":"2"}`,
 	} {
 		if lead, err := leads.Parse(json.RawMessage(card)); !errors.Is(err, leads.ErrNoLead) {
 			t.Errorf("%s: lead %d, %v", card, lead.ID, err)
@@ -160,6 +160,15 @@ func FuzzParse(f *testing.F) {
 	for _, card := range []string{
 		`{"ID":"1","TITLE":"a\u0000b","UF_X":{"a":[false,"0",{"b":null}]}}`, "{\"ID\":1,\"NAME\":\"\xff\"}",
 		`{"ID":"1","PHONE":[{"ID":"2","VALUE":"x"},{"ID":"10"},{}]}`, `{"ID":"1","BIRTHDATE":"1752-01-01","UF":"https://x/?auth=1&b"}`,
+	} {
+		f.Add([]byte(card))
+	}
+	for _, card := range []string{ // lists as PHP may write them, and what is no list
+		`{"ID":"1","PHONE":{"1":{"ID":"12","VALUE":"+79123456789"}},"UF_A":{"0":"a","2":"c"}}`,
+		`{"ID":"1","EMAIL":{"10":{"VALUE":"b"},"-9":[],"9":{"VALUE":"a"}},"UF_A":{"x":{"3":"a"},"y":[{"01":1}]}}`,
+		`{"ID":"1","PHONE":{"WORK":[{"VALUE":"5"}]},"WEB":"x","IM":[[{}]],"LINK":{"VALUE":"y"},"TITLE":["a"],"NAME":{"0":""}}`,
+		`{"ID":"1","PHONE":{"0":null,"9223372036854775808":{"VALUE":"1"}},"UF_A":{"999999999999999999":"a","-0":""}}`,
+		`{"ID":"1","UF_F":{"showUrl":"/x?auth=A&amp;id=1","u":"%3Ftoken%3Da%26b&sessid=%2526"},"COMMENTS":"/rest/1/abcdefghij1/abcdefghij2"}`,
 	} {
 		f.Add([]byte(card))
 	}
@@ -183,7 +192,13 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("%s: %q read back as column is %q", field.Name, column, again)
 			}
 		}
+		if whole := lead.Completed(nil); leads.Diff(&lead, whole) != nil {
+			t.Fatalf("without its odd fields it differs in %v", leads.Diff(&lead, whole))
+		}
 		again, err := leads.Parse(lead.Raw)
+		if err == nil && !slices.Equal(lead.Odd, again.Odd) {
+			t.Fatalf("odd %v, read again %v", lead.Odd, again.Odd)
+		}
 		if err != nil || again.Hash() != lead.Hash() || leads.Diff(&lead, &again) != nil {
 			t.Fatalf("its own raw form differs: %v, %v", err, leads.Diff(&lead, &again))
 		}

@@ -25,8 +25,9 @@ type Row struct {
 }
 
 // Differences names the fields in which the row differs from a card, sorted; nil where they
-// agree. Volatile fields are left out.
+// agree. Volatile fields are left out, and fields that are Odd in the card.
 func (r *Row) Differences(lead *Lead) []string {
+	lead = lead.Completed(r)
 	var names []string
 	for i, f := range Fields {
 		if !f.Volatile() && r.Columns[i] != f.Column(lead.Values[i]) {

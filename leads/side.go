@@ -22,7 +22,7 @@ type Sides struct {
 
 // FieldRules is the version of the rules of FieldValues and Solution. Change it with them:
 // mirrors then fill the tables again.
-const FieldRules = "1"
+const FieldRules = "2"
 
 // solutionColumn is the width of sql_solution in bitrix_lead_solution.
 var solutionColumn = Field{Max: 2000}

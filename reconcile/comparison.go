@@ -33,7 +33,8 @@ type Differences struct {
 	// IDsOnly is set.
 	Lacking []int64
 	// Returned are leads whose rows are right but marked as absent. If that were left, a
-	// portal that once said "Not found" of many would keep the breaker open for ever.
+	// portal that once said "Not found" of many would keep the breaker open for ever. Leads
+	// with odd fields are here, too: Apply marks them once.
 	Returned []leads.Snapshot
 }
 
@@ -141,7 +142,7 @@ func (c *Comparison) compareCard(snap leads.Snapshot, row leads.Row) {
 	fields := row.Differences(&snap.Lead)
 	if len(fields) == 0 {
 		c.addEqual(snap.LeadID)
-		if row.Absent {
+		if row.Absent || len(snap.Lead.Odd) > 0 {
 			c.found.Returned = append(c.found.Returned, snap)
 		}
 		return
@@ -150,7 +151,8 @@ func (c *Comparison) compareCard(snap leads.Snapshot, row leads.Row) {
 	f := c.finding(leads.FindingStale, snap)
 	f.Fields = fields
 	stored, err := leads.Parse(row.Raw)
-	if row.Hash == snap.Lead.Hash() || err == nil && len(leads.Diff(&stored, &snap.Lead)) == 0 {
+	card := snap.Lead.Completed(&row)
+	if row.Hash == card.Hash() || err == nil && len(leads.Diff(&stored, card)) == 0 {
 		f.Cause, f.Behind = causeAltered, 0
 	}
 	c.addStale(snap, f)

@@ -87,7 +87,7 @@ func chooseEntries(entries []entry, choose func(int64, *storedRow) (decision, bo
 		if !ok {
 			continue
 		}
-		e.decision, e.snapshot.Lead.Raw, e.snapshot.ReadAt = decided, e.row.raw, e.row.readAt
+		e.decision, e.snapshot.Lead.Raw, e.snapshot.ReadAt = decided, leads.WithoutTokens(e.row.raw), e.row.readAt
 		chosen = append(chosen, e)
 	}
 	return chosen

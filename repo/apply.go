@@ -22,6 +22,8 @@ const batchSize = 1000
 // the outcome goes.
 type entry struct {
 	snapshot *leads.Snapshot
+	// given is the snapshot as the caller read it, where snapshot is a completed copy; otherwise nil.
+	given    *leads.Snapshot
 	outcome  *leads.Outcome
 	row      *storedRow // nil where the mirror has no row
 	decision decision
@@ -190,6 +192,9 @@ func (d *DB) lock(ctx context.Context, tx *sql.Tx, entries []entry) error {
 	byID := make(map[int64]*entry, len(entries))
 	for i := range entries {
 		entries[i].row = nil // an earlier attempt may have set it
+		if entries[i].given != nil {
+			entries[i].snapshot, entries[i].given = entries[i].given, nil
+		}
 		byID[entries[i].snapshot.LeadID] = &entries[i]
 	}
 	ids, err := idList(slices.Collect(maps.Keys(byID)))
@@ -205,14 +210,34 @@ func (d *DB) lock(ctx context.Context, tx *sql.Tx, entries []entry) error {
 	for i := range rows {
 		byID[rows[i].id].row = &rows[i]
 	}
-	return d.readForced(ctx, tx, member, byID)
+	if err := d.readForced(ctx, tx, member, byID); err != nil {
+		return err
+	}
+	for i := range entries {
+		entries[i].complete()
+	}
+	return nil
 }
 
-// readForced reads the columns of rows whose snapshots are forced.
+// complete keeps what the row has of the fields that are odd in the card.
+func (e *entry) complete() {
+	if len(e.snapshot.Lead.Odd) == 0 {
+		return
+	}
+	var stored *leads.Row
+	if e.row != nil {
+		stored = e.row.full
+	}
+	whole := *e.snapshot
+	whole.Lead = *e.snapshot.Lead.Completed(stored)
+	e.given, e.snapshot = e.snapshot, &whole
+}
+
+// readForced reads the columns of rows whose snapshots are forced or have odd fields.
 func (d *DB) readForced(ctx context.Context, tx *sql.Tx, memberID string, byID map[int64]*entry) error {
 	var forced []int64
 	for id, e := range byID {
-		if e.snapshot.Force && e.row != nil {
+		if (e.snapshot.Force || len(e.snapshot.Lead.Odd) > 0) && e.row != nil {
 			forced = append(forced, id)
 		}
 	}

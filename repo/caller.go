@@ -80,7 +80,7 @@ func scanCard(row scanner) (c leads.Card, err error) {
 		textColumn{&c.ResponsibleID}, textColumn{&c.StatusID}, &c.Open, instantColumn{&c.CreatedAt}, instantColumn{&c.ModifiedAt},
 		instantColumn{&c.ReadAt}, textColumn{&c.CardURL}, &c.Revision, instantColumn{&c.DeletedAt}, textColumn{&raw})
 	if raw != "" {
-		c.Lead = json.RawMessage(raw)
+		c.Lead = leads.WithoutTokens(json.RawMessage(raw))
 	}
 	return c, err
 }

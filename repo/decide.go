@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -17,7 +18,7 @@ type storedRow struct {
 	deleted     time.Time       // zero where the row is not a tombstone
 	absentSince time.Time       // zero where the lead was found at the last read
 	raw         json.RawMessage // nil on rows adopted from an existing database
-	full        *leads.Row      // columns and contacts; read only for a forced snapshot
+	full        *leads.Row      // columns and contacts; read only for a snapshot that is forced or has odd fields
 }
 
 // blank is a card without values: a new lead differs from it in every field it has.
@@ -79,8 +80,9 @@ func (d decision) present(s *leads.Snapshot, row *storedRow) decision {
 		return d
 	}
 	fields, known := differences(s, row)
+	signed := !bytes.Equal(row.raw, leads.WithoutTokens(row.raw)) // its card on the topic has tokens, too
 	switch {
-	case len(fields) > 0 || !known:
+	case len(fields) > 0 || !known || signed:
 		return d.changed(leads.Updated, leads.Changed, fields)
 	case same:
 		d.action, d.absent = writeMarks, time.Time{}

@@ -27,6 +27,9 @@ func scanAnnouncement(row scanner) (a leads.Announcement, err error) {
 	if err := json.Unmarshal([]byte(body), &a.Change); err != nil {
 		return leads.Announcement{}, fmt.Errorf("outbox row %d: %w", a.ID, err)
 	}
+	if len(a.Change.Lead) > 0 { // an earlier version may have written it with tokens
+		a.Change.Lead = leads.WithoutTokens(a.Change.Lead)
+	}
 	return a, nil
 }
 

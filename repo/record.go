@@ -3,7 +3,6 @@ package repo
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -15,16 +14,22 @@ import (
 var errorColumn = leads.Field{Max: 2000}
 
 // RecordFailure stores in bitrix_import_lead_error that a lead could not be written, with
-// the payload that the portal sent.
+// the payload that the portal sent, without the tokens in its links. A lead has one row for
+// each reason: when it fails in the same way again, the row gets the new time and payload.
 func (d *DB) RecordFailure(ctx context.Context, ref leads.Ref, reason string, payload []byte) error {
-	_, err := d.exec(ctx, d.dialect.sql.FailureInsert,
+	args := []any{
 		sql.Named("member_id", ref.MemberID), sql.Named("lead_id", strconv.FormatInt(ref.LeadID, 10)),
-		sql.Named("error", errorColumn.Column(storable(reason))), sql.Named("payload", text(storable(string(payload)))),
-		sql.Named("at", wallClock(d.now())))
-	if err != nil {
-		return fmt.Errorf("record the failure of %s: %w", ref, err)
+		sql.Named("error", errorColumn.Column(storable(reason))),
+		sql.Named("payload", text(storable(string(leads.WithoutTokens(payload))))), sql.Named("at", wallClock(d.now())),
 	}
-	return nil
+	err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		n, err := affect(ctx, tx, d.dialect.sql.FailureUpdate, args...)
+		if err == nil && n == 0 {
+			_, err = affect(ctx, tx, d.dialect.sql.FailureInsert, args...)
+		}
+		return err
+	})
+	return wrap(err, "record the failure of %s", ref)
 }
 
 // storable replaces what neither database can store: invalid UTF-8 and NUL.

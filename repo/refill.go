@@ -24,15 +24,19 @@ const refillBatch = 200
 const beingFilled = "being filled"
 
 // Refill fills side tables again, from contacts and stored cards, where they were filled by
-// other rules than this process has, or never. It returns the names of those tables.
+// other rules than this process has, or never. Before that it cleans stored cards
+// (cleanCards). It returns the names of those tables.
 // Without a solution field it only deletes rows of bitrix_lead_solution that an earlier
 // setting has filled. Apply, which may run at the same time, already writes by the new
 // rules. After each transaction Refill pauses for as long as it took, so that others can
 // lock the leads. If it is interrupted, the next call starts from the beginning.
 func (d *DB) Refill(ctx context.Context) (tables []string, err error) {
+	if tables, err = d.cleanCards(ctx); err != nil {
+		return nil, err
+	}
 	outdated, err := d.outdated(ctx, d.read)
 	if err != nil || len(outdated) == 0 {
-		return nil, wrap(d.explain(ctx, err), "read the rules of the side tables")
+		return tables, wrap(d.explain(ctx, err), "read the rules of the side tables")
 	}
 	for _, s := range outdated {
 		if err := d.saveSetting(ctx, s.setting, beingFilled); err != nil {
@@ -114,6 +118,14 @@ func (d *DB) CheckRules(ctx context.Context) error {
 }
 
 func (d *DB) refillPortal(ctx context.Context, memberID string, outdated []side) error {
+	return d.eachLead(ctx, memberID, func(ctx context.Context, tx *sql.Tx, ids []int64) error {
+		return d.refill(ctx, tx, memberID, ids, outdated)
+	})
+}
+
+// eachLead calls do for all leads of a portal, refillBatch in a transaction. After each it
+// pauses for as long as it took.
+func (d *DB) eachLead(ctx context.Context, memberID string, do func(context.Context, *sql.Tx, []int64) error) error {
 	for after, n := int64(0), 0; ; {
 		rows, err := d.IDs(ctx, memberID, after, leads.MaxID, refillBatch)
 		if err != nil || len(rows) == 0 {
@@ -125,12 +137,11 @@ func (d *DB) refillPortal(ctx context.Context, memberID string, outdated []side)
 			ids[i] = rows[i].LeadID
 		}
 		began := time.Now()
-		err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.refill(ctx, tx, memberID, ids, outdated) })
-		if err != nil {
+		if err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return do(ctx, tx, ids) }); err != nil {
 			return err
 		}
 		if n += len(ids); n%refillLog < len(ids) {
-			d.log.InfoContext(ctx, "filling tables again after a change of settings", "member_id", memberID, "leads", n)
+			d.log.InfoContext(ctx, "bringing rows up to date with the rules", "member_id", memberID, "leads", n)
 		}
 		if err := retry.Wait(ctx, time.Since(began)); err != nil {
 			return err

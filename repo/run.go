@@ -12,8 +12,10 @@ import (
 )
 
 // RequestRun stores a request for a pass, which the portal's owner will run, and returns its
-// id. A portal has at most one unfinished run of a mode, not counting dry runs: if there is
-// one already, RequestRun returns its id instead. An empty ID is generated, a zero
+// id. A portal has at most one run of a mode that has not read anything yet, not counting
+// dry runs: if there is one already, RequestRun returns its id instead. A run that has read
+// something does not answer the request, because leads may have changed since: a new run
+// follows it. An empty ID is generated, a zero
 // RequestedAt means now, and State is ignored.
 func (d *DB) RequestRun(ctx context.Context, run leads.Run) (id string, err error) {
 	if run.ID == "" {

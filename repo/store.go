@@ -20,7 +20,7 @@ var (
 	contactColumns  = []string{"member_id", "sql_LEAD_ID", "sql_CONTACT_ID", "sql_VALUE_TYPE", "sql_VALUE", "sql_TYPE_ID"}
 	fieldColumns    = []string{"member_id", "lead_id", "field", "position", "value"}
 	solutionColumns = []string{"member_id", "sql_LEAD_ID", "sql_solution"}
-	cutColumns      = []string{"member_id", "sql_ID", "sql_error", "sql_date_error"}
+	cutColumns      = []string{"member_id", "sql_ID", "sql_error", "sql_date_error", "sql_full_lead_info"}
 	outboxColumns   = []string{"member_id", "lead_id", "revision", "body", "created_at"}
 )
 
@@ -38,13 +38,14 @@ func leadColumnNames() []string {
 // rows is everything that a transaction writes, as values for the temporary tables.
 type rows struct {
 	now       time.Time
+	cleaning  bool    // the rows keep their tickets: no lead was read
 	leads     [][]any // rows of bitrix_leads
 	inserted  int64   // how many of leads are new
 	contacts  [][]any
 	phones    [][]any
 	fields    [][]any
 	solutions [][]any
-	cuts      [][]any // values that are too long for their columns
+	cuts      [][]any // values that are too long for their columns, or have the wrong shape
 	marks     [][]any // new tickets, absences and tombstones of existing rows
 	deleted   int     // how many of marks are tombstones
 	outbox    [][]any
@@ -117,7 +118,11 @@ func (d *DB) storeRows(ctx context.Context, tx *sql.Tx, r *rows, load loader) er
 // fields and solutions: the mirror keeps only what the portal returns now.
 func (d *DB) storeLeads(ctx context.Context, tx *sql.Tx, r *rows) error {
 	s := d.dialect.sql
-	if err := expect(ctx, tx, s.LeadsUpdate, int64(len(r.leads))-r.inserted); err != nil {
+	update := s.LeadsUpdate
+	if r.cleaning {
+		update = s.LeadsClean
+	}
+	if err := expect(ctx, tx, update, int64(len(r.leads))-r.inserted); err != nil {
 		return err
 	}
 	if err := expect(ctx, tx, s.LeadsInsert, r.inserted); err != nil {
@@ -177,6 +182,11 @@ func (r *rows) add(e *entry, by leads.Rules) error {
 		r.marks = append(r.marks, markRow(e, deleted))
 	case writeNothing:
 	}
+	if e.given != nil && e.decision.action != writeNothing {
+		for _, odd := range e.given.Lead.Odd {
+			r.cuts = append(r.cuts, reportRow(e.snapshot.Ref, odd.Reason(), r.now, e.given.Lead.Raw))
+		}
+	}
 	change := e.decision.announcement(e.snapshot)
 	if change == nil {
 		return nil
@@ -196,6 +206,9 @@ func (r *rows) addCard(e *entry, by leads.Rules) {
 	if e.row == nil {
 		r.inserted++
 	}
+	if !e.decision.deleted.IsZero() { // a tombstone has no values beside its card
+		return
+	}
 	for _, c := range lead.Contacts {
 		r.contacts = append(r.contacts, contactRow(ref, c.Columns()))
 	}
@@ -211,7 +224,12 @@ func (r *rows) addCard(e *entry, by leads.Rules) {
 // stored before.
 func cutRow(ref leads.Ref, name string, now time.Time) []any {
 	reason := name + " does not fit into its column: there it is cut or empty, the whole value is in raw_json"
-	return []any{ref.MemberID, strconv.FormatInt(ref.LeadID, 10), errorColumn.Column(reason), wallClock(now)}
+	return reportRow(ref, reason, now, nil)
+}
+
+// reportRow is a row of bitrix_import_lead_error that is stored once for each reason.
+func reportRow(ref leads.Ref, reason string, now time.Time, payload json.RawMessage) []any {
+	return []any{ref.MemberID, strconv.FormatInt(ref.LeadID, 10), errorColumn.Column(reason), wallClock(now), text(string(payload))}
 }
 
 func leadRow(e *entry) []any {

@@ -31,15 +31,15 @@ type Statements struct {
 	EraseFieldTypes, EraseFields, EraseFindings, EraseGrants, EraseLeads, EraseOutbox       string
 	ErasePhones, ErasePortal, EraseRuns, EraseSolutions                                     string
 	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate                    string
-	FailureInsert, FailurePayload                                                           string
+	FailureClean, FailureInsert, FailureList, FailurePayload, FailureUpdate                 string
 	FieldTypesDelete, FieldTypesInsert                                                      string
 	FieldsDelete, FieldsDeleteGone, FieldsDeleteRows, FieldsInsert                          string
 	FindingInsert, FindingList, FindingMissingList, FindingPendingDelete                    string
 	FindingPendingList, FindingUpdate                                                       string
 	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                            string
 	IncidentInsert, IncidentList                                                            string
-	LeadsCandidates, LeadsCount, LeadsInsert, LeadsLock, LeadsMark, LeadsMissing            string
-	LeadsUpdate                                                                             string
+	LeadsCandidates, LeadsClean, LeadsCount, LeadsInsert, LeadsLock, LeadsMark              string
+	LeadsMissing, LeadsUpdate                                                               string
 	LevelAsk                                                                                string
 	MigrationsApplied, MigrationsTable                                                      string
 	OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxOldest                       string

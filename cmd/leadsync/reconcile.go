@@ -154,6 +154,9 @@ func (r passCmd) begin(ctx context.Context, b *service.Backend, memberID string,
 			return "", fmt.Errorf("another pass is under way, with other flags, at lead %d: wait for it, or begin anew by --restart", run.Checkpoint)
 		case run.State == leads.RunRunning && run.Checkpoint > 0:
 			fmt.Fprintf(out, "A pass is under way at lead %d: going on with it.\n", run.Checkpoint)
+			return run.ID, nil
+		default: // it has not read anything yet
+			return run.ID, nil
 		}
 	}
 	if r.Resume && len(open) == 0 {

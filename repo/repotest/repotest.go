@@ -54,6 +54,7 @@ func Run(t *testing.T, server Server) {
 		{"Announce", announcing},
 		{"Values", values},
 		{"Fields", customFields},
+		{"Shapes", shapes},
 		{"Range", ranges},
 		{"Phones", phones},
 		{"Sides", sideTables},

@@ -18,7 +18,7 @@ func runs(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{})
 	t.Run("a run from request to end", func(t *testing.T) { m.with(t, lifeOfARun) })
-	t.Run("at most one unfinished run of a mode", func(t *testing.T) { m.with(t, oneUnfinished) })
+	t.Run("at most one run of a mode that has read nothing", func(t *testing.T) { m.with(t, oneUnfinished) })
 	t.Run("many callers request the same run", func(t *testing.T) { m.with(t, manyAsk) })
 	t.Run("a run of a former owner is claimed", func(t *testing.T) { m.with(t, leftRunning) })
 	t.Run("the last completed run", func(t *testing.T) { m.with(t, lastCompleted) })
@@ -108,17 +108,29 @@ func oneUnfinished(m *mirror) {
 		m.t.Errorf("claimed %s before the oldest", run.ID)
 	}
 	if again := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull}); again != first {
-		m.t.Errorf("a second run %s while %s runs", again, first)
+		m.t.Errorf("a second run %s while %s has read nothing", again, first)
 	}
+	second := m.follows(memberID, first)
 	m.finish(first, leads.RunCompleted)
-	second := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull})
-	if second == first {
-		m.t.Error("a finished run was asked for again")
-	}
 	list, err := m.Runs(m.ctx, memberID, 2)
 	if err != nil || len(list) != 2 || list[0].ID != second || list[1].ID != imported {
 		m.t.Errorf("newest two runs: %+v, %v", list, err)
 	}
+}
+
+// follows wants a run that has read something not to answer a new request, and returns the
+// run that does.
+func (m *mirror) follows(memberID, first string) string {
+	m.t.Helper()
+	run, _, err := m.Run(m.ctx, first)
+	m.must(err)
+	run.Scanned, run.Checkpoint = 50, 50
+	m.must(m.SaveRun(m.ctx, run))
+	second := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull})
+	if again := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull}); second == first || again != second {
+		m.t.Errorf("requested %s and %s while %s is reading", second, again, first)
+	}
+	return second
 }
 
 func (m *mirror) finish(id string, state leads.RunState) {
@@ -255,6 +267,16 @@ func records(t *testing.T, server Server) {
 	}
 	if err := m.RecordFailure(m.ctx, ref, "", nil); err != nil {
 		t.Error(err)
+	}
+	m.clock.Advance(time.Hour)
+	if err := m.RecordFailure(m.ctx, ref, long, []byte(`{"ID":"77","UF_F":"/x?auth=SECRET&id=1"}`)); err != nil {
+		t.Error(err)
+	}
+	if rows := m.text("SELECT COUNT(*) FROM bitrix_import_lead_error"); rows != "2" {
+		t.Errorf("%s rows, want one for each reason", rows)
+	}
+	if payload, _, err := m.FailedPayload(m.ctx, ref); err != nil || payload != `{"ID":"77","UF_F":"/x?id=1"}` {
+		t.Errorf("the last payload is %s, %v", payload, err)
 	}
 	m.exec("DELETE FROM bitrix_lead_runtime")
 	m.touched()

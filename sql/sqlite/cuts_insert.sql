@@ -1,6 +1,6 @@
--- Inserts one row for each lead and field, however often the lead is written.
-INSERT INTO bitrix_import_lead_error (member_id, sql_ID, sql_error, sql_date_error)
-SELECT s.member_id, s.sql_ID, s.sql_error, s.sql_date_error
+-- Inserts one row for each lead and reason, however often the lead is written.
+INSERT INTO bitrix_import_lead_error (member_id, sql_ID, sql_error, sql_date_error, sql_full_lead_info)
+SELECT s.member_id, s.sql_ID, s.sql_error, s.sql_date_error, s.sql_full_lead_info
 FROM stage_cuts AS s
 WHERE NOT EXISTS (
     SELECT 1 FROM bitrix_import_lead_error AS e

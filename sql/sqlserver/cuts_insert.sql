@@ -1,7 +1,7 @@
--- Inserts one row for each lead and field, however often the lead is written. Without LOOP: the index has only the portal, so
+-- Inserts one row for each lead and reason, however often the lead is written. Without LOOP: the index has only the portal, so
 -- a loop would read all rows of the portal for each new one. It does not lock the rows that it reads.
-INSERT INTO dbo.bitrix_import_lead_error (member_id, sql_ID, sql_error, sql_date_error)
-SELECT s.member_id, s.sql_ID, s.sql_error, CONVERT(datetime2(0), s.sql_date_error, 126)
+INSERT INTO dbo.bitrix_import_lead_error (member_id, sql_ID, sql_error, sql_date_error, sql_full_lead_info)
+SELECT s.member_id, s.sql_ID, s.sql_error, CONVERT(datetime2(0), s.sql_date_error, 126), s.sql_full_lead_info
 FROM #stage_cuts AS s
 WHERE NOT EXISTS (
     SELECT 1 FROM dbo.bitrix_import_lead_error AS e

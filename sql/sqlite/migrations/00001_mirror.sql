@@ -283,7 +283,8 @@ CREATE TABLE leadsync_runs (
     CONSTRAINT uq_leadsync_runs_id UNIQUE (id)
 );
 
-CREATE UNIQUE INDEX uq_leadsync_runs_unfinished ON leadsync_runs (member_id, mode, dry_run) WHERE state IN ('requested', 'running');
+CREATE UNIQUE INDEX uq_leadsync_runs_unread ON leadsync_runs (member_id, mode, dry_run)
+WHERE state IN ('requested', 'running') AND checkpoint_id = 0 AND scanned = 0;
 
 -- leadsync_findings: differences that runs found.
 CREATE TABLE leadsync_findings (

@@ -383,7 +383,8 @@ CREATE TABLE dbo.leadsync_runs (
     CONSTRAINT uq_leadsync_runs_id UNIQUE (id)
 );
 
-CREATE UNIQUE INDEX uq_leadsync_runs_unfinished ON dbo.leadsync_runs (member_id, mode, dry_run) WHERE state IN ('requested', 'running');
+CREATE UNIQUE INDEX uq_leadsync_runs_unread ON dbo.leadsync_runs (member_id, mode, dry_run)
+WHERE state IN ('requested', 'running') AND checkpoint_id = 0 AND scanned = 0;
 
 -- leadsync_findings: differences that runs found.
 IF OBJECT_ID(N'dbo.leadsync_findings', N'U') IS NULL
