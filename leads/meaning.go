@@ -30,6 +30,8 @@ func MeaningOf(err error) Meaning {
 	switch {
 	case err == nil:
 		return CarryOn
+	case errors.Is(err, ErrPortalRefuses): // before ErrUnauthorized: what is refused may be given back
+		return TryLater
 	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrNotOwner):
 		return GiveUp
 	case errors.Is(err, ErrUnsettled): // a new ownership can claim the run again
