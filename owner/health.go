@@ -22,6 +22,7 @@ const (
 	PartSecondLooks  Part = "second looks"  // at leads that were absent once
 	PartSchedule     Part = "schedule"      // of passes
 	PartBeat         Part = "beat"          // noting that the portal is served
+	PartRecord       Part = "record"        // storing how the portal stands
 	PartUpkeep       Part = "upkeep"        // bindings, tokens, budget
 	PartOfflineQueue Part = "offline queue" // the portal's own queue of events
 	PartDeletions    Part = "deletions"     // held back by the breaker

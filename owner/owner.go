@@ -82,6 +82,7 @@ func (o *owner) serve(ctx context.Context) error {
 		{PartSecondLooks, o.cfg.Grace / 4, o.lookAgain},
 		{PartSchedule, scheduleEvery, newNightly(o).check},
 		{PartBeat, beatEvery, newBeat(o).beat},
+		{PartRecord, upkeepEvery, o.session.upkeep.record},
 		{PartUpkeep, upkeepEvery, o.session.upkeep.do},
 		{PartOfflineQueue, checkQueue, o.session.queue.drain},
 	} {

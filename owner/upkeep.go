@@ -23,8 +23,8 @@ const (
 )
 
 // upkeep does what has to be done from time to time: see that the events are still bound,
-// keep idle tokens alive, store how the budget stands and what fails. Only one goroutine
-// calls it.
+// keep idle tokens alive, store how the budget stands and what fails. One goroutine calls
+// record, and one calls do.
 type upkeep struct {
 	s *Session
 
@@ -37,9 +37,18 @@ type upkeep struct {
 	readAt      time.Time // the read that bitrix_lead_runtime has
 }
 
+// record stores how the portal stands, for other processes and reports. It asks the portal
+// nothing, so a portal that fails does not keep it from working.
+func (u *upkeep) record(ctx context.Context) error {
+	now := time.Now()
+	return errors.Join(u.saveProblem(ctx), u.saveBudget(ctx, now), u.noteRead(ctx), u.checkDeletions(ctx, now))
+}
+
+// do keeps up what is to be kept up in the portal.
 func (u *upkeep) do(ctx context.Context) error {
 	now := time.Now()
-	if err := errors.Join(u.saveProblem(ctx), u.saveBudget(ctx, now), u.noteRead(ctx), u.checkDeletions(ctx, now)); err != nil {
+	// Where nothing else calls a portal that refused everything, this notices that it is over.
+	if err := u.s.client.Probe(ctx); err != nil {
 		return err
 	}
 	if err := u.checkMode(ctx, now); err != nil {
