@@ -64,6 +64,23 @@ func JetStream(nc *nats.Conn) (jetstream.JetStream, error) {
 	return js, nil
 }
 
+// notConnected is a client that has no connection at the moment. nats.go says "outbound
+// buffer limit exceeded", because we let it buffer nothing.
+type notConnected struct{ error }
+
+func (notConnected) Error() string { return "not connected to NATS" }
+
+// Unwrap is the client's own error.
+func (e notConnected) Unwrap() error { return e.error }
+
+// named says in words what the client's error means.
+func named(err error) error {
+	if errors.Is(err, nats.ErrReconnectBufExceeded) {
+		return notConnected{err}
+	}
+	return err
+}
+
 // Unavailable reports whether err says that NATS or its JetStream cannot be reached now,
 // which passes without anybody changing anything. The end of the caller's own context is
 // not such an error, but its deadline is: nobody answered in time.

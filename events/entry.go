@@ -70,7 +70,7 @@ func decodeEntry(payload []byte) (e Entry, err error) {
 // stream answers: the spool is faster.
 func PublishEntry(ctx context.Context, js jetstream.JetStream, e Entry) error {
 	if _, err := js.Publish(ctx, e.Subject, e.Data, jetstream.WithRetryAttempts(0)); err != nil {
-		return fmt.Errorf("publish %s: %w", e.Subject, err)
+		return fmt.Errorf("publish %s: %w", e.Subject, named(err))
 	}
 	return nil
 }

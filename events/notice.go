@@ -81,7 +81,7 @@ func publishJSON(ctx context.Context, js jetstream.JetStream, subject string, bo
 		return fmt.Errorf("encode for %s: %w", subject, err)
 	}
 	if _, err := js.Publish(ctx, subject, data); err != nil {
-		return fmt.Errorf("publish %s: %w", subject, err)
+		return fmt.Errorf("publish %s: %w", subject, named(err))
 	}
 	return nil
 }

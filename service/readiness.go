@@ -2,9 +2,12 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"leadsync/events"
 	"leadsync/leads"
@@ -132,7 +135,7 @@ func (s *Service) natsProblem() string {
 	b := s.Backend
 	if !b.nc.IsConnected() {
 		problem := "not connected to " + events.WithoutPassword(b.NATSURL()) + ": callbacks are kept in the spool until it is back"
-		if err := b.nc.LastError(); err != nil {
+		if err := b.nc.LastError(); err != nil && !errors.Is(err, nats.ErrReconnectBufExceeded) { // the latter says nothing more
 			problem += " (" + err.Error() + ")"
 		}
 		return problem
