@@ -197,7 +197,7 @@ func TestFindingsAreExplained(t *testing.T) {
 		{ids[1], "no callback seen", 2 * time.Hour},
 		{ids[2], "a callback came and no write followed: see bitrix_import_lead_error and the dead letters", 2 * time.Hour},
 		{ids[4], "the row was altered in the mirror: the portal's card is the one that was written", 0},
-		{ids[5], "the row was removed from the mirror: an earlier pass had seen the lead", got[len(got)-1].Behind},
+		{ids[5], "the mirror has no row although the lead is older than the last pass: somebody removed the row, or the portal did not show the lead to leadsync before", got[len(got)-1].Behind},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)

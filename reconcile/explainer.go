@@ -26,7 +26,7 @@ const CauseSilent = "no callback seen"
 // The other causes; operators group by them.
 const (
 	causeAltered        = "the row was altered in the mirror: the portal's card is the one that was written"
-	causeRemoved        = "the row was removed from the mirror: an earlier pass had seen the lead"
+	causeRemoved        = "the mirror has no row although the lead is older than the last pass: somebody removed the row, or the portal did not show the lead to leadsync before"
 	causeDenied         = "the portal denies access to it"
 	causeNoWrite        = "a callback came and no write followed: see bitrix_import_lead_error and the dead letters"
 	causeUnaskedPhantom = "not in the portal's list; not asked for, because too many are missing at once"
