@@ -105,27 +105,30 @@ func (r *commandRun) batch(ctx context.Context, commands []Command) ([][]Command
 
 // A command that alone gets no answer that can be used is asked again: suspectTries times
 // with the same complaint make it the culprit, if a harmless command is answered meanwhile.
-// Random faults differ, so after suspectLimit tries the portal is failing.
+// Where each takes a minute, slowTries are enough. Random faults differ, so after
+// suspectLimit tries the portal is failing.
 const (
 	suspectTries = 3
+	slowTries    = 2
 	suspectLimit = 6
 )
 
 // suspect finds out whether a single command is the reason why it got no answer.
 func (r *commandRun) suspect(ctx context.Context, commands []Command, err error) ([][]Command, error) {
-	same := 1
-	for tries := 1; tries < suspectLimit; tries++ {
-		r.useless++
-		if tries == 1 {
-			if err := r.client.cfg.Wait(ctx, repeatPolicy.Delay(1)); err != nil {
-				return nil, err
-			}
+	if err := r.client.cfg.Wait(ctx, repeatPolicy.Delay(1)); err != nil {
+		return nil, err
+	}
+	for tries, same := 1, 1; tries < suspectLimit; tries++ {
+		enough := suspectTries
+		if tooLong(err) {
+			enough = slowTries
 		}
-		if same == suspectTries-1 {
+		if same == enough-1 {
 			if refusal, failure := r.client.ask(ctx, commands[0].Method); failure != nil || refusal != nil {
 				return nil, err // the portal itself
 			}
 		}
+		r.useless++
 		ticket := r.draw()
 		batch, again := r.client.batch(ctx, commands, manner{})
 		switch {
@@ -133,11 +136,12 @@ func (r *commandRun) suspect(ctx context.Context, commands []Command, err error)
 			return r.settle(ctx, commands, batch, ticket)
 		case !useless(again) || ctx.Err() != nil:
 			return nil, again
-		case again.Error() != err.Error():
-			same = 0
+		case again.Error() == err.Error():
+			same++
+		default:
+			same = 1
 		}
-		err = again
-		if same++; same == suspectTries || tooLong(err) && same > 1 {
+		if err = again; same >= enough {
 			r.accuse(commands[0], err, ticket)
 			return nil, nil
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -83,11 +84,17 @@ func (c *Client) ask(ctx context.Context, method string) (*Error, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := b.Errors[cmd.Key]
-	if e == nil || e.Reaction == NotFound || e.Reaction == NoAccess && !mayConcernAll(e) {
+	switch e := b.Errors[cmd.Key]; {
+	case e == nil && cmd.Method == "crm.lead.list":
+		if _, err := phpList(b.Results[cmd.Key]); err != nil {
+			return garbled(cmd.Method, http.StatusOK, "the answer is not a list"), nil
+		}
 		return nil, nil
+	case e == nil, e.Reaction == NotFound, e.Reaction == NoAccess && !mayConcernAll(e):
+		return nil, nil
+	default:
+		return e, nil
 	}
-	return e, nil
 }
 
 // confirm asks whether the refusal of a command is one of everything. Its error says so, or
