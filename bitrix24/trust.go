@@ -21,6 +21,8 @@ type Trust struct {
 	// Insecure lists the host:port pairs that may be called over plain HTTP and are trusted
 	// as authorization servers: those of an emulator.
 	Insecure []string
+	// AuthHosts lists further hosts that are trusted as authorization servers, over https.
+	AuthHosts []string
 }
 
 // AuthServer returns the base address of the authorization server that a callback or a
@@ -38,8 +40,9 @@ func (t Trust) AuthServer(named string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !slices.Contains(authServers, u.Host) && !slices.Contains(t.Insecure, u.Host) {
-		return "", fmt.Errorf("%w: %q is not an authorization server of Bitrix24, want %s",
+	host := strings.ToLower(strings.TrimSuffix(u.Host, ":443"))
+	if !slices.Contains(authServers, host) && !slices.Contains(t.Insecure, u.Host) && !slices.Contains(t.AuthHosts, host) {
+		return "", fmt.Errorf("%w: %q is not a known authorization server of Bitrix24, want %s; if Bitrix24's documentation names it, add it to LEADSYNC_B24_AUTH_HOSTS",
 			ErrUntrusted, u.Host, strings.Join(authServers, " or "))
 	}
 	return u.Scheme + "://" + u.Host, nil

@@ -43,7 +43,7 @@ func (s *Service) problems(ctx context.Context) map[string]string {
 	for _, p := range portals {
 		report("portal "+p.Domain, failing[p.Domain])
 		if p.State == leads.PortalNeedsAuthorization {
-			report("portal "+p.Domain, "needs authorization: open /bitrix24/oauth/start?domain="+p.Domain)
+			report("portal "+p.Domain, "needs authorization: "+p.Remedy(s.Backend.Config.PublicURL))
 		}
 	}
 	return problems

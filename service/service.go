@@ -162,7 +162,7 @@ func webhookPortal(cfg Config) *leads.Portal {
 	}
 	return &leads.Portal{
 		MemberID: cfg.WebhookMemberID, Domain: u.Host, State: leads.PortalActive,
-		WebhookURL: cfg.WebhookURL, TokenHash: leads.HashToken(cfg.WebhookToken),
+		WebhookURL: cfg.WebhookURL, TokenHash: leads.HashTokens(cfg.WebhookToken),
 	}
 }
 
