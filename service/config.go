@@ -29,7 +29,7 @@ type Config struct {
 	ClientSecret    leads.Secret
 	WebhookURL      leads.Secret // with a slash at its end
 	WebhookToken    leads.Secret // of the outgoing webhooks, commas between them; see leads.HashTokens
-	WebhookMemberID string // of the webhook's portal
+	WebhookMemberID string       // of the webhook's portal
 	Portals         []string
 	Trust           bitrix24.Trust
 	SecretKey       []byte

@@ -45,14 +45,14 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 			Insecure:  e.hosts("LEADSYNC_B24_INSECURE_HOSTS"),
 			AuthHosts: e.authHosts("LEADSYNC_B24_AUTH_HOSTS"),
 		},
-		SecretKey:       e.key("LEADSYNC_SECRET_KEY"),
-		ReconcileAt:     e.clock("LEADSYNC_RECONCILE_AT", "03:00"),
-		CatchUpEvery:    e.interval("LEADSYNC_CATCHUP_EVERY", "10m"),
-		SolutionField:   e.field("LEADSYNC_SOLUTION_FIELD"),
-		LogLevel:        e.level("LEADSYNC_LOG_LEVEL"),
-		LogFormat:       e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
-		PhoneRegion:     e.region("LEADSYNC_PHONE_REGION", "RU"),
-		APIToken:        e.apiToken("LEADSYNC_API_TOKEN"),
+		SecretKey:     e.key("LEADSYNC_SECRET_KEY"),
+		ReconcileAt:   e.clock("LEADSYNC_RECONCILE_AT", "03:00"),
+		CatchUpEvery:  e.interval("LEADSYNC_CATCHUP_EVERY", "10m"),
+		SolutionField: e.field("LEADSYNC_SOLUTION_FIELD"),
+		LogLevel:      e.level("LEADSYNC_LOG_LEVEL"),
+		LogFormat:     e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
+		PhoneRegion:   e.region("LEADSYNC_PHONE_REGION", "RU"),
+		APIToken:      e.apiToken("LEADSYNC_API_TOKEN"),
 	}
 	cfg.DatabaseURL = e.databaseURL("LEADSYNC_DATABASE_URL", "sqlite:"+filepath.Join(cfg.DataDir, "leadsync.db"))
 	cfg.WebhookURL = e.webhook("LEADSYNC_B24_WEBHOOK_URL", cfg.Trust)
