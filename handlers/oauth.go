@@ -89,11 +89,11 @@ var loginLabels = map[string]string{english: "Log in at ", russian: "Войти 
 func startWords(language string, to portals.Destination) words {
 	switch {
 	case language == russian && to.Known:
-		return words{"Подключить " + to.Domain + " заново?", "leadsync будет читать лиды с правами того, кто сейчас войдёт на портал. Это должен быть администратор " + to.Domain + "."}
+		return words{"Подключить " + to.Domain + "?", "leadsync будет читать лиды с правами того, кто сейчас войдёт на портал. Это должен быть администратор " + to.Domain + "."}
 	case language == russian:
 		return words{"Подключить " + to.Domain + "?", "leadsync ещё не знает этого портала. Если " + to.Domain + " ваш, войдите на него как администратор:"}
 	case to.Known:
-		return words{"Connect " + to.Domain + " again?", "leadsync will read leads with the rights of whoever logs in there now. That has to be an administrator of " + to.Domain + "."}
+		return words{"Connect " + to.Domain + "?", "leadsync will read leads with the rights of whoever logs in there now. That has to be an administrator of " + to.Domain + "."}
 	}
 	return words{"Connect " + to.Domain + "?", "leadsync does not know this portal yet. If " + to.Domain + " is yours, log in there as an administrator:"}
 }

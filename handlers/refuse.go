@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -62,9 +63,9 @@ func (m message) what() portals.Reason {
 }
 
 // decision is the decision on a message for a reason that has nothing to do with who sent
-// it.
+// it. The portal is what the message says, for the log.
 func (m message) decision(reason portals.Reason) portals.Decision {
-	return portals.Decision{Reason: reason}
+	return portals.Decision{Reason: reason, Domain: hostIn(cmp.Or(m.body.Text("auth", "domain"), m.query.Text("DOMAIN")))}
 }
 
 // queryOf reads the address of a request alone.
@@ -79,13 +80,21 @@ func queryOf(r *http.Request) message {
 // frameOf is who may show a page in a frame: the portal that opened it. Its name comes from
 // the address, which anybody can write; the page has nothing to click.
 func frameOf(sent message) string {
-	host := strings.ToLower(sent.query.Text("DOMAIN"))
-	scheme := "https://"
-	if sent.query.Text("PROTOCOL") == "0" {
-		scheme = "http://"
-	}
-	if host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-.:") != "" {
+	host := hostIn(sent.query.Text("DOMAIN"))
+	switch {
+	case host == "":
 		return "https:"
+	case sent.query.Text("PROTOCOL") == "0":
+		return "http://" + host
 	}
-	return scheme + host
+	return "https://" + host
+}
+
+// hostIn is a host that somebody has written, "" where it cannot be one.
+func hostIn(text string) string {
+	host := strings.ToLower(text)
+	if len(host) > 253 || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-.:") != "" {
+		return ""
+	}
+	return host
 }
