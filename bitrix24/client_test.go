@@ -423,7 +423,13 @@ func TestTrustSendsSecretsNowhereElse(t *testing.T) {
 			t.Errorf("%s is refused: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"https://evil.example/rest/", "http://oauth.bitrix.info/rest/", "https://oauth.bitrix.info@evil.example/", "https://oauth.bitrix.info.evil.example/", "127.0.0.1:98", "", "://"} {
+	trust.AuthHosts = []string{"oauth.bitrix24.info"}
+	for _, good := range []string{"https://oauth.bitrix24.info/rest/", "oauth.bitrix24.info", "https://OAuth.Bitrix24.info:443", "oauth.bitrix24.tech"} {
+		if _, err := trust.AuthServer(good); err != nil {
+			t.Errorf("%s is refused: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"http://oauth.bitrix24.info/", "oauth.bitrix24.info:8443", "x.oauth.bitrix24.info", "https://evil.example/rest/", "http://oauth.bitrix.info/rest/", "https://oauth.bitrix.info@evil.example/", "https://oauth.bitrix.info.evil.example/", "127.0.0.1:98", "", "://"} {
 		if base, err := trust.AuthServer(bad); !errors.Is(err, bitrix24.ErrUntrusted) {
 			t.Errorf("%q is trusted as %q", bad, base)
 		}

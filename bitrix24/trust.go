@@ -48,7 +48,7 @@ func (t Trust) AuthServer(named string) (string, error) {
 }
 
 func (t Trust) isAuthServer(u *url.URL) bool {
-	same := func(host string) bool { return strings.EqualFold(host, u.Host) }
+	same := func(host string) bool { return strings.EqualFold(host, strings.TrimSuffix(u.Host, ":443")) }
 	return slices.Contains(t.Insecure, u.Host) ||
 		u.Scheme == "https" && (slices.ContainsFunc(authServers, same) || slices.ContainsFunc(t.AuthHosts, same))
 }

@@ -20,46 +20,64 @@ const bodyLimit = 64 << 10
 // callback takes everything that Bitrix24 posts. 200 means that the callback is on disk;
 // with any other answer it is lost, because Bitrix24 never sends it again.
 func (s *Server) callback(c echo.Context) error {
-	cb, reason := readCallback(c)
-	if reason == portals.Accepted {
-		reason = s.take(c.Request().Context(), cb)
+	sent, text, reason := read(c)
+	d := sent.decision(reason)
+	if what := sent.what(); what != portals.Accepted {
+		d.Reason = what
+	} else if c.Request().Method != http.MethodPost {
+		d.Reason = portals.WrongMethod
 	}
-	s.cfg.Portals.Stats.Count(reason)
-	return c.NoContent(answerTo(reason).status)
+	if d.Reason != portals.Accepted {
+		return s.refuse(c, d, sent)
+	}
+	cb, err := bitrix24.ParseCallback(text)
+	if err != nil {
+		return s.refuse(c, portals.Decision{Reason: portals.Unparsable, Err: err}, sent)
+	}
+	d = s.take(c.Request().Context(), cb)
+	if d.Reason != portals.Accepted {
+		return s.refuse(c, d, sent)
+	}
+	s.cfg.Portals.Count(c.Request().Context(), d)
+	return c.NoContent(answerTo(d.Reason).status)
 }
 
-func readCallback(c echo.Context) (bitrix24.Callback, portals.Reason) {
+// read reads the body of a request as far as it is allowed to go.
+func read(c echo.Context) (sent message, text string, reason portals.Reason) {
+	sent = queryOf(c.Request())
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, bodyLimit))
 	if _, long := errors.AsType[*http.MaxBytesError](err); long {
-		return bitrix24.Callback{}, portals.TooLong
+		return sent, "", portals.TooLong
 	}
 	if err != nil {
-		return bitrix24.Callback{}, portals.Unparsable
+		return sent, "", portals.Unparsable
 	}
-	cb, err := bitrix24.ParseCallback(string(body))
+	form, err := bitrix24.ParseForm(string(body))
 	if err != nil {
-		return bitrix24.Callback{}, portals.Unparsable
+		return sent, "", portals.Unparsable
 	}
-	return cb, portals.Accepted
+	sent.body = form
+	return sent, string(body), portals.Accepted
 }
 
 // take installs or stores what a callback is about, if its sender is genuine.
-func (s *Server) take(ctx context.Context, cb bitrix24.Callback) portals.Reason {
+func (s *Server) take(ctx context.Context, cb bitrix24.Callback) portals.Decision {
 	if installs(cb.Event) {
-		return s.cfg.Portals.Install(ctx, cb).Reason
+		return s.cfg.Portals.Install(ctx, cb)
 	}
 	sender := s.cfg.Portals.Recognise(ctx, cb)
 	switch {
 	case sender.Reason != portals.Accepted:
-		return sender.Reason
+		return sender
 	case !cb.Event.IsLead() && !concernsPortal(cb.Event):
-		return portals.UnknownEvent
+		sender.Reason = portals.UnknownEvent
+		return sender
 	}
 	if err := s.store(ctx, cb, sender); err != nil {
 		s.cfg.Log.ErrorContext(ctx, "callback lost, it cannot be stored", "event", cb.Event, "member_id", cb.MemberID, "lead_id", cb.LeadID, "error", err)
-		return portals.NotStored
+		sender.Reason = portals.NotStored
 	}
-	return portals.Accepted
+	return sender
 }
 
 func (s *Server) store(ctx context.Context, cb bitrix24.Callback, sender portals.Decision) error {

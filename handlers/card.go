@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -12,7 +11,7 @@ type cardNotice struct{ title, advice string }
 
 // cardNotices are in English and Russian: most operators' browsers ask for the latter.
 var cardNotices = map[string]map[int]cardNotice{
-	"en": {
+	english: {
 		http.StatusUnauthorized: {"This link does not work", "It needs leadsync's token: /card?phone=…&token=…. Tell the person who set up the telephone system."},
 		http.StatusBadRequest:   {"This is not a telephone number", "The caller's number is hidden, or the telephone system passes it on in a wrong form. Example: /card?phone=+79123456789"},
 		http.StatusNotFound:     {"Nobody with this number", "No lead in Bitrix24 has it. A new lead appears here within seconds."},
@@ -21,7 +20,7 @@ var cardNotices = map[string]map[int]cardNotice{
 			"Leads cannot be looked up now", "The database does not answer. Try again in a minute.",
 		},
 	},
-	"ru": {
+	russian: {
 		http.StatusUnauthorized: {"Эта ссылка не работает", "В ней нет ключа leadsync: /card?phone=…&token=…. Сообщите тому, кто настраивал телефонию."},
 		http.StatusBadRequest:   {"Это не номер телефона", "Номер скрыт, или телефония передаёт его неверно. Пример: /card?phone=+79123456789"},
 		http.StatusNotFound:     {"Такого номера нет ни у одного лида", "В Битрикс24 он не найден. Только что созданный лид появится здесь через несколько секунд."},
@@ -54,10 +53,7 @@ func (s *Server) card(c echo.Context) error {
 
 // cardPage answers in the language of the browser.
 func cardPage(c echo.Context, status int) error {
-	language := "en"
-	if strings.HasPrefix(strings.ToLower(c.Request().Header.Get("Accept-Language")), "ru") {
-		language = "ru"
-	}
+	language := languageOf(c.Request(), "")
 	n := cardNotices[language][status]
 	return show(c, status, pageContent{Language: language, Title: n.title, Advice: n.advice, Good: status == http.StatusOK})
 }

@@ -126,16 +126,26 @@ func host(tb testing.TB, raw string) string {
 // post sends a body to the callbacks' address and returns status and answer.
 func (h *harness) post(body string) (status int, answer string) {
 	h.t.Helper()
-	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, h.url+"/bitrix24/events", strings.NewReader(body))
+	response, answer := h.send(http.MethodPost, "/bitrix24/events", body)
+	return response.StatusCode, answer
+}
+
+// send sends a form by any method; header lists names and values in turn.
+func (h *harness) send(method, path, body string, header ...string) (*http.Response, string) {
+	h.t.Helper()
+	request, err := http.NewRequestWithContext(h.t.Context(), method, h.url+path, strings.NewReader(body))
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
 	response, err := h.client.Do(request)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return response.StatusCode, read(h.t, response)
+	return response, read(h.t, response)
 }
 
 // served is the status that a server answers without a network.

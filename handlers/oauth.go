@@ -57,51 +57,108 @@ func (o oauthState) sign(nonce, until string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// start sends the browser to the portal's log-in. Anybody can make a link to this page, so
-// it redirects only to portals that are known; to another portal that may be served, the
-// person has to click a link that names it.
+// start shows a link to the portal's log-in. Anybody can make a link to this page, so it
+// leads only to portals that may be served, and a person has to click: whoever follows
+// it unawares would give leadsync the rights of somebody else.
 func (s *Server) start(c echo.Context) error {
+	sent := queryOf(c.Request())
+	switch what := sent.what(); {
+	case what != portals.Accepted:
+		return s.refuse(c, sent.decision(what), sent)
+	case !reads(c.Request()):
+		return s.wrongMethod(c, sent)
+	}
 	to, decision := s.cfg.Portals.Destination(c.Request().Context(), c.QueryParam("domain"))
 	if decision.Reason != portals.Accepted {
-		return refusalPage(c, decision)
+		return s.refusalPage(c, decision)
 	}
 	nonce := rand.Text()
-	c.SetCookie(&http.Cookie{ //nolint:gosec // Secure where we are reached by https; a first try is on http
-		Name: stateCookie, Value: nonce, Path: "/bitrix24/oauth", MaxAge: int(stateLife.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.cfg.PublicURL, "https://"),
-	})
+	c.SetCookie(s.stateCookie(nonce, int(stateLife.Seconds())))
 	query := url.Values{"client_id": {to.ClientID}, "state": {s.oauth.issue(nonce)}}
-	address := to.Endpoint + "oauth/authorize/?" + query.Encode()
-	if !to.Known {
-		return linkPage(c, "Connect "+to.Domain+"?", "leadsync does not know this portal yet. If "+to.Domain+" is yours, log in there:", address, "Log in at "+to.Domain)
+	language := languageOf(c.Request(), "")
+	text := startWords(language, to)
+	return show(c, http.StatusOK, pageContent{
+		Language: language, Title: text.title, Advice: text.advice, Good: true,
+		Link: to.Endpoint + "oauth/authorize/?" + query.Encode(), Label: loginLabels[language] + to.Domain,
+	})
+}
+
+var loginLabels = map[string]string{english: "Log in at ", russian: "Войти на "}
+
+// startWords says what a log-in does.
+func startWords(language string, to portals.Destination) words {
+	switch {
+	case language == russian && to.Known:
+		return words{"Подключить " + to.Domain + "?", "leadsync будет читать лиды с правами того, кто сейчас войдёт на портал. Это должен быть администратор " + to.Domain + "."}
+	case language == russian:
+		return words{"Подключить " + to.Domain + "?", "leadsync ещё не знает этого портала. Если " + to.Domain + " ваш, войдите на него как администратор:"}
+	case to.Known:
+		return words{"Connect " + to.Domain + "?", "leadsync will read leads with the rights of whoever logs in there now. That has to be an administrator of " + to.Domain + "."}
 	}
-	return c.Redirect(http.StatusFound, address)
+	return words{"Connect " + to.Domain + "?", "leadsync does not know this portal yet. If " + to.Domain + " is yours, log in there as an administrator:"}
+}
+
+// stateCookie is for every path: the addresses in Bitrix24's form may be spelt otherwise.
+func (s *Server) stateCookie(nonce string, maxAge int) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // Secure where we are reached by https; a first try is on http
+		Name: stateCookie, Value: nonce, Path: "/", MaxAge: maxAge,
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.cfg.PublicURL, "https://"),
+	}
 }
 
 // finish takes the browser back from the portal and exchanges the code at once: it lives
-// 30 seconds.
+// 30 seconds. What is posted here was meant for the address of callbacks.
 func (s *Server) finish(c echo.Context) error {
+	sent := queryOf(c.Request())
+	switch what := sent.what(); {
+	case c.Request().Method == http.MethodPost:
+		return s.callback(c)
+	case what != portals.Accepted:
+		return s.refuse(c, sent.decision(what), sent)
+	case c.Request().Method != http.MethodGet:
+		return s.wrongMethod(c, sent)
+	}
 	cookie, err := c.Cookie(stateCookie)
 	if err != nil || !s.oauth.valid(c.QueryParam("state"), cookie.Value) {
-		return page(c, http.StatusForbidden, "This log-in was not started here",
-			"Begin at /bitrix24/oauth/start?domain=… in this browser, and finish within 15 minutes.")
+		return s.refusalPage(c, portals.Decision{Reason: portals.NotStarted})
 	}
-	c.SetCookie(&http.Cookie{Name: stateCookie, Path: "/bitrix24/oauth", MaxAge: -1, HttpOnly: true}) //nolint:gosec // it is removed
+	c.SetCookie(s.stateCookie("", -1))
 	decision := s.cfg.Portals.Authorize(c.Request().Context(), portals.Redirect{
 		Server: c.QueryParam("server_domain"), MemberID: c.QueryParam("member_id"), Code: c.QueryParam("code"),
 	})
 	if decision.Reason != portals.Accepted {
-		return refusalPage(c, decision)
+		return s.refusalPage(c, decision)
 	}
-	return page(c, http.StatusOK, "Portal "+decision.Domain+" is connected",
-		"leadsync now binds its events and imports the leads. You can close this page.")
+	language := languageOf(c.Request(), "")
+	text := words{"Portal " + decision.Domain + " is connected", "leadsync now binds its events and imports the leads. You can close this page."}
+	if language == russian {
+		text = words{"Портал " + decision.Domain + " подключён", "leadsync подписывается на события и импортирует лиды. Эту страницу можно закрыть."}
+	}
+	return show(c, http.StatusOK, pageContent{Language: language, Title: text.title, Advice: text.advice, Good: true})
 }
 
-// refusalPage says why a log-in is refused, and what to do.
-func refusalPage(c echo.Context, decision portals.Decision) error {
+// reads tells requests of browsers that look at a page.
+func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+func (s *Server) wrongMethod(c echo.Context, sent message) error {
+	c.Response().Header().Set("Allow", http.MethodGet)
+	return s.refuse(c, sent.decision(portals.WrongMethod), sent)
+}
+
+var againLabels = map[string]string{english: "Begin again", russian: "Начать снова"}
+
+// refusalPage says why a log-in is refused and what to do, with a link to begin again
+// where that helps.
+func (s *Server) refusalPage(c echo.Context, decision portals.Decision) error {
+	language := languageOf(c.Request(), "")
 	a := answerTo(decision.Reason)
+	text := a.in(language)
 	if a.explained && decision.Err != nil {
-		a.advice = decision.Err.Error()
+		text.advice = decision.Err.Error()
 	}
-	return page(c, a.status, a.title, a.advice)
+	content := pageContent{Language: language, Title: text.title, Advice: text.advice}
+	if domain := c.QueryParam("domain"); domain != "" && decision.Reason != portals.BadDomain && decision.Reason != portals.NotServed {
+		content.Link, content.Label = pathOf(s.cfg.PublicURL)+"/bitrix24/oauth/start?"+url.Values{"domain": {domain}}.Encode(), againLabels[language]
+	}
+	return show(c, a.status, content)
 }

@@ -1,8 +1,8 @@
 package handlers
 
 import (
+	"cmp"
 	"html/template"
-	"net/http"
 
 	"github.com/labstack/echo/v4"
 )
@@ -29,23 +29,15 @@ type pageContent struct {
 	Title, Advice string
 	Link, Label   string // where the person can continue; "" where there is no link
 	Good          bool
+	Frame         string // the source that may show the page in a frame; "" is nobody
 }
 
-// page answers a person at a browser.
-func page(c echo.Context, status int, title, advice string) error {
-	return show(c, status, pageContent{Language: "en", Title: title, Advice: advice, Good: status == http.StatusOK})
-}
-
-// linkPage lets a person continue by a link.
-func linkPage(c echo.Context, title, advice, link, label string) error {
-	return show(c, http.StatusOK, pageContent{Language: "en", Title: title, Advice: advice, Link: link, Label: label, Good: true})
-}
-
+// show answers a person at a browser.
 func show(c echo.Context, status int, content pageContent) error {
 	h := c.Response().Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors "+cmp.Or(content.Frame, "'none'"))
 	c.Response().WriteHeader(status)
 	return pageTemplate.Execute(c.Response(), content)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -46,23 +47,27 @@ type Config struct {
 
 // Server answers HTTP requests.
 type Server struct {
-	cfg   Config
-	echo  *echo.Echo
-	oauth oauthState
+	cfg    Config
+	echo   *echo.Echo
+	oauth  oauthState
+	prefix string // the path of the public address
 }
+
+// probes are the methods by which load balancers ask whether a server is well.
+var probes = []string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPost}
 
 // New wires the routes.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, echo: echo.New(), oauth: newOAuthState(cfg.StateKey, cfg.Now)}
+	s := &Server{cfg: cfg, echo: echo.New(), oauth: newOAuthState(cfg.StateKey, cfg.Now), prefix: pathOf(cfg.PublicURL)}
 	e := s.echo
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // Echo trusts X-Forwarded-For from anybody otherwise
 	e.HTTPErrorHandler = s.fail
-	e.POST("/bitrix24/events", s.callback)
-	e.GET("/bitrix24/oauth/start", s.start)
-	e.GET("/bitrix24/oauth/callback", s.finish)
-	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
-	e.GET("/readyz", s.readyz)
+	e.Any("/bitrix24/events", s.callback)
+	e.Any("/bitrix24/oauth/start", s.start)
+	e.Any("/bitrix24/oauth/callback", s.finish)
+	e.Match(probes, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.Match(probes, "/readyz", s.readyz)
 	e.GET("/metrics", echo.WrapHandler(cfg.Metrics))
 	e.GET("/api/v1/lookup", s.lookup, private, s.bearer)
 	e.GET("/api/v1/leads/:member_id/:id", s.lead, private, s.bearer)
@@ -71,13 +76,15 @@ func New(cfg Config) *Server {
 }
 
 // ServeHTTP lets tests and other servers call the routes.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.echo.ServeHTTP(w, plainPath(r, s.prefix))
+}
 
 // Serve answers requests on l until the context ends. It returns when those under way are
 // answered, or after stopLimit.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler:           s.echo,
+		Handler:           s,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -100,7 +107,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // fail answers errors that no handler has answered. It sends no body, so that callers learn
-// nothing, and logs our own faults.
+// nothing, and logs our own faults. What Bitrix24 sends to a wrong address is counted.
 func (s *Server) fail(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
@@ -112,9 +119,32 @@ func (s *Server) fail(err error, c echo.Context) {
 	if status >= http.StatusInternalServerError {
 		s.cfg.Log.ErrorContext(c.Request().Context(), "request failed", "path", c.Path(), "error", err)
 	}
-	if err := c.NoContent(status); err != nil {
+	answer := func() error { return c.NoContent(status) }
+	if sent, reason := astray(c, status); reason != portals.Accepted {
+		answer = func() error { return s.refuse(c, sent.decision(reason), sent) }
+	}
+	if err := answer(); err != nil {
 		s.cfg.Log.DebugContext(c.Request().Context(), "answer not delivered", "error", err)
 	}
+}
+
+// astray tells what Bitrix24, or somebody who set it up, meant for us but sent to an
+// address that there is not. Accepted is anything else.
+func astray(c echo.Context, status int) (message, portals.Reason) {
+	ours := strings.HasPrefix(c.Request().URL.Path+"/", "/bitrix24/")
+	if status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
+		return message{}, portals.Accepted
+	}
+	sent, _, _ := read(c)
+	switch what := sent.what(); {
+	case what != portals.Accepted:
+		return sent, what
+	case ours && status == http.StatusNotFound:
+		return sent, portals.UnknownPath
+	case ours:
+		return sent, portals.WrongMethod
+	}
+	return sent, portals.Accepted
 }
 
 // readyz reports each failing component with a reason.

@@ -28,6 +28,20 @@ func TestReadinessReportsEachProblem(t *testing.T) {
 	}
 }
 
+func TestHealthAnswersEveryBalancer(t *testing.T) {
+	h := open(t, nil)
+	for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST"} {
+		for _, path := range []string{"/healthz", "/readyz"} {
+			if response, _ := h.send(method, path, ""); response.StatusCode != http.StatusOK {
+				t.Errorf("%s %s is answered %d", method, path, response.StatusCode)
+			}
+		}
+	}
+	if response, _ := h.send("DELETE", "/healthz", ""); response.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("DELETE is answered %d", response.StatusCode)
+	}
+}
+
 func TestUnknownPathsAndMethodsLearnNothing(t *testing.T) {
 	h := open(t, nil)
 	for path, want := range map[string]int{"/": 404, "/bitrix24/events": 405, "/api": 404} {

@@ -5,6 +5,8 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -40,7 +42,8 @@ type Portal struct {
 	ClientEndpoint string // base URL of its REST calls, ends with a slash
 	ServerEndpoint string // base URL of its authorization server
 	WebhookURL     Secret // URL of the inbound webhook; empty where an application is used
-	// TokenHash is HashToken of the application_token, which authenticates callbacks.
+	// TokenHash is HashToken of the application_token, which authenticates callbacks. A portal
+	// with several outgoing webhooks has several tokens; see HashTokens.
 	TokenHash string
 	UserID    int64 // the user who authorized; 0 where unknown
 	// ClientID and ClientSecret are the portal's own application; empty where the portal
@@ -57,6 +60,19 @@ func HashToken(token Secret) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// HashTokens returns what Portal.TokenHash keeps of a list of tokens with commas between
+// them: their hashes, sorted, with spaces between them. "" where there is no token.
+func HashTokens(list Secret) string {
+	var hashes []string
+	for token := range strings.SplitSeq(list.Reveal(), ",") {
+		if token = strings.TrimSpace(token); token != "" {
+			hashes = append(hashes, HashToken(Secret(token)))
+		}
+	}
+	slices.Sort(hashes)
+	return strings.Join(slices.Compact(hashes), " ")
+}
+
 // Recognises tells, in constant time, whether a callback's application_token is this
 // portal's.
 func (p *Portal) Recognises(token Secret) bool { return p.RecognisesHash(HashToken(token)) }
@@ -64,7 +80,11 @@ func (p *Portal) Recognises(token Secret) bool { return p.RecognisesHash(HashTok
 // RecognisesHash is Recognises for HashToken of a token. The hash of an empty token is
 // nobody's.
 func (p *Portal) RecognisesHash(hash string) bool {
-	return p.TokenHash != "" && hash != noToken && subtle.ConstantTimeCompare([]byte(hash), []byte(p.TokenHash)) == 1
+	found := 0
+	for own := range strings.FieldsSeq(p.TokenHash) {
+		found |= subtle.ConstantTimeCompare([]byte(hash), []byte(own))
+	}
+	return found == 1 && hash != noToken
 }
 
 var noToken = HashToken("")
@@ -90,4 +110,17 @@ type Grant struct {
 func (p Portal) Same(q Portal) bool {
 	p.UpdatedAt, q.UpdatedAt = time.Time{}, time.Time{}
 	return p == q
+}
+
+// Remedy says what a person does when the portal no longer accepts us. publicURL is where
+// browsers reach leadsync, "" where that is unknown.
+func (p Portal) Remedy(publicURL string) string {
+	switch {
+	case p.WebhookURL != "":
+		return "create a new inbound webhook in Bitrix24 and put its address into LEADSYNC_B24_WEBHOOK_URL (or `leadsync portals add --webhook …`)"
+	case p.Domain == "":
+		return "save the application's form in Bitrix24 again"
+	}
+	return "let an administrator of the portal open " + publicURL + "/bitrix24/oauth/start?domain=" + p.Domain +
+		" in a browser, or save the application's form in Bitrix24 again"
 }

@@ -74,6 +74,18 @@ func TestTokensAreRecognised(t *testing.T) {
 			t.Errorf("%q: %v", token.Reveal(), got)
 		}
 	}
+	several := leads.Portal{TokenHash: leads.HashTokens(" b,a,, b ,c")}
+	for token, want := range map[leads.Secret]bool{"a": true, "b": true, "c": true, "d": false, "": false, " ": false, "a,b": false} {
+		if got := several.Recognises(token); got != want {
+			t.Errorf("of several, %q: %v", token.Reveal(), got)
+		}
+	}
+	if several.RecognisesHash(several.TokenHash) || several.RecognisesHash("") {
+		t.Error("the list of hashes is taken for a hash")
+	}
+	if leads.HashTokens("c,b,a") != several.TokenHash || leads.HashTokens("a") != leads.HashToken("a") || leads.HashTokens(" ,") != "" {
+		t.Error("a list of tokens has several hashes")
+	}
 	unknown := leads.Portal{TokenHash: ""}
 	if unknown.Recognises("") || unknown.Recognises("token") {
 		t.Error("a portal without a token recognises one")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -205,8 +206,8 @@ func (o *Owners) newest(portal leads.Portal) leads.Portal {
 func (o *Owners) report(ctx context.Context, portal leads.Portal, err error) {
 	switch {
 	case errors.Is(err, leads.ErrUnauthorized):
-		o.cfg.Log.ErrorContext(ctx, "portal needs authorization, keeping its notices", "member_id", portal.MemberID, "domain", portal.Domain,
-			"action", authorizeAgain(portal), "error", err)
+		o.cfg.Log.ErrorContext(ctx, "portal needs authorization", "remedy", portal.Remedy(strings.TrimSuffix(o.cfg.CallbackURL, "/bitrix24/events")),
+			"member_id", portal.MemberID, "domain", portal.Domain, "error", err)
 		// Of the record that we worked by: an authorization that has come since may have
 		// brought tokens, which are to be tried first.
 		written, err := o.cfg.Mirror.Portals.SetPortalStateFrom(ctx, portal, leads.PortalNeedsAuthorization)
@@ -218,12 +219,4 @@ func (o *Owners) report(ctx context.Context, portal leads.Portal, err error) {
 	default:
 		o.cfg.Log.ErrorContext(ctx, "portal waits", "member_id", portal.MemberID, "domain", portal.Domain, "error", err)
 	}
-}
-
-// authorizeAgain says what a person does about dead tokens.
-func authorizeAgain(portal leads.Portal) string {
-	if portal.WebhookURL != "" {
-		return "create the inbound webhook again in Bitrix24 and set LEADSYNC_B24_WEBHOOK_URL"
-	}
-	return "open /bitrix24/oauth/start?domain=" + portal.Domain + " of leadsync's public address in a browser, or save the application's form in Bitrix24 again"
 }

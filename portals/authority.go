@@ -2,6 +2,7 @@ package portals
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -73,4 +74,14 @@ func (a authority) address(host string) (string, error) {
 		return endpoint, nil
 	}
 	return a.oauth.Trust.Endpoint("https://" + host)
+}
+
+// refuses tells an answer of an authorization server that settles the matter from one that
+// may be another in a minute.
+func refuses(err error) bool {
+	if errors.Is(err, errRefused) || errors.Is(err, bitrix24.ErrUntrusted) || errors.Is(err, leads.ErrUnauthorized) {
+		return true
+	}
+	e, ok := errors.AsType[*bitrix24.Error](err)
+	return ok && (e.Reaction == bitrix24.Never || e.Reaction == bitrix24.Refresh || e.Reaction == bitrix24.NoAccess || e.Reaction == bitrix24.NotFound)
 }

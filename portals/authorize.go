@@ -40,16 +40,23 @@ func (r *Registry) admit(ctx context.Context, a authorization) error {
 	if !a.grant.System {
 		portal.UserID = a.grant.UserID
 	}
+	stored, known, err := r.cfg.Store.Portal(ctx, portal.MemberID)
+	if err == nil && known {
+		err = r.mayReplace(ctx, stored, a)
+	}
+	if err != nil {
+		return err
+	}
 	admitted, err := r.cfg.Store.Authorize(ctx, portal, a.grant, onlyFirst)
 	if err != nil {
 		return err
 	}
 	if !admitted {
-		return fmt.Errorf("%w: portal %s (%s) would be a second portal; name both in LEADSYNC_B24_PORTALS to serve it too, or add it by `leadsync portals add`",
-			errRefused, portal.MemberID, portal.Domain)
+		return secondPortal(portal.MemberID, portal.Domain)
 	}
 	r.rememberToken(ctx, portal)
 	r.cfg.Log.InfoContext(ctx, "portal authorized", "member_id", portal.MemberID, "domain", portal.Domain, "by", a.event)
+	r.warnOfExpiry(ctx, stored, portal)
 	return r.notifyOwner(ctx, events.PortalNotice{
 		MemberID: portal.MemberID, Domain: portal.Domain, Scope: a.grant.Scope, ServerDomain: hostOf(server),
 		UserID: portal.UserID, At: portal.UpdatedAt, Event: a.event,
@@ -63,10 +70,22 @@ func (r *Registry) rememberToken(ctx context.Context, portal leads.Portal) {
 	if portal.TokenHash == "" {
 		return
 	}
-	if err := r.cfg.Hashes.remember(portal.MemberID, portal.TokenHash); err != nil {
-		r.cfg.Log.WarnContext(ctx, "hash of the token not saved, callbacks of this portal cannot be recognised while the database is down",
-			"member_id", portal.MemberID, "error", err)
+	r.rememberHash(ctx, portal.MemberID, portal.TokenHash)
+}
+
+// warnOfExpiry says at once what would else be noticed in an hour: without an application
+// nobody can renew the tokens.
+func (r *Registry) warnOfExpiry(ctx context.Context, stored, portal leads.Portal) {
+	if own := r.cfg.OAuth.As(stored.ClientID, stored.ClientSecret); own.ClientID == "" || own.ClientSecret == "" {
+		r.cfg.Log.WarnContext(ctx, "LEADSYNC_B24_CLIENT_ID or LEADSYNC_B24_CLIENT_SECRET is missing: the tokens of this portal expire in an hour and cannot be renewed; "+
+			"set both to what Bitrix24 shows in the application's form, and restart", "member_id", portal.MemberID, "domain", portal.Domain)
 	}
+}
+
+// secondPortal refuses a portal beside the one that is served.
+func secondPortal(memberID, domain string) error {
+	return fmt.Errorf("%w: portal %s (%q) would be a second portal; name both in LEADSYNC_B24_PORTALS to serve it too, or add it by `leadsync portals add`",
+		errRefused, memberID, domain)
 }
 
 // checkAllowed refuses portals that are neither on the list nor known: an operator may

@@ -16,14 +16,21 @@ const (
 	cacheMax   = 10_000 // portals; a full cache is emptied
 )
 
+// Anybody can send wrong tokens: portals are read again because of them this often.
+var (
+	rereadsOfOne = allowance{burst: 3, pause: time.Second}
+	rereadsInAll = allowance{burst: 30, pause: 100 * time.Millisecond}
+)
+
 // lookupLimit is how long a callback waits for the database before the cached portal is
 // used although it is stale.
 const lookupLimit = 500 * time.Millisecond
 
 // cache keeps portals by member id, so that a callback costs no query.
 type cache struct {
-	load func(ctx context.Context, memberID string) (leads.Portal, bool, error)
-	now  func() time.Time
+	load    func(ctx context.Context, memberID string) (leads.Portal, bool, error)
+	now     func() time.Time
+	rereads *bound // because a callback's token is another one
 
 	mu      sync.Mutex
 	entries map[string]cached
@@ -32,7 +39,6 @@ type cache struct {
 type cached struct {
 	portal leads.Portal
 	known  bool
-	loaded time.Time
 	until  time.Time
 }
 
@@ -43,13 +49,19 @@ func (c *cache) portal(ctx context.Context, memberID string) (leads.Portal, bool
 	if fresh {
 		return entry.portal, entry.known, nil
 	}
-	limited, cancel := context.WithTimeout(ctx, lookupLimit)
-	defer cancel()
-	p, known, err := c.load(limited, memberID)
+	p, known, err := c.read(ctx, memberID)
 	if err != nil && ok && entry.known {
 		c.keep(memberID, entry)
 		return entry.portal, true, nil
 	}
+	return p, known, err
+}
+
+// read reads the portal and keeps it.
+func (c *cache) read(ctx context.Context, memberID string) (leads.Portal, bool, error) {
+	limited, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	p, known, err := c.load(limited, memberID)
 	if err != nil {
 		return p, false, err
 	}
@@ -84,7 +96,7 @@ func (c *cache) put(memberID string, p leads.Portal, known bool) {
 	if c.entries == nil || len(c.entries) >= cacheMax {
 		c.entries = map[string]cached{}
 	}
-	c.entries[memberID] = cached{portal: p, known: known, loaded: c.now(), until: c.now().Add(life)}
+	c.entries[memberID] = cached{portal: p, known: known, until: c.now().Add(life)}
 }
 
 // keep extends the life of a stale entry.
@@ -102,17 +114,4 @@ func (c *cache) forget(memberID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.entries, memberID)
-}
-
-// outdated forgets a portal whose token differs from a callback's, unless it was read just
-// now. It reports whether to read it again.
-func (c *cache) outdated(memberID string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	entry, ok := c.entries[memberID]
-	if !ok || c.now().Sub(entry.loaded) < unknownFor {
-		return false
-	}
-	delete(c.entries, memberID)
-	return true
 }

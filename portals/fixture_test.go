@@ -205,6 +205,7 @@ func (f *fixture) decide(cause func(eventsURL string), change func(*bitrix24.Cal
 		mu.Lock()
 		defer mu.Unlock()
 		decision = f.registry.Install(r.Context(), cb)
+		f.registry.Count(r.Context(), decision)
 	}))
 	defer server.Close()
 	cause(server.URL)

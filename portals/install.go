@@ -14,35 +14,66 @@ import (
 // errRefused says that an installation is not what it claims to be, or not wanted.
 var errRefused = errors.New("installation refused")
 
+// errTooMany says that too many installations came that nobody has confirmed.
+var errTooMany = errors.New("too many installations that are not confirmed")
+
+// errNotKept says that an installation is genuine and could not be stored.
+var errNotKept = errors.New("the installation is genuine, but not stored")
+
+// Anybody can post an installation, and each costs requests to the authorization server:
+// at most so many for a portal, and in all.
+var (
+	installsOfOne = allowance{burst: 5, pause: 20 * time.Second}
+	installsInAll = allowance{burst: 30, pause: 2 * time.Second}
+)
+
 // Install verifies an installation or an update with the authorization server and stores
 // its tokens. It does so before it returns, because anybody can post an installation and
-// Bitrix24 does not repeat one.
+// Bitrix24 does not repeat one. Callbacks of the same portal are kept meanwhile.
 func (r *Registry) Install(ctx context.Context, cb bitrix24.Callback) Decision {
+	defer r.verifying.begin(cb.MemberID)()
 	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
 	defer cancel()
 	install := r.installByTokens
 	if cb.AccessToken == "" || cb.RefreshToken == "" || cb.ApplicationToken == "" {
 		install = r.installWithoutTokens
 	}
-	err := install(ctx, cb)
-	switch {
-	case err == nil:
-		return Decision{Verified: true}
-	case errors.Is(err, errRefused), errors.Is(err, bitrix24.ErrUntrusted), errors.Is(err, leads.ErrUnauthorized):
-		r.cfg.Log.WarnContext(ctx, "installation refused", "member_id", cb.MemberID, "error", err)
-		return Decision{Reason: NotVerified, Err: err}
-	default:
-		r.cfg.Log.ErrorContext(ctx, "installation failed; save the application's form in Bitrix24 again", "member_id", cb.MemberID, "error", err)
-		return Decision{Reason: Unavailable, Err: err}
+	portal, known, err := r.cfg.Store.Portal(ctx, cb.MemberID)
+	d := Decision{MemberID: cb.MemberID, Known: known, Domain: portal.Domain}
+	if err == nil {
+		err = install(ctx, cb, portal, known)
 	}
+	d.Reason, d.Err = installReason(err), err
+	d.Verified = d.Reason == Accepted
+	if errors.Is(err, errNotKept) {
+		r.cfg.Log.ErrorContext(ctx, "installation lost; save the application's form in Bitrix24 again", "member_id", cb.MemberID, "error", err)
+	}
+	return d
 }
 
-func (r *Registry) installByTokens(ctx context.Context, cb bitrix24.Callback) error {
+func installReason(err error) Reason {
+	switch {
+	case err == nil:
+		return Accepted
+	case errors.Is(err, errNotAdministrator):
+		return NotAdministrator
+	case errors.Is(err, errTooMany):
+		return TooMany
+	case refuses(err):
+		return NotVerified
+	}
+	return Unavailable
+}
+
+func (r *Registry) installByTokens(ctx context.Context, cb bitrix24.Callback, portal leads.Portal, known bool) error {
+	if err := r.mayAsk(ctx, cb, portal, known); err != nil {
+		return err
+	}
 	info, err := r.authority.confirm(ctx, cb.ServerEndpoint, cb.AccessToken, cb.MemberID)
 	if err != nil {
 		return err
 	}
-	return r.admit(ctx, authorization{
+	err = r.admit(ctx, authorization{
 		grant: leads.Grant{
 			MemberID: cb.MemberID, AccessToken: cb.AccessToken, RefreshToken: cb.RefreshToken,
 			ExpiresAt: r.cfg.Now().Add(time.Duration(cb.ExpiresIn) * time.Second), Scope: cb.Scope,
@@ -51,16 +82,40 @@ func (r *Registry) installByTokens(ctx context.Context, cb bitrix24.Callback) er
 		clientEndpoint: info.ClientEndpoint, serverEndpoint: cb.ServerEndpoint,
 		tokenHash: leads.HashToken(cb.ApplicationToken), event: events.PortalEvent(cb.Event),
 	})
+	if err != nil && installReason(err) == Unavailable {
+		err = fmt.Errorf("%w: %w", errNotKept, err)
+	}
+	return err
+}
+
+// mayAsk tells whether an installation may cost requests to the authorization server. One
+// with the portal's own application_token comes from Bitrix24 and always may.
+func (r *Registry) mayAsk(ctx context.Context, cb bitrix24.Callback, portal leads.Portal, known bool) error {
+	if known && portal.Recognises(cb.ApplicationToken) {
+		return nil
+	}
+	if _, err := r.cfg.OAuth.Trust.AuthServer(cb.ServerEndpoint); err != nil {
+		return err
+	}
+	if !known && len(r.cfg.Allowed) == 0 {
+		others, err := r.cfg.Store.Portals(ctx)
+		if err != nil {
+			return err
+		}
+		if len(others) > 0 {
+			return secondPortal(cb.MemberID, cb.Domain)
+		}
+	}
+	if !r.installs.allow(cb.MemberID, r.cfg.Now()) {
+		return errTooMany
+	}
+	return nil
 }
 
 // installWithoutTokens takes an installation or an update that no user caused, and so
 // brings no tokens (docs/bitrix24.md 1.9). The application_token of a known portal proves
 // it. There is nothing to store, but the owner may have to bind events again.
-func (r *Registry) installWithoutTokens(ctx context.Context, cb bitrix24.Callback) error {
-	portal, known, err := r.cfg.Store.Portal(ctx, cb.MemberID)
-	if err != nil {
-		return err
-	}
+func (r *Registry) installWithoutTokens(ctx context.Context, cb bitrix24.Callback, portal leads.Portal, known bool) error {
 	if !known || !portal.Recognises(cb.ApplicationToken) || cb.Event == bitrix24.UserReady {
 		return fmt.Errorf("%w: it came without tokens", errRefused)
 	}

@@ -43,13 +43,11 @@ func (t *throttle) end() {
 // learnToken finds out the application_token of a portal that was authorized by the OAuth
 // redirect alone, which does not bring it (docs/bitrix24.md 1.3). It takes the token of the
 // first callback whose access token the authorization server confirms as that portal's and
-// our application's. False where the callback proves nothing.
-func (r *Registry) learnToken(ctx context.Context, portal *leads.Portal, cb bitrix24.Callback) bool {
-	if portal.TokenHash != "" || portal.WebhookURL != "" || cb.AccessToken == "" || cb.ApplicationToken == "" {
-		return false
-	}
-	if !r.checks.begin(portal.MemberID, r.cfg.Now()) {
-		return false
+// our application's. It returns Accepted, WrongToken for a callback that is refused there,
+// and TokenNotLearnt where nothing is proved.
+func (r *Registry) learnToken(ctx context.Context, portal *leads.Portal, cb bitrix24.Callback) Reason {
+	if cb.AccessToken == "" || !r.checks.begin(portal.MemberID, r.cfg.Now()) {
+		return TokenNotLearnt
 	}
 	defer r.checks.end()
 	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
@@ -57,20 +55,29 @@ func (r *Registry) learnToken(ctx context.Context, portal *leads.Portal, cb bitr
 	// The server is the portal's own, not the callback's.
 	if _, err := r.authority.confirm(ctx, portal.ServerEndpoint, cb.AccessToken, portal.MemberID); err != nil {
 		r.cfg.Log.WarnContext(ctx, "callback not verified, the application_token of the portal stays unknown", "member_id", portal.MemberID, "error", err)
-		return false
+		if refuses(err) {
+			return WrongToken
+		}
+		return TokenNotLearnt
 	}
 	hash := leads.HashToken(cb.ApplicationToken)
 	stored, err := r.cfg.Store.LearnToken(ctx, portal.MemberID, hash)
 	if err != nil {
 		r.cfg.Log.ErrorContext(ctx, "application_token not stored", "member_id", portal.MemberID, "error", err)
-		return false
+		return TokenNotLearnt
 	}
 	r.known.forget(portal.MemberID)
-	if !stored { // another replica was faster, with this token or another
-		*portal, _, err = r.cfg.Store.Portal(ctx, portal.MemberID)
-		return err == nil && portal.RecognisesHash(hash)
+	if stored {
+		portal.TokenHash = hash
+		r.cfg.Log.InfoContext(ctx, "application_token learnt from a verified callback", "member_id", portal.MemberID, "event", string(cb.Event))
+		return Accepted
 	}
-	portal.TokenHash = hash
-	r.cfg.Log.InfoContext(ctx, "application_token learnt from a verified callback", "member_id", portal.MemberID, "event", string(cb.Event))
-	return true
+	*portal, _, err = r.cfg.Store.Portal(ctx, portal.MemberID) // another replica was faster, with this token or another
+	switch {
+	case err != nil:
+		return TokenNotLearnt
+	case portal.RecognisesHash(hash):
+		return Accepted
+	}
+	return WrongToken
 }

@@ -20,7 +20,7 @@ type Destination struct {
 	Endpoint string // its address, with a slash at the end
 	ClientID string // the application that asks
 	// Known tells a portal that is known or named in the settings from one that only may
-	// be served; a person has to confirm the latter.
+	// be served.
 	Known bool
 }
 
@@ -71,7 +71,8 @@ type Redirect struct {
 	Code     string
 }
 
-// Authorize exchanges the code of a log-in for tokens and stores them.
+// Authorize exchanges the code of a log-in for tokens and stores them. It keeps the tokens
+// of a lesser user out where others work.
 func (r *Registry) Authorize(ctx context.Context, back Redirect) Decision {
 	ctx, cancel := context.WithTimeout(ctx, loginLimit)
 	defer cancel()
@@ -91,6 +92,8 @@ func (r *Registry) Authorize(ctx context.Context, back Redirect) Decision {
 func loginReason(err error) Reason {
 	var refusal *bitrix24.Error
 	switch {
+	case errors.Is(err, errNotAdministrator):
+		return NotAdministrator
 	case errors.Is(err, errRefused):
 		return NotServed
 	case errors.Is(err, bitrix24.ErrUntrusted):

@@ -25,8 +25,17 @@ const (
 	Forged        // taken while the database was down and found to be forged later
 	UnknownEvent  // nobody asked for this event
 
+	TokenNotLearnt  // the portal logged in, its application_token is not known yet
+	TooMany         // installations that nobody has confirmed come too often
+	RobotWebhook    // a robot's or a business process's webhook, which nobody can verify
+	ApplicationPage // the portal opened us as an application's page
+	UnknownPath     // no address of ours, though below /bitrix24/
+	WrongMethod     // an address of ours, called by a wrong HTTP method
+
 	// Of log-ins.
 
+	NotStarted       // the log-in did not begin here, or not in this browser
+	NotAdministrator // the user may do less than the one whose tokens are stored
 	BadDomain        // not the address of a portal
 	NoApplication    // client id and secret are not configured
 	NotServed        // this portal may not log in here
@@ -49,6 +58,15 @@ var labels = [...]string{
 	Forged:        "forged",
 	UnknownEvent:  "unknown_event",
 
+	TokenNotLearnt:  "token_not_learnt",
+	TooMany:         "too_many",
+	RobotWebhook:    "robot_webhook",
+	ApplicationPage: "application_page",
+	UnknownPath:     "unknown_path",
+	WrongMethod:     "wrong_method",
+
+	NotStarted:       "not_started",
+	NotAdministrator: "not_administrator",
 	BadDomain:        "bad_domain",
 	NoApplication:    "no_application",
 	NotServed:        "not_served",
@@ -69,7 +87,10 @@ func (r Reason) String() string {
 // Decision is what the registry answers.
 type Decision struct {
 	Reason Reason // Accepted, or why not
-	Domain string // the portal's host, where it is known
+	// MemberID is what the sender says, and Known tells that there is such a portal.
+	MemberID string
+	Known    bool
+	Domain   string // the portal's host, where it is known
 	// Verified is false for an accepted callback that nobody could check yet: it must be
 	// stored as unverified and go through Registry.Verify before it is used.
 	Verified bool

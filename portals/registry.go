@@ -54,6 +54,11 @@ type Registry struct {
 	authority authority
 	known     cache
 	checks    throttle
+	verifying verifying
+	installs  *bound // installations that cost requests
+	kept      *bound // callbacks that wait for verification while the database answers
+	unlearnt  patience
+	refused   refusals
 }
 
 // New returns a registry that has not read anything yet; Learn and Adopt do.
@@ -61,7 +66,11 @@ func New(cfg Config) *Registry {
 	if cfg.Hashes == nil {
 		cfg.Hashes = &TokenHashes{}
 	}
-	return &Registry{cfg: cfg, authority: authority{cfg.OAuth, cfg.Store}, known: cache{load: cfg.Store.Portal, now: cfg.Now}}
+	return &Registry{
+		cfg: cfg, authority: authority{cfg.OAuth, cfg.Store},
+		known:    cache{load: cfg.Store.Portal, now: cfg.Now, rereads: newBound(rereadsOfOne, rereadsInAll)},
+		installs: newBound(installsOfOne, installsInAll), kept: newBound(keptOfOne, keptInAll),
+	}
 }
 
 // notifyOwner stores a notice for the process that owns the portal.

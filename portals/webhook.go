@@ -2,6 +2,8 @@ package portals
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"leadsync/events"
 	"leadsync/leads"
@@ -36,7 +38,8 @@ func (r *Registry) webhookMember(ctx context.Context) (string, error) {
 	}
 	portals, err := r.cfg.Store.Portals(ctx)
 	for _, p := range portals {
-		if p.WebhookURL != "" && (p.Domain == webhook.Domain || p.RecognisesHash(webhook.TokenHash)) {
+		sameToken := slices.ContainsFunc(strings.Fields(webhook.TokenHash), p.RecognisesHash)
+		if p.WebhookURL != "" && (p.Domain == webhook.Domain || sameToken) {
 			return p.MemberID, nil
 		}
 	}

@@ -28,8 +28,8 @@ type Config struct {
 	ClientID        string
 	ClientSecret    leads.Secret
 	WebhookURL      leads.Secret // with a slash at its end
-	WebhookToken    leads.Secret
-	WebhookMemberID string // of the webhook's portal
+	WebhookToken    leads.Secret // of the outgoing webhooks, commas between them; see leads.HashTokens
+	WebhookMemberID string       // of the webhook's portal
 	Portals         []string
 	Trust           bitrix24.Trust
 	SecretKey       []byte

@@ -38,18 +38,21 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 		PublicURL:       e.publicURL("LEADSYNC_PUBLIC_URL"),
 		ClientID:        e.text("LEADSYNC_B24_CLIENT_ID", ""),
 		ClientSecret:    leads.Secret(e.text("LEADSYNC_B24_CLIENT_SECRET", "")),
-		WebhookToken:    leads.Secret(e.text("LEADSYNC_B24_APPLICATION_TOKEN", "")),
+		WebhookToken:    e.webhookTokens("LEADSYNC_B24_APPLICATION_TOKEN"),
 		WebhookMemberID: e.memberID("LEADSYNC_B24_MEMBER_ID"),
 		Portals:         e.list("LEADSYNC_B24_PORTALS"),
-		Trust:           bitrix24.Trust{Insecure: e.hosts("LEADSYNC_B24_INSECURE_HOSTS")},
-		SecretKey:       e.key("LEADSYNC_SECRET_KEY"),
-		ReconcileAt:     e.clock("LEADSYNC_RECONCILE_AT", "03:00"),
-		CatchUpEvery:    e.interval("LEADSYNC_CATCHUP_EVERY", "10m"),
-		SolutionField:   e.field("LEADSYNC_SOLUTION_FIELD"),
-		LogLevel:        e.level("LEADSYNC_LOG_LEVEL"),
-		LogFormat:       e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
-		PhoneRegion:     e.region("LEADSYNC_PHONE_REGION", "RU"),
-		APIToken:        e.apiToken("LEADSYNC_API_TOKEN"),
+		Trust: bitrix24.Trust{
+			Insecure:  e.hosts("LEADSYNC_B24_INSECURE_HOSTS"),
+			AuthHosts: e.authHosts("LEADSYNC_B24_AUTH_HOSTS"),
+		},
+		SecretKey:     e.key("LEADSYNC_SECRET_KEY"),
+		ReconcileAt:   e.clock("LEADSYNC_RECONCILE_AT", "03:00"),
+		CatchUpEvery:  e.interval("LEADSYNC_CATCHUP_EVERY", "10m"),
+		SolutionField: e.field("LEADSYNC_SOLUTION_FIELD"),
+		LogLevel:      e.level("LEADSYNC_LOG_LEVEL"),
+		LogFormat:     e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
+		PhoneRegion:   e.region("LEADSYNC_PHONE_REGION", "RU"),
+		APIToken:      e.apiToken("LEADSYNC_API_TOKEN"),
 	}
 	cfg.DatabaseURL = e.databaseURL("LEADSYNC_DATABASE_URL", "sqlite:"+filepath.Join(cfg.DataDir, "leadsync.db"))
 	cfg.WebhookURL = e.webhook("LEADSYNC_B24_WEBHOOK_URL", cfg.Trust)
@@ -115,6 +118,32 @@ func (e *environment) hosts(name string) []string {
 		}
 	}
 	return hosts
+}
+
+// authHosts reads names of hosts that are asked over https.
+func (e *environment) authHosts(name string) []string {
+	hosts := e.list(name)
+	for i, host := range hosts {
+		host = strings.ToLower(host)
+		if u, err := url.Parse("https://" + host); err != nil || u.Host != host || !strings.Contains(host, ".") {
+			e.fault(name, "an entry is not the name of a host", "a list such as oauth.bitrix24.info, without https:// and without a path")
+		}
+		hosts[i] = host
+	}
+	return hosts
+}
+
+// mostTokens is how many hashes of tokens the database keeps for a portal.
+const mostTokens = 20
+
+// webhookTokens reads the tokens of outgoing webhooks: each webhook has its own.
+func (e *environment) webhookTokens(name string) leads.Secret {
+	value := leads.Secret(e.text(name, ""))
+	hashes := strings.Fields(leads.HashTokens(value))
+	if (value != "" && len(hashes) == 0) || len(hashes) > mostTokens {
+		e.fault(name, "not a list of tokens", "the token of each outgoing webhook, with commas between them, at most "+strconv.Itoa(mostTokens))
+	}
+	return value
 }
 
 func (e *environment) natsURL(name string) string {

@@ -66,7 +66,7 @@ func (s *Service) problems(ctx context.Context) map[string]string {
 func (s *Service) portalProblem(ctx context.Context, p leads.Portal, status owner.Status, ours bool) string {
 	switch {
 	case p.State == leads.PortalNeedsAuthorization:
-		return s.needsAuthorization(p)
+		return "needs authorization: " + p.Remedy(s.Backend.Config.PublicURL)
 	case p.State != leads.PortalActive:
 		return ""
 	}
@@ -98,14 +98,6 @@ func (s *Service) portalProblem(ctx context.Context, p leads.Portal, status owne
 	default:
 		return standing.Problem
 	}
-}
-
-// needsAuthorization says what a person does about a portal whose tokens are dead.
-func (s *Service) needsAuthorization(p leads.Portal) string {
-	if p.WebhookURL != "" {
-		return "needs authorization: Bitrix24 refuses the inbound webhook; create it again with permission CRM and set LEADSYNC_B24_WEBHOOK_URL"
-	}
-	return "needs authorization: open " + s.Backend.Config.PublicURL + "/bitrix24/oauth/start?domain=" + p.Domain + " in a browser, or save the application's form in Bitrix24 again"
 }
 
 func (s *Service) outboxProblem(ctx context.Context) string {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,6 +21,7 @@ import (
 	"leadsync/leads"
 	"leadsync/owner"
 	"leadsync/portals"
+	"leadsync/retry"
 )
 
 // Service is a running service.
@@ -141,10 +143,21 @@ func (s *Service) work(ctx context.Context) error {
 	relay := &consumers.Relay{JS: b.JS, Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: s.wake, Stats: s.Stats, Log: b.Log}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.owners.Run(ctx) })
+	group.Go(func() error { return s.keepLearning(ctx) })
 	group.Go(func() error { return relay.Run(ctx) })
 	group.Go(func() error { return s.incidents.run(ctx) })
 	group.Go(func() error { return refill(ctx, b.DB, b.Log) })
 	return group.Wait()
+}
+
+// learnEvery is how often the hashes of tokens are read again: other processes add portals,
+// change their tokens and erase them.
+const learnEvery = time.Minute
+
+// keepLearning keeps the hashes of tokens on disk like those in the database.
+func (s *Service) keepLearning(ctx context.Context) error {
+	loop := retry.Loop{Policy: retry.Policy{First: learnEvery, Max: learnEvery}, Interval: learnEvery}
+	return loop.Run(ctx, s.Portals.Learn)
 }
 
 // Address is where the HTTP face listens, as a URL.
@@ -162,7 +175,7 @@ func webhookPortal(cfg Config) *leads.Portal {
 	}
 	return &leads.Portal{
 		MemberID: cfg.WebhookMemberID, Domain: u.Host, State: leads.PortalActive,
-		WebhookURL: cfg.WebhookURL, TokenHash: leads.HashToken(cfg.WebhookToken),
+		WebhookURL: cfg.WebhookURL, TokenHash: leads.HashTokens(cfg.WebhookToken),
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 type portalsAddCmd struct {
 	MemberID     string `required:"" name:"member-id" help:"The portal's member_id, as its callbacks carry it."`
 	Webhook      string `help:"The complete inbound webhook. Otherwise LEADSYNC_B24_WEBHOOK_URL, which no list of processes shows."`
-	Token        string `help:"The outgoing webhook's application token. Otherwise LEADSYNC_B24_APPLICATION_TOKEN."`
+	Token        string `help:"The outgoing webhook's application token; several with commas between them. Otherwise LEADSYNC_B24_APPLICATION_TOKEN."`
 	Domain       string `help:"The portal's host name, where an application is to be installed or is changed: lets the portal in beside others."`
 	ClientID     string `name:"client-id" help:"The client_id of an application of the portal's own; without it the application of the settings is used."`
 	ClientSecret string `name:"client-secret" help:"Its client_secret. Otherwise LEADSYNC_B24_CLIENT_SECRET, which no list of processes shows."`
@@ -92,7 +92,7 @@ func addApplication(ctx context.Context, b *service.Backend, portal leads.Portal
 	case !ok && portal.Domain == "":
 		return portal, "", usageError{errors.New("--domain is missing: the portal is not known yet")}
 	case !ok:
-		return portal, "may come in: save its application's form in Bitrix24, or open /bitrix24/oauth/start?domain=" + portal.Domain,
+		return portal, "may come in: " + portal.Remedy(b.Config.PublicURL),
 			b.DB.SavePortal(ctx, portal)
 	case known.WebhookURL != "":
 		return known, "", fmt.Errorf("portal %s is connected by webhooks: remove it first", portal.MemberID)
@@ -138,7 +138,7 @@ func (p portalsAddCmd) webhook(cfg service.Config) (leads.Portal, error) {
 	}
 	return leads.Portal{
 		MemberID: p.MemberID, Domain: u.Host, State: leads.PortalActive,
-		WebhookURL: leads.Secret(endpoint), TokenHash: leads.HashToken(token),
+		WebhookURL: leads.Secret(endpoint), TokenHash: leads.HashTokens(token),
 	}, nil
 }
 

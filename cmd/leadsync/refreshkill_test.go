@@ -128,16 +128,15 @@ func (h *refreshHarness) wantReported() {
 	t := h.t
 	t.Helper()
 	eventually(t, "the portal needs authorization", func() bool { return h.record().State == leads.PortalNeedsAuthorization })
-	domain := h.record().Domain
 	for path, want := range map[string]string{
-		"/readyz":  "/bitrix24/oauth/start?domain=" + domain,
+		"/readyz":  "needs authorization: let an administrator of the portal open ",
 		"/metrics": `leadsync_portals{state="needs_authorization"} 1`,
 	} {
 		var text string
 		eventually(t, path+" reports it", func() bool { text = h.get(path); return strings.Contains(text, want) })
 	}
 	log := h.logged()
-	for _, want := range []string{"portal needs authorization", "/bitrix24/oauth/start?domain=", "a refresh that began at", "was never stored"} {
+	for _, want := range []string{"portal needs authorization", "/bitrix24/oauth/start?domain=" + h.record().Domain, "a refresh that began at", "was never stored"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log does not say %q", want)
 		}

@@ -62,6 +62,9 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"an invalid country and a short token", []string{"serve"}, map[string]string{
 			"LEADSYNC_PHONE_REGION": "Russia", "LEADSYNC_API_TOKEN": "hunter2",
 		}, []string{"LEADSYNC_PHONE_REGION: unknown country", "LEADSYNC_API_TOKEN", "at least 16"}},
+		{"hosts and tokens that are none", []string{"serve"}, map[string]string{
+			"LEADSYNC_B24_AUTH_HOSTS": "https://oauth.bitrix24.info", "LEADSYNC_B24_APPLICATION_TOKEN": " , ,",
+		}, []string{"LEADSYNC_B24_AUTH_HOSTS: an entry is not the name of a host", "LEADSYNC_B24_APPLICATION_TOKEN: not a list of tokens"}},
 		{"a fraction that is not a number", []string{"demo", "--lose", "NaN"}, nil, []string{"--lose is a fraction"}},
 		{"a database without a name", []string{"migrate"}, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@h:1433"}, []string{"no database name"}},
 		{"an invalid member id", []string{"watch", "--portal", "a.b"}, nil, []string{"member_id"}},

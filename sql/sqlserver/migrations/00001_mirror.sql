@@ -310,7 +310,7 @@ CREATE TABLE dbo.leadsync_portals (
     client_endpoint nvarchar(2000) NOT NULL,
     server_endpoint nvarchar(2000) NOT NULL,
     webhook_url nvarchar(2000) NOT NULL,
-    token_hash nvarchar(64) NOT NULL,
+    token_hash nvarchar(1300) NOT NULL, -- up to 20 hashes, a space between two
     user_id bigint NOT NULL,
     updated_at datetimeoffset(3) NOT NULL,
     bound_events nvarchar(max) NULL,

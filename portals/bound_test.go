@@ -1,0 +1,139 @@
+package portals_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/leads"
+	"leadsync/portals"
+)
+
+// forgeInstall posts an invented installation, as the handler counts it.
+func (f *fixture) forgeInstall(member string) portals.Reason {
+	f.t.Helper()
+	got := f.registry.Install(f.t.Context(), bitrix24.Callback{
+		Event: bitrix24.AppInstall, MemberID: member, ApplicationToken: "forged", AccessToken: "forged", RefreshToken: "forged",
+		ServerEndpoint: f.info.OAuth + "/rest/",
+	})
+	f.registry.Count(f.t.Context(), got)
+	return got.Reason
+}
+
+func TestForgedInstallationsCostFewRequests(t *testing.T) {
+	f := open(t, func(f *fixture) { f.cfg.Allowed = []string{"any"} })
+	f.portal.Install("", "")
+	asked := func() int { return f.portal.Stats().Requests["app.info"] }
+	for range 20 {
+		f.forgeInstall(f.info.MemberID)
+	}
+	if n := asked(); n != 5 {
+		t.Errorf("20 for one portal cost %d requests", n)
+	}
+	if got := f.forgeInstall(f.info.MemberID); got != portals.TooMany {
+		t.Errorf("%s", got)
+	}
+	for i := range 100 {
+		f.forgeInstall("member" + strconv.Itoa(i))
+	}
+	if n := asked(); n != 30 {
+		t.Errorf("100 more for other portals cost %d requests", n)
+	}
+	f.clock.Advance(20 * time.Second)
+	if got := f.forgeInstall(f.info.MemberID); got != portals.NotVerified || asked() != 31 {
+		t.Errorf("20 s later: %s, %d requests", got, asked())
+	}
+	if log := f.log.String(); strings.Contains(log, "ERROR") || strings.Count(log, "\n") > 6 {
+		t.Errorf("the log: %s", log)
+	}
+}
+
+// A flood does not keep the portal's own installation out.
+func TestGenuineInstallationPassesAFlood(t *testing.T) {
+	f := open(t, nil)
+	f.install(nil)
+	for range 40 {
+		f.forgeInstall(f.info.MemberID)
+	}
+	if got := f.install(nil); got.Reason != portals.Accepted {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestSecondPortalCostsNoRequest(t *testing.T) {
+	f := open(t, nil)
+	f.save(leads.Portal{MemberID: "first", Domain: "a.example.com", State: leads.PortalActive})
+	if got := f.forgeInstall(f.info.MemberID); got != portals.NotVerified || f.portal.Stats().Requests["app.info"] != 0 {
+		t.Errorf("%s, %d requests", got, f.portal.Stats().Requests["app.info"])
+	}
+	if !strings.Contains(f.log.String(), "LEADSYNC_B24_PORTALS") {
+		t.Errorf("the log does not say what to do: %s", f.log)
+	}
+}
+
+func TestAThirdAuthorizationServerHasASetting(t *testing.T) {
+	f := open(t, nil)
+	got := f.install(func(cb *bitrix24.Callback) { cb.ServerEndpoint = "https://oauth.bitrix24.info/rest/" })
+	if got.Reason != portals.NotVerified {
+		t.Errorf("%+v", got)
+	}
+	for _, want := range []string{"oauth.bitrix24.info", "LEADSYNC_B24_AUTH_HOSTS"} {
+		if !strings.Contains(f.log.String(), want) {
+			t.Errorf("the log lacks %s: %s", want, f.log)
+		}
+	}
+}
+
+func TestMissingApplicationIsWarnedAboutAtOnce(t *testing.T) {
+	for name, spoil := range map[string]func(*fixture){
+		"no client id":     func(f *fixture) { f.cfg.OAuth.ClientID = "" },
+		"no client secret": func(f *fixture) { f.cfg.OAuth.ClientSecret = "" },
+		"":                 nil,
+	} {
+		f := open(t, spoil)
+		f.install(nil)
+		if warned := strings.Contains(f.log.String(), "LEADSYNC_B24_CLIENT_SECRET is missing"); warned != (spoil != nil) {
+			t.Errorf("%s: warned %v: %s", name, warned, f.log)
+		}
+	}
+}
+
+func TestRefusalsAreLoggedOnceAMinute(t *testing.T) {
+	f := open(t, nil)
+	f.installed()
+	f.save(leads.Portal{MemberID: "other", Domain: "b.example.com", State: leads.PortalActive, TokenHash: leads.HashToken("x")})
+	refuse := func(member string) {
+		f.registry.Count(t.Context(), f.recognise(member, "wrong"))
+	}
+	lines := func() int { return strings.Count(f.log.String(), "callback refused") }
+	for range 10 {
+		refuse(f.info.MemberID)
+		refuse("other")
+	}
+	for i := range 10 { // anybody can invent member ids: they share a line
+		refuse("invented" + strconv.Itoa(i))
+	}
+	if n := lines(); n != 3 {
+		t.Errorf("%d lines: %s", n, f.log)
+	}
+	f.clock.Advance(time.Minute - time.Nanosecond)
+	refuse("other")
+	if n := lines(); n != 3 {
+		t.Errorf("%d lines within a minute", n)
+	}
+	f.clock.Advance(time.Nanosecond)
+	refuse("other")
+	if n := lines(); n != 4 || !strings.Contains(f.log.String(), "count=11") {
+		t.Errorf("%d lines after a minute: %s", n, f.log)
+	}
+	for _, want := range []string{"reason=wrong_token", "reason=unknown_portal", "member_id=other", "domain=b.example.com", "LEADSYNC_B24_APPLICATION_TOKEN"} {
+		if !strings.Contains(f.log.String(), want) {
+			t.Errorf("the log lacks %s: %s", want, f.log)
+		}
+	}
+	if n := f.registry.Stats.Refused()["wrong_token"]; n != 22 {
+		t.Errorf("%d counted", n)
+	}
+}

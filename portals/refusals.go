@@ -1,0 +1,94 @@
+package portals
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// refusalPause is how often a refusal is logged, by reason and portal: anybody can send
+// callbacks, and a portal that is set up wrongly sends thousands.
+const refusalPause = time.Minute
+
+// hints say what a person can do about refused callbacks.
+var hints = map[Reason]string{
+	Unparsable:    "something other than Bitrix24 posts to the address of callbacks, or a proxy alters the body",
+	TooLong:       "something other than Bitrix24 posts to the address of callbacks",
+	UnknownPortal: "this portal never installed the application here: save the application's form in Bitrix24 again",
+	WrongToken: "webhooks: LEADSYNC_B24_APPLICATION_TOKEN takes the token of each outgoing webhook, commas between them; " +
+		"application: save its form in Bitrix24 again",
+	NotVerified:    "if this is your portal, save the application's form in Bitrix24 again",
+	Unavailable:    "save the application's form in Bitrix24 again",
+	Forged:         "these callbacks were kept until they could be verified, and are not genuine",
+	TokenNotLearnt: "save the application's form in Bitrix24 again, so that leadsync learns the application_token",
+	TooMany:        "installations that the authorization server has not confirmed are checked a few times a minute; if this is your portal, save the form again in a minute",
+	RobotWebhook: "an automation robot or business process posts here, and nobody can verify that: " +
+		"create an outgoing webhook for the events of leads in Bitrix24 instead, and remove the robot's",
+	ApplicationPage:  `Bitrix24 opened leadsync as an application page: tick "Uses API only" in the application's form and save it again`,
+	UnknownPath:      "callbacks go to /bitrix24/events, the application's handler path is /bitrix24/oauth/callback: check the addresses in Bitrix24 and in the proxy",
+	WrongMethod:      "callbacks are sent by POST, log-ins by GET: a proxy that redirects turns one into the other",
+	NotAdministrator: "an administrator of the portal has to install or log in",
+}
+
+// refusals remembers what was logged.
+type refusals struct {
+	mu   sync.Mutex
+	last map[refusal]*logged
+}
+
+// refusal is what is logged once within refusalPause. Of portals that are not known, whose
+// ids anybody can invent, there is one.
+type refusal struct {
+	reason   Reason
+	memberID string
+}
+
+type logged struct {
+	at    time.Time
+	since int64 // refused since then
+}
+
+// due tells whether to log a refusal now, and how many there were since the last line,
+// with this one.
+func (r *refusals) due(one refusal, now time.Time) (int64, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, ok := r.last[one]
+	if !ok {
+		if r.last == nil {
+			r.last = map[refusal]*logged{}
+		}
+		before = &logged{}
+		r.last[one] = before
+	}
+	before.since++
+	if ok && now.Sub(before.at) < refusalPause && !now.Before(before.at) {
+		return 0, false
+	}
+	count := before.since
+	*before = logged{at: now}
+	return count, true
+}
+
+// Count counts the decision on a callback, and logs why it is refused: once a minute by
+// reason and portal.
+func (r *Registry) Count(ctx context.Context, d Decision) {
+	r.Stats.Count(d.Reason)
+	hint, ok := hints[d.Reason]
+	if !ok {
+		return
+	}
+	one := refusal{reason: d.Reason}
+	if d.Known {
+		one.memberID = d.MemberID
+	}
+	count, due := r.refused.due(one, r.cfg.Now())
+	if !due {
+		return
+	}
+	about := []any{"reason", d.Reason.String(), "count", count, "member_id", d.MemberID, "domain", d.Domain, "hint", hint}
+	if d.Err != nil {
+		about = append(about, "error", d.Err)
+	}
+	r.cfg.Log.WarnContext(ctx, "callback refused", about...)
+}

@@ -1,0 +1,42 @@
+package service_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"leadsync/leads"
+	"leadsync/service"
+)
+
+func TestListsOfHostsAndTokensAreRead(t *testing.T) {
+	read := func(vars map[string]string) (service.Config, error) {
+		return service.ReadConfig(func(name string) (string, bool) { value, ok := vars[name]; return value, ok })
+	}
+	vars := map[string]string{
+		"LEADSYNC_B24_WEBHOOK_URL": "https://p.bitrix24.com/rest/1/abc/", "LEADSYNC_B24_APPLICATION_TOKEN": "t1, t2,t3",
+		"LEADSYNC_B24_AUTH_HOSTS": "OAuth.bitrix24.info, other.example.com",
+	}
+	cfg, err := read(vars)
+	if err != nil || !slices.Equal(cfg.Trust.AuthHosts, []string{"oauth.bitrix24.info", "other.example.com"}) ||
+		len(strings.Fields(leads.HashTokens(cfg.WebhookToken))) != 3 {
+		t.Errorf("%v, %v", cfg.Trust.AuthHosts, err)
+	}
+	for _, hosts := range []string{"https://a.example.com", "a.example.com/rest", "localhost", "user@a.example.com", "a b.example.com"} {
+		vars["LEADSYNC_B24_AUTH_HOSTS"] = hosts
+		if _, err := read(vars); err == nil || !strings.Contains(err.Error(), "LEADSYNC_B24_AUTH_HOSTS") {
+			t.Errorf("%s: %v", hosts, err)
+		}
+	}
+	delete(vars, "LEADSYNC_B24_AUTH_HOSTS")
+	for n, fault := range map[int]bool{20: false, 21: true} {
+		tokens := make([]string, n)
+		for i := range tokens {
+			tokens[i] = strings.Repeat("t", i+1)
+		}
+		vars["LEADSYNC_B24_APPLICATION_TOKEN"] = strings.Join(tokens, ",")
+		if _, err := read(vars); (err != nil) != fault {
+			t.Errorf("%d tokens: %v", n, err)
+		}
+	}
+}
