@@ -190,9 +190,9 @@ type lesser struct{ http.RoundTripper }
 
 func (l lesser) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := l.RoundTripper.RoundTrip(r)
-	if err == nil && strings.HasSuffix(r.URL.Path, "/profile") {
+	if err == nil && strings.HasSuffix(r.URL.Path, "/user.admin") {
 		_ = response.Body.Close()
-		return emulatortest.Response(http.StatusOK, `{"result":{"ID":"7","ADMIN":false},"time":{}}`), nil
+		return emulatortest.Response(http.StatusOK, `{"result":false,"time":{}}`), nil
 	}
 	return response, err
 }
