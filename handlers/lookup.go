@@ -81,9 +81,13 @@ func (s *Server) trusts(token string) bool {
 }
 
 // callers finds the leads of the parameter phone. A plus that was not escaped arrives as a
-// space, which makes no difference.
+// space.
 func (s *Server) callers(c echo.Context, limit int) (found []leads.Caller, isNumber bool, err error) {
-	digits, ok := leads.CallerDigits(c.QueryParam("phone"))
+	number := c.QueryParam("phone")
+	if strings.HasPrefix(number, " ") {
+		number = "+" + strings.TrimSpace(number)
+	}
+	digits, ok := leads.CallerDigits(number, s.cfg.PhoneRegion)
 	if !ok {
 		return nil, false, nil
 	}

@@ -33,6 +33,8 @@ type Config struct {
 
 	// Lookup finds leads for the call centre.
 	Lookup Lookup
+	// PhoneRegion is the country of callers' numbers without a country code.
+	PhoneRegion string
 	// APIToken is the bearer token of the look-up; with "" every look-up is refused.
 	APIToken leads.Secret
 

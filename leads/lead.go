@@ -107,23 +107,22 @@ func (l *Lead) takeOdd(name string, value json.RawMessage) {
 // parseContacts reads one multifield: a list of its values, or one value; false where it is
 // neither and not empty.
 func parseContacts(typeID string, value json.RawMessage) ([]Contact, bool) {
-	if isEmpty(value) {
-		return nil, true
-	}
 	list, ok := ParseList(value)
 	if !ok {
 		list = []json.RawMessage{value}
 	}
 	contacts := make([]Contact, 0, len(list))
 	for _, element := range list {
-		if isEmpty(element) {
-			continue
-		}
 		c, ok := parseContact(typeID, element)
-		if !ok {
+		switch {
+		case ok && (c.ID != "" || c.Value != ""):
+			contacts = append(contacts, c)
+		case isEmpty(element):
+		case !ok:
 			return nil, false
+		default:
+			contacts = append(contacts, c)
 		}
-		contacts = append(contacts, c)
 	}
 	return contacts, true
 }

@@ -3,6 +3,7 @@ package leads
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -13,8 +14,9 @@ import (
 // Phone is one telephone number found in a text that people typed.
 type Phone struct {
 	E164 string // such as +79123456789; "" where the number is not valid
-	// Digits are the last ten digits, or all if there are fewer: the key of lookups. They
-	// do not depend on the region.
+	// Digits are the key of lookups: the number as its own country dials it, without trunk
+	// prefix and leading zeros (libphonenumber's national significant number). Where the
+	// number is not valid they are its last ten digits.
 	Digits    string
 	Extension string // digits to dial afterwards; "" where there are none
 }
@@ -33,7 +35,7 @@ type PhoneKey struct {
 
 // PhoneRules is the version of the rules below. Change it with them: mirrors then extract
 // all numbers again.
-const PhoneRules = "1"
+const PhoneRules = "2"
 
 const (
 	keyDigits  = 10
@@ -69,9 +71,10 @@ func (l *Lead) Phones(region string) []PhoneKey {
 }
 
 // CallerDigits returns the Digits of the first number in the text that a telephone system or
-// a person gives for a caller; false where it contains no number.
-func CallerDigits(value string) (string, bool) {
-	found := Phones(value, "")
+// a person gives for a caller; false where it contains no number. region is the country of
+// numbers without a country code; whether there is a number does not depend on it.
+func CallerDigits(value, region string) (string, bool) {
+	found := Phones(value, region)
 	if len(found) == 0 {
 		return "", false
 	}
@@ -81,7 +84,7 @@ func CallerDigits(value string) (string, bool) {
 // Phones finds the numbers in a text as people write them: with brackets, blanks and dashes,
 // with 8 or +7 in front, with an extension behind, several in one text. region is the
 // country of numbers without a country code, ISO 3166-1; with "" only numbers with a country
-// code get an E164.
+// code get an E164, and only their Digits come from it.
 func Phones(value, region string) []Phone {
 	l := list{region: region}
 	for _, piece := range pieces(value) {
@@ -128,10 +131,28 @@ func plainText(s string) string {
 			return '\n'
 		case unicode.IsSpace(r):
 			return ' '
+		case r > unicode.MaxASCII && unicode.Is(unicode.Nd, r):
+			return digit(r)
 		default:
 			return r
 		}
 	}, s)
+}
+
+// digit returns the ASCII digit for a digit of another script. Unicode has the ten digits of
+// a script one after the other, 0 first.
+func digit(r rune) rune {
+	for _, run := range unicode.Nd.R16 {
+		if rune(run.Lo) <= r && r <= rune(run.Hi) {
+			return '0' + (r-rune(run.Lo))%10
+		}
+	}
+	for _, run := range unicode.Nd.R32 {
+		if rune(run.Lo) <= r && r <= rune(run.Hi) {
+			return '0' + (r-rune(run.Lo))%10
+		}
+	}
+	return r
 }
 
 // list collects the numbers of one value.
@@ -216,7 +237,7 @@ func (l *list) continues(separator rune, text string) bool {
 	case separator == '/' && len(digits) <= 2:
 		other := Phone{Digits: before.Digits[:len(before.Digits)-len(digits)] + digits}
 		if before.E164 != "" {
-			other.E164 = e164(digitsOf(before.E164[:len(before.E164)-len(digits)]+digits), true, l.region)
+			other = read(digitsOf(before.E164[:len(before.E164)-len(digits)]+digits), true, l.region)
 		}
 		l.push(other)
 	default:
@@ -246,7 +267,7 @@ func (l *list) add(text string) {
 	if len(digits) < fewest {
 		return
 	}
-	l.push(Phone{E164: e164(digits, strings.Contains(text, "+"), l.region), Digits: digits[max(0, len(digits)-keyDigits):]})
+	l.push(read(digits, strings.Contains(text, "+"), l.region))
 }
 
 // push ignores numbers of zeros only: people type them where a form requires a number.
@@ -278,29 +299,57 @@ func digitsOf(s string) string {
 	}, s)
 }
 
-// e164 returns the number in the form +79123456789; "" where it is not valid. It tries the
-// number as written and then, where the plus or the exit code may be missing or wrong, with
-// it corrected.
-func e164(digits string, plus bool, region string) string {
-	var spellings []string
-	switch {
-	case len(digits) > longest:
-	case plus && strings.HasPrefix(digits, "8"): // in Russia, +8 912 … means 8 912 …
-		spellings = []string{"+" + digits, digits}
-	case plus:
-		spellings = []string{"+" + digits}
-	case strings.HasPrefix(digits, "00"):
-		spellings = []string{"+" + digits[2:], digits}
-	case len(digits) > keyDigits:
-		spellings = []string{digits, "+" + digits}
-	default:
-		spellings = []string{digits}
-	}
-	for _, spelling := range spellings {
+// read reads one number. It is the first spelling that is valid; otherwise one with a country
+// code whose length is right, so that numbers of ranges that are too new match, too.
+func read(digits string, plus bool, region string) Phone {
+	key := withoutZeros(digits[max(0, len(digits)-keyDigits):])
+	for _, spelling := range spellings(digits, plus, region) {
 		number, err := phonenumbers.Parse(spelling, region)
-		if err == nil && phonenumbers.IsValidNumber(number) {
-			return phonenumbers.Format(number, phonenumbers.E164)
+		if err != nil {
+			continue
+		}
+		national := withoutZeros(phonenumbers.GetNationalSignificantNumber(number))
+		if phonenumbers.IsValidNumber(number) {
+			return Phone{E164: phonenumbers.Format(number, phonenumbers.E164), Digits: national}
+		}
+		if plus && spelling[0] == '+' && len(national) >= local && phonenumbers.IsPossibleNumber(number) {
+			key = national
 		}
 	}
-	return ""
+	return Phone{Digits: key}
+}
+
+// spellings are the ways to read a number, the likeliest first: as written, and then, where
+// the plus or the exit code may be missing or another country's, with it corrected.
+func spellings(digits string, plus bool, region string) []string {
+	international := "+" + digits
+	switch {
+	case len(digits) > longest+len("0011"):
+		return nil
+	case plus && strings.HasPrefix(digits, "8"): // in Russia, +8 912 … means 8 912 …
+		return []string{international, digits}
+	case plus:
+		return []string{international}
+	case strings.HasPrefix(digits, "00"):
+		return []string{"+" + digits[2:], digits, "+" + strings.TrimPrefix(digits, "0011")}
+	case len(digits) > keyDigits && strings.HasPrefix(digits, "011"):
+		return []string{digits, "+" + digits[3:], international}
+	case len(digits) > keyDigits && strings.HasPrefix(digits, "810"):
+		return []string{digits, "+" + digits[3:], international}
+	case len(digits) > keyDigits && strings.HasPrefix(digits, strconv.Itoa(phonenumbers.GetCountryCodeForRegion(region))):
+		return []string{international, digits} // telephone systems often leave out the plus
+	case len(digits) >= keyDigits:
+		return []string{digits, international}
+	default:
+		return []string{digits}
+	}
+}
+
+// withoutZeros removes the zeros at the beginning: mostly the trunk prefix, in Italy a part
+// of the number. Short numbers keep them.
+func withoutZeros(digits string) string {
+	if rest := strings.TrimLeft(digits, "0"); len(rest) >= local {
+		return rest
+	}
+	return digits
 }

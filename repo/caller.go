@@ -10,8 +10,11 @@ import (
 	"leadsync/leads"
 )
 
-// Callers returns the leads with a phone number, given as leads.Phone.Digits, sorted by
-// rank; at most limit. Its errors never contain the number.
+// PhoneRegion is the country of numbers without a country code, as the mirror reads them.
+func (d *DB) PhoneRegion() string { return d.rules.Region }
+
+// Callers returns the leads with a phone number, given as leads.Phone.Digits for PhoneRegion,
+// sorted by rank; at most limit. Its errors never contain the number.
 func (d *DB) Callers(ctx context.Context, digits string, limit int) ([]leads.Caller, error) {
 	var found []leads.Caller
 	statement, err := d.callers.on(ctx, d.read, d.dialect.sql.CallersList)

@@ -99,7 +99,7 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 		Keep: intake.Take, Now: cfg.Now, Log: b.Log,
 	})
 	s.server = handlers.New(handlers.Config{
-		Portals: s.Portals, StateKey: cfg.stateKey(), PublicURL: cfg.PublicURL, Lookup: b.DB, APIToken: apiToken,
+		Portals: s.Portals, StateKey: cfg.stateKey(), PublicURL: cfg.PublicURL, Lookup: b.DB, PhoneRegion: b.DB.PhoneRegion(), APIToken: apiToken,
 		Store: intake.Take, Ready: s.problems, Metrics: metricsHandler(s), Now: cfg.Now, Log: b.Log,
 	})
 	return s, nil

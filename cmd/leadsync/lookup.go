@@ -21,11 +21,11 @@ type lookupCmd struct {
 
 // Run prints whose number it is. That nobody has it is an answer: the exit code is 0.
 func (l lookupCmd) Run(ctx context.Context, a *app) error {
-	digits, ok := leads.CallerDigits(l.Phone)
-	if !ok {
+	if _, ok := leads.CallerDigits(l.Phone, ""); !ok {
 		return usageError{errors.New("lookup takes a telephone number of at least three digits, such as +79123456789")}
 	}
 	return a.withDatabase(ctx, func(db *repo.DB) error {
+		digits, _ := leads.CallerDigits(l.Phone, db.PhoneRegion())
 		found, err := db.Callers(ctx, digits, max(1, l.Limit))
 		if err != nil {
 			return err

@@ -19,7 +19,6 @@ CREATE ROLE leadsync_reports;
 GO
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_import_lead_error TO leadsync_service;
-GRANT SELECT ON dbo.bitrix_lead_by_phone TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_lead_contacts TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE ON dbo.bitrix_lead_runtime TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_lead_solution TO leadsync_service;

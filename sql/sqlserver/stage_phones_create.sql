@@ -1,5 +1,5 @@
 CREATE TABLE #stage_phones (
-    digits10 nvarchar(10) NOT NULL,
+    digits10 nvarchar(15) NOT NULL,
     member_id nvarchar(64) COLLATE DATABASE_DEFAULT NOT NULL,
     lead_id int NOT NULL,
     contact_id nvarchar(2000) NULL,

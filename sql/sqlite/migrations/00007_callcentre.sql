@@ -2,7 +2,8 @@
 -- return tables: callers_list.sql takes the place of bitrix_lead_by_phone.
 -- +goose Up
 
--- leadsync_phones: the numbers of the leads. digits10 are the last ten digits, all of them where there are fewer; repeated says
+-- leadsync_phones: the numbers of the leads. digits10 is the key of lookups: the number as its own country dials it, without
+-- trunk prefix and leading zeros, or the last ten digits where the number is not valid; repeated says
 -- that an earlier number of the same lead has the same digits10. closed and created_at are the lead's: with them the index holds a number's
 -- leads in the order of their rank, so that the best one is read first, however many share the number.
 CREATE TABLE leadsync_phones (

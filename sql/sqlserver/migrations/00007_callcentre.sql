@@ -1,12 +1,13 @@
 -- Lookups of leads by telephone number, for the call centre. docs/callcentre.md explains them.
 -- +goose Up
 
--- leadsync_phones: the numbers of the leads. digits10 are the last ten digits, all of them where there are fewer; repeated says
+-- leadsync_phones: the numbers of the leads. digits10 is the key of lookups: the number as its own country dials it, without
+-- trunk prefix and leading zeros, or the last ten digits where the number is not valid; repeated says
 -- that an earlier number of the same lead has the same digits10. closed and created_at are the lead's: with them the key holds a number's
 -- leads in the order of their rank, so that the best one is read first, however many share the number.
 IF OBJECT_ID(N'dbo.leadsync_phones', N'U') IS NULL
 CREATE TABLE dbo.leadsync_phones (
-    digits10 nvarchar(10) NOT NULL,
+    digits10 nvarchar(15) NOT NULL,
     repeated bit NOT NULL,
     closed bit NOT NULL,
     created_at datetimeoffset(0) NULL,
@@ -40,8 +41,9 @@ DROP FUNCTION dbo.bitrix_lead_by_phone;
 
 -- bitrix_lead_by_phone: the leads of a caller. Order by rank: 1 is the newest open lead; closed ones follow, the newest first.
 -- It uses the first number in the text: from the first digit to the first character that is neither a digit nor a blank,
--- bracket, plus, dot, slash, hyphen or dash. The collation is binary, because in others [0-9] has more than ten characters.
--- The expression is a constant, so the server can search the index.
+-- bracket, plus, dot, slash, tilde, hyphen or dash. The collation is binary, because in others [0-9] has more than ten characters.
+-- The key of a lead's number is the end of the caller's; what stands before it must be the prefix of a call to that country:
+-- its code, an exit code and its code, or its trunk prefix. Each length is one search of the index.
 -- +goose StatementBegin
 CREATE FUNCTION dbo.bitrix_lead_by_phone (@phone nvarchar(200))
 RETURNS TABLE
@@ -64,22 +66,50 @@ SELECT
     l.date_modify_at AS modified_at,
     l.read_at,
     N'https://' + o.domain + N'/crm/lead/details/' + CONVERT(nvarchar(10), l.sql_ID) + N'/' AS card_url
-FROM dbo.leadsync_phones AS p
+FROM (
+    SELECT
+        d.plus,
+        n.length,
+        d.digits COLLATE DATABASE_DEFAULT AS digits,
+        RIGHT(d.digits, n.length) COLLATE DATABASE_DEFAULT AS ending,
+        LEFT(d.digits, CASE WHEN LEN(d.digits) > n.length THEN LEN(d.digits) - n.length ELSE 0 END) COLLATE DATABASE_DEFAULT AS prefix
+    FROM (
+        SELECT
+            CONVERT(nvarchar(200), REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(
+                    LEFT(
+                        SUBSTRING(@phone, PATINDEX(N'%[0-9]%', @phone COLLATE Latin1_General_BIN2), 200),
+                        NULLIF(PATINDEX(
+                            N'%[^-0-9 ()+./~' + NCHAR(9) + NCHAR(160) + NCHAR(8208) + NCHAR(8209) + NCHAR(8211) + N']%',
+                            (SUBSTRING(@phone, PATINDEX(N'%[0-9]%', @phone COLLATE Latin1_General_BIN2), 200) + N'x') COLLATE Latin1_General_BIN2
+                        ), 0) - 1
+                    ) COLLATE Latin1_General_BIN2,
+                    N' ', N''), N'(', N''), N')', N''), N'+', N''), N'.', N''), N'/', N''), N'-', N''), N'~', N''), NCHAR(9), N''), NCHAR(160), N''), NCHAR(8208), N''), NCHAR(8209), N''), NCHAR(8211), N'')) AS digits,
+            CASE WHEN SUBSTRING(@phone, PATINDEX(N'%[0-9]%', @phone COLLATE Latin1_General_BIN2) - 1, 1) = N'+' THEN 1 ELSE 0 END AS plus
+    ) AS d
+    INNER JOIN (VALUES (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15)) AS n (length) ON n.length <= LEN(d.digits)
+) AS c
+INNER JOIN dbo.leadsync_phones AS p ON p.digits10 = c.ending
 INNER JOIN dbo.bitrix_leads AS l ON l.member_id = p.member_id AND l.sql_ID = p.lead_id
 LEFT JOIN dbo.leadsync_portals AS o ON o.member_id = p.member_id
-WHERE p.digits10 = RIGHT(
-        REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(
-            LEFT(
-                SUBSTRING(@phone, PATINDEX(N'%[0-9]%', @phone COLLATE Latin1_General_BIN2), 200),
-                NULLIF(PATINDEX(
-                    N'%[^-0-9 ()+./' + NCHAR(9) + NCHAR(160) + NCHAR(8208) + NCHAR(8209) + NCHAR(8211) + N']%',
-                    (SUBSTRING(@phone, PATINDEX(N'%[0-9]%', @phone COLLATE Latin1_General_BIN2), 200) + N'x') COLLATE Latin1_General_BIN2
-                ), 0) - 1
-            ) COLLATE Latin1_General_BIN2,
-            N' ', N''), N'(', N''), N')', N''), N'+', N''), N'.', N''), N'/', N''), N'-', N''), NCHAR(9), N''), NCHAR(160), N''),
-            NCHAR(8208), N''), NCHAR(8209), N''), NCHAR(8211), N''),
-        10) COLLATE DATABASE_DEFAULT
-    AND p.repeated = 0 AND l.deleted_at IS NULL
+WHERE p.repeated = 0 AND l.deleted_at IS NULL
+    AND (
+        c.prefix = N'' AND (c.plus = 0 OR c.length < 7 OR p.e164 IS NULL)
+        OR c.prefix = N'0' AND c.length >= 7 AND c.plus = 0
+        OR c.prefix = N'8' AND c.length >= 7
+        AND (p.e164 LIKE N'+7%' OR p.e164 LIKE N'+370%' OR p.e164 LIKE N'+375%' OR p.e164 LIKE N'+992%' OR p.e164 LIKE N'+993%' OR p.e164 LIKE N'+998%')
+        OR c.prefix = N'80' AND c.length >= 7 AND (p.e164 LIKE N'+375%' OR p.e164 IS NULL)
+        OR c.prefix = N'06' AND p.e164 LIKE N'+36%'
+        OR c.length = 10 AND p.e164 IS NULL
+        OR p.e164 = N'+' + REPLACE(c.prefix + N'|', N'0|', N'') + c.ending
+        OR c.digits IN (
+            SUBSTRING(p.e164, 2, 24),
+            N'00' + SUBSTRING(p.e164, 2, 24),
+            N'011' + SUBSTRING(p.e164, 2, 24),
+            N'810' + SUBSTRING(p.e164, 2, 24),
+            N'0011' + SUBSTRING(p.e164, 2, 24),
+            N'010' + SUBSTRING(p.e164, 2, 24)
+        )
+    )
 );
 -- +goose StatementEnd
 
