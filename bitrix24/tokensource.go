@@ -226,7 +226,7 @@ func (s *TokenSource) awaitOther(ctx context.Context, spent leads.Grant) error {
 var errRefreshing = errors.New("another process is refreshing the tokens")
 
 // errNoSecret says that the configuration lacks what a refresh needs.
-var errNoSecret = errors.New("the access token has expired and cannot be refreshed: set LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET")
+var errNoSecret = fmt.Errorf("the access token has expired and cannot be refreshed without LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET: %w", leads.ErrMisconfigured)
 
 // renew uses a pair's refresh token, and stores the new pair before anybody uses it: the
 // server accepts no other any more, so losing it means that somebody must authorize again.

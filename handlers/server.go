@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -41,7 +42,9 @@ type Config struct {
 	// Store returns when an entry is on disk, on its stream or in the spool.
 	Store func(context.Context, events.Entry) error
 	// Ready returns the problems by the name of the component, in words; empty is ready.
-	Ready   func(context.Context) map[string]string
+	Ready func(context.Context) map[string]string
+	// Notes returns what people should know and is no problem, in the same way; nil is none.
+	Notes   func() map[string]string
 	Metrics http.Handler
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -152,8 +155,12 @@ func astray(c echo.Context, status int) (message, portals.Reason) {
 // readyz reports each failing component with a reason.
 func (s *Server) readyz(c echo.Context) error {
 	problems := s.cfg.Ready(c.Request().Context())
-	if len(problems) == 0 {
-		return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
+	if len(problems) > 0 {
+		return c.JSON(http.StatusServiceUnavailable, problems)
 	}
-	return c.JSON(http.StatusServiceUnavailable, problems)
+	answer := map[string]string{"status": "ready"}
+	if s.cfg.Notes != nil {
+		maps.Copy(answer, s.cfg.Notes())
+	}
+	return c.JSON(http.StatusOK, answer)
 }

@@ -13,6 +13,9 @@ var ErrUnavailable = errors.New("database unavailable")
 // that in Bitrix24. Such an error says in words what is wrong and where it is mended.
 var ErrPortalRefuses = errors.New("portal refuses all calls")
 
+// ErrMisconfigured says that a setting is missing or wrong: a person has to change it.
+var ErrMisconfigured = errors.New("the settings have to be changed")
+
 // Meaning is what an error asks of the loop that meets it.
 type Meaning int
 

@@ -69,7 +69,8 @@ func (h *health) report(part Part, err error) {
 		p = Problem{Part: part, Since: h.now()}
 	}
 	p.Reason = err.Error()
-	p.Urgent = errors.Is(err, leads.ErrPortalRefuses) || errors.Is(err, leads.ErrUnauthorized) || errors.Is(err, errHeldBack)
+	p.Urgent = errors.Is(err, leads.ErrPortalRefuses) || errors.Is(err, leads.ErrUnauthorized) ||
+		errors.Is(err, leads.ErrMisconfigured) || errors.Is(err, errHeldBack)
 	if h.parts == nil {
 		h.parts = map[Part]Problem{}
 	}

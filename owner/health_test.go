@@ -33,7 +33,7 @@ func TestProblemsArePressingInTime(t *testing.T) {
 // What only a person can mend is said at once, and once for all parts that it stops.
 func TestRefusalsArePressingAtOnce(t *testing.T) {
 	clock := leadstest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC))
-	for _, err := range []error{leads.ErrPortalRefuses, leads.ErrUnauthorized, errHeldBack} {
+	for _, err := range []error{leads.ErrPortalRefuses, leads.ErrUnauthorized, leads.ErrMisconfigured, errHeldBack} {
 		h := &health{now: clock.Now}
 		h.report(PartNotices, fmt.Errorf("read: %w", err))
 		h.report(PartPasses, fmt.Errorf("read: %w", err))

@@ -2,6 +2,8 @@ package repo
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -136,9 +138,12 @@ func classifySQLServer(err error) fault {
 
 func hintSQLServer(err error) string {
 	var e mssql.Error
-	if !errors.As(err, &e) {
-		return "check host and port, that the server runs and accepts TCP/IP, and the firewall; if the server's certificate is the problem, " +
-			"let this machine trust it or add certificate=<path of its file> to the URL (TrustServerCertificate=true accepts any certificate)"
+	switch {
+	case aboutCertificate(err):
+		return "let this machine trust the server's certificate, or add certificate=<path of its file> to the URL; " +
+			"a certificate that Go cannot read has to be replaced on the server (TrustServerCertificate=true accepts any that it can read)"
+	case !errors.As(err, &e):
+		return "check host and port, that the server runs and accepts TCP/IP, and the firewall"
 	}
 	switch e.Number {
 	case 18456:
@@ -174,4 +179,14 @@ func (appLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "sp_releaseapplock",
 		sql.Named("Resource", "leadsync_migrations"), sql.Named("LockOwner", "Session"))
 	return err
+}
+
+// aboutCertificate reports whether a connection failed at the server's certificate.
+func aboutCertificate(err error) bool {
+	var verification *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid) ||
+		strings.Contains(err.Error(), "x509: ") // what cannot be parsed has no type
 }

@@ -61,6 +61,17 @@ func (s *Service) problems(ctx context.Context) map[string]string {
 	return found
 }
 
+// notes are what people should know of the portals of this process and is no problem.
+func (s *Service) notes() map[string]string {
+	notes := map[string]string{}
+	for _, status := range s.owners.Statuses() {
+		if status.SimpleCRM {
+			notes["portal "+status.Domain] = owner.SimpleCRMNote
+		}
+	}
+	return notes
+}
+
 // portalProblem says what is wrong with one portal, from its owner where that is this
 // process, else from what its owner has stored.
 func (s *Service) portalProblem(ctx context.Context, p leads.Portal, status owner.Status, ours bool) string {
