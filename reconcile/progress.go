@@ -20,7 +20,7 @@ var stepRetries = retry.Policy{First: time.Second, Max: 4 * time.Minute}
 var errNoProgress = errors.New("no progress")
 
 // persist repeats a step of a pass until it succeeds, its error is final, or it has failed
-// for progressLimit.
+// for progressLimit. A portal that refuses everything is waited for: only a person ends that.
 func (p *Pass) persist(ctx context.Context, name string, step func(context.Context) error) error {
 	began := p.cfg.Now()
 	loop := retry.Loop{
@@ -32,7 +32,7 @@ func (p *Pass) persist(ctx context.Context, name string, step func(context.Conte
 	}
 	return loop.Until(ctx, func(ctx context.Context) error {
 		err := step(ctx)
-		if took := p.cfg.Now().Sub(began); err != nil && !final(err) && took >= progressLimit {
+		if took := p.cfg.Now().Sub(began); err != nil && !final(err) && took >= progressLimit && !errors.Is(err, leads.ErrPortalRefuses) {
 			return fmt.Errorf("%w for %s: %w", errNoProgress, took.Round(time.Second), err)
 		}
 		return err
