@@ -146,21 +146,27 @@ func (o *OAuth) AppInfo(ctx context.Context, server string, token leads.Secret) 
 		return Installation{}, err
 	}
 	var body struct {
-		ClientID lenientText  `json:"client_id"`
-		UserID   lenientFloat `json:"user_id"`
-		Scope    any          `json:"scope"`
-		Install  struct {
-			Installed      lenientBool `json:"installed"`
-			MemberID       lenientText `json:"member_id"`
-			ClientEndpoint lenientText `json:"client_endpoint"`
-		} `json:"install"`
+		ClientID lenientText     `json:"client_id"`
+		UserID   lenientFloat    `json:"user_id"`
+		Scope    any             `json:"scope"`
+		Install  json.RawMessage `json:"install"`
+	}
+	var install struct {
+		Installed      lenientBool `json:"installed"`
+		MemberID       lenientText `json:"member_id"`
+		ClientEndpoint lenientText `json:"client_endpoint"`
 	}
 	if err := json.Unmarshal(answer.Result, &body); err != nil {
 		return Installation{}, garbled(method, r.status, "the answer is not one to app.info")
 	}
+	if !isEmpty(body.Install) { // PHP writes an empty map as a list
+		if err := json.Unmarshal(body.Install, &install); err != nil {
+			return Installation{}, garbled(method, r.status, "the answer is not one to app.info")
+		}
+	}
 	scope, _ := body.Scope.(string) // only displayed; some servers send a list
 	return Installation{
-		ClientID: string(body.ClientID), UserID: int64(body.UserID), Scope: scope, MemberID: string(body.Install.MemberID),
-		ClientEndpoint: string(body.Install.ClientEndpoint), Installed: bool(body.Install.Installed),
+		ClientID: string(body.ClientID), UserID: int64(body.UserID), Scope: scope, MemberID: string(install.MemberID),
+		ClientEndpoint: string(install.ClientEndpoint), Installed: bool(install.Installed),
 	}, nil
 }

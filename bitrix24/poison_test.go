@@ -65,7 +65,8 @@ var spoilt = map[string]func([]byte) (int, []byte){
 }
 
 func TestScanNamesTheLeadsThatSpoilBatches(t *testing.T) {
-	for name, instead := range spoilt {
+	for _, name := range []string{"empty", "cut", "502"} {
+		instead := spoilt[name]
 		for _, bare := range []bool{false, true} {
 			t.Run(name+" bare "+strconv.FormatBool(bare), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -112,7 +113,7 @@ func scanBoth(tb testing.TB, client *bitrix24.Client) (good, odd []int64) {
 
 func TestReadBlamesOnlyTheLeadThatSpoilsBatches(t *testing.T) {
 	for name, instead := range spoilt {
-		for _, count := range []int{1, 4, 50, 400} {
+		for _, count := range []int{1, 4, 50, 120} {
 			t.Run(name+" among "+strconv.Itoa(count), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					h := emulatortest.New(t, emulator.Config{Leads: count, Seed: 1})

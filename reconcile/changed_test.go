@@ -237,22 +237,41 @@ func TestPassWithoutProgressGivesUp(t *testing.T) {
 	}
 }
 
-func TestFinalErrorsLeaveTheRunRunning(t *testing.T) {
+func TestPassWaitsForAPortalThatRefusesAll(t *testing.T) {
 	for _, code := range []string{"NO_AUTH_FOUND", "OVERLOAD_LIMIT"} {
 		h := imported(t, 10)
 		f := h.portal.Faults()
 		f.Refuse = code
 		h.portal.SetFaults(f)
-		run, err := reconcile.Run(t.Context(), h.config(), h.request(leads.Run{Mode: leads.RunFull}))
-		if err == nil || run.State != leads.RunRunning {
+		cfg, begun := h.config(), h.clock.Now()
+		cfg.Wait = func(ctx context.Context, d time.Duration) error {
+			if h.clock.Now().Sub(begun) > 3*time.Hour { // a person has mended it
+				f.Refuse = ""
+				h.portal.SetFaults(f)
+			}
+			return h.clock.Wait(ctx, d)
+		}
+		run, err := reconcile.Run(t.Context(), cfg, h.request(leads.Run{Mode: leads.RunFull}))
+		if err != nil || run.State != leads.RunCompleted {
 			t.Errorf("%s: %v, %s", code, err, run.State)
 		}
-		f.Refuse = ""
-		h.portal.SetFaults(f)
-		h.takeOwnership()
-		if run, err = reconcile.Run(t.Context(), h.config(), h.claim()); err != nil || run.State != leads.RunCompleted {
-			t.Errorf("%s, afterwards: %v, %s", code, err, run.State)
+		if took := h.clock.Now().Sub(begun); took < 3*time.Hour || took > 4*time.Hour {
+			t.Errorf("%s: it took %s", code, took)
 		}
+	}
+}
+
+func TestFinalErrorsLeaveTheRunRunning(t *testing.T) {
+	h := imported(t, 10)
+	h.beforeRead = func(int) error { return leads.ErrUnauthorized }
+	run, err := reconcile.Run(t.Context(), h.config(), h.request(leads.Run{Mode: leads.RunFull}))
+	if err == nil || run.State != leads.RunRunning {
+		t.Errorf("%v, %s", err, run.State)
+	}
+	h.beforeRead = nil
+	h.takeOwnership()
+	if run, err = reconcile.Run(t.Context(), h.config(), h.claim()); err != nil || run.State != leads.RunCompleted {
+		t.Errorf("afterwards: %v, %s", err, run.State)
 	}
 }
 

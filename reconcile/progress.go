@@ -20,7 +20,7 @@ var stepRetries = retry.Policy{First: time.Second, Max: 4 * time.Minute}
 var errNoProgress = errors.New("no progress")
 
 // persist repeats a step of a pass until it succeeds, its error is final, or it has failed
-// for progressLimit.
+// for progressLimit. A portal that refuses everything is waited for: only a person ends that.
 func (p *Pass) persist(ctx context.Context, name string, step func(context.Context) error) error {
 	began := p.cfg.Now()
 	loop := retry.Loop{
@@ -35,7 +35,7 @@ func (p *Pass) persist(ctx context.Context, name string, step func(context.Conte
 		if p.cfg.Report != nil && ctx.Err() == nil && !errors.Is(err, leads.ErrPaused) {
 			p.cfg.Report(err)
 		}
-		if took := p.cfg.Now().Sub(began); err != nil && !final(err) && took >= progressLimit {
+		if took := p.cfg.Now().Sub(began); err != nil && !final(err) && took >= progressLimit && !errors.Is(err, leads.ErrPortalRefuses) {
 			return fmt.Errorf("%w for %s: %w", errNoProgress, took.Round(time.Second), err)
 		}
 		return err
@@ -44,6 +44,6 @@ func (p *Pass) persist(ctx context.Context, name string, step func(context.Conte
 
 // final tells errors that repeating a step does not mend.
 func final(err error) bool {
-	return leads.Final(err) || errors.Is(err, leads.ErrPortalRefuses) || errors.Is(err, leads.ErrStopped) || errors.Is(err, leads.ErrPaused) || errors.Is(err, leads.ErrRefused) ||
+	return leads.Final(err) || errors.Is(err, leads.ErrPaused) || errors.Is(err, leads.ErrRefused) ||
 		errors.Is(err, errNoWatermark) || errors.Is(err, errNoProgress)
 }
