@@ -127,6 +127,11 @@ func TestOpenedApplicationPageSaysWhatToTick(t *testing.T) {
 		{"an unknown path", "POST", "/bitrix24/app?" + frame, body, "", "en", "https://p.bitrix24.ru"},
 		{"the root", "POST", "/?" + frame, body, "", "en", "https://p.bitrix24.ru"},
 		{"a page of their own", "POST", "/index.php", body, "", "en", "https:"},
+		{"the portal's name alone", "GET", "/bitrix24/events?DOMAIN=p.bitrix24.ru", "", "", "en", "https://p.bitrix24.ru"},
+		{"the application alone", "GET", "/bitrix24/events?APP_SID=sid", "", "", "en", "https:"},
+		{"a token alone", "POST", "/bitrix24/events", "AUTH_ID=secretaccess", "", "en", "https:"},
+		{"the other token alone", "POST", "/bitrix24/events", "REFRESH_ID=secretrefresh", "", "en", "https:"},
+		{"a placement alone", "POST", "/bitrix24/events", "PLACEMENT=DEFAULT", "", "en", "https:"},
 		{"plain http", "POST", "/?DOMAIN=10.0.0.1:8080&PROTOCOL=0", body, "", "en", "http://10.0.0.1:8080"},
 		{"somebody who writes policies", "POST", "/?DOMAIN=" + url.QueryEscape("x *; script-src *"), body, "", "en", "https:"},
 	} {

@@ -113,9 +113,9 @@ func set(u *url.URL, key, value string) {
 func TestStartNeedsToKnowThePortal(t *testing.T) {
 	h := open(t, nil)
 	for _, domain := range []string{"", "a.example.com/evil", "user@a.example.com", "a.example.com?x=", `a.example.com\evil`, "127.0.0.1:80/"} {
-		status, _ := h.get("/bitrix24/oauth/start?domain=" + url.QueryEscape(domain))
-		if status != http.StatusBadRequest {
-			t.Errorf("%q is answered %d", domain, status)
+		status, text := h.get("/bitrix24/oauth/start?domain=" + url.QueryEscape(domain))
+		if status != http.StatusBadRequest || linkIn(text) != "" {
+			t.Errorf("%q is answered %d: %s", domain, status, text)
 		}
 	}
 	status, text := h.get("/bitrix24/oauth/start?domain=company.bitrix24.com")

@@ -49,6 +49,9 @@ func TestUnknownPathsAndMethodsLearnNothing(t *testing.T) {
 			t.Errorf("%s is answered %d %q", path, status, text)
 		}
 	}
+	if counted := h.stats.Refused(); len(counted) != 1 || counted["wrong_method"] != 1 {
+		t.Errorf("scanners of other paths are counted as callbacks: %v", counted)
+	}
 }
 
 func TestStopFinishesWhatIsUnderWay(t *testing.T) {

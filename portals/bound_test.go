@@ -1,12 +1,15 @@
 package portals_test
 
 import (
+	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"leadsync/bitrix24"
+	"leadsync/bitrix24/emulator/emulatortest"
 	"leadsync/leads"
 	"leadsync/portals"
 )
@@ -47,6 +50,34 @@ func TestForgedInstallationsCostFewRequests(t *testing.T) {
 	}
 	if log := f.log.String(); strings.Contains(log, "ERROR") || strings.Count(log, "\n") > 6 {
 		t.Errorf("the log: %s", log)
+	}
+}
+
+// What the authorization server says of an invented token settles the matter, whatever its
+// code; that it does not answer settles nothing.
+func TestRefusedTokensAreNoFailure(t *testing.T) {
+	for code, want := range map[string]portals.Reason{
+		"expired_token": portals.NotVerified, "INVALID_TOKEN": portals.NotVerified, "NO_AUTH_FOUND": portals.NotVerified, "insufficient_scope": portals.NotVerified,
+		"QUERY_LIMIT_EXCEEDED": portals.Unavailable, "INTERNAL_SERVER_ERROR": portals.Unavailable,
+	} {
+		f := open(t, nil)
+		transport := emulatortest.NewTransport(f.portal)
+		transport.Intercept(func(*http.Request) *http.Response {
+			return emulatortest.Response(http.StatusUnauthorized, `{"error":"`+code+`","error_description":"no"}`)
+		})
+		f.cfg.OAuth.HTTP.Transport = transport
+		if got := f.forgeInstall(f.info.MemberID); got != want || strings.Contains(f.log.String(), "level=ERROR") {
+			t.Errorf("%s: %s\n%s", code, got, f.log)
+		}
+	}
+}
+
+// A genuine installation that is lost is an error: Bitrix24 does not repeat it.
+func TestLostInstallationIsAnError(t *testing.T) {
+	f := open(t, nil)
+	f.kept.fail = errors.New("no space")
+	if got := f.install(nil); got.Reason != portals.Unavailable || !strings.Contains(f.log.String(), "level=ERROR") {
+		t.Errorf("%+v: %s", got, f.log)
 	}
 }
 

@@ -1,6 +1,7 @@
 package portals_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -158,6 +159,39 @@ func TestHashesOfErasedPortalsGo(t *testing.T) {
 			t.Errorf("%s: %s, %v", name, content, err)
 		}
 	}
+}
+
+// What a callback brings while all portals are read is newer than what was read.
+func TestLearningForgetsNothingNew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.json")
+	f := open(t, func(f *fixture) { f.cfg.Hashes = openHashes(t, path) })
+	f.registry = portals.New(func() portals.Config {
+		cfg := f.cfg
+		cfg.Store = meanwhile{f.store, func() {
+			f.installed()
+			f.recognise(f.info.MemberID, f.info.ApplicationToken)
+		}}
+		return cfg
+	}())
+	if err := f.registry.Learn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if content, err := os.ReadFile(path); err != nil || !strings.Contains(string(content), f.info.MemberID) {
+		t.Errorf("%s, %v", content, err)
+	}
+}
+
+// meanwhile is a store that answers late.
+type meanwhile struct {
+	*database
+
+	do func()
+}
+
+func (m meanwhile) Portals(ctx context.Context) ([]leads.Portal, error) {
+	all, err := m.database.Portals(ctx)
+	m.do()
+	return all, err
 }
 
 func TestLearnNeedsTheDatabase(t *testing.T) {
