@@ -210,7 +210,7 @@ func TestStoppedPassContinuesAtItsCheckpoint(t *testing.T) {
 
 func TestPassThatGivesUpIsIncomplete(t *testing.T) {
 	h := imported(t, 10)
-	h.portal.SetFaults(emulator.Faults{Refuse: "insufficient_scope"})
+	h.beforeRead = func(int) error { return leads.ErrRefused } // the call itself is wrong
 	run, err := reconcile.Run(t.Context(), h.config(), h.request(leads.Run{Mode: leads.RunFull}))
 	if err == nil || run.State != leads.RunIncomplete || run.Error == "" {
 		t.Fatalf("%v: %s %q", err, run.State, run.Error)
