@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,14 +34,19 @@ func Next(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, er
 	return msgs, nil
 }
 
-// Oldest is when the oldest message of a stream was stored; zero where there is none.
-func Oldest(ctx context.Context, js jetstream.JetStream, stream string) (time.Time, error) {
-	s, err := js.Stream(ctx, stream)
+// OldestPortalNotice is when the oldest notice about a portal was stored that its owner has
+// not dealt with; zero where there is none.
+func OldestPortalNotice(ctx context.Context, js jetstream.JetStream, memberID string) (time.Time, error) {
+	s, err := js.Stream(ctx, StreamPortals)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("look up stream %s: %w", stream, err)
+		return time.Time{}, fmt.Errorf("look up stream %s: %w", StreamPortals, err)
 	}
-	if state := s.CachedInfo().State; state.Msgs > 0 {
-		return state.FirstTime, nil
+	msg, err := s.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(PortalSubject(memberID)))
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, fmt.Errorf("look for notices about portal %s: %w", memberID, err)
 	}
-	return time.Time{}, nil
+	return msg.Time, nil
 }

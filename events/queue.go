@@ -86,12 +86,14 @@ func RemovePortal(ctx context.Context, js jetstream.JetStream, memberID string) 
 	if err := RemoveConsumers(ctx, js, memberID); err != nil {
 		return err
 	}
-	stream, err := js.Stream(ctx, StreamNotices)
-	if err == nil {
-		err = stream.Purge(ctx, jetstream.WithPurgeSubject("bitrix24.notices."+memberID+".*"))
-	}
-	if err != nil {
-		return fmt.Errorf("remove the notices of %s: %w", memberID, err)
+	for name, subject := range map[string]string{StreamNotices: "bitrix24.notices." + memberID + ".*", StreamPortals: PortalSubject(memberID)} {
+		stream, err := js.Stream(ctx, name)
+		if err == nil {
+			err = stream.Purge(ctx, jetstream.WithPurgeSubject(subject))
+		}
+		if err != nil {
+			return fmt.Errorf("remove the notices of %s from %s: %w", memberID, name, err)
+		}
 	}
 	return nil
 }

@@ -26,6 +26,10 @@ type bindings struct {
 	// Of upkeep alone:
 	checkAt time.Time // when to look again
 	seenAt  time.Time // when they were seen to be bound
+	// unreported are events that were no longer bound, until that is stored and a pass is
+	// requested; unboundAt is when they were last seen to be bound.
+	unreported []bitrix24.Event
+	unboundAt  time.Time
 }
 
 func newBindings(s *Session) *bindings {
@@ -115,27 +119,43 @@ func (b *bindings) rebind(ctx context.Context) error {
 	if err != nil {
 		return err // they were not seen to be bound
 	}
-	good := b.seenAt
+	if slices.ContainsFunc(added, bitrix24.Event.IsLead) { // what an older version did not bind was not missed
+		b.unreported, b.unboundAt = append(b.unreported, added...), b.seenAt
+	}
 	b.seenAt = s.cfg.now()
 	s.queue.reopen()
-	if !slices.ContainsFunc(added, bitrix24.Event.IsLead) {
-		return nil // what an older version did not bind was not missed
+	return b.reportUnbound(ctx)
+}
+
+// reportUnbound stores for how long events may not have been bound, and has all leads
+// compared. What fails is done by the next check.
+func (b *bindings) reportUnbound(ctx context.Context) error {
+	if len(b.unreported) == 0 {
+		return nil
 	}
+	s, from := b.s, b.unboundAt
 	last, imported, err := s.cfg.Mirror.Runs.LastCompleted(ctx, s.memberID())
-	if err != nil || !imported {
-		return err // the import, which is to come, sees everything
+	if err != nil {
+		return err
 	}
-	s.cfg.Log.WarnContext(ctx, "events were no longer bound, comparing all leads", "member_id", s.memberID(), "events", added)
-	if good.IsZero() {
-		good = last.StartedAt // they were bound then, or nothing would have been imported
+	if !imported { // the import, which is to come, sees everything
+		b.unreported = nil
+		return nil
+	}
+	s.cfg.Log.WarnContext(ctx, "events were no longer bound, comparing all leads", "member_id", s.memberID(), "events", b.unreported)
+	if from.IsZero() {
+		from = last.StartedAt // they were bound then, or nothing would have been imported
 	}
 	if err := s.cfg.Mirror.Evidence.AddIncident(ctx, leads.Incident{
-		MemberID: s.memberID(), Kind: leads.IncidentUnbound, From: good, To: b.seenAt, Detail: fmt.Sprint(added),
+		MemberID: s.memberID(), Kind: leads.IncidentUnbound, From: from, To: b.seenAt, Detail: fmt.Sprint(b.unreported),
 	}); err != nil {
 		return err
 	}
-	_, err = s.cfg.Mirror.Runs.RequestRun(ctx, leads.Run{MemberID: s.memberID(), Mode: leads.RunFull})
-	return err
+	if _, err := s.cfg.Mirror.Runs.RequestRun(ctx, leads.Run{MemberID: s.memberID(), Mode: leads.RunFull}); err != nil {
+		return err
+	}
+	b.unreported = nil
+	return nil
 }
 
 // followPlan has the budget follow the portal's plan. Until that is known, and where the

@@ -55,10 +55,10 @@ const (
 // then erase is called, then its notices and its topic's messages go. The portal must be
 // marked as uninstalled before, so that its owner leaves it.
 func Remove(ctx context.Context, cfg Config, portal leads.Portal, erase func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, removeLimit)
+	limited, cancel := context.WithTimeout(ctx, removeLimit) // of the wait for the lease alone
 	defer cancel()
 	for {
-		err := hold(limited, &cfg, portal, func(ctx context.Context, own Ownership) error {
+		err := hold(ctx, &cfg, portal, func(ctx context.Context, own Ownership) error {
 			unbind(ctx, &cfg, own)
 			return forget(ctx, &cfg, portal.MemberID, erase)
 		})

@@ -144,7 +144,7 @@ func (q *queue) store(ctx context.Context, list []leads.OfflineEvent) error {
 	for _, e := range list {
 		entry, err := events.NoticeEntry(events.Notice{
 			Ref:   leads.Ref{MemberID: q.s.memberID(), LeadID: e.LeadID},
-			Event: e.Event, Cause: leads.CauseOffline, SentAt: e.At.Unix(), ReceivedAt: q.s.cfg.now().UTC(),
+			Event: e.Event, Cause: leads.CauseOffline, SentAt: sentAt(e.At), ReceivedAt: q.s.cfg.now().UTC(),
 		})
 		if err != nil {
 			return err
@@ -163,4 +163,12 @@ func (q *queue) report(ctx context.Context, why string) {
 	}
 	q.reported = true
 	q.s.cfg.Log.InfoContext(ctx, "the portal's own queue of events is not used", "member_id", q.s.memberID(), "reason", why)
+}
+
+// sentAt is a time in Unix seconds, 0 where it is not known.
+func sentAt(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
 }

@@ -57,7 +57,7 @@ func open(cfg *Config, own Ownership) (*Session, error) {
 func (s *Session) connect() error {
 	portal := s.own.Portal
 	if portal.WebhookURL != "" {
-		s.client = bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: portal.WebhookURL, Budget: s.budget, HTTP: s.cfg.HTTP})
+		s.client = bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: portal.WebhookURL, Budget: s.budget, HTTP: s.cfg.HTTP, Log: s.cfg.Log})
 		return nil
 	}
 	endpoint, err := s.cfg.OAuth.Trust.Endpoint(portal.ClientEndpoint)
@@ -72,7 +72,7 @@ func (s *Session) connect() error {
 		MemberID: portal.MemberID, Server: portal.ServerEndpoint, OAuth: s.tokens.OAuth, Tokens: s.tokens, Move: s.move,
 	}
 	s.client = bitrix24.NewClient(bitrix24.ClientConfig{
-		Endpoint: leads.Secret(endpoint), Tokens: s.tokens, Budget: s.budget, Moved: home.Moved, HTTP: s.cfg.HTTP,
+		Endpoint: leads.Secret(endpoint), Tokens: s.tokens, Budget: s.budget, Moved: home.Moved, HTTP: s.cfg.HTTP, Log: s.cfg.Log,
 	})
 	return nil
 }

@@ -57,18 +57,18 @@ func (u *upkeep) do(ctx context.Context) error {
 	if u.s.tokens == nil {
 		return nil
 	}
-	if err := u.s.bindings.check(ctx, now); err != nil {
+	// One that fails does not keep the others from their work.
+	return errors.Join(u.s.bindings.check(ctx, now), u.s.heartbeat.check(ctx, now), u.keepAlive(ctx, now))
+}
+
+func (u *upkeep) keepAlive(ctx context.Context, now time.Time) error {
+	if !now.After(u.keepAliveAt) {
+		return nil
+	}
+	if err := u.s.tokens.KeepAlive(ctx); err != nil {
 		return err
 	}
-	if err := u.s.heartbeat.check(ctx, now); err != nil {
-		return err
-	}
-	if now.After(u.keepAliveAt) {
-		if err := u.s.tokens.KeepAlive(ctx); err != nil {
-			return err
-		}
-		u.keepAliveAt = now.Add(keepAliveEvery)
-	}
+	u.keepAliveAt = now.Add(keepAliveEvery)
 	return nil
 }
 

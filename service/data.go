@@ -75,8 +75,11 @@ func (d *dataDir) announce(url string, service, subscriber leads.Secret, http st
 func readRunning(dir string) (running, error) {
 	var r running
 	data, err := os.ReadFile(runFile(dir))
-	if err != nil {
-		return r, fmt.Errorf("no leadsync service is running on the data directory %s: start `leadsync serve`", dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return r, fmt.Errorf("no leadsync service is running on the data directory %s (another leadsync command may be using it): start `leadsync serve`, or wait for that command", dir)
+	case err != nil:
+		return r, fmt.Errorf("read what the running service has announced: %w", err)
 	}
 	if err := json.Unmarshal(data, &r); err != nil {
 		return r, fmt.Errorf("%s is damaged: restart the service", runFile(dir))

@@ -9,6 +9,7 @@ import (
 )
 
 var (
+	oddRowsDesc   = prometheus.NewDesc("leadsync_portal_odd_rows_total", "Rows that the portal sent and leadsync left out: ids that do not fit, leads that nobody asked for.", portalLabel, nil)
 	failingDesc   = prometheus.NewDesc("leadsync_portal_failing_seconds", "How long a part of the work on a portal has been failing; only parts that fail are shown.", []string{"member_id", "part"}, nil)
 	ownedDesc     = prometheus.NewDesc("leadsync_portal_owned", "1 for each portal that this process owns.", portalLabel, nil)
 	requestsDesc  = prometheus.NewDesc("leadsync_portal_requests_total", "HTTP requests sent to a portal, since this process owns it.", portalLabel, nil)
@@ -39,6 +40,7 @@ func (c collector) collectPortals(out sink) {
 		out.gauge(depthDesc, client.Budget.Depth, id)
 		out.gauge(shareDesc, client.Budget.Share, id)
 		out.counter(limitedDesc, client.Budget.Refusals, id)
+		out.counter(oddRowsDesc, client.OddRows, id)
 		out.counter(offlineDesc, owned.Queued, id)
 		out.counter(missedDesc, owned.Missed, id)
 		for _, problem := range owned.Problems {

@@ -48,7 +48,6 @@ func (s *Service) problems(ctx context.Context) map[string]string {
 		return found
 	}
 	report("outbox", s.outboxProblem(ctx))
-	report("installations", s.installationProblem(ctx))
 	owned := map[string]owner.Status{}
 	for _, status := range s.owners.Statuses() {
 		owned[status.MemberID] = status
@@ -95,8 +94,8 @@ func (s *Service) portalProblem(ctx context.Context, p leads.Portal, status owne
 	if reason := s.owners.Problems()[p.Domain]; reason != "" {
 		return reason
 	}
-	if ours {
-		return ""
+	if reason := s.noticeProblem(ctx, p.MemberID); reason != "" || ours {
+		return reason
 	}
 	standing, _, err := s.Backend.DB.Standing(ctx, p.MemberID)
 	switch {
@@ -122,14 +121,14 @@ func (s *Service) outboxProblem(ctx context.Context) string {
 	return ""
 }
 
-// installationProblem reports notices about portals that nobody has dealt with.
-func (s *Service) installationProblem(ctx context.Context) string {
-	oldest, err := events.Oldest(ctx, s.Backend.JS, events.StreamPortals)
+// noticeProblem reports a notice about the portal itself that its owner has not dealt with.
+func (s *Service) noticeProblem(ctx context.Context, memberID string) string {
+	oldest, err := events.OldestPortalNotice(ctx, s.Backend.JS, memberID)
 	if err != nil || oldest.IsZero() { // NATS has a line of its own
 		return ""
 	}
 	if age := time.Since(oldest); age >= owner.PressingAfter {
-		return fmt.Sprintf("an installation waits since %s to be handled; the log says why", oldest.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("a portal notice has not been processed since %s; the log says why", oldest.UTC().Format(time.RFC3339))
 	}
 	return ""
 }

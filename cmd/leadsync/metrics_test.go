@@ -24,6 +24,7 @@ var gaugesElsewhere = []string{
 	"leadsync_operating_refusals_total", "leadsync_operating_pauses_total",
 	"leadsync_spool_limit_bytes",      // a constant
 	"leadsync_callbacks_lost_total",   // TestFullDisk
+	"leadsync_portal_odd_rows_total",  // bitrix24: odd_test.go
 	"leadsync_portal_failing_seconds", // TestReadinessNamesAFailingPortal
 	// The second channel: TestOfflineQueueAloneBringsEveryChange, TestTestEventsProveThatCallbacksArrive.
 	"leadsync_offline_events_total", "leadsync_callbacks_missed_total", "leadsync_callbacks_silent",

@@ -105,8 +105,11 @@ func addApplication(ctx context.Context, b *service.Backend, portal leads.Portal
 
 // addWebhook stores a portal whose webhook answers, and has its leads imported.
 func addWebhook(ctx context.Context, b *service.Backend, portal leads.Portal) (done string, err error) {
-	if known, ok, err := b.DB.Portal(ctx, portal.MemberID); err != nil || ok && known.WebhookURL == "" {
-		return "", errors.Join(err, fmt.Errorf("portal %s is connected by an application: remove it first", portal.MemberID))
+	switch known, ok, err := b.DB.Portal(ctx, portal.MemberID); {
+	case err != nil:
+		return "", err
+	case ok && known.WebhookURL == "":
+		return "", fmt.Errorf("portal %s is connected by an application: remove it first", portal.MemberID)
 	}
 	portal.UpdatedAt = time.Now().UTC()
 	if err := b.DB.SavePortal(ctx, portal); err != nil {
