@@ -57,7 +57,7 @@ type Registry struct {
 	checks    throttle
 	verifying verifying
 	kept      *bound // callbacks that wait for verification while the database answers
-	unlearnt  patience
+	deadlines learnDeadlines
 	refused   refusals
 }
 
