@@ -8,6 +8,7 @@ import (
 
 	"leadsync/bitrix24"
 	"leadsync/events"
+	"leadsync/leads"
 )
 
 // loginLimit is how long the exchange of a code may take; the code lives 30 seconds.
@@ -83,6 +84,8 @@ func loginReason(err error) Reason {
 		return CodeExpired
 	case errors.As(err, &refusal) && (refusal.Code == "WRONG_CLIENT" || refusal.Code == "INVALID_CLIENT"):
 		return WrongApplication
+	case errors.Is(err, leads.ErrUnavailable): // the database; Bitrix24 has answered, or was not asked
+		return Unavailable
 	}
 	return LoginFailed
 }
