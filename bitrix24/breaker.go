@@ -1,7 +1,6 @@
 package bitrix24
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -63,8 +62,8 @@ func (b *breaker) admit() (problem *Error, probe bool) {
 	return b.waiting(), probe
 }
 
-// probed ends a probe; problem is what the portal says now, nil if it is well. It returns the
-// error for the caller.
+// probed ends a probe; problem is what the portal says now, nil if it no longer refuses
+// everything. It returns the error for the caller.
 func (b *breaker) probed(problem *Error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -92,40 +91,4 @@ func (b *breaker) state() (problem string, since time.Time) {
 		return "", time.Time{}
 	}
 	return b.problem.Error(), b.since
-}
-
-// Probe asks a portal that refused everything whether it still does, if the time for that has
-// come. Every call does so by itself; a portal that nobody calls needs Probe. The error is
-// leads.ErrPortalRefuses while the portal refuses, or the context's.
-func (c *Client) Probe(ctx context.Context) error {
-	problem, probe := c.shared.breaker.admit()
-	switch {
-	case problem == nil:
-		return nil
-	case !probe:
-		return problem
-	}
-	e, err := c.ask(ctx, problem.Method)
-	if ctx.Err() != nil {
-		c.shared.breaker.abandoned()
-		return ctx.Err()
-	}
-	return c.shared.breaker.probed(c.stillIll(problem, e, err))
-}
-
-// stillIll is the problem after a probe that the portal refused with e, or that ended with
-// err; nil if it is well. Without an answer the problem stays what it was.
-func (c *Client) stillIll(problem, e *Error, err error) *Error {
-	switch {
-	case err != nil && ReactionTo(err) == Reauthorize && c.cfg.Tokens != nil:
-		return nil // the portal answers again; the tokens are another problem
-	case err != nil:
-		return problem
-	case e == nil, e.Code == "" && !sameReason(e, problem) && e.Reaction == Never:
-		return nil
-	case mayConcernAll(e):
-		return c.advise(e)
-	default:
-		return problem
-	}
 }

@@ -229,7 +229,7 @@ func (c *Client) call(ctx context.Context, method string, params Params, m manne
 		return Answer{}, err
 	}
 	answer, err := c.exchange(ctx, method, params, m)
-	return answer, c.judge(method, err)
+	return answer, c.refusals().judge(method, err)
 }
 
 func (c *Client) exchange(ctx context.Context, method string, params Params, m manner) (Answer, error) {
@@ -242,7 +242,7 @@ func (c *Client) exchange(ctx context.Context, method string, params Params, m m
 		}
 		answer, err := c.send(ctx, method, params, a.endpoint, a.token)
 		if err == nil {
-			err = c.checked(answer, m)
+			err = a.checked(answer)
 		}
 		if err == nil {
 			return answer, nil
@@ -258,9 +258,10 @@ func (c *Client) exchange(ctx context.Context, method string, params Params, m m
 
 // checked returns what the answer was refused with, and tells the budget how the portal took
 // the request.
-func (c *Client) checked(answer Answer, m manner) error {
-	if m.check != nil {
-		refusal, limited := m.check(answer)
+func (a *attempt) checked(answer Answer) error {
+	c := a.client
+	if a.manner.check != nil {
+		refusal, limited := a.manner.check(answer)
 		if refusal != nil {
 			return refusal
 		}
@@ -290,7 +291,7 @@ type attempt struct {
 	endpoint  leads.Secret
 	token     leads.Secret
 	failures  int
-	slowed    int
+	slowed    int // refusals because of a limit
 	moves     int
 	refreshed int
 }
@@ -306,7 +307,7 @@ func (a *attempt) react(ctx context.Context, err error) error {
 		if a.moves++; a.moves > moveLimit {
 			return &Error{Method: a.method, Status: moved.status, Description: "the portal redirects in a loop, last to " + hostIn(moved.location), Reaction: Repeat}
 		}
-		return c.follow(ctx, a.method, a.endpoint, moved)
+		return a.follow(ctx, moved)
 	}
 	switch reaction := ReactionTo(err); {
 	case mustRefresh(err) && c.cfg.Tokens != nil && a.refreshed < refreshTries:
@@ -325,7 +326,7 @@ func (a *attempt) react(ctx context.Context, err error) error {
 		if a.slowed++; a.slowed > slowLimit(err) {
 			return err
 		}
-		return c.slowDown(ctx, a.method, err, a.slowed)
+		return a.slowDown(ctx, err)
 	case reaction == Repeat && a.failures < a.manner.repeat && (!a.manner.large || !tooLong(err)):
 		a.failures++
 		return c.cfg.Wait(ctx, repeatPolicy.Delay(a.failures))
@@ -367,14 +368,15 @@ func slowLimit(err error) int {
 }
 
 // slowDown delays what is sent next: requests of every method after a 503, of this method
-// after a 429. failures counts this call's refusals in a row.
-func (c *Client) slowDown(ctx context.Context, method string, err error, failures int) error {
+// after a 429.
+func (a *attempt) slowDown(ctx context.Context, err error) error {
+	c := a.client
 	if e, ok := errors.AsType[*Error](err); ok && e.Code == codeOperating {
-		c.shared.meters.block(method, e.Wait)
+		c.shared.meters.block(a.method, e.Wait)
 		return nil
 	}
 	if c.crowded(); c.cfg.Budget == nil {
-		return c.cfg.Wait(ctx, repeatPolicy.Delay(failures))
+		return c.cfg.Wait(ctx, repeatPolicy.Delay(a.slowed))
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func (r *commandRun) suspect(ctx context.Context, commands []Command, err error)
 			enough = slowTries
 		}
 		if same == enough-1 {
-			if refusal, failure := r.client.ask(ctx, commands[0].Method); failure != nil || refusal != nil {
+			if refusal, failure := r.client.refusals().ask(ctx, commands[0].Method); failure != nil || refusal != nil {
 				return nil, err // the portal itself
 			}
 		}
@@ -161,7 +161,7 @@ func (r *commandRun) accuse(cmd Command, err error, ticket leads.Ticket) {
 // settle records the outcomes of a batch and returns what must run again.
 func (r *commandRun) settle(ctx context.Context, commands []Command, batch Batch, ticket leads.Ticket) ([][]Command, error) {
 	if refusal := batch.alike(commands); refusal != nil {
-		if err := r.client.confirm(ctx, refusal); err != nil {
+		if err := r.client.refusals().confirm(ctx, refusal); err != nil {
 			return nil, err
 		}
 	}
@@ -215,7 +215,7 @@ func (r *commandRun) retryable(ctx context.Context, failed []Command, errs map[s
 		if r.failures++; r.failures <= repeats {
 			return failed, r.client.cfg.Wait(ctx, repeatPolicy.Delay(r.failures))
 		}
-		if refusal, err := r.client.ask(ctx, first.Method); err != nil || refusal != nil {
+		if refusal, err := r.client.refusals().ask(ctx, first.Method); err != nil || refusal != nil {
 			return nil, first
 		}
 	}

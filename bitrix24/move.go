@@ -25,24 +25,25 @@ const moveLimit = 2
 // follow finds out the new address of a portal that redirects, and makes it the client's
 // endpoint. The redirect itself is not trusted: whoever takes over the old host name could
 // redirect anywhere. It is only the reason to ask the authorization server.
-func (c *Client) follow(ctx context.Context, method string, from leads.Secret, moved *movedError) error {
-	if c.shared.currentEndpoint() != from {
+func (a *attempt) follow(ctx context.Context, moved *movedError) error {
+	c := a.client
+	if c.shared.currentEndpoint() != a.endpoint {
 		return nil // another call has followed it
 	}
 	to := hostIn(moved.location)
 	if c.cfg.Moved == nil {
 		return &Error{
-			Method: method, Status: moved.status, Reaction: Stop,
+			Method: a.method, Status: moved.status, Reaction: Stop,
 			Description: "the portal redirects to " + to + ", and no server can confirm that address for a webhook: configure the webhook's address on that host",
 		}
 	}
 	endpoint, err := c.cfg.Moved(ctx)
 	if err != nil {
-		return fmt.Errorf("%s: the portal redirects to %s: %w", method, to, err)
+		return fmt.Errorf("%s: the portal redirects to %s: %w", a.method, to, err)
 	}
-	if endpoint == from {
+	if endpoint == a.endpoint {
 		return &Error{
-			Method: method, Status: moved.status, Reaction: Repeat,
+			Method: a.method, Status: moved.status, Reaction: Repeat,
 			Description: "the portal redirects to " + to + ", but the authorization server still names the old address",
 		}
 	}

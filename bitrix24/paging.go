@@ -101,7 +101,7 @@ func (l Leads) next(ctx context.Context, after int64, list listing, draw Draw) (
 func (l Leads) window(ctx context.Context, list listing, batch Batch, pages []Command, page leads.Page) (window, error) {
 	l.client.shared.lists.took(len(pages), batch.Time.Duration)
 	if refusal := batch.alike(pages[:1]); refusal != nil { // the other pages refer to the first
-		if err := l.client.confirm(ctx, refusal); err != nil {
+		if err := l.client.refusals().confirm(ctx, refusal); err != nil {
 			return window{}, err
 		}
 	}

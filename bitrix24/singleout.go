@@ -66,7 +66,7 @@ func (s *singling) find(ctx context.Context, after int64) error {
 	if err == nil || !unlistable(err) {
 		return err
 	}
-	if refusal, failure := s.leads.client.ask(ctx, "crm.lead.list"); failure != nil || refusal != nil {
+	if refusal, failure := s.leads.client.refusals().ask(ctx, "crm.lead.list"); failure != nil || refusal != nil {
 		return err // the portal itself
 	}
 	for size := int64(firstRange); s.upTo < leads.MaxID && len(s.ids) < listPage; size *= rangeGrowth {

@@ -29,7 +29,7 @@ func (r *Registry) admit(ctx context.Context, a authorization) error {
 	if err != nil {
 		return fmt.Errorf("%w: the portal's address is not a URL", errRefused)
 	}
-	onlyFirst, err := r.checkAllowed(ctx, a.grant.MemberID, host.Host)
+	onlyFirst, err := r.admission.checkAllowed(ctx, a.grant.MemberID, host.Host)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (r *Registry) admit(ctx context.Context, a authorization) error {
 	}
 	stored, known, err := r.cfg.Store.Portal(ctx, portal.MemberID)
 	if err == nil && known {
-		err = r.mayReplace(ctx, stored, a)
+		err = r.authority.mayReplace(ctx, stored, a)
 	}
 	if err != nil {
 		return err
@@ -80,27 +80,4 @@ func (r *Registry) warnOfExpiry(ctx context.Context, stored, portal leads.Portal
 		r.cfg.Log.WarnContext(ctx, "LEADSYNC_B24_CLIENT_ID or LEADSYNC_B24_CLIENT_SECRET is missing: the tokens of this portal expire in an hour and cannot be renewed; "+
 			"set both to what Bitrix24 shows in the application's form, and restart", "member_id", portal.MemberID, "domain", portal.Domain)
 	}
-}
-
-// secondPortal refuses a portal beside the one that is served.
-func secondPortal(memberID, domain string) error {
-	return fmt.Errorf("%w: portal %s (%q) would be a second portal; name both in LEADSYNC_B24_PORTALS to serve it too, or add it by `leadsync portals add`",
-		errRefused, memberID, domain)
-}
-
-// checkAllowed refuses portals that are neither on the list nor known: an operator may
-// have added them. Without a list the first portal is allowed; the database decides which
-// one is first.
-func (r *Registry) checkAllowed(ctx context.Context, memberID, domain string) (onlyFirst bool, err error) {
-	if r.cfg.Allowed.portal(memberID, domain) {
-		return false, nil
-	}
-	if len(r.cfg.Allowed) == 0 {
-		return true, nil
-	}
-	_, known, err := r.cfg.Store.Portal(ctx, memberID)
-	if err == nil && !known {
-		err = fmt.Errorf("%w: portal %s (%s) is not in LEADSYNC_B24_PORTALS", errRefused, memberID, domain)
-	}
-	return false, err
 }

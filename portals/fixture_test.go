@@ -2,7 +2,7 @@ package portals_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -101,7 +101,7 @@ type database struct {
 	before func(context.Context) error
 }
 
-var errDown = errors.New("the database is down")
+var errDown = fmt.Errorf("the database is down: %w", leads.ErrUnavailable)
 
 func (d *database) Portal(ctx context.Context, memberID string) (leads.Portal, bool, error) {
 	d.queries.Add(1)

@@ -20,13 +20,6 @@ var errTooMany = errors.New("too many installations that are not confirmed")
 // errNotKept says that an installation is genuine and could not be stored.
 var errNotKept = errors.New("the installation is genuine, but not stored")
 
-// Anybody can post an installation, and each costs requests to the authorization server:
-// at most so many for a portal, and in all.
-var (
-	installsOfOne = allowance{burst: 5, pause: 20 * time.Second}
-	installsInAll = allowance{burst: 30, pause: 2 * time.Second}
-)
-
 // Install verifies an installation or an update with the authorization server and stores
 // its tokens. It does so before it returns, because anybody can post an installation and
 // Bitrix24 does not repeat one. Callbacks of the same portal are kept meanwhile.
@@ -66,7 +59,7 @@ func installReason(err error) Reason {
 }
 
 func (r *Registry) installByTokens(ctx context.Context, cb bitrix24.Callback, portal leads.Portal, known bool) error {
-	if err := r.mayAsk(ctx, cb, portal, known); err != nil {
+	if err := r.admission.mayAsk(ctx, cb, portal, known); err != nil {
 		return err
 	}
 	info, err := r.authority.confirm(ctx, cb.ServerEndpoint, cb.AccessToken, cb.MemberID)
@@ -86,30 +79,6 @@ func (r *Registry) installByTokens(ctx context.Context, cb bitrix24.Callback, po
 		err = fmt.Errorf("%w: %w", errNotKept, err)
 	}
 	return err
-}
-
-// mayAsk tells whether an installation may cost requests to the authorization server. One
-// with the portal's own application_token comes from Bitrix24 and always may.
-func (r *Registry) mayAsk(ctx context.Context, cb bitrix24.Callback, portal leads.Portal, known bool) error {
-	if known && portal.Recognises(cb.ApplicationToken) {
-		return nil
-	}
-	if _, err := r.cfg.OAuth.Trust.AuthServer(cb.ServerEndpoint); err != nil {
-		return err
-	}
-	if !known && len(r.cfg.Allowed) == 0 {
-		others, err := r.cfg.Store.Portals(ctx)
-		if err != nil {
-			return err
-		}
-		if len(others) > 0 {
-			return secondPortal(cb.MemberID, cb.Domain)
-		}
-	}
-	if !r.installs.allow(cb.MemberID, r.cfg.Now()) {
-		return errTooMany
-	}
-	return nil
 }
 
 // installWithoutTokens takes an installation or an update that no user caused, and so

@@ -3,12 +3,12 @@ package portals
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
 	"leadsync/bitrix24"
 	"leadsync/events"
+	"leadsync/leads"
 )
 
 // loginLimit is how long the exchange of a code may take; the code lives 30 seconds.
@@ -32,7 +32,7 @@ func (r *Registry) Destination(ctx context.Context, domain string) (Destination,
 	if err != nil || strings.ContainsAny(domain, "/?#@\\") {
 		return Destination{}, Decision{Reason: BadDomain, Err: err}
 	}
-	oauth, known, err := r.applicationFor(ctx, domain)
+	oauth, known, err := r.admission.applicationFor(ctx, domain)
 	switch {
 	case errors.Is(err, errRefused):
 		return Destination{}, Decision{Reason: NotServed, Err: err}
@@ -43,24 +43,6 @@ func (r *Registry) Destination(ctx context.Context, domain string) (Destination,
 		return Destination{}, Decision{Reason: NoApplication}
 	}
 	return Destination{Domain: domain, Endpoint: endpoint, ClientID: oauth.ClientID, Known: known}, Decision{Domain: domain}
-}
-
-// applicationFor is the application that logs in at a host, and whether the host is known
-// or named in the settings. It is errRefused where the host may not be served.
-func (r *Registry) applicationFor(ctx context.Context, domain string) (oauth *bitrix24.OAuth, known bool, err error) {
-	portals, err := r.cfg.Store.Portals(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	for _, p := range portals {
-		if strings.EqualFold(p.Domain, domain) {
-			return r.cfg.OAuth.As(p.ClientID, p.ClientSecret), true, nil
-		}
-	}
-	if r.cfg.Allowed.domain(domain) || slices.Contains(r.cfg.OAuth.Trust.Insecure, domain) {
-		return r.cfg.OAuth, true, nil
-	}
-	return r.cfg.OAuth, false, r.cfg.Allowed.mayConnect(domain, len(portals))
 }
 
 // Redirect is what a portal's log-in sends back with the browser. Whoever calls Authorize
@@ -102,6 +84,8 @@ func loginReason(err error) Reason {
 		return CodeExpired
 	case errors.As(err, &refusal) && (refusal.Code == "WRONG_CLIENT" || refusal.Code == "INVALID_CLIENT"):
 		return WrongApplication
+	case errors.Is(err, leads.ErrUnavailable): // the database; Bitrix24 has answered, or was not asked
+		return Unavailable
 	}
 	return LoginFailed
 }

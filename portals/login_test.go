@@ -50,7 +50,7 @@ func TestLogInsThatFailHaveAReason(t *testing.T) {
 		{"a server of their own", func(_ *fixture, r *portals.Redirect) { r.Server = "evil.example.com" }, portals.UntrustedServer},
 		{"another portal's member_id", func(_ *fixture, r *portals.Redirect) { r.MemberID = "bbbb" }, portals.NotServed},
 		{"a wrong secret", func(f *fixture, _ *portals.Redirect) { f.cfg.OAuth.ClientSecret = "wrong" }, portals.WrongApplication},
-		{"no database", func(f *fixture, _ *portals.Redirect) { f.store.down.Store(true) }, portals.LoginFailed},
+		{"no database", func(f *fixture, _ *portals.Redirect) { f.store.down.Store(true) }, portals.Unavailable},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := open(t, nil)

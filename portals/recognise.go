@@ -125,7 +125,7 @@ func (r *Registry) Verify(ctx context.Context, e events.Entry) (bool, error) {
 		return false, err
 	case reason == Accepted:
 		return true, nil
-	case busy, reason == TokenNotLearnt && r.unlearnt.lasts(e.MemberID, e.At, r.cfg.Now()):
+	case busy, reason == TokenNotLearnt && r.deadlines.ahead(e.MemberID, e.At, r.cfg.Now()):
 		return false, errUndecided
 	}
 	r.Count(ctx, Decision{Reason: Forged, MemberID: e.MemberID, Known: reason != UnknownPortal, Domain: portal.Domain})

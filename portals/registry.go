@@ -52,12 +52,12 @@ type Registry struct {
 
 	cfg       Config
 	authority authority
+	admission admission
 	known     cache
 	checks    throttle
 	verifying verifying
-	installs  *bound // installations that cost requests
 	kept      *bound // callbacks that wait for verification while the database answers
-	unlearnt  patience
+	deadlines learnDeadlines
 	refused   refusals
 }
 
@@ -68,8 +68,12 @@ func New(cfg Config) *Registry {
 	}
 	return &Registry{
 		cfg: cfg, authority: authority{cfg.OAuth, cfg.Store},
-		known:    cache{load: cfg.Store.Portal, now: cfg.Now, rereads: newBound(rereadsOfOne, rereadsInAll)},
-		installs: newBound(installsOfOne, installsInAll), kept: newBound(keptOfOne, keptInAll),
+		admission: admission{
+			allowed: cfg.Allowed, store: cfg.Store, oauth: cfg.OAuth,
+			installs: newBound(installsOfOne, installsInAll), now: cfg.Now,
+		},
+		known: cache{load: cfg.Store.Portal, now: cfg.Now, rereads: newBound(rereadsOfOne, rereadsInAll)},
+		kept:  newBound(keptOfOne, keptInAll),
 	}
 }
 

@@ -18,17 +18,17 @@ var errNotAdministrator = errors.New("not an administrator of the portal")
 // mayReplace refuses the tokens of a lesser user in place of a working pair: the rights
 // would shrink. A callback with the portal's own application_token comes from Bitrix24,
 // where only administrators install.
-func (r *Registry) mayReplace(ctx context.Context, stored leads.Portal, a authorization) error {
-	sameUser := stored.UserID != 0 && stored.UserID == a.grant.UserID
-	if stored.State != leads.PortalActive || stored.RecognisesHash(a.tokenHash) || sameUser {
+func (a authority) mayReplace(ctx context.Context, stored leads.Portal, offered authorization) error {
+	sameUser := stored.UserID != 0 && stored.UserID == offered.grant.UserID
+	if stored.State != leads.PortalActive || stored.RecognisesHash(offered.tokenHash) || sameUser {
 		return nil
 	}
-	administrator, err := r.authority.administrator(ctx, a.clientEndpoint, a.grant.AccessToken)
+	administrator, err := a.administrator(ctx, offered.clientEndpoint, offered.grant.AccessToken)
 	if err != nil {
-		return fmt.Errorf("ask %s for the rights of user %d: %w", stored.Domain, a.grant.UserID, err)
+		return fmt.Errorf("ask %s for the rights of user %d: %w", stored.Domain, offered.grant.UserID, err)
 	}
 	if !administrator {
-		return fmt.Errorf("%w: user %d of %s; the tokens that work are kept", errNotAdministrator, a.grant.UserID, stored.Domain)
+		return fmt.Errorf("%w: user %d of %s; the tokens that work are kept", errNotAdministrator, offered.grant.UserID, stored.Domain)
 	}
 	return nil
 }

@@ -46,31 +46,32 @@ func (v *verifying) of(memberID string) bool {
 // application_token. What waits behind it waits, too.
 const learnWait = 25 * time.Second
 
-// patience bounds how long callbacks of portals wait for their application_token.
-type patience struct {
-	mu     sync.Mutex
-	spells map[string]spell // by member_id
+// learnDeadlines says until when callbacks of portals wait for their application_token.
+type learnDeadlines struct {
+	mu    sync.Mutex
+	waits map[string]learnWaiting // by member_id
 }
 
-// spell is a time in which callbacks of a portal wait.
-type spell struct{ since, asked time.Time }
+// learnWaiting is a time in which callbacks of a portal wait.
+type learnWaiting struct{ since, asked time.Time }
 
-// lasts tells whether a callback that came at a time may wait longer. It waits from when
-// it came, or from when the spell began: the database may have been down until then.
-func (p *patience) lasts(memberID string, came, now time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s, ok := p.spells[memberID]
+// ahead tells whether the deadline of a callback that came at a time is still ahead. It is
+// learnWait after the callback came, or after the waiting began: the database may have been
+// down until then.
+func (l *learnDeadlines) ahead(memberID string, came, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w, ok := l.waits[memberID]
 	switch {
-	case !ok || now.Before(s.asked) || now.Sub(s.asked) > learnWait:
-		s.since = now
-	case came.After(s.since) && !came.After(now):
-		s.since = came
+	case !ok || now.Before(w.asked) || now.Sub(w.asked) > learnWait:
+		w.since = now
+	case came.After(w.since) && !came.After(now):
+		w.since = came
 	}
-	s.asked = now
-	if p.spells == nil || len(p.spells) >= cacheMax {
-		p.spells = map[string]spell{}
+	w.asked = now
+	if l.waits == nil || len(l.waits) >= cacheMax {
+		l.waits = map[string]learnWaiting{}
 	}
-	p.spells[memberID] = s
-	return now.Sub(s.since) < learnWait
+	l.waits[memberID] = w
+	return now.Sub(w.since) < learnWait
 }

@@ -60,8 +60,8 @@ func (r *Registry) adoptAs(ctx context.Context, memberID string) (leads.Portal, 
 		return portal, err
 	}
 	r.known.forget(memberID)
-	r.cfg.Log.InfoContext(ctx, "portal adopted", "member_id", memberID, "domain", portal.Domain, "by", "webhook")
+	r.cfg.Log.InfoContext(ctx, "portal adopted", "member_id", memberID, "domain", portal.Domain, "by", events.Adopted)
 	return portal, r.notifyOwner(ctx, events.PortalNotice{
-		MemberID: memberID, Domain: portal.Domain, At: portal.UpdatedAt, Event: "webhook",
+		MemberID: memberID, Domain: portal.Domain, At: portal.UpdatedAt, Event: events.Adopted,
 	})
 }

@@ -12,8 +12,51 @@ import (
 	"leadsync/leads"
 )
 
-// A portal that refuses every call for the same reason is ill: no lead is to blame. This
-// file decides which refusals mean that, and says in words what a person has to do.
+// A portal may refuse every call for the same reason: then no lead is to blame. This file
+// decides which refusals mean that, and says in words what a person has to do.
+
+// refusals finds out for a client whether its portal refuses everything, and opens and closes
+// the client's breaker accordingly.
+type refusals struct{ client *Client }
+
+func (c *Client) refusals() refusals { return refusals{client: c} }
+
+// Probe asks a portal that refused everything whether it still does, if the time for that has
+// come. Every call does so by itself; a portal that nobody calls needs Probe. The error is
+// leads.ErrPortalRefuses while the portal refuses, or the context's.
+func (c *Client) Probe(ctx context.Context) error {
+	problem, probe := c.shared.breaker.admit()
+	switch {
+	case problem == nil:
+		return nil
+	case !probe:
+		return problem
+	}
+	e, err := c.refusals().ask(ctx, problem.Method)
+	if ctx.Err() != nil {
+		c.shared.breaker.abandoned()
+		return ctx.Err()
+	}
+	return c.shared.breaker.probed(c.refusals().stillRefuses(problem, e, err))
+}
+
+// stillRefuses is the problem after a probe that the portal refused with e, or that ended with
+// err; nil if the portal no longer refuses everything. Without an answer the problem stays
+// what it was.
+func (r refusals) stillRefuses(problem, e *Error, err error) *Error {
+	switch {
+	case err != nil && ReactionTo(err) == Reauthorize && r.client.cfg.Tokens != nil:
+		return nil // the portal answers again; the tokens are another problem
+	case err != nil:
+		return problem
+	case e == nil, e.Code == "" && !sameReason(e, problem) && e.Reaction == Never:
+		return nil
+	case mayConcernAll(e):
+		return r.advise(e)
+	default:
+		return problem
+	}
+}
 
 // universal are the methods that need no permission of their own: a portal that refuses
 // one of them refuses everything.
@@ -21,12 +64,12 @@ var universal = map[string]bool{"batch": true, "server.time": true}
 
 // concernsAll reports whether the portal refused a whole call for a reason that holds for
 // all others, too.
-func (c *Client) concernsAll(e *Error) bool {
+func (r refusals) concernsAll(e *Error) bool {
 	switch e.Reaction {
 	case Stop:
 		return true
 	case Refresh, Reauthorize:
-		return c.cfg.Tokens == nil // otherwise the tokens are the problem, and their source says so
+		return r.client.cfg.Tokens == nil // otherwise the tokens are the problem, and their source says so
 	case Never, NoAccess, NotFound:
 		return universal[e.Method] || strings.HasPrefix(e.Method, "crm.lead.") && e.Code == codeScope
 	default:
@@ -68,7 +111,7 @@ func sameReason(a, b *Error) bool {
 }
 
 // harmless is a command of the same method that has nothing to do with any lead: the answer
-// of a healthy portal is "Not found" or an empty list.
+// of a portal that does not refuse everything is "Not found" or an empty list.
 func harmless(method string) Command {
 	if method == "crm.lead.list" {
 		return Command{Key: "ask", Method: method, Query: url.Values{"filter[ID]": {"0"}, "select[0]": {"ID"}, "start": {"-1"}}}
@@ -78,9 +121,9 @@ func harmless(method string) Command {
 
 // ask sends a harmless command and returns with what the portal refuses it; nil if it does
 // not. The error says that there was no answer.
-func (c *Client) ask(ctx context.Context, method string) (*Error, error) {
+func (r refusals) ask(ctx context.Context, method string) (*Error, error) {
 	cmd := harmless(method)
-	b, err := c.batch(ctx, []Command{cmd}, manner{probe: true})
+	b, err := r.client.batch(ctx, []Command{cmd}, manner{probe: true})
 	if err != nil {
 		return nil, err
 	}
@@ -99,15 +142,15 @@ func (c *Client) ask(ctx context.Context, method string) (*Error, error) {
 
 // confirm asks whether the refusal of a command is one of everything. Its error says so, or
 // that the portal is failing; nil means that the leads which the commands name are to blame.
-func (c *Client) confirm(ctx context.Context, refusal *Error) error {
-	e, err := c.ask(ctx, refusal.Method)
+func (r refusals) confirm(ctx context.Context, refusal *Error) error {
+	e, err := r.ask(ctx, refusal.Method)
 	switch {
 	case err != nil:
-		return c.judge("batch", err)
+		return r.judge("batch", err)
 	case e == nil:
 		return nil
 	case sameReason(e, refusal) || e.Code != "" && mayConcernAll(e):
-		return c.shared.breaker.open(c.advise(e))
+		return r.client.shared.breaker.open(r.advise(e))
 	case e.Reaction == Repeat || e.Reaction == SlowDown:
 		return e
 	default:
@@ -117,57 +160,57 @@ func (c *Client) confirm(ctx context.Context, refusal *Error) error {
 
 // judge opens the breaker if an error of a call to that method means that the portal refuses
 // everything. An authorization server's errors have other methods.
-func (c *Client) judge(method string, err error) error {
+func (r refusals) judge(method string, err error) error {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Method != method || e.Advice != "" || !c.concernsAll(e) {
+	if !ok || e.Method != method || e.Advice != "" || !r.concernsAll(e) {
 		return err
 	}
-	return c.shared.breaker.open(c.advise(e))
+	return r.client.shared.breaker.open(r.advise(e))
 }
 
 // advise returns the error of a portal that refuses everything.
-func (c *Client) advise(e *Error) *Error {
+func (r refusals) advise(e *Error) *Error {
 	changed := *e
-	host := hostIn(c.shared.currentEndpoint().Reveal())
-	changed.Advice = "portal " + host + " refuses every call: " + strings.ReplaceAll(c.words(e), "HOST", host)
+	host := hostIn(r.client.shared.currentEndpoint().Reveal())
+	changed.Advice = "portal " + host + " refuses every call: " + strings.ReplaceAll(r.words(e), "HOST", host)
 	return &changed
 }
 
 // words say what is wrong and who changes it where; HOST stands for the portal.
-func (c *Client) words(e *Error) string {
-	w, known := illnesses[e.Code]
+func (r refusals) words(e *Error) string {
+	w, known := refusalAdvice[e.Code]
 	switch {
 	case e.Code != codeOverload && e.Reaction == Stop && namesTariff(e.Description):
-		w = illnesses["PAYMENT_REQUIRED"]
+		w = refusalAdvice["PAYMENT_REQUIRED"]
 	case known:
 	case e.Code == "" && e.Reaction == Stop:
 		return e.Description // of ours, see follow
 	case e.Reaction == Reauthorize, e.Reaction == Refresh:
-		w = illnesses["NO_AUTH_FOUND"]
+		w = refusalAdvice["NO_AUTH_FOUND"]
 	case e.Reaction == NoAccess, e.Code == "ACCESS_DENIED":
-		w = illnesses["ACCESS_ERROR"]
+		w = refusalAdvice["ACCESS_ERROR"]
 	case e.Code == "":
 		return "its server answers with something else than Bitrix24; check that the address is right, and what stands between leadsync and HOST"
 	default:
 		return "the reason " + e.Code + " is not one that leadsync knows; an administrator of the portal has to find it in Bitrix24, or ask Bitrix24's support"
 	}
-	if c.cfg.Tokens == nil {
+	if r.client.cfg.Tokens == nil {
 		return cmp.Or(w.webhook, w.application)
 	}
 	return w.application
 }
 
-// illness is what to do about one code; webhook is "" where it is the same.
-type illness struct{ application, webhook string }
+// advice is what to do about one code; webhook is "" where it is the same.
+type advice struct{ application, webhook string }
 
 const (
 	codeScope    = "INSUFFICIENT_SCOPE"
 	codeOverload = "OVERLOAD_LIMIT"
 )
 
-// illnesses are in the words of the pages in Bitrix24 where they are mended. Source of the
-// codes: docs/bitrix24.md 3.4.
-var illnesses = map[string]illness{
+// refusalAdvice names, by code, the pages in Bitrix24 where a person changes what is wrong.
+// Source of the codes: docs/bitrix24.md 3.4.
+var refusalAdvice = map[string]advice{
 	codeScope: {
 		application: "the application lacks the permission (scope) CRM; in Bitrix24 open Developer resources, Integrations, tick CRM in the application and save, then authorize it again on leadsync's page /bitrix24/oauth/start?domain=HOST",
 		webhook:     "the inbound webhook lacks the permission (scope) CRM; in Bitrix24 open Developer resources, Integrations, tick CRM in the inbound webhook and save",

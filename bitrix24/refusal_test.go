@@ -117,7 +117,7 @@ func checkRefuses(t *testing.T, h *emulatortest.Harness, client *bitrix24.Client
 	time.Sleep(5 * time.Minute)
 	snaps, err := client.Leads().Read(t.Context(), ids, draws())
 	if err != nil || len(snaps) != len(ids) || client.State().Problem != "" {
-		t.Errorf("mended: %d snapshots, %v, problem %q", len(snaps), err, client.State().Problem)
+		t.Errorf("refuses no more: %d snapshots, %v, problem %q", len(snaps), err, client.State().Problem)
 	}
 }
 
@@ -188,7 +188,7 @@ func TestApplicationsGetTheirOwnWords(t *testing.T) {
 }
 
 // A walk whose user may not read leads at all is the portal's matter.
-func TestListsThatNobodyMayReadAreAnIllness(t *testing.T) {
+func TestListsThatNobodyMayReadAreRefusedByThePortal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := emulatortest.New(t, emulator.Config{Leads: 5, Seed: 1})
 		refuse(h, "", "Access denied.", func(cmd string) bool { return strings.HasPrefix(cmd, "crm.lead.list") })
