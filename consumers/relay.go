@@ -46,7 +46,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	loop := retry.Loop{
 		Policy: retry.Standard, Interval: events.LeaseLife / 5,
 		Failed: func(err error, _ int, pause time.Duration) {
-			r.Log.WarnContext(ctx, "outbox waits", "error", err, "pause", pause)
+			r.Log.WarnContext(ctx, "cannot publish the outbox, retrying", "error", err, "pause", pause)
 		},
 	}
 	return loop.Run(ctx, func(ctx context.Context) error {
@@ -55,7 +55,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		case errors.Is(err, events.ErrLeaseHeld): // another process relays
 			return nil
 		case err != nil && moved && ctx.Err() == nil: // it works at times: the pauses need not grow
-			r.Log.WarnContext(ctx, "outbox waits", "error", err)
+			r.Log.WarnContext(ctx, "cannot publish the outbox, retrying", "error", err)
 			return nil
 		}
 		return err

@@ -183,7 +183,7 @@ func TestRefusedChangesWaitInTheOutbox(t *testing.T) {
 	}
 	s := h.subscribe()
 	background(t, h.relay(h.db, "one").Run)
-	h.until("it says that changes wait", func() bool { return strings.Contains(h.log.String(), "outbox waits") })
+	h.until("it says that changes wait", func() bool { return strings.Contains(h.log.String(), "cannot publish the outbox, retrying") })
 	if n, err := h.db.OutboxDepth(t.Context()); n != 80 || err != nil {
 		t.Errorf("%d of 80 changes are left, %v", n, err)
 	}

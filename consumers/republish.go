@@ -15,14 +15,14 @@ const republishBatch = 500
 type Announcer interface {
 	// Range returns rows with ids above after, by id.
 	Range(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Row, error)
-	// RaiseRevisions announces rows anew, above what the topic holds of them.
+	// RaiseRevisions announces rows again, with revisions above those on the topic.
 	RaiseRevisions(ctx context.Context, memberID string, topic []leads.OnTopic) (int, error)
 	// Reannounce announces rows as they stand.
 	Reannounce(ctx context.Context, memberID string, ids []int64, since time.Time) (int, error)
 	Restorer
 }
 
-// Restorer gives leads that only the topic holds their rows back.
+// Restorer recreates the rows of leads that only the topic holds.
 type Restorer interface {
 	RestoreFromTopic(ctx context.Context, changes []leads.Change) (int, error)
 }
@@ -37,8 +37,8 @@ type Republished struct {
 
 // Republish makes the topic say what the rows say: it fills one that was lost, and goes
 // beyond one that knows more than a database that was lost or restored. What it announces
-// goes through the outbox, so it needs no lease. Leads that only the topic has get their
-// rows back: the next pass asks the portal for them, and only "Not found" deletes.
+// goes through the outbox, so it needs no lease. It recreates the rows of leads that
+// only the topic has: the next pass asks the portal for them, and only "Not found" deletes.
 func Republish(ctx context.Context, mirror Announcer, topic *events.Topic, memberID string) (done Republished, err error) {
 	for after := int64(0); ; {
 		rows, err := mirror.Range(ctx, memberID, after, leads.MaxID, republishBatch)
@@ -93,7 +93,7 @@ func sameAs(c *leads.Change, row *leads.Row) bool {
 	return c.Oversize || leads.SameCard(c.Lead, row.Raw)
 }
 
-// RestoreFromTopic gives leads that only the topic has their rows back, and returns how
+// RestoreFromTopic recreates the rows of leads that only the topic has, and returns how
 // many.
 func RestoreFromTopic(ctx context.Context, mirror Restorer, topic *events.Topic, memberID string) (count int, err error) {
 	err = topic.Walk(ctx, memberID, func(changes []leads.Change) error {

@@ -17,7 +17,7 @@ type Stats struct {
 	Taken     atomic.Int64 // notices dealt with
 	Published atomic.Int64 // changes put on the topic
 	Parked    atomic.Int64 // notices given up
-	// IgnoredNotices are portal notices of no known kind.
+	// IgnoredNotices are portal notices of an unknown kind.
 	IgnoredNotices atomic.Int64
 
 	verdicts [leads.Failed + 1]atomic.Int64
@@ -25,17 +25,17 @@ type Stats struct {
 }
 
 // Outcomes is how many snapshots ended with that verdict, reconciliation included.
-func (t *Stats) Outcomes(v leads.Verdict) int64 { return t.verdicts[v].Load() }
+func (s *Stats) Outcomes(v leads.Verdict) int64 { return s.verdicts[v].Load() }
 
 // Count adds what became of a batch.
-func (t *Stats) Count(outcomes []leads.Outcome) {
+func (s *Stats) Count(outcomes []leads.Outcome) {
 	for _, o := range outcomes {
-		t.verdicts[o.Verdict].Add(1)
+		s.verdicts[o.Verdict].Add(1)
 	}
 }
 
-// waitingMax bounds the changes of which the callback's time is remembered until they
-// are announced; another replica may be the one that announces.
+// waitingMax limits how many changes keep the time of their callback until they are
+// announced: another replica may announce them, and then nothing here removes them.
 const waitingMax = 100_000
 
 // lags measures the way of a callback, in seconds of our clock.
@@ -68,17 +68,17 @@ func (l *lags) ready() *lags {
 }
 
 // Lags are the histograms of the way from the callback to the row and to the topic.
-func (t *Stats) Lags() (row, topic prometheus.Collector) {
-	l := t.lags.ready()
+func (s *Stats) Lags() (row, topic prometheus.Collector) {
+	l := s.lags.ready()
 	return l.row, l.topic
 }
 
 // wrote notes that a callback received at that time has reached its row.
-func (t *Stats) wrote(o leads.Outcome, received, now time.Time) {
+func (s *Stats) wrote(o leads.Outcome, received, now time.Time) {
 	if received.IsZero() || o.Verdict == leads.Failed {
 		return
 	}
-	l := t.lags.ready()
+	l := s.lags.ready()
 	l.row.Observe(max(0, now.Sub(received).Seconds()))
 	if !o.Wrote() {
 		return
@@ -92,9 +92,9 @@ func (t *Stats) wrote(o leads.Outcome, received, now time.Time) {
 }
 
 // announced notes that a change has reached the topic.
-func (t *Stats) announced(c leads.Change) {
-	t.Published.Add(1)
-	l := t.lags.ready()
+func (s *Stats) announced(c leads.Change) {
+	s.Published.Add(1)
+	l := s.lags.ready()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := revision{c.Ref(), c.Revision}

@@ -81,7 +81,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		Policy: retry.Standard, Final: leads.Final,
 		Failed: func(err error, _ int, pause time.Duration) {
 			consumer = nil // it may be what fails
-			w.Log.WarnContext(ctx, "notices wait", "member_id", w.MemberID, "error", err, "pause", pause)
+			w.Log.WarnContext(ctx, "cannot process notices, retrying", "member_id", w.MemberID, "error", err, "pause", pause)
 		},
 	}
 	return loop.Run(ctx, func(ctx context.Context) error {
@@ -175,7 +175,7 @@ func (w *Worker) parse(ctx context.Context, msgs []jetstream.Msg) map[int64]even
 	for _, msg := range msgs {
 		n, err := events.ParseNotice(msg)
 		if err != nil {
-			w.Log.ErrorContext(ctx, "message is no notice", "subject", msg.Subject(), "error", err)
+			w.Log.ErrorContext(ctx, "message is not a notice, skipping it", "subject", msg.Subject(), "error", err)
 			continue
 		}
 		if earlier, ok := notices[n.Ref.LeadID]; ok && earlier.Event == leads.EventDeleted {

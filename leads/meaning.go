@@ -4,8 +4,8 @@ import (
 	"errors"
 )
 
-// ErrUnavailable says that something leadsync stands on does not answer: the database,
-// NATS. It passes without anybody acting here.
+// ErrUnavailable says that the database does not answer. The same work succeeds when the
+// database is back; nobody has to act in leadsync.
 var ErrUnavailable = errors.New("database unavailable")
 
 // ErrPortalRefuses says that the portal refuses every call for a reason that is no lead's: a

@@ -28,34 +28,34 @@ type Config struct {
 	// OAuth refreshes tokens, as the settings' application where a portal has none of its
 	// own, and says which hosts are trusted.
 	OAuth *bitrix24.OAuth
-	// HTTP is what portals are called with; nil is bitrix24's own client.
+	// HTTP is what portals are called with; nil means bitrix24's own client.
 	HTTP *http.Client
-	// CallbackURL is where Bitrix24 is to send events; "" binds none.
+	// CallbackURL is where Bitrix24 is to send events; if it is empty, no events are bound.
 	CallbackURL string
-	// Keep returns when a notice is on disk, on its stream or in the spool. nil is a command
-	// that takes no notices: it leaves the portal's own queue of events alone.
+	// Keep returns when a notice is on disk, on its stream or in the spool. A command that
+	// takes no notices leaves it nil, and does not drain the offline queue.
 	Keep func(context.Context, events.Entry) error
-	// SolutionField is the custom field that passes expect the portal to have; "" is none.
+	// SolutionField is the custom field that passes expect the portal to have; empty if there is no such field.
 	SolutionField string
-	// NextPass returns when the nightly full pass after a moment is due; nil is never.
+	// NextPass returns when the nightly full pass after a moment is due; without it, none runs.
 	NextPass func(after time.Time) time.Time
-	// CatchUpEvery is the time between two passes over what was changed; 0 is never, at
-	// start and after outages neither.
+	// CatchUpEvery is the time between two passes over changed leads; 0 switches them off,
+	// at start and after outages too.
 	CatchUpEvery time.Duration
-	// RetryPolicy says when a lead that failed is tried again; nil is consumers' default.
+	// RetryPolicy says when a lead that failed is tried again; nil means the default of consumers.
 	RetryPolicy func(attempts int) (wait time.Duration, again bool)
 	// Grace is after how long a lead that was absent is asked for again.
 	Grace time.Duration
 	// MinAge is how recently a lead may have been changed for events not to be blamed yet;
-	// 0 is a minute.
+	// 0 means a minute.
 	MinAge time.Duration
 	// TimeScale divides intervals of upkeep, so that tests and demonstrations need not wait
-	// for hours; 0 is 1.
+	// for hours; 0 means 1.
 	TimeScale int64
-	// Reader stands between the worker and the portal; nil is nothing. Tests script a
+	// Reader stands between the worker and the portal, if it is set. Tests script a
 	// portal's answers with it.
 	Reader func(Ownership, consumers.Reader) consumers.Reader
-	Now    func() time.Time // our clock; nil is time.Now
+	Now    func() time.Time // our clock; nil means time.Now
 	Stats  *consumers.Stats
 	Wake   func() // called when there is something to relay
 	Log    *slog.Logger
@@ -89,9 +89,9 @@ type Portals interface {
 type Standing interface {
 	SaveBound(ctx context.Context, memberID string, bound []string) error
 	SaveBudget(ctx context.Context, memberID string, epoch int64, budget leads.Budget) error
-	// SaveProblem stores what fails, in words, and since when; "" is nothing.
+	// SaveProblem stores what fails, in words, and since when; "" clears it.
 	SaveProblem(ctx context.Context, memberID string, epoch int64, problem string, since time.Time) error
-	// SaveNote stores what people should know of the portal and is no problem.
+	// SaveNote stores what people should know about the portal although it is not a problem.
 	SaveNote(ctx context.Context, memberID string, epoch int64, note string) error
 	// Beat notes that the portal is served, and returns when that was noted last.
 	Beat(ctx context.Context, memberID string) (time.Time, error)

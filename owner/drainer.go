@@ -30,30 +30,30 @@ type Drainer struct {
 	Queue Queue
 	// Store returns when notices of these events are on disk, at most one for each lead.
 	Store func(ctx context.Context, events []leads.OfflineEvent) error
-	// Heard is when the last callback of each of these leads came, by our clock; leads of
-	// which none came are left out.
+	// Heard is when the last callback of each of these leads came, by our clock; it leaves out
+	// leads without a callback.
 	Heard func(ctx context.Context, ids []int64) (map[int64]time.Time, error)
-	// MinAge is how long a callback may take before it counts as lost; 0 is a minute.
+	// MinAge is how long a callback may take before it counts as lost; 0 means a minute.
 	MinAge time.Duration
-	// Since is from when on we were there to be called, by our clock: what was changed
-	// before and no callback came of is no silence of the portal.
+	// Since is when we became reachable for callbacks, by our clock: a change before that
+	// without a callback does not count as silence of the portal.
 	Since time.Time
 	Now   func() time.Time
 	Log   *slog.Logger
 
-	// Taken counts events that were stored, Lost those of which no callback came, Silent
-	// those of the lost that we were there for.
+	// Taken counts stored events, Lost those without a callback, and Silent the lost ones
+	// that happened while we were reachable.
 	Taken, Lost, Silent atomic.Int64
 
 	swept    bool                // nothing is reserved that we do not know of
 	stored   map[string]bool     // reserved batches that were stored, and could not be cleared
 	cleared  map[string]string   // reserved batches that were cleared, and the first message of each
-	doubtful map[int64]time.Time // when leads were changed of which no callback had come, by our clock
+	doubtful map[int64]time.Time // when leads without a callback so far were changed, by our clock
 }
 
 const (
-	// clocksDiffer is how far the portal's clock may be from what we think it is: it is
-	// told to us by answers that take a while.
+	// clocksDiffer is how far the portal's clock may differ from our estimate of it: we
+	// learn it from answers that take a while.
 	clocksDiffer = time.Second
 	// sweepsMax bounds the reserved batches of one sweep.
 	sweepsMax = 100
@@ -135,8 +135,8 @@ func (d *Drainer) leftBehind(ctx context.Context, name string) error {
 	return err
 }
 
-// store keeps notices of a batch's events, but of those leads of which a callback has
-// come since: its notice is on disk, and whoever reads the lead for it sees the same.
+// store keeps notices of a batch's events, except for leads whose callback has come since:
+// the callback's notice is on disk, and reading the lead for it gives the same result.
 func (d *Drainer) store(ctx context.Context, batch leads.OfflineBatch) error {
 	events := lastOfEach(batch.Events)
 	if len(events) == 0 {
@@ -205,7 +205,7 @@ func laterOf(a, b time.Time) time.Time {
 	return b
 }
 
-// countLost counts as lost what no callback has told of within its time.
+// countLost counts changes as lost if no callback reported them in time.
 func (d *Drainer) countLost(ctx context.Context) error {
 	young := d.MinAge
 	if young == 0 {
@@ -236,7 +236,7 @@ func (d *Drainer) countLost(ctx context.Context) error {
 	}
 	if lost > 0 {
 		d.Lost.Add(lost)
-		d.Log.WarnContext(ctx, "leads were changed of which no callback came; the portal's own queue told of them", "leads", lost)
+		d.Log.WarnContext(ctx, "the offline queue reported changes without a callback", "leads", lost)
 	}
 	return nil
 }

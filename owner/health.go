@@ -16,16 +16,16 @@ type Part string
 
 // The parts whose failures are reported.
 const (
-	PartNotices      Part = "notices"       // reading leads because of callbacks
-	PartPasses       Part = "passes"        // reconciliation
-	PartInstallation Part = "installation"  // notices about the portal itself
-	PartSecondLooks  Part = "second looks"  // at leads that were absent once
-	PartSchedule     Part = "schedule"      // of passes
-	PartBeat         Part = "beat"          // noting that the portal is served
-	PartRecord       Part = "record"        // storing how the portal stands
-	PartUpkeep       Part = "upkeep"        // bindings, tokens, budget
-	PartOfflineQueue Part = "offline queue" // the portal's own queue of events
-	PartDeletions    Part = "deletions"     // held back by the breaker
+	PartNotices      Part = "notices"              // reading leads because of callbacks
+	PartPasses       Part = "passes"               // reconciliation
+	PartInstallation Part = "installation"         // notices about the portal itself
+	PartSecondLooks  Part = "confirming deletions" // asking again for leads that were absent once
+	PartSchedule     Part = "schedule"             // of passes
+	PartBeat         Part = "presence"             // noting that the portal is served
+	PartRecord       Part = "status record"        // storing how the portal stands
+	PartUpkeep       Part = "upkeep"               // bindings, tokens, budget
+	PartOfflineQueue Part = "offline queue"        // the portal's own queue of events
+	PartDeletions    Part = "deletions"            // held back by the breaker
 )
 
 // PressingAfter is how long a part may fail before readiness, the portal's record and the

@@ -61,7 +61,7 @@ func newOwner(s *Session) *owner {
 
 // serve runs the parts of the work side by side; the first that gives up ends them all.
 func (o *owner) serve(ctx context.Context) error {
-	o.cfg.Log.InfoContext(ctx, "portal is ours", "member_id", o.session.memberID(), "domain", o.session.own.Portal.Domain)
+	o.cfg.Log.InfoContext(ctx, "took over portal", "member_id", o.session.memberID(), "domain", o.session.own.Portal.Domain)
 	if err := o.restoreFromTopic(ctx); err != nil {
 		return err
 	}

@@ -239,7 +239,7 @@ func TestTokensThatDieAfterAnotherLoginAreReported(t *testing.T) {
 	cfg := h.config()
 	cfg.Reader = failReads(h.member(), leads.ErrUnauthorized)
 	h.work(cfg)
-	h.until("it is served", func() bool { return strings.Contains(h.log.String(), "portal is ours") })
+	h.until("it is served", func() bool { return strings.Contains(h.log.String(), "took over portal") })
 	again.UpdatedAt = again.UpdatedAt.Add(time.Hour)
 	if err := h.db.SavePortal(t.Context(), again); err != nil {
 		t.Fatal(err)

@@ -54,7 +54,7 @@ func (o *Owners) Run(ctx context.Context) error {
 	loop := retry.Loop{
 		Policy: retry.Policy{First: 2 * lookEvery, Max: 3 * lookEvery, Jitter: 12}, Interval: lookEvery, // the end of an outage is to be seen soon
 		Failed: func(err error, _ int, pause time.Duration) {
-			o.cfg.Log.WarnContext(ctx, "list of portals cannot be read", "error", err, "pause", pause)
+			o.cfg.Log.WarnContext(ctx, "cannot read the list of portals, retrying", "error", err, "pause", pause)
 		},
 	}
 	return loop.Run(ctx, func(ctx context.Context) error {
@@ -144,7 +144,7 @@ func (o *Owners) stop(ctx context.Context, memberID string, served bool) {
 			return
 		}
 		if err := events.RemovePortal(ctx, o.cfg.JS, memberID); err != nil {
-			o.cfg.Log.WarnContext(ctx, "consumers of a portal that is gone are left", "member_id", memberID, "error", err)
+			o.cfg.Log.WarnContext(ctx, "cannot remove consumers of a portal that is no longer served", "member_id", memberID, "error", err)
 		}
 	})
 }
@@ -217,6 +217,6 @@ func (o *Owners) report(ctx context.Context, portal leads.Portal, err error) {
 			o.cfg.Log.InfoContext(ctx, "portal was authorized again meanwhile", "member_id", portal.MemberID)
 		}
 	default:
-		o.cfg.Log.ErrorContext(ctx, "portal waits", "member_id", portal.MemberID, "domain", portal.Domain, "error", err)
+		o.cfg.Log.ErrorContext(ctx, "work on portal failed, retrying", "member_id", portal.MemberID, "domain", portal.Domain, "error", err)
 	}
 }

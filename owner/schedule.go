@@ -42,7 +42,7 @@ func (b *beats) beat(ctx context.Context) error {
 	if last.IsZero() || now.Sub(last) < downAfter {
 		return o.catchUp(ctx, false)
 	}
-	o.cfg.Log.WarnContext(ctx, "portal was not served", "member_id", o.session.memberID(), "from", last, "to", now.UTC())
+	o.cfg.Log.WarnContext(ctx, "no process served the portal", "member_id", o.session.memberID(), "from", last, "to", now.UTC())
 	if err := o.cfg.Mirror.Evidence.AddIncident(ctx, leads.Incident{MemberID: o.session.memberID(), Kind: leads.IncidentDown, From: last, To: now}); err != nil {
 		return err
 	}

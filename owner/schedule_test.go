@@ -85,7 +85,7 @@ func TestNoCatchUpBeforeTheImport(t *testing.T) {
 	cfg := h.config()
 	cfg.CatchUpEvery = 10 * time.Millisecond
 	h.work(cfg)
-	h.until("it is served", func() bool { return strings.Contains(h.log.String(), "portal is ours") })
+	h.until("it is served", func() bool { return strings.Contains(h.log.String(), "took over portal") })
 	if modes := h.passes(); len(modes) != 0 {
 		t.Errorf("passes before the import: %v", modes)
 	}

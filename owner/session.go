@@ -44,7 +44,7 @@ func open(cfg *Config, own Ownership) (*Session, error) {
 		s.reader = cfg.Reader(own, s.reader)
 	}
 	s.health = &health{now: cfg.now}
-	s.silence = &silence{s: s}
+	s.silence = &silence{session: s}
 	s.bindings = newBindings(s)
 	s.heartbeat = &heartbeat{s: s}
 	s.queue = newQueue(s)

@@ -14,8 +14,8 @@ type Status struct {
 	Domain   string
 	Client   bitrix24.ClientState
 	Queued   int64 // events of the portal's own queue that were stored, since the process owns it
-	Missed   int64 // those of which no callback came
-	// Unreachable says why Bitrix24 may not reach us; "" where nothing speaks for that.
+	Missed   int64 // those without a callback
+	// Unreachable says why Bitrix24 may not reach us; "" if there is no sign of that.
 	Unreachable string
 	SimpleCRM   bool      // the portal has no leads
 	Problems    []Problem // parts of the work that fail, the oldest failure first
@@ -33,7 +33,7 @@ func (s *Session) status() Status {
 // problems are the parts of the work that fail.
 func (s *Session) problems() []Problem { return s.health.problems() }
 
-// unreachable says why Bitrix24 may not reach us; "" where nothing speaks for that.
+// unreachable says why Bitrix24 may not reach us; "" if there is no sign of that.
 func (s *Session) unreachable() string {
 	if problem := s.heartbeat.problem(); problem != "" {
 		return problem

@@ -1,6 +1,6 @@
 // Package retry is the one place that waits and tries again: how long the pause after a
-// failure is, and the loop around work that may fail. It knows nothing of leads: what an
-// error means the caller says (leads.MeaningOf).
+// failure is, and the loop around work that may fail. It knows nothing about leads: the
+// caller says what an error means (leads.MeaningOf).
 package retry
 
 import (
@@ -26,7 +26,7 @@ func Wait(ctx context.Context, d time.Duration) error {
 // Policy says how long to wait after failures in a row. The zero value does not wait.
 type Policy struct {
 	First time.Duration // the pause after the first failure; it doubles with each further one
-	Max   time.Duration // the longest pause; 0 is no limit
+	Max   time.Duration // the longest pause; 0 means no limit
 	// Jitter is by how much a pause varies in either direction, in percent, so that many
 	// who failed together do not come back together.
 	Jitter uint64
@@ -68,14 +68,14 @@ type Loop struct {
 	Policy Policy
 	// Interval is the pause after work that succeeded.
 	Interval time.Duration
-	// Final tells errors that repeating does not mend; nil is none. After an error with a
-	// method RetryAfter that returns more than 0, the pause is that and not the policy's.
+	// Final reports whether an error is permanent; without it, no error is. If an error has
+	// a method RetryAfter that returns more than 0, that is the pause, not the policy's.
 	Final func(error) bool
-	// Failed is called before the pause after each failure that is not final; nil is not.
+	// Failed, if set, is called after each failure that is not final, before the pause.
 	Failed func(err error, failures int, pause time.Duration)
-	// Recovered is called when work succeeds again, with the time of the first failure.
+	// Recovered, if set, is called when work succeeds again, with the time of the first failure.
 	Recovered func(since time.Time)
-	// Wait waits; nil is Wait of this package.
+	// Wait waits; nil means Wait of this package.
 	Wait func(context.Context, time.Duration) error
 }
 
@@ -90,8 +90,8 @@ func (l Loop) Run(ctx context.Context, work func(context.Context) error) error {
 	return nil
 }
 
-// Until calls work until it succeeds. It returns the error that was final, or the last
-// one where the context ended first.
+// Until calls work until it succeeds. It returns the final error, or the last error if the
+// context ended first.
 func (l Loop) Until(ctx context.Context, work func(context.Context) error) error {
 	var since time.Time
 	for failures := 1; ; failures++ {

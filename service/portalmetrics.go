@@ -14,7 +14,7 @@ var (
 	ownedDesc     = prometheus.NewDesc("leadsync_portal_owned", "1 for each portal that this process owns.", portalLabel, nil)
 	requestsDesc  = prometheus.NewDesc("leadsync_portal_requests_total", "HTTP requests sent to a portal, since this process owns it.", portalLabel, nil)
 	levelDesc     = prometheus.NewDesc("leadsync_budget_level", "Our requests in the portal's leaky bucket.", portalLabel, nil)
-	depthDesc     = prometheus.NewDesc("leadsync_budget_depth", "Up to which the bucket is filled by us.", portalLabel, nil)
+	depthDesc     = prometheus.NewDesc("leadsync_budget_depth", "Requests up to which leadsync fills the bucket.", portalLabel, nil)
 	shareDesc     = prometheus.NewDesc("leadsync_budget_share", "Part of our budget that is used: less than 1 while others call from the same address.", portalLabel, nil)
 	limitedDesc   = prometheus.NewDesc("leadsync_budget_refusals_total", "QUERY_LIMIT_EXCEEDED although we were within our budget.", portalLabel, nil)
 	queuedDesc    = prometheus.NewDesc("leadsync_budget_waiting", "Requests that wait for the budget, by lane.", []string{"member_id", "lane"}, nil)
@@ -22,9 +22,9 @@ var (
 	blockedDesc   = prometheus.NewDesc("leadsync_operating_refusals_total", "OPERATION_TIME_LIMIT: times that the portal blocked a method.", methodLabels, nil)
 	restedDesc    = prometheus.NewDesc("leadsync_operating_pauses_total", "Times that a call waited so that a method is not blocked.", methodLabels, nil)
 	offlineDesc   = prometheus.NewDesc("leadsync_offline_events_total", "Events of the portal's own queue that were stored, since this process owns it.", portalLabel, nil)
-	missedDesc    = prometheus.NewDesc("leadsync_callbacks_missed_total", "Changes that the portal's own queue told of and no callback did.", portalLabel, nil)
+	missedDesc    = prometheus.NewDesc("leadsync_callbacks_missed_total", "Changes reported by the offline queue without a callback.", portalLabel, nil)
 	silentDesc    = prometheus.NewDesc("leadsync_callbacks_silent", "1 where test events or callbacks do not come: Bitrix24 may not reach us.", portalLabel, nil)
-	statesDesc    = prometheus.NewDesc("leadsync_portals", "Known portals, by state; needs_authorization wants a person.", []string{"state"}, nil)
+	statesDesc    = prometheus.NewDesc("leadsync_portals", "Known portals, by state; an administrator must act on needs_authorization.", []string{"state"}, nil)
 
 	portalLabel  = []string{"member_id"}
 	methodLabels = []string{"member_id", "method"}

@@ -157,7 +157,7 @@ func (s *Service) spoolProblem() string {
 	w := s.intake.Waiting()
 	switch {
 	case s.intake.Losing():
-		return "takes nothing, and neither does NATS: callbacks are LOST (is the disk full?)"
+		return "cannot write to disk, and NATS does not answer: callbacks are being LOST"
 	case s.intake.Full():
 		return fmt.Sprintf("full with %d callbacks in %d bytes: callbacks are LOST until NATS and the database are back", w.Entries, w.Bytes)
 	case w.Entries > 0 && s.Backend.Config.Now().Sub(w.Oldest) > spoolAge:

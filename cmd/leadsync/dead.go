@@ -18,7 +18,7 @@ import (
 type deadCmd struct {
 	List   deadListCmd   `cmd:"" default:"withargs" help:"List dead letters."`
 	Show   deadShowCmd   `cmd:"" help:"Show dead letters with what the portal sent of the leads."`
-	Replay deadReplayCmd `cmd:"" help:"Have the leads of dead letters read again, their failures forgotten."`
+	Replay deadReplayCmd `cmd:"" help:"Forget the failures and read these leads again."`
 	Drop   deadDropCmd   `cmd:"" help:"Forget dead letters."`
 }
 
@@ -27,7 +27,7 @@ type deadFilter struct {
 	Portal    string        `help:"Only this portal's, by its member_id."`
 	Lead      int64         `help:"Only this lead's."`
 	Reason    string        `help:"Only those whose reason contains this text."`
-	OlderThan time.Duration `help:"Only those that failed last before that, such as 24h."`
+	OlderThan time.Duration `help:"Only letters whose last failure is at least this old."`
 	JSON      bool          `name:"json" help:"Print one JSON object."`
 }
 
@@ -89,7 +89,7 @@ func (d deadReplayCmd) Run(ctx context.Context, a *app) error {
 
 type deadDropCmd struct {
 	deadFilter
-	All bool `help:"Really all of them, where nothing else is given."`
+	All bool `help:"Drop all dead letters; needed without another filter."`
 }
 
 // Run forgets letters and the failures counted for them.

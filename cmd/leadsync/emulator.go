@@ -34,7 +34,7 @@ func (e *emulatorCmd) Validate() error {
 	return nil
 }
 
-// Run serves the portal until it is told to stop.
+// Run serves the portal until the context ends.
 func (e emulatorCmd) Run(ctx context.Context, a *app) (err error) {
 	p, err := emulator.Start(emulator.Config{ //nolint:contextcheck // it lives until Close, not as long as a context
 		PortalAddr: e.Addr, OAuthAddr: e.OAuthAddr, Leads: e.Leads, Seed: e.Seed, TLS: e.TLS,

@@ -12,14 +12,14 @@ import (
 
 type migrateCmd struct {
 	Plan bool `help:"Only print the statements of the pending migrations."`
-	Down bool `help:"Take away what leadsync has added; the tables of the call centre stay, with their rows, but for those of leads that were deleted in the portal."`
-	Yes  bool `help:"With --down: really."`
+	Down bool `help:"Remove leadsync's tables and columns; the call centre's tables stay, except rows of leads deleted in the portal."`
+	Yes  bool `help:"Confirm --down."`
 }
 
 // Run creates, adopts or updates the tables.
 func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 	if m.Plan && m.Down {
-		return usageError{errors.New("--plan is about what is pending, and --down about what is there: give one of them")}
+		return usageError{errors.New("use --plan or --down, not both")}
 	}
 	if m.Down && !m.Yes {
 		return usageError{errors.New("all that only leadsync keeps would be lost: tokens, revisions, runs, findings, custom fields, and the cards of leads that were deleted in the portal; add --yes to do it")}
@@ -41,7 +41,7 @@ func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	verb, nothing, work := "applied", "the tables are up to date", db.Migrate
 	if m.Down {
-		verb, nothing, work = "undone", "there is nothing of leadsync", db.MigrateDown
+		verb, nothing, work = "undone", "nothing to remove", db.MigrateDown
 	}
 	names, err := work(ctx)
 	for _, name := range names {

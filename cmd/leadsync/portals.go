@@ -204,7 +204,7 @@ func (r portalReport) print(out io.Writer) error {
 	for _, b := range r.Bound {
 		line("             %s", b)
 	}
-	line("  owner      %s, the %d. so far", r.Owner, r.Epoch)
+	line("  owner      %s (number %d)", r.Owner, r.Epoch)
 	if b := r.Budget; b != nil {
 		line("  budget     %.0f of %.0f requests in the bucket (%s plan), share %.3g, %d refusals, at %s", b.Level, b.Depth, b.Plan, b.Share, b.Refusals, stamp(b.At))
 	}

@@ -21,7 +21,7 @@ import (
 
 type reconcileCmd struct {
 	Pass     passCmd     `cmd:"" default:"withargs" help:"Compare portal and mirror, and repair what differs."`
-	History  historyCmd  `cmd:"" help:"List the passes there were."`
+	History  historyCmd  `cmd:"" help:"List past passes."`
 	Findings findingsCmd `cmd:"" help:"List what a pass found, and why."`
 }
 
@@ -29,8 +29,8 @@ type passCmd struct {
 	Portal     string `help:"Only this portal, by its member_id; otherwise all that are active."`
 	Changed    bool   `help:"Only leads that were changed since the pass before."`
 	DryRun     bool   `help:"Record what differs and repair nothing."`
-	MaxDeletes int64  `help:"Let that many deletions pass, where more than 100 or 2 % at once are stopped." placeholder:"N"`
-	Resume     bool   `help:"Go on with a pass that was paused." xor:"begin"`
+	MaxDeletes int64  `help:"Allow up to N deletions in this pass (otherwise leadsync stops above 100 and 2 %)." placeholder:"N"`
+	Resume     bool   `help:"Continue the paused pass." xor:"begin"`
 	Restart    bool   `help:"Give up a pass that is under way or paused, and begin a new one." xor:"begin"`
 	JSON       bool   `name:"json" help:"Print one JSON object at the end."`
 }
@@ -151,7 +151,7 @@ func (r passCmd) begin(ctx context.Context, b *service.Backend, memberID string,
 		case run.State == leads.RunPaused:
 			fmt.Fprintf(out, "A pass was paused at lead %d; --resume would go on with it. This is a new one.\n", run.Checkpoint)
 		case run.DryRun != r.DryRun || run.MaxDeletes < r.MaxDeletes:
-			return "", fmt.Errorf("another pass is under way, with other flags, at lead %d: wait for it, or begin anew by --restart", run.Checkpoint)
+			return "", fmt.Errorf("another pass is under way, with other flags, at lead %d: wait for it, or start again with --restart", run.Checkpoint)
 		case run.State == leads.RunRunning && run.Checkpoint > 0:
 			fmt.Fprintf(out, "A pass is under way at lead %d: going on with it.\n", run.Checkpoint)
 			return run.ID, nil

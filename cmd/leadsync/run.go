@@ -34,12 +34,12 @@ type app struct {
 type cli struct {
 	Demo      demoCmd      `cmd:"" help:"Watch leads travel from an emulated portal into SQL and out on a topic."`
 	Serve     serveCmd     `cmd:"" help:"Run the service: take callbacks, mirror leads, announce changes."`
-	Emulator  emulatorCmd  `cmd:"" help:"Run a Bitrix24 portal in a box, with its authorization server."`
+	Emulator  emulatorCmd  `cmd:"" help:"Run an emulated Bitrix24 portal, with its authorization server."`
 	Migrate   migrateCmd   `cmd:"" help:"Create or update the tables."`
 	Reconcile reconcileCmd `cmd:"" help:"Compare every lead of the portal with the mirror and repair what differs."`
 	Portals   portalsCmd   `cmd:"" help:"List, show, add, rebind or remove portals."`
 	Lookup    lookupCmd    `cmd:"" help:"Find the leads of a telephone number."`
-	Republish republishCmd `cmd:"" help:"Bring the topic of leads up to the tables: after NATS or the database was lost or restored."`
+	Republish republishCmd `cmd:"" help:"Make the topic equal to the tables, after NATS or the database was lost or restored."`
 	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced."`
 	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that leadsync gave up."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

@@ -21,7 +21,7 @@ type watchCmd struct {
 	Portal    string `help:"Only this portal, by its member_id."`
 }
 
-// Run prints changes until it is told to stop.
+// Run prints changes until the context ends.
 func (w watchCmd) Run(ctx context.Context, a *app) error {
 	cfg, err := a.config()
 	if err != nil {
