@@ -92,10 +92,10 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 		t.Errorf("the mirror differs; callbacks: %+v\n%s", p.Stats(), s.log)
 	}
 	// One request for 2,500 callbacks; for the changed leads one page, then one request for
-	// 2,500, and one for the end: 10 requests for 10,000 leads. The check of bindings and plan,
-	// a minute after the service takes a portal and then every hour, is not counted.
+	// 2,500, and one for the end: 10 requests for 10,000 leads. The check of bindings, plan
+	// and CRM mode, when the service takes a portal and then every hour, is not counted.
 	more := increase(was.Requests, p.Stats().Requests)
-	n, limit := requestCount(p)-before-more["event.get"]-more["app.info"], (count+2499)/2500+1+(count-50+2499)/2500+1
+	n, limit := requestCount(p)-before-more["event.get"]-more["app.info"]-more["crm.settings.mode.get"], (count+2499)/2500+1+(count-50+2499)/2500+1
 	if n > limit {
 		t.Errorf("%d queued callbacks took %d requests, at most %d are allowed", count, n, limit)
 	}
