@@ -146,6 +146,8 @@ func decodeBatch(commands []Command, answer Answer) (Batch, error) {
 			b.Errors[cmd.Key] = e
 		case results[cmd.Key] == nil:
 			b.Errors[cmd.Key] = garbled(cmd.Method, 0, "the batch has no answer for this command")
+		case cmd.Method == "crm.lead.get" && isEmpty(results[cmd.Key]):
+			b.Errors[cmd.Key] = garbled(cmd.Method, 0, "the answer to this command is empty")
 		}
 	}
 	return b, nil

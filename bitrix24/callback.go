@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"leadsync/leads"
 )
@@ -62,7 +63,7 @@ func ParseCallback(body string) (Callback, error) {
 		return Callback{}, err
 	}
 	c := Callback{
-		Event:            Event(form.Text("event")),
+		Event:            Event(strings.ToUpper(form.Text("event"))),
 		SentAt:           number(form.Text("ts")),
 		MemberID:         form.Text("auth", "member_id"),
 		ApplicationToken: leads.Secret(form.Text("auth", "application_token")),

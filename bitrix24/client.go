@@ -229,7 +229,7 @@ func (c *Client) call(ctx context.Context, method string, params Params, m manne
 		return Answer{}, err
 	}
 	answer, err := c.exchange(ctx, method, params, m)
-	return answer, c.refusals().judge(method, err)
+	return answer, c.refusals().judge(ctx, method, err)
 }
 
 func (c *Client) exchange(ctx context.Context, method string, params Params, m manner) (Answer, error) {

@@ -169,7 +169,10 @@ func (r *commandRun) settle(ctx context.Context, commands []Command, batch Batch
 	if len(again) == 0 {
 		return nil, nil
 	}
-	again, err := r.retryable(ctx, again, batch.Errors, ticket)
+	if len(again) < len(commands) {
+		r.blocked, r.failures = 0, 0 // it goes on
+	}
+	again, err := r.retryable(ctx, again, batch, ticket)
 	if err != nil || len(again) == 0 {
 		return nil, err
 	}
@@ -197,11 +200,11 @@ func (r *commandRun) sort(commands []Command, batch Batch, ticket leads.Ticket) 
 }
 
 // retryable returns the failed commands that are worth another try. A blocked method is
-// waited for. If other commands were answered, a command that keeps failing gets its error
-// as its outcome; if none was, a harmless command shows whether the portal is failing as a
-// whole.
-func (r *commandRun) retryable(ctx context.Context, failed []Command, errs map[string]*Error, ticket leads.Ticket) ([]Command, error) {
-	first := errs[failed[0].Key]
+// waited for. If others of the batch were answered, a command that keeps failing gets its
+// error as its outcome; if none was, a harmless command shows whether the portal is failing
+// as a whole.
+func (r *commandRun) retryable(ctx context.Context, failed []Command, batch Batch, ticket leads.Ticket) ([]Command, error) {
+	first := batch.Errors[failed[0].Key]
 	if first.Reaction == SlowDown {
 		if r.blocked++; r.blocked > blockedLimit {
 			return nil, first
@@ -211,21 +214,28 @@ func (r *commandRun) retryable(ctx context.Context, failed []Command, errs map[s
 		}
 		return failed, nil // the next batch waits
 	}
-	if len(r.done) == 0 {
-		if r.failures++; r.failures <= repeats {
+	if len(batch.Results) == 0 {
+		r.failures++
+		if len(r.done) == 0 && r.failures <= repeats {
 			return failed, r.client.cfg.Wait(ctx, repeatPolicy.Delay(r.failures))
 		}
+	}
+	spent := func(cmd Command) bool { return r.tries[cmd.Key] > commandRepeats }
+	if len(batch.Results) == 0 && slices.ContainsFunc(failed, spent) {
 		if refusal, err := r.client.refusals().ask(ctx, first.Method); err != nil || refusal != nil {
 			return nil, first
 		}
 	}
 	var again []Command
 	for _, cmd := range failed {
-		if r.tries[cmd.Key] > commandRepeats {
-			r.done[cmd.Key] = outcome{refusal: errs[cmd.Key], ticket: ticket}
+		if spent(cmd) {
+			r.done[cmd.Key] = outcome{refusal: batch.Errors[cmd.Key], ticket: ticket}
 			continue
 		}
 		again = append(again, cmd)
 	}
-	return again, nil
+	if len(again) == 0 {
+		return nil, nil
+	}
+	return again, r.client.cfg.Wait(ctx, repeatPolicy.Delay(r.tries[again[0].Key]))
 }

@@ -165,7 +165,8 @@ func byDescription(description string) Reaction {
 // lead: both have the same code (docs/bitrix24.md 3.4.13 and 6.2).
 func namesTariff(description string) bool {
 	text := strings.ToLower(description)
-	for _, word := range [...]string{" plan", "tariff", "subscription", "commercial", "тариф", "коммерческ", "подписк"} {
+	for _, word := range [...]string{" plan", "tariff", "subscription", "commercial", "trial", "licen",
+		"тариф", "коммерческ", "подписк", "пробн", "демо-", "лиценз"} {
 		if strings.Contains(text, word) {
 			return true
 		}
@@ -181,7 +182,7 @@ func useless(err error) bool {
 		case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
 			return true
 		default:
-			return e.Method == "batch" && e.Reaction == Repeat && (e.Status < 300 || e.Status >= 500)
+			return e.Method == "batch" && e.Reaction == Repeat && (e.Status < 300 || e.Status >= 400)
 		}
 	}
 	_, broken := errors.AsType[*brokenError](err)

@@ -146,7 +146,7 @@ func (r refusals) confirm(ctx context.Context, refusal *Error) error {
 	e, err := r.ask(ctx, refusal.Method)
 	switch {
 	case err != nil:
-		return r.judge("batch", err)
+		return r.judge(ctx, "batch", err)
 	case e == nil:
 		return nil
 	case sameReason(e, refusal) || e.Code != "" && mayConcernAll(e):
@@ -159,11 +159,19 @@ func (r refusals) confirm(ctx context.Context, refusal *Error) error {
 }
 
 // judge opens the breaker if an error of a call to that method means that the portal refuses
-// everything. An authorization server's errors have other methods.
-func (r refusals) judge(method string, err error) error {
+// everything. An authorization server's errors have other methods. What stands before the
+// portal may refuse one batch for what is in it: then a harmless one is answered.
+func (r refusals) judge(ctx context.Context, method string, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Method != method || e.Advice != "" || !r.concernsAll(e) {
 		return err
+	}
+	if method == "batch" && e.Code == "" && e.Reaction == Never {
+		if refusal, failure := r.ask(ctx, "crm.lead.get"); failure == nil && refusal == nil {
+			halvable := *e
+			halvable.Reaction = Repeat
+			return &halvable
+		}
 	}
 	return r.client.shared.breaker.open(r.advise(e))
 }

@@ -104,10 +104,10 @@ func (s *singling) halve(ctx context.Context, bad int64) error {
 }
 
 // unlistable reports whether a list failed in a way for which one of its leads may be the
-// reason.
+// reason: not the one that ignoresFilter names.
 func unlistable(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return useless(err) || ok && e.Method == "crm.lead.list" && e.Reaction == Repeat
+	return useless(err) || ok && e.Method == "crm.lead.list" && (e.Reaction == Repeat || e.Reaction == Never && e.Status == 0)
 }
 
 // list adds the ids above from and up to to. It sets upTo to the last id that it can be

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
 		_ = checks.Value.Set("12")
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, eventstest.Goroutines()...)
 }
 
 // grace is how long a lead must have been absent in these tests.

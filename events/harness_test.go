@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"leadsync/events/eventstest"
+
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
@@ -13,7 +15,7 @@ import (
 	"leadsync/retry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, eventstest.Goroutines()...) }
 
 const member = "a223c6b3710f85df22e9377d6c4f7553"
 

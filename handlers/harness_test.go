@@ -29,7 +29,7 @@ import (
 // apiToken lets the tests ask as the call centre does.
 const apiToken = "the-token-of-the-call-centre"
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, eventstest.Goroutines()...) }
 
 // harness is a server on a real HTTP stack, with everything behind it real.
 type harness struct {

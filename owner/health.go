@@ -26,6 +26,7 @@ const (
 	PartUpkeep       Part = "upkeep"               // bindings, tokens, budget
 	PartOfflineQueue Part = "offline queue"        // the portal's own queue of events
 	PartDeletions    Part = "deletions"            // held back by the breaker
+	PartLastPass     Part = "last full pass"       // an import or full pass that was given up
 )
 
 // PressingAfter is how long a part may fail before readiness, the portal's record and the

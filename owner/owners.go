@@ -158,6 +158,7 @@ func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, events.ErrLeaseHeld):
+			o.setProblem(portal, nil)       // it is another's now
 			_ = retry.Wait(ctx, leaseRetry) // the loop looks whether it was cut short
 			continue
 		case err == nil: // the lease was lost to another process, or NATS does not answer

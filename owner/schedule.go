@@ -2,6 +2,7 @@ package owner
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
 	"time"
 
@@ -120,6 +121,9 @@ func (o *owner) recovered(since time.Time) {
 	}
 }
 
+// importAgain is how long after an import that was given up another is requested.
+const importAgain = 10 * time.Minute
+
 // nightly requests the full pass when it is due. One that was missed, because no process
 // ran or the machine slept, is requested at once.
 type nightly struct {
@@ -131,14 +135,18 @@ func newNightly(o *owner) *nightly { return &nightly{o: o} }
 
 func (n *nightly) check(ctx context.Context) error {
 	o := n.o
-	if o.cfg.NextPass == nil {
-		return nil
-	}
 	last, ok, err := o.cfg.Mirror.Runs.LastFull(ctx, o.session.memberID())
 	if err != nil || !ok { // before the import there is nothing to compare
 		return err
 	}
+	o.session.health.report(PartLastPass, givenUp(last))
 	now := o.cfg.now()
+	if last.Mode == leads.RunImport && last.State == leads.RunIncomplete && now.Sub(last.FinishedAt) >= importAgain {
+		return n.request(ctx, leads.RunImport)
+	}
+	if o.cfg.NextPass == nil {
+		return nil
+	}
 	if n.seen.IsZero() || n.seen.After(now) {
 		n.seen = now
 	}
@@ -146,8 +154,21 @@ func (n *nightly) check(ctx context.Context) error {
 		return nil
 	}
 	n.seen = now
-	_, err = o.cfg.Mirror.Runs.RequestRun(ctx, leads.Run{MemberID: o.session.memberID(), Mode: leads.RunFull})
+	return n.request(ctx, leads.RunFull)
+}
+
+func (n *nightly) request(ctx context.Context, mode leads.RunMode) error {
+	_, err := n.o.cfg.Mirror.Runs.RequestRun(ctx, leads.Run{MemberID: n.o.session.memberID(), Mode: mode})
 	return err
+}
+
+// givenUp is the problem of a portal whose last import or full pass did not reach its end;
+// nil if it did, or is still to run.
+func givenUp(last leads.Run) error {
+	if last.State != leads.RunIncomplete {
+		return nil
+	}
+	return fmt.Errorf("the pass %s (%s) was given up, so leads may be missing: %s", last.ID, last.Mode, last.Error)
 }
 
 // Due tells whether a time of the schedule, put off by jitter, has passed since last.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"leadsync/events/eventstest"
+
 	"go.uber.org/goleak"
 
 	"leadsync/bitrix24"
@@ -24,7 +26,7 @@ import (
 	"leadsync/repo"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, eventstest.Goroutines()...) }
 
 // fixture is a registry with a real database and an emulated portal.
 type fixture struct {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"leadsync/events/eventstest"
+
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	_ "modernc.org/sqlite" // hand edits
@@ -35,10 +37,10 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "15"); err != nil { // unless the command line says otherwise
 		panic(err)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+	goleak.VerifyTestMain(m, append(eventstest.Goroutines(), goleak.Cleanup(func(code int) {
 		_ = os.RemoveAll(dir)
 		os.Exit(code)
-	}))
+	}))...)
 }
 
 // templates are mirrors that were imported once, by number of leads: each test gets a

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"leadsync/events/eventstest"
+
 	"leadsync/demo"
 	"leadsync/leads/leadstest"
 
@@ -19,7 +21,7 @@ func TestMain(m *testing.M) {
 	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
 		_ = given.Value.Set("6")
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, eventstest.Goroutines()...)
 }
 
 // environmentOf is the environment of a test: these variables and no others.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"leadsync/events/eventstest"
+
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,7 +22,7 @@ import (
 	"leadsync/retry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, eventstest.Goroutines()...) }
 
 const loopback = "127.0.0.1:0"
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
 
 	"leadsync/events"
 	"leadsync/events/broker"
@@ -48,4 +49,13 @@ func Connect(tb testing.TB, connect func() (*nats.Conn, error)) jetstream.JetStr
 		tb.Fatal(err)
 	}
 	return js
+}
+
+// Goroutines tells goleak which goroutines nats-server leaves for a moment after it has shut
+// down: it does not wait for them.
+func Goroutines() []goleak.Option {
+	return []goleak.Option{
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"),
+	}
 }
