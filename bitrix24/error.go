@@ -165,8 +165,10 @@ func byDescription(description string) Reaction {
 // lead: both have the same code (docs/bitrix24.md 3.4.13 and 6.2).
 func namesTariff(description string) bool {
 	text := strings.ToLower(description)
-	for _, word := range [...]string{" plan", "tariff", "subscription", "commercial", "trial", "licen",
-		"тариф", "коммерческ", "подписк", "пробн", "демо-", "лиценз"} {
+	for _, word := range [...]string{
+		" plan", "tariff", "subscription", "commercial", "trial", "licen",
+		"тариф", "коммерческ", "подписк", "пробн", "демо-", "лиценз",
+	} {
 		if strings.Contains(text, word) {
 			return true
 		}

@@ -177,6 +177,7 @@ func aboutNoLead(e *Error) *Error {
 	switch e.Reaction {
 	case Never, NoAccess, NotFound:
 		e.Reaction = Repeat
+	default: // it is about the tokens or the server already
 	}
 	return e
 }

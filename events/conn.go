@@ -64,19 +64,19 @@ func JetStream(nc *nats.Conn) (jetstream.JetStream, error) {
 	return js, nil
 }
 
-// notConnected is a client that has no connection at the moment. nats.go says "outbound
+// notConnectedError is a client that has no connection at the moment. nats.go says "outbound
 // buffer limit exceeded", because we let it buffer nothing.
-type notConnected struct{ error }
+type notConnectedError struct{ error }
 
-func (notConnected) Error() string { return "not connected to NATS" }
+func (notConnectedError) Error() string { return "not connected to NATS" }
 
 // Unwrap is the client's own error.
-func (e notConnected) Unwrap() error { return e.error }
+func (e notConnectedError) Unwrap() error { return e.error }
 
 // named says in words what the client's error means.
 func named(err error) error {
 	if errors.Is(err, nats.ErrReconnectBufExceeded) {
-		return notConnected{err}
+		return notConnectedError{err}
 	}
 	return err
 }

@@ -130,8 +130,14 @@ func (h *harness) post(body string) (status int, answer string) {
 	return response.StatusCode, answer
 }
 
+// head is an answer without its body.
+type head struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // send sends a form by any method; header lists names and values in turn.
-func (h *harness) send(method, path, body string, header ...string) (*http.Response, string) {
+func (h *harness) send(method, path, body string, header ...string) (head, string) {
 	h.t.Helper()
 	request, err := http.NewRequestWithContext(h.t.Context(), method, h.url+path, strings.NewReader(body))
 	if err != nil {
@@ -145,7 +151,7 @@ func (h *harness) send(method, path, body string, header ...string) (*http.Respo
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return response, read(h.t, response)
+	return head{response.StatusCode, response.Header}, read(h.t, response)
 }
 
 // served is the status that a server answers without a network.

@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -51,10 +52,8 @@ func (m message) what() portals.Reason {
 	if m.text("event") != "" {
 		return portals.Accepted
 	}
-	for _, name := range []string{"AUTH_ID", "REFRESH_ID", "PLACEMENT", "APP_SID", "DOMAIN"} {
-		if m.has(name) {
-			return portals.ApplicationPage
-		}
+	if slices.ContainsFunc([]string{"AUTH_ID", "REFRESH_ID", "PLACEMENT", "APP_SID", "DOMAIN"}, m.has) {
+		return portals.ApplicationPage
 	}
 	if m.has("document_id") {
 		return portals.RobotWebhook

@@ -148,8 +148,8 @@ func digit(r rune) rune {
 		}
 	}
 	for _, run := range unicode.Nd.R32 {
-		if rune(run.Lo) <= r && r <= rune(run.Hi) {
-			return '0' + (r-rune(run.Lo))%10
+		if first, last := rune(run.Lo), rune(run.Hi); first <= r && r <= last { //nolint:gosec // they are runes
+			return '0' + (r-first)%10
 		}
 	}
 	return r

@@ -77,6 +77,7 @@ func (r *Registry) Recognise(ctx context.Context, cb bitrix24.Callback) Decision
 		return d
 	case UnknownPortal:
 		r.rememberHash(ctx, cb.MemberID, "")
+	default: // the hash that is remembered stays
 	}
 	if (busy || d.Reason == TokenNotLearnt) && cb.ApplicationToken != "" && r.kept.allow(cb.MemberID, r.cfg.Now()) {
 		d.Reason = Accepted

@@ -11,7 +11,7 @@ import (
 const refusalPause = time.Minute
 
 // hints say what a person can do about refused callbacks.
-var hints = map[Reason]string{
+var hints = map[Reason]string{ //nolint:gosec // words about tokens, no token
 	Unparsable:    "something other than Bitrix24 posts to the address of callbacks, or a proxy alters the body",
 	TooLong:       "something other than Bitrix24 posts to the address of callbacks",
 	UnknownPortal: "this portal never installed the application here: save the application's form in Bitrix24 again",
