@@ -172,7 +172,7 @@ func (r *commandRun) settle(ctx context.Context, commands []Command, batch Batch
 	if len(again) < len(commands) {
 		r.blocked, r.failures = 0, 0 // it goes on
 	}
-	again, err := r.retryable(ctx, again, batch, ticket)
+	again, err := r.retryable(ctx, again, len(commands)-len(again), batch.Errors, ticket)
 	if err != nil || len(again) == 0 {
 		return nil, err
 	}
@@ -202,9 +202,9 @@ func (r *commandRun) sort(commands []Command, batch Batch, ticket leads.Ticket) 
 // retryable returns the failed commands that are worth another try. A blocked method is
 // waited for. If others of the batch were answered, a command that keeps failing gets its
 // error as its outcome; if none was, a harmless command shows whether the portal is failing
-// as a whole.
-func (r *commandRun) retryable(ctx context.Context, failed []Command, batch Batch, ticket leads.Ticket) ([]Command, error) {
-	first := batch.Errors[failed[0].Key]
+// as a whole. answered is how many were.
+func (r *commandRun) retryable(ctx context.Context, failed []Command, answered int, errs map[string]*Error, ticket leads.Ticket) ([]Command, error) {
+	first := errs[failed[0].Key]
 	if first.Reaction == SlowDown {
 		if r.blocked++; r.blocked > blockedLimit {
 			return nil, first
@@ -214,14 +214,14 @@ func (r *commandRun) retryable(ctx context.Context, failed []Command, batch Batc
 		}
 		return failed, nil // the next batch waits
 	}
-	if len(batch.Results) == 0 {
+	if answered == 0 {
 		r.failures++
 		if len(r.done) == 0 && r.failures <= repeats {
 			return failed, r.client.cfg.Wait(ctx, repeatPolicy.Delay(r.failures))
 		}
 	}
 	spent := func(cmd Command) bool { return r.tries[cmd.Key] > commandRepeats }
-	if len(batch.Results) == 0 && slices.ContainsFunc(failed, spent) {
+	if answered == 0 && slices.ContainsFunc(failed, spent) {
 		if refusal, err := r.client.refusals().ask(ctx, first.Method); err != nil || refusal != nil {
 			return nil, first
 		}
@@ -229,7 +229,7 @@ func (r *commandRun) retryable(ctx context.Context, failed []Command, batch Batc
 	var again []Command
 	for _, cmd := range failed {
 		if spent(cmd) {
-			r.done[cmd.Key] = outcome{refusal: batch.Errors[cmd.Key], ticket: ticket}
+			r.done[cmd.Key] = outcome{refusal: errs[cmd.Key], ticket: ticket}
 			continue
 		}
 		again = append(again, cmd)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +61,7 @@ var spoilt = map[string]func([]byte) (int, []byte){
 	"cut":     func(b []byte) (int, []byte) { return 200, b[:len(b)/2] },
 	"500":     func([]byte) (int, []byte) { return 500, []byte(`{"error":"INTERNAL_SERVER_ERROR"}`) },
 	"502":     func([]byte) (int, []byte) { return 502, []byte("<html>bad gateway</html>") },
+	"403":     func([]byte) (int, []byte) { return 403, []byte("<html>blocked by the firewall</html>") },
 	"504":     func([]byte) (int, []byte) { return 504, nil },
 	"warning": func([]byte) (int, []byte) { return 200, []byte("<b>Fatal error</b>: Allowed memory size {exhausted}") },
 }
@@ -156,6 +158,32 @@ func TestFailingPortalBlamesNoLead(t *testing.T) {
 				}
 				if n := client.Requests(); n > 30 {
 					t.Errorf("%d requests to a portal that answers nothing", n)
+				}
+			})
+		})
+	}
+}
+
+// A portal that answers each crm.lead.get with nothing fails as a whole: a lead that does not
+// exist is "Not found".
+func TestEmptyCardsBlameNoLead(t *testing.T) {
+	for _, nothing := range []string{"null", "false", "[]", `""`} {
+		t.Run(nothing, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := emulatortest.New(t, emulator.Config{Leads: 50, Seed: 1})
+				ids := sortedIDs(truth(t, h.Portal))
+				alter(h, func(request string, status int, _ []byte) (int, []byte) {
+					keys := regexp.MustCompile(`"(\w+)":"crm\.lead\.get`).FindAllStringSubmatch(request, -1)
+					var results []string
+					for _, key := range keys {
+						results = append(results, `"`+key[1]+`":`+nothing)
+					}
+					return status, []byte(`{"result":{"result":{` + strings.Join(results, ",") + `},"result_error":[]}}`)
+				})
+				client := h.Webhook(bitrix24.NewBudget(true))
+				snaps, err := client.Leads().Read(t.Context(), ids, draws())
+				if err == nil || !strings.Contains(err.Error(), "empty") {
+					t.Errorf("%d snapshots, %v", len(snaps), err)
 				}
 			})
 		})

@@ -36,6 +36,37 @@ func TestAMissedNightlyPassRunsAtStart(t *testing.T) {
 	h.until("it ran", func() bool { return slices.Contains(h.passes(), leads.RunFull) })
 }
 
+func TestAnImportThatWasGivenUpIsReportedAndRunsAgain(t *testing.T) {
+	h := open(t, 3)
+	if _, err := h.db.RequestRun(t.Context(), leads.Run{MemberID: h.member(), Mode: leads.RunImport}); err != nil {
+		t.Fatal(err)
+	}
+	run, _, err := h.db.ClaimRun(t.Context(), h.member())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.State, run.Error = leads.RunIncomplete, "the portal does not answer"
+	if err := h.db.SaveRun(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	reported := func(owners *owner.Owners) bool {
+		return slices.ContainsFunc(owners.Statuses(), func(s owner.Status) bool {
+			return slices.ContainsFunc(s.Problems, func(p owner.Problem) bool { return p.Part == owner.PartLastPass })
+		})
+	}
+	cfg := h.config()
+	owners := owner.NewOwners(cfg)
+	stop := h.background(owners.Run)
+	h.until("it is reported", func() bool { return reported(owners) })
+	stop()
+	if slices.Contains(h.passes(), leads.RunImport) {
+		t.Error("it ran again at once")
+	}
+	cfg.Now = func() time.Time { return time.Now().Add(11 * time.Minute) }
+	h.work(cfg)
+	h.until("it ran again", func() bool { return slices.Contains(h.passes(), leads.RunImport) })
+}
+
 func TestNightlyPassIsDueOnceItsTimeHasCome(t *testing.T) {
 	at := func(hour, minute int) time.Time { return time.Date(2026, 11, 23, hour, minute, 0, 0, time.UTC) }
 	next := func(after time.Time) time.Time {
