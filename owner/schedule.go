@@ -139,7 +139,9 @@ func (n *nightly) check(ctx context.Context) error {
 	if err != nil || !ok { // before the import there is nothing to compare
 		return err
 	}
-	o.session.health.report(PartLastPass, givenUp(last))
+	if last.Finished() { // the problem stands until the next one has ended
+		o.session.health.report(PartLastPass, givenUp(last))
+	}
 	now := o.cfg.now()
 	if last.Mode == leads.RunImport && last.State == leads.RunIncomplete && now.Sub(last.FinishedAt) >= importAgain {
 		return n.request(ctx, leads.RunImport)
@@ -163,7 +165,7 @@ func (n *nightly) request(ctx context.Context, mode leads.RunMode) error {
 }
 
 // givenUp is the problem of a portal whose last import or full pass did not reach its end;
-// nil if it did, or is still to run.
+// nil if it did.
 func givenUp(last leads.Run) error {
 	if last.State != leads.RunIncomplete {
 		return nil
