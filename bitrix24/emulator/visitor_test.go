@@ -29,11 +29,12 @@ func TestRobotPostsToTheEventsAddress(t *testing.T) {
 
 func TestOpenedApplicationPage(t *testing.T) {
 	b := start(t, emulator.Config{})
-	var query, form url.Values
+	opened := make(chan [2]url.Values, 1)
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		query = r.URL.Query()
 		body, _ := io.ReadAll(r.Body)
-		form, _ = url.ParseQuery(string(body))
+		if form, _ := url.ParseQuery(string(body)); form.Has("PLACEMENT") { // else it is a callback
+			opened <- [2]url.Values{r.URL.Query(), form}
+		}
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte("tick the box"))
 	}))
@@ -41,8 +42,10 @@ func TestOpenedApplicationPage(t *testing.T) {
 	b.Install(app.URL+"/events", "http://127.0.0.1/callback")
 	page := b.control(t, "POST", "open-app", `{"user":7,"lang":"en"}`).tree
 	if page["status"] != 200.0 || page["body"] != "tick the box" || page["content_type"] != "text/html" {
-		t.Errorf("%v", page)
+		t.Fatalf("%v", page)
 	}
+	got := <-opened
+	query, form := got[0], got[1]
 	if query.Get("LANG") != "en" || query.Get("DOMAIN") == "" || form.Get("member_id") != b.info.MemberID || form.Get("PLACEMENT") != "DEFAULT" {
 		t.Errorf("%v %v", query, form)
 	}
