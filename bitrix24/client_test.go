@@ -110,6 +110,7 @@ func TestTwoThousandFiveHundredLeadsCostOneRequest(t *testing.T) {
 }
 
 func TestScanShowsEveryLeadOnce(t *testing.T) {
+	long(t)
 	for _, count := range []int{0, 1, 49, 50, 51, 2500, 2501, 5100} {
 		t.Run(strconv.Itoa(count), func(t *testing.T) {
 			p, client := webhookClient(t, emulator.Config{Leads: count, Seed: 2})

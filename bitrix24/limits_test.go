@@ -47,6 +47,7 @@ func wantNoRefusal(tb testing.TB, p *emulator.Portal) {
 
 // What an import of a large portal costs, with the real limits.
 func TestImportSpendsTheFewestRequests(t *testing.T) {
+	long(t)
 	count := 20_000
 	if os.Getenv("LEADSYNC_TEST_SCALE") != "" {
 		count = 100_000 // make test-scale
@@ -121,6 +122,7 @@ func TestPassesStayWithinTheOperatingTime(t *testing.T) {
 
 // Even a backlog of callbacks does not make the portal block a method.
 func TestLiveReadsStayWithinTheOperatingTime(t *testing.T) {
+	long(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := emulatortest.New(t, emulator.Config{Leads: 2500, Seed: 1, PageCost: 1100 * time.Millisecond})
 		ids := sortedIDs(truth(t, h.Portal))
@@ -362,6 +364,7 @@ func TestOwnersInSuccessionNeverFillTheBucket(t *testing.T) {
 }
 
 func TestLiveReadsDoNotWaitForAPass(t *testing.T) {
+	long(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := emulatortest.New(t, emulator.Config{Leads: 60, Seed: 1})
 		client := h.Webhook(bitrix24.NewBudget(true))

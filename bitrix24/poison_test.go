@@ -18,6 +18,15 @@ import (
 	"leadsync/leads"
 )
 
+// long skips a test of thousands of leads with -short: the race detector takes minutes for it,
+// and the same code runs under it with fewer leads.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("skipped because of -short: it reads thousands of leads")
+	}
+}
+
 // alter changes the portal's answers to batches; change gets the request's body and the answer.
 func alter(h *emulatortest.Harness, change func(request string, status int, answer []byte) (int, []byte)) {
 	direct := emulatortest.NewTransport(h.Portal)
@@ -67,6 +76,7 @@ var spoilt = map[string]func([]byte) (int, []byte){
 }
 
 func TestScanNamesTheLeadsThatSpoilBatches(t *testing.T) {
+	long(t)
 	for _, name := range []string{"empty", "cut", "502"} {
 		instead := spoilt[name]
 		for _, bare := range []bool{false, true} {
@@ -192,6 +202,7 @@ func TestEmptyCardsBlameNoLead(t *testing.T) {
 
 // The sizes of batches grow again after a lead has spoilt some.
 func TestBatchesGrowAgainAfterASpoiltOne(t *testing.T) {
+	long(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := emulatortest.New(t, emulator.Config{Leads: 6000, Seed: 1})
 		ids := sortedIDs(truth(t, h.Portal))

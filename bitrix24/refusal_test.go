@@ -45,6 +45,7 @@ func refuse(h *emulatortest.Harness, code, description string, match func(comman
 func everyCommand(string) bool { return true }
 
 func TestPortalThatRefusesEverythingIsLeftAlone(t *testing.T) {
+	long(t)
 	tests := []struct{ code, text, words string }{
 		{"insufficient_scope", "The request requires higher privileges than provided by the webhook token", "tick CRM in the inbound webhook"},
 		{"ERROR_METHOD_NOT_FOUND", "Method not found!", "CRM is switched on"},
