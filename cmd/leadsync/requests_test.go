@@ -49,6 +49,7 @@ func (s *testServer) caughtUp(t *testing.T, db *repo.DB) bool {
 // The service sends few requests, with the portal's limits on: for an import, a backlog and a
 // busy lead.
 func TestRequestsAreSpentSparingly(t *testing.T) {
+	measures(t)
 	t.Parallel()
 	count, setUp := 1_500, 15
 	if os.Getenv("LEADSYNC_TEST_SCALE") != "" {

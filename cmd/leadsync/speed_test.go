@@ -96,7 +96,17 @@ func (h *harness) forgedCallback(n int) string {
 
 // TestAnswerTimes logs percentiles, which depend on the machine; only a wrong answer fails it.
 // Every callback is on disk, fsynced, when it is answered.
+// measures skips a test of times or of numbers of requests with -short: under the race
+// detector the process is so slow that it counts as an outage.
+func measures(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("skipped because of -short: it measures what a slow machine changes")
+	}
+}
+
 func TestAnswerTimes(t *testing.T) {
+	measures(t)
 	t.Run("embedded", func(t *testing.T) { answerTimes(t, newHarness(t, true)) })
 	t.Run("apart", func(t *testing.T) {
 		h := newHarness(t, false)
