@@ -36,7 +36,7 @@ func TestFullDisk(t *testing.T) {
 			t.Parallel()
 			h := openHarness(t, harnessConfig{embedded: test.embedded, disks: true, env: []string{"LEADSYNC_CATCHUP_EVERY=off"}})
 			if len(h.disks) == 0 {
-				t.Skip("no small disk")
+				t.Skip("no small disk: mounting one needs the rights of root")
 			}
 			h.install()
 			a, b, c, newest := h.sampleIDs()
