@@ -131,7 +131,7 @@ func (w *Worker) park(ctx context.Context, n events.Notice, o leads.Outcome, pay
 	if dead.FirstAt.IsZero() {
 		dead.FirstAt = now
 	}
-	if err := events.PublishDead(ctx, w.JS, dead); err != nil {
+	if err := events.PublishDead(ctx, w.Bus, dead); err != nil {
 		return err
 	}
 	if !repeated {
@@ -149,7 +149,7 @@ func (w *Worker) forgetFailures(ctx context.Context, ids []int64) error {
 		if !w.failing[id].Parked() {
 			continue
 		}
-		if err := events.DropDead(ctx, w.JS, leads.Ref{MemberID: w.MemberID, LeadID: id}); err != nil {
+		if err := events.DropDead(ctx, w.Bus, leads.Ref{MemberID: w.MemberID, LeadID: id}); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"leadsync/bitrix24"
@@ -41,7 +40,7 @@ const grace = 400 * time.Millisecond
 // test can script.
 type harness struct {
 	t      testing.TB
-	js     jetstream.JetStream
+	bus    *events.Bus
 	db     *repo.DB
 	url    string // of the mirror
 	portal *emulator.Portal
@@ -106,7 +105,7 @@ func open(tb testing.TB, count int) *harness {
 	if _, err := db.Migrate(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
-	h := &harness{t: tb, js: eventstest.JetStream(tb), db: db, url: at, stats: &consumers.Stats{}, wake: make(chan struct{}, 1)}
+	h := &harness{t: tb, bus: eventstest.Bus(tb), db: db, url: at, stats: &consumers.Stats{}, wake: make(chan struct{}, 1)}
 	h.startPortal(count)
 	return h
 }
@@ -140,7 +139,7 @@ func (h *harness) ref(id int64) leads.Ref { return leads.Ref{MemberID: h.member(
 // config is the configuration of owners who read as the script says.
 func (h *harness) config(holder string) owner.Config {
 	return owner.Config{
-		JS: h.js, Mirror: mirrorOf(h.db), Holder: holder, Grace: grace, Stats: h.stats,
+		Bus: h.bus, Mirror: mirrorOf(h.db), Holder: holder, Grace: grace, Stats: h.stats,
 		RetryPolicy: func(attempts int) (time.Duration, bool) { return 0, attempts < 3 },
 		Reader: func(_ owner.Ownership, next consumers.Reader) consumers.Reader {
 			return scriptedReader{&h.script, next}
@@ -185,7 +184,7 @@ func (h *harness) notify(event string, ids ...int64) {
 	h.t.Helper()
 	for _, id := range ids {
 		n := events.Notice{Ref: h.ref(id), Event: event, Cause: leads.CauseEvent, ReceivedAt: time.Now()}
-		if err := events.PublishNotice(h.t.Context(), h.js, n); err != nil {
+		if err := events.PublishNotice(h.t.Context(), h.bus, n); err != nil {
 			h.t.Fatal(err)
 		}
 	}
@@ -214,7 +213,7 @@ func (h *harness) until(what string, done func() bool) {
 
 // allHandled tells whether no notice waits or is under way.
 func (h *harness) allHandled() bool {
-	n, err := events.Pending(h.t.Context(), h.js, h.member())
+	n, err := events.Pending(h.t.Context(), h.bus, h.member())
 	return err == nil && n == 0
 }
 
@@ -275,7 +274,7 @@ func (h *harness) edit(id int64, title string) {
 // deadLetters are the parked dead letters, by lead.
 func (h *harness) deadLetters() map[int64]events.DeadLetter {
 	h.t.Helper()
-	s, err := h.js.Stream(h.t.Context(), events.StreamDead)
+	s, err := h.bus.Stream(h.t.Context(), events.StreamDead)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"leadsync/events"
 	"leadsync/leads"
 	"leadsync/retry"
@@ -32,7 +30,7 @@ type Outbox interface {
 // Relay moves the outbox onto the topic: publish, then delete. A crash between the two
 // publishes again, which the topic recognises. One relay works at a time, by lease.
 type Relay struct {
-	JS     jetstream.JetStream
+	Bus    *events.Bus
 	Outbox Outbox
 	Topic  *events.Topic
 	Holder string // names this process
@@ -64,7 +62,7 @@ func (r *Relay) Run(ctx context.Context) error {
 
 // hold relays while it has the lease, and tells whether any change was moved.
 func (r *Relay) hold(ctx context.Context) (moved bool, err error) {
-	lease, err := events.TakeLease(ctx, r.JS, "relay", r.Holder)
+	lease, err := events.TakeLease(ctx, r.Bus, "relay", r.Holder)
 	if err != nil {
 		return false, err
 	}

@@ -44,7 +44,7 @@ func BenchmarkRelay(b *testing.B) {
 // relayAlone empties the outbox, each change by itself.
 func (h *harness) relayAlone() {
 	h.t.Helper()
-	topic, err := events.OpenTopic(h.t.Context(), h.js)
+	topic, err := events.OpenTopic(h.t.Context(), h.bus)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -36,12 +36,12 @@ func (o *failingOutbox) DropOutbox(ctx context.Context, ids []int64) error {
 
 func (h *harness) relay(outbox consumers.Outbox, holder string) *consumers.Relay {
 	h.t.Helper()
-	topic, err := events.OpenTopic(h.t.Context(), h.js)
+	topic, err := events.OpenTopic(h.t.Context(), h.bus)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return &consumers.Relay{
-		JS: h.js, Outbox: outbox, Topic: topic, Holder: holder, Wake: h.wake, Stats: h.stats,
+		Bus: h.bus, Outbox: outbox, Topic: topic, Holder: holder, Wake: h.wake, Stats: h.stats,
 		Log: h.log.Logger(),
 	}
 }
@@ -78,7 +78,7 @@ func (h *harness) subscribe() *subscriber {
 	h.t.Helper()
 	s := &subscriber{last: map[int64]int64{}}
 	background(h.t, func(ctx context.Context) error {
-		return events.Subscribe(ctx, h.js, "", true, func(msg jetstream.Msg) {
+		return events.Subscribe(ctx, h.bus, "", true, func(msg jetstream.Msg) {
 			c, err := events.ParseChange(msg)
 			if err != nil {
 				return
@@ -139,13 +139,13 @@ type checkedOutbox struct {
 	*repo.DB
 
 	t    testing.TB
-	js   jetstream.JetStream
+	bus  *events.Bus
 	left int
 }
 
 func (o *checkedOutbox) DropOutbox(ctx context.Context, ids []int64) error {
 	o.left += len(ids)
-	if n, err := events.Depth(ctx, o.js, events.StreamLeads); err != nil || n < int64(o.left) {
+	if n, err := events.Depth(ctx, o.bus, events.StreamLeads); err != nil || n < int64(o.left) {
 		o.t.Errorf("%d changes leave the outbox, %d are on the topic, %v", o.left, n, err)
 	}
 	return o.DB.DropOutbox(ctx, ids)
@@ -154,7 +154,7 @@ func (o *checkedOutbox) DropOutbox(ctx context.Context, ids []int64) error {
 func TestOutboxKeepsChangesUntilPublished(t *testing.T) {
 	h := open(t, 20)
 	h.write(leads.NewTickets(0), h.ids()...)
-	background(t, h.relay(&checkedOutbox{DB: h.db, t: t, js: h.js}, "one").Run)
+	background(t, h.relay(&checkedOutbox{DB: h.db, t: t, bus: h.bus}, "one").Run)
 	h.until("the outbox is empty", h.outboxEmpty)
 }
 
@@ -164,13 +164,13 @@ func TestRefusedChangesWaitInTheOutbox(t *testing.T) {
 	h := open(t, 40)
 	ids, tickets := h.ids(), leads.NewTickets(0)
 	room := func(messages int64) {
-		s, err := h.js.Stream(t.Context(), events.StreamLeads)
+		s, err := h.bus.Stream(t.Context(), events.StreamLeads)
 		if err != nil {
 			t.Fatal(err)
 		}
 		cfg := s.CachedInfo().Config
 		cfg.MaxMsgs, cfg.Discard = messages, jetstream.DiscardNew
-		if _, err := h.js.UpdateStream(t.Context(), cfg); err != nil {
+		if _, err := h.bus.JetStream().UpdateStream(t.Context(), cfg); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -197,7 +197,7 @@ func TestRefusedChangesWaitInTheOutbox(t *testing.T) {
 
 func TestOneRelayWorksAtATime(t *testing.T) {
 	h := open(t, 1)
-	lease, err := events.TakeLease(t.Context(), h.js, "relay", "other")
+	lease, err := events.TakeLease(t.Context(), h.bus, "relay", "other")
 	if err != nil {
 		t.Fatal(err)
 	}

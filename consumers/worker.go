@@ -55,7 +55,7 @@ type Mirror interface {
 // owner runs one.
 type Worker struct {
 	MemberID string
-	JS       jetstream.JetStream
+	Bus      *events.Bus
 	Reader   Reader
 	Mirror   Mirror
 	// ReadOrder is held from before a read is sent until its result is written, so that
@@ -101,7 +101,7 @@ func (w *Worker) step(ctx context.Context, consumer *jetstream.Consumer) (err er
 		}
 	}
 	if *consumer == nil {
-		if *consumer, err = events.Notices(ctx, w.JS, w.MemberID); err != nil {
+		if *consumer, err = events.Notices(ctx, w.Bus, w.MemberID); err != nil {
 			return err
 		}
 	}

@@ -196,7 +196,7 @@ func TestNewOwnerGetsWhatADeadOneHadTaken(t *testing.T) {
 	h := open(t, 1)
 	id := h.ids()[0]
 	h.notify("ONCRMLEADADD", id)
-	consumer, err := events.Notices(t.Context(), h.js, h.member())
+	consumer, err := events.Notices(t.Context(), h.bus, h.member())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestFailingPortalLosesNoNoticeAndNoLead(t *testing.T) {
 
 func TestMalformedNoticesDoNotStopTheRest(t *testing.T) {
 	h := open(t, 1)
-	if _, err := h.js.Publish(t.Context(), "bitrix24.notices."+h.member()+".poem", []byte("roses are red")); err != nil {
+	if _, err := h.bus.JetStream().Publish(t.Context(), "bitrix24.notices."+h.member()+".poem", []byte("roses are red")); err != nil {
 		t.Fatal(err)
 	}
 	h.notify("ONCRMLEADADD", h.ids()...)

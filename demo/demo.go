@@ -153,7 +153,7 @@ func (d *demo) play(ctx context.Context) error {
 	defer stop()
 	group, work := errgroup.WithContext(work)
 	group.Go(func() error { return d.service.Run(work) })
-	group.Go(func() error { return d.subscriber.listen(work, d.service.Backend.NATSURL()) })
+	group.Go(func() error { return d.subscriber.listen(work, d.service.Backend.NATSURL(), "") })
 	group.Go(func() error { return d.view.run(work) })
 	var verdict error
 	group.Go(func() error {
@@ -260,7 +260,7 @@ func (d *demo) settle(ctx context.Context) error {
 		return err
 	}
 	return wait(ctx, func() (bool, error) {
-		pending, err := events.Pending(ctx, d.service.Backend.JS, d.memberID())
+		pending, err := events.Pending(ctx, d.service.Backend.Bus(), d.memberID())
 		if err != nil || pending > 0 {
 			return false, err
 		}
@@ -293,7 +293,7 @@ func (d *demo) awaitSubscriber(ctx context.Context) error {
 		if depth, err := d.service.Backend.DB.OutboxDepth(ctx); err != nil || depth > 0 {
 			return false, err
 		}
-		stream, err := d.service.Backend.JS.Stream(ctx, events.StreamLeads)
+		stream, err := d.service.Backend.Bus().Stream(ctx, events.StreamLeads)
 		if err != nil {
 			return false, fmt.Errorf("look up the topic: %w", err)
 		}

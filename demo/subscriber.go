@@ -26,18 +26,18 @@ func newSubscriber() *subscriber {
 }
 
 // listen receives changes until the context ends.
-func (s *subscriber) listen(ctx context.Context, url string) error {
-	nc, err := events.Connect(url, "")
+func (s *subscriber) listen(ctx context.Context, url, token string) error {
+	nc, err := events.Connect(events.Server{URL: url, Token: token})
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	js, err := events.JetStream(nc)
+	bus, err := events.Open(nc, "")
 	if err != nil {
 		return err
 	}
 	close(s.listening)
-	return events.Subscribe(ctx, js, "", true, s.take)
+	return events.Subscribe(ctx, bus, "", true, s.take)
 }
 
 // ready returns when the subscriber is connected.

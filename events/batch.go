@@ -161,11 +161,11 @@ func (t *Topic) commit(ctx context.Context, batch []*nats.Msg) error {
 	}
 	batch[last].Header.Set(batchCommitHeader, "1")
 	for _, msg := range batch[:last] {
-		if err := t.js.Conn().PublishMsg(msg); err != nil {
+		if err := t.bus.Conn().PublishMsg(msg); err != nil {
 			return err
 		}
 	}
-	reply, err := t.js.Conn().RequestMsgWithContext(ctx, batch[last])
+	reply, err := t.bus.Conn().RequestMsgWithContext(ctx, batch[last])
 	if err != nil {
 		return err
 	}

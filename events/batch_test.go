@@ -22,11 +22,11 @@ import (
 )
 
 // batches lets LEADS take batches, or no longer: servers before 2.12 know none.
-func batches(tb testing.TB, js jetstream.JetStream, allowed bool) {
+func batches(tb testing.TB, bus *events.Bus, allowed bool) {
 	tb.Helper()
-	cfg := stream(tb, js, events.StreamLeads).CachedInfo().Config
+	cfg := stream(tb, bus, events.StreamLeads).CachedInfo().Config
 	cfg.AllowAtomicPublish = allowed
-	if _, err := js.UpdateStream(tb.Context(), cfg); err != nil {
+	if _, err := bus.JetStream().UpdateStream(tb.Context(), cfg); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -55,13 +55,13 @@ type subscriber struct {
 	received map[int64][]int64
 }
 
-func listen(tb testing.TB, js jetstream.JetStream) *subscriber {
+func listen(tb testing.TB, bus *events.Bus) *subscriber {
 	tb.Helper()
 	h := &subscriber{received: map[int64][]int64{}}
 	ctx, stop := context.WithCancel(tb.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- events.Subscribe(ctx, js, member, true, func(msg jetstream.Msg) {
+		done <- events.Subscribe(ctx, bus, member, true, func(msg jetstream.Msg) {
 			c, err := events.ParseChange(msg)
 			if err != nil {
 				tb.Error(err)
@@ -92,9 +92,9 @@ func TestBatchesPublishLikeSingleChanges(t *testing.T) {
 		allowed bool
 	}{{"in batches", true}, {"on a server that knows none", false}} {
 		t.Run(test.name, func(t *testing.T) {
-			js := eventstest.JetStream(t)
-			batches(t, js, test.allowed)
-			h := listen(t, js)
+			bus := eventstest.Bus(t)
+			batches(t, bus, test.allowed)
+			h := listen(t, bus)
 			large := change(7, 1, leads.Added)
 			large.Lead, _ = json.Marshal(map[string]string{"ID": "7", "COMMENTS": strings.Repeat("x", 8<<20)})
 			changes := revision(20, 1, leads.Added)
@@ -106,7 +106,7 @@ func TestBatchesPublishLikeSingleChanges(t *testing.T) {
 			for _, c := range changes {
 				want = append(want, leads.OnTopic{LeadID: c.LeadID, Revision: c.Revision, Deleted: c.Kind == leads.RemovedKind})
 			}
-			if diff := cmp.Diff(want, announceAll(t, openTopic(t, js), changes...)); diff != "" {
+			if diff := cmp.Diff(want, announceAll(t, openTopic(t, bus), changes...)); diff != "" {
 				t.Errorf("answers (-want +got):\n%s", diff)
 			}
 			for id := range int64(20) {
@@ -115,7 +115,7 @@ func TestBatchesPublishLikeSingleChanges(t *testing.T) {
 					t.Errorf("of lead %d a subscriber received %v", id+1, got)
 				}
 			}
-			tombstone := lastOn(t, js, 9)
+			tombstone := lastOn(t, bus, 9)
 			got := []string{
 				tombstone.Header.Get("Nats-TTL"), tombstone.Header.Get("Nats-Rollup"), tombstone.Header.Get("Nats-Msg-Id"),
 				tombstone.Header.Get("ce-type"),
@@ -123,7 +123,7 @@ func TestBatchesPublishLikeSingleChanges(t *testing.T) {
 			if diff := cmp.Diff([]string{"720h0m0s", "sub", changes[len(changes)-12].ID(), "com.bitrix24.crm.lead.deleted.v1"}, got); diff != "" {
 				t.Errorf("headers of a deletion (-want +got):\n%s", diff)
 			}
-			if n := messages(t, js, events.StreamLeads); n != 20 {
+			if n := messages(t, bus, events.StreamLeads); n != 20 {
 				t.Errorf("%d messages for 20 leads", n)
 			}
 		})
@@ -133,15 +133,15 @@ func TestBatchesPublishLikeSingleChanges(t *testing.T) {
 // cost is what it took the server to publish something.
 type cost struct{ LookUps, Messages, Questions int }
 
-func costOf(tb testing.TB, js jetstream.JetStream, publish func()) (c cost) {
+func costOf(tb testing.TB, bus *events.Bus, publish func()) (c cost) {
 	tb.Helper()
-	sub, err := js.Conn().SubscribeSync(">")
+	sub, err := bus.Conn().SubscribeSync(">")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	publish()
-	if err := js.Conn().Publish("end", nil); err != nil {
+	if err := bus.Conn().Publish("end", nil); err != nil {
 		tb.Fatal(err)
 	}
 	for {
@@ -174,11 +174,11 @@ func TestBatchNeedsOneRequest(t *testing.T) {
 		{"on a server that knows none", false, cost{0, 100, 100}, cost{100, 100, 100}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			js := eventstest.JetStream(t)
-			batches(t, js, test.allowed)
-			topic := openTopic(t, js)
+			bus := eventstest.Bus(t)
+			batches(t, bus, test.allowed)
+			topic := openTopic(t, bus)
 			for i, want := range []cost{test.new, test.known} {
-				got := costOf(t, js, func() { announceAll(t, topic, revision(100, int64(i+1), leads.Changed)...) })
+				got := costOf(t, bus, func() { announceAll(t, topic, revision(100, int64(i+1), leads.Changed)...) })
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("for revision %d of 100 leads (-want +got):\n%s", i+1, diff)
 				}
@@ -188,7 +188,7 @@ func TestBatchNeedsOneRequest(t *testing.T) {
 }
 
 func TestLargeCardsTravelInSmallerBatches(t *testing.T) {
-	js := eventstest.JetStream(t)
+	bus := eventstest.Bus(t)
 	for _, test := range []struct {
 		name string
 		from int64
@@ -204,7 +204,7 @@ func TestLargeCardsTravelInSmallerBatches(t *testing.T) {
 				changes[i].LeadID += test.from
 				changes[i].Lead = json.RawMessage(`{"ID":"1","COMMENTS":"` + strings.Repeat("x", test.size) + `"}`)
 			}
-			got := costOf(t, js, func() { announceAll(t, openTopic(t, js), changes...) })
+			got := costOf(t, bus, func() { announceAll(t, openTopic(t, bus), changes...) })
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -215,10 +215,10 @@ func TestLargeCardsTravelInSmallerBatches(t *testing.T) {
 // A batch that nobody answers for in time is not sent again and again: its changes go one
 // by one.
 func TestSlowBatchIsPublishedOneByOne(t *testing.T) {
-	js := eventstest.JetStream(t)
-	topic := openTopic(t, js)
+	bus := eventstest.Bus(t)
+	topic := openTopic(t, bus)
 	topic.LimitBatches(time.Nanosecond)
-	got := costOf(t, js, func() { announceAll(t, topic, revision(100, 1, leads.Added)...) })
+	got := costOf(t, bus, func() { announceAll(t, topic, revision(100, 1, leads.Added)...) })
 	if got.LookUps < 100 || got.Questions < 100 {
 		t.Errorf("cost %+v, want each looked up and published alone", got)
 	}
@@ -227,45 +227,45 @@ func TestSlowBatchIsPublishedOneByOne(t *testing.T) {
 func TestRefusedMessageStopsNoOther(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		prepare func(t *testing.T, js jetstream.JetStream, topic *events.Topic)
+		prepare func(t *testing.T, bus *events.Bus, topic *events.Topic)
 		want    leads.OnTopic // of lead 15
 	}{
-		{"the topic is ahead", func(t *testing.T, _ jetstream.JetStream, topic *events.Topic) {
+		{"the topic is ahead", func(t *testing.T, _ *events.Bus, topic *events.Topic) {
 			t.Helper()
 			announce(t, topic, change(15, 7, leads.Changed))
 		}, leads.OnTopic{LeadID: 15, Revision: 7}},
-		{"it was published before", func(t *testing.T, _ jetstream.JetStream, topic *events.Topic) {
+		{"it was published before", func(t *testing.T, _ *events.Bus, topic *events.Topic) {
 			t.Helper()
 			announce(t, topic, change(15, 1, leads.Added))
 		}, leads.OnTopic{LeadID: 15, Revision: 1}},
-		{"another card has its revision", func(t *testing.T, _ jetstream.JetStream, topic *events.Topic) {
+		{"another card has its revision", func(t *testing.T, _ *events.Bus, topic *events.Topic) {
 			t.Helper()
 			c := change(15, 1, leads.Added)
 			c.Lead = json.RawMessage(`{"ID":"15","TITLE":"Boris"}`)
 			announce(t, topic, c)
 		}, leads.OnTopic{LeadID: 15, Revision: 1, Distinct: true}},
-		{"what is there is not ours", func(t *testing.T, js jetstream.JetStream, _ *events.Topic) {
+		{"what is there is not ours", func(t *testing.T, bus *events.Bus, _ *events.Topic) {
 			t.Helper()
-			if _, err := js.Publish(t.Context(), events.LeadSubject(ref(15)), []byte("hello")); err != nil {
+			if _, err := bus.JetStream().Publish(t.Context(), events.LeadSubject(ref(15)), []byte("hello")); err != nil {
 				t.Fatal(err)
 			}
 		}, leads.OnTopic{LeadID: 15, Revision: 1}},
-		{"the topic was emptied and remembers its id", func(t *testing.T, js jetstream.JetStream, topic *events.Topic) {
+		{"the topic was emptied and remembers its id", func(t *testing.T, bus *events.Bus, topic *events.Topic) {
 			t.Helper()
 			announce(t, topic, change(15, 1, leads.Added))
-			if err := stream(t, js, events.StreamLeads).Purge(t.Context()); err != nil {
+			if err := stream(t, bus, events.StreamLeads).Purge(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}, leads.OnTopic{LeadID: 15, Revision: 1}},
-		{"the server takes no batches any more", func(t *testing.T, js jetstream.JetStream, _ *events.Topic) {
+		{"the server takes no batches any more", func(t *testing.T, bus *events.Bus, _ *events.Topic) {
 			t.Helper()
-			batches(t, js, false)
+			batches(t, bus, false)
 		}, leads.OnTopic{LeadID: 15, Revision: 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			js := eventstest.JetStream(t)
-			topic := openTopic(t, js)
-			test.prepare(t, js, topic)
+			bus := eventstest.Bus(t)
+			topic := openTopic(t, bus)
+			test.prepare(t, bus, topic)
 			on := announceAll(t, topic, revision(30, 1, leads.Added)...)
 			if diff := cmp.Diff(test.want, on[14]); diff != "" {
 				t.Errorf("what the topic has of lead 15 (-want +got):\n%s", diff)
@@ -274,7 +274,7 @@ func TestRefusedMessageStopsNoOther(t *testing.T) {
 				if got := on[id].Revision; id != 14 && got != 1 {
 					t.Errorf("lead %d is said to be at %d", id+1, got)
 				}
-				if got := lastOn(t, js, id+1).Header.Get("Leadsync-Revision"); id != 14 && got != "1" {
+				if got := lastOn(t, bus, id+1).Header.Get("Leadsync-Revision"); id != 14 && got != "1" {
 					t.Errorf("lead %d is at %s", id+1, got)
 				}
 			}
@@ -284,11 +284,11 @@ func TestRefusedMessageStopsNoOther(t *testing.T) {
 
 // A batch of a former relay that comes late is refused, though its ids are forgotten.
 func TestLateBatchOfAFormerRelayIsRefused(t *testing.T) {
-	js := eventstest.JetStream(t)
-	announceAll(t, openTopic(t, js), revision(20, 2, leads.Changed)...)
-	seq := stream(t, js, events.StreamLeads).CachedInfo().State.LastSeq
-	on := announceAll(t, openTopic(t, js), revision(20, 1, leads.Added)...)
-	if got := stream(t, js, events.StreamLeads).CachedInfo().State.LastSeq; got != seq || on[0].Revision != 2 {
+	bus := eventstest.Bus(t)
+	announceAll(t, openTopic(t, bus), revision(20, 2, leads.Changed)...)
+	seq := stream(t, bus, events.StreamLeads).CachedInfo().State.LastSeq
+	on := announceAll(t, openTopic(t, bus), revision(20, 1, leads.Added)...)
+	if got := stream(t, bus, events.StreamLeads).CachedInfo().State.LastSeq; got != seq || on[0].Revision != 2 {
 		t.Errorf("the topic went from %d to %d, lead 1 at %d", seq, got, on[0].Revision)
 	}
 }
@@ -296,11 +296,11 @@ func TestLateBatchOfAFormerRelayIsRefused(t *testing.T) {
 // Several relays that each believe to be the only one, with batches of the same leads.
 func TestRevisionsRiseWithConcurrentBatches(t *testing.T) {
 	const relays, count, revisions = 4, 12, 12
-	js := eventstest.JetStream(t)
-	h := listen(t, js)
+	bus := eventstest.Bus(t)
+	h := listen(t, bus)
 	var group errgroup.Group
 	for relay := range int64(relays) {
-		topic := openTopic(t, js)
+		topic := openTopic(t, bus)
 		group.Go(func() error {
 			for i := range int64(revisions) {
 				number := 1 + (i+relay*3)%revisions // each in an order of its own
@@ -325,16 +325,16 @@ func TestRevisionsRiseWithConcurrentBatches(t *testing.T) {
 // A server that knows no batches takes the messages of one singly, and its answer to the
 // last says nothing of the others.
 func TestAnswerMustNameTheBatch(t *testing.T) {
-	js := eventstest.JetStream(t)
-	cfg := stream(t, js, events.StreamLeads).CachedInfo().Config
-	topic := openTopic(t, js)
+	bus := eventstest.Bus(t)
+	cfg := stream(t, bus, events.StreamLeads).CachedInfo().Config
+	topic := openTopic(t, bus)
 	cfg.Subjects = []string{"elsewhere"}
-	if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
+	if _, err := bus.JetStream().UpdateStream(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
 	var mu sync.Mutex
 	single := map[string]bool{}
-	sub, err := js.Conn().Subscribe("leads.*.*", func(msg *nats.Msg) {
+	sub, err := bus.Conn().Subscribe("leads.*.*", func(msg *nats.Msg) {
 		mu.Lock()
 		defer mu.Unlock()
 		if msg.Header.Get("Nats-Batch-Id") == "" {
@@ -360,8 +360,8 @@ func TestAnswerMustNameTheBatch(t *testing.T) {
 // it is back, and trying again publishes the rest.
 func TestServerStopsDuringBatches(t *testing.T) {
 	dir := t.TempDir()
-	server, js := eventstest.Start(t, dir)
-	topic := openTopic(t, js)
+	server, bus := eventstest.Start(t, dir)
+	topic := openTopic(t, bus)
 	const count, revisions = 100, 40
 	var answered atomic.Int64
 	done := make(chan error, 1)
@@ -377,16 +377,16 @@ func TestServerStopsDuringBatches(t *testing.T) {
 	}()
 	until(t, "some are published", func() bool { return answered.Load() >= 3 })
 	server.Close()
-	js.Conn().Close()
+	bus.Conn().Close()
 	if err := <-done; err == nil && answered.Load() < revisions {
 		t.Error("no word of what was not published")
 	}
-	_, js = eventstest.Start(t, dir)
-	h := listen(t, js)
+	_, bus = eventstest.Start(t, dir)
+	h := listen(t, bus)
 	for id := range int64(count) {
 		until(t, "all is received that was answered for", func() bool { got := h.of(id + 1); return len(got) > 0 && got[0] >= answered.Load() })
 	}
-	topic = openTopic(t, js)
+	topic = openTopic(t, bus)
 	for number := answered.Load(); number <= revisions; number++ { // the last again: its row was not deleted
 		announceAll(t, topic, revision(count, number, leads.Changed)...)
 	}

@@ -2,8 +2,10 @@ package events
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -11,34 +13,92 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Connect connects to an external NATS server or cluster. url is nats://host:4222, or
-// a list of such separated by commas; token may be "". While the connection is down,
+// Server says where an external NATS server or cluster is, and how to log in. What is "" is
+// not used.
+type Server struct {
+	URL      string // nats:// or tls://host:4222, several separated by commas
+	Token    string
+	User     string
+	Password string
+	Creds    string // a file: JWT and seed, as `nsc` makes it
+	NKey     string // a file: the seed of a user
+	CA       string // a file: certificates that sign the server's
+	Cert     string // a file: our certificate; it goes with Key
+	Key      string // a file: the key of Cert
+}
+
+// Connect connects to an external NATS server or cluster. While the connection is down,
 // publishing fails at once instead of being buffered, because a buffer in memory loses
-// callbacks that were answered 200.
-func Connect(url, token string, more ...nats.Option) (*nats.Conn, error) {
-	nc, err := nats.Connect(url, append(externally(token), more...)...)
+// callbacks that were answered 200. The connection is never given up: a server that refuses
+// us is asked again like one that is down.
+func Connect(s Server, more ...nats.Option) (*nats.Conn, error) {
+	opts, err := s.options()
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w (is the server running there, with JetStream on?)", WithoutPassword(url), err)
+		return nil, err
+	}
+	nc, err := nats.Connect(s.URL, append(opts, more...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w (%s)", WithoutPassword(s.URL), err, advice(err))
 	}
 	return nc, nil
 }
 
 // ConnectLater is Connect for a service that can work without NATS for a while: it keeps
 // trying if no server can be reached yet, and publishing fails at once until then.
-func ConnectLater(url, token string) (*nats.Conn, error) {
-	nc, err := nats.Connect(url, append(externally(token), nats.RetryOnFailedConnect(true))...)
-	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w", WithoutPassword(url), err)
-	}
-	return nc, nil
+func ConnectLater(s Server) (*nats.Conn, error) {
+	return Connect(s, nats.RetryOnFailedConnect(true))
 }
 
-func externally(token string) []nats.Option {
+// options are those of the server, with the files that they name.
+func (s Server) options() ([]nats.Option, error) {
 	opts := append(Options(), nats.Timeout(5*time.Second))
-	if token != "" {
-		opts = append(opts, nats.Token(token))
+	if s.Token != "" {
+		opts = append(opts, nats.Token(s.Token))
 	}
-	return opts
+	if s.User != "" {
+		opts = append(opts, nats.UserInfo(s.User, s.Password))
+	}
+	if s.Creds != "" {
+		opts = append(opts, nats.UserCredentials(s.Creds))
+	}
+	if s.NKey != "" {
+		nkey, err := nats.NkeyOptionFromSeed(s.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("LEADSYNC_NATS_NKEY: %w", err)
+		}
+		opts = append(opts, nkey)
+	}
+	if s.CA != "" {
+		opts = append(opts, nats.RootCAs(s.CA))
+	}
+	if s.Cert != "" {
+		opts = append(opts, nats.ClientCert(s.Cert, s.Key))
+	}
+	return opts, nil
+}
+
+// advice says what to look at after an error of a connection.
+func advice(err error) string {
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case Refused(err):
+		return "check token, user, password or credentials: LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER, LEADSYNC_NATS_CREDS"
+	case errors.As(err, &unknown):
+		return "LEADSYNC_NATS_CA names the certificates that sign the server's"
+	default:
+		return "is the server running there, with JetStream on?"
+	}
+}
+
+// Refused reports whether the server does not let us in: it does not know the user, or the
+// token or password was changed.
+func Refused(err error) bool {
+	for _, target := range []error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
 }
 
 // Options are the options of all our connections.
@@ -46,22 +106,10 @@ func Options() []nats.Option {
 	return []nats.Option{
 		nats.Name("leadsync"),
 		nats.MaxReconnects(-1),
+		nats.IgnoreAuthErrorAbort(), // by default the second refusal ends a connection for good
 		nats.ReconnectBufSize(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
 	}
-}
-
-// answerLimit is how long JetStream may take for an answer where the caller sets no limit:
-// on a busy disk, making a stream takes seconds.
-const answerLimit = 20 * time.Second
-
-// JetStream opens JetStream on a connection.
-func JetStream(nc *nats.Conn) (jetstream.JetStream, error) {
-	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256), jetstream.WithDefaultTimeout(answerLimit))
-	if err != nil {
-		return nil, fmt.Errorf("open JetStream: %w", err)
-	}
-	return js, nil
 }
 
 // notConnectedError is a client that has no connection at the moment. nats.go says "outbound
@@ -81,19 +129,22 @@ func named(err error) error {
 	return err
 }
 
-// Unavailable reports whether err says that NATS or its JetStream cannot be reached now,
-// which passes without anybody changing anything. The end of the caller's own context is
-// not such an error, but its deadline is: nobody answered in time.
+// Unavailable reports whether err says that NATS or its JetStream cannot be reached now, or
+// does not let us in: what passes without a change here. The end of the caller's own context
+// is not such an error, but its deadline is: nobody answered in time.
 func Unavailable(err error) bool {
 	for _, target := range []error{
-		nats.ErrNoResponders, nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded, nats.ErrTimeout,
-		nats.ErrDisconnected, jetstream.ErrJetStreamNotEnabled, context.DeadlineExceeded,
+		nats.ErrNoResponders, nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded, nats.ErrTimeout, nats.ErrNoServers,
+		nats.ErrDisconnected, nats.ErrStaleConnection, jetstream.ErrJetStreamNotEnabled, jetstream.ErrNoStreamResponse,
+		context.DeadlineExceeded,
 	} {
 		if errors.Is(err, target) {
 			return true
 		}
 	}
-	return false
+	// A cluster without a majority, or one that is choosing a leader, answers 503.
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.Code == http.StatusServiceUnavailable || Refused(err)
 }
 
 // WithoutPassword strips what stands before @ in each server of a list.

@@ -24,7 +24,9 @@ func TestUnavailable(t *testing.T) {
 		{errors.New("something else"), false},
 		{context.Canceled, false},
 		{jetstream.ErrStreamNotFound, false},
-		{nats.ErrAuthorization, false},
+		{nats.ErrAuthorization, true},
+		{&jetstream.APIError{Code: 503, ErrorCode: 10008}, true},
+		{&jetstream.APIError{Code: 400, ErrorCode: 10065}, false},
 		{context.DeadlineExceeded, true},
 		{nats.ErrNoResponders, true},
 		{nats.ErrConnectionReconnecting, true},
@@ -50,11 +52,11 @@ func TestServerThatIsGoneIsUnavailable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	js := eventstest.Connect(t, func() (*nats.Conn, error) { return events.Connect(server.URL(), "service") })
+	bus := eventstest.Connect(t, func() (*nats.Conn, error) { return events.Connect(events.Server{URL: server.URL(), Token: "service"}) })
 	server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if err := events.Setup(ctx, js, 1); !events.Unavailable(err) {
+	if err := events.Setup(ctx, bus, 1); !events.Unavailable(err) {
 		t.Errorf("%v", err)
 	}
 }

@@ -23,15 +23,15 @@ type DeadLetter struct {
 }
 
 // PublishDead parks a notice, in place of an earlier one of the same lead.
-func PublishDead(ctx context.Context, js jetstream.JetStream, d DeadLetter) error {
-	return publishJSON(ctx, js, DeadSubject(d.Ref), d)
+func PublishDead(ctx context.Context, bus *Bus, d DeadLetter) error {
+	return publishJSON(ctx, bus, DeadSubject(d.Ref), d)
 }
 
 // DropDead removes a lead's dead letter; it is not an error if there is none.
-func DropDead(ctx context.Context, js jetstream.JetStream, ref leads.Ref) error {
-	stream, err := js.Stream(ctx, StreamDead)
+func DropDead(ctx context.Context, bus *Bus, ref leads.Ref) error {
+	stream, err := bus.Stream(ctx, StreamDead)
 	if err == nil {
-		err = stream.Purge(ctx, jetstream.WithPurgeSubject(DeadSubject(ref)))
+		err = stream.Purge(ctx, jetstream.WithPurgeSubject(bus.Subject(DeadSubject(ref))))
 	}
 	if err != nil {
 		return fmt.Errorf("drop the dead letter of %s: %w", ref, err)
@@ -41,8 +41,8 @@ func DropDead(ctx context.Context, js jetstream.JetStream, ref leads.Ref) error 
 
 // DeadLetters returns all dead letters, the oldest first: of one portal or, with "", of all.
 // It skips messages that leadsync did not write.
-func DeadLetters(ctx context.Context, js jetstream.JetStream, memberID string) ([]DeadLetter, error) {
-	stream, err := js.Stream(ctx, StreamDead)
+func DeadLetters(ctx context.Context, bus *Bus, memberID string) ([]DeadLetter, error) {
+	stream, err := bus.Stream(ctx, StreamDead)
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
@@ -52,7 +52,7 @@ func DeadLetters(ctx context.Context, js jetstream.JetStream, memberID string) (
 	}
 	var letters []DeadLetter
 	for seq := uint64(1); ; {
-		msg, err := stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(filter))
+		msg, err := stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(bus.Subject(filter)))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return letters, nil
 		}

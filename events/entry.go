@@ -29,7 +29,7 @@ func NoticeEntry(n Notice) (Entry, error) {
 
 // PortalEntry makes an entry of a portal's notice.
 func PortalEntry(n PortalNotice) (Entry, error) {
-	return entry(PortalSubject(n.MemberID), n, n.At)
+	return entry(PortalSubject(n.MemberID, n.Event), n, n.At)
 }
 
 func entry(subject string, body any, at time.Time) (Entry, error) {
@@ -68,9 +68,6 @@ func decodeEntry(payload []byte) (e Entry, err error) {
 
 // PublishEntry returns when the stream has the entry on disk. It does not retry if no
 // stream answers: the spool is faster.
-func PublishEntry(ctx context.Context, js jetstream.JetStream, e Entry) error {
-	if _, err := js.Publish(ctx, e.Subject, e.Data, jetstream.WithRetryAttempts(0)); err != nil {
-		return fmt.Errorf("publish %s: %w", e.Subject, named(err))
-	}
-	return nil
+func PublishEntry(ctx context.Context, bus *Bus, e Entry) error {
+	return bus.publish(ctx, e.Subject, e.Data, jetstream.WithRetryAttempts(0))
 }

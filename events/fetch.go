@@ -36,12 +36,12 @@ func Next(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, er
 
 // OldestPortalNotice is when the oldest notice about a portal was stored that its owner has
 // not dealt with; zero where there is none.
-func OldestPortalNotice(ctx context.Context, js jetstream.JetStream, memberID string) (time.Time, error) {
-	s, err := js.Stream(ctx, StreamPortals)
+func OldestPortalNotice(ctx context.Context, bus *Bus, memberID string) (time.Time, error) {
+	s, err := bus.Stream(ctx, StreamPortals)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("look up stream %s: %w", StreamPortals, err)
 	}
-	msg, err := s.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(PortalSubject(memberID)))
+	msg, err := s.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(bus.Subject(portalSubjects(memberID)+"*")))
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return time.Time{}, nil

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"leadsync/events"
 	"leadsync/events/eventstest"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,18 +22,18 @@ const member = "a223c6b3710f85df22e9377d6c4f7553"
 
 func ref(id int64) leads.Ref { return leads.Ref{MemberID: member, LeadID: id} }
 
-func stream(tb testing.TB, js jetstream.JetStream, name string) jetstream.Stream {
+func stream(tb testing.TB, bus *events.Bus, name string) jetstream.Stream {
 	tb.Helper()
-	s, err := js.Stream(tb.Context(), name)
+	s, err := bus.Stream(tb.Context(), name)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return s
 }
 
-func messages(tb testing.TB, js jetstream.JetStream, name string) uint64 {
+func messages(tb testing.TB, bus *events.Bus, name string) uint64 {
 	tb.Helper()
-	info, err := stream(tb, js, name).Info(tb.Context())
+	info, err := stream(tb, bus, name).Info(tb.Context())
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -231,12 +231,14 @@ func TestIntakeOutlivesTheBroker(t *testing.T) {
 	}
 	server := start("127.0.0.1:0")
 	address := server.URL()[len("nats://"):]
-	js := eventstest.Connect(t, func() (*nats.Conn, error) { return events.Connect("nats://"+address, "service") })
-	if err := events.Setup(t.Context(), js, 1); err != nil {
+	bus := eventstest.Connect(t, func() (*nats.Conn, error) {
+		return events.Connect(events.Server{URL: "nats://" + address, Token: "service"})
+	})
+	if err := events.Setup(t.Context(), bus, 1); err != nil {
 		t.Fatal(err)
 	}
 	i := intake(t, &fakeStream{}, 0)
-	i.Publish = func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, js, e) }
+	i.Publish = func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, bus, e) }
 	take := func(from, to int) {
 		for n := from; n <= to; n++ {
 			if err := i.Take(t.Context(), entry(n)); err != nil {
@@ -246,7 +248,7 @@ func TestIntakeOutlivesTheBroker(t *testing.T) {
 	}
 	take(1, 5)
 	server.Close()
-	until(t, "the connection is known to be gone", func() bool { return !js.Conn().IsConnected() })
+	until(t, "the connection is known to be gone", func() bool { return !bus.Conn().IsConnected() })
 	take(6, 10)
 	if i.Waiting().Entries != 5 {
 		t.Errorf("%+v", i.Waiting())
@@ -263,7 +265,7 @@ func TestIntakeOutlivesTheBroker(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if n := messages(t, js, events.StreamNotices); n != 10 {
+	if n := messages(t, bus, events.StreamNotices); n != 10 {
 		t.Errorf("%d notices, want 10", n)
 	}
 }

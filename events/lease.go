@@ -32,8 +32,8 @@ type Lease struct {
 
 // TakeLease takes a lease, or returns ErrLeaseHeld if another process renews it. holder
 // names this process.
-func TakeLease(ctx context.Context, js jetstream.JetStream, key, holder string) (*Lease, error) {
-	kv, err := js.KeyValue(ctx, leaseBucket)
+func TakeLease(ctx context.Context, bus *Bus, key, holder string) (*Lease, error) {
+	kv, err := bus.js.KeyValue(ctx, bus.Name(leaseBucket))
 	if err != nil {
 		return nil, fmt.Errorf("take lease %s: %w", key, err)
 	}

@@ -14,9 +14,9 @@ import (
 
 const bucket = "LEADSYNC_LEASES"
 
-func take(tb testing.TB, js jetstream.JetStream, holder string) *events.Lease {
+func take(tb testing.TB, bus *events.Bus, holder string) *events.Lease {
 	tb.Helper()
-	lease, err := events.TakeLease(tb.Context(), js, "portal-x", holder)
+	lease, err := events.TakeLease(tb.Context(), bus, "portal-x", holder)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -24,15 +24,15 @@ func take(tb testing.TB, js jetstream.JetStream, holder string) *events.Lease {
 }
 
 func TestLeaseIsHeldByOneAtATime(t *testing.T) {
-	js := eventstest.JetStream(t)
-	lease := take(t, js, "one")
-	if _, err := events.TakeLease(t.Context(), js, "portal-y", "two"); err != nil {
+	bus := eventstest.Bus(t)
+	lease := take(t, bus, "one")
+	if _, err := events.TakeLease(t.Context(), bus, "portal-y", "two"); err != nil {
 		t.Errorf("another lease: %v", err)
 	}
 	worked := false
 	err := lease.Hold(t.Context(), func(ctx context.Context) error {
 		worked = true
-		if _, err := events.TakeLease(ctx, js, "portal-x", "two"); !errors.Is(err, events.ErrLeaseHeld) {
+		if _, err := events.TakeLease(ctx, bus, "portal-x", "two"); !errors.Is(err, events.ErrLeaseHeld) {
 			t.Errorf("a second holder: %v", err)
 		}
 		return nil
@@ -40,30 +40,30 @@ func TestLeaseIsHeldByOneAtATime(t *testing.T) {
 	if err != nil || !worked {
 		t.Fatalf("held: %v, worked %v", err, worked)
 	}
-	take(t, js, "two") // given back at once, without waiting for its expiry
+	take(t, bus, "two") // given back at once, without waiting for its expiry
 }
 
 func TestHoldReturnsTheErrorOfWork(t *testing.T) {
-	js := eventstest.JetStream(t)
+	bus := eventstest.Bus(t)
 	want := errors.New("ill")
-	if err := take(t, js, "one").Hold(t.Context(), func(context.Context) error { return want }); !errors.Is(err, want) {
+	if err := take(t, bus, "one").Hold(t.Context(), func(context.Context) error { return want }); !errors.Is(err, want) {
 		t.Errorf("%v", err)
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
-	err := take(t, js, "one").Hold(stopped, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+	err := take(t, bus, "one").Hold(stopped, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 	if !errors.Is(err, context.Canceled) || errors.Is(err, events.ErrLeaseHeld) {
 		t.Errorf("a stop passes for a loss: %v", err)
 	}
-	take(t, js, "two")
+	take(t, bus, "two")
 }
 
 func TestLeaseIsRenewedBeyondItsLife(t *testing.T) {
 	t.Parallel()
-	js := eventstest.JetStream(t)
-	lease := take(t, js, "one")
+	bus := eventstest.Bus(t)
+	lease := take(t, bus, "one")
 	err := lease.Hold(t.Context(), func(ctx context.Context) error {
-		kv, err := js.KeyValue(ctx, bucket)
+		kv, err := bus.JetStream().KeyValue(ctx, bucket)
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func TestLeaseIsRenewedBeyondItsLife(t *testing.T) {
 				t.Errorf("the lease went: %s", entry.Operation())
 			}
 		}
-		if _, err := events.TakeLease(ctx, js, "portal-x", "two"); !errors.Is(err, events.ErrLeaseHeld) {
+		if _, err := events.TakeLease(ctx, bus, "portal-x", "two"); !errors.Is(err, events.ErrLeaseHeld) {
 			t.Errorf("a renewed lease was taken: %v", err)
 		}
 		return nil
@@ -89,9 +89,9 @@ func TestLeaseIsRenewedBeyondItsLife(t *testing.T) {
 
 func TestLostLeaseEndsTheWork(t *testing.T) {
 	t.Parallel()
-	js := eventstest.JetStream(t)
-	lease := take(t, js, "one")
-	kv, err := js.KeyValue(t.Context(), bucket)
+	bus := eventstest.Bus(t)
+	lease := take(t, bus, "one")
+	kv, err := bus.JetStream().KeyValue(t.Context(), bucket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,10 +113,10 @@ func TestLostLeaseEndsTheWork(t *testing.T) {
 
 func TestLeaseOfADeadProcessExpires(t *testing.T) {
 	t.Parallel()
-	js := eventstest.JetStream(t)
-	take(t, js, "dead")
+	bus := eventstest.Bus(t)
+	take(t, bus, "dead")
 	until(t, "the lease expires", func() bool {
-		_, err := events.TakeLease(t.Context(), js, "portal-x", "heir")
+		_, err := events.TakeLease(t.Context(), bus, "portal-x", "heir")
 		if err != nil && !errors.Is(err, events.ErrLeaseHeld) {
 			t.Fatal(err)
 		}
@@ -128,16 +128,16 @@ func TestLeaseOfADeadProcessExpires(t *testing.T) {
 // seconds it keeps for an hour. The lease of a dead process is taken all the same.
 func TestLeaseIsTakenAfterTheServerClockWasSetBack(t *testing.T) {
 	t.Parallel()
-	js := eventstest.JetStream(t)
-	_, err := js.UpdateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: bucket, TTL: time.Hour, Storage: jetstream.FileStorage})
+	bus := eventstest.Bus(t)
+	_, err := bus.JetStream().UpdateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: bucket, TTL: time.Hour, Storage: jetstream.FileStorage})
 	if err != nil {
 		t.Fatal(err)
 	}
-	take(t, js, "dead")
+	take(t, bus, "dead")
 	heirs := make(chan error, 2)
 	for range cap(heirs) {
 		go func() {
-			_, err := events.TakeLease(t.Context(), js, "portal-x", "heir")
+			_, err := events.TakeLease(t.Context(), bus, "portal-x", "heir")
 			heirs <- err
 		}()
 	}

@@ -28,8 +28,8 @@ type Notice struct {
 }
 
 // PublishNotice returns when the stream has the notice on disk.
-func PublishNotice(ctx context.Context, js jetstream.JetStream, n Notice) error {
-	return publishJSON(ctx, js, NoticeSubject(n.Ref), n)
+func PublishNotice(ctx context.Context, bus *Bus, n Notice) error {
+	return publishJSON(ctx, bus, NoticeSubject(n.Ref), n)
 }
 
 // ParseNotice reads what PublishNotice wrote.
@@ -57,8 +57,8 @@ type PortalNotice struct {
 }
 
 // PublishPortal returns when the stream has the notice on disk.
-func PublishPortal(ctx context.Context, js jetstream.JetStream, n PortalNotice) error {
-	return publishJSON(ctx, js, PortalSubject(n.MemberID), n)
+func PublishPortal(ctx context.Context, bus *Bus, n PortalNotice) error {
+	return publishJSON(ctx, bus, PortalSubject(n.MemberID, n.Event), n)
 }
 
 // ParsePortalNotice reads what PublishPortal wrote.
@@ -71,19 +71,16 @@ func ParsePortalNotice(msg jetstream.Msg) (PortalNotice, error) {
 }
 
 // PublishRun publishes the summary of a reconciliation.
-func PublishRun(ctx context.Context, js jetstream.JetStream, run leads.Run) error {
-	return publishJSON(ctx, js, RunSubject(run.MemberID), run.Summary())
+func PublishRun(ctx context.Context, bus *Bus, run leads.Run) error {
+	return publishJSON(ctx, bus, RunSubject(run.MemberID), run.Summary())
 }
 
-func publishJSON(ctx context.Context, js jetstream.JetStream, subject string, body any) error {
+func publishJSON(ctx context.Context, bus *Bus, subject string, body any) error {
 	data, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("encode for %s: %w", subject, err)
 	}
-	if _, err := js.Publish(ctx, subject, data); err != nil {
-		return fmt.Errorf("publish %s: %w", subject, named(err))
-	}
-	return nil
+	return bus.publish(ctx, subject, data)
 }
 
 // parseRef reads the lead from the last two tokens of a subject.

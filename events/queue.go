@@ -18,18 +18,18 @@ const maxPending = 20_000
 
 // Notices is the portal's durable consumer of lead notices. There is one per portal,
 // so that none can hold up another.
-func Notices(ctx context.Context, js jetstream.JetStream, memberID string) (jetstream.Consumer, error) {
-	return durable(ctx, js, StreamNotices, "notices-"+memberID, "bitrix24.notices."+memberID+".*")
+func Notices(ctx context.Context, bus *Bus, memberID string) (jetstream.Consumer, error) {
+	return durable(ctx, bus, StreamNotices, "notices-"+memberID, "bitrix24.notices."+memberID+".*")
 }
 
 // Portals is the portal's durable consumer of its authorizations.
-func Portals(ctx context.Context, js jetstream.JetStream, memberID string) (jetstream.Consumer, error) {
-	return durable(ctx, js, StreamPortals, "portal-"+memberID, PortalSubject(memberID))
+func Portals(ctx context.Context, bus *Bus, memberID string) (jetstream.Consumer, error) {
+	return durable(ctx, bus, StreamPortals, "portal-"+memberID, portalSubjects(memberID)+"*")
 }
 
-func durable(ctx context.Context, js jetstream.JetStream, stream, name, filter string) (jetstream.Consumer, error) {
-	consumer, err := js.CreateOrUpdateConsumer(ctx, stream, jetstream.ConsumerConfig{
-		Durable: name, FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy,
+func durable(ctx context.Context, bus *Bus, stream, name, filter string) (jetstream.Consumer, error) {
+	consumer, err := bus.js.CreateOrUpdateConsumer(ctx, bus.Name(stream), jetstream.ConsumerConfig{
+		Durable: name, FilterSubject: bus.Subject(filter), AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: ackWait, MaxDeliver: -1, MaxAckPending: maxPending,
 	})
 	if err != nil {
@@ -40,10 +40,10 @@ func durable(ctx context.Context, js jetstream.JetStream, stream, name, filter s
 
 // Pending is how many of a portal's notices are not acknowledged yet, those under way
 // included.
-func Pending(ctx context.Context, js jetstream.JetStream, memberID string) (int, error) {
-	consumer, err := js.Consumer(ctx, StreamNotices, "notices-"+memberID)
+func Pending(ctx context.Context, bus *Bus, memberID string) (int, error) {
+	consumer, err := bus.js.Consumer(ctx, bus.Name(StreamNotices), "notices-"+memberID)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return waiting(ctx, js, memberID)
+		return waiting(ctx, bus, memberID)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("look up the notices of %s: %w", memberID, err)
@@ -56,12 +56,12 @@ func Pending(ctx context.Context, js jetstream.JetStream, memberID string) (int,
 }
 
 // waiting counts the notices of a portal that has no consumer: all that are there.
-func waiting(ctx context.Context, js jetstream.JetStream, memberID string) (int, error) {
-	stream, err := js.Stream(ctx, StreamNotices)
+func waiting(ctx context.Context, bus *Bus, memberID string) (int, error) {
+	stream, err := bus.Stream(ctx, StreamNotices)
 	if err != nil {
 		return 0, fmt.Errorf("look up the notices of %s: %w", memberID, err)
 	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter("bitrix24.notices."+memberID+".*"))
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(bus.Subject("bitrix24.notices."+memberID+".*")))
 	if err != nil {
 		return 0, fmt.Errorf("look up the notices of %s: %w", memberID, err)
 	}
@@ -71,9 +71,9 @@ func waiting(ctx context.Context, js jetstream.JetStream, memberID string) (int,
 // RemoveConsumers removes the portal's durable consumers; its messages stay. The next
 // call of Notices or Portals makes new ones, to which everything that is not acknowledged
 // is delivered, also what the server had given to somebody else or forgotten to give.
-func RemoveConsumers(ctx context.Context, js jetstream.JetStream, memberID string) error {
+func RemoveConsumers(ctx context.Context, bus *Bus, memberID string) error {
 	for stream, name := range map[string]string{StreamNotices: "notices-" + memberID, StreamPortals: "portal-" + memberID} {
-		if err := js.DeleteConsumer(ctx, stream, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		if err := bus.js.DeleteConsumer(ctx, bus.Name(stream), name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return fmt.Errorf("remove consumer %s: %w", name, err)
 		}
 	}
@@ -82,14 +82,14 @@ func RemoveConsumers(ctx context.Context, js jetstream.JetStream, memberID strin
 
 // RemovePortal removes the consumers of a portal that is no longer served, and the
 // notices that nobody will read.
-func RemovePortal(ctx context.Context, js jetstream.JetStream, memberID string) error {
-	if err := RemoveConsumers(ctx, js, memberID); err != nil {
+func RemovePortal(ctx context.Context, bus *Bus, memberID string) error {
+	if err := RemoveConsumers(ctx, bus, memberID); err != nil {
 		return err
 	}
-	for name, subject := range map[string]string{StreamNotices: "bitrix24.notices." + memberID + ".*", StreamPortals: PortalSubject(memberID)} {
-		stream, err := js.Stream(ctx, name)
+	for name, subject := range map[string]string{StreamNotices: "bitrix24.notices." + memberID + ".*", StreamPortals: portalSubjects(memberID) + "*"} {
+		stream, err := bus.Stream(ctx, name)
 		if err == nil {
-			err = stream.Purge(ctx, jetstream.WithPurgeSubject(subject))
+			err = stream.Purge(ctx, jetstream.WithPurgeSubject(bus.Subject(subject)))
 		}
 		if err != nil {
 			return fmt.Errorf("remove the notices of %s from %s: %w", memberID, name, err)

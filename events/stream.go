@@ -2,7 +2,6 @@ package events
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -12,7 +11,7 @@ import (
 	"leadsync/leads"
 )
 
-// The streams. Their names and subjects are a contract.
+// The streams. Their names and subjects are a contract; see Bus for the prefix.
 const (
 	StreamNotices = "BITRIX24_NOTICES" // a lead may have changed
 	StreamPortals = "BITRIX24_PORTALS" // a portal was authorized, installed or uninstalled
@@ -31,11 +30,23 @@ const (
 // instead of dropping another lead's notice.
 const noticesMax = 1 << 30
 
+// portalsMax bounds the notices about portals, in bytes.
+const portalsMax = 64 << 20
+
 // NoticeSubject is where notices of a lead are published.
 func NoticeSubject(ref leads.Ref) string { return subject("bitrix24.notices", ref) }
 
-// PortalSubject is where a portal's authorizations are published.
-func PortalSubject(memberID string) string { return "bitrix24.portals." + memberID }
+// PortalSubject is where a portal's notices of one kind are published. A newer one replaces
+// one that waits: it says all that the older said.
+func PortalSubject(memberID string, event PortalEvent) string {
+	if !event.Known() {
+		event = "other"
+	}
+	return portalSubjects(memberID) + string(event)
+}
+
+// portalSubjects is what the subjects of a portal's notices begin with.
+func portalSubjects(memberID string) string { return "bitrix24.portals." + memberID + "." }
 
 // LeadSubject is the topic of a lead.
 func LeadSubject(ref leads.Ref) string { return subject("leads", ref) }
@@ -50,58 +61,41 @@ func subject(prefix string, ref leads.Ref) string {
 	return prefix + "." + ref.MemberID + "." + strconv.FormatInt(ref.LeadID, 10)
 }
 
-// streams returns the configuration of every stream. Notices and LEADS hold one
+// streams returns the configuration of every stream, without the prefix. Notices and LEADS hold one
 // message per subject: on the first that is the coalescing, on the second it makes the
 // stream the current state.
-func streams(replicas int) []jetstream.StreamConfig {
+func streams() []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
 		{
 			Name: StreamNotices, Subjects: []string{"bitrix24.notices.*.*"}, Retention: jetstream.WorkQueuePolicy,
 			Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1,
-			MaxBytes: noticesMax, Replicas: replicas,
+			MaxBytes: noticesMax,
 		},
 		{
-			Name: StreamPortals, Subjects: []string{"bitrix24.portals.*"}, Retention: jetstream.WorkQueuePolicy,
-			Storage: jetstream.FileStorage, Replicas: replicas,
+			Name: StreamPortals, Subjects: []string{"bitrix24.portals.*.*"}, Retention: jetstream.WorkQueuePolicy,
+			Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1, MaxBytes: portalsMax,
 		},
 		{
 			Name: StreamLeads, Subjects: []string{"leads.*.*"}, Retention: jetstream.LimitsPolicy,
 			Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, AllowRollup: true, AllowMsgTTL: true,
-			AllowDirect: true, AllowAtomicPublish: true, Replicas: replicas,
+			AllowDirect: true, AllowAtomicPublish: true,
 		},
 		{
 			Name: StreamRuns, Subjects: []string{"leadsync.runs.*"}, Retention: jetstream.LimitsPolicy,
-			Storage: jetstream.FileStorage, MaxAge: runsLife, Replicas: replicas,
+			Storage: jetstream.FileStorage, MaxAge: runsLife,
 		},
 		{
 			Name: StreamDead, Subjects: []string{"leadsync.dead.*.*"}, Retention: jetstream.LimitsPolicy,
-			Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, AllowDirect: true, Replicas: replicas,
+			Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, AllowDirect: true,
 		},
 	}
 }
 
 // Depth is how many messages a stream holds.
-func Depth(ctx context.Context, js jetstream.JetStream, name string) (int64, error) {
-	stream, err := js.Stream(ctx, name)
+func Depth(ctx context.Context, bus *Bus, name string) (int64, error) {
+	stream, err := bus.Stream(ctx, name)
 	if err != nil {
 		return 0, fmt.Errorf("look up stream %s: %w", name, err)
 	}
 	return int64(stream.CachedInfo().State.Msgs), nil //nolint:gosec // far below
-}
-
-// Setup creates the streams and the bucket of leases, or brings them up to date.
-// replicas is 1 on a single server, 3 on a cluster.
-func Setup(ctx context.Context, js jetstream.JetStream, replicas int) error {
-	for _, cfg := range streams(replicas) {
-		if _, err := js.CreateOrUpdateStream(ctx, cfg); err != nil {
-			return fmt.Errorf("set up stream %s: %w", cfg.Name, err)
-		}
-	}
-	_, err := js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: leaseBucket, TTL: LeaseLife, Storage: jetstream.FileStorage, Replicas: replicas,
-	})
-	if err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
-		return fmt.Errorf("set up bucket %s: %w", leaseBucket, err)
-	}
-	return nil
 }

@@ -19,10 +19,10 @@ func notice(id int64, event string) events.Notice {
 	}
 }
 
-func publish(tb testing.TB, js jetstream.JetStream, notices ...events.Notice) {
+func publish(tb testing.TB, bus *events.Bus, notices ...events.Notice) {
 	tb.Helper()
 	for _, n := range notices {
-		if err := events.PublishNotice(tb.Context(), js, n); err != nil {
+		if err := events.PublishNotice(tb.Context(), bus, n); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -30,11 +30,11 @@ func publish(tb testing.TB, js jetstream.JetStream, notices ...events.Notice) {
 
 func TestSubjectsAreTheContract(t *testing.T) {
 	got := []string{
-		events.NoticeSubject(ref(7)), events.PortalSubject(member), events.LeadSubject(ref(7)),
+		events.NoticeSubject(ref(7)), events.PortalSubject(member, events.Rebind), events.LeadSubject(ref(7)),
 		events.RunSubject(member), events.DeadSubject(ref(7)),
 	}
 	want := []string{
-		"bitrix24.notices." + member + ".7", "bitrix24.portals." + member, "leads." + member + ".7",
+		"bitrix24.notices." + member + ".7", "bitrix24.portals." + member + ".rebind", "leads." + member + ".7",
 		"leadsync.runs." + member, "leadsync.dead." + member + ".7",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -43,7 +43,7 @@ func TestSubjectsAreTheContract(t *testing.T) {
 }
 
 func TestStreamsHaveTheirPolicies(t *testing.T) {
-	js := eventstest.JetStream(t)
+	bus := eventstest.Bus(t)
 	type policy struct {
 		Retention jetstream.RetentionPolicy
 		Discard   jetstream.DiscardPolicy
@@ -55,14 +55,14 @@ func TestStreamsHaveTheirPolicies(t *testing.T) {
 	}
 	want := map[string]policy{
 		events.StreamNotices: {Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, PerLead: 1},
-		events.StreamPortals: {Retention: jetstream.WorkQueuePolicy, PerLead: -1},
+		events.StreamPortals: {Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, PerLead: 1},
 		events.StreamLeads:   {PerLead: 1, Rollup: true, TTL: true},
 		events.StreamRuns:    {PerLead: -1, MaxAge: 90 * 24 * time.Hour},
 		events.StreamDead:    {PerLead: 1},
 	}
 	got := map[string]policy{}
 	for name := range want {
-		c := stream(t, js, name).CachedInfo().Config
+		c := stream(t, bus, name).CachedInfo().Config
 		got[name] = policy{c.Retention, c.Discard, c.MaxMsgsPerSubject, c.Storage, c.AllowRollup, c.AllowMsgTTL, c.MaxAge}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -71,24 +71,24 @@ func TestStreamsHaveTheirPolicies(t *testing.T) {
 }
 
 func TestSetupMayBeRepeated(t *testing.T) {
-	js := eventstest.JetStream(t)
-	publish(t, js, notice(1, "ONCRMLEADADD"))
-	if err := events.Setup(t.Context(), js, 1); err != nil {
+	bus := eventstest.Bus(t)
+	publish(t, bus, notice(1, "ONCRMLEADADD"))
+	if err := events.Setup(t.Context(), bus, 1); err != nil {
 		t.Fatal(err)
 	}
-	if n := messages(t, js, events.StreamNotices); n != 1 {
+	if n := messages(t, bus, events.StreamNotices); n != 1 {
 		t.Errorf("%d notices after a second set-up, want 1", n)
 	}
 }
 
 func TestNewerNoticeReplacesAWaitingOne(t *testing.T) {
-	js := eventstest.JetStream(t)
-	publish(t, js, notice(1, "ONCRMLEADADD"), notice(2, "ONCRMLEADADD"), notice(1, "ONCRMLEADUPDATE"))
-	if n := messages(t, js, events.StreamNotices); n != 2 {
+	bus := eventstest.Bus(t)
+	publish(t, bus, notice(1, "ONCRMLEADADD"), notice(2, "ONCRMLEADADD"), notice(1, "ONCRMLEADUPDATE"))
+	if n := messages(t, bus, events.StreamNotices); n != 2 {
 		t.Fatalf("%d notices wait, want 2", n)
 	}
 	got := map[int64]string{}
-	for _, msg := range fetch(t, js, 2) {
+	for _, msg := range fetch(t, bus, 2) {
 		n, err := events.ParseNotice(msg)
 		if err != nil {
 			t.Fatal(err)
@@ -103,24 +103,24 @@ func TestNewerNoticeReplacesAWaitingOne(t *testing.T) {
 // A read that is under way answers the older notice only: the newer one comes again,
 // whatever is acknowledged.
 func TestNoticeDuringAReadIsDeliveredAfterIt(t *testing.T) {
-	js := eventstest.JetStream(t)
-	publish(t, js, notice(1, "ONCRMLEADADD"))
-	first := fetch(t, js, 1)[0]
-	publish(t, js, notice(1, "ONCRMLEADUPDATE"))
+	bus := eventstest.Bus(t)
+	publish(t, bus, notice(1, "ONCRMLEADADD"))
+	first := fetch(t, bus, 1)[0]
+	publish(t, bus, notice(1, "ONCRMLEADUPDATE"))
 	if err := first.DoubleAck(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	n, err := events.ParseNotice(fetch(t, js, 1)[0])
+	n, err := events.ParseNotice(fetch(t, bus, 1)[0])
 	if err != nil || n.Event != "ONCRMLEADUPDATE" {
 		t.Fatalf("after the read comes %q, %v", n.Event, err)
 	}
 }
 
 func TestFullStreamRefusesAndStillReplaces(t *testing.T) {
-	js := eventstest.JetStream(t)
-	cfg := stream(t, js, events.StreamNotices).CachedInfo().Config
+	bus := eventstest.Bus(t)
+	cfg := stream(t, bus, events.StreamNotices).CachedInfo().Config
 	cfg.MaxBytes = 2000
-	if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
+	if _, err := bus.JetStream().UpdateStream(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
 	last := int64(0)
@@ -129,44 +129,44 @@ func TestFullStreamRefusesAndStillReplaces(t *testing.T) {
 		if last > 100 {
 			t.Fatal("the stream never refuses")
 		}
-		err = events.PublishNotice(t.Context(), js, notice(last, "ONCRMLEADADD"))
+		err = events.PublishNotice(t.Context(), bus, notice(last, "ONCRMLEADADD"))
 	}
-	held := messages(t, js, events.StreamNotices)
+	held := messages(t, bus, events.StreamNotices)
 	if held != uint64(last-1) {
 		t.Errorf("%d notices are held, %d were taken: some were dropped", held, last-1)
 	}
-	publish(t, js, notice(1, "ONCRMLEADADD"))
+	publish(t, bus, notice(1, "ONCRMLEADADD"))
 }
 
 func TestConsumersArePerPortal(t *testing.T) {
-	js := eventstest.JetStream(t)
+	bus := eventstest.Bus(t)
 	ill := notice(1, "ONCRMLEADADD")
 	ill.Ref.MemberID = "other"
-	publish(t, js, ill, notice(2, "ONCRMLEADADD"))
-	if got := fetch(t, js, 10); len(got) != 1 || got[0].Subject() != events.NoticeSubject(ref(2)) {
+	publish(t, bus, ill, notice(2, "ONCRMLEADADD"))
+	if got := fetch(t, bus, 10); len(got) != 1 || got[0].Subject() != events.NoticeSubject(ref(2)) {
 		t.Fatalf("%d notices, want this portal's alone", len(got))
 	}
-	if n, err := events.Pending(t.Context(), js, member); n != 1 || err != nil {
+	if n, err := events.Pending(t.Context(), bus, member); n != 1 || err != nil {
 		t.Errorf("%d pending, %v; a notice under way is one", n, err)
 	}
-	if n, err := events.Pending(t.Context(), js, "other"); n != 1 || err != nil {
+	if n, err := events.Pending(t.Context(), bus, "other"); n != 1 || err != nil {
 		t.Errorf("%d pending, %v; without a consumer whatever is there is", n, err)
 	}
-	if err := events.RemovePortal(t.Context(), js, "other"); err != nil {
+	if err := events.RemovePortal(t.Context(), bus, "other"); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := events.Pending(t.Context(), js, "other"); n != 0 || err != nil {
+	if n, err := events.Pending(t.Context(), bus, "other"); n != 0 || err != nil {
 		t.Errorf("%d pending of a portal that was removed, %v", n, err)
 	}
 }
 
 func TestKeepWorkingPreventsRedelivery(t *testing.T) {
 	t.Parallel()
-	js := eventstest.JetStream(t)
-	publish(t, js, notice(1, "ONCRMLEADADD"))
-	msgs := fetch(t, js, 1)
+	bus := eventstest.Bus(t)
+	publish(t, bus, notice(1, "ONCRMLEADADD"))
+	msgs := fetch(t, bus, 1)
 	stop := events.KeepWorking(msgs)
-	consumer := notices(t, js)
+	consumer := notices(t, bus)
 	// Twice AckWait: without the in-progress acks it would have come again.
 	if again, err := consumer.Fetch(1, jetstream.FetchMaxWait(10*time.Second)); err != nil || len(drain(again)) != 0 {
 		t.Errorf("a notice under way came again, %v", err)
@@ -178,16 +178,16 @@ func TestKeepWorkingPreventsRedelivery(t *testing.T) {
 }
 
 func TestForeignMessagesAreRecognised(t *testing.T) {
-	js := eventstest.JetStream(t)
+	bus := eventstest.Bus(t)
 	for _, test := range []struct{ name, subject, body string }{
 		{"no JSON", "bitrix24.notices." + member + ".1", "hello"},
 		{"no lead", "bitrix24.notices." + member + ".x", "{}"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := js.Publish(t.Context(), test.subject, []byte(test.body)); err != nil {
+			if _, err := bus.JetStream().Publish(t.Context(), test.subject, []byte(test.body)); err != nil {
 				t.Fatal(err)
 			}
-			msg := fetch(t, js, 1)[0]
+			msg := fetch(t, bus, 1)[0]
 			if _, err := events.ParseNotice(msg); err == nil {
 				t.Error("it passes for a notice")
 			}
@@ -198,18 +198,18 @@ func TestForeignMessagesAreRecognised(t *testing.T) {
 	}
 }
 
-func notices(tb testing.TB, js jetstream.JetStream) jetstream.Consumer {
+func notices(tb testing.TB, bus *events.Bus) jetstream.Consumer {
 	tb.Helper()
-	consumer, err := events.Notices(tb.Context(), js, member)
+	consumer, err := events.Notices(tb.Context(), bus, member)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return consumer
 }
 
-func fetch(tb testing.TB, js jetstream.JetStream, count int) []jetstream.Msg {
+func fetch(tb testing.TB, bus *events.Bus, count int) []jetstream.Msg {
 	tb.Helper()
-	batch, err := notices(tb, js).Fetch(count, jetstream.FetchMaxWait(time.Second))
+	batch, err := notices(tb, bus).Fetch(count, jetstream.FetchMaxWait(time.Second))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -19,31 +19,30 @@ import (
 // reading the card.
 const revisionHeader = "Leadsync-Revision"
 
-// wrongLastSequenceConstant is how servers from 2.12 on refuse in some cases; the client
-// library does not name it yet.
-const wrongLastSequenceConstant jetstream.ErrorCode = 10164
-
 // headerLimit is more than the headers of a message need, in bytes.
 const headerLimit = 4 << 10
 
 // Topic publishes changes on LEADS so that a lead's revisions only rise there, whatever
 // a former relay still sends.
 type Topic struct {
-	js         jetstream.JetStream
+	bus        *Bus
 	stream     jetstream.Stream
 	maxPayload int64
 	batches    bool          // the server takes many messages as one: NATS from 2.12 on
 	batchLimit time.Duration // how long a batch may take
 }
 
-// OpenTopic publishes over the connection that js uses. Setup must have run.
-func OpenTopic(ctx context.Context, js jetstream.JetStream) (*Topic, error) {
-	stream, err := js.Stream(ctx, StreamLeads)
+// OpenTopic publishes over the bus. Setup or Look must have succeeded.
+func OpenTopic(ctx context.Context, bus *Bus) (*Topic, error) {
+	if !bus.checked.Load() {
+		return nil, fmt.Errorf("open stream %s: %w", bus.Name(StreamLeads), errNotChecked)
+	}
+	stream, err := bus.Stream(ctx, StreamLeads)
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", StreamLeads, err)
 	}
 	batches := stream.CachedInfo().Config.AllowAtomicPublish
-	return &Topic{js: js, stream: stream, maxPayload: js.Conn().MaxPayload(), batches: batches, batchLimit: batchWait}, nil
+	return &Topic{bus: bus, stream: stream, maxPayload: bus.Conn().MaxPayload(), batches: batches, batchLimit: batchWait}, nil
 }
 
 // Publish returns when the stream has the change on disk, and says what the topic then
@@ -71,7 +70,7 @@ func (t *Topic) publish(ctx context.Context, c leads.Change, last latest) (leads
 		if !forgotten {
 			msg.Header.Set(jetstream.MsgIDHeader, c.ID())
 		}
-		ack, err := t.js.PublishMsg(ctx, msg)
+		ack, err := t.bus.js.PublishMsg(ctx, msg)
 		switch {
 		case wrongLastSequence(err): // another relay was faster: look again
 		case err != nil:
@@ -118,7 +117,7 @@ type latest struct {
 }
 
 func (t *Topic) last(ctx context.Context, ref leads.Ref) (latest, error) {
-	msg, err := t.stream.GetLastMsgForSubject(ctx, LeadSubject(ref))
+	msg, err := t.stream.GetLastMsgForSubject(ctx, t.bus.Subject(LeadSubject(ref)))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return latest{}, nil
 	}
@@ -145,7 +144,7 @@ func (l latest) onTopic(c leads.Change, msg *nats.Msg) leads.OnTopic {
 func wrongLastSequence(err error) bool {
 	var api *jetstream.APIError
 	return errors.As(err, &api) &&
-		(api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == wrongLastSequenceConstant)
+		(api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
 // message is the change as a CloudEvent in NATS binary mode. A deletion replaces the
@@ -160,9 +159,10 @@ func (t *Topic) message(c leads.Change) (*nats.Msg, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode change of %s: %w", c.Ref(), err)
 	}
-	msg := nats.NewMsg(LeadSubject(c.Ref()))
+	msg := nats.NewMsg(t.bus.Subject(LeadSubject(c.Ref())))
 	msg.Data = data
 	h := msg.Header
+	h.Set(jetstream.ExpectedStreamHeader, t.bus.Name(StreamLeads)) // no other stream may take it
 	h.Set("ce-specversion", "1.0")
 	h.Set("ce-id", c.ID())
 	h.Set("ce-source", "leadsync/"+c.MemberID)
@@ -170,6 +170,7 @@ func (t *Topic) message(c leads.Change) (*nats.Msg, error) {
 	h.Set("ce-subject", strconv.FormatInt(c.LeadID, 10))
 	h.Set("ce-time", c.ReadAt.UTC().Format(time.RFC3339Nano))
 	h.Set("content-type", "application/json")
+	h.Set("ce-datacontenttype", "application/json") // readers of CloudEvents look here, others there
 	h.Set(revisionHeader, strconv.FormatInt(c.Revision, 10))
 	if c.Kind == leads.RemovedKind {
 		h.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
@@ -207,8 +208,8 @@ const walkBatch = 500
 func (t *Topic) Walk(ctx context.Context, memberID string, each func([]leads.Change) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	consumer, err := t.js.OrderedConsumer(ctx, StreamLeads, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{"leads." + memberID + ".*"}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+	consumer, err := t.bus.js.OrderedConsumer(ctx, t.bus.Name(StreamLeads), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{t.bus.Subject("leads." + memberID + ".*")}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
 	})
 	if err != nil {
 		return fmt.Errorf("walk the topic of %s: %w", memberID, err)
@@ -244,16 +245,17 @@ func (t *Topic) Walk(ctx context.Context, memberID string, each func([]leads.Cha
 
 // Subscribe calls back for every change on LEADS until the context ends: from now on,
 // or with fromStart the current state of every lead first. memberID "" is all portals.
-func Subscribe(ctx context.Context, js jetstream.JetStream, memberID string, fromStart bool, each func(jetstream.Msg)) error {
+func Subscribe(ctx context.Context, bus *Bus, memberID string, fromStart bool, each func(jetstream.Msg)) error {
 	filter := "leads.*.*"
 	if memberID != "" {
 		filter = "leads." + memberID + ".*"
 	}
+	filter = bus.Subject(filter)
 	policy := jetstream.DeliverNewPolicy
 	if fromStart {
 		policy = jetstream.DeliverLastPerSubjectPolicy
 	}
-	consumer, err := js.OrderedConsumer(ctx, StreamLeads, jetstream.OrderedConsumerConfig{
+	consumer, err := bus.js.OrderedConsumer(ctx, bus.Name(StreamLeads), jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{filter}, DeliverPolicy: policy,
 	})
 	if err != nil {

@@ -19,9 +19,9 @@ import (
 	"leadsync/leads"
 )
 
-func openTopic(tb testing.TB, js jetstream.JetStream) *events.Topic {
+func openTopic(tb testing.TB, bus *events.Bus) *events.Topic {
 	tb.Helper()
-	topic, err := events.OpenTopic(tb.Context(), js)
+	topic, err := events.OpenTopic(tb.Context(), bus)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -37,9 +37,9 @@ func announce(tb testing.TB, topic *events.Topic, changes ...leads.Change) {
 	}
 }
 
-func lastOn(tb testing.TB, js jetstream.JetStream, id int64) *jetstream.RawStreamMsg {
+func lastOn(tb testing.TB, bus *events.Bus, id int64) *jetstream.RawStreamMsg {
 	tb.Helper()
-	msg, err := stream(tb, js, events.StreamLeads).GetLastMsgForSubject(tb.Context(), events.LeadSubject(ref(id)))
+	msg, err := stream(tb, bus, events.StreamLeads).GetLastMsgForSubject(tb.Context(), events.LeadSubject(ref(id)))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -47,13 +47,14 @@ func lastOn(tb testing.TB, js jetstream.JetStream, id int64) *jetstream.RawStrea
 }
 
 func TestChangeTravelsAsACloudEvent(t *testing.T) {
-	js := eventstest.JetStream(t)
+	bus := eventstest.Bus(t)
 	c := change(1, 3, leads.Changed)
-	announce(t, openTopic(t, js), c)
-	msg := lastOn(t, js, 1)
+	announce(t, openTopic(t, bus), c)
+	msg := lastOn(t, bus, 1)
 	want := nats.Header{
 		"ce-specversion": {"1.0"}, "ce-id": {c.ID()}, "ce-source": {"leadsync/" + member},
 		"ce-type": {"com.bitrix24.crm.lead.updated.v1"}, "ce-subject": {"1"}, "ce-time": {"2026-11-23T10:00:00Z"},
+		"ce-datacontenttype": {"application/json"}, "Nats-Expected-Stream": {events.StreamLeads},
 		"content-type": {"application/json"}, "Leadsync-Revision": {"3"}, "Nats-Msg-Id": {c.ID()},
 		"Nats-Expected-Last-Subject-Sequence": {"0"},
 	}
@@ -74,41 +75,41 @@ func TestChangeTravelsAsACloudEvent(t *testing.T) {
 }
 
 func TestCloudEventTypesNameTheChange(t *testing.T) {
-	js := eventstest.JetStream(t)
-	topic := openTopic(t, js)
+	bus := eventstest.Bus(t)
+	topic := openTopic(t, bus)
 	for i, kind := range []leads.ChangeKind{leads.Added, leads.Changed, leads.RemovedKind} {
 		id := int64(i + 1)
 		announce(t, topic, change(id, 1, kind))
-		if got, want := lastOn(t, js, id).Header.Get("ce-type"), "com.bitrix24.crm.lead."+string(kind)+".v1"; got != want {
+		if got, want := lastOn(t, bus, id).Header.Get("ce-type"), "com.bitrix24.crm.lead."+string(kind)+".v1"; got != want {
 			t.Errorf("type %s, want %s", got, want)
 		}
 	}
 }
 
 func TestTopicHoldsTheLastRevisionOfEachLead(t *testing.T) {
-	js := eventstest.JetStream(t)
-	topic := openTopic(t, js)
+	bus := eventstest.Bus(t)
+	topic := openTopic(t, bus)
 	announce(t, topic, change(1, 1, leads.Added), change(2, 1, leads.Added), change(1, 2, leads.Changed), change(1, 5, leads.Changed))
-	if n := messages(t, js, events.StreamLeads); n != 2 {
+	if n := messages(t, bus, events.StreamLeads); n != 2 {
 		t.Errorf("%d messages for 2 leads", n)
 	}
-	seq := lastOn(t, js, 1).Sequence
+	seq := lastOn(t, bus, 1).Sequence
 	announce(t, topic, change(1, 4, leads.Changed), change(1, 5, leads.Changed)) // a late relay, a repeated batch
-	if msg := lastOn(t, js, 1); msg.Sequence != seq || msg.Header.Get("Leadsync-Revision") != "5" {
+	if msg := lastOn(t, bus, 1); msg.Sequence != seq || msg.Header.Get("Leadsync-Revision") != "5" {
 		t.Errorf("revision %s at %d, want 5 at %d", msg.Header.Get("Leadsync-Revision"), msg.Sequence, seq)
 	}
 }
 
 // Two relays that both believe to be the only one: revisions still only rise.
 func TestRevisionsRiseWithConcurrentRelays(t *testing.T) {
-	js := eventstest.JetStream(t)
+	bus := eventstest.Bus(t)
 	const revisions = 60
 	ctx, stop := context.WithCancel(t.Context())
 	var heard []int64
 	done := make(chan error, 1)
 	last := make(chan struct{})
 	go func() {
-		done <- events.Subscribe(ctx, js, member, true, func(msg jetstream.Msg) {
+		done <- events.Subscribe(ctx, bus, member, true, func(msg jetstream.Msg) {
 			c, err := events.ParseChange(msg)
 			if err != nil {
 				t.Error(err)
@@ -121,7 +122,7 @@ func TestRevisionsRiseWithConcurrentRelays(t *testing.T) {
 	}()
 	var group errgroup.Group
 	for relay := range 4 {
-		topic := openTopic(t, js)
+		topic := openTopic(t, bus)
 		group.Go(func() error {
 			for i := range int64(revisions) {
 				revision := 1 + (i+int64(relay)*15)%revisions // each in an order of its own
@@ -146,33 +147,33 @@ func TestRevisionsRiseWithConcurrentRelays(t *testing.T) {
 }
 
 func TestDeletionRemovesTheHistoryAndExpires(t *testing.T) {
-	js := eventstest.JetStream(t)
-	announce(t, openTopic(t, js), change(1, 1, leads.Added), change(1, 2, leads.RemovedKind))
-	msg := lastOn(t, js, 1)
+	bus := eventstest.Bus(t)
+	announce(t, openTopic(t, bus), change(1, 1, leads.Added), change(1, 2, leads.RemovedKind))
+	msg := lastOn(t, bus, 1)
 	got := map[string]string{"ttl": msg.Header.Get("Nats-TTL"), "rollup": msg.Header.Get("Nats-Rollup")}
 	if diff := cmp.Diff(map[string]string{"ttl": "720h0m0s", "rollup": "sub"}, got); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
-	if bytes.Contains(msg.Data, []byte("Anna")) || messages(t, js, events.StreamLeads) != 1 {
+	if bytes.Contains(msg.Data, []byte("Anna")) || messages(t, bus, events.StreamLeads) != 1 {
 		t.Errorf("the lead's card is still there: %s", msg.Data)
 	}
-	announce(t, openTopic(t, js), change(1, 3, leads.Added)) // it was restored
-	if got := lastOn(t, js, 1).Header.Get("ce-type"); got != "com.bitrix24.crm.lead.added.v1" {
+	announce(t, openTopic(t, bus), change(1, 3, leads.Added)) // it was restored
+	if got := lastOn(t, bus, 1).Header.Get("ce-type"); got != "com.bitrix24.crm.lead.added.v1" {
 		t.Errorf("after its return the topic says %s", got)
 	}
 }
 
 func TestCardThatDoesNotFitIsMarkedOversize(t *testing.T) {
-	js := eventstest.JetStream(t)
+	bus := eventstest.Bus(t)
 	c := change(1, 1, leads.Added)
 	card, err := json.Marshal(map[string]string{"ID": "1", "COMMENTS": string(bytes.Repeat([]byte("x"), 8<<20))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Lead = card
-	announce(t, openTopic(t, js), c)
+	announce(t, openTopic(t, bus), c)
 	var got leads.Change
-	if err := json.Unmarshal(lastOn(t, js, 1).Data, &got); err != nil {
+	if err := json.Unmarshal(lastOn(t, bus, 1).Data, &got); err != nil {
 		t.Fatal(err)
 	}
 	if !got.Oversize || got.Lead != nil || got.Revision != 1 {
@@ -181,12 +182,12 @@ func TestCardThatDoesNotFitIsMarkedOversize(t *testing.T) {
 }
 
 func TestCardFullOfMarkupTravelsWhole(t *testing.T) {
-	js := eventstest.JetStream(t)
+	bus := eventstest.Bus(t)
 	c := change(1, 1, leads.Added)
 	c.Lead = []byte(`{"ID":"1","COMMENTS":"` + strings.Repeat("<&>", 1<<20) + `"}`)
-	announce(t, openTopic(t, js), c)
+	announce(t, openTopic(t, bus), c)
 	var got leads.Change
-	if err := json.Unmarshal(lastOn(t, js, 1).Data, &got); err != nil {
+	if err := json.Unmarshal(lastOn(t, bus, 1).Data, &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.Oversize || !bytes.Equal(got.Lead, c.Lead) {
@@ -195,25 +196,25 @@ func TestCardFullOfMarkupTravelsWhole(t *testing.T) {
 }
 
 func TestForeignMessageOnTheTopicIsReplaced(t *testing.T) {
-	js := eventstest.JetStream(t)
-	if _, err := js.Publish(t.Context(), events.LeadSubject(ref(1)), []byte("hello")); err != nil {
+	bus := eventstest.Bus(t)
+	if _, err := bus.JetStream().Publish(t.Context(), events.LeadSubject(ref(1)), []byte("hello")); err != nil {
 		t.Fatal(err)
 	}
-	announce(t, openTopic(t, js), change(1, 1, leads.Added))
-	if got := lastOn(t, js, 1).Header.Get("Leadsync-Revision"); got != "1" {
+	announce(t, openTopic(t, bus), change(1, 1, leads.Added))
+	if got := lastOn(t, bus, 1).Header.Get("Leadsync-Revision"); got != "1" {
 		t.Errorf("revision %q", got)
 	}
 }
 
 func TestNewSubscriberGetsStateThenChanges(t *testing.T) {
-	js := eventstest.JetStream(t)
-	topic := openTopic(t, js)
+	bus := eventstest.Bus(t)
+	topic := openTopic(t, bus)
 	announce(t, topic, change(1, 1, leads.Added), change(2, 1, leads.Added), change(1, 2, leads.Changed))
 	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 	heard := make(chan leads.Change, 10)
 	done := make(chan error, 1)
 	go func() {
-		done <- events.Subscribe(ctx, js, "", true, func(msg jetstream.Msg) {
+		done <- events.Subscribe(ctx, bus, "", true, func(msg jetstream.Msg) {
 			c, err := events.ParseChange(msg)
 			if err != nil {
 				t.Error(err)
@@ -238,14 +239,14 @@ func TestNewSubscriberGetsStateThenChanges(t *testing.T) {
 // A portal that was removed and comes back, or a topic that was emptied: the stream knows
 // the ids of what it no longer has for two minutes.
 func TestPurgedChangeIsPublishedAgain(t *testing.T) {
-	js := eventstest.JetStream(t)
-	topic := openTopic(t, js)
+	bus := eventstest.Bus(t)
+	topic := openTopic(t, bus)
 	announce(t, topic, change(1, 1, leads.Added))
-	if err := stream(t, js, events.StreamLeads).Purge(t.Context()); err != nil {
+	if err := stream(t, bus, events.StreamLeads).Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	announce(t, topic, change(1, 1, leads.Added))
-	if n := messages(t, js, events.StreamLeads); n != 1 {
+	if n := messages(t, bus, events.StreamLeads); n != 1 {
 		t.Errorf("the topic holds %d messages, want the change", n)
 	}
 }

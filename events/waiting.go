@@ -12,12 +12,12 @@ import (
 
 // Waiting returns which of a portal's leads have a notice that was not acknowledged yet.
 // If nothing is pending, it returns no lead, whatever the stream still holds.
-func Waiting(ctx context.Context, js jetstream.JetStream, memberID string, ids []int64) (map[int64]bool, error) {
-	stream, err := js.Stream(ctx, StreamNotices)
+func Waiting(ctx context.Context, bus *Bus, memberID string, ids []int64) (map[int64]bool, error) {
+	stream, err := bus.Stream(ctx, StreamNotices)
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", StreamNotices, err)
 	}
-	pending, err := Pending(ctx, js, memberID)
+	pending, err := Pending(ctx, bus, memberID)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return nil, nil // nobody has ever consumed notices: a command that works alone
 	}
@@ -26,7 +26,7 @@ func Waiting(ctx context.Context, js jetstream.JetStream, memberID string, ids [
 	}
 	waiting := map[int64]bool{}
 	for _, id := range ids {
-		_, err := stream.GetLastMsgForSubject(ctx, NoticeSubject(leads.Ref{MemberID: memberID, LeadID: id}))
+		_, err := stream.GetLastMsgForSubject(ctx, bus.Subject(NoticeSubject(leads.Ref{MemberID: memberID, LeadID: id})))
 		switch {
 		case err == nil:
 			waiting[id] = true

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"leadsync/bitrix24"
@@ -42,7 +41,7 @@ type harness struct {
 	client   *http.Client
 	portal   *emulator.Portal
 	db       *repo.DB
-	js       jetstream.JetStream
+	bus      *events.Bus
 	clock    *leadstest.Clock
 	log      *leadstest.Log
 }
@@ -56,7 +55,7 @@ func open(tb testing.TB, change func(*harness)) *harness {
 	}
 	tb.Cleanup(func() { _ = p.Close() })
 	h := &harness{
-		t: tb, portal: p, db: database(tb), js: eventstest.JetStream(tb), clock: leadstest.NewClock(time.Now()), log: &leadstest.Log{},
+		t: tb, portal: p, db: database(tb), bus: eventstest.Bus(tb), clock: leadstest.NewClock(time.Now()), log: &leadstest.Log{},
 	}
 	info := p.Info()
 	h.registry = portals.Config{
@@ -69,7 +68,7 @@ func open(tb testing.TB, change func(*harness)) *harness {
 	}
 	h.cfg = handlers.Config{
 		PublicURL: "https://leads.example.com", Lookup: h.db, APIToken: apiToken,
-		Store:   func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, h.js, e) },
+		Store:   func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, h.bus, e) },
 		Ready:   func(context.Context) map[string]string { return nil },
 		Metrics: http.NotFoundHandler(), Now: h.clock.Now, Log: h.log.Logger(),
 	}
@@ -208,7 +207,7 @@ func (h *harness) installed() {
 // messages is how many messages a stream has.
 func (h *harness) messages(stream string) uint64 {
 	h.t.Helper()
-	s, err := h.js.Stream(h.t.Context(), stream)
+	s, err := h.bus.Stream(h.t.Context(), stream)
 	if err != nil {
 		h.t.Fatal(err)
 	}

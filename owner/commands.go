@@ -91,11 +91,11 @@ func forget(ctx context.Context, cfg *Config, memberID string, erase func(contex
 	if err := erase(ctx); err != nil {
 		return err
 	}
-	if err := events.ForgetPortal(ctx, cfg.JS, memberID); err != nil {
+	if err := events.ForgetPortal(ctx, cfg.Bus, memberID); err != nil {
 		return err
 	}
 	if err := retry.Wait(ctx, forgetDelay); err != nil {
 		return err
 	}
-	return events.ForgetPortal(ctx, cfg.JS, memberID)
+	return events.ForgetPortal(ctx, cfg.Bus, memberID)
 }

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"leadsync/bitrix24"
 	"leadsync/consumers"
 	"leadsync/events"
@@ -22,7 +20,7 @@ import (
 
 // Config is what the owners of a process share.
 type Config struct {
-	JS     jetstream.JetStream
+	Bus    *events.Bus
 	Mirror Mirror
 	Holder string // names this process in leases
 	// OAuth refreshes tokens, as the settings' application where a portal has none of its

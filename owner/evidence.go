@@ -21,7 +21,7 @@ func (e evidence) Incidents(ctx context.Context, memberID string, since time.Tim
 
 // PendingNotices implements reconcile.Evidence.
 func (e evidence) PendingNotices(ctx context.Context, ids []int64) (map[int64]bool, error) {
-	return events.Waiting(ctx, e.cfg.JS, e.memberID, ids)
+	return events.Waiting(ctx, e.cfg.Bus, e.memberID, ids)
 }
 
 // LastCallbacks implements reconcile.Evidence.

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
 	"leadsync/consumers"
@@ -35,7 +33,7 @@ const callbackURL = "https://leads.example.com/bitrix24/events"
 // broker.
 type harness struct {
 	t         testing.TB
-	js        jetstream.JetStream
+	bus       *events.Bus
 	db        *repo.DB
 	portal    *emulator.Portal
 	record    leads.Portal
@@ -57,7 +55,7 @@ func open(t *testing.T, count int) *harness {
 	if _, err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h := &harness{t: t, js: eventstest.JetStream(t), db: db, stats: &consumers.Stats{}}
+	h := &harness{t: t, bus: eventstest.Bus(t), db: db, stats: &consumers.Stats{}}
 	h.portal = h.start(count, 1)
 	h.transport = &recordingTransport{}
 	t.Cleanup(h.transport.client().CloseIdleConnections)
@@ -123,7 +121,7 @@ func hostOf(raw string) string {
 // config is that of owners who reach the emulated portal.
 func (h *harness) config() owner.Config {
 	return owner.Config{
-		JS: h.js, Holder: "one", OAuth: h.oauth(h.portal), HTTP: h.transport.client(), CallbackURL: callbackURL,
+		Bus: h.bus, Holder: "one", OAuth: h.oauth(h.portal), HTTP: h.transport.client(), CallbackURL: callbackURL,
 		Mirror: owner.Mirror{
 			Leads: h.db, Portals: h.db, Standing: h.db, Tokens: h.db, Runs: h.db, Rows: h.db, Ledger: h.db, Evidence: h.db, Repairs: h.db, Reports: h.db,
 		},
@@ -174,14 +172,14 @@ func (h *harness) member() string { return h.record.MemberID }
 func (h *harness) publish(event events.PortalEvent) {
 	h.t.Helper()
 	n := events.PortalNotice{MemberID: h.member(), Event: event, At: time.Now()}
-	if err := events.PublishPortal(h.t.Context(), h.js, n); err != nil {
+	if err := events.PublishPortal(h.t.Context(), h.bus, n); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
 // handled tells whether all notices about the portal are acknowledged.
 func (h *harness) handled() bool {
-	n, err := events.Depth(h.t.Context(), h.js, events.StreamPortals)
+	n, err := events.Depth(h.t.Context(), h.bus, events.StreamPortals)
 	return err == nil && n == 0
 }
 

@@ -10,7 +10,7 @@ import (
 
 // nextNotice deals with one notice about the portal itself.
 func (o *owner) nextNotice(ctx context.Context) error {
-	consumer, err := events.Portals(ctx, o.cfg.JS, o.session.memberID())
+	consumer, err := events.Portals(ctx, o.cfg.Bus, o.session.memberID())
 	if err != nil {
 		return err
 	}

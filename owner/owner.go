@@ -23,7 +23,7 @@ const passEvery = time.Second / 2
 // hold takes the portal's lease and raises its epoch, works, and gives the lease back. It
 // returns events.ErrLeaseHeld where another process has it.
 func hold(ctx context.Context, cfg *Config, portal leads.Portal, work func(context.Context, Ownership) error) error {
-	lease, err := events.TakeLease(ctx, cfg.JS, "portal-"+portal.MemberID, cfg.Holder)
+	lease, err := events.TakeLease(ctx, cfg.Bus, "portal-"+portal.MemberID, cfg.Holder)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (o *owner) serve(ctx context.Context) error {
 	}
 	// What an earlier owner left under way, or the server has lost track of after a kill, is
 	// delivered to new consumers at once.
-	if err := events.RemoveConsumers(ctx, o.cfg.JS, o.session.memberID()); err != nil {
+	if err := events.RemoveConsumers(ctx, o.cfg.Bus, o.session.memberID()); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -94,7 +94,7 @@ func (o *owner) serve(ctx context.Context) error {
 
 func (o *owner) worker() *consumers.Worker {
 	return &consumers.Worker{
-		MemberID: o.session.memberID(), JS: o.cfg.JS, Reader: o.session.reader, Mirror: o.cfg.Mirror.Leads, ReadOrder: o.session.own.ReadOrder,
+		MemberID: o.session.memberID(), Bus: o.cfg.Bus, Reader: o.session.reader, Mirror: o.cfg.Mirror.Leads, ReadOrder: o.session.own.ReadOrder,
 		RetryPolicy: o.cfg.RetryPolicy, Now: o.cfg.now, Stats: o.cfg.Stats, Wake: o.cfg.Wake, Log: o.cfg.Log,
 		Report: func(err error) { o.session.health.report(PartNotices, err) },
 	}
@@ -146,7 +146,7 @@ func (o *owner) restoreFromTopic(ctx context.Context) error {
 	if err != nil || imported {
 		return err
 	}
-	topic, err := events.OpenTopic(ctx, o.cfg.JS)
+	topic, err := events.OpenTopic(ctx, o.cfg.Bus)
 	if err != nil {
 		return err
 	}

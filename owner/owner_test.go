@@ -24,7 +24,7 @@ func (h *harness) notify(memberID string, ids ...int64) {
 	h.t.Helper()
 	for _, id := range ids {
 		n := events.Notice{Ref: leads.Ref{MemberID: memberID, LeadID: id}, Event: "ONCRMLEADADD", Cause: leads.CauseEvent, ReceivedAt: time.Now()}
-		if err := events.PublishNotice(h.t.Context(), h.js, n); err != nil {
+		if err := events.PublishNotice(h.t.Context(), h.bus, n); err != nil {
 			h.t.Fatal(err)
 		}
 	}
@@ -276,7 +276,7 @@ func TestFailingPortalStopsNobodyElse(t *testing.T) {
 				p, _, err := h.db.Portal(t.Context(), other)
 				return err == nil && p.State == test.state
 			})
-			if n, err := events.Pending(t.Context(), h.js, other); err != nil || n != 1 || h.stats.Parked.Load() != 0 {
+			if n, err := events.Pending(t.Context(), h.bus, other); err != nil || n != 1 || h.stats.Parked.Load() != 0 {
 				t.Errorf("the failing portal's notice: %d pending, %v, %d parked", n, err, h.stats.Parked.Load())
 			}
 		})
@@ -292,11 +292,11 @@ func TestPortalsComeAndGoWhileOwnersWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.until("its lease is free", func() bool {
-		_, err := events.TakeLease(t.Context(), h.js, "portal-"+h.member(), "test")
+		_, err := events.TakeLease(t.Context(), h.bus, "portal-"+h.member(), "test")
 		return err == nil
 	})
 	h.until("its consumers are gone", func() bool {
-		_, err := h.js.Consumer(t.Context(), events.StreamNotices, "notices-"+h.member())
+		_, err := h.bus.JetStream().Consumer(t.Context(), events.StreamNotices, "notices-"+h.member())
 		return errors.Is(err, jetstream.ErrConsumerNotFound)
 	})
 }

@@ -143,7 +143,7 @@ func (o *Owners) stop(ctx context.Context, memberID string, served bool) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err := events.RemovePortal(ctx, o.cfg.JS, memberID); err != nil {
+		if err := events.RemovePortal(ctx, o.cfg.Bus, memberID); err != nil {
 			o.cfg.Log.WarnContext(ctx, "cannot remove consumers of a portal that is no longer served", "member_id", memberID, "error", err)
 		}
 	})

@@ -38,7 +38,7 @@ func (p *passes) run(ctx context.Context, run leads.Run) error {
 	cfg := p.s.cfg
 	cfg.Log.InfoContext(ctx, "pass ended", "member_id", run.MemberID, "run", run.ID, "mode", run.Mode, "state", run.State,
 		"scanned", run.Scanned, "found", run.Found(), "repaired", run.Repaired(), "requests", run.Requests)
-	err = errors.Join(err, events.PublishRun(ctx, cfg.JS, run))
+	err = errors.Join(err, events.PublishRun(ctx, cfg.Bus, run))
 	if cfg.Keep != nil { // a command takes no callbacks: that none came says nothing
 		err = errors.Join(err, p.s.silence.judge(ctx, run))
 	}

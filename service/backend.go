@@ -9,9 +9,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/consumers"
 	"leadsync/events"
@@ -28,32 +29,58 @@ type Backend struct {
 	Log    *slog.Logger
 	Holder string // names this process in leases
 	DB     *repo.DB
-	JS     jetstream.JetStream
 
-	data         *dataDir       // nil where a running service owns it
-	broker       *broker.Broker // nil where NATS is not embedded in this process
-	serviceToken leads.Secret   // of the embedded server
-	nc           *nats.Conn
-	startup      startup
-	closers      []func() error
+	data         *dataDir     // nil where a running service owns it
+	serviceToken leads.Secret // of the embedded server
+	setsUp       bool         // this process may make and change streams
+	nats         atomic.Pointer[natsSide]
+
+	mu      sync.Mutex
+	closers []func() error
+}
+
+// natsSide is the connection to NATS, and the server where it is embedded in this process.
+type natsSide struct {
+	nc     *nats.Conn
+	bus    *events.Bus
+	broker *broker.Broker
 }
 
 // Open opens data directory, database and NATS, in this order, for a process that owns
 // the data directory.
 func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Backend, error) {
-	return openBackend(ctx, cfg, log, func(err error) error {
-		return fmt.Errorf("%w; stop it, or give this process another directory by LEADSYNC_DATA_DIR", err)
-	})
+	b, err := own(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	return b.ready(ctx)
 }
 
 // Join opens the same for a command. Where a running service owns the data directory, the
-// command uses its NATS.
+// command uses its NATS. It only looks at streams that others use, too.
 func Join(ctx context.Context, cfg Config, log *slog.Logger) (*Backend, error) {
-	return openBackend(ctx, cfg, log, func(error) error { return nil })
+	b, err := hold(ctx, cfg, log, func(error) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	return b.ready(ctx)
 }
 
-func openBackend(ctx context.Context, cfg Config, log *slog.Logger, inUse func(error) error) (_ *Backend, err error) {
-	b := &Backend{Config: cfg, Log: log, Holder: holderName(), startup: newStartup(cfg, log)}
+// own takes the data directory and the handle of the database, which works without the
+// server; another process that has the directory is an error.
+func own(ctx context.Context, cfg Config, log *slog.Logger) (*Backend, error) {
+	b, err := hold(ctx, cfg, log, func(err error) error {
+		return fmt.Errorf("%w; stop it, or give this process another directory by LEADSYNC_DATA_DIR", err)
+	})
+	if err == nil {
+		b.setsUp = true
+	}
+	return b, err
+}
+
+// hold is own where inUse decides about a directory that another process has.
+func hold(ctx context.Context, cfg Config, log *slog.Logger, inUse func(error) error) (_ *Backend, err error) {
+	b := &Backend{Config: cfg, Log: log, Holder: holderName()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.Close())
@@ -63,21 +90,50 @@ func openBackend(ctx context.Context, cfg Config, log *slog.Logger, inUse func(e
 	switch {
 	case errors.Is(err, errDataInUse):
 		if err := inUse(err); err != nil {
-			return b, err
+			return nil, err
 		}
 	case err != nil:
-		return b, err
+		return nil, err
 	default:
 		b.closing(b.data.Close)
 	}
-	if err := b.openDatabase(ctx); err != nil {
-		return b, err
+	if b.DB, err = OpenDatabase(ctx, cfg, log); err != nil {
+		return nil, err
 	}
-	return b, b.openNATS(ctx)
+	b.closing(b.DB.Close)
+	return b, nil
+}
+
+// ready does all steps at once, or closes the backend.
+func (b *Backend) ready(ctx context.Context) (*Backend, error) {
+	for _, st := range append(b.databaseSteps(), b.natsSteps()...) {
+		if err := st.do(ctx); err != nil {
+			return nil, errors.Join(err, b.Close())
+		}
+	}
+	return b, nil
+}
+
+func (b *Backend) databaseSteps() []step {
+	return []step{{"database", func(ctx context.Context) error { return migrate(ctx, b.DB, b.Log) }}}
+}
+
+func (b *Backend) natsSteps() []step {
+	return []step{{"NATS", b.connect}, {"NATS", b.prepareStreams}}
+}
+
+// Bus is leadsync's part of NATS; nil until a service that is starting has got it.
+func (b *Backend) Bus() *events.Bus {
+	if n := b.nats.Load(); n != nil {
+		return n.bus
+	}
+	return nil
 }
 
 // Close closes what was opened, the last first.
 func (b *Backend) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	var errs []error
 	for _, closer := range slices.Backward(b.closers) {
 		errs = append(errs, closer())
@@ -86,16 +142,10 @@ func (b *Backend) Close() error {
 	return errors.Join(errs...)
 }
 
-func (b *Backend) closing(f func() error) { b.closers = append(b.closers, f) }
-
-func (b *Backend) openDatabase(ctx context.Context) error {
-	db, err := OpenDatabase(ctx, b.Config, b.Log)
-	if err != nil {
-		return err
-	}
-	b.DB = db
-	b.closing(db.Close)
-	return b.startup.attempt(ctx, step{"database", func(ctx context.Context) error { return migrate(ctx, db, b.Log) }})
+func (b *Backend) closing(f func() error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closers = append(b.closers, f)
 }
 
 // OpenDatabase opens the database alone, for commands that need nothing else.
@@ -123,32 +173,45 @@ func migrate(ctx context.Context, db *repo.DB, log *slog.Logger) error {
 	return nil
 }
 
-func (b *Backend) openNATS(ctx context.Context) error {
-	if err := b.connect(); err != nil {
-		return err
+// connect connects to NATS, and starts the embedded server before that.
+func (b *Backend) connect(context.Context) (err error) {
+	if b.nats.Load() != nil {
+		return nil
 	}
-	b.closing(func() error { b.nc.Close(); return nil })
-	js, err := events.JetStream(b.nc)
+	cfg := b.Config
+	var n natsSide
+	switch {
+	case cfg.NATSURL != Embedded && cfg.TolerateOutages:
+		n.nc, err = events.ConnectLater(cfg.NATSServer())
+	case cfg.NATSURL != Embedded:
+		n.nc, err = events.Connect(cfg.NATSServer())
+	case b.data == nil:
+		n.nc, err = joinRunning(cfg.DataDir)
+	default:
+		n.broker, n.nc, err = b.startBroker()
+	}
 	if err != nil {
 		return err
 	}
-	b.JS = js
-	return b.startup.attempt(ctx, step{"NATS", func(ctx context.Context) error { return events.Setup(ctx, js, b.Config.Replicas) }})
+	n.bus, err = events.Open(n.nc, cfg.NATSPrefix)
+	if n.broker != nil {
+		b.closing(func() error { n.broker.Close(); return nil })
+	}
+	b.closing(func() error { n.nc.Close(); return nil })
+	if err != nil {
+		return err
+	}
+	b.nats.Store(&n)
+	return nil
 }
 
-func (b *Backend) connect() (err error) {
-	cfg := b.Config
-	switch {
-	case cfg.NATSURL != Embedded && cfg.TolerateOutages:
-		b.nc, err = events.ConnectLater(cfg.NATSURL, cfg.NATSToken.Reveal())
-	case cfg.NATSURL != Embedded:
-		b.nc, err = events.Connect(cfg.NATSURL, cfg.NATSToken.Reveal())
-	case b.data == nil:
-		b.nc, err = joinRunning(cfg.DataDir)
-	default:
-		err = b.startBroker()
+// prepareStreams sets the streams up. A command on a server that others use only looks:
+// its environment need not be that of the service.
+func (b *Backend) prepareStreams(ctx context.Context) error {
+	if b.setsUp || b.nats.Load().broker != nil {
+		return events.Setup(ctx, b.Bus(), b.Config.Replicas)
 	}
-	return err
+	return events.Look(ctx, b.Bus())
 }
 
 // joinRunning connects to the NATS server of the service that owns the data directory.
@@ -157,49 +220,59 @@ func joinRunning(dir string) (*nats.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return events.Connect(r.NATSURL, r.NATSToken, broker.PrivateInbox())
+	return events.Connect(events.Server{URL: r.NATSURL, Token: r.NATSToken}, broker.PrivateInbox())
 }
 
 // ConnectSubscriber connects to the service's NATS as one who only reads.
 func ConnectSubscriber(cfg Config) (*nats.Conn, error) {
 	if cfg.NATSURL != Embedded {
-		return events.Connect(cfg.NATSURL, cfg.NATSToken.Reveal())
+		return events.Connect(cfg.NATSServer())
 	}
 	r, err := readRunning(cfg.DataDir)
 	if err != nil {
 		return nil, err
 	}
-	return events.Connect(r.NATSURL, r.SubscriberToken)
+	return events.Connect(events.Server{URL: r.NATSURL, Token: r.SubscriberToken})
 }
 
-func (b *Backend) startBroker() error {
-	b.serviceToken = leads.Secret(rand.Text())
-	server, err := broker.Start(broker.Config{
-		Dir: b.data.file("nats"), Listen: b.Config.NATSListen, Token: b.Config.NATSToken.Reveal(),
+func (b *Backend) brokerConfig() broker.Config {
+	return broker.Config{
+		Dir: b.data.file("nats"), Listen: b.Config.NATSListen, Token: b.Config.NATS.Token.Reveal(),
 		ServiceToken: b.serviceToken.Reveal(), Logger: b.Log,
-	})
-	if err != nil {
-		return err
 	}
-	b.broker = server
-	b.closing(func() error { server.Close(); return nil })
-	b.nc, err = server.Connect(events.Options()...)
-	return err
 }
 
-// NATSURL is where subscribers connect.
-func (b *Backend) NATSURL() string {
-	if b.broker != nil {
-		return b.broker.URL()
+func (b *Backend) startBroker() (*broker.Broker, *nats.Conn, error) {
+	b.serviceToken = leads.Secret(rand.Text())
+	server, err := broker.Start(b.brokerConfig())
+	if err != nil {
+		return nil, nil, err
 	}
-	return b.Config.NATSURL
+	nc, err := server.Connect(events.Options()...)
+	if err != nil {
+		server.Close()
+		return nil, nil, err
+	}
+	return server, nc, nil
+}
+
+// NATSURL is where subscribers connect; "" until the embedded server has started.
+func (b *Backend) NATSURL() string {
+	switch n := b.nats.Load(); {
+	case b.Config.NATSURL != Embedded:
+		return b.Config.NATSURL
+	case n != nil && n.broker != nil:
+		return n.broker.URL()
+	default:
+		return ""
+	}
 }
 
 // OwnerConfig is what owners of portals work with, of a service or of a command.
 func (b *Backend) OwnerConfig(stats *consumers.Stats, wake func()) owner.Config {
 	cfg, db := b.Config, b.DB
 	return owner.Config{
-		JS: b.JS, Holder: b.Holder, OAuth: cfg.OAuth(), CallbackURL: cfg.CallbackURL(), SolutionField: cfg.SolutionField,
+		Bus: b.Bus(), Holder: b.Holder, OAuth: cfg.OAuth(), CallbackURL: cfg.CallbackURL(), SolutionField: cfg.SolutionField,
 		Mirror: owner.Mirror{
 			Leads: db, Portals: db, Standing: db, Tokens: db, Runs: db, Rows: db, Ledger: db, Evidence: db, Repairs: db, Reports: db,
 		},
@@ -209,7 +282,7 @@ func (b *Backend) OwnerConfig(stats *consumers.Stats, wake func()) owner.Config 
 
 // NotifyOwner leaves a notice for the portal's owner.
 func (b *Backend) NotifyOwner(ctx context.Context, portal leads.Portal, event events.PortalEvent) error {
-	return events.PublishPortal(ctx, b.JS, events.PortalNotice{
+	return events.PublishPortal(ctx, b.Bus(), events.PortalNotice{
 		MemberID: portal.MemberID, Domain: portal.Domain, At: b.Config.Now().UTC(), Event: event,
 	})
 }

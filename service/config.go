@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
+	"leadsync/events"
 	"leadsync/leads"
 )
 
@@ -20,8 +21,9 @@ type Config struct {
 	DatabaseURL string
 	NATSURL     string // Embedded, or addresses separated by commas
 	NATSListen  string
-	NATSToken   leads.Secret
-	Replicas    int
+	NATS        NATSLogin
+	NATSPrefix  string // of streams and subjects; "" for none
+	Replicas    int    // of the streams; 0 leaves those that exist as they are
 	HTTPAddr    string
 	PublicURL   string // without a slash at its end; "" where Bitrix24 cannot reach us
 
@@ -45,6 +47,23 @@ type Config struct {
 	// TolerateOutages starts without database and NATS where they are down; serve does.
 	TolerateOutages bool
 	Tuning          Tuning
+}
+
+// NATSLogin is how to log in to an external NATS server; see events.Server. Where the server
+// is embedded, Token is a subscriber's.
+type NATSLogin struct {
+	Token, Password            leads.Secret
+	User                       string
+	Creds, NKey, CA, Cert, Key string // files
+}
+
+// NATSServer is the external server.
+func (c Config) NATSServer() events.Server {
+	n := c.NATS
+	return events.Server{
+		URL: c.NATSURL, Token: n.Token.Reveal(), User: n.User, Password: n.Password.Reveal(),
+		Creds: n.Creds, NKey: n.NKey, CA: n.CA, Cert: n.Cert, Key: n.Key,
+	}
 }
 
 // Tuning is what nobody sets in an environment: demonstrations and tests shorten time with

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
+	"leadsync/events"
 	"leadsync/leads"
 )
 
@@ -31,7 +33,8 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 	cfg := Config{
 		DataDir:         e.text("LEADSYNC_DATA_DIR", "data"),
 		NATSURL:         e.natsURL("LEADSYNC_NATS_URL"),
-		NATSToken:       leads.Secret(e.text("LEADSYNC_NATS_TOKEN", "")),
+		NATS:            e.natsLogin(),
+		NATSPrefix:      e.natsPrefix("LEADSYNC_NATS_PREFIX"),
 		NATSListen:      e.address("LEADSYNC_NATS_LISTEN", "127.0.0.1:4222"),
 		Replicas:        e.replicas("LEADSYNC_NATS_REPLICAS"),
 		HTTPAddr:        e.address("LEADSYNC_HTTP_ADDR", ":8080"),
@@ -73,7 +76,7 @@ func (e *environment) together(cfg Config) {
 	}
 	host, _, err := net.SplitHostPort(cfg.NATSListen)
 	ip := net.ParseIP(host)
-	if err == nil && cfg.NATSURL == Embedded && cfg.NATSToken == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if err == nil && cfg.NATSURL == Embedded && cfg.NATS.Token == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		e.fault("LEADSYNC_NATS_TOKEN", "missing", "a token, because other machines can reach LEADSYNC_NATS_LISTEN")
 	}
 }
@@ -160,6 +163,54 @@ func (e *environment) natsURL(name string) string {
 	return value
 }
 
+// natsLogin reads how to log in to NATS, by one way.
+func (e *environment) natsLogin() NATSLogin {
+	login := NATSLogin{
+		Token: leads.Secret(e.text("LEADSYNC_NATS_TOKEN", "")), User: e.text("LEADSYNC_NATS_USER", ""),
+		Password: leads.Secret(e.text("LEADSYNC_NATS_PASSWORD", "")), Creds: e.file("LEADSYNC_NATS_CREDS"),
+		NKey: e.file("LEADSYNC_NATS_NKEY"), CA: e.file("LEADSYNC_NATS_CA"), Cert: e.file("LEADSYNC_NATS_CERT"), Key: e.file("LEADSYNC_NATS_KEY"),
+	}
+	ways := 0
+	for _, set := range []bool{login.Token != "", login.User != "", login.Creds != "", login.NKey != ""} {
+		if set {
+			ways++
+		}
+	}
+	if ways > 1 {
+		e.fault("LEADSYNC_NATS_TOKEN", "one of several ways to log in", "only one of LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER, LEADSYNC_NATS_CREDS and LEADSYNC_NATS_NKEY")
+	}
+	if (login.User == "") != (login.Password == "") {
+		e.fault("LEADSYNC_NATS_USER", "set without LEADSYNC_NATS_PASSWORD, or the other way round", "both or neither")
+	}
+	if (login.Cert == "") != (login.Key == "") {
+		e.fault("LEADSYNC_NATS_CERT", "set without LEADSYNC_NATS_KEY, or the other way round", "both, a certificate and its key, or neither")
+	}
+	return login
+}
+
+// file reads the name of a file that must be there.
+func (e *environment) file(name string) string {
+	path := e.text(name, "")
+	if path == "" {
+		return ""
+	}
+	f, err := os.Open(path) //nolint:gosec // the operator names it
+	if err != nil {
+		e.fault(name, "cannot be read ("+errors.Unwrap(err).Error()+")", "the name of a file that leadsync's user may read")
+		return ""
+	}
+	_ = f.Close() // it was only read
+	return path
+}
+
+func (e *environment) natsPrefix(name string) string {
+	value := e.text(name, "")
+	if value != "" && !events.ValidPrefix(value) {
+		e.fault(name, "not a prefix", "up to 32 lower-case letters, digits and hyphens, a letter first, such as berlin")
+	}
+	return value
+}
+
 func (e *environment) databaseURL(name, otherwise string) string {
 	value := e.text(name, otherwise)
 	const should = "sqlite:<file>, or sqlserver://user:password@host:1433?database=oktell"
@@ -212,7 +263,11 @@ func (e *environment) memberID(name string) string {
 }
 
 func (e *environment) replicas(name string) int {
-	n, err := strconv.Atoi(e.text(name, "1"))
+	value := e.text(name, "")
+	if value == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 || n > 5 {
 		e.fault(name, "not a number of replicas", "1 on a single NATS server, 3 on a cluster")
 	}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"leadsync/events"
@@ -11,10 +12,22 @@ import (
 // unverifiedLimit bounds what strangers can fill while the database is down, in bytes.
 const unverifiedLimit = 64 << 20
 
+// errStarting says that NATS cannot be used yet.
+var errStarting = errors.New("NATS is not ready yet")
+
+// publish puts an entry on its stream.
+func (b *Backend) publish(ctx context.Context, e events.Entry) error {
+	bus := b.Bus()
+	if bus == nil {
+		return errStarting
+	}
+	return events.PublishEntry(ctx, bus, e)
+}
+
 // openIntake opens the spools and puts them beside the streams.
 func openIntake(b *Backend) (*events.Intake, error) {
 	in := &events.Intake{
-		Publish: func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, b.JS, e) },
+		Publish: b.publish,
 		Now:     time.Now, Log: b.Log,
 	}
 	for _, part := range []struct {

@@ -49,7 +49,7 @@ func (s *Service) problems(ctx context.Context) map[string]string {
 	}
 	report("outbox", s.outboxProblem(ctx))
 	owned := map[string]owner.Status{}
-	for _, status := range s.owners.Statuses() {
+	for _, status := range s.statuses() {
 		owned[status.MemberID] = status
 		report("callbacks of "+status.Domain, status.Unreachable)
 	}
@@ -60,10 +60,18 @@ func (s *Service) problems(ctx context.Context) map[string]string {
 	return found
 }
 
+// statuses are what this process knows of the portals that it owns.
+func (s *Service) statuses() []owner.Status {
+	if owners := s.owners.Load(); owners != nil {
+		return owners.Statuses()
+	}
+	return nil
+}
+
 // notes are what people should know of the portals of this process and is no problem.
 func (s *Service) notes() map[string]string {
 	notes := map[string]string{}
-	for _, status := range s.owners.Statuses() {
+	for _, status := range s.statuses() {
 		if status.SimpleCRM {
 			notes["portal "+status.Domain] = owner.SimpleCRMNote
 		}
@@ -91,8 +99,10 @@ func (s *Service) portalProblem(ctx context.Context, p leads.Portal, status owne
 			return strings.Join(reasons, "; ")
 		}
 	}
-	if reason := s.owners.Problems()[p.Domain]; reason != "" {
-		return reason
+	if owners := s.owners.Load(); owners != nil {
+		if reason := owners.Problems()[p.Domain]; reason != "" {
+			return reason
+		}
 	}
 	if reason := s.noticeProblem(ctx, p.MemberID); reason != "" || ours {
 		return reason
@@ -123,7 +133,11 @@ func (s *Service) outboxProblem(ctx context.Context) string {
 
 // noticeProblem reports a notice about the portal itself that its owner has not dealt with.
 func (s *Service) noticeProblem(ctx context.Context, memberID string) string {
-	oldest, err := events.OldestPortalNotice(ctx, s.Backend.JS, memberID)
+	bus := s.Backend.Bus()
+	if bus == nil {
+		return ""
+	}
+	oldest, err := events.OldestPortalNotice(ctx, bus, memberID)
 	if err != nil || oldest.IsZero() { // NATS has a line of its own
 		return ""
 	}
@@ -134,16 +148,18 @@ func (s *Service) noticeProblem(ctx context.Context, memberID string) string {
 }
 
 func (s *Service) natsProblem() string {
-	b := s.Backend
-	if !b.nc.IsConnected() {
-		problem := "not connected to " + events.WithoutPassword(b.NATSURL()) + ": callbacks are kept in the spool until it is back"
-		if err := b.nc.LastError(); err != nil && !errors.Is(err, nats.ErrReconnectBufExceeded) { // the latter says nothing more
-			problem += " (" + err.Error() + ")"
-		}
-		return problem
+	n := s.Backend.nats.Load()
+	switch {
+	case n == nil:
+		return "starting: callbacks are kept in the spool until it is ready; the log says what it waits for"
+	case !n.nc.IsConnected():
+		return s.connectionProblem(n.nc.LastError())
 	}
-	if b.broker != nil {
-		if problem := b.broker.Problem(); problem != "" {
+	if problem := n.bus.Problem(); problem != nil {
+		return "its streams cannot be used: callbacks are kept in the spool (" + problem.Error() + ")"
+	}
+	if n.broker != nil {
+		if problem := n.broker.Problem(); problem != "" {
 			return "does not store messages: callbacks are kept in the spool until the disk has room again (" + problem + ")"
 		}
 	}
@@ -151,6 +167,18 @@ func (s *Service) natsProblem() string {
 		return "does not store messages: callbacks are kept in the spool (is its disk full? a server that could not write has to be restarted)"
 	}
 	return ""
+}
+
+// connectionProblem says why there is no connection to NATS; last is the client's last error.
+func (s *Service) connectionProblem(last error) string {
+	problem := "not connected to " + events.WithoutPassword(s.Backend.NATSURL())
+	switch {
+	case events.Refused(last):
+		problem += ", which refuses leadsync's token, user or credentials (" + last.Error() + "): correct LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER or LEADSYNC_NATS_CREDS, or the server's configuration"
+	case last != nil && !errors.Is(last, nats.ErrReconnectBufExceeded): // the latter says nothing more
+		problem += " (" + last.Error() + ")"
+	}
+	return problem + "; callbacks are kept in the spool until it is back"
 }
 
 func (s *Service) spoolProblem() string {

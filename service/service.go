@@ -11,12 +11,14 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"leadsync/consumers"
 	"leadsync/events"
+	"leadsync/events/broker"
 	"leadsync/handlers"
 	"leadsync/leads"
 	"leadsync/owner"
@@ -32,33 +34,38 @@ type Service struct {
 
 	server    *handlers.Server
 	listener  net.Listener
-	owners    *owner.Owners
+	owners    atomic.Pointer[owner.Owners] // nil until database and NATS are there
 	intake    *events.Intake
+	notify    func() // the outbox has something
 	wake      <-chan struct{}
 	incidents *incidentRecorder
 }
 
-// Serve runs a service until the context ends.
+// Serve runs a service until the context ends. It takes callbacks before database and NATS
+// are there, because Bitrix24 sends each only once.
 func Serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
-	b, err := Open(ctx, cfg, log)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }()
+	cfg.TolerateOutages = true
 	listener, err := Listen(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, ignoreClosed(listener.Close())) }()
+	b, err := own(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	if cfg.NATSURL == Embedded {
+		if err := broker.Check(b.brokerConfig()); err != nil {
+			return err
+		}
+	}
 	s, err := New(b, listener)
 	if err != nil {
 		return err
 	}
-	if err := b.data.announce(b.NATSURL(), b.serviceToken, cfg.NATSToken, s.Address()); err != nil {
-		return err
-	}
 	warn(ctx, cfg, log)
-	log.InfoContext(ctx, "leadsync serves", "http", s.Address(), "nats", events.WithoutPassword(b.NATSURL()), "database", b.DB.Dialect(), "data", cfg.DataDir,
+	log.InfoContext(ctx, "leadsync serves", "http", s.Address(), "nats", events.WithoutPassword(cfg.NATSURL), "database", b.DB.Dialect(), "data", cfg.DataDir,
 		"api_token", apiTokenPlace(cfg, b.data))
 	return s.Run(ctx)
 }
@@ -90,10 +97,9 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 	}
 	notify, wake := signal()
 	s := &Service{
-		Backend: b, Stats: &consumers.Stats{}, listener: listener, intake: intake, wake: wake,
+		Backend: b, Stats: &consumers.Stats{}, listener: listener, intake: intake, notify: notify, wake: wake,
 		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, catchUp: cfg.CatchUpEvery > 0, log: b.Log},
 	}
-	s.owners = owner.NewOwners(s.ownerConfig(notify))
 	s.Portals = portals.New(portals.Config{
 		Store: b.DB, OAuth: cfg.OAuth(), Allowed: cfg.Portals, Webhook: webhookPortal(cfg), Hashes: hashes,
 		Keep: intake.Take, Now: cfg.Now, Log: b.Log,
@@ -105,8 +111,8 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 	return s, nil
 }
 
-func (s *Service) ownerConfig(wake func()) owner.Config {
-	cfg := s.Backend.OwnerConfig(s.Stats, wake)
+func (s *Service) ownerConfig() owner.Config {
+	cfg := s.Backend.OwnerConfig(s.Stats, s.notify)
 	cfg.Keep = s.intake.Take
 	cfg.CatchUpEvery = s.Backend.Config.CatchUpEvery
 	if at := s.Backend.Config.ReconcileAt; at != nil {
@@ -115,39 +121,59 @@ func (s *Service) ownerConfig(wake func()) owner.Config {
 	return cfg
 }
 
-// Run works until the context ends; what is under way then is finished.
+// Run works until the context ends; what is under way then is finished. Callbacks are taken
+// from the first moment until everything else has stopped.
 func (s *Service) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.server.Serve(ctx, s.listener) })
-	group.Go(func() error { return s.intake.Run(ctx, s.Portals.Verify) })
-	group.Go(func() error { return unlessStopped(ctx, s.work(ctx)) })
-	return group.Wait()
+	taking, stopTaking := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopTaking()
+	face, work := errgroup.Group{}, errgroup.Group{}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	face.Go(func() error { defer stop(); return s.server.Serve(taking, s.listener) })
+	face.Go(func() error { defer stop(); return s.intake.Run(taking, s.Portals.Verify) })
+	work.Go(func() error { defer stop(); return unlessStopped(ctx, s.work(ctx)) })
+	err := work.Wait()
+	stopTaking()
+	return errors.Join(err, face.Wait())
 }
 
-// work does all that needs database and NATS, as soon as both are there.
+// work does all that needs database and NATS, each as soon as it is there.
 func (s *Service) work(ctx context.Context) error {
 	b := s.Backend
-	if err := b.startup.finish(ctx); err != nil {
+	starting := newStartup(b.Config, b.Log)
+	sides, started := errgroup.WithContext(ctx)
+	sides.Go(func() error {
+		return starting.finish(started, append(b.databaseSteps(), step{"database", s.Portals.Learn}, step{"database", s.Portals.Adopt})...)
+	})
+	sides.Go(func() error { return starting.finish(started, b.natsSteps()...) })
+	if err := sides.Wait(); err != nil {
 		return err
 	}
 	var topic *events.Topic
-	for _, do := range []func(context.Context) error{
-		s.Portals.Learn,
-		s.Portals.Adopt,
-		func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, b.JS); return err },
-	} {
-		if err := b.startup.insist(ctx, do); err != nil {
-			return err
-		}
+	if err := starting.finish(ctx, step{"NATS", func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, b.Bus()); return err }}); err != nil {
+		return err
 	}
-	relay := &consumers.Relay{JS: b.JS, Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: s.wake, Stats: s.Stats, Log: b.Log}
+	s.announce(ctx)
+	owners := owner.NewOwners(s.ownerConfig())
+	s.owners.Store(owners)
+	relay := &consumers.Relay{Bus: b.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: s.wake, Stats: s.Stats, Log: b.Log}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.owners.Run(ctx) })
+	group.Go(func() error { return owners.Run(ctx) })
 	group.Go(func() error { return s.keepLearning(ctx) })
 	group.Go(func() error { return relay.Run(ctx) })
 	group.Go(func() error { return s.incidents.run(ctx) })
 	group.Go(func() error { return refill(ctx, b.DB, b.Log) })
 	return group.Wait()
+}
+
+// announce tells commands that run beside the service where its parts are. Without that only
+// they do not work.
+func (s *Service) announce(ctx context.Context) {
+	b := s.Backend
+	if err := b.data.announce(b.NATSURL(), b.serviceToken, b.Config.NATS.Token, s.Address()); err != nil {
+		b.Log.ErrorContext(ctx, "commands beside this service will not find it", "error", err)
+	}
+	b.Log.InfoContext(ctx, "database and NATS are ready", "nats", events.WithoutPassword(b.NATSURL()))
 }
 
 // learnEvery is how often the hashes of tokens are read again: other processes add portals,

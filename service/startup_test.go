@@ -15,18 +15,19 @@ func TestStartWaitsForAPersonToFixIt(t *testing.T) {
 	t.Parallel()
 	var log leadstest.Log
 	tries := 0
-	s := startup{log: log.Logger(), timeScale: 1e6, pending: []step{{"database", func(context.Context) error {
+	s := startup{log: log.Logger(), timeScale: 1e6}
+	refused := step{"database", func(context.Context) error {
 		if tries++; tries < 4 {
 			return errors.New("permission denied")
 		}
 		return nil
-	}}}}
-	if err := s.finish(t.Context()); err != nil || tries != 4 || strings.Count(log.String(), "permission denied") != 3 {
+	}}
+	if err := s.finish(t.Context(), refused); err != nil || tries != 4 || strings.Count(log.String(), "permission denied") != 3 {
 		t.Errorf("%v after %d tries: %s", err, tries, log.String())
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	s.pending[0].do = func(context.Context) error { stop(); return errors.New("permission denied") }
-	if err := s.finish(ctx); err == nil {
+	refused.do = func(context.Context) error { stop(); return errors.New("permission denied") }
+	if err := s.finish(ctx, refused); err == nil {
 		t.Error("the start is finished, although it was stopped")
 	}
 }

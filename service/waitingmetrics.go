@@ -46,20 +46,27 @@ func (c collector) collectIntake(out sink) {
 func (c collector) collectWaiting(out sink) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeLimit)
 	defer cancel()
-	js, db := c.s.Backend.JS, c.s.Backend.DB
+	db := c.s.Backend.DB
 	c.collectStates(ctx, out)
-	if n, err := events.Depth(ctx, js, events.StreamNotices); err == nil {
-		out.gauge(pendingDesc, float64(n))
-		out.gauge(coalescedDesc, float64(max(0, c.s.intake.Published.Load()-c.s.Stats.Taken.Load()-n)))
-	}
-	if n, err := events.Depth(ctx, js, events.StreamDead); err == nil {
-		out.gauge(deadLettersDesc, float64(n))
+	if bus := c.s.Backend.Bus(); bus != nil {
+		c.collectStreams(ctx, bus, out)
 	}
 	if n, err := db.OutboxDepth(ctx); err == nil {
 		out.gauge(outboxDesc, float64(n))
 	}
 	if oldest, err := db.OutboxOldest(ctx); err == nil {
 		out.gauge(outboxAgeDesc, c.age(oldest))
+	}
+}
+
+// collectStreams shows what waits in NATS.
+func (c collector) collectStreams(ctx context.Context, bus *events.Bus, out sink) {
+	if n, err := events.Depth(ctx, bus, events.StreamNotices); err == nil {
+		out.gauge(pendingDesc, float64(n))
+		out.gauge(coalescedDesc, float64(max(0, c.s.intake.Published.Load()-c.s.Stats.Taken.Load()-n)))
+	}
+	if n, err := events.Depth(ctx, bus, events.StreamDead); err == nil {
+		out.gauge(deadLettersDesc, float64(n))
 	}
 }
 

@@ -37,7 +37,6 @@ func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 			t.Error(err)
 			return exitUsage
 		}
-		cfg.TolerateOutages = true
 		cfg.Tuning = service.Tuning{Grace: time.Second, DeleteFloor: int64(*oktellRows)}
 		if err := service.Serve(ctx, cfg, service.NewLog(s.log, cfg)); err != nil {
 			t.Error(err)

@@ -83,7 +83,6 @@ func childServe(ctx context.Context, clock *shiftedClock) error {
 	if err != nil {
 		return err
 	}
-	cfg.TolerateOutages = true
 	cfg.Tuning = service.Tuning{Grace: 2 * time.Second, Clock: clock.now, DeleteFloor: 1_000_000}
 	return service.Serve(ctx, cfg, service.NewLog(os.Stderr, cfg))
 }

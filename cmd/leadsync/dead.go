@@ -80,10 +80,10 @@ func (d deadReplayCmd) Run(ctx context.Context, a *app) error {
 		if err := b.DB.ForgetFailures(ctx, letter.Ref.MemberID, []int64{letter.Ref.LeadID}); err != nil {
 			return err
 		}
-		if err := events.PublishNotice(ctx, b.JS, letter.Notice); err != nil {
+		if err := events.PublishNotice(ctx, b.Bus(), letter.Notice); err != nil {
 			return err
 		}
-		return events.DropDead(ctx, b.JS, letter.Ref)
+		return events.DropDead(ctx, b.Bus(), letter.Ref)
 	})
 }
 
@@ -101,7 +101,7 @@ func (d deadDropCmd) Run(ctx context.Context, a *app) error {
 		if err := b.DB.ForgetFailures(ctx, letter.Ref.MemberID, []int64{letter.Ref.LeadID}); err != nil {
 			return err
 		}
-		return events.DropDead(ctx, b.JS, letter.Ref)
+		return events.DropDead(ctx, b.Bus(), letter.Ref)
 	})
 }
 
@@ -125,7 +125,7 @@ func (f deadFilter) each(ctx context.Context, a *app, action string, do deadActi
 // report does it with every letter that fits the filter.
 func (f deadFilter) report(ctx context.Context, b *service.Backend, action string, do deadAction) (deadReport, error) {
 	report := deadReport{Action: action, Letters: []deadView{}}
-	letters, err := events.DeadLetters(ctx, b.JS, f.Portal)
+	letters, err := events.DeadLetters(ctx, b.Bus(), f.Portal)
 	if err != nil {
 		return report, err
 	}

@@ -135,17 +135,17 @@ func TestEveryMetricChangesWithItsEvent(t *testing.T) {
 
 // unknownNotice publishes a notice about the portal of an unknown kind.
 func (m *metricsTest) unknownNotice() {
-	nc, err := events.Connect(m.h.natsAt, "")
+	nc, err := events.Connect(events.Server{URL: m.h.natsAt, Token: ""})
 	if err != nil {
 		m.h.t.Fatal(err)
 	}
 	defer nc.Close()
-	js, err := events.JetStream(nc)
+	bus, err := events.Open(nc, "")
 	if err != nil {
 		m.h.t.Fatal(err)
 	}
 	m.wantIncrease("a notice of an unknown kind comes", func() {
-		if err := events.PublishPortal(m.h.t.Context(), js, events.PortalNotice{MemberID: m.h.portal.Info().MemberID}); err != nil {
+		if err := events.PublishPortal(m.h.t.Context(), bus, events.PortalNotice{MemberID: m.h.portal.Info().MemberID}); err != nil {
 			m.h.t.Fatal(err)
 		}
 	}, "leadsync_portal_notices_ignored_total")
@@ -235,16 +235,16 @@ func (m *metricsTest) withoutDatabase() {
 func (m *metricsTest) outbox(id int64) {
 	m.h.t.Helper()
 	m.h.serve.stop()
-	nc, err := events.Connect(m.h.natsAt, "")
+	nc, err := events.Connect(events.Server{URL: m.h.natsAt, Token: ""})
 	if err != nil {
 		m.h.t.Fatal(err)
 	}
 	defer nc.Close()
-	js, err := events.JetStream(nc)
+	bus, err := events.Open(nc, "")
 	if err != nil {
 		m.h.t.Fatal(err)
 	}
-	lease, err := events.TakeLease(m.h.t.Context(), js, "relay", "a test")
+	lease, err := events.TakeLease(m.h.t.Context(), bus, "relay", "a test")
 	if err != nil {
 		m.h.t.Fatal(err)
 	}

@@ -227,12 +227,12 @@ func (r passCmd) pause(ctx context.Context, b *service.Backend, id string) error
 
 // workAlone does the owner's work as long as no service does: passes and the relay.
 func workAlone(ctx context.Context, b *service.Backend, portal leads.Portal) error {
-	topic, err := events.OpenTopic(ctx, b.JS)
+	topic, err := events.OpenTopic(ctx, b.Bus())
 	if err != nil {
 		return err
 	}
 	stats, wake := &consumers.Stats{}, make(chan struct{}, 1)
-	relay := &consumers.Relay{JS: b.JS, Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: wake, Stats: stats, Log: b.Log}
+	relay := &consumers.Relay{Bus: b.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: wake, Stats: stats, Log: b.Log}
 	cfg := b.OwnerConfig(stats, func() {
 		select {
 		case wake <- struct{}{}:

@@ -19,7 +19,6 @@ func (serveCmd) Run(ctx context.Context, a *app) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	cfg.TolerateOutages = true
 	return service.Serve(ctx, cfg, service.NewLog(a.stderr, cfg))
 }
 

@@ -45,7 +45,6 @@ func startAccelerated(t *testing.T, p *emulator.Portal, more map[string]string) 
 			t.Error(err)
 			return exitUsage
 		}
-		cfg.TolerateOutages = true
 		cfg.Tuning = service.Tuning{TimeScale: 60, MinAge: time.Millisecond, Grace: time.Second}
 		if err := service.Serve(ctx, cfg, service.NewLog(s.log, cfg)); err != nil {
 			t.Error(err)

@@ -55,16 +55,16 @@ func (h *harness) subscribe() *subscriber {
 }
 
 func (h *harness) readTopic(ctx context.Context, s *subscriber) error {
-	nc, err := events.Connect(h.natsAt, "")
+	nc, err := events.Connect(events.Server{URL: h.natsAt, Token: ""})
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	js, err := events.JetStream(nc)
+	bus, err := events.Open(nc, "")
 	if err != nil {
 		return err
 	}
-	return events.Subscribe(ctx, js, "", true, s.receive)
+	return events.Subscribe(ctx, bus, "", true, s.receive)
 }
 
 func (s *subscriber) receive(msg jetstream.Msg) {

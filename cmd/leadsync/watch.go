@@ -35,11 +35,11 @@ func (w watchCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer nc.Close()
-	js, err := events.JetStream(nc)
+	bus, err := events.Open(nc, cfg.NATSPrefix)
 	if err != nil {
 		return err
 	}
-	return events.Subscribe(ctx, js, w.Portal, w.FromStart, func(msg jetstream.Msg) {
+	return events.Subscribe(ctx, bus, w.Portal, w.FromStart, func(msg jetstream.Msg) {
 		if err := w.print(a.stdout, msg); err != nil {
 			fmt.Fprintf(a.stderr, "leadsync: %s: %v\n", msg.Subject(), err)
 		}

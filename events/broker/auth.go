@@ -2,52 +2,60 @@ package broker
 
 import (
 	"crypto/subtle"
+	"strings"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// authenticator recognises the service and subscribers by their tokens.
-type authenticator struct{ subscriber, service string }
+// Subscriber is another system that reads leads.
+type Subscriber struct {
+	Name  string // see ValidName; its durable consumers' names begin with it
+	Token string
+}
+
+// ValidName reports whether a subscriber can have a name: it stands in names of accounts and
+// consumers, and in subjects.
+func ValidName(name string) bool {
+	allowed := func(r rune) bool { return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' }
+	return name != "" && len(name) <= 32 && strings.TrimFunc(name, allowed) == ""
+}
+
+// accountOf is the name of a subscriber's account.
+func accountOf(name string) string { return "SUBSCRIBER_" + strings.ToUpper(name) }
+
+// authenticator recognises the service and subscribers by their tokens, and gives each its
+// account. A token may be presented alone or as the password of the name.
+type authenticator struct {
+	accounts    func(name string) (*server.Account, error)
+	service     string
+	subscribers []Subscriber
+}
 
 // Check implements server.Authentication.
-func (a authenticator) Check(c server.ClientAuthentication) bool {
-	token := c.GetOpts().Token
-	if same(token, a.service) {
-		c.RegisterUser(&server.User{Username: "leadsync"})
-		return true
+func (a *authenticator) Check(c server.ClientAuthentication) bool {
+	opts := c.GetOpts()
+	secret := opts.Token
+	if secret == "" {
+		secret = opts.Password
 	}
-	if a.subscriber != "" && !same(token, a.subscriber) {
+	if same(secret, a.service) {
+		return a.admit(c, "leadsync", serviceAccount)
+	}
+	for _, s := range a.subscribers {
+		if same(secret, s.Token) && (opts.Username == "" || opts.Username == s.Name) {
+			return a.admit(c, s.Name, accountOf(s.Name))
+		}
+	}
+	return false
+}
+
+func (a *authenticator) admit(c server.ClientAuthentication, user, account string) bool {
+	acc, err := a.accounts(account)
+	if err != nil {
 		return false
 	}
-	c.RegisterUser(&server.User{Username: "subscriber", Permissions: subscriberRights()})
+	c.RegisterUser(&server.User{Username: user, Account: acc})
 	return true
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-
-// subscriberRights let a client read LEADS, live or through consumers of its own, and
-// nothing else.
-func subscriberRights() *server.Permissions {
-	return &server.Permissions{
-		Subscribe: &server.SubjectPermission{Allow: []string{"leads.>", "_INBOX.>"}},
-		Publish: &server.SubjectPermission{Allow: []string{
-			"$JS.API.INFO",
-			"$JS.API.STREAM.INFO.LEADS",
-			"$JS.API.STREAM.NAMES",
-			"$JS.API.STREAM.LIST",
-			"$JS.API.STREAM.MSG.GET.LEADS",
-			"$JS.API.DIRECT.GET.LEADS",
-			"$JS.API.DIRECT.GET.LEADS.>",
-			"$JS.API.CONSUMER.CREATE.LEADS",
-			"$JS.API.CONSUMER.CREATE.LEADS.>",
-			"$JS.API.CONSUMER.DURABLE.CREATE.LEADS.>",
-			"$JS.API.CONSUMER.INFO.LEADS.>",
-			"$JS.API.CONSUMER.NAMES.LEADS",
-			"$JS.API.CONSUMER.LIST.LEADS",
-			"$JS.API.CONSUMER.MSG.NEXT.LEADS.>",
-			"$JS.API.CONSUMER.DELETE.LEADS.>",
-			"$JS.ACK.LEADS.>",
-			"$JS.FC.LEADS.>",
-		}},
-	}
-}

@@ -35,8 +35,8 @@ const reconnectWait = 250 * time.Millisecond
 type Config struct {
 	Dir    string // JetStream's store; one server at a time
 	Listen string // host:port for subscribers, port 0 for any; "" does not listen
-	// Token is what subscribers must present. It may be "" on a loopback address only.
-	Token string
+	// Subscribers may read leads; nobody else may connect but the service.
+	Subscribers []Subscriber
 	// ServiceToken gives every right: the service connects with it, and commands that
 	// run beside the service. Required.
 	ServiceToken string
@@ -54,6 +54,15 @@ type Broker struct {
 	failed error          // why the last restart failed; nil if it did not
 
 	stop func() // ends watch and waits for its end
+}
+
+// Check reports what is wrong with a configuration, a port that is taken included, without
+// starting anything.
+func Check(cfg Config) error {
+	if cfg.Listen == "" {
+		return nil
+	}
+	return listenOn(&server.Options{}, cfg, 0)
 }
 
 // Start starts the server and waits until it is ready. Errors say what to do.
@@ -83,11 +92,18 @@ func Start(cfg Config) (*Broker, error) {
 
 // startServer starts a server that listens on port; 0 is the port of the configuration.
 func startServer(cfg Config, port int) (*server.Server, error) {
-	opts := &server.Options{
-		ServerName: "leadsync", JetStream: true, StoreDir: cfg.Dir, SyncAlways: true, JetStreamMaxStore: storeMax,
-		MaxPayload: maxPayload, NoSigs: true, NoSystemAccount: true, DontListen: cfg.Listen == "",
-		CustomClientAuthentication: authenticator{subscriber: cfg.Token, service: cfg.ServiceToken},
+	text, err := accountsOf(cfg.Subscribers)
+	if err != nil {
+		return nil, fmt.Errorf("embedded NATS server: accounts: %w", err)
 	}
+	auth := &authenticator{service: cfg.ServiceToken, subscribers: cfg.Subscribers}
+	opts := &server.Options{}
+	if err := opts.ProcessConfigString(text); err != nil {
+		return nil, fmt.Errorf("embedded NATS server: accounts: %w", err)
+	}
+	opts.ServerName, opts.JetStream, opts.StoreDir, opts.SyncAlways, opts.JetStreamMaxStore = "leadsync", true, cfg.Dir, true, storeMax
+	opts.MaxPayload, opts.NoSigs, opts.NoSystemAccount, opts.DontListen = maxPayload, true, true, cfg.Listen == ""
+	opts.CustomClientAuthentication = auth
 	if cfg.Listen != "" {
 		if err := listenOn(opts, cfg, port); err != nil {
 			return nil, err
@@ -97,6 +113,7 @@ func startServer(cfg Config, port int) (*server.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded NATS server: %w", err)
 	}
+	auth.accounts = ns.LookupAccount
 	log := &serverLog{log: cfg.Logger}
 	ns.SetLoggerV2(log, false, false, false)
 	ns.Start()
@@ -124,9 +141,6 @@ func listenOn(opts *server.Options, cfg Config, port int) error {
 	configured, err := strconv.Atoi(text)
 	if err != nil {
 		return fmt.Errorf("embedded NATS server: address %q, want host:port such as 127.0.0.1:4222", cfg.Listen)
-	}
-	if ip := net.ParseIP(host); cfg.Token == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("embedded NATS server: listening on %s needs a token, since others can reach it", cfg.Listen)
 	}
 	if port == 0 {
 		port = configured

@@ -6,49 +6,48 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"leadsync/events"
 	"leadsync/events/broker"
 )
 
-// JetStream is connected to an embedded server of the test's own.
-func JetStream(tb testing.TB) jetstream.JetStream {
+// Bus is connected to an embedded server of the test's own.
+func Bus(tb testing.TB) *events.Bus {
 	tb.Helper()
-	_, js := Start(tb, tb.TempDir())
-	return js
+	_, bus := Start(tb, tb.TempDir())
+	return bus
 }
 
 // Start runs a server on a store that may have been another's, and sets the streams up.
 // Both end with the test.
-func Start(tb testing.TB, dir string) (*broker.Broker, jetstream.JetStream) {
+func Start(tb testing.TB, dir string) (*broker.Broker, *events.Bus) {
 	tb.Helper()
 	server, err := broker.Start(broker.Config{Dir: dir, ServiceToken: "service"})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(server.Close)
-	js := Connect(tb, func() (*nats.Conn, error) { return server.Connect(events.Options()...) })
-	if err := events.Setup(tb.Context(), js, 1); err != nil {
+	bus := Connect(tb, func() (*nats.Conn, error) { return server.Connect(events.Options()...) })
+	if err := events.Setup(tb.Context(), bus, 1); err != nil {
 		tb.Fatal(err)
 	}
-	return server, js
+	return server, bus
 }
 
-// Connect opens JetStream on a connection that ends with the test.
-func Connect(tb testing.TB, connect func() (*nats.Conn, error)) jetstream.JetStream {
+// Connect opens a bus on a connection that ends with the test.
+func Connect(tb testing.TB, connect func() (*nats.Conn, error)) *events.Bus {
 	tb.Helper()
 	nc, err := connect()
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(nc.Close)
-	js, err := events.JetStream(nc)
+	bus, err := events.Open(nc, "")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return js
+	return bus
 }
 
 // Goroutines tells goleak which goroutines nats-server leaves for a moment after it has shut

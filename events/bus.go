@@ -1,0 +1,121 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// answerLimit is how long JetStream may take for an answer where the caller sets no limit:
+// on a busy disk, making a stream takes seconds.
+const answerLimit = 20 * time.Second
+
+// errNotChecked says that nobody knows yet whether the streams are leadsync's.
+var errNotChecked = errors.New("the streams were not checked yet")
+
+// Bus is what leadsync uses of a NATS account: its streams and its bucket of leases. With a
+// prefix their names and subjects differ from those of other installations; everything else
+// in this package names them without it.
+type Bus struct {
+	js     jetstream.JetStream
+	prefix string
+	// checked is set when the streams were found to be leadsync's. Until then nothing is
+	// published: a stranger's stream could take it, and say that it has.
+	checked atomic.Bool
+	foreign atomic.Pointer[ForeignError] // why they were not, when that was looked up last
+}
+
+// Open uses a connection. prefix is "" or valid; see ValidPrefix.
+func Open(nc *nats.Conn, prefix string) (*Bus, error) {
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256), jetstream.WithDefaultTimeout(answerLimit))
+	if err != nil {
+		return nil, fmt.Errorf("open JetStream: %w", err)
+	}
+	return &Bus{js: js, prefix: prefix}, nil
+}
+
+var prefixForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+
+// ValidPrefix reports whether a prefix can stand in names of streams and in subjects.
+func ValidPrefix(prefix string) bool { return prefixForm.MatchString(prefix) }
+
+// Problem is the stranger's stream that was found in the way of ours; nil if none was.
+func (b *Bus) Problem() error {
+	if foreign := b.foreign.Load(); foreign != nil {
+		return foreign
+	}
+	return nil
+}
+
+// settled notes how the streams were found.
+func (b *Bus) settled(err error) error {
+	var foreign *ForeignError
+	if !errors.As(err, &foreign) {
+		foreign = nil
+	}
+	b.foreign.Store(foreign)
+	if err == nil {
+		b.checked.Store(true)
+	}
+	return err
+}
+
+// Conn is the connection.
+func (b *Bus) Conn() *nats.Conn { return b.js.Conn() }
+
+// Name is how a stream or a bucket is called on the server: LEADS, or with the prefix
+// "berlin" berlin_LEADS.
+func (b *Bus) Name(name string) string {
+	if b.prefix == "" {
+		return name
+	}
+	return b.prefix + "_" + name
+}
+
+// Subject is a subject as the server sees it: leads.>, or with the prefix "berlin"
+// berlin.leads.>
+func (b *Bus) Subject(subject string) string {
+	if b.prefix == "" {
+		return subject
+	}
+	return b.prefix + "." + subject
+}
+
+// JetStream is all of it, for what this package does not wrap; it knows nothing of the
+// prefix.
+func (b *Bus) JetStream() jetstream.JetStream { return b.js }
+
+// Stream is one of the streams, by its name without the prefix.
+func (b *Bus) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	return b.js.Stream(ctx, b.Name(name))
+}
+
+// publish returns when the stream that the subject belongs to has the message on disk.
+func (b *Bus) publish(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) error {
+	if !b.checked.Load() {
+		return fmt.Errorf("publish %s: %w", subject, errNotChecked)
+	}
+	opts = append(opts, jetstream.WithExpectStream(b.Name(streamOf(subject))))
+	if _, err := b.js.Publish(ctx, b.Subject(subject), data, opts...); err != nil {
+		return fmt.Errorf("publish %s: %w", b.Subject(subject), named(err))
+	}
+	return nil
+}
+
+// streamOf is the stream that keeps a subject.
+func streamOf(subject string) string {
+	for _, cfg := range streams() {
+		family, _, _ := strings.Cut(cfg.Subjects[0], "*")
+		if strings.HasPrefix(subject, family) {
+			return cfg.Name
+		}
+	}
+	return ""
+}
