@@ -153,7 +153,9 @@ func (d *demo) play(ctx context.Context) error {
 	defer stop()
 	group, work := errgroup.WithContext(work)
 	group.Go(func() error { return d.service.Run(work) })
-	group.Go(func() error { return d.subscriber.listen(work, d.service.Backend.NATSURL(), "") })
+	group.Go(func() error {
+		return d.subscriber.listen(work, d.service.Backend.NATSURL(), d.service.Backend.SubscriberToken().Reveal())
+	})
 	group.Go(func() error { return d.view.run(work) })
 	var verdict error
 	group.Go(func() error {

@@ -3,12 +3,17 @@ package demo
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/retry"
 )
+
+// again is how long a subscriber waits before it tries again.
+const again = 100 * time.Millisecond
 
 // subscriber is another system that subscribes to the topic of leads.
 // It connects like any subscriber, over TCP and with a subscriber's rights.
@@ -37,7 +42,9 @@ func (s *subscriber) listen(ctx context.Context, url, token string) error {
 		return err
 	}
 	close(s.listening)
-	return events.Subscribe(ctx, bus, "", true, s.take)
+	// A service that is starting answers a little later.
+	loop := retry.Loop{Policy: retry.Policy{First: again, Max: again}, Final: func(err error) bool { return !events.Unavailable(err) }}
+	return loop.Until(ctx, func(ctx context.Context) error { return events.Subscribe(ctx, bus, "", true, s.take) })
 }
 
 // ready returns when the subscriber is connected.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -20,6 +21,7 @@ import (
 	"leadsync/leads"
 	"leadsync/owner"
 	"leadsync/repo"
+	"leadsync/retry"
 )
 
 // Backend is what everything that touches leads stands on: the database and NATS, with
@@ -32,7 +34,8 @@ type Backend struct {
 
 	data         *dataDir     // nil where a running service owns it
 	serviceToken leads.Secret // of the embedded server
-	setsUp       bool         // this process may make and change streams
+	subscribers  []broker.Subscriber
+	setsUp       bool // this process may make and change streams
 	nats         atomic.Pointer[natsSide]
 
 	mu      sync.Mutex
@@ -96,6 +99,9 @@ func hold(ctx context.Context, cfg Config, log *slog.Logger, inUse func(error) e
 		return nil, err
 	default:
 		b.closing(b.data.Close)
+		if b.subscribers, err = subscribers(cfg, b.data); err != nil {
+			return nil, err
+		}
 	}
 	if b.DB, err = OpenDatabase(ctx, cfg, log); err != nil {
 		return nil, err
@@ -174,7 +180,7 @@ func migrate(ctx context.Context, db *repo.DB, log *slog.Logger) error {
 }
 
 // connect connects to NATS, and starts the embedded server before that.
-func (b *Backend) connect(context.Context) (err error) {
+func (b *Backend) connect(ctx context.Context) (err error) {
 	if b.nats.Load() != nil {
 		return nil
 	}
@@ -186,7 +192,7 @@ func (b *Backend) connect(context.Context) (err error) {
 	case cfg.NATSURL != Embedded:
 		n.nc, err = events.Connect(cfg.NATSServer())
 	case b.data == nil:
-		n.nc, err = joinRunning(cfg.DataDir)
+		n.nc, err = joinRunning(ctx, cfg.DataDir)
 	default:
 		n.broker, n.nc, err = b.startBroker()
 	}
@@ -214,13 +220,30 @@ func (b *Backend) prepareStreams(ctx context.Context) error {
 	return events.Look(ctx, b.Bus())
 }
 
+// joinWait is how long a command waits for the NATS server of a service that is starting.
+const joinWait = 30 * time.Second
+
 // joinRunning connects to the NATS server of the service that owns the data directory.
-func joinRunning(dir string) (*nats.Conn, error) {
-	r, err := readRunning(dir)
-	if err != nil {
-		return nil, err
+func joinRunning(ctx context.Context, dir string) (nc *nats.Conn, err error) {
+	ctx, cancel := context.WithTimeout(ctx, joinWait)
+	defer cancel()
+	loop := retry.Loop{
+		Policy: retry.Policy{First: joinWait / 100, Max: joinWait / 100}, Final: func(err error) bool { return !errors.Is(err, errNATSStarts) },
 	}
-	return events.Connect(events.Server{URL: r.NATSURL, Token: r.NATSToken}, broker.PrivateInbox())
+	failed := loop.Until(ctx, func(context.Context) error {
+		r, readErr := readRunning(dir)
+		if err = readErr; err == nil && r.NATSURL == "" {
+			err = errNATSStarts
+		}
+		if err == nil {
+			nc, err = events.Connect(events.Server{URL: r.NATSURL, Token: r.NATSToken})
+		}
+		return err
+	})
+	if failed != nil {
+		return nil, err // the last one says more than that time is over
+	}
+	return nc, nil
 }
 
 // ConnectSubscriber connects to the service's NATS as one who only reads.
@@ -229,15 +252,18 @@ func ConnectSubscriber(cfg Config) (*nats.Conn, error) {
 		return events.Connect(cfg.NATSServer())
 	}
 	r, err := readRunning(cfg.DataDir)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case r.NATSURL == "":
+		return nil, errNATSStarts
 	}
 	return events.Connect(events.Server{URL: r.NATSURL, Token: r.SubscriberToken})
 }
 
 func (b *Backend) brokerConfig() broker.Config {
 	return broker.Config{
-		Dir: b.data.file("nats"), Listen: b.Config.NATSListen, Token: b.Config.NATS.Token.Reveal(),
+		Dir: b.data.file("nats"), Listen: b.Config.NATSListen, Subscribers: b.subscribers,
 		ServiceToken: b.serviceToken.Reveal(), Logger: b.Log,
 	}
 }

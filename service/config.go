@@ -8,6 +8,7 @@ import (
 
 	"leadsync/bitrix24"
 	"leadsync/events"
+	"leadsync/events/broker"
 	"leadsync/leads"
 )
 
@@ -22,8 +23,9 @@ type Config struct {
 	NATSURL     string // Embedded, or addresses separated by commas
 	NATSListen  string
 	NATS        NATSLogin
-	NATSPrefix  string // of streams and subjects; "" for none
-	Replicas    int    // of the streams; 0 leaves those that exist as they are
+	Subscribers []broker.Subscriber // of the embedded server; none is one with a token in the data directory
+	NATSPrefix  string              // of streams and subjects; "" for none
+	Replicas    int                 // of the streams; 0 leaves those that exist as they are
 	HTTPAddr    string
 	PublicURL   string // without a slash at its end; "" where Bitrix24 cannot reach us
 

@@ -16,6 +16,9 @@ import (
 // errDataInUse says that another process owns the data directory.
 var errDataInUse = errors.New("another leadsync process uses the data directory")
 
+// errNATSStarts says that the service beside this command has no NATS yet.
+var errNATSStarts = errors.New("the leadsync service beside this command is starting and its NATS server is not ready; /readyz and the log say what it waits for")
+
 // dataDir is a data directory that this process owns alone: two embedded NATS servers
 // on one store destroy it.
 type dataDir struct {
@@ -48,9 +51,9 @@ func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) 
 
 // running is what a command needs to know of the service beside it; run.json.
 type running struct {
-	NATSURL         string `json:"nats_url"`
+	NATSURL         string `json:"nats_url"`         // "" until it is ready
 	NATSToken       string `json:"nats_token"`       // every right: the file is readable by its owner only
-	SubscriberToken string `json:"subscriber_token"` // what LEADSYNC_NATS_TOKEN says: reads the topic
+	SubscriberToken string `json:"subscriber_token"` // of the first subscriber: reads the topic
 	HTTP            string `json:"http"`
 	PID             int    `json:"pid"`
 }

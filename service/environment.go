@@ -16,6 +16,7 @@ import (
 
 	"leadsync/bitrix24"
 	"leadsync/events"
+	"leadsync/events/broker"
 	"leadsync/leads"
 )
 
@@ -34,6 +35,7 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 		DataDir:         e.text("LEADSYNC_DATA_DIR", "data"),
 		NATSURL:         e.natsURL("LEADSYNC_NATS_URL"),
 		NATS:            e.natsLogin(),
+		Subscribers:     e.subscribers("LEADSYNC_NATS_SUBSCRIBERS"),
 		NATSPrefix:      e.natsPrefix("LEADSYNC_NATS_PREFIX"),
 		NATSListen:      e.address("LEADSYNC_NATS_LISTEN", "127.0.0.1:4222"),
 		Replicas:        e.replicas("LEADSYNC_NATS_REPLICAS"),
@@ -74,10 +76,8 @@ func (e *environment) together(cfg Config) {
 	if cfg.WebhookURL == "" && (cfg.WebhookToken != "" || cfg.WebhookMemberID != "") {
 		e.fault("LEADSYNC_B24_WEBHOOK_URL", "missing", "the inbound webhook that LEADSYNC_B24_APPLICATION_TOKEN and LEADSYNC_B24_MEMBER_ID belong to")
 	}
-	host, _, err := net.SplitHostPort(cfg.NATSListen)
-	ip := net.ParseIP(host)
-	if err == nil && cfg.NATSURL == Embedded && cfg.NATS.Token == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		e.fault("LEADSYNC_NATS_TOKEN", "missing", "a token, because other machines can reach LEADSYNC_NATS_LISTEN")
+	if len(cfg.Subscribers) > 0 && (cfg.NATSURL != Embedded || cfg.NATS.Token != "") {
+		e.fault("LEADSYNC_NATS_SUBSCRIBERS", "set beside LEADSYNC_NATS_URL or LEADSYNC_NATS_TOKEN", "it alone; a NATS server that runs by itself knows its subscribers, see deployments/nats/nats.conf")
 	}
 }
 
@@ -201,6 +201,36 @@ func (e *environment) file(name string) string {
 	}
 	_ = f.Close() // it was only read
 	return path
+}
+
+// subscribers reads name:token, several with commas between them, or the name of a file
+// with one on each line.
+func (e *environment) subscribers(name string) []broker.Subscriber {
+	const should = "name:token, several with commas between them, or @ and the name of a file with one on each line; names of lower-case letters and digits, tokens of at least 16 characters"
+	value := e.text(name, "")
+	if path, ok := strings.CutPrefix(value, "@"); ok {
+		data, err := os.ReadFile(path) //nolint:gosec // the operator names it
+		if err != nil {
+			e.fault(name, "the file cannot be read", should)
+			return nil
+		}
+		value = strings.ReplaceAll(string(data), "\n", ",")
+	}
+	var list []broker.Subscriber
+	names, tokens := map[string]bool{}, map[string]bool{}
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item == "" || strings.HasPrefix(item, "#") {
+			continue
+		}
+		subscriber, token, _ := strings.Cut(item, ":")
+		if !broker.ValidName(subscriber) || len(token) < shortestToken || names[subscriber] || tokens[token] {
+			e.fault(name, "an entry is not a subscriber, or a name or a token is there twice", should)
+			return nil
+		}
+		names[subscriber], tokens[token] = true, true
+		list = append(list, broker.Subscriber{Name: subscriber, Token: token})
+	}
+	return list
 }
 
 func (e *environment) natsPrefix(name string) string {

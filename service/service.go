@@ -19,6 +19,7 @@ import (
 	"leadsync/consumers"
 	"leadsync/events"
 	"leadsync/events/broker"
+	"leadsync/events/gate"
 	"leadsync/handlers"
 	"leadsync/leads"
 	"leadsync/owner"
@@ -45,16 +46,16 @@ type Service struct {
 // are there, because Bitrix24 sends each only once.
 func Serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	cfg.TolerateOutages = true
-	listener, err := Listen(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, ignoreClosed(listener.Close())) }()
 	b, err := own(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
+	listener, err := Listen(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ignoreClosed(listener.Close())) }()
 	if cfg.NATSURL == Embedded {
 		if err := broker.Check(b.brokerConfig()); err != nil {
 			return err
@@ -64,6 +65,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	s.announce(ctx)
 	warn(ctx, cfg, log)
 	log.InfoContext(ctx, "leadsync serves", "http", s.Address(), "nats", events.WithoutPassword(cfg.NATSURL), "database", b.DB.Dialect(), "data", cfg.DataDir,
 		"api_token", apiTokenPlace(cfg, b.data))
@@ -141,19 +143,49 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) work(ctx context.Context) error {
 	b := s.Backend
 	starting := newStartup(b.Config, b.Log)
-	sides, started := errgroup.WithContext(ctx)
-	sides.Go(func() error {
-		return starting.finish(started, append(b.databaseSteps(), step{"database", s.Portals.Learn}, step{"database", s.Portals.Adopt})...)
+	group, ctx := errgroup.WithContext(ctx)
+	database, nats := make(chan struct{}), make(chan struct{})
+	group.Go(func() error {
+		defer close(database)
+		return starting.finish(ctx, append(b.databaseSteps(), step{"database", s.Portals.Learn}, step{"database", s.Portals.Adopt})...)
 	})
-	sides.Go(func() error { return starting.finish(started, b.natsSteps()...) })
-	if err := sides.Wait(); err != nil {
-		return err
-	}
-	var topic *events.Topic
-	if err := starting.finish(ctx, step{"NATS", func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, b.Bus()); return err }}); err != nil {
-		return err
+	group.Go(func() error {
+		defer close(nats)
+		return starting.finish(ctx, b.natsSteps()...)
+	})
+	group.Go(func() error {
+		<-nats
+		return s.answerSubscribers(ctx)
+	})
+	group.Go(func() error {
+		<-nats
+		<-database
+		return s.mirror(ctx, starting)
+	})
+	return group.Wait()
+}
+
+// answerSubscribers lets other systems read the topic.
+func (s *Service) answerSubscribers(ctx context.Context) error {
+	if ctx.Err() != nil { // NATS is not there
+		return nil
 	}
 	s.announce(ctx)
+	return gate.New(s.Backend.Bus(), s.Backend.Log, broker.Streams...).Run(ctx)
+}
+
+// mirror keeps the mirror and the topic equal to the portals.
+func (s *Service) mirror(ctx context.Context, starting startup) error {
+	b := s.Backend
+	var topic *events.Topic
+	open := func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, b.Bus()); return err }
+	if ctx.Err() != nil { // the start has failed
+		return nil
+	}
+	if err := starting.finish(ctx, step{"NATS", open}); err != nil {
+		return err
+	}
+	b.Log.InfoContext(ctx, "database and NATS are ready", "nats", events.WithoutPassword(b.NATSURL()))
 	owners := owner.NewOwners(s.ownerConfig())
 	s.owners.Store(owners)
 	relay := &consumers.Relay{Bus: b.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: s.wake, Stats: s.Stats, Log: b.Log}
@@ -166,14 +198,13 @@ func (s *Service) work(ctx context.Context) error {
 	return group.Wait()
 }
 
-// announce tells commands that run beside the service where its parts are. Without that only
-// they do not work.
+// announce tells commands that run beside the service where its parts are, as far as it
+// knows. Without that only these commands fail.
 func (s *Service) announce(ctx context.Context) {
 	b := s.Backend
-	if err := b.data.announce(b.NATSURL(), b.serviceToken, b.Config.NATS.Token, s.Address()); err != nil {
+	if err := b.data.announce(b.NATSURL(), b.serviceToken, b.SubscriberToken(), s.Address()); err != nil {
 		b.Log.ErrorContext(ctx, "commands beside this service will not find it", "error", err)
 	}
-	b.Log.InfoContext(ctx, "database and NATS are ready", "nats", events.WithoutPassword(b.NATSURL()))
 }
 
 // learnEvery is how often the hashes of tokens are read again: other processes add portals,

@@ -33,6 +33,7 @@ type harness struct {
 	db         *repo.DB
 	rng        *rand.Rand
 	subscriber *subscriber
+	natsToken  string // of a subscriber of the embedded server; "" where NATS runs by itself
 	kills      int
 
 	mu      sync.Mutex
@@ -81,7 +82,8 @@ func openHarness(t *testing.T, cfg harnessConfig) *harness {
 	}
 	env = append(env, cfg.env...)
 	if cfg.embedded {
-		env = append(env, "LEADSYNC_NATS_LISTEN="+host(h.natsAt))
+		h.natsToken = "the token of a subscriber"
+		env = append(env, "LEADSYNC_NATS_LISTEN="+host(h.natsAt), "LEADSYNC_NATS_TOKEN="+h.natsToken)
 	} else {
 		env = append(env, "LEADSYNC_NATS_URL="+h.natsAt)
 		_, port, err := net.SplitHostPort(host(h.natsAt))

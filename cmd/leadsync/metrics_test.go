@@ -135,12 +135,15 @@ func TestEveryMetricChangesWithItsEvent(t *testing.T) {
 
 // unknownNotice publishes a notice about the portal of an unknown kind.
 func (m *metricsTest) unknownNotice() {
-	nc, err := events.Connect(events.Server{URL: m.h.natsAt, Token: ""})
+	nc, err := events.Connect(events.Server{URL: m.h.natsAt, Token: m.h.natsToken})
 	if err != nil {
 		m.h.t.Fatal(err)
 	}
 	defer nc.Close()
 	bus, err := events.Open(nc, "")
+	if err == nil {
+		err = events.Look(m.h.t.Context(), bus)
+	}
 	if err != nil {
 		m.h.t.Fatal(err)
 	}
@@ -235,7 +238,7 @@ func (m *metricsTest) withoutDatabase() {
 func (m *metricsTest) outbox(id int64) {
 	m.h.t.Helper()
 	m.h.serve.stop()
-	nc, err := events.Connect(events.Server{URL: m.h.natsAt, Token: ""})
+	nc, err := events.Connect(events.Server{URL: m.h.natsAt, Token: m.h.natsToken})
 	if err != nil {
 		m.h.t.Fatal(err)
 	}

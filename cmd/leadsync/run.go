@@ -44,6 +44,8 @@ type cli struct {
 	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that leadsync gave up."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
+	NATSAccounts natsAccountsCmd `cmd:"" name:"nats-accounts" help:"Print the accounts block for a NATS server of your own, with a subscriber for each name."`
+
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Check that the service is alive; for containers."`
 }
 

@@ -59,8 +59,9 @@ func TestWrongUsageIsExplained(t *testing.T) {
 			"LEADSYNC_RECONCILE_AT", "03:00", "LEADSYNC_PUBLIC_URL", "LEADSYNC_NATS_URL", "LEADSYNC_B24_APPLICATION_TOKEN", "LEADSYNC_LOG_LEVEL",
 		}},
 		{"settings that need each other", []string{"serve"}, map[string]string{
-			"LEADSYNC_B24_CLIENT_ID": "local.1", "LEADSYNC_B24_MEMBER_ID": "abc", "LEADSYNC_NATS_LISTEN": "0.0.0.0:4222",
-		}, []string{"LEADSYNC_B24_CLIENT_SECRET", "LEADSYNC_B24_WEBHOOK_URL", "LEADSYNC_NATS_TOKEN"}},
+			"LEADSYNC_B24_CLIENT_ID": "local.1", "LEADSYNC_B24_MEMBER_ID": "abc", "LEADSYNC_NATS_USER": "leadsync",
+			"LEADSYNC_NATS_SUBSCRIBERS": "Billing:short",
+		}, []string{"LEADSYNC_B24_CLIENT_SECRET", "LEADSYNC_B24_WEBHOOK_URL", "LEADSYNC_NATS_PASSWORD", "LEADSYNC_NATS_SUBSCRIBERS: an entry is not a subscriber"}},
 		{"an invalid country and a short token", []string{"serve"}, map[string]string{
 			"LEADSYNC_PHONE_REGION": "Russia", "LEADSYNC_API_TOKEN": "hunter2",
 		}, []string{"LEADSYNC_PHONE_REGION: unknown country", "LEADSYNC_API_TOKEN", "at least 16"}},

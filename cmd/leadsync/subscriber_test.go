@@ -55,7 +55,7 @@ func (h *harness) subscribe() *subscriber {
 }
 
 func (h *harness) readTopic(ctx context.Context, s *subscriber) error {
-	nc, err := events.Connect(events.Server{URL: h.natsAt, Token: ""})
+	nc, err := events.Connect(events.Server{URL: h.natsAt, Token: h.natsToken})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 // Package broker is the embedded NATS server with JetStream, for installations without
-// one of their own. Subscribers may read the topic of leads; only the service itself,
-// which knows its token, may do more. It knows nothing of leads beyond subject names.
+// one of their own. The service has an account of its own; each subscriber has another,
+// which sees of the service's what it may read. It knows nothing of leads beyond subject
+// names.
 package broker
 
 import (
@@ -92,7 +93,11 @@ func Start(cfg Config) (*Broker, error) {
 
 // startServer starts a server that listens on port; 0 is the port of the configuration.
 func startServer(cfg Config, port int) (*server.Server, error) {
-	text, err := accountsOf(cfg.Subscribers)
+	var names []string
+	for _, s := range cfg.Subscribers {
+		names = append(names, s.Name)
+	}
+	text, err := accountsOf(names, false)
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS server: accounts: %w", err)
 	}
@@ -164,15 +169,11 @@ func listenOn(opts *server.Options, cfg Config, port int) error {
 // change it.
 func (b *Broker) URL() string { return b.url }
 
-// PrivateInbox is for connections with the service's token: the server sends replies to
-// them, notices among these, where subscribers may not listen.
-func PrivateInbox() nats.Option { return nats.CustomInboxPrefix("_LEADSYNC") }
-
 // Connect returns the service's own connection, in process and with every right. It comes
 // back by itself after a restart of the server.
 func (b *Broker) Connect(opts ...nats.Option) (*nats.Conn, error) {
 	own := []nats.Option{
-		nats.InProcessServer(b), nats.Token(b.cfg.ServiceToken), PrivateInbox(),
+		nats.InProcessServer(b), nats.Token(b.cfg.ServiceToken),
 		nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
 	}
 	nc, err := nats.Connect("", append(opts, own...)...)

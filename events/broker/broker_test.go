@@ -59,96 +59,34 @@ func service(tb testing.TB, b *broker.Broker) jetstream.JetStream {
 	return js
 }
 
-// subscriber connects as another system does; the channel gets the errors of the server.
-func subscriber(tb testing.TB, b *broker.Broker, opts ...nats.Option) (*nats.Conn, <-chan error) {
+// subscriber connects as another system does.
+func subscriber(tb testing.TB, b *broker.Broker, opts ...nats.Option) *nats.Conn {
 	tb.Helper()
-	refusals := make(chan error, 10)
-	nc, err := nats.Connect(b.URL(), append(opts, nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-		refusals <- err
-	}))...)
+	nc, err := nats.Connect(b.URL(), append(opts, nats.Token("of billing"))...)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(nc.Close)
-	return nc, refusals
+	return nc
 }
 
-func TestSubscriberReadsTheTopicOfLeads(t *testing.T) {
-	b := start(t, broker.Config{Listen: loopback})
-	if _, err := service(t, b).Publish(t.Context(), "leads.m.1", []byte("a change")); err != nil {
-		t.Fatal(err)
-	}
-	nc, refusals := subscriber(t, b)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	consumer, err := js.OrderedConsumer(t.Context(), "LEADS", jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	msg, err := consumer.Next(jetstream.FetchMaxWait(5 * time.Second))
-	if err != nil || string(msg.Data()) != "a change" {
-		t.Fatalf("%v", err)
-	}
-	select {
-	case err := <-refusals:
-		t.Errorf("refused: %v", err)
-	default:
-	}
-}
-
-func TestSubscriberMayOnlyReadLeads(t *testing.T) {
-	b := start(t, broker.Config{Listen: loopback})
-	own := service(t, b)
-	nc, refusals := subscriber(t, b)
-	for _, test := range []struct {
-		name string
-		try  func() error
-	}{
-		{"publish a change", func() error { return nc.Publish("leads.m.1", nil) }},
-		{"publish a notice", func() error { return nc.Publish("bitrix24.notices.m.1", nil) }},
-		{"publish an installation", func() error { return nc.Publish("bitrix24.portals.m", nil) }},
-		{"read notices live", func() error { _, err := nc.SubscribeSync("bitrix24.>"); return err }},
-		{"read everything live", func() error { _, err := nc.SubscribeSync(">"); return err }},
-		{"read dead letters live", func() error { _, err := nc.SubscribeSync("leadsync.dead.>"); return err }},
-		{"read a notice", func() error { return nc.Publish("$JS.API.STREAM.MSG.GET.BITRIX24_NOTICES", []byte(`{"seq":1}`)) }},
-		{"consume notices", func() error { return nc.Publish("$JS.API.CONSUMER.CREATE.BITRIX24_NOTICES", nil) }},
-		{"delete the topic", func() error { return nc.Publish("$JS.API.STREAM.DELETE.LEADS", nil) }},
-		{"purge the topic", func() error { return nc.Publish("$JS.API.STREAM.PURGE.LEADS", nil) }},
-		{"take a lease", func() error { return nc.Publish("$KV.LEADSYNC_LEASES.relay", nil) }},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			if err := test.try(); err != nil {
-				t.Fatal(err)
-			}
-			if err := <-refusals; !errors.Is(err, nats.ErrPermissionViolation) {
-				t.Errorf("%v", err)
-			}
-		})
-	}
-	for _, name := range []string{"LEADS", "BITRIX24_NOTICES"} {
-		s, err := own.Stream(t.Context(), name)
-		if err != nil || s.CachedInfo().State.Msgs != 0 {
-			t.Errorf("%s has messages, %v", name, err)
-		}
-	}
-}
-
-func TestTokenIsRequired(t *testing.T) {
-	b := start(t, broker.Config{Listen: loopback, Token: "subscribers"})
+func TestEverybodyLogsIn(t *testing.T) {
+	b := start(t, broker.Config{Listen: loopback, Subscribers: []broker.Subscriber{{Name: "billing", Token: "of billing"}, {Name: "bi", Token: "of bi"}}})
 	for _, test := range []struct {
 		name  string
-		token string
+		login nats.Option
 		want  error
 	}{
-		{"right", "subscribers", nil},
-		{"wrong", "subscribes", nats.ErrAuthorization},
-		{"missing", "", nats.ErrAuthorization},
-		{"the service's", "the service", nil},
+		{"a token", nats.Token("of billing"), nil},
+		{"the token as a password", nats.UserInfo("billing", "of billing"), nil},
+		{"the service's", nats.Token("the service"), nil},
+		{"a wrong token", nats.Token("of nobody"), nats.ErrAuthorization},
+		{"another's password", nats.UserInfo("billing", "of bi"), nats.ErrAuthorization},
+		{"an empty token", nats.Token(""), nats.ErrAuthorization},
+		{"nothing", nats.Name("nobody"), nats.ErrAuthorization},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			nc, err := nats.Connect(b.URL(), nats.Token(test.token))
+			nc, err := nats.Connect(b.URL(), test.login)
 			if !errors.Is(err, test.want) {
 				t.Fatalf("%v, want %v", err, test.want)
 			}
@@ -174,7 +112,6 @@ func TestInvalidAddressesAreRefused(t *testing.T) {
 		{"taken", broker.Config{Listen: taken.Addr().String(), ServiceToken: "s"}, taken.Addr().String(), "choose another port"},
 		{"no port", broker.Config{Listen: "127.0.0.1", ServiceToken: "s"}, "want host:port", "127.0.0.1:4222"},
 		{"a name for a port", broker.Config{Listen: "127.0.0.1:nats", ServiceToken: "s"}, "want host:port", "127.0.0.1:4222"},
-		{"reachable by others", broker.Config{Listen: "0.0.0.0:0", ServiceToken: "s"}, "needs a token", ""},
 		{"without a service token", broker.Config{}, "service token", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -207,91 +144,6 @@ func TestNoAddressMeansNoListener(t *testing.T) {
 	}
 }
 
-// The server itself publishes to the subject of a push consumer: a subscriber must not use
-// that to publish where it has no right to.
-func TestPushConsumersGiveNoMoreRights(t *testing.T) {
-	b := start(t, broker.Config{Listen: loopback})
-	own := service(t, b)
-	for name, subject := range map[string]string{"PORTALS": "bitrix24.portals.*", "KV_LEASES": "$KV.LEASES.>", "DEAD": "leadsync.dead.>"} {
-		if _, err := own.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{subject}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, subject := range []string{"leads.m.1", "bitrix24.notices.m.9"} {
-		if _, err := own.Publish(t.Context(), subject, []byte(`{"event":"ONCRMLEADDELETE"}`)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	notices, err := own.CreateConsumer(t.Context(), "BITRIX24_NOTICES", jetstream.ConsumerConfig{Durable: "notices-m", AckPolicy: jetstream.AckExplicitPolicy})
-	if err != nil {
-		t.Fatal(err)
-	}
-	underWay, err := notices.Next(jetstream.FetchMaxWait(5 * time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	nc, _ := subscriber(t, b)
-	js, err := nc.JetStream()
-	if err != nil {
-		t.Fatal(err)
-	}
-	tried := 0
-	for i, subject := range []string{
-		"bitrix24.notices.m.1", "bitrix24.portals.m", "$KV.LEASES.relay", "leadsync.dead.m.1", "$JS.API.STREAM.PURGE.LEADS",
-		"$JS.API.STREAM.DELETE.PORTALS", underWay.Reply(),
-	} {
-		// Without its body a message is an acknowledgement.
-		if _, err := js.AddConsumer("LEADS", &nats.ConsumerConfig{
-			Durable: "push" + strconv.Itoa(i), DeliverSubject: subject, HeadersOnly: i > 4, AckPolicy: nats.AckNonePolicy, DeliverPolicy: nats.DeliverAllPolicy,
-		}); err == nil {
-			tried++
-		}
-	}
-	t.Logf("%d push consumers", tried)
-	time.Sleep(time.Second) // there is no signal that nothing comes
-	info, err := notices.Info(t.Context())
-	if err != nil || info.NumAckPending != 1 {
-		t.Errorf("a notice under way was acknowledged: %+v, %v", info, err)
-	}
-	for name, want := range map[string]uint64{"LEADS": 1, "BITRIX24_NOTICES": 1, "PORTALS": 0, "KV_LEASES": 0, "DEAD": 0} {
-		s, err := own.Stream(t.Context(), name)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if n := s.CachedInfo().State.Msgs; n != want {
-			t.Errorf("%s has %d messages, want %d", name, n, want)
-		}
-	}
-}
-
-// Replies to the service, notices among them, are for the service only.
-func TestSubscriberDoesNotSeeServiceReplies(t *testing.T) {
-	b := start(t, broker.Config{Listen: loopback})
-	own := service(t, b)
-	nc, _ := subscriber(t, b)
-	replies, err := nc.SubscribeSync("_INBOX.>")
-	if err == nil {
-		err = nc.Flush()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := own.Publish(t.Context(), "bitrix24.notices.m.1", []byte("a notice")); err != nil {
-		t.Fatal(err)
-	}
-	consumer, err := own.CreateConsumer(t.Context(), "BITRIX24_NOTICES", jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := consumer.Next(jetstream.FetchMaxWait(5 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if msg, err := replies.NextMsg(500 * time.Millisecond); err == nil {
-		t.Errorf("received %q", msg.Data)
-	}
-}
-
 // A write that is acknowledged is on disk: a power cut must not take it back. That holds
 // after a restart, too, and for the configuration that operators get.
 func TestEveryWriteIsSynced(t *testing.T) {
@@ -318,7 +170,9 @@ func TestEveryWriteIsSynced(t *testing.T) {
 	if what := b.Problem(); what != "" {
 		t.Errorf("problem: %s", what)
 	}
-	t.Setenv("NATS_TOKEN", "x")
+	for _, name := range []string{"LEADSYNC", "OPERATOR", "BILLING", "BI"} {
+		t.Setenv("NATS_"+name+"_PASSWORD", "x")
+	}
 	opts, err := server.ProcessConfigFile("../../deployments/nats/nats.conf")
 	if err != nil || !opts.SyncAlways {
 		t.Errorf("deployments/nats/nats.conf: syncs always %v, %v", err == nil && opts.SyncAlways, err)
@@ -328,9 +182,9 @@ func TestEveryWriteIsSynced(t *testing.T) {
 // After a restart the service and subscribers come back by themselves, on the same
 // address, and find what was stored.
 func TestClientsReconnectAfterARestart(t *testing.T) {
-	b := start(t, broker.Config{Listen: loopback})
+	b := start(t, broker.Config{Listen: loopback, Subscribers: []broker.Subscriber{{Name: "billing", Token: "of billing"}}})
 	own, url := service(t, b), b.URL()
-	nc, _ := subscriber(t, b, nats.ReconnectWait(10*time.Millisecond))
+	nc := subscriber(t, b, nats.ReconnectWait(10*time.Millisecond))
 	changes, err := nc.SubscribeSync("leads.>")
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"leadsync/events/broker"
+)
+
+type natsAccountsCmd struct {
+	Names []string `arg:"" help:"Names of subscribers: lower-case letters and digits, such as billing."`
+}
+
+// Run prints the accounts of a NATS server that runs by itself.
+func (n natsAccountsCmd) Run(a *app) error {
+	for _, name := range n.Names {
+		if !broker.ValidName(name) {
+			return usageError{errors.New("a subscriber's name has lower-case letters and digits only, such as billing")}
+		}
+	}
+	text, err := broker.Accounts(n.Names...)
+	if err == nil {
+		_, err = fmt.Fprint(a.stdout, text)
+	}
+	return err
+}
