@@ -79,7 +79,7 @@ func (r *Relay) loop(ctx context.Context, some *bool) error {
 			return err
 		}
 		*some = *some || moved > 0
-		if moved == relayBatch {
+		if moved > 0 { // there may be more
 			continue
 		}
 		select {

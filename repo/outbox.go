@@ -9,10 +9,31 @@ import (
 	"leadsync/leads"
 )
 
-// Outbox returns the oldest changes, at most limit. Changes of one lead are in the order of
+// Outbox returns the oldest changes, at most limit, and as many of each portal, so that the
+// import of one does not hold up changes of another. Changes of one lead are in the order of
 // their revisions, because each was written while its row was locked.
 func (d *DB) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error) {
-	waiting, err := queryList(ctx, d, scanAnnouncement, d.dialect.sql.OutboxList, sql.Named("limit", limit))
+	portals, err := queryList(ctx, d, scanText, d.dialect.sql.OutboxPortals)
+	if err != nil {
+		return nil, fmt.Errorf("read outbox: %w", err)
+	}
+	if len(portals) < 2 {
+		return d.outbox(ctx, d.dialect.sql.OutboxList, sql.Named("limit", limit))
+	}
+	var waiting []leads.Announcement
+	share := max(1, limit/len(portals))
+	for _, memberID := range portals {
+		some, err := d.outbox(ctx, d.dialect.sql.OutboxListPortal, sql.Named("member_id", memberID), sql.Named("limit", share))
+		if err != nil {
+			return nil, err
+		}
+		waiting = append(waiting, some...)
+	}
+	return waiting, nil
+}
+
+func (d *DB) outbox(ctx context.Context, statement string, args ...any) ([]leads.Announcement, error) {
+	waiting, err := queryList(ctx, d, scanAnnouncement, statement, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read outbox: %w", err)
 	}

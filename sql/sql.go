@@ -42,7 +42,7 @@ type Statements struct {
 	LeadsMissing, LeadsUpdate                                                                          string
 	LevelAsk                                                                                           string
 	MigrationsApplied, MigrationsTable                                                                 string
-	OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxOldest                                  string
+	OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxListPortal, OutboxOldest, OutboxPortals string
 	OwnerBeat, OwnerBeatGet, OwnerBudget, OwnerEpoch, OwnerInsert, OwnerNote, OwnerProblem, OwnerRaise string
 	PhonesDelete, PhonesDeleteGone, PhonesDeleteRows, PhonesInsert                                     string
 	PortalApplication, PortalAuthorize, PortalBound, PortalDomain, PortalGet, PortalInsert             string

@@ -61,6 +61,32 @@ func outbox(t *testing.T, server Server) {
 	}
 }
 
+// outboxFairly has a portal whose import waits: the changes of another do not wait behind it.
+func outboxFairly(t *testing.T, server Server) {
+	t.Helper()
+	m := open(t, server, repo.Config{})
+	for _, id := range []string{member, other} {
+		m.must(m.SavePortal(m.ctx, leads.Portal{MemberID: id, Domain: id + ".bitrix24.ru", State: leads.PortalActive, UpdatedAt: start}))
+	}
+	for id := range int64(20) {
+		m.apply(present(t, 1, id+1, "imported"))
+	}
+	edited := present(t, 1, 1, "edited")
+	edited.Ref.MemberID = other
+	m.apply(edited)
+	some, err := m.Outbox(m.ctx, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, a := range some {
+		count[a.Change.MemberID]++
+	}
+	if diff := cmp.Diff(map[string]int{member: 5, other: 1}, count); diff != "" {
+		t.Errorf("of 20 and 1 changes, ten at most (-want +got):\n%s", diff)
+	}
+}
+
 // outboxTogether makes the outbox fail: a change that cannot be announced is not written.
 func outboxTogether(t *testing.T, server Server) {
 	t.Helper()

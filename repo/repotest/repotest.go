@@ -50,6 +50,7 @@ func Run(t *testing.T, server Server) {
 		{"Poison", poison},
 		{"Force", forcing},
 		{"Outbox", outbox},
+		{"OutboxFairly", outboxFairly},
 		{"OutboxTogether", outboxTogether},
 		{"Announce", announcing},
 		{"Values", values},

@@ -1,1 +1,4 @@
-SELECT MIN(o.created_at) FROM leadsync_outbox AS o
+SELECT o.created_at
+FROM leadsync_outbox AS o
+ORDER BY o.id
+LIMIT 1

@@ -1,1 +1,3 @@
-SELECT MIN(o.created_at) FROM dbo.leadsync_outbox AS o
+SELECT TOP (1) o.created_at
+FROM dbo.leadsync_outbox AS o
+ORDER BY o.id

@@ -250,6 +250,7 @@ CREATE TABLE leadsync_outbox (
     body TEXT NOT NULL,
     created_at TEXT NOT NULL
 );
+CREATE INDEX ix_leadsync_outbox_member_id ON leadsync_outbox (member_id, id);
 
 -- leadsync_runs: passes over a portal, newest last.
 CREATE TABLE leadsync_runs (

@@ -346,7 +346,8 @@ CREATE TABLE dbo.leadsync_outbox (
     revision bigint NOT NULL,
     body nvarchar(max) NOT NULL,
     created_at datetimeoffset(3) NOT NULL,
-    CONSTRAINT pk_leadsync_outbox PRIMARY KEY (id)
+    CONSTRAINT pk_leadsync_outbox PRIMARY KEY (id),
+    INDEX ix_leadsync_outbox_member_id (member_id, id)
 );
 
 -- leadsync_runs: passes over a portal, newest last.
