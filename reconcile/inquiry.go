@@ -14,7 +14,8 @@ import (
 // askedAtOnce is how many leads one request asks for one by one, while ReadOrder is held.
 const askedAtOnce = 50
 
-// inquiry asks the portal, lead by lead, for leads whose rows its list did not show.
+// inquiry asks the portal, lead by lead, for leads whose rows its list did not show, and for
+// those that a list of ids showed and the mirror lacks.
 // Nothing is deleted on a guess: a list leaves out what the user may not read, and what
 // moved while it was read.
 type inquiry struct {

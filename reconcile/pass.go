@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"leadsync/leads"
@@ -144,18 +145,22 @@ func (p *Pass) nextWindow(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read leads above %d: %w", run.Checkpoint, err)
 	}
-	found, absent, err := w.repair(ctx, page)
+	found, absent, lacking, err := w.repair(ctx, page)
 	if err != nil {
 		return err
 	}
 	q := inquiry{cfg: &p.cfg, run: &run, repairer: r, explainer: &p.explainer, limit: p.limit}
-	more, err := q.ask(ctx, absent)
+	missed, err := w.fill(ctx, &q, lacking)
+	if err != nil {
+		return err
+	}
+	phantoms, err := q.ask(ctx, absent)
 	if err != nil {
 		return err
 	}
 	run.Checkpoint = page.UpTo
 	p.countRequests(&run)
-	return p.keep(run, p.cfg.Ledger.Settle(ctx, run, r.recorded(append(found, more...))))
+	return p.keep(run, p.cfg.Ledger.Settle(ctx, run, r.recorded(slices.Concat(found, missed, phantoms))))
 }
 
 // loadNoted reads the findings that a killed part of the run has noted and not settled.
