@@ -205,12 +205,14 @@ func (l *list) sequence(text string) {
 
 func (l *list) add(text string) {
 	digits, plus := digitsOf(text), strings.Contains(text, "+")
-	switch {
-	case len(digits) < fewest:
-	case len(digits) > local && !possible(digits, plus, l.region) && l.split(text):
-	default:
-		l.push(read(digits, plus, l.region))
+	if len(digits) < fewest {
+		return
 	}
+	phone := read(digits, plus, l.region)
+	if phone.E164 == "" && len(digits) > local && !possible(digits, plus, l.region) && l.split(text) {
+		return
+	}
+	l.push(phone)
 }
 
 // gaps are what may separate a number from the next, or from its extension, without a word.
