@@ -82,6 +82,7 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 		{"a code of seven digits", "RU", "8 495 123-45-67,,1234567", "+74951234567 ext 1234567"},
 		{"a code of seven digits, one comma", "RU", "8 495 123-45-67,1234567#", "+74951234567 ext 1234567"},
 		{"a code behind a semicolon", "RU", "8 495 123-45-67;1234567#", "+74951234567 ext 1234567"},
+		{"sixteen digits are more than a German number", "RU", "495 1123-423-45-67*-45", "+49511234234567 ext 45"},
 		{"two numbers and a hash", "RU", "89123456789, 89123456780#", "+79123456789, +79123456780"},
 		{"two numbers by two commas", "RU", "89123456789,,89123456780", "+79123456789, +79123456780"},
 		{"two local numbers by two commas", "RU", "345-67-89,,345-67-80", "3456789, 3456780"},

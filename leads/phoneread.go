@@ -22,7 +22,7 @@ func read(digits string, plus bool, region string) Phone {
 	key := withoutZeros(digits[max(0, len(digits)-keyDigits):])
 	for _, spelling := range spellings(digits, plus, region) {
 		number, err := phonenumbers.Parse(spelling, region)
-		if err != nil {
+		if err != nil || tooLong(number) {
 			continue
 		}
 		national := withoutZeros(phonenumbers.GetNationalSignificantNumber(number))
@@ -36,11 +36,16 @@ func read(digits string, plus bool, region string) Phone {
 	return Phone{Digits: key}
 }
 
+// tooLong tells numbers that libphonenumber takes for German ones, and no network carries.
+func tooLong(number *phonenumbers.PhoneNumber) bool {
+	return len(digitsOf(phonenumbers.Format(number, phonenumbers.E164))) > longest
+}
+
 // possible tells whether digits have a length that numbers of some country have.
 func possible(digits string, plus bool, region string) bool {
 	for _, spelling := range spellings(digits, plus, region) {
 		number, err := phonenumbers.Parse(spelling, region)
-		if err == nil && (phonenumbers.IsValidNumber(number) || spelling[0] == '+' == plus && phonenumbers.IsPossibleNumber(number)) {
+		if err == nil && !tooLong(number) && (phonenumbers.IsValidNumber(number) || spelling[0] == '+' == plus && phonenumbers.IsPossibleNumber(number)) {
 			return true
 		}
 	}
