@@ -98,10 +98,13 @@ func (o *owner) serve(ctx context.Context) error {
 }
 
 func (o *owner) worker() *consumers.Worker {
+	s := o.session
+	h := s.health
+	h.begin(PartNotices)
 	return &consumers.Worker{
-		MemberID: o.session.memberID(), JS: o.cfg.JS, Reader: o.session.reader, Mirror: o.cfg.Mirror.Leads, ReadOrder: o.session.own.ReadOrder,
+		MemberID: s.memberID(), JS: o.cfg.JS, Reader: s.reader, Mirror: o.cfg.Mirror.Leads, ReadOrder: s.own.ReadOrder,
 		RetryPolicy: o.cfg.RetryPolicy, Now: o.cfg.now, Stats: o.cfg.Stats, Wake: o.cfg.Wake, Log: o.cfg.Log,
-		Report: func(err error) { o.session.health.report(PartNotices, err) },
+		Report: func(err error) { h.report(PartNotices, err); h.begin(PartNotices) }, // the next step begins at once
 	}
 }
 
@@ -114,6 +117,7 @@ func (o *owner) repeat(ctx context.Context, part Part, interval time.Duration, w
 		},
 	}
 	return loop.Run(ctx, func(ctx context.Context) error {
+		o.session.health.begin(part)
 		err := work(ctx)
 		if ctx.Err() == nil {
 			o.session.health.report(part, err)
@@ -133,6 +137,7 @@ func (o *owner) lookAgain(ctx context.Context) error {
 		if err := o.askAgain(ctx, chunk); err != nil {
 			return err
 		}
+		o.session.health.begin(PartSecondLooks)
 	}
 	return nil
 }

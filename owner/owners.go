@@ -20,6 +20,10 @@ const lookEvery = time.Second
 // first: a portal that fails at once is asked ever less often.
 const stableAfter = time.Minute
 
+// clearedAfter is how long it must have worked before the failure is no longer reported. It
+// and the longest pause of retry.Standard are less than a minute.
+const clearedAfter = 20 * time.Second
+
 // leaseRetry is how often a process looks whether a lease that another has is free.
 const leaseRetry = events.LeaseLife / 5
 
@@ -182,7 +186,7 @@ func (o *Owners) serve(ctx context.Context, portal leads.Portal) (worked time.Du
 	err = own(ctx, o.cfg, portal, func(ctx context.Context, s *Session) error {
 		begun := time.Now()
 		o.sessions.add(s)
-		stable := time.AfterFunc(stableAfter, func() { o.setProblem(portal, nil) })
+		stable := time.AfterFunc(clearedAfter, func() { o.setProblem(portal, nil) })
 		defer func() {
 			stable.Stop()
 			o.sessions.remove(s)

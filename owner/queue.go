@@ -141,6 +141,7 @@ func (q *queue) reopen() { q.opened.Store(false) }
 
 // store keeps notices as callbacks are kept: on the stream, or in the spool.
 func (q *queue) store(ctx context.Context, list []leads.OfflineEvent) error {
+	q.s.health.begin(PartOfflineQueue) // the portal has answered
 	for _, e := range list {
 		entry, err := events.NoticeEntry(events.Notice{
 			Ref:   leads.Ref{MemberID: q.s.memberID(), LeadID: e.LeadID},
