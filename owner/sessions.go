@@ -44,6 +44,12 @@ func (s *Session) unreachable() string {
 	return s.silence.problem()
 }
 
+// heard ends the alarms when a callback comes: it proves that Bitrix24 reaches us.
+func (s *Session) heard(receivedAt time.Time) {
+	s.silence.heard(receivedAt)
+	s.heartbeat.heard(receivedAt)
+}
+
 // sessions are the portals that this process owns at the moment.
 type sessions struct {
 	mu  sync.Mutex
