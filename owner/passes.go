@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
+	"leadsync/consumers"
 	"leadsync/events"
 	"leadsync/leads"
 	"leadsync/reconcile"
@@ -78,6 +79,7 @@ func (p *passes) config() reconcile.Config {
 	return reconcile.Config{
 		Portal: &scanner{client: p.s.client.In(bitrix24.Background), own: own, answered: func() { p.s.health.begin(PartPasses) }},
 		Mirror: cfg.Mirror.Rows, Ledger: cfg.Mirror.Ledger, Evidence: evidence{cfg, p.s.memberID()},
+		Parked: consumers.Parked{JS: cfg.JS, Failures: cfg.Mirror.Leads},
 		Report: p.report, Wait: p.wait,
 		ReadOrder: own.ReadOrder, Grace: cfg.Grace, MinAge: cfg.MinAge, Wake: cfg.Wake,
 		Now: func() time.Time { return cfg.now().UTC() }, Log: cfg.Log,

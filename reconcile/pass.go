@@ -26,6 +26,7 @@ type Pass struct {
 	run       leads.Run
 	limit     int64 // of deletions, as the breaker sets it
 	explainer explainer
+	parked    []leads.Failing // leads that were given up, when this part of the run began
 	// Requests of earlier parts of the run, less what the portal's counters showed when this
 	// part began.
 	requests, refused int64
@@ -92,6 +93,11 @@ func (p *Pass) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	p.limit = max(breaker.Limit, run.MaxDeletes)
+	if p.cfg.Parked != nil && !run.DryRun {
+		if p.parked, err = p.cfg.Parked.Parked(ctx, run.MemberID); err != nil {
+			return fmt.Errorf("read which leads were given up: %w", err)
+		}
+	}
 	if p.explainer.watermark, err = p.cfg.Ledger.Watermark(ctx, run.MemberID); err != nil {
 		return err
 	}
@@ -156,6 +162,9 @@ func (p *Pass) nextWindow(ctx context.Context) error {
 	}
 	phantoms, err := q.ask(ctx, absent)
 	if err != nil {
+		return err
+	}
+	if err := p.forgetParked(ctx, page, &q); err != nil {
 		return err
 	}
 	run.Checkpoint = page.UpTo
