@@ -145,13 +145,9 @@ func (w *Worker) forgetFailures(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	for _, id := range ids {
-		if !w.failing[id].Parked() {
-			continue
-		}
-		if err := events.DropDead(ctx, w.Bus, leads.Ref{MemberID: w.MemberID, LeadID: id}); err != nil {
-			return err
-		}
+	parked := slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return !w.failing[id].Parked() })
+	if err := dropDead(ctx, w.Bus, w.MemberID, parked); err != nil {
+		return err
 	}
 	if err := w.Mirror.ForgetFailures(ctx, w.MemberID, ids); err != nil {
 		return err
@@ -161,6 +157,49 @@ func (w *Worker) forgetFailures(ctx context.Context, ids []int64) error {
 	}
 	w.Log.InfoContext(ctx, "leads that had failed are written now", "member_id", w.MemberID, "lead_ids", ids)
 	return nil
+}
+
+func dropDead(ctx context.Context, bus *events.Bus, memberID string, ids []int64) error {
+	for _, id := range ids {
+		if err := events.DropDead(ctx, bus, leads.Ref{MemberID: memberID, LeadID: id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Parked is what passes need of the leads that were given up.
+type Parked struct {
+	Bus      *events.Bus
+	Failures Failures
+}
+
+// Parked returns a portal's leads that were given up.
+func (p Parked) Parked(ctx context.Context, memberID string) ([]leads.Failing, error) {
+	failing, err := p.Failures.Failing(ctx, memberID)
+	return slices.DeleteFunc(failing, func(f leads.Failing) bool { return !f.Parked() }), err
+}
+
+// Forget forgets the failures of given-up leads that are right again or gone, and their dead
+// letters, except where a lead has failed once more meanwhile. The worker may still know
+// them: it reads them anew when one fails again.
+func (p Parked) Forget(ctx context.Context, memberID string, parked []leads.Failing) error {
+	now, err := p.Parked(ctx, memberID)
+	if err != nil {
+		return err
+	}
+	var ids []int64
+	for _, f := range parked {
+		if slices.ContainsFunc(now, func(n leads.Failing) bool {
+			return n.LeadID == f.LeadID && n.Attempts == f.Attempts && n.LastAt.Equal(f.LastAt)
+		}) {
+			ids = append(ids, f.LeadID)
+		}
+	}
+	if err := dropDead(ctx, p.Bus, memberID, ids); err != nil {
+		return err
+	}
+	return p.Failures.ForgetFailures(ctx, memberID, ids)
 }
 
 // noteCallbacks keeps when the last callback of each lead came.

@@ -49,8 +49,12 @@ func (r *Relay) Run(ctx context.Context) error {
 	}
 	return loop.Run(ctx, func(ctx context.Context) error {
 		moved, err := r.hold(ctx)
+		if err != nil && ctx.Err() == nil {
+			r.Stats.relayed(err)
+		}
 		switch {
 		case errors.Is(err, events.ErrLeaseHeld): // another process relays
+			r.Stats.relayed(nil)
 			return nil
 		case err != nil && moved && ctx.Err() == nil: // it works at times: the pauses need not grow
 			r.Log.WarnContext(ctx, "cannot publish the outbox, retrying", "error", err)
@@ -78,6 +82,7 @@ func (r *Relay) loop(ctx context.Context, some *bool) error {
 		if err != nil {
 			return err
 		}
+		r.Stats.relayed(nil)
 		*some = *some || moved > 0
 		if moved > 0 { // there may be more
 			continue

@@ -187,8 +187,12 @@ func TestRefusedChangesWaitInTheOutbox(t *testing.T) {
 	if n, err := h.db.OutboxDepth(t.Context()); n != 80 || err != nil {
 		t.Errorf("%d of 80 changes are left, %v", n, err)
 	}
+	if err := h.stats.RelayError(); err == nil {
+		t.Error("readiness cannot say why")
+	}
 	room(-1)
 	h.until("the outbox is empty", h.outboxEmpty)
+	h.until("no error is left", func() bool { return h.stats.RelayError() == nil })
 	h.until("every change is received", func() bool { return h.receivedAll(s) })
 	if len(s.wrong) > 0 {
 		t.Errorf("revisions did not rise: %+v", s.wrong)

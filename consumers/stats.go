@@ -22,6 +22,24 @@ type Stats struct {
 
 	verdicts [leads.Failed + 1]atomic.Int64
 	lags     lags
+	relaying atomic.Pointer[error] // the last failure of the relay, until it works again
+}
+
+// RelayError is why this process cannot publish the outbox; nil where it can, or where
+// another process does.
+func (s *Stats) RelayError() error {
+	if err := s.relaying.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (s *Stats) relayed(err error) {
+	if err == nil {
+		s.relaying.Store(nil)
+		return
+	}
+	s.relaying.Store(&err)
 }
 
 // Outcomes is how many snapshots ended with that verdict, reconciliation included.

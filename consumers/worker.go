@@ -69,7 +69,10 @@ type Worker struct {
 	// Report is called with the error of each step that failed, and with nil after one that
 	// did not; nil is nothing.
 	Report func(error)
-	Log    *slog.Logger
+	// Heard is called before each read with the time at which the last callback came that
+	// the read is for; nil is nothing.
+	Heard func(receivedAt time.Time)
+	Log   *slog.Logger
 
 	failing map[int64]leads.Failing // leads that could not be written, by id
 }
@@ -145,6 +148,7 @@ func (w *Worker) handle(ctx context.Context, msgs []jetstream.Msg) error {
 	defer cancel()
 	stop := events.KeepWorking(msgs)
 	notices := w.parse(ctx, msgs)
+	w.hear(notices)
 	err := w.work(ctx, notices)
 	if err == nil {
 		err = w.noteCallbacks(ctx, notices)
@@ -157,6 +161,19 @@ func (w *Worker) handle(ctx context.Context, msgs []jetstream.Msg) error {
 	w.acknowledge(ctx, msgs)
 	w.Stats.Taken.Add(int64(len(msgs)))
 	return nil
+}
+
+// hear reports the last callback among notices.
+func (w *Worker) hear(notices map[int64]events.Notice) {
+	var last time.Time
+	for _, n := range notices {
+		if n.Cause == leads.CauseEvent && n.ReceivedAt.After(last) {
+			last = n.ReceivedAt
+		}
+	}
+	if w.Heard != nil && !last.IsZero() {
+		w.Heard(last)
+	}
 }
 
 // work reads leads and writes them; those that fail alone are counted.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"leadsync/consumers"
 	"leadsync/events"
 	"leadsync/leads"
 	"leadsync/repo"
@@ -316,4 +317,36 @@ func TestNoticesMayComeInAnyOrder(t *testing.T) {
 	h.work(h.config("one"))
 	h.until("all are written", func() bool { return h.stats.Outcomes(leads.Inserted) == 4 && h.allHandled() })
 	h.wantEqual()
+}
+
+// brokenReader is a portal that cannot be read.
+type brokenReader struct{}
+
+func (brokenReader) Leads(context.Context, []int64) ([]leads.Snapshot, error) {
+	return nil, errors.New("the portal does not answer")
+}
+
+// A callback is heard before its lead is read, and whether or not that works; what came
+// another way is none.
+func TestCallbacksAreHeardBeforeTheyAreRead(t *testing.T) {
+	h := open(t, 0)
+	came := time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)
+	for id, n := range []events.Notice{
+		{Cause: leads.CauseEvent, ReceivedAt: came}, {Cause: leads.CauseEvent, ReceivedAt: came.Add(-time.Minute)}, {Cause: leads.CauseOffline, ReceivedAt: came.Add(time.Minute)},
+	} {
+		n.Ref = h.ref(int64(id + 1))
+		if err := events.PublishNotice(t.Context(), h.js, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	heard := make(chan time.Time, 100)
+	w := &consumers.Worker{
+		MemberID: h.member(), Bus: h.js, Reader: brokenReader{}, Mirror: h.db, ReadOrder: &sync.Mutex{}, Now: time.Now, Stats: h.stats,
+		Heard: func(at time.Time) { heard <- at }, Wake: func() {}, Log: h.log.Logger(),
+	}
+	stop := background(t, w.Run)
+	if at := <-heard; !at.Equal(came) {
+		t.Errorf("heard at %s, want %s", at, came)
+	}
+	stop()
 }

@@ -34,19 +34,34 @@ func Next(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, er
 	return msgs, nil
 }
 
-// OldestPortalNotice is when the oldest notice about a portal was stored that its owner has
-// not dealt with; zero where there is none.
-func OldestPortalNotice(ctx context.Context, bus *Bus, memberID string) (time.Time, error) {
-	s, err := bus.Stream(ctx, StreamPortals)
+// WaitingNotice is the oldest notice that is not dealt with yet.
+type WaitingNotice struct {
+	Sequence uint64    // on its stream
+	StoredAt time.Time // by the server's clock; zero where no notice waits
+}
+
+// OldestNotice returns the oldest of a portal's notices of leads that wait or are being
+// worked on.
+func OldestNotice(ctx context.Context, bus *Bus, memberID string) (WaitingNotice, error) {
+	return oldest(ctx, bus, StreamNotices, "bitrix24.notices."+memberID+".*")
+}
+
+// OldestPortalNotice returns the oldest notice about the portal itself.
+func OldestPortalNotice(ctx context.Context, bus *Bus, memberID string) (WaitingNotice, error) {
+	return oldest(ctx, bus, StreamPortals, portalSubjects(memberID)+"*")
+}
+
+func oldest(ctx context.Context, bus *Bus, name, filter string) (WaitingNotice, error) {
+	stream, err := bus.Stream(ctx, name)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("look up stream %s: %w", StreamPortals, err)
+		return WaitingNotice{}, fmt.Errorf("look up stream %s: %w", name, err)
 	}
-	msg, err := s.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(bus.Subject(portalSubjects(memberID)+"*")))
+	msg, err := stream.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(bus.Subject(filter)))
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
-		return time.Time{}, nil
+		return WaitingNotice{}, nil
 	case err != nil:
-		return time.Time{}, fmt.Errorf("look for notices about portal %s: %w", memberID, err)
+		return WaitingNotice{}, fmt.Errorf("look for notices on %s: %w", filter, err)
 	}
-	return msg.Time, nil
+	return WaitingNotice{Sequence: msg.Sequence, StoredAt: msg.Time}, nil
 }

@@ -110,3 +110,51 @@ func TestExampleNumbersOfAllRegionsMatch(t *testing.T) {
 		t.Errorf("only %d numbers, %d spellings were skipped", checked, skipped)
 	}
 }
+
+// What is dialled behind a number, and what separates it from another, never gets into its
+// key: in every region, and for numbers written without plus, too.
+func TestWhatFollowsANumberStaysOutOfItsKey(t *testing.T) {
+	behind := map[string]string{
+		"*2#": "2", "*2": "2", "#12": "12", " #12": "12", "#12#": "12", ",,2": "2", ",2": "2", ",,2#": "2", ",,12345678901#": "", "p123": "123", "w123": "123",
+		" pp12w3#": "12", " ext 12": "12", " ext. 12#": "12", ";ext=12": "12", "x12": "12", " xtn 12": "12", " доб. 12": "12", "доб12": "12", " (доб. 12*3)": "12",
+		"\nдоб. 12": "12", " вн. 12": "12", "~12": "12", "*1*2#": "1", " anexo 12": "12",
+	}
+	separators := []string{", ", ";", " / ", "\n", " или ", " or ", " oder ", "\r\n", " | ", ",,"}
+	checked, least := 0, 700
+	for i, region := range slices.Sorted(maps.Keys(phonenumbers.GetSupportedRegions())) {
+		if testing.Short() {
+			if least = 50; i%12 != 0 {
+				continue
+			}
+		}
+		for _, kind := range []phonenumbers.PhoneNumberType{phonenumbers.FIXED_LINE, phonenumbers.MOBILE} {
+			number := phonenumbers.GetExampleNumberForType(region, kind)
+			if number == nil || !phonenumbers.IsValidNumber(number) {
+				continue
+			}
+			plus, national := phonenumbers.Format(number, phonenumbers.INTERNATIONAL), phonenumbers.Format(number, phonenumbers.NATIONAL)
+			for _, written := range []string{plus, national} {
+				alone := leads.Phones(written, region)
+				if len(alone) != 1 || alone[0].E164 == "" {
+					continue // TestExampleNumbersOfAllRegionsMatch says why
+				}
+				checked++
+				for tail, extension := range behind {
+					want := leads.Phone{E164: alone[0].E164, Digits: alone[0].Digits, Extension: extension}
+					if got := leads.Phones(written+tail, region); len(got) != 1 || got[0] != want {
+						t.Errorf("%s: %q is %v, want %v", region, written+tail, got, want)
+					}
+				}
+				for _, separator := range separators {
+					got := leads.Phones(written+separator+"+1 201 555 0123", region)
+					if len(got) != 2 || got[0] != alone[0] || got[1].E164 != "+12015550123" {
+						t.Errorf("%s: %q and another by %q are %v", region, written, separator, got)
+					}
+				}
+			}
+		}
+	}
+	if checked < least {
+		t.Errorf("only %d numbers", checked)
+	}
+}

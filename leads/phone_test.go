@@ -75,6 +75,40 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 		{"д.", "RU", "8 343 345-67-89 д. 7", "+73433456789 ext 7"},
 		{"a pause", "RU", "+73433456789,,101", "+73433456789 ext 101"},
 		{"RFC 3966", "RU", "tel:+7-343-345-67-89;ext=101", "+73433456789 ext 101"},
+		{"a menu's choice", "RU", "+7 495 123-45-67*2#", "+74951234567 ext 2"},
+		{"two choices", "RU", "84951234567*1*2", "+74951234567 ext 1"},
+		{"two pauses and choices", "RU", "+7 495 123-45-67,,2#,,3#", "+74951234567 ext 2, +74951234567 ext 3"},
+		{"a conference and its code", "US", "+1 646 558 8656,,12345678901#,,,,*123456#", "+16465588656 ext 123456"},
+		{"a code of seven digits", "RU", "8 495 123-45-67,,1234567", "+74951234567 ext 1234567"},
+		{"a code of seven digits, one comma", "RU", "8 495 123-45-67,1234567#", "+74951234567 ext 1234567"},
+		{"a code behind a semicolon", "RU", "8 495 123-45-67;1234567#", "+74951234567 ext 1234567"},
+		{"sixteen digits are more than a German number", "RU", "495 1123-423-45-67*-45", "+49511234234567 ext 45"},
+		{"two numbers and a hash", "RU", "89123456789, 89123456780#", "+79123456789, +79123456780"},
+		{"two numbers by two commas", "RU", "89123456789,,89123456780", "+79123456789, +79123456780"},
+		{"two local numbers by two commas", "RU", "345-67-89,,345-67-80", "3456789, 3456780"},
+		{"p and w", "RU", "84951234567pp12w3#", "+74951234567 ext 12"},
+		{"local, p", "RU", "345-67-89 p12", "3456789 ext 12"},
+		{"a sign and a name", "RU", "345-67-89x12 Иван", "3456789 ext 12"},
+		{"a sign and a code of nine digits", "RU", "8 343 345-67-89#123456789", "+73433456789"},
+		{"asterisks for dashes", "RU", "8 343 345*67*89", "+73433456789"},
+		{"asterisks for dashes and a choice", "RU", "8 343 345*67*89*12", "+73433456789 ext 12"},
+		{"local, asterisks for dashes", "RU", "345*67*89", "3456789"},
+		{"local, a choice", "RU", "345-67-89*12", "3456789 ext 12"},
+		{"internal, a choice", "RU", "101*5", "101 ext 5"},
+		{"in brackets", "RU", "+7 495 123-45-67 (2)", "+74951234567 ext 2"},
+		{"by a blank", "RU", "89123456789 12", "+79123456789 ext 12"},
+		{"by a dash", "RU", "8 (495) 123-45-67 - 12", "+74951234567 ext 12"},
+		{"Berlin, #", "DE", "030 90182000 #12", "+493090182000 ext 12"},
+		{"Berlin, a choice", "DE", "030 90182000*12#", "+493090182000 ext 12"},
+		{"Berlin, p", "DE", "+49 30 90182000 p 12", "+493090182000 ext 12"},
+		{"Copenhagen, by a blank", "DK", "21 12 34 56 12", "+4521123456 ext 12"},
+		{"on the next line", "RU", "8 912 345-67-89\nдоб. 12", "+79123456789 ext 12"},
+		{"RFC 3966 with a context", "RU", "tel:345-67-89;phone-context=+7343", "3456789"},
+		{"a flat", "RU", "ул. Ленина 5 д. 123", ""},
+		{"hides the caller", "RU", "*31#89123456789", "+79123456789"},
+		{"hides the caller, by a blank", "RU", "*67 89123456789", "+79123456789"},
+		{"diverts calls", "RU", "*21*89123456789#", "+79123456789"},
+		{"a balance", "RU", "*100#", "100"},
 		{"two extensions", "RU", "8 343 345-67-89 доб. 101, 102", "+73433456789 ext 101, +73433456789 ext 102"},
 		{"name behind the extension", "RU", "8 343 345-67-89 доб. 101 Иван", "+73433456789 ext 101"},
 		{"an extension before the next number", "RU", "345-67-89 доб. 12 8 912 345-67-89", "3456789 ext 12, +79123456789"},
@@ -84,6 +118,13 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 		{"two by slash", "RU", "8(912)345-67-89/8(912)345-67-80", "+79123456789, +79123456780"},
 		{"two by и", "RU", "8 912 345 67 89 и 8 912 345 67 80", "+79123456789, +79123456780"},
 		{"two by или", "RU", "89123456789 ИЛИ 89123456780", "+79123456789, +79123456780"},
+		{"two by or", "RU", "8 912 345-67-89 or 8 912 345-67-80", "+79123456789, +79123456780"},
+		{"two by a letter", "RU", "89123456789и89123456780", "+79123456789, +79123456780"},
+		{"two by a blank, with blanks", "RU", "8 912 345 67 89 8 912 345 67 80", "+79123456789, +79123456780"},
+		{"two by a blank, the second with #", "RU", "89123456789 89123456780#12", "+79123456789, +79123456780 ext 12"},
+		{"two by an Arabic comma", "EG", "01001234567، 01001234568", "+201001234567, +201001234568"},
+		{"two by an Arabic semicolon", "EG", "01001234567؛ 01001234568", "+201001234567, +201001234568"},
+		{"full width", "RU", "＋７ ９１２ ３４５－６７－８９", "+79123456789"},
 		{"two by blank", "RU", "89123456789 89123456780", "+79123456789, +79123456780"},
 		{"two by a dash with blanks", "RU", "89123456789 - 89123456780", "+79123456789, +79123456780"},
 		{"three local ones by blanks", "RU", "3456789 3456780 3456781", "3456789, 3456780, 3456781"},
@@ -138,6 +179,12 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 		{"one digit", "RU", "1", ""},
 		{"a room", "RU", "каб. 305", ""},
 		{"letters for digits", "RU", "8-800-ПИЦЦА", ""},
+		{"letters behind a sign", "RU", "8 9и2 345-67-89", ""},
+		{"O for 0", "RU", "8 9О2 345-67-89", "+79023456789"},
+		{"o for 0 at the end", "RU", "8 912 345-67-8o", "+79123456780"},
+		{"O beside a valid number", "RU", "89123456789 О", "+79123456789"},
+		{"O in a local number", "RU", "1O1", ""},
+		{"a flat before a number", "RU", "12а89123456789", "+79123456789"},
 		{"only zeros", "RU", "000-00-00", ""},
 		{"a plus", "RU", "+", ""},
 		{"e-mail", "RU", "ivan1234567@example.org", ""},
@@ -145,6 +192,48 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 		{"a bank account", "RU", "40702810900000012345", "0000012345"},
 		{"invalid UTF-8", "RU", "\xff8912\xfe3456789", "+79123456789"},
 		{"NUL", "RU", "8912\x003456789", "+79123456789"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, spell(leads.Phones(test.value, test.region))); diff != "" {
+				t.Errorf("%q (-want +got):\n%s", test.value, diff)
+			}
+		})
+	}
+}
+
+// As libphonenumber reads them: three letters or more are keys, where they end a valid number.
+func TestVanityNumbers(t *testing.T) {
+	tests := []struct{ name, region, value, want string }{
+		{"free of charge", "US", "1-800-FLOWERS", "+18003569377"},
+		{"from abroad", "RU", "+1-800-FLOWERS", "+18003569377"},
+		{"from abroad without plus", "RU", "1-800-FLOWERS", "+18003569377"},
+		{"two words", "US", "1-800-GOT-JUNK", "+18004685865"},
+		{"four letters", "US", "(800) 555-TELE", "+18005558353"},
+		{"three letters", "US", "800-5555-BOB", "+18005555262"},
+		{"two letters", "US", "800-55555-AB", "80055555"},
+		{"a digit between", "US", "1-888-5-NEXTEL", "+18885639835"},
+		{"more letters than needed", "US", "1-800-MATTRESS", "+18006288737"},
+		{"five letters more", "US", "1-800-FLOWERSFORU", "+18003569377"},
+		{"a sentence", "US", "1-800-FLOWERSFORYOU", ""},
+		{"capitals and a blank", "AU", "1300 FLOWER", "+611300356937"},
+		{"small and joined", "US", "1-800-flowers", "+18003569377"},
+		{"small and a blank", "US", "1 800 Flowers", ""},
+		{"Russia", "RU", "8-800-FLOWERS", "+78003569377"},
+		{"with an extension", "US", "1-800-FLOWERS ext. 5", "+18003569377 ext 5"},
+		{"two", "US", "1-800-FLOWERS, 1-800-GOT-JUNK", "+18003569377, +18004685865"},
+		{"a town's", "US", "206-MY-PIZZA", "+12066974992"},
+		{"a town's, small", "US", "206-my-pizza", ""},
+		{"a town's, more letters than needed", "US", "206-MY-PIZZAS", ""},
+		{"a street", "US", "212 BROADWAY", ""},
+		{"a street of seven letters", "US", "212 BOWERYS", ""},
+		{"a house", "RU", "343 Petrova", ""},
+		{"a word", "RU", "8 800 WhatsApp", ""},
+		{"a word behind a number", "RU", "8 912 345-67-89 WHATSAPP", "+79123456789"},
+		{"a name behind a local number", "US", "555-2368 BOB", "5552368"},
+		{"a name behind a short valid number", "AC", "62889-BOB", ""},
+		{"two digits", "US", "80-FLOWERSX", ""},
+		{"a word first", "US", "CALL 800 FLOWERS", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -204,7 +293,7 @@ func TestPhoneRegions(t *testing.T) {
 }
 
 func FuzzPhones(f *testing.F) {
-	for _, seed := range []string{"+7 (123) 345-67-89 (доб. 123)", "345-67-89/90", "8 912 345 67 89 и 101", "sip:1@x", "+,+;/x#1", "٨٩١٢"} {
+	for _, seed := range []string{"+7 (123) 345-67-89 (доб. 123)", "345-67-89/90", "8 912 345 67 89 и 101", "sip:1@x", "+,+;/x#1", "٨٩١٢", "+7 495 123-45-67*2#,,3#", "1-800-FLOWERS", "8 9О2 345-67-8o", "*31#89123456789 (2)"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {

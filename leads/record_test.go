@@ -75,6 +75,10 @@ func TestRunSumsAndSummary(t *testing.T) {
 		if got := run.Summary().Seconds; got != 90 {
 			t.Errorf("it took %v seconds", got)
 		}
+		run.FinishedAt = began.Add(-time.Hour)
+		if got := run.Summary().Seconds; got != 0 {
+			t.Errorf("although the clock was set back, it took %v seconds", got)
+		}
 		run.StartedAt = time.Time{}
 		if got := run.Summary().Seconds; got != 0 {
 			t.Errorf("without a start it took %v seconds", got)

@@ -108,7 +108,7 @@ type Summary struct {
 	Mode   RunMode  `json:"mode"`
 	State  RunState `json:"state"`
 	Sums
-	Seconds float64 `json:"seconds"` // from start to end; 0 while it runs
+	Seconds float64 `json:"seconds"` // from start to end; 0 while it runs, and where the clock was set back meanwhile
 	Error   string  `json:"error,omitempty"`
 }
 
@@ -116,7 +116,7 @@ type Summary struct {
 func (r *Run) Summary() Summary {
 	s := Summary{Run: r.ID, Portal: r.MemberID, Mode: r.Mode, State: r.State, Sums: r.Sums, Error: r.Error}
 	if !r.StartedAt.IsZero() && !r.FinishedAt.IsZero() {
-		s.Seconds = r.FinishedAt.Sub(r.StartedAt).Seconds()
+		s.Seconds = max(0, r.FinishedAt.Sub(r.StartedAt).Seconds())
 	}
 	return s
 }

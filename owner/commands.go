@@ -57,18 +57,21 @@ const (
 func Remove(ctx context.Context, cfg Config, portal leads.Portal, erase func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, removeLimit) // of the wait for the lease alone
 	defer cancel()
-	for {
-		err := hold(ctx, &cfg, portal, func(ctx context.Context, own Ownership) error {
+	loop := retry.Loop{
+		Policy: retry.Policy{First: leaseRetry, Max: leaseRetry},
+		Final:  func(err error) bool { return !errors.Is(err, events.ErrLeaseHeld) },
+		Wait:   func(_ context.Context, d time.Duration) error { return retry.Wait(limited, d) },
+	}
+	err := loop.Until(ctx, func(ctx context.Context) error {
+		return hold(ctx, &cfg, portal, func(ctx context.Context, own Ownership) error {
 			unbind(ctx, &cfg, own)
 			return forget(ctx, &cfg, portal.MemberID, erase)
 		})
-		if !errors.Is(err, events.ErrLeaseHeld) {
-			return err
-		}
-		if retry.Wait(limited, leaseRetry) != nil {
-			return fmt.Errorf("portal %s has an owner that does not leave it: %w", portal.Domain, err)
-		}
+	})
+	if errors.Is(err, events.ErrLeaseHeld) {
+		return fmt.Errorf("portal %s has an owner that does not leave it: %w", portal.Domain, err)
 	}
+	return err
 }
 
 // unbind removes our handlers from a portal. One that cannot be reached can be forgotten

@@ -212,9 +212,13 @@ func (d *Drainer) countLost(ctx context.Context) error {
 		young = time.Minute
 	}
 	var ids []int64
+	now := d.Now()
 	for id, at := range d.doubtful {
-		if d.Now().Sub(at) > young {
+		switch {
+		case now.Sub(at) > young:
 			ids = append(ids, id)
+		case at.Sub(now) > young: // the clock was set back: no callback can be told from it
+			delete(d.doubtful, id)
 		}
 	}
 	if len(ids) == 0 {

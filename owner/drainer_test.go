@@ -283,6 +283,27 @@ func TestCallbackFromTheFutureHidesNoEvent(t *testing.T) {
 	}
 }
 
+// Changes that our clock, which was set back, puts into the future are not waited for.
+func TestChangesOfTheFutureAreNotWaitedFor(t *testing.T) {
+	h := openQueue(t, emulator.Config{Leads: 5})
+	h.portal.Add(3)
+	d := h.drainer()
+	if err := d.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.Advance(-24 * time.Hour)
+	if err := d.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.Advance(48 * time.Hour)
+	if err := d.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := d.Lost.Load(); n != 0 {
+		t.Errorf("%d callbacks count as lost", n)
+	}
+}
+
 // An event whose callback came is not read again. An event without one counts as a lost
 // callback after the time that a callback may take.
 func TestLostCallbacksAreCounted(t *testing.T) {

@@ -35,8 +35,10 @@ type heartbeat struct {
 	losses    int
 	refused   bool // the portal does not know the method
 
-	mu    sync.Mutex
-	alarm string
+	mu       sync.Mutex
+	alarm    string
+	raisedAt time.Time // by our clock
+	heardAt  time.Time // when a callback came last, by our clock; zero before the first
 }
 
 // received notes that a test event has come.
@@ -49,10 +51,31 @@ func (h *heartbeat) problem() string {
 	return h.alarm
 }
 
+// setProblem raises the alarm, or with "" ends it.
 func (h *heartbeat) setProblem(words string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.alarm = words
+	h.alarm, h.raisedAt = words, h.s.cfg.now()
+}
+
+// heard notes a callback, which proves as much as a test event. It ends the alarm, unless it
+// came before that.
+func (h *heartbeat) heard(at time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.heardAt = at
+	if since(at, h.raisedAt, h.s.cfg.now()) {
+		h.alarm = ""
+	}
+}
+
+// heardSince tells whether a callback has come since a moment. moment and now are by the
+// process's own clock.
+func (h *heartbeat) heardSince(moment, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ours := h.s.cfg.now()
+	return !h.heardAt.IsZero() && !h.heardAt.After(ours) && !h.heardAt.Before(ours.Add(-now.Sub(moment)))
 }
 
 // check asks the portal for a test event, waits for it without stopping anything, and
@@ -63,7 +86,7 @@ func (h *heartbeat) check(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	if !h.sentAt.IsZero() {
-		if !time.Unix(0, h.receivedAt.Load()).Before(h.sentAt) {
+		if !time.Unix(0, h.receivedAt.Load()).Before(h.sentAt) || h.heardSince(h.sentAt, now) {
 			return h.arrived(ctx, now)
 		}
 		if now.Sub(h.sentAt) < s.cfg.scaled(testAnswer) {
@@ -96,7 +119,7 @@ func (h *heartbeat) arrived(ctx context.Context, now time.Time) error {
 		if err := h.addIncident(ctx, now); err != nil {
 			return err
 		}
-		h.s.cfg.Log.InfoContext(ctx, "test events arrive again", "member_id", h.s.memberID(), "since", h.firstLost)
+		h.s.cfg.Log.InfoContext(ctx, "callbacks arrive again", "member_id", h.s.memberID(), "since", h.firstLost)
 	}
 	h.setProblem("")
 	h.losses, h.sentAt, h.at = 0, time.Time{}, now.Add(h.s.cfg.scaled(testEvery))

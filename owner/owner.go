@@ -3,6 +3,7 @@ package owner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,8 +15,12 @@ import (
 	"leadsync/retry"
 )
 
-// readMost is how many absent leads are asked for together: what one request can read.
-const readMost = 2500
+const (
+	// missingMost is how many absent leads are looked up together.
+	missingMost = 2500
+	// askedAtOnce is how many of them one request asks for, while ReadOrder is held.
+	askedAtOnce = 50
+)
 
 // passEvery is how often the owner looks whether a pass was requested.
 const passEvery = time.Second / 2
@@ -93,10 +98,14 @@ func (o *owner) serve(ctx context.Context) error {
 }
 
 func (o *owner) worker() *consumers.Worker {
+	s := o.session
+	h := s.health
+	h.begin(PartNotices)
 	return &consumers.Worker{
-		MemberID: o.session.memberID(), Bus: o.cfg.Bus, Reader: o.session.reader, Mirror: o.cfg.Mirror.Leads, ReadOrder: o.session.own.ReadOrder,
+		MemberID: s.memberID(), Bus: o.cfg.Bus, Reader: s.reader, Mirror: o.cfg.Mirror.Leads, ReadOrder: s.own.ReadOrder,
 		RetryPolicy: o.cfg.RetryPolicy, Now: o.cfg.now, Stats: o.cfg.Stats, Wake: o.cfg.Wake, Log: o.cfg.Log,
-		Report: func(err error) { o.session.health.report(PartNotices, err) },
+		Report: func(err error) { h.report(PartNotices, err); h.begin(PartNotices) }, // the next step begins at once
+		Heard:  s.heard,
 	}
 }
 
@@ -109,6 +118,7 @@ func (o *owner) repeat(ctx context.Context, part Part, interval time.Duration, w
 		},
 	}
 	return loop.Run(ctx, func(ctx context.Context) error {
+		o.session.health.begin(part)
 		err := work(ctx)
 		if ctx.Err() == nil {
 			o.session.health.report(part, err)
@@ -117,12 +127,23 @@ func (o *owner) repeat(ctx context.Context, part Part, interval time.Duration, w
 	})
 }
 
-// lookAgain asks a second time for leads that were absent without a delete callback.
+// lookAgain asks a second time for leads that were absent without a delete callback. Between
+// two requests live reads have their turn.
 func (o *owner) lookAgain(ctx context.Context) error {
-	ids, err := o.cfg.Mirror.Repairs.Missing(ctx, o.session.memberID(), readMost)
-	if err != nil || len(ids) == 0 {
+	ids, err := o.cfg.Mirror.Repairs.Missing(ctx, o.session.memberID(), missingMost)
+	if err != nil {
 		return err
 	}
+	for chunk := range slices.Chunk(ids, askedAtOnce) {
+		if err := o.askAgain(ctx, chunk); err != nil {
+			return err
+		}
+		o.session.health.begin(PartSecondLooks)
+	}
+	return nil
+}
+
+func (o *owner) askAgain(ctx context.Context, ids []int64) error {
 	o.session.own.ReadOrder.Lock()
 	defer o.session.own.ReadOrder.Unlock()
 	snaps, err := o.session.reader.Leads(ctx, ids)

@@ -20,6 +20,10 @@ const lookEvery = time.Second
 // first: a portal that fails at once is asked ever less often.
 const stableAfter = time.Minute
 
+// clearedAfter is how long it must have worked before the failure is no longer reported. It
+// and the longest pause of retry.Standard are less than a minute.
+const clearedAfter = 20 * time.Second
+
 // leaseRetry is how often a process looks whether a lease that another has is free.
 const leaseRetry = events.LeaseLife / 5
 
@@ -149,32 +153,34 @@ func (o *Owners) stop(ctx context.Context, memberID string, served bool) {
 	})
 }
 
+// errWorkFailed stands for why the work on a portal ended: the pause that a call of it asks for
+// is not that of the next attempt.
+var errWorkFailed = errors.New("work on the portal failed")
+
 // own serves the portal whenever its lease can be had.
 func (o *Owners) own(ctx context.Context, portal leads.Portal) {
-	for failures := 0; ctx.Err() == nil; {
+	loop := retry.Loop{Policy: retry.Standard, Interval: leaseRetry}
+	_ = loop.Run(ctx, func(ctx context.Context) error { // no error is final
 		portal = o.newest(portal)
 		worked, err := o.serve(ctx, portal)
 		switch {
 		case ctx.Err() != nil:
-			return
+			return nil
 		case errors.Is(err, events.ErrLeaseHeld):
-			o.setProblem(portal, nil)       // it is another's now
-			_ = retry.Wait(ctx, leaseRetry) // the loop looks whether it was cut short
-			continue
+			o.setProblem(portal, nil) // it is another's now
+			return nil
 		case err == nil: // the lease was lost to another process, or NATS does not answer
 			o.cfg.Log.InfoContext(ctx, "portal is no longer ours, waiting for its lease", "member_id", portal.MemberID)
-			_ = retry.Wait(ctx, leaseRetry)
-			continue
+			return nil
 		case worked > 0: // else it is NATS or the database that fails
 			o.setProblem(portal, err)
 		}
-		if worked > stableAfter {
-			failures = 0
-		}
-		failures++
 		o.report(ctx, portal, err)
-		_ = retry.Wait(ctx, retry.Standard.Delay(failures)) // as above
-	}
+		if worked > stableAfter {
+			return nil
+		}
+		return errWorkFailed
+	})
 }
 
 // serve works on the portal while it has its lease, and returns how long that was.
@@ -182,7 +188,7 @@ func (o *Owners) serve(ctx context.Context, portal leads.Portal) (worked time.Du
 	err = own(ctx, o.cfg, portal, func(ctx context.Context, s *Session) error {
 		begun := time.Now()
 		o.sessions.add(s)
-		stable := time.AfterFunc(stableAfter, func() { o.setProblem(portal, nil) })
+		stable := time.AfterFunc(clearedAfter, func() { o.setProblem(portal, nil) })
 		defer func() {
 			stable.Stop()
 			o.sessions.remove(s)

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
+	"leadsync/consumers"
 	"leadsync/events"
 	"leadsync/leads"
 	"leadsync/reconcile"
+	"leadsync/retry"
 )
 
 // passes runs the reconciliations of a portal.
@@ -75,44 +77,74 @@ func (p *passes) checkSolutionField(ctx context.Context, types []leads.FieldType
 func (p *passes) config() reconcile.Config {
 	cfg, own := p.s.cfg, p.s.own
 	return reconcile.Config{
-		Portal: &scanner{client: p.s.client.In(bitrix24.Background), own: own},
+		Portal: &scanner{client: p.s.client.In(bitrix24.Background), own: own, answered: func() { p.s.health.begin(PartPasses) }},
 		Mirror: cfg.Mirror.Rows, Ledger: cfg.Mirror.Ledger, Evidence: evidence{cfg, p.s.memberID()},
-		Report:    func(err error) { p.s.health.report(PartPasses, err) },
+		Parked: consumers.Parked{Bus: cfg.Bus, Failures: cfg.Mirror.Leads},
+		Report: p.report, Wait: p.wait,
 		ReadOrder: own.ReadOrder, Grace: cfg.Grace, MinAge: cfg.MinAge, Wake: cfg.Wake,
 		Now: func() time.Time { return cfg.now().UTC() }, Log: cfg.Log,
 	}
 }
 
+// report notes how a step of a pass ended; the next begins at once, or after a wait.
+func (p *passes) report(err error) {
+	p.s.health.report(PartPasses, err)
+	p.s.health.begin(PartPasses)
+}
+
+// wait waits as a pass wants it: meanwhile no answer is awaited.
+func (p *passes) wait(ctx context.Context, d time.Duration) error {
+	p.s.health.pause(PartPasses)
+	defer p.s.health.begin(PartPasses)
+	return retry.Wait(ctx, d)
+}
+
 // scanner reads for a pass: in the lowest lane, and with tickets that are drawn while no
 // live read is on its way.
 type scanner struct {
-	client *bitrix24.Client
-	own    Ownership
+	client   *bitrix24.Client
+	own      Ownership
+	answered func() // called when the portal has answered
 }
 
 // Clock implements reconcile.Portal.
-func (s *scanner) Clock(ctx context.Context) (time.Time, error) { return s.client.Clock(ctx) }
+func (s *scanner) Clock(ctx context.Context) (time.Time, error) {
+	at, err := s.client.Clock(ctx)
+	return at, s.noted(err)
+}
 
 // Scan implements reconcile.Portal.
 func (s *scanner) Scan(ctx context.Context, after int64) (leads.Page, error) {
-	return s.client.Leads().Scan(ctx, after, s.draw)
+	page, err := s.client.Leads().Scan(ctx, after, s.draw)
+	return page, s.noted(err)
 }
 
 // Changed implements reconcile.Portal.
 func (s *scanner) Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error) {
-	return s.client.Leads().Changed(ctx, after, since, s.draw)
+	page, err := s.client.Leads().Changed(ctx, after, since, s.draw)
+	return page, s.noted(err)
 }
 
 // IDs implements reconcile.Portal.
 func (s *scanner) IDs(ctx context.Context, after int64) (leads.Page, error) {
-	return s.client.Leads().IDs(ctx, after, s.draw)
+	page, err := s.client.Leads().IDs(ctx, after, s.draw)
+	return page, s.noted(err)
+}
+
+// noted calls answered unless there is an error, which it returns.
+func (s *scanner) noted(err error) error {
+	if err == nil {
+		s.answered()
+	}
+	return err
 }
 
 func (s *scanner) draw() leads.Ticket { return drawInOrder(s.own.ReadOrder, s.own.Tickets) }
 
 // Leads implements reconcile.Portal; the pass holds ReadOrder when it calls it.
 func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
-	return s.client.Hasty().Leads().Read(ctx, ids, s.own.Tickets.Draw)
+	snaps, err := s.client.Hasty().Leads().Read(ctx, ids, s.own.Tickets.Draw)
+	return snaps, s.noted(err)
 }
 
 // Requests implements reconcile.Portal: those of passes alone, not of what callbacks and

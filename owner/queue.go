@@ -69,6 +69,7 @@ func (q *queue) drain(ctx context.Context) error {
 
 // empty drains and raises the alarm where callbacks did not come.
 func (q *queue) empty(ctx context.Context) error {
+	q.reachable()
 	silent, since := q.drainer.Silent.Load(), q.drained
 	if err := q.acceptRefusal(ctx, q.drainer.Drain(ctx)); err != nil {
 		return err
@@ -78,6 +79,18 @@ func (q *queue) empty(ctx context.Context) error {
 		return q.s.silence.raise(ctx, silent, since)
 	}
 	return nil
+}
+
+// reachable keeps since when we are reachable: what was changed before the last silence ended
+// belongs to that silence.
+func (q *queue) reachable() {
+	now, ended := q.s.cfg.now(), q.s.silence.ended()
+	if ended.After(q.drainer.Since) && !ended.After(now) {
+		q.drainer.Since = ended
+	}
+	if q.drainer.Since.After(now) { // the clock was set back
+		q.drainer.Since = now
+	}
 }
 
 // acceptRefusal takes the portal's refusal for an answer; other errors are returned.
@@ -141,6 +154,7 @@ func (q *queue) reopen() { q.opened.Store(false) }
 
 // store keeps notices as callbacks are kept: on the stream, or in the spool.
 func (q *queue) store(ctx context.Context, list []leads.OfflineEvent) error {
+	q.s.health.begin(PartOfflineQueue) // the portal has answered
 	for _, e := range list {
 		entry, err := events.NoticeEntry(events.Notice{
 			Ref:   leads.Ref{MemberID: q.s.memberID(), LeadID: e.LeadID},

@@ -40,7 +40,10 @@ func (b *beats) beat(ctx context.Context) error {
 	}
 	b.done = true
 	now := o.cfg.now()
-	if last.IsZero() || now.Sub(last) < downAfter {
+	switch {
+	case last.After(now): // the clock was set back: nobody knows for how long the portal was not served
+		return o.catchUp(ctx, true)
+	case last.IsZero(), now.Sub(last) < downAfter:
 		return o.catchUp(ctx, false)
 	}
 	o.cfg.Log.WarnContext(ctx, "no process served the portal", "member_id", o.session.memberID(), "from", last, "to", now.UTC())
@@ -143,7 +146,8 @@ func (n *nightly) check(ctx context.Context) error {
 		o.session.health.report(PartLastPass, givenUp(last))
 	}
 	now := o.cfg.now()
-	if last.Mode == leads.RunImport && last.State == leads.RunIncomplete && now.Sub(last.FinishedAt) >= importAgain {
+	rested := last.FinishedAt.After(now) || now.Sub(last.FinishedAt) >= importAgain // ahead of now: the clock was set back
+	if last.Mode == leads.RunImport && last.State == leads.RunIncomplete && rested {
 		return n.request(ctx, leads.RunImport)
 	}
 	if o.cfg.NextPass == nil {

@@ -111,6 +111,40 @@ func TestAnOwnerCatchesUpAtStart(t *testing.T) {
 	}
 }
 
+// What lies ahead of now was written before the clock was set back, and nothing waits for it:
+// neither the next import after one that was given up, nor what was missed since the last
+// sign of an owner.
+func TestNothingWaitsForAClockThatWasSetBack(t *testing.T) {
+	h := open(t, 3)
+	h.imported(time.Minute)
+	if _, err := h.db.RaiseEpoch(t.Context(), h.member(), "before"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.db.Beat(t.Context(), h.member()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.db.RequestRun(t.Context(), leads.Run{MemberID: h.member(), Mode: leads.RunImport}); err != nil {
+		t.Fatal(err)
+	}
+	run, _, err := h.db.ClaimRun(t.Context(), h.member())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.State, run.Error, run.FinishedAt = leads.RunIncomplete, "the portal does not answer", time.Now()
+	if err := h.db.SaveRun(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	cfg := h.config()
+	cfg.CatchUpEvery = time.Hour
+	cfg.Now = func() time.Time { return time.Now().Add(-time.Hour) }
+	h.work(cfg)
+	h.until("ids are compared", func() bool { return slices.Contains(h.passes(), leads.RunIDs) })
+	h.until("the import ran again", func() bool {
+		runs, err := h.db.Runs(t.Context(), h.member(), 100)
+		return err == nil && slices.ContainsFunc(runs, func(r leads.Run) bool { return r.Mode == leads.RunImport && r.ID != run.ID && r.Scanned == 3 })
+	})
+}
+
 func TestNoCatchUpBeforeTheImport(t *testing.T) {
 	h := open(t, 0)
 	cfg := h.config()

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"leadsync/bitrix24"
 )
@@ -18,7 +19,9 @@ type Status struct {
 	// Unreachable says why Bitrix24 may not reach us; "" if there is no sign of that.
 	Unreachable string
 	SimpleCRM   bool      // the portal has no leads
-	Problems    []Problem // parts of the work that fail, the oldest failure first
+	Problems    []Problem // parts of the work that fail or take too long, the oldest first
+	// Waiting is since when the oldest notice of a lead waits to be read; zero where none does.
+	Waiting time.Time
 }
 
 // status is the session's own.
@@ -26,7 +29,7 @@ func (s *Session) status() Status {
 	return Status{
 		MemberID: s.memberID(), Domain: s.own.Portal.Domain, Client: s.client.State(),
 		Queued: s.queue.drainer.Taken.Load(), Missed: s.queue.drainer.Lost.Load(), Unreachable: s.unreachable(),
-		SimpleCRM: s.simpleCRM.Load(), Problems: s.problems(),
+		SimpleCRM: s.simpleCRM.Load(), Problems: s.problems(), Waiting: s.health.oldest(),
 	}
 }
 
@@ -39,6 +42,12 @@ func (s *Session) unreachable() string {
 		return problem
 	}
 	return s.silence.problem()
+}
+
+// heard ends the alarms when a callback comes: it proves that Bitrix24 reaches us.
+func (s *Session) heard(receivedAt time.Time) {
+	s.silence.heard(receivedAt)
+	s.heartbeat.heard(receivedAt)
 }
 
 // sessions are the portals that this process owns at the moment.

@@ -3,7 +3,7 @@ package owner
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"leadsync/leads"
@@ -18,16 +18,43 @@ const silentChanges = 3
 type silence struct {
 	session *Session
 
-	changes atomic.Int64 // that the last changed pass found, or the queue since
+	mu       sync.Mutex
+	changes  int64     // that the last changed pass found, or the queue since; 0 is no alarm
+	raisedAt time.Time // by our clock
+	// endedAt is when the callback came that ended the last alarm: what was changed before
+	// it belongs to that silence.
+	endedAt time.Time
 }
 
 // problem says why Bitrix24 may not reach us; "" if there is no sign of that.
 func (s *silence) problem() string {
-	if n := s.changes.Load(); n > 0 {
-		return fmt.Sprintf("%d leads were changed lately and no callback came: check whether Bitrix24 can reach LEADSYNC_PUBLIC_URL", n)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changes == 0 {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf("%d leads were changed lately and no callback came: check whether Bitrix24 can reach LEADSYNC_PUBLIC_URL", s.changes)
 }
+
+// heard ends the alarm, unless the callback came before it.
+func (s *silence) heard(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changes > 0 && since(at, s.raisedAt, s.session.cfg.now()) {
+		s.changes, s.endedAt = 0, at
+	}
+}
+
+// ended is when the last alarm was ended by a callback; zero where none was.
+func (s *silence) ended() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.endedAt
+}
+
+// since tells whether something happened after a moment, by our clock. A moment that is
+// ahead of now was noted before the clock was set back.
+func since(at, moment, now time.Time) bool { return !at.Before(moment) || moment.After(now) }
 
 // judge raises the alarm if a changed pass found changes without a callback, and ends it if
 // there were none.
@@ -35,8 +62,8 @@ func (s *silence) judge(ctx context.Context, run leads.Run) error {
 	if run.Mode != leads.RunChanged || run.DryRun || run.State != leads.RunCompleted {
 		return nil
 	}
-	s.changes.Store(0)
 	if run.Missed+run.Stale < silentChanges {
+		s.end()
 		return nil
 	}
 	found, err := s.session.cfg.Mirror.Runs.Findings(ctx, run.ID)
@@ -45,21 +72,31 @@ func (s *silence) judge(ctx context.Context, run leads.Run) error {
 	}
 	var silent int64
 	for _, f := range found {
-		if f.Cause == reconcile.CauseSilent {
+		if f.Cause == reconcile.CauseSilent && since(f.FoundAt.Add(-f.Behind), s.ended(), s.session.cfg.now()) {
 			silent++
 		}
 	}
 	if silent < silentChanges {
+		s.end()
 		return nil
 	}
 	return s.raise(ctx, silent, run.Since)
 }
 
-func (s *silence) raise(ctx context.Context, changes int64, since time.Time) error {
-	s.changes.Store(changes)
+func (s *silence) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes = 0
+}
+
+func (s *silence) raise(ctx context.Context, changes int64, from time.Time) error {
+	now := s.session.cfg.now()
+	s.mu.Lock()
+	s.changes, s.raisedAt = changes, now
+	s.mu.Unlock()
 	s.session.cfg.Log.ErrorContext(ctx, "leads were changed and no callback came: check whether Bitrix24 can reach LEADSYNC_PUBLIC_URL",
-		"member_id", s.session.memberID(), "changes", changes, "since", since)
+		"member_id", s.session.memberID(), "changes", changes, "since", from)
 	return s.session.cfg.Mirror.Evidence.AddIncident(ctx, leads.Incident{
-		MemberID: s.session.memberID(), Kind: leads.IncidentSilence, From: since, To: s.session.cfg.now(),
+		MemberID: s.session.memberID(), Kind: leads.IncidentSilence, From: from, To: now,
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
+	"leadsync/events"
 	"leadsync/leads"
 )
 
@@ -20,6 +21,8 @@ const (
 	budgetAge = time.Minute
 	// deletionsEvery is how often the owner looks whether deletions are held back.
 	deletionsEvery = 30 * time.Second
+	// waitingEvery is how often the owner looks for the oldest notice that waits.
+	waitingEvery = 15 * time.Second
 )
 
 // upkeep does what has to be done from time to time: see that the events are still bound,
@@ -28,20 +31,24 @@ const (
 type upkeep struct {
 	s *Session
 
-	problem     string // as it is stored
-	deletionsAt time.Time
-	modeAt      time.Time
-	keepAliveAt time.Time
-	budget      leads.Budget // as it is stored
-	budgetAt    time.Time
-	readAt      time.Time // the read that bitrix_lead_runtime has
+	problem      string // as it is stored
+	problemSince time.Time
+	deletionsAt  time.Time
+	waitingAt    time.Time
+	oldest       events.WaitingNotice // as it was seen first
+	oldestSeenAt time.Time
+	modeAt       time.Time
+	keepAliveAt  time.Time
+	budget       leads.Budget // as it is stored
+	budgetAt     time.Time
+	readAt       time.Time // the read that bitrix_lead_runtime has
 }
 
 // record stores how the portal stands, for other processes and reports. It asks the portal
 // nothing, so a portal that fails does not keep it from working.
 func (u *upkeep) record(ctx context.Context) error {
 	now := time.Now()
-	return errors.Join(u.saveProblem(ctx), u.saveBudget(ctx, now), u.noteRead(ctx), u.checkDeletions(ctx, now))
+	return errors.Join(u.checkWaiting(ctx, now), u.saveProblem(ctx), u.saveBudget(ctx, now), u.noteRead(ctx), u.checkDeletions(ctx, now))
 }
 
 // do keeps up what is to be kept up in the portal.
@@ -75,14 +82,43 @@ func (u *upkeep) keepAlive(ctx context.Context, now time.Time) error {
 // saveProblem lets other processes see what fails, when that has changed.
 func (u *upkeep) saveProblem(ctx context.Context) error {
 	words, since := summary(u.s.problems(), u.s.cfg.now())
-	if words == u.problem {
+	if words == u.problem && !u.problemSince.After(u.s.cfg.now()) {
 		return nil
 	}
 	if err := u.s.cfg.Mirror.Standing.SaveProblem(ctx, u.s.memberID(), u.s.own.Epoch, words, since); err != nil {
 		return err
 	}
-	u.problem = words
+	u.problem, u.problemSince = words, since
 	return nil
+}
+
+// checkWaiting looks since when the oldest notice of a lead waits.
+func (u *upkeep) checkWaiting(ctx context.Context, now time.Time) error {
+	if now.Before(u.waitingAt) {
+		return nil
+	}
+	oldest, err := events.OldestNotice(ctx, u.s.cfg.Bus, u.s.memberID())
+	if err != nil {
+		return err
+	}
+	u.waitingAt = now.Add(u.s.cfg.scaled(waitingEvery))
+	u.s.health.setWaiting(u.waitingSince(oldest))
+	return nil
+}
+
+// waitingSince is when a notice began to wait, by our clock. The server's clock says when it
+// was stored, unless one of the two was set since: at least, it waits as long as we see it.
+func (u *upkeep) waitingSince(oldest events.WaitingNotice) time.Time {
+	if oldest.StoredAt.IsZero() {
+		u.oldest = oldest
+		return time.Time{}
+	}
+	now := u.s.cfg.now()
+	if oldest.Sequence != u.oldest.Sequence || u.oldest.StoredAt.IsZero() || u.oldestSeenAt.After(now) {
+		u.oldest, u.oldestSeenAt = oldest, now
+	}
+	stored := max(0, time.Since(oldest.StoredAt))
+	return now.Add(-max(stored, now.Sub(u.oldestSeenAt)))
 }
 
 // errHeldBack says that the breaker holds deletions back until a person allows them.
@@ -157,7 +193,7 @@ func (u *upkeep) saveBudget(ctx context.Context, now time.Time) error {
 func (u *upkeep) noteRead(ctx context.Context) error {
 	unix := u.s.readAt.Load()
 	read := time.UnixMilli(unix)
-	if unix == 0 || !read.After(u.readAt) {
+	if unix == 0 || read.Equal(u.readAt) { // an earlier one was read after the clock was set back
 		return nil
 	}
 	if err := u.s.cfg.Mirror.Reports.TouchLeadGet(ctx, read); err != nil {

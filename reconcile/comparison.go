@@ -82,8 +82,8 @@ func (c *Comparison) Finish() Differences {
 	return c.found
 }
 
-// Missed is the repair of a lead that the mirror lacks.
-func (c *Comparison) Missed(snap leads.Snapshot) Repair {
+// missed is the repair of a lead that the mirror lacks.
+func (c *Comparison) missed(snap leads.Snapshot) Repair {
 	if snap.Err != nil {
 		return c.unprocessable(snap)
 	}
@@ -95,7 +95,7 @@ func (c *Comparison) addMissed(snap leads.Snapshot) {
 		c.found.Lacking = append(c.found.Lacking, snap.LeadID)
 		return
 	}
-	c.found.Repairs = append(c.found.Repairs, c.Missed(snap))
+	c.found.Repairs = append(c.found.Repairs, c.missed(snap))
 }
 
 // addUnseen takes a row that the portal did not show.

@@ -62,6 +62,13 @@ type Ledger interface {
 	Watermark(ctx context.Context, memberID string) (time.Time, error)
 }
 
+// Parked knows the leads that were given up because they could not be written.
+type Parked interface {
+	Parked(ctx context.Context, memberID string) ([]leads.Failing, error)
+	// Forget forgets that they failed, unless they have failed again since.
+	Forget(ctx context.Context, memberID string, parked []leads.Failing) error
+}
+
 // Config is what a pass works with.
 type Config struct {
 	Portal Portal
@@ -69,6 +76,8 @@ type Config struct {
 	Ledger Ledger
 	// Evidence explains findings; nil explains nothing.
 	Evidence Evidence
+	// Parked leads are forgotten when the pass finds them right or gone; nil forgets none.
+	Parked Parked
 	// ReadOrder is held from comparing to writing, so that reads reach the mirror in the
 	// order of their tickets: meanwhile no other read of the portal is on its way.
 	ReadOrder sync.Locker

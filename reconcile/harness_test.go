@@ -67,6 +67,7 @@ type harness struct {
 
 	beforeRead func(window int) error // called before each window is read; may be nil
 	beforeAsk  func()                 // called before leads are read one by one; may be nil
+	asked      func(leads int)        // called with their number; may be nil
 	windows    int                    // that were read
 	windowSize int                    // the most leads of a window; 0 is what the portal shows
 	unusable   map[int64]error        // leads whose answers cannot be used
@@ -174,6 +175,9 @@ func (h *harness) limitWindow(read func() (leads.Page, error)) (leads.Page, erro
 func (h *harness) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
 	if h.beforeAsk != nil {
 		h.beforeAsk()
+	}
+	if h.asked != nil {
+		h.asked(len(ids))
 	}
 	snaps, err := h.client.Hasty().Leads().Read(ctx, ids, h.tickets.Draw)
 	h.spoil(snaps)

@@ -14,7 +14,8 @@ import (
 // askedAtOnce is how many leads one request asks for one by one, while ReadOrder is held.
 const askedAtOnce = 50
 
-// inquiry asks the portal, lead by lead, for leads whose rows its list did not show.
+// inquiry asks the portal, lead by lead, for leads whose rows its list did not show, and for
+// those that a list of ids showed and the mirror lacks.
 // Nothing is deleted on a guess: a list leaves out what the user may not read, and what
 // moved while it was read.
 type inquiry struct {
@@ -82,33 +83,22 @@ const pauseLimit = 15
 // returns an error. While the portal wants a pause, which may take minutes, ReadOrder is
 // free for live reads.
 func (q *inquiry) readInOrder(ctx context.Context, ids []int64) (snaps []leads.Snapshot, err error) {
-	var pause time.Duration
 	pauses := 0
 	loop := retry.Loop{
 		Final: func(err error) bool {
-			return pause <= 0 || pauses == pauseLimit || errors.Is(err, leads.ErrPortalRefuses)
+			return retry.After(err) <= 0 || pauses == pauseLimit || errors.Is(err, leads.ErrPortalRefuses)
 		},
 		Failed: func(error, int, time.Duration) { pauses++ },
-		Wait:   func(ctx context.Context, _ time.Duration) error { return q.cfg.Wait(ctx, pause) },
+		Wait:   q.cfg.Wait,
 	}
 	err = loop.Until(ctx, func(ctx context.Context) (err error) {
 		q.cfg.ReadOrder.Lock()
 		if snaps, err = q.cfg.Portal.Leads(ctx, ids); err != nil {
 			q.cfg.ReadOrder.Unlock()
-			pause = retryAfter(err)
 		}
 		return err
 	})
 	return snaps, err
-}
-
-// retryAfter is the pause that the portal asks for; 0 is none.
-func retryAfter(err error) time.Duration {
-	var e interface{ RetryAfter() time.Duration }
-	if !errors.As(err, &e) {
-		return 0
-	}
-	return e.RetryAfter()
 }
 
 // writePresent writes a lead that exists after all: it came back, or it was being changed

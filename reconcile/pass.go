@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"leadsync/leads"
@@ -25,6 +26,7 @@ type Pass struct {
 	run       leads.Run
 	limit     int64 // of deletions, as the breaker sets it
 	explainer explainer
+	parked    []leads.Failing // leads that were given up, when this part of the run began
 	// Requests of earlier parts of the run, less what the portal's counters showed when this
 	// part began.
 	requests, refused int64
@@ -91,6 +93,11 @@ func (p *Pass) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	p.limit = max(breaker.Limit, run.MaxDeletes)
+	if p.cfg.Parked != nil && !run.DryRun {
+		if p.parked, err = p.cfg.Parked.Parked(ctx, run.MemberID); err != nil {
+			return fmt.Errorf("read which leads were given up: %w", err)
+		}
+	}
 	if p.explainer.watermark, err = p.cfg.Ledger.Watermark(ctx, run.MemberID); err != nil {
 		return err
 	}
@@ -144,18 +151,25 @@ func (p *Pass) nextWindow(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read leads above %d: %w", run.Checkpoint, err)
 	}
-	found, absent, err := w.repair(ctx, page)
+	found, absent, lacking, err := w.repair(ctx, page)
 	if err != nil {
 		return err
 	}
 	q := inquiry{cfg: &p.cfg, run: &run, repairer: r, explainer: &p.explainer, limit: p.limit}
-	more, err := q.ask(ctx, absent)
+	missed, err := w.fill(ctx, &q, lacking)
 	if err != nil {
+		return err
+	}
+	phantoms, err := q.ask(ctx, absent)
+	if err != nil {
+		return err
+	}
+	if err := p.forgetParked(ctx, page, &q); err != nil {
 		return err
 	}
 	run.Checkpoint = page.UpTo
 	p.countRequests(&run)
-	return p.keep(run, p.cfg.Ledger.Settle(ctx, run, r.recorded(append(found, more...))))
+	return p.keep(run, p.cfg.Ledger.Settle(ctx, run, r.recorded(slices.Concat(found, missed, phantoms))))
 }
 
 // loadNoted reads the findings that a killed part of the run has noted and not settled.

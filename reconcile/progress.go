@@ -13,8 +13,9 @@ import (
 // progressLimit is how long a pass repeats a step that fails before it ends as incomplete.
 const progressLimit = time.Hour
 
-// stepRetries is how long a pass waits before it repeats a step that failed.
-var stepRetries = retry.Policy{First: time.Second, Max: 4 * time.Minute}
+// stepRetries is how long a pass waits before it repeats a step that failed: less than a
+// minute, so that readiness soon shows that it goes on.
+var stepRetries = retry.Policy{First: time.Second, Max: 45 * time.Second}
 
 // errNoProgress says that a step has failed for longer than progressLimit.
 var errNoProgress = errors.New("no progress")

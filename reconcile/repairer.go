@@ -14,6 +14,15 @@ type repairer struct {
 	cfg   *Config
 	run   *leads.Run // the copy that the step works on
 	noted map[int64]leads.Finding
+	// written tells of each lead that was to be written whether it could be.
+	written map[int64]bool
+}
+
+// right tells whether the row of a lead that the portal shows is right now. A list of ids
+// proves it only for leads that were read and written.
+func (r *repairer) right(id int64) bool {
+	written, tried := r.written[id]
+	return written || !tried && r.run.Mode != leads.RunIDs
 }
 
 // repair writes what differs and returns the findings. It notes them first: a process that
@@ -108,6 +117,12 @@ func (r *repairer) apply(ctx context.Context, snaps []leads.Snapshot) ([]leads.O
 		outcomes[places[i]] = o
 	}
 	r.cfg.Wake()
+	if r.written == nil {
+		r.written = map[int64]bool{}
+	}
+	for i, o := range outcomes {
+		r.written[snaps[i].LeadID] = o.Verdict != leads.Failed
+	}
 	return outcomes, r.recordFailures(ctx, snaps, outcomes)
 }
 

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"leadsync/leads"
 )
@@ -63,55 +64,75 @@ func (w *window) readChanged(ctx context.Context) (leads.Page, error) {
 }
 
 // repair compares the window with the mirror and repairs what differs, under ReadOrder. It
-// returns the ids of rows that the portal did not show.
-func (w *window) repair(ctx context.Context, page leads.Page) (found []leads.Finding, absent []int64, err error) {
+// returns what the portal has to be asked for one by one: the ids of rows that it did not
+// show, and of leads that the mirror lacks.
+func (w *window) repair(ctx context.Context, page leads.Page) (found []leads.Finding, absent, lacking []int64, err error) {
 	w.cfg.ReadOrder.Lock()
 	defer w.cfg.ReadOrder.Unlock()
-	d, err := w.compare(ctx, page)
-	if err != nil {
-		return nil, nil, err
-	}
 	w.run.Scanned += int64(len(page.Snapshots))
+	facts := w.facts()
+	facts.Ticket, facts.IDsOnly = page.Ticket, w.run.Mode == leads.RunIDs
+	c := NewComparison(facts, page.Snapshots)
+	if err := w.eachRow(ctx, page, c.AddRow); err != nil {
+		return nil, nil, nil, err
+	}
+	d := c.Finish()
+	found, err = w.settle(ctx, d)
+	return found, d.Absent, d.Lacking, err
+}
+
+func (w *window) facts() Facts {
+	return Facts{RunID: w.run.ID, MemberID: w.run.MemberID, Noted: w.repairer.noted, Now: w.cfg.Now(), PortalAhead: w.explainer.ahead}
+}
+
+// settle repairs what differs and returns the findings. The caller holds ReadOrder.
+func (w *window) settle(ctx context.Context, d Differences) ([]leads.Finding, error) {
 	w.run.Unchanged += d.Unchanged
 	if err := w.explainer.explain(ctx, d.Repairs); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if found, err = w.repairer.repair(ctx, d.Repairs); err != nil {
-		return nil, nil, err
+	found, err := w.repairer.repair(ctx, d.Repairs)
+	if err != nil {
+		return nil, err
 	}
 	if len(d.Returned) > 0 { // this removes the mark, and changes nothing else
 		if _, err := w.repairer.apply(ctx, d.Returned); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	for _, f := range d.Settled {
 		w.repairer.count(f)
 	}
-	return append(d.Settled, found...), d.Absent, nil
+	return append(d.Settled, found...), nil
 }
 
-func (w *window) compare(ctx context.Context, page leads.Page) (Differences, error) {
-	c := NewComparison(Facts{
-		RunID: w.run.ID, MemberID: w.run.MemberID, Ticket: page.Ticket, Noted: w.repairer.noted,
-		Now: w.cfg.Now(), PortalAhead: w.explainer.ahead, IDsOnly: w.run.Mode == leads.RunIDs,
-	}, page.Snapshots)
-	if err := w.eachRow(ctx, page, c.AddRow); err != nil {
-		return Differences{}, err
-	}
-	d := c.Finish()
-	if len(d.Lacking) == 0 {
-		return d, nil
-	}
-	snaps, err := w.cfg.Portal.Leads(ctx, d.Lacking)
-	if err != nil {
-		return d, fmt.Errorf("read %d leads that the mirror lacks: %w", len(d.Lacking), err)
-	}
-	for _, s := range snaps {
-		if s.Sight == leads.Present {
-			d.Repairs = append(d.Repairs, c.Missed(s))
+// fill reads leads that the mirror lacks, of which the window has only the ids, and writes
+// them. Between two requests ReadOrder is free: a lead that a live read has written by then
+// is compared like any other.
+func (w *window) fill(ctx context.Context, q *inquiry, ids []int64) (found []leads.Finding, err error) {
+	for chunk := range slices.Chunk(ids, askedAtOnce) {
+		more, err := w.fillChunk(ctx, q, chunk)
+		if err != nil {
+			return nil, err
 		}
+		found = append(found, more...)
 	}
-	return d, nil
+	return found, nil
+}
+
+func (w *window) fillChunk(ctx context.Context, q *inquiry, ids []int64) ([]leads.Finding, error) {
+	snaps, err := q.readInOrder(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read %d leads that the mirror lacks: %w", len(ids), err)
+	}
+	defer w.cfg.ReadOrder.Unlock()
+	// One that is gone or may not be read is none that the mirror lacks.
+	snaps = slices.DeleteFunc(snaps, func(s leads.Snapshot) bool { return s.Sight != leads.Present })
+	c := NewComparison(w.facts(), snaps)
+	if err := w.eachShownRow(ctx, snaps, c.AddRow); err != nil {
+		return nil, err
+	}
+	return w.settle(ctx, c.Finish())
 }
 
 // rowsAtOnce bounds the rows that are read at a time, and with them the memory.

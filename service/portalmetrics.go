@@ -11,6 +11,7 @@ import (
 var (
 	oddRowsDesc   = prometheus.NewDesc("leadsync_portal_odd_rows_total", "Rows that the portal sent and leadsync left out: ids that do not fit, leads that nobody asked for.", portalLabel, nil)
 	failingDesc   = prometheus.NewDesc("leadsync_portal_failing_seconds", "How long a part of the work on a portal has been failing; only parts that fail are shown.", []string{"member_id", "part"}, nil)
+	waitingDesc   = prometheus.NewDesc("leadsync_portal_oldest_notice_seconds", "How long the oldest notice of a portal's leads has been waiting to be read; 0 where none waits.", portalLabel, nil)
 	ownedDesc     = prometheus.NewDesc("leadsync_portal_owned", "1 for each portal that this process owns.", portalLabel, nil)
 	requestsDesc  = prometheus.NewDesc("leadsync_portal_requests_total", "HTTP requests sent to a portal, since this process owns it.", portalLabel, nil)
 	levelDesc     = prometheus.NewDesc("leadsync_budget_level", "Our requests in the portal's leaky bucket.", portalLabel, nil)
@@ -43,6 +44,7 @@ func (c collector) collectPortals(out sink) {
 		out.counter(oddRowsDesc, client.OddRows, id)
 		out.counter(offlineDesc, owned.Queued, id)
 		out.counter(missedDesc, owned.Missed, id)
+		out.gauge(waitingDesc, c.age(owned.Waiting), id)
 		for _, problem := range owned.Problems {
 			out.gauge(failingDesc, c.age(problem.Since), id, string(problem.Part))
 		}

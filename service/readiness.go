@@ -1,10 +1,10 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -88,36 +88,37 @@ func (s *Service) portalProblem(ctx context.Context, p leads.Portal, status owne
 	case p.State != leads.PortalActive:
 		return ""
 	}
-	if ours {
-		var reasons []string
-		for _, problem := range status.Problems {
-			if problem.Pressing(s.Backend.Config.Now()) {
-				reasons = append(reasons, problem.String())
-			}
-		}
-		if len(reasons) > 0 {
-			return strings.Join(reasons, "; ")
-		}
-	}
+	whole := ""
 	if owners := s.owners.Load(); owners != nil {
-		if reason := owners.Problems()[p.Domain]; reason != "" {
-			return reason
-		}
+		whole = owners.Problems()[p.Domain]
 	}
-	if reason := s.noticeProblem(ctx, p.MemberID); reason != "" || ours {
-		return reason
+	switch {
+	case ours:
+		reason := cmp.Or(owner.Describe(status.Problems, s.Backend.Config.Now()), whole)
+		return cmp.Or(reason, s.noticeProblem(ctx, p.MemberID, status.Problems))
+	case whole != "":
+		return whole
 	}
 	standing, _, err := s.Backend.DB.Standing(ctx, p.MemberID)
 	switch {
 	case err != nil:
 		return err.Error()
 	case standing.BeatAt.IsZero():
-		return "not served yet by any leadsync process"
-	case s.Backend.Config.Now().Sub(standing.BeatAt) > servedWithin:
+		return cmp.Or(s.noticeProblem(ctx, p.MemberID, nil), "not served yet by any leadsync process")
+	case s.age(standing.BeatAt) > servedWithin:
 		return "served by no leadsync process since " + standing.BeatAt.UTC().Format(time.RFC3339)
 	default:
-		return standing.Problem
+		return cmp.Or(standing.Problem, s.noticeProblem(ctx, p.MemberID, nil))
 	}
+}
+
+// age is how long ago a moment was. What lies ahead was noted before the clock was set back:
+// its age is 0, as that of no moment is.
+func (s *Service) age(t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	return max(0, s.Backend.Config.Now().Sub(t))
 }
 
 func (s *Service) outboxProblem(ctx context.Context) string {
@@ -125,26 +126,36 @@ func (s *Service) outboxProblem(ctx context.Context) string {
 	if err != nil {
 		return err.Error()
 	}
-	if age := s.Backend.Config.Now().Sub(oldest); !oldest.IsZero() && age >= owner.PressingAfter {
-		return fmt.Sprintf("changes wait to be announced on NATS since %s; the log says why", oldest.UTC().Format(time.RFC3339))
+	if s.age(oldest) < owner.PressingAfter {
+		return ""
 	}
-	return ""
+	why := "another process publishes them: its log says why"
+	if err := s.Stats.RelayError(); err != nil {
+		why = err.Error()
+	}
+	return fmt.Sprintf("changes wait to be announced on NATS since %s: %s", oldest.UTC().Format(time.RFC3339), why)
 }
 
 // noticeProblem reports a notice about the portal itself that its owner has not dealt with.
-func (s *Service) noticeProblem(ctx context.Context, memberID string) string {
+func (s *Service) noticeProblem(ctx context.Context, memberID string, problems []owner.Problem) string {
 	bus := s.Backend.Bus()
 	if bus == nil {
 		return ""
 	}
 	oldest, err := events.OldestPortalNotice(ctx, bus, memberID)
-	if err != nil || oldest.IsZero() { // NATS has a line of its own
+	if err != nil || oldest.StoredAt.IsZero() { // NATS has a line of its own
 		return ""
 	}
-	if age := time.Since(oldest); age >= owner.PressingAfter {
-		return fmt.Sprintf("a portal notice has not been processed since %s; the log says why", oldest.UTC().Format(time.RFC3339))
+	if age := time.Since(oldest.StoredAt); age < owner.PressingAfter { // by the server's clock
+		return ""
 	}
-	return ""
+	why := "the log of the portal's owner says why"
+	for _, problem := range problems {
+		if problem.Part == owner.PartInstallation {
+			why = problem.Reason
+		}
+	}
+	return fmt.Sprintf("a portal notice has not been processed since %s: %s", oldest.StoredAt.UTC().Format(time.RFC3339), why)
 }
 
 func (s *Service) natsProblem() string {
@@ -188,7 +199,7 @@ func (s *Service) spoolProblem() string {
 		return "cannot write to disk, and NATS does not answer: callbacks are being LOST"
 	case s.intake.Full():
 		return fmt.Sprintf("full with %d callbacks in %d bytes: callbacks are LOST until NATS and the database are back", w.Entries, w.Bytes)
-	case w.Entries > 0 && s.Backend.Config.Now().Sub(w.Oldest) > spoolAge:
+	case w.Entries > 0 && s.age(w.Oldest) > spoolAge:
 		return fmt.Sprintf("%d callbacks wait on disk since %s, %d of %d bytes", w.Entries, w.Oldest.Format(time.RFC3339), w.Bytes, w.Limit)
 	default:
 		return ""

@@ -70,10 +70,5 @@ func (c collector) collectStreams(ctx context.Context, bus *events.Bus, out sink
 	}
 }
 
-// age is how long ago a moment was, in seconds; 0 for none.
-func (c collector) age(t time.Time) float64 {
-	if t.IsZero() {
-		return 0
-	}
-	return max(0, c.s.Backend.Config.Now().Sub(t).Seconds())
-}
+// age is how long ago a moment was, in seconds; 0 for none, and for one ahead of now.
+func (c collector) age(t time.Time) float64 { return c.s.age(t).Seconds() }

@@ -146,7 +146,7 @@ func (f deadFilter) report(ctx context.Context, b *service.Backend, action strin
 }
 
 func (f deadFilter) fits(d events.DeadLetter, now time.Time) bool {
-	return (f.Lead == 0 || d.Ref.LeadID == f.Lead) && strings.Contains(d.Reason, f.Reason) && now.Sub(d.LastAt) >= f.OlderThan
+	return (f.Lead == 0 || d.Ref.LeadID == f.Lead) && strings.Contains(d.Reason, f.Reason) && max(0, now.Sub(d.LastAt)) >= f.OlderThan
 }
 
 func viewOf(d events.DeadLetter) deadView {

@@ -22,10 +22,11 @@ var gaugesElsewhere = []string{
 	"leadsync_portal_owned", "leadsync_portal_requests_total", "leadsync_portals", "leadsync_budget_level", "leadsync_budget_depth",
 	"leadsync_budget_share", "leadsync_budget_refusals_total", "leadsync_budget_waiting", "leadsync_operating_seconds",
 	"leadsync_operating_refusals_total", "leadsync_operating_pauses_total",
-	"leadsync_spool_limit_bytes",      // a constant
-	"leadsync_callbacks_lost_total",   // TestFullDisk
-	"leadsync_portal_odd_rows_total",  // bitrix24: odd_test.go
-	"leadsync_portal_failing_seconds", // TestReadinessNamesAFailingPortal
+	"leadsync_spool_limit_bytes",            // a constant
+	"leadsync_callbacks_lost_total",         // TestFullDisk
+	"leadsync_portal_odd_rows_total",        // bitrix24: odd_test.go
+	"leadsync_portal_failing_seconds",       // TestReadinessNamesAFailingPortal
+	"leadsync_portal_oldest_notice_seconds", // TestAPortalThatHangsIsReportedAfterTwoMinutes
 	// The second channel: TestOfflineQueueAloneBringsEveryChange, TestTestEventsProveThatCallbacksArrive.
 	"leadsync_offline_events_total", "leadsync_callbacks_missed_total", "leadsync_callbacks_silent",
 }
