@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"leadsync/leads"
 	"leadsync/portals"
 )
 
@@ -158,7 +159,7 @@ func (s *Server) refusalPage(c echo.Context, decision portals.Decision) error {
 	}
 	content := pageContent{Language: language, Title: text.title, Advice: text.advice}
 	if domain := c.QueryParam("domain"); domain != "" && decision.Reason != portals.BadDomain && decision.Reason != portals.NotServed {
-		content.Link, content.Label = pathOf(s.cfg.PublicURL)+"/bitrix24/oauth/start?"+url.Values{"domain": {domain}}.Encode(), againLabels[language]
+		content.Link, content.Label = pathOf(s.cfg.PublicURL)+leads.LoginPath+"?"+url.Values{"domain": {domain}}.Encode(), againLabels[language]
 	}
 	return show(c, a.status, content)
 }

@@ -68,9 +68,9 @@ func New(cfg Config) *Server {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // Echo trusts X-Forwarded-For from anybody otherwise
 	e.HTTPErrorHandler = s.fail
-	e.Any("/bitrix24/events", s.callback)
-	e.Any("/bitrix24/oauth/start", s.start)
-	e.Any("/bitrix24/oauth/callback", s.finish)
+	e.Any(leads.CallbackPath, s.callback)
+	e.Any(leads.LoginPath, s.start)
+	e.Any(leads.RedirectPath, s.finish)
 	e.Match(probes, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.Match(probes, "/readyz", s.readyz)
 	e.GET("/metrics", echo.WrapHandler(cfg.Metrics))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"leadsync/leads"
 )
 
 // refusalPause is how often a refusal is logged, by reason and portal: anybody can send
@@ -25,7 +27,7 @@ var hints = map[Reason]string{ //nolint:gosec // words about tokens, no token
 	RobotWebhook: "an automation robot or business process posts here, and nobody can verify that: " +
 		"create an outgoing webhook for the events of leads in Bitrix24 instead, and remove the robot's",
 	ApplicationPage:  `Bitrix24 opened leadsync as an application page: tick "Uses API only" in the application's form and save it again`,
-	UnknownPath:      "callbacks go to /bitrix24/events, the application's handler path is /bitrix24/oauth/callback: check the addresses in Bitrix24 and in the proxy",
+	UnknownPath:      "callbacks go to " + leads.CallbackPath + ", the application's handler path is " + leads.RedirectPath + ": check the addresses in Bitrix24 and in the proxy",
 	WrongMethod:      "callbacks are sent by POST, log-ins by GET: a proxy that redirects turns one into the other",
 	NotAdministrator: "an administrator of the portal has to install or log in",
 }
