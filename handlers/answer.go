@@ -35,6 +35,8 @@ var answers = map[portals.Reason]answer{
 	portals.Forged:         {status: http.StatusOK}, // it was answered before it could be checked
 	portals.UnknownEvent:   {status: http.StatusOK},
 	portals.RobotWebhook:   {status: http.StatusBadRequest},
+	portals.NotAForm:       {status: http.StatusUnsupportedMediaType},
+	portals.WrongAddress:   {status: http.StatusNotFound},
 	portals.UnknownPath: {
 		status: http.StatusNotFound,
 		en:     words{"Nothing here", "leadsync has no page at this address. Callbacks go to " + leads.CallbackPath + ", log-ins begin at " + leads.LoginPath + "."},

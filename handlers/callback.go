@@ -2,8 +2,6 @@ package handlers
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -14,50 +12,38 @@ import (
 	"leadsync/portals"
 )
 
-// bodyLimit is the largest callback that is read, in bytes; real ones have about 1 KB.
-const bodyLimit = 64 << 10
-
 // callback takes everything that Bitrix24 posts. 200 means that the callback is on disk;
 // with any other answer it is lost, because Bitrix24 never sends it again.
 func (s *Server) callback(c echo.Context) error {
-	sent, text, reason := read(c)
-	d := sent.decision(reason)
-	if what := sent.what(); what != portals.Accepted {
-		d.Reason = what
-	} else if c.Request().Method != http.MethodPost {
-		d.Reason = portals.WrongMethod
-	}
-	if d.Reason != portals.Accepted {
+	sent, d := read(c)
+	return s.answer(c, sent, d)
+}
+
+// answer answers what was posted to the address of callbacks.
+func (s *Server) answer(c echo.Context, sent message, d portals.Decision) error {
+	ctx := c.Request().Context()
+	if d = s.decide(ctx, c.Request().Method, sent, d); d.Reason != portals.Accepted {
 		return s.refuse(c, d, sent)
 	}
-	cb, err := bitrix24.ParseCallback(text)
-	if err != nil {
-		return s.refuse(c, portals.Decision{Reason: portals.Unparsable, Err: err}, sent)
-	}
-	d = s.take(c.Request().Context(), cb)
-	if d.Reason != portals.Accepted {
-		return s.refuse(c, d, sent)
-	}
-	s.cfg.Portals.Count(c.Request().Context(), d)
+	s.cfg.Portals.Count(ctx, d)
 	return c.NoContent(answerTo(d.Reason).status)
 }
 
-// read reads the body of a request as far as it is allowed to go.
-func read(c echo.Context) (sent message, text string, reason portals.Reason) {
-	sent = queryOf(c.Request())
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, bodyLimit))
-	if _, long := errors.AsType[*http.MaxBytesError](err); long {
-		return sent, "", portals.TooLong
+// decide decides on a message that was read as far as d says.
+func (s *Server) decide(ctx context.Context, method string, sent message, d portals.Decision) portals.Decision {
+	switch what := sent.what(); {
+	case what != portals.Accepted:
+		return sent.decision(what, nil)
+	case method != http.MethodPost:
+		return sent.decision(portals.WrongMethod, nil)
+	case d.Reason != portals.Accepted:
+		return d
 	}
+	cb, err := bitrix24.ParseCallback(sent.text)
 	if err != nil {
-		return sent, "", portals.Unparsable
+		return sent.unreadable(err)
 	}
-	form, err := bitrix24.ParseForm(string(body))
-	if err != nil {
-		return sent, "", portals.Unparsable
-	}
-	sent.body = form
-	return sent, string(body), portals.Accepted
+	return s.take(ctx, cb)
 }
 
 // take installs or stores what a callback is about, if its sender is genuine.

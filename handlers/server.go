@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -71,8 +70,8 @@ func New(cfg Config) *Server {
 	e.Any(leads.CallbackPath, s.callback)
 	e.Any(leads.LoginPath, s.start)
 	e.Any(leads.RedirectPath, s.finish)
-	e.Match(probes, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
-	e.Match(probes, "/readyz", s.readyz)
+	e.Match(probes, "/healthz", s.probe(func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }))
+	e.Match(probes, "/readyz", s.probe(s.readyz))
 	e.GET("/metrics", echo.WrapHandler(cfg.Metrics))
 	e.GET("/api/v1/lookup", s.lookup, private, s.bearer)
 	e.GET("/api/v1/leads/:member_id/:id", s.lead, private, s.bearer)
@@ -124,32 +123,19 @@ func (s *Server) fail(err error, c echo.Context) {
 	if status >= http.StatusInternalServerError {
 		s.cfg.Log.ErrorContext(c.Request().Context(), "request failed", "path", c.Path(), "error", err)
 	}
-	answer := func() error { return c.NoContent(status) }
-	if sent, reason := astray(c, status); reason != portals.Accepted {
-		answer = func() error { return s.refuse(c, sent.decision(reason), sent) }
-	}
-	if err := answer(); err != nil {
+	if err := s.turnAway(c, status); err != nil {
 		s.cfg.Log.DebugContext(c.Request().Context(), "answer not delivered", "error", err)
 	}
 }
 
-// astray tells what Bitrix24, or somebody who set it up, meant for us but sent to an
-// address that there is not. Accepted is anything else.
-func astray(c echo.Context, status int) (message, portals.Reason) {
-	ours := strings.HasPrefix(c.Request().URL.Path+"/", "/bitrix24/")
-	if status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
-		return message{}, portals.Accepted
+// turnAway answers a request for which there is no handler, or whose handler failed.
+func (s *Server) turnAway(c echo.Context, status int) error {
+	if status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
+		if sent, d := s.astray(c, status); d.Reason != portals.Accepted {
+			return s.refuse(c, d, sent)
+		}
 	}
-	sent, _, _ := read(c)
-	switch what := sent.what(); {
-	case what != portals.Accepted:
-		return sent, what
-	case ours && status == http.StatusNotFound:
-		return sent, portals.UnknownPath
-	case ours:
-		return sent, portals.WrongMethod
-	}
-	return sent, portals.Accepted
+	return c.NoContent(status)
 }
 
 // readyz reports each failing component with a reason.
