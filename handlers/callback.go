@@ -60,30 +60,30 @@ func (s *Server) take(ctx context.Context, cb bitrix24.Callback) portals.Decisio
 		return sender
 	}
 	if err := s.store(ctx, cb, sender); err != nil {
-		s.cfg.Log.ErrorContext(ctx, "callback lost, it cannot be stored", "event", cb.Event, "member_id", cb.MemberID, "lead_id", cb.LeadID, "error", err)
+		s.cfg.Log.ErrorContext(ctx, "callback lost, it cannot be stored", "event", cb.Event, "member_id", sender.MemberID, "lead_id", cb.LeadID, "error", err)
 		sender.Reason = portals.NotStored
 	}
 	return sender
 }
 
 func (s *Server) store(ctx context.Context, cb bitrix24.Callback, sender portals.Decision) error {
-	entry, err := s.entry(cb, sender.Domain)
+	entry, err := s.entry(cb, sender)
 	if err != nil {
 		return err
 	}
 	if !sender.Verified {
-		entry = entry.Unverified(cb.MemberID, leads.HashToken(cb.ApplicationToken))
+		entry = entry.Unverified(sender.MemberID, leads.HashToken(cb.ApplicationToken))
 	}
 	return s.cfg.Store(ctx, entry)
 }
 
-func (s *Server) entry(cb bitrix24.Callback, domain string) (events.Entry, error) {
+func (s *Server) entry(cb bitrix24.Callback, sender portals.Decision) (events.Entry, error) {
 	now := s.cfg.Now().UTC()
 	if concernsPortal(cb.Event) {
-		return events.PortalEntry(events.PortalNotice{MemberID: cb.MemberID, Domain: domain, At: now, Event: events.PortalEvent(cb.Event)})
+		return events.PortalEntry(events.PortalNotice{MemberID: sender.MemberID, Domain: sender.Domain, At: now, Event: events.PortalEvent(cb.Event)})
 	}
 	return events.NoticeEntry(events.Notice{
-		Ref:   leads.Ref{MemberID: cb.MemberID, LeadID: cb.LeadID},
+		Ref:   leads.Ref{MemberID: sender.MemberID, LeadID: cb.LeadID},
 		Event: string(cb.Event), Cause: leads.CauseEvent, SentAt: cb.SentAt, ReceivedAt: now,
 	})
 }

@@ -91,7 +91,8 @@ func (r Reason) String() string {
 // Decision is what the registry answers.
 type Decision struct {
 	Reason Reason // Accepted, or why not
-	// MemberID is what the sender says, and Known tells that there is such a portal.
+	// MemberID is what the sender says, in lower case, and Known tells that there is such a
+	// portal.
 	MemberID string
 	Known    bool
 	Domain   string // the portal's host, where it is known
