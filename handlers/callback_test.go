@@ -98,7 +98,7 @@ func TestNoticeSaysWhatTheCallbackSaid(t *testing.T) {
 	h.installed()
 	info := h.portal.Info()
 	h.post(callback("ONCRMLEADUPDATE", info.MemberID, info.ApplicationToken, "7"))
-	s, err := h.js.Stream(t.Context(), events.StreamNotices)
+	s, err := h.js().Stream(t.Context(), events.StreamNotices)
 	if err != nil {
 		t.Fatal(err)
 	}
