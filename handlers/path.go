@@ -14,7 +14,7 @@ import (
 // may be closed in a proxy, by their spelling.
 func plainPath(r *http.Request, prefix string) *http.Request {
 	plain := strings.TrimSuffix(strings.TrimPrefix(squeezed(r.URL.Path), prefix), "/index.php")
-	if plain != "/bitrix24" && !strings.HasPrefix(plain, "/bitrix24/") || plain == r.URL.Path && r.URL.RawPath == "" {
+	if !isOurs(plain) || plain == r.URL.Path && r.URL.RawPath == "" {
 		return r
 	}
 	clone := *r
@@ -23,6 +23,9 @@ func plainPath(r *http.Request, prefix string) *http.Request {
 	clone.URL = &address
 	return &clone
 }
+
+// isOurs tells the paths that Bitrix24 calls, and what stands below them.
+func isOurs(path string) bool { return strings.HasPrefix(path+"/", "/bitrix24/") }
 
 // squeezed is a path in lower case, without empty segments and without what is left over at
 // the end of a segment. Two dots are dropped, too, and never climb: no spelling leads out of

@@ -47,7 +47,7 @@ func frameOf(sent message) string {
 // address that there is not, or that answers something else. Accepted is anything else.
 func (s *Server) astray(c echo.Context, status int) (message, portals.Decision) {
 	sent, _ := read(c)
-	ours := strings.HasPrefix(c.Request().URL.Path+"/", "/bitrix24/")
+	ours := isOurs(c.Request().URL.Path)
 	switch what := sent.what(); {
 	case what != portals.Accepted:
 		return sent, sent.decision(what, nil)
