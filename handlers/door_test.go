@@ -165,6 +165,7 @@ func TestOtherFormsAtOtherAddressesAreNobodys(t *testing.T) {
 }
 
 func TestOpenedApplicationPageSaysWhatToTick(t *testing.T) {
+	longest := strings.Repeat("a.", 125) + "com"
 	const frame = "DOMAIN=p.bitrix24.ru&PROTOCOL=1&APP_SID=sid"
 	body := url.Values{
 		"AUTH_ID": {"secretaccess"}, "REFRESH_ID": {"secretrefresh"}, "AUTH_EXPIRES": {"3600"}, "member_id": {"m"}, "PLACEMENT": {"DEFAULT"},
@@ -190,6 +191,8 @@ func TestOpenedApplicationPageSaysWhatToTick(t *testing.T) {
 		{"the other token alone", "POST", "/bitrix24/events", "REFRESH_ID=secretrefresh", "", "en", "https:"},
 		{"a placement alone", "POST", "/bitrix24/events", "PLACEMENT=DEFAULT", "", "en", "https:"},
 		{"plain http", "POST", "/?DOMAIN=10.0.0.1:8080&PROTOCOL=0", body, "", "en", "http://10.0.0.1:8080"},
+		{"the longest name", "POST", "/?DOMAIN=" + longest, body, "", "en", "https://" + longest},
+		{"a name that is too long", "POST", "/?DOMAIN=x" + longest, body, "", "en", "https:"},
 		{"somebody who writes policies", "POST", "/?DOMAIN=" + url.QueryEscape("x *; script-src *"), body, "", "en", "https:"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,6 +1,10 @@
 package handlers
 
-import "leadsync/portals"
+import (
+	"github.com/labstack/echo/v4"
+
+	"leadsync/portals"
+)
 
 // Answers tells whether a reason is in the table.
 func Answers(reason portals.Reason) bool {
@@ -10,3 +14,8 @@ func Answers(reason portals.Reason) bool {
 
 // StatusOf is the HTTP status for a reason.
 func StatusOf(reason portals.Reason) int { return answerTo(reason).status }
+
+// Fails adds a path whose handler fails.
+func (s *Server) Fails(path string, err error) {
+	s.echo.GET(path, func(echo.Context) error { return err })
+}

@@ -163,6 +163,33 @@ func TestStartLeadsOnlyToPortalsThatMayBeServed(t *testing.T) {
 	}
 }
 
+// A portal that is known is named as such, in both languages: whoever reads it decides by
+// that whether to log in.
+func TestStartSaysWhetherItKnowsThePortal(t *testing.T) {
+	h := open(t, func(h *harness) { h.registry.Allowed = []string{"known.example.com", "any"} })
+	for _, test := range []struct{ domain, language, says string }{
+		{"known.example.com", "en", "leadsync will read leads with the rights"},
+		{"known.example.com", "ru", "leadsync будет читать лиды с правами"},
+		{"other.example.com", "en", "leadsync does not know this portal yet"},
+		{"other.example.com", "ru", "leadsync ещё не знает этого портала"},
+	} {
+		_, text := h.send(http.MethodGet, "/bitrix24/oauth/start?domain="+test.domain, "", "Accept-Language", test.language)
+		if !strings.Contains(text, test.says) || !strings.Contains(text, `<html lang="`+test.language+`">`) {
+			t.Errorf("%s in %s: %s", test.domain, test.language, text)
+		}
+	}
+}
+
+// Link previews ask by HEAD; nothing else but a browser begins a log-in.
+func TestStartIsForReaders(t *testing.T) {
+	h := open(t, nil)
+	for method, status := range map[string]int{"GET": 200, "HEAD": 200, "PUT": 405, "DELETE": 405, "OPTIONS": 405} {
+		if response, _ := h.send(method, "/bitrix24/oauth/start?domain=company.bitrix24.com", ""); response.StatusCode != status {
+			t.Errorf("%s is answered %d", method, response.StatusCode)
+		}
+	}
+}
+
 func TestStartWithoutADatabaseSaysSo(t *testing.T) {
 	h := open(t, func(h *harness) { h.registry.Store = down{h.db} })
 	status, text := h.get("/bitrix24/oauth/start?domain=company.bitrix24.com")

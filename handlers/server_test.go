@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -51,6 +52,18 @@ func TestUnknownPathsAndMethodsLearnNothing(t *testing.T) {
 	}
 	if counted := h.stats.Refused(); len(counted) != 1 || counted["wrong_method"] != 1 {
 		t.Errorf("scanners of other paths are counted as callbacks: %v", counted)
+	}
+}
+
+// Callers learn nothing of our own faults; the log says what they are.
+func TestAHandlersFailureIsLogged(t *testing.T) {
+	h := open(t, nil)
+	h.server.Fails("/broken", errors.New("the reason"))
+	if status, text := h.get("/broken"); status != http.StatusInternalServerError || text != "" || !strings.Contains(h.log.String(), `error="the reason"`) {
+		t.Errorf("answered %d %q: %s", status, text, h.log)
+	}
+	if h.get("/unknown"); strings.Count(h.log.String(), "request failed") != 1 {
+		t.Errorf("an unknown path is logged as our fault: %s", h.log)
 	}
 }
 
