@@ -2,12 +2,15 @@ package handlers_test
 
 import (
 	"fmt"
+	"io"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"leadsync/bitrix24"
@@ -123,5 +126,20 @@ func TestBodiesThatAreNoFormHaveTheirReason(t *testing.T) {
 	}
 	if !strings.Contains(log, "xxxx") || strings.Contains(log, strings.Repeat("x", 100)) {
 		t.Errorf("a long content type is not cut off: %s", log)
+	}
+}
+
+// A sender that breaks off in the middle has sent no callback, whatever came until then.
+func TestABodyThatBreaksOffIsRefused(t *testing.T) {
+	h := open(t, nil)
+	h.installed()
+	info := h.portal.Info()
+	whole := callback("ONCRMLEADADD", info.MemberID, info.ApplicationToken, "12")
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/bitrix24/events", io.MultiReader(strings.NewReader(whole), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	if got := served(h.server, request); got != http.StatusBadRequest || h.refused(portals.Unparsable) != 1 || h.messages(events.StreamNotices) != 0 {
+		t.Errorf("answered %d, counted %v", got, h.stats.Refused())
+	}
+	if !strings.Contains(h.log.String(), "read the body: unexpected EOF") {
+		t.Errorf("the log does not say why: %s", h.log)
 	}
 }

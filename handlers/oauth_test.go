@@ -63,6 +63,9 @@ func TestLogInConnectsThePortal(t *testing.T) {
 	if n := h.messages(events.StreamPortals); n != 1 {
 		t.Errorf("%d portal notices", n)
 	}
+	if _, text := h.send(http.MethodGet, path(h.begin()), "", "Accept-Language", "ru"); !strings.Contains(html.UnescapeString(text), "Портал "+domain+" подключён") {
+		t.Errorf("again, in Russian: %s", text)
+	}
 }
 
 func TestLogInsThatFailSayWhatToDo(t *testing.T) {

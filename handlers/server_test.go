@@ -20,6 +20,11 @@ func TestReadinessReportsEachProblem(t *testing.T) {
 	if status, text := h.get("/readyz"); status != http.StatusOK || !strings.Contains(text, "ready") {
 		t.Errorf("answered %d %s", status, text)
 	}
+	h.cfg.Notes = func() map[string]string { return map[string]string{"note": "worth knowing"} }
+	h.serve()
+	if status, text := h.get("/readyz"); status != http.StatusOK || strings.TrimSpace(text) != `{"note":"worth knowing","status":"ready"}` {
+		t.Errorf("answered %d %s", status, text)
+	}
 	problems["nats"] = "not connected"
 	if status, text := h.get("/readyz"); status != http.StatusServiceUnavailable || strings.TrimSpace(text) != `{"nats":"not connected"}` {
 		t.Errorf("answered %d %s", status, text)
