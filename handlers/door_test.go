@@ -41,8 +41,10 @@ func TestAnySpellingOfThePathIsServed(t *testing.T) {
 // A proxy may close the operators' pages by their path: no other spelling opens them.
 func TestOperatorsPagesHaveOneSpelling(t *testing.T) {
 	h := open(t, nil)
-	for _, path := range []string{"//metrics", "/METRICS", "/readyz/", "/bitrix24/../metrics", "/bitrix24/%2e%2e/readyz", "/x/../bitrix24/events", "/Card",
-		"/metrics.", "/readyz/index.php", "/%2Fmetrics", "/bitrix24/%252e%252e/metrics", "/bitrix24/.../metrics"} {
+	for _, path := range []string{
+		"//metrics", "/METRICS", "/readyz/", "/bitrix24/../metrics", "/bitrix24/%2e%2e/readyz", "/x/../bitrix24/events", "/Card",
+		"/metrics.", "/readyz/index.php", "/%2Fmetrics", "/bitrix24/%252e%252e/metrics", "/bitrix24/.../metrics",
+	} {
 		if response, text := h.send(http.MethodGet, path, ""); response.StatusCode != http.StatusNotFound || text != "" {
 			t.Errorf("%s is answered %d %q", path, response.StatusCode, text)
 		}

@@ -62,15 +62,15 @@ func (s *Server) astray(c echo.Context, status int) (message, portals.Decision) 
 	return sent, sent.decision(portals.Accepted, nil)
 }
 
-// probe answers load balancers. Some of them post, but no event: that is a callback whose
-// address is wrong, and a 200 would hide that it is lost.
-func (s *Server) probe(answer echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if c.Request().Method == http.MethodPost {
-			if sent, d := s.astray(c, http.StatusOK); d.Reason != portals.Accepted {
-				return s.refuse(c, d, sent)
-			}
-		}
-		return answer(c)
+// refusesPost refuses what was posted to a page for load balancers and is none of theirs:
+// some of them post, but no event. A 200 would hide that a callback is lost.
+func (s *Server) refusesPost(c echo.Context) (refused bool, err error) {
+	if c.Request().Method != http.MethodPost {
+		return false, nil
 	}
+	sent, d := s.astray(c, http.StatusOK)
+	if d.Reason == portals.Accepted {
+		return false, nil
+	}
+	return true, s.refuse(c, d, sent)
 }

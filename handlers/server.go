@@ -70,8 +70,8 @@ func New(cfg Config) *Server {
 	e.Any(leads.CallbackPath, s.callback)
 	e.Any(leads.LoginPath, s.start)
 	e.Any(leads.RedirectPath, s.finish)
-	e.Match(probes, "/healthz", s.probe(func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }))
-	e.Match(probes, "/readyz", s.probe(s.readyz))
+	e.Match(probes, "/healthz", s.healthz)
+	e.Match(probes, "/readyz", s.readyz)
 	e.GET("/metrics", echo.WrapHandler(cfg.Metrics))
 	e.GET("/api/v1/lookup", s.lookup, private, s.bearer)
 	e.GET("/api/v1/leads/:member_id/:id", s.lead, private, s.bearer)
@@ -138,8 +138,19 @@ func (s *Server) turnAway(c echo.Context, status int) error {
 	return c.NoContent(status)
 }
 
+// healthz answers while the process lives.
+func (s *Server) healthz(c echo.Context) error {
+	if refused, err := s.refusesPost(c); refused {
+		return err
+	}
+	return c.String(http.StatusOK, "ok\n")
+}
+
 // readyz reports each failing component with a reason.
 func (s *Server) readyz(c echo.Context) error {
+	if refused, err := s.refusesPost(c); refused {
+		return err
+	}
 	problems := s.cfg.Ready(c.Request().Context())
 	if len(problems) > 0 {
 		return c.JSON(http.StatusServiceUnavailable, problems)

@@ -151,6 +151,7 @@ func TestCallbacksDoNotWaitForever(t *testing.T) {
 		{time.Second, came.Add(time.Second), false},
 		{0, came.Add(time.Hour), false}, // nothing comes from the future
 		{time.Hour, came, true},         // another outage
+		{wait, came, false},             // asked about once in that time
 	} {
 		f.clock.Advance(test.advance)
 		if got := f.undecided(f.info.MemberID, anyToken, test.came); got != test.want {
