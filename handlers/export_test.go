@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"time"
+
 	"github.com/labstack/echo/v4"
 
 	"leadsync/portals"
@@ -18,4 +20,10 @@ func StatusOf(reason portals.Reason) int { return answerTo(reason).status }
 // Fails adds a path whose handler fails.
 func (s *Server) Fails(path string, err error) {
 	s.echo.GET(path, func(echo.Context) error { return err })
+}
+
+// Limits are the times within which a connection has to do something.
+func (s *Server) Limits() []time.Duration {
+	l := s.limited()
+	return []time.Duration{l.ReadHeaderTimeout, l.ReadTimeout, l.WriteTimeout, l.IdleTimeout}
 }

@@ -51,7 +51,11 @@ func path(u *url.URL) string { return u.Path + "?" + u.RawQuery }
 
 func TestLogInConnectsThePortal(t *testing.T) {
 	h := open(t, nil)
-	status, text := h.get(path(h.begin()))
+	response, text := h.send(http.MethodGet, path(h.begin()), "")
+	status := response.StatusCode
+	if cookie := response.Header.Get("Set-Cookie"); !strings.Contains(cookie, "Max-Age=0") {
+		t.Errorf("the state can be used twice: %s", cookie)
+	}
 	domain := host(t, h.portal.Info().Portal)
 	if status != http.StatusOK || !strings.Contains(html.UnescapeString(text), "Portal "+domain+" is connected") {
 		t.Fatalf("answered %d: %s\n%s", status, text, h.log)

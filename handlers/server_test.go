@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"leadsync/events"
 )
@@ -72,6 +73,15 @@ func TestAHandlersFailureIsLogged(t *testing.T) {
 	}
 }
 
+// Nobody can show within a test that a slow sender is cut off; without these it is not.
+func TestConnectionsHaveLimits(t *testing.T) {
+	for i, limit := range open(t, nil).server.Limits() {
+		if limit < time.Second || limit > 5*time.Minute {
+			t.Errorf("limit %d is %s", i, limit)
+		}
+	}
+}
+
 func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 	begun, end := make(chan struct{}), make(chan struct{})
 	h := open(t, func(h *harness) {
@@ -105,6 +115,13 @@ func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 	}()
 	<-begun
 	stop()
+	for { // until it listens no more
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			break
+		}
+		_ = conn.Close()
+	}
 	close(end)
 	if status := <-answered; status != http.StatusOK {
 		t.Errorf("answered %d", status)
