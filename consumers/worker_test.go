@@ -335,13 +335,13 @@ func TestCallbacksAreHeardBeforeTheyAreRead(t *testing.T) {
 		{Cause: leads.CauseEvent, ReceivedAt: came}, {Cause: leads.CauseEvent, ReceivedAt: came.Add(-time.Minute)}, {Cause: leads.CauseOffline, ReceivedAt: came.Add(time.Minute)},
 	} {
 		n.Ref = h.ref(int64(id + 1))
-		if err := events.PublishNotice(t.Context(), h.js, n); err != nil {
+		if err := events.PublishNotice(t.Context(), h.bus, n); err != nil {
 			t.Fatal(err)
 		}
 	}
 	heard := make(chan time.Time, 100)
 	w := &consumers.Worker{
-		MemberID: h.member(), Bus: h.js, Reader: brokenReader{}, Mirror: h.db, ReadOrder: &sync.Mutex{}, Now: time.Now, Stats: h.stats,
+		MemberID: h.member(), Bus: h.bus, Reader: brokenReader{}, Mirror: h.db, ReadOrder: &sync.Mutex{}, Now: time.Now, Stats: h.stats,
 		Heard: func(at time.Time) { heard <- at }, Wake: func() {}, Log: h.log.Logger(),
 	}
 	stop := background(t, w.Run)

@@ -200,7 +200,7 @@ func (d *demo) story(ctx context.Context) error {
 
 func (d *demo) install(ctx context.Context) error {
 	url := d.service.Backend.Config.PublicURL
-	d.portal.Install(url+"/bitrix24/events", url+"/bitrix24/oauth/callback")
+	d.portal.Install(url+leads.CallbackPath, url+leads.RedirectPath)
 	return wait(ctx, func() (bool, error) {
 		run, ok, err := d.service.Backend.DB.LastCompleted(ctx, d.memberID())
 		if err != nil || !ok {

@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 
+	"leadsync/leads"
 	"leadsync/portals"
 )
 
@@ -34,10 +35,12 @@ var answers = map[portals.Reason]answer{
 	portals.Forged:         {status: http.StatusOK}, // it was answered before it could be checked
 	portals.UnknownEvent:   {status: http.StatusOK},
 	portals.RobotWebhook:   {status: http.StatusBadRequest},
+	portals.NotAForm:       {status: http.StatusUnsupportedMediaType},
+	portals.WrongAddress:   {status: http.StatusNotFound},
 	portals.UnknownPath: {
 		status: http.StatusNotFound,
-		en:     words{"Nothing here", "leadsync has no page at this address. Callbacks go to /bitrix24/events, log-ins begin at /bitrix24/oauth/start."},
-		ru:     words{"Здесь ничего нет", "По этому адресу у leadsync нет страницы. События идут на /bitrix24/events, вход начинается с /bitrix24/oauth/start."},
+		en:     words{"Nothing here", "leadsync has no page at this address. Callbacks go to " + leads.CallbackPath + ", log-ins begin at " + leads.LoginPath + "."},
+		ru:     words{"Здесь ничего нет", "По этому адресу у leadsync нет страницы. События идут на " + leads.CallbackPath + ", вход начинается с " + leads.LoginPath + "."},
 	},
 	portals.WrongMethod: {
 		status: http.StatusMethodNotAllowed,
@@ -82,8 +85,8 @@ var answers = map[portals.Reason]answer{
 	},
 	portals.BadDomain: {
 		status: http.StatusBadRequest,
-		en:     words{"Which portal?", "Open this address with the portal's host name: /bitrix24/oauth/start?domain=example.bitrix24.com"},
-		ru:     words{"Какой портал?", "Откройте этот адрес с именем портала: /bitrix24/oauth/start?domain=example.bitrix24.ru"},
+		en:     words{"Which portal?", "Open this address with the portal's host name: " + leads.LoginPath + "?domain=example.bitrix24.com"},
+		ru:     words{"Какой портал?", "Откройте этот адрес с именем портала: " + leads.LoginPath + "?domain=example.bitrix24.ru"},
 	},
 	portals.NoApplication: {
 		status: http.StatusServiceUnavailable,

@@ -2,8 +2,6 @@ package handlers
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -14,50 +12,38 @@ import (
 	"leadsync/portals"
 )
 
-// bodyLimit is the largest callback that is read, in bytes; real ones have about 1 KB.
-const bodyLimit = 64 << 10
-
 // callback takes everything that Bitrix24 posts. 200 means that the callback is on disk;
 // with any other answer it is lost, because Bitrix24 never sends it again.
 func (s *Server) callback(c echo.Context) error {
-	sent, text, reason := read(c)
-	d := sent.decision(reason)
-	if what := sent.what(); what != portals.Accepted {
-		d.Reason = what
-	} else if c.Request().Method != http.MethodPost {
-		d.Reason = portals.WrongMethod
-	}
-	if d.Reason != portals.Accepted {
+	sent, d := read(c)
+	return s.answer(c, sent, d)
+}
+
+// answer answers what was posted to the address of callbacks.
+func (s *Server) answer(c echo.Context, sent message, d portals.Decision) error {
+	ctx := c.Request().Context()
+	if d = s.decide(ctx, c.Request().Method, sent, d); d.Reason != portals.Accepted {
 		return s.refuse(c, d, sent)
 	}
-	cb, err := bitrix24.ParseCallback(text)
-	if err != nil {
-		return s.refuse(c, portals.Decision{Reason: portals.Unparsable, Err: err}, sent)
-	}
-	d = s.take(c.Request().Context(), cb)
-	if d.Reason != portals.Accepted {
-		return s.refuse(c, d, sent)
-	}
-	s.cfg.Portals.Count(c.Request().Context(), d)
+	s.cfg.Portals.Count(ctx, d)
 	return c.NoContent(answerTo(d.Reason).status)
 }
 
-// read reads the body of a request as far as it is allowed to go.
-func read(c echo.Context) (sent message, text string, reason portals.Reason) {
-	sent = queryOf(c.Request())
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, bodyLimit))
-	if _, long := errors.AsType[*http.MaxBytesError](err); long {
-		return sent, "", portals.TooLong
+// decide decides on a message that was read as far as d says.
+func (s *Server) decide(ctx context.Context, method string, sent message, d portals.Decision) portals.Decision {
+	switch what := sent.what(); {
+	case what != portals.Accepted:
+		return sent.decision(what, nil)
+	case method != http.MethodPost:
+		return sent.decision(portals.WrongMethod, nil)
+	case d.Reason != portals.Accepted:
+		return d
 	}
+	cb, err := bitrix24.ParseCallback(sent.text)
 	if err != nil {
-		return sent, "", portals.Unparsable
+		return sent.unreadable(err)
 	}
-	form, err := bitrix24.ParseForm(string(body))
-	if err != nil {
-		return sent, "", portals.Unparsable
-	}
-	sent.body = form
-	return sent, string(body), portals.Accepted
+	return s.take(ctx, cb)
 }
 
 // take installs or stores what a callback is about, if its sender is genuine.
@@ -74,30 +60,30 @@ func (s *Server) take(ctx context.Context, cb bitrix24.Callback) portals.Decisio
 		return sender
 	}
 	if err := s.store(ctx, cb, sender); err != nil {
-		s.cfg.Log.ErrorContext(ctx, "callback lost, it cannot be stored", "event", cb.Event, "member_id", cb.MemberID, "lead_id", cb.LeadID, "error", err)
+		s.cfg.Log.ErrorContext(ctx, "callback lost, it cannot be stored", "event", cb.Event, "member_id", sender.MemberID, "lead_id", cb.LeadID, "error", err)
 		sender.Reason = portals.NotStored
 	}
 	return sender
 }
 
 func (s *Server) store(ctx context.Context, cb bitrix24.Callback, sender portals.Decision) error {
-	entry, err := s.entry(cb, sender.Domain)
+	entry, err := s.entry(cb, sender)
 	if err != nil {
 		return err
 	}
 	if !sender.Verified {
-		entry = entry.Unverified(cb.MemberID, leads.HashToken(cb.ApplicationToken))
+		entry = entry.Unverified(sender.MemberID, leads.HashToken(cb.ApplicationToken))
 	}
 	return s.cfg.Store(ctx, entry)
 }
 
-func (s *Server) entry(cb bitrix24.Callback, domain string) (events.Entry, error) {
+func (s *Server) entry(cb bitrix24.Callback, sender portals.Decision) (events.Entry, error) {
 	now := s.cfg.Now().UTC()
 	if concernsPortal(cb.Event) {
-		return events.PortalEntry(events.PortalNotice{MemberID: cb.MemberID, Domain: domain, At: now, Event: events.PortalEvent(cb.Event)})
+		return events.PortalEntry(events.PortalNotice{MemberID: sender.MemberID, Domain: sender.Domain, At: now, Event: events.PortalEvent(cb.Event)})
 	}
 	return events.NoticeEntry(events.Notice{
-		Ref:   leads.Ref{MemberID: cb.MemberID, LeadID: cb.LeadID},
+		Ref:   leads.Ref{MemberID: sender.MemberID, LeadID: cb.LeadID},
 		Event: string(cb.Event), Cause: leads.CauseEvent, SentAt: cb.SentAt, ReceivedAt: now,
 	})
 }

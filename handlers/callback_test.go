@@ -98,7 +98,7 @@ func TestNoticeSaysWhatTheCallbackSaid(t *testing.T) {
 	h.installed()
 	info := h.portal.Info()
 	h.post(callback("ONCRMLEADUPDATE", info.MemberID, info.ApplicationToken, "7"))
-	s, err := h.bus.Stream(t.Context(), events.StreamNotices)
+	s, err := h.bus().Stream(t.Context(), events.StreamNotices)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,4 +181,30 @@ func (down) Portal(context.Context, string) (leads.Portal, bool, error) {
 
 func (down) Portals(context.Context) ([]leads.Portal, error) {
 	return nil, errors.New("the database is down")
+}
+
+// A member_id in capitals is the same portal's: what it sends must not wait on a subject
+// that nobody reads.
+func TestCallbacksInCapitalsGoToTheirPortal(t *testing.T) {
+	var kept []events.Entry
+	h := open(t, func(h *harness) {
+		h.cfg.Store = func(_ context.Context, e events.Entry) error {
+			kept = append(kept, e)
+			return nil
+		}
+	})
+	h.installed()
+	info := h.portal.Info()
+	shouted := strings.ToUpper(info.MemberID)
+	h.post(callback("ONCRMLEADADD", shouted, info.ApplicationToken, "7"))
+	h.post(callback("ONAPPUNINSTALL", shouted, info.ApplicationToken, ""))
+	if len(kept) != 2 || kept[0].Subject != events.NoticeSubject(leads.Ref{MemberID: info.MemberID, LeadID: 7}) || strings.Contains(kept[1].Subject+string(kept[1].Data), shouted) {
+		t.Errorf("stored %+v", kept)
+	}
+	h.registry.Store = down{h.db}
+	h.serve()
+	h.post(callback("ONCRMLEADADD", shouted, info.ApplicationToken, "8"))
+	if len(kept) != 3 || kept[2].MemberID != info.MemberID || strings.Contains(kept[2].Subject, shouted) {
+		t.Errorf("stored without a database: %+v", kept)
+	}
 }

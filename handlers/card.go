@@ -55,5 +55,5 @@ func (s *Server) card(c echo.Context) error {
 func cardPage(c echo.Context, status int) error {
 	language := languageOf(c.Request(), "")
 	n := cardNotices[language][status]
-	return show(c, status, pageContent{Language: language, Title: n.title, Advice: n.advice, Good: status == http.StatusOK})
+	return show(c, status, pageContent{Language: language, Title: n.title, Advice: n.advice})
 }

@@ -23,6 +23,9 @@ func TestAnySpellingOfThePathIsServed(t *testing.T) {
 		"/bitrix24/events", "/bitrix24/events/", "//bitrix24/events", "/bitrix24//events", "/bitrix24/events//", "/./bitrix24/./events",
 		"/bitrix24%2Fevents", "/bitrix24/%65vents", "/%62itrix24/events%2f", "/Bitrix24/Events", "/BITRIX24/EVENTS/", "/bitrix24/events%20",
 		"/bitrix24/events?", "/bitrix24/events/?x=1", "/leads/bitrix24/events", "/Leads//bitrix24/events/", "/bitrix24/oauth/callback",
+		"/bitrix24/events.", "/bitrix24/events...", "/bitrix24./events,", "/bitrix24/events/index.php", "/leads/Bitrix24/Events/Index.php/",
+		"/bitrix24/events%C2%BB", "/bitrix24/events%22", "/bitrix24/events%C2%A0", "/bitrix24/%E2%80%8Bevents%E2%80%8B", "/bitrix24%252Fevents", "/bitrix24%5Cevents",
+		"/bitrix24/oauth/start", "/bitrix24/oauth/start/?domain=p.bitrix24.ru",
 	} {
 		before := h.messages(events.StreamNotices)
 		response, text := h.send(http.MethodPost, path, callback("ONCRMLEADADD", info.MemberID, info.ApplicationToken, strconv.Itoa(i+1)))
@@ -38,7 +41,10 @@ func TestAnySpellingOfThePathIsServed(t *testing.T) {
 // A proxy may close the operators' pages by their path: no other spelling opens them.
 func TestOperatorsPagesHaveOneSpelling(t *testing.T) {
 	h := open(t, nil)
-	for _, path := range []string{"//metrics", "/METRICS", "/readyz/", "/bitrix24/../metrics", "/bitrix24/%2e%2e/readyz", "/x/../bitrix24/events", "/Card"} {
+	for _, path := range []string{
+		"//metrics", "/METRICS", "/readyz/", "/bitrix24/../metrics", "/bitrix24/%2e%2e/readyz", "/x/../bitrix24/events", "/Card",
+		"/metrics.", "/readyz/index.php", "/%2Fmetrics", "/bitrix24/%252e%252e/metrics", "/bitrix24/.../metrics",
+	} {
 		if response, text := h.send(http.MethodGet, path, ""); response.StatusCode != http.StatusNotFound || text != "" {
 			t.Errorf("%s is answered %d %q", path, response.StatusCode, text)
 		}
@@ -66,6 +72,7 @@ func TestWhatGoesAstrayIsCounted(t *testing.T) {
 		{"a robot", "POST", "/bitrix24/events", robot, 400, portals.RobotWebhook},
 		{"a robot with empty brackets", "POST", "/bitrix24/events", "document_id[]=crm&document_id[]=CCrmDocumentLead", 400, portals.RobotWebhook},
 		{"a robot by its address", "POST", "/bitrix24/events?document_id%5B0%5D=crm", "", 400, portals.RobotWebhook},
+		{"a robot at the log-in", "POST", "/bitrix24/oauth/start", robot, 400, portals.RobotWebhook},
 		{"a robot at another address", "POST", "/bitrix24/oauth/callback", robot, 400, portals.RobotWebhook},
 		{"a robot nowhere", "POST", "/bitrix24/robot", robot, 400, portals.RobotWebhook},
 		{"a robot at the root", "POST", "/", robot, 400, portals.RobotWebhook},
@@ -96,7 +103,7 @@ func TestWhatGoesAstrayIsCounted(t *testing.T) {
 		t.Errorf("20 more within a minute make %d lines", n)
 	}
 	h.clock.Advance(time.Minute)
-	if h.post(robot); !strings.Contains(h.log.String(), "count=26") {
+	if h.post(robot); !strings.Contains(h.log.String(), "count=27") {
 		t.Errorf("a minute later: %s", h.log)
 	}
 	if !strings.Contains(h.log.String(), "domain=p.bitrix24.ru") {
@@ -107,7 +114,60 @@ func TestWhatGoesAstrayIsCounted(t *testing.T) {
 	}
 }
 
+// A callback that is posted to a wrong address is lost. Bitrix24 does not say so to anybody.
+func TestCallbacksAtWrongAddressesAreCounted(t *testing.T) {
+	h := open(t, nil)
+	h.installed()
+	info := h.portal.Info()
+	genuine := callback("ONCRMLEADADD", info.MemberID, info.ApplicationToken, "1")
+	paths := []string{
+		"/", "/events", "/index.php", "/bitrix24", "/bitrix24/", "/bitrix24/event", "/bitrix24/events/x", "/bitrix24/..", "/leads/bitrix24/events",
+		"/healthz", "/readyz", "/metrics", "/card", "/api/v1/lookup", "/api/v1/leads/a/1",
+	}
+	for i, path := range paths {
+		response, text := h.send(http.MethodPost, path, genuine)
+		if response.StatusCode != http.StatusNotFound || text != "" || h.refused(portals.WrongAddress) != int64(i+1) {
+			t.Errorf("%s is answered %d %q, counted %v", path, response.StatusCode, text, h.stats.Refused())
+		}
+	}
+	h.send(http.MethodPost, "/", "event=onCrmLeadAdd")
+	h.send(http.MethodPut, "/hook", genuine)
+	lines := func() int { return strings.Count(h.log.String(), "reason=wrong_address") }
+	if n := lines(); n != 1 {
+		t.Errorf("%d lines in the log: %s", n, h.log)
+	}
+	h.clock.Advance(time.Minute)
+	h.send(http.MethodPost, "/hook", genuine)
+	if n := lines(); n != 2 || !strings.Contains(h.log.String(), "count="+strconv.Itoa(len(paths)+2)) {
+		t.Errorf("%d lines in the log a minute later: %s", n, h.log)
+	}
+	for _, want := range []string{`posted to \"/\"`, `posted to \"/hook\"`, "want https://leads.example.com/bitrix24/events", "domain=anywhere.example.com"} {
+		if !strings.Contains(h.log.String(), want) {
+			t.Errorf("the log lacks %s: %s", want, h.log)
+		}
+	}
+	if strings.Contains(h.log.String(), info.ApplicationToken) || h.messages(events.StreamNotices) != 0 {
+		t.Errorf("the log shows a token, or one was obeyed: %s", h.log)
+	}
+}
+
+// Scanners post to everything, and so do load balancers.
+func TestOtherFormsAtOtherAddressesAreNobodys(t *testing.T) {
+	h := open(t, nil)
+	for path, status := range map[string]int{"/": 404, "/events": 404, "/card": 405, "/healthz": 200, "/readyz": 200} {
+		for _, body := range []string{"", "a=b", "event=click", "data=ONCRMLEADADD", "%zz", `{"event":1}`} {
+			if response, _ := h.send(http.MethodPost, path, body); response.StatusCode != status {
+				t.Errorf("%q at %s is answered %d", body, path, response.StatusCode)
+			}
+		}
+	}
+	if counted := h.stats.Refused(); len(counted) != 0 || strings.Contains(h.log.String(), "refused") {
+		t.Errorf("counted %v: %s", counted, h.log)
+	}
+}
+
 func TestOpenedApplicationPageSaysWhatToTick(t *testing.T) {
+	longest := strings.Repeat("a.", 125) + "com"
 	const frame = "DOMAIN=p.bitrix24.ru&PROTOCOL=1&APP_SID=sid"
 	body := url.Values{
 		"AUTH_ID": {"secretaccess"}, "REFRESH_ID": {"secretrefresh"}, "AUTH_EXPIRES": {"3600"}, "member_id": {"m"}, "PLACEMENT": {"DEFAULT"},
@@ -133,6 +193,8 @@ func TestOpenedApplicationPageSaysWhatToTick(t *testing.T) {
 		{"the other token alone", "POST", "/bitrix24/events", "REFRESH_ID=secretrefresh", "", "en", "https:"},
 		{"a placement alone", "POST", "/bitrix24/events", "PLACEMENT=DEFAULT", "", "en", "https:"},
 		{"plain http", "POST", "/?DOMAIN=10.0.0.1:8080&PROTOCOL=0", body, "", "en", "http://10.0.0.1:8080"},
+		{"the longest name", "POST", "/?DOMAIN=" + longest, body, "", "en", "https://" + longest},
+		{"a name that is too long", "POST", "/?DOMAIN=x" + longest, body, "", "en", "https:"},
 		{"somebody who writes policies", "POST", "/?DOMAIN=" + url.QueryEscape("x *; script-src *"), body, "", "en", "https:"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,6 +1,12 @@
 package handlers
 
-import "leadsync/portals"
+import (
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"leadsync/portals"
+)
 
 // Answers tells whether a reason is in the table.
 func Answers(reason portals.Reason) bool {
@@ -10,3 +16,14 @@ func Answers(reason portals.Reason) bool {
 
 // StatusOf is the HTTP status for a reason.
 func StatusOf(reason portals.Reason) int { return answerTo(reason).status }
+
+// Fails adds a path whose handler fails.
+func (s *Server) Fails(path string, err error) {
+	s.echo.GET(path, func(echo.Context) error { return err })
+}
+
+// Limits are the times within which a connection has to do something.
+func (s *Server) Limits() []time.Duration {
+	l := s.limited()
+	return []time.Duration{l.ReadHeaderTimeout, l.ReadTimeout, l.WriteTimeout, l.IdleTimeout}
+}

@@ -7,8 +7,8 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +23,7 @@ import (
 	"leadsync/leads/leadstest"
 	"leadsync/portals"
 	"leadsync/repo"
+	"leadsync/repo/repotest"
 )
 
 // apiToken lets the tests ask as the call centre does.
@@ -41,7 +42,7 @@ type harness struct {
 	client   *http.Client
 	portal   *emulator.Portal
 	db       *repo.DB
-	bus      *events.Bus
+	bus      func() *events.Bus // starts NATS where a test needs it
 	clock    *leadstest.Clock
 	log      *leadstest.Log
 }
@@ -55,7 +56,7 @@ func open(tb testing.TB, change func(*harness)) *harness {
 	}
 	tb.Cleanup(func() { _ = p.Close() })
 	h := &harness{
-		t: tb, portal: p, db: database(tb), bus: eventstest.Bus(tb), clock: leadstest.NewClock(time.Now()), log: &leadstest.Log{},
+		t: tb, portal: p, db: repotest.Migrated(tb), bus: sync.OnceValue(func() *events.Bus { return eventstest.Bus(tb) }), clock: leadstest.NewClock(time.Now()), log: &leadstest.Log{},
 	}
 	info := p.Info()
 	h.registry = portals.Config{
@@ -68,7 +69,7 @@ func open(tb testing.TB, change func(*harness)) *harness {
 	}
 	h.cfg = handlers.Config{
 		PublicURL: "https://leads.example.com", Lookup: h.db, APIToken: apiToken,
-		Store:   func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, h.bus, e) },
+		Store:   func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, h.bus(), e) },
 		Ready:   func(context.Context) map[string]string { return nil },
 		Metrics: http.NotFoundHandler(), Now: h.clock.Now, Log: h.log.Logger(),
 	}
@@ -98,19 +99,6 @@ func (h *harness) serve() {
 		h.registry.OAuth.HTTP.CloseIdleConnections()
 		server.Close()
 	})
-}
-
-func database(tb testing.TB) *repo.DB {
-	tb.Helper()
-	db, err := repo.Open(tb.Context(), repo.Config{URL: "sqlite:" + filepath.Join(tb.TempDir(), "mirror.db")})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = db.Close() })
-	if _, err := db.Migrate(tb.Context()); err != nil {
-		tb.Fatal(err)
-	}
-	return db
 }
 
 func host(tb testing.TB, raw string) string {
@@ -207,7 +195,7 @@ func (h *harness) installed() {
 // messages is how many messages a stream has.
 func (h *harness) messages(stream string) uint64 {
 	h.t.Helper()
-	s, err := h.bus.Stream(h.t.Context(), stream)
+	s, err := h.bus().Stream(h.t.Context(), stream)
 	if err != nil {
 		h.t.Fatal(err)
 	}

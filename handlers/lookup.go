@@ -125,7 +125,7 @@ func (s *Server) lead(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), lookupLimit)
 	defer cancel()
-	card, ok, err := s.cfg.Lookup.Card(ctx, leads.Ref{MemberID: c.Param("member_id"), LeadID: id})
+	card, ok, err := s.cfg.Lookup.Card(ctx, leads.Ref{MemberID: leads.CanonicalMemberID(c.Param("member_id")), LeadID: id})
 	s.logFailure(ctx, err)
 	switch {
 	case err != nil:

@@ -108,7 +108,7 @@ func TestOneLeadIsAnswered(t *testing.T) {
 	h.installed()
 	h.mirrored(openLead)
 	member := h.portal.Info().MemberID
-	response := h.asked("/api/v1/leads/"+member+"/7", apiToken)
+	response := h.asked("/api/v1/leads/"+strings.ToUpper(member)+"/7", apiToken)
 	var card struct {
 		Title    string         `json:"title"`
 		Revision int            `json:"revision"`

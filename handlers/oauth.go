@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"leadsync/leads"
 	"leadsync/portals"
 )
 
@@ -64,7 +65,9 @@ func (s *Server) start(c echo.Context) error {
 	sent := queryOf(c.Request())
 	switch what := sent.what(); {
 	case what != portals.Accepted:
-		return s.refuse(c, sent.decision(what), sent)
+		return s.refuse(c, sent.decision(what, nil), sent)
+	case c.Request().Method == http.MethodPost:
+		return s.postedToStart(c)
 	case !reads(c.Request()):
 		return s.wrongMethod(c, sent)
 	}
@@ -81,6 +84,16 @@ func (s *Server) start(c echo.Context) error {
 		Language: language, Title: text.title, Advice: text.advice, Good: true,
 		Link: to.Endpoint + "oauth/authorize/?" + query.Encode(), Label: loginLabels[language] + to.Domain,
 	})
+}
+
+// postedToStart takes what was meant for the address of callbacks; the addresses are easily
+// mixed up in Bitrix24's form.
+func (s *Server) postedToStart(c echo.Context) error {
+	sent, d := read(c)
+	if sent.what() != portals.Accepted || sent.isCallback() {
+		return s.answer(c, sent, d)
+	}
+	return s.wrongMethod(c, sent)
 }
 
 var loginLabels = map[string]string{english: "Log in at ", russian: "Войти на "}
@@ -114,7 +127,7 @@ func (s *Server) finish(c echo.Context) error {
 	case c.Request().Method == http.MethodPost:
 		return s.callback(c)
 	case what != portals.Accepted:
-		return s.refuse(c, sent.decision(what), sent)
+		return s.refuse(c, sent.decision(what, nil), sent)
 	case c.Request().Method != http.MethodGet:
 		return s.wrongMethod(c, sent)
 	}
@@ -142,7 +155,7 @@ func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method
 
 func (s *Server) wrongMethod(c echo.Context, sent message) error {
 	c.Response().Header().Set("Allow", http.MethodGet)
-	return s.refuse(c, sent.decision(portals.WrongMethod), sent)
+	return s.refuse(c, sent.decision(portals.WrongMethod, nil), sent)
 }
 
 var againLabels = map[string]string{english: "Begin again", russian: "Начать снова"}
@@ -158,7 +171,7 @@ func (s *Server) refusalPage(c echo.Context, decision portals.Decision) error {
 	}
 	content := pageContent{Language: language, Title: text.title, Advice: text.advice}
 	if domain := c.QueryParam("domain"); domain != "" && decision.Reason != portals.BadDomain && decision.Reason != portals.NotServed {
-		content.Link, content.Label = pathOf(s.cfg.PublicURL)+"/bitrix24/oauth/start?"+url.Values{"domain": {domain}}.Encode(), againLabels[language]
+		content.Link, content.Label = pathOf(s.cfg.PublicURL)+leads.LoginPath+"?"+url.Values{"domain": {domain}}.Encode(), againLabels[language]
 	}
 	return show(c, a.status, content)
 }

@@ -51,7 +51,11 @@ func path(u *url.URL) string { return u.Path + "?" + u.RawQuery }
 
 func TestLogInConnectsThePortal(t *testing.T) {
 	h := open(t, nil)
-	status, text := h.get(path(h.begin()))
+	response, text := h.send(http.MethodGet, path(h.begin()), "")
+	status := response.StatusCode
+	if cookie := response.Header.Get("Set-Cookie"); !strings.Contains(cookie, "Max-Age=0") {
+		t.Errorf("the state can be used twice: %s", cookie)
+	}
 	domain := host(t, h.portal.Info().Portal)
 	if status != http.StatusOK || !strings.Contains(html.UnescapeString(text), "Portal "+domain+" is connected") {
 		t.Fatalf("answered %d: %s\n%s", status, text, h.log)
@@ -62,6 +66,9 @@ func TestLogInConnectsThePortal(t *testing.T) {
 	}
 	if n := h.messages(events.StreamPortals); n != 1 {
 		t.Errorf("%d portal notices", n)
+	}
+	if _, text := h.send(http.MethodGet, path(h.begin()), "", "Accept-Language", "ru"); !strings.Contains(html.UnescapeString(text), "Портал "+domain+" подключён") {
+		t.Errorf("again, in Russian: %s", text)
 	}
 }
 
@@ -75,7 +82,7 @@ func TestLogInsThatFailSayWhatToDo(t *testing.T) {
 		{"an invented state", func(_ *harness, u *url.URL) { set(u, "state", "zzzzzz.forged") }, 403, "not started here"},
 		{"no state", func(_ *harness, u *url.URL) { set(u, "state", "") }, 403, "not started here"},
 		{"another browser", func(h *harness, _ *url.URL) { h.client.Jar, _ = cookiejar.New(nil) }, 403, "not started here"},
-		{"after 15 minutes", func(h *harness, _ *url.URL) { h.clock.Advance(15*time.Minute + time.Second) }, 403, "within 15 minutes"},
+		{"after 15 minutes", func(h *harness, _ *url.URL) { h.clock.Advance(15 * time.Minute) }, 403, "within 15 minutes"},
 		{"an expired code", func(_ *harness, u *url.URL) { set(u, "code", "expired") }, 502, "no longer valid"},
 		{"a code used twice", func(h *harness, u *url.URL) {
 			if _, err := h.registry.OAuth.Exchange(h.t.Context(), u.Query().Get("server_domain"), u.Query().Get("code")); err != nil {
@@ -160,6 +167,33 @@ func TestStartLeadsOnlyToPortalsThatMayBeServed(t *testing.T) {
 				t.Errorf("refused by %s", text)
 			}
 		})
+	}
+}
+
+// A portal that is known is named as such, in both languages: whoever reads it decides by
+// that whether to log in.
+func TestStartSaysWhetherItKnowsThePortal(t *testing.T) {
+	h := open(t, func(h *harness) { h.registry.Allowed = []string{"known.example.com", "any"} })
+	for _, test := range []struct{ domain, language, says string }{
+		{"known.example.com", "en", "leadsync will read leads with the rights"},
+		{"known.example.com", "ru", "leadsync будет читать лиды с правами"},
+		{"other.example.com", "en", "leadsync does not know this portal yet"},
+		{"other.example.com", "ru", "leadsync ещё не знает этого портала"},
+	} {
+		_, text := h.send(http.MethodGet, "/bitrix24/oauth/start?domain="+test.domain, "", "Accept-Language", test.language)
+		if !strings.Contains(text, test.says) || !strings.Contains(text, `<html lang="`+test.language+`">`) {
+			t.Errorf("%s in %s: %s", test.domain, test.language, text)
+		}
+	}
+}
+
+// Link previews ask by HEAD; nothing else but a browser begins a log-in.
+func TestStartIsForReaders(t *testing.T) {
+	h := open(t, nil)
+	for method, status := range map[string]int{"GET": 200, "HEAD": 200, "PUT": 405, "DELETE": 405, "OPTIONS": 405} {
+		if response, _ := h.send(method, "/bitrix24/oauth/start?domain=company.bitrix24.com", ""); response.StatusCode != status {
+			t.Errorf("%s is answered %d", method, response.StatusCode)
+		}
 	}
 }
 

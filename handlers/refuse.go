@@ -1,14 +1,13 @@
 package handlers
 
 import (
-	"cmp"
+	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
-	"leadsync/bitrix24"
+	"leadsync/leads"
 	"leadsync/portals"
 )
 
@@ -20,7 +19,7 @@ func (s *Server) refuse(c echo.Context, d portals.Decision, sent message) error 
 	if a.status == http.StatusMethodNotAllowed && c.Response().Header().Get("Allow") == "" {
 		c.Response().Header().Set("Allow", http.MethodPost)
 	}
-	language := languageOf(c.Request(), sent.text("LANG"))
+	language := languageOf(c.Request(), sent.value("LANG"))
 	if text := a.in(language); text.title != "" && (a.framed || strings.Contains(c.Request().Header.Get("Accept"), "text/html")) {
 		content := pageContent{Language: language, Title: text.title, Advice: text.advice}
 		if a.framed {
@@ -29,51 +28,6 @@ func (s *Server) refuse(c echo.Context, d portals.Decision, sent message) error 
 		return show(c, a.status, content)
 	}
 	return c.NoContent(a.status)
-}
-
-// message is what a request carries, in its address and in its body.
-type message struct{ query, body *bitrix24.Form }
-
-// text is a value, of the body or else of the address.
-func (m message) text(name string) string {
-	if value := m.body.Text(name); value != "" {
-		return value
-	}
-	return m.query.Text(name)
-}
-
-func (m message) has(name string) bool { return m.body.At(name) != nil || m.query.At(name) != nil }
-
-// what tells apart what Bitrix24 sends although it is no callback: the browser of somebody
-// who opens the application's page in the portal (docs/bitrix24.md 1.11.1), and the webhook of
-// a robot or a business process, which names its document and no event. Accepted is
-// anything else.
-func (m message) what() portals.Reason {
-	if m.text("event") != "" {
-		return portals.Accepted
-	}
-	if slices.ContainsFunc([]string{"AUTH_ID", "REFRESH_ID", "PLACEMENT", "APP_SID", "DOMAIN"}, m.has) {
-		return portals.ApplicationPage
-	}
-	if m.has("document_id") {
-		return portals.RobotWebhook
-	}
-	return portals.Accepted
-}
-
-// decision is the decision on a message for a reason that has nothing to do with who sent
-// it. The portal is what the message says, for the log.
-func (m message) decision(reason portals.Reason) portals.Decision {
-	return portals.Decision{Reason: reason, Domain: hostIn(cmp.Or(m.body.Text("auth", "domain"), m.query.Text("DOMAIN")))}
-}
-
-// queryOf reads the address of a request alone.
-func queryOf(r *http.Request) message {
-	query, err := bitrix24.ParseForm(r.URL.RawQuery)
-	if err != nil {
-		query = &bitrix24.Form{}
-	}
-	return message{query: query, body: &bitrix24.Form{}}
 }
 
 // frameOf is who may show a page in a frame: the portal that opened it. Its name comes from
@@ -89,11 +43,34 @@ func frameOf(sent message) string {
 	return "https://" + host
 }
 
-// hostIn is a host that somebody has written, "" where it cannot be one.
-func hostIn(text string) string {
-	host := strings.ToLower(text)
-	if len(host) > 253 || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-.:") != "" {
-		return ""
+// astray tells what Bitrix24, or somebody who set it up, meant for us but sent to an
+// address that there is not, or that answers something else. Accepted is anything else.
+func (s *Server) astray(c echo.Context, status int) (message, portals.Decision) {
+	sent, _ := read(c)
+	ours := isOurs(c.Request().URL.Path)
+	switch what := sent.what(); {
+	case what != portals.Accepted:
+		return sent, sent.decision(what, nil)
+	case sent.isCallback():
+		return sent, sent.decision(portals.WrongAddress,
+			fmt.Errorf("posted to %.100q, want %s", c.Request().URL.Path, s.cfg.PublicURL+leads.CallbackPath))
+	case ours && status == http.StatusNotFound:
+		return sent, sent.decision(portals.UnknownPath, nil)
+	case ours:
+		return sent, sent.decision(portals.WrongMethod, nil)
 	}
-	return host
+	return sent, sent.decision(portals.Accepted, nil)
+}
+
+// refusesPost refuses what was posted to a page for load balancers and is none of theirs:
+// some of them post, but no event. A 200 would hide that a callback is lost.
+func (s *Server) refusesPost(c echo.Context) (refused bool, err error) {
+	if c.Request().Method != http.MethodPost {
+		return false, nil
+	}
+	sent, d := s.astray(c, http.StatusOK)
+	if d.Reason == portals.Accepted {
+		return false, nil
+	}
+	return true, s.refuse(c, d, sent)
 }

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -68,10 +67,10 @@ func New(cfg Config) *Server {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // Echo trusts X-Forwarded-For from anybody otherwise
 	e.HTTPErrorHandler = s.fail
-	e.Any("/bitrix24/events", s.callback)
-	e.Any("/bitrix24/oauth/start", s.start)
-	e.Any("/bitrix24/oauth/callback", s.finish)
-	e.Match(probes, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.Any(leads.CallbackPath, s.callback)
+	e.Any(leads.LoginPath, s.start)
+	e.Any(leads.RedirectPath, s.finish)
+	e.Match(probes, "/healthz", s.healthz)
 	e.Match(probes, "/readyz", s.readyz)
 	e.GET("/metrics", echo.WrapHandler(cfg.Metrics))
 	e.GET("/api/v1/lookup", s.lookup, private, s.bearer)
@@ -88,14 +87,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Serve answers requests on l until the context ends. It returns when those under way are
 // answered, or after stopLimit.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server := &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-	}
+	server := s.limited()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	select {
@@ -111,6 +103,19 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
+// limited is the HTTP server. Whoever connects and says nothing, or says it slowly, does not
+// hold a connection for long.
+func (s *Server) limited() *http.Server {
+	return &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+}
+
 // fail answers errors that no handler has answered. It sends no body, so that callers learn
 // nothing, and logs our own faults. What Bitrix24 sends to a wrong address is counted.
 func (s *Server) fail(err error, c echo.Context) {
@@ -124,36 +129,34 @@ func (s *Server) fail(err error, c echo.Context) {
 	if status >= http.StatusInternalServerError {
 		s.cfg.Log.ErrorContext(c.Request().Context(), "request failed", "path", c.Path(), "error", err)
 	}
-	answer := func() error { return c.NoContent(status) }
-	if sent, reason := astray(c, status); reason != portals.Accepted {
-		answer = func() error { return s.refuse(c, sent.decision(reason), sent) }
-	}
-	if err := answer(); err != nil {
+	if err := s.turnAway(c, status); err != nil {
 		s.cfg.Log.DebugContext(c.Request().Context(), "answer not delivered", "error", err)
 	}
 }
 
-// astray tells what Bitrix24, or somebody who set it up, meant for us but sent to an
-// address that there is not. Accepted is anything else.
-func astray(c echo.Context, status int) (message, portals.Reason) {
-	ours := strings.HasPrefix(c.Request().URL.Path+"/", "/bitrix24/")
-	if status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
-		return message{}, portals.Accepted
+// turnAway answers a request for which there is no handler, or whose handler failed.
+func (s *Server) turnAway(c echo.Context, status int) error {
+	if status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
+		if sent, d := s.astray(c, status); d.Reason != portals.Accepted {
+			return s.refuse(c, d, sent)
+		}
 	}
-	sent, _, _ := read(c)
-	switch what := sent.what(); {
-	case what != portals.Accepted:
-		return sent, what
-	case ours && status == http.StatusNotFound:
-		return sent, portals.UnknownPath
-	case ours:
-		return sent, portals.WrongMethod
+	return c.NoContent(status)
+}
+
+// healthz answers while the process lives.
+func (s *Server) healthz(c echo.Context) error {
+	if refused, err := s.refusesPost(c); refused {
+		return err
 	}
-	return sent, portals.Accepted
+	return c.String(http.StatusOK, "ok\n")
 }
 
 // readyz reports each failing component with a reason.
 func (s *Server) readyz(c echo.Context) error {
+	if refused, err := s.refusesPost(c); refused {
+		return err
+	}
 	problems := s.cfg.Ready(c.Request().Context())
 	if len(problems) > 0 {
 		return c.JSON(http.StatusServiceUnavailable, problems)

@@ -2,11 +2,13 @@ package handlers_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"leadsync/events"
 )
@@ -17,6 +19,11 @@ func TestReadinessReportsEachProblem(t *testing.T) {
 		h.cfg.Ready = func(context.Context) map[string]string { return problems }
 	})
 	if status, text := h.get("/readyz"); status != http.StatusOK || !strings.Contains(text, "ready") {
+		t.Errorf("answered %d %s", status, text)
+	}
+	h.cfg.Notes = func() map[string]string { return map[string]string{"note": "worth knowing"} }
+	h.serve()
+	if status, text := h.get("/readyz"); status != http.StatusOK || strings.TrimSpace(text) != `{"note":"worth knowing","status":"ready"}` {
 		t.Errorf("answered %d %s", status, text)
 	}
 	problems["nats"] = "not connected"
@@ -54,6 +61,27 @@ func TestUnknownPathsAndMethodsLearnNothing(t *testing.T) {
 	}
 }
 
+// Callers learn nothing of our own faults; the log says what they are.
+func TestAHandlersFailureIsLogged(t *testing.T) {
+	h := open(t, nil)
+	h.server.Fails("/broken", errors.New("the reason"))
+	if status, text := h.get("/broken"); status != http.StatusInternalServerError || text != "" || !strings.Contains(h.log.String(), `error="the reason"`) {
+		t.Errorf("answered %d %q: %s", status, text, h.log)
+	}
+	if h.get("/unknown"); strings.Count(h.log.String(), "request failed") != 1 {
+		t.Errorf("an unknown path is logged as our fault: %s", h.log)
+	}
+}
+
+// Nobody can show within a test that a slow sender is cut off; without these it is not.
+func TestConnectionsHaveLimits(t *testing.T) {
+	for i, limit := range open(t, nil).server.Limits() {
+		if limit < time.Second || limit > 5*time.Minute {
+			t.Errorf("limit %d is %s", i, limit)
+		}
+	}
+}
+
 func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 	begun, end := make(chan struct{}), make(chan struct{})
 	h := open(t, func(h *harness) {
@@ -87,6 +115,13 @@ func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 	}()
 	<-begun
 	stop()
+	for { // until it listens no more
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			break
+		}
+		_ = conn.Close()
+	}
 	close(end)
 	if status := <-answered; status != http.StatusOK {
 		t.Errorf("answered %d", status)

@@ -121,6 +121,6 @@ func (p Portal) Remedy(publicURL string) string {
 	case p.Domain == "":
 		return "save the application's form in Bitrix24 again"
 	}
-	return "let an administrator of the portal open " + publicURL + "/bitrix24/oauth/start?domain=" + p.Domain +
+	return "let an administrator of the portal open " + publicURL + LoginPath + "?domain=" + p.Domain +
 		" in a browser, or save the application's form in Bitrix24 again"
 }

@@ -3,6 +3,7 @@ package leads
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // MaxID is the largest lead id: the mirror's column sql_ID is a 32-bit int.
@@ -26,6 +27,10 @@ func ParseID(s string) (int64, error) {
 	}
 	return id, nil
 }
+
+// CanonicalMemberID is how a member_id is stored, compared and written into NATS subjects: in
+// lower case, as Bitrix24 sends it. Forms and proxies may carry it in capitals.
+func CanonicalMemberID(s string) string { return strings.ToLower(s) }
 
 // ValidMemberID reports whether s can be a member_id: 1 to 64 ASCII letters and digits, so
 // that it fits into one token of a NATS subject. Bitrix24 itself sends 32 hex digits.

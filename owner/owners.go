@@ -213,7 +213,7 @@ func (o *Owners) newest(portal leads.Portal) leads.Portal {
 func (o *Owners) report(ctx context.Context, portal leads.Portal, err error) {
 	switch {
 	case errors.Is(err, leads.ErrUnauthorized):
-		o.cfg.Log.ErrorContext(ctx, "portal needs authorization", "remedy", portal.Remedy(strings.TrimSuffix(o.cfg.CallbackURL, "/bitrix24/events")),
+		o.cfg.Log.ErrorContext(ctx, "portal needs authorization", "remedy", portal.Remedy(strings.TrimSuffix(o.cfg.CallbackURL, leads.CallbackPath)),
 			"member_id", portal.MemberID, "domain", portal.Domain, "error", err)
 		// Of the record that we worked by: an authorization that has come since may have
 		// brought tokens, which are to be tried first.

@@ -40,7 +40,7 @@ func (a admission) applicationFor(ctx context.Context, domain string) (oauth *bi
 			return a.oauth.As(p.ClientID, p.ClientSecret), true, nil
 		}
 	}
-	if a.allowed.domain(domain) || slices.Contains(a.oauth.Trust.Insecure, domain) {
+	if a.allowed.names(domain) || slices.Contains(a.oauth.Trust.Insecure, domain) {
 		return a.oauth, true, nil
 	}
 	return a.oauth, false, a.allowed.mayConnect(domain, len(portals))

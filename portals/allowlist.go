@@ -14,12 +14,12 @@ type AllowList []string
 
 // portal tells whether a portal is on the list.
 func (a AllowList) portal(memberID, domain string) bool {
-	return slices.Contains(a, "any") || slices.Contains(a, memberID) || slices.Contains(a, domain)
+	return slices.Contains(a, "any") || a.names(memberID) || a.names(domain)
 }
 
-// domain tells whether a host is on the list by its name.
-func (a AllowList) domain(host string) bool {
-	return slices.ContainsFunc(a, func(name string) bool { return strings.EqualFold(name, host) })
+// names tells whether a member id or a domain is on the list, in capitals or not.
+func (a AllowList) names(portal string) bool {
+	return slices.ContainsFunc(a, func(name string) bool { return strings.EqualFold(name, portal) })
 }
 
 // mayConnect tells whether a host that is neither known nor named may log in, while so

@@ -26,7 +26,7 @@ func (a authority) confirm(ctx context.Context, server string, token leads.Secre
 	if err != nil {
 		return info, fmt.Errorf("verify the installation: %w", err)
 	}
-	if info.MemberID != memberID {
+	if leads.CanonicalMemberID(info.MemberID) != memberID {
 		return info, fmt.Errorf("%w: its token belongs to another portal", errRefused)
 	}
 	own, err := a.as(ctx, memberID)
@@ -42,9 +42,11 @@ func (a authority) confirm(ctx context.Context, server string, token leads.Secre
 	return info, err
 }
 
-// exchange turns the code of a redirect into the tokens of its portal.
+// exchange turns the code of a redirect into the tokens of its portal, under its member id in
+// lower case.
 func (a authority) exchange(ctx context.Context, back Redirect) (bitrix24.Pair, error) {
-	own, err := a.as(ctx, back.MemberID)
+	memberID := leads.CanonicalMemberID(back.MemberID)
+	own, err := a.as(ctx, memberID)
 	if err != nil {
 		return bitrix24.Pair{}, err
 	}
@@ -52,7 +54,8 @@ func (a authority) exchange(ctx context.Context, back Redirect) (bitrix24.Pair, 
 	if err != nil {
 		return pair, err
 	}
-	if pair.MemberID != back.MemberID || !leads.ValidMemberID(back.MemberID) {
+	pair.MemberID = leads.CanonicalMemberID(pair.MemberID)
+	if pair.MemberID != memberID || !leads.ValidMemberID(memberID) {
 		return pair, fmt.Errorf("%w: the tokens belong to another portal", errRefused)
 	}
 	pair.ClientEndpoint, err = a.oauth.Trust.Endpoint(pair.ClientEndpoint)

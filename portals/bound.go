@@ -14,7 +14,7 @@ type bound struct {
 
 	mu      sync.Mutex
 	all     *rate.Limiter
-	members map[string]*rate.Limiter
+	members byMember[*rate.Limiter] // forgotten ones begin anew; the bound in all stays
 }
 
 // allowance is a burst at once, and then one more after each pause.
@@ -26,20 +26,17 @@ type allowance struct {
 func (a allowance) limiter() *rate.Limiter { return rate.NewLimiter(rate.Every(a.pause), a.burst) }
 
 func newBound(each, all allowance) *bound {
-	return &bound{each: each, all: all.limiter(), members: map[string]*rate.Limiter{}}
+	return &bound{each: each, all: all.limiter()}
 }
 
 // allow tells whether a portal may cause one more now, and counts it.
 func (b *bound) allow(memberID string, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	one, ok := b.members[memberID]
+	one, ok := b.members.get(memberID)
 	if !ok {
-		if len(b.members) >= cacheMax { // anybody can invent member ids; the bound in all stays
-			clear(b.members)
-		}
 		one = b.each.limiter()
-		b.members[memberID] = one
+		b.members.put(memberID, one)
 	}
 	return one.AllowN(now, 1) && b.all.AllowN(now, 1)
 }

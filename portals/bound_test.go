@@ -117,6 +117,22 @@ func TestAThirdAuthorizationServerHasASetting(t *testing.T) {
 	}
 }
 
+// What was kept and is found to be forged has a line for each portal, but not for each that
+// somebody invents.
+func TestForgeriesFoundLaterAreLoggedByPortal(t *testing.T) {
+	f := open(t, nil)
+	f.installed()
+	f.save(leads.Portal{MemberID: "other", Domain: "b.example.com", State: leads.PortalActive, TokenHash: leads.HashToken("x")})
+	for _, member := range []string{f.info.MemberID, "other", "invented1", "invented2", "other"} {
+		if f.verify(member, "wrong") {
+			t.Errorf("%s counts as genuine", member)
+		}
+	}
+	if n := strings.Count(f.log.String(), "reason=forged"); n != 3 || !strings.Contains(f.log.String(), "domain=b.example.com") {
+		t.Errorf("%d lines: %s", n, f.log)
+	}
+}
+
 func TestMissingApplicationIsWarnedAboutAtOnce(t *testing.T) {
 	for name, spoil := range map[string]func(*fixture){
 		"no client id":     func(f *fixture) { f.cfg.OAuth.ClientID = "" },

@@ -13,7 +13,6 @@ import (
 const (
 	knownFor   = 5 * time.Second
 	unknownFor = time.Second
-	cacheMax   = 10_000 // portals; a full cache is emptied
 )
 
 // Anybody can send wrong tokens: portals are read again because of them this often.
@@ -33,7 +32,7 @@ type cache struct {
 	rereads *bound // because a callback's token is another one
 
 	mu      sync.Mutex
-	entries map[string]cached
+	entries byMember[cached]
 }
 
 type cached struct {
@@ -74,14 +73,14 @@ func (c *cache) read(ctx context.Context, memberID string) (leads.Portal, bool, 
 func (c *cache) look(memberID string) (entry cached, ok, fresh bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	entry, ok = c.entries[memberID]
+	entry, ok = c.entries.get(memberID)
 	if !ok || c.now().Before(entry.until) {
 		return entry, ok, ok
 	}
 	if entry.known {
 		later := entry
 		later.until = c.now().Add(lookupLimit)
-		c.entries[memberID] = later
+		c.entries.put(memberID, later)
 	}
 	return entry, true, false
 }
@@ -93,10 +92,7 @@ func (c *cache) put(memberID string, p leads.Portal, known bool) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.entries == nil || len(c.entries) >= cacheMax {
-		c.entries = map[string]cached{}
-	}
-	c.entries[memberID] = cached{portal: p, known: known, until: c.now().Add(life)}
+	c.entries.put(memberID, cached{portal: p, known: known, until: c.now().Add(life)})
 }
 
 // keep extends the life of a stale entry.
@@ -104,14 +100,12 @@ func (c *cache) keep(memberID string, entry cached) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	entry.until = c.now().Add(unknownFor)
-	if c.entries != nil {
-		c.entries[memberID] = entry
-	}
+	c.entries.put(memberID, entry)
 }
 
 // forget makes the next callback of a portal read it again.
 func (c *cache) forget(memberID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.entries, memberID)
+	c.entries.drop(memberID)
 }

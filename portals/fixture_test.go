@@ -7,13 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"leadsync/events/eventstest"
 
 	"go.uber.org/goleak"
 
@@ -24,9 +21,10 @@ import (
 	"leadsync/leads/leadstest"
 	"leadsync/portals"
 	"leadsync/repo"
+	"leadsync/repo/repotest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, eventstest.Goroutines()...) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fixture is a registry with a real database and an emulated portal.
 type fixture struct {
@@ -51,7 +49,7 @@ func open(tb testing.TB, change func(*fixture)) *fixture {
 	}
 	tb.Cleanup(func() { _ = p.Close() })
 	f := &fixture{
-		t: tb, portal: p, info: p.Info(), db: openDatabase(tb), kept: &entries{},
+		t: tb, portal: p, info: p.Info(), db: repotest.Migrated(tb), kept: &entries{},
 		clock: leadstest.NewClock(time.Now()), log: &leadstest.Log{},
 	}
 	f.store = &database{Store: f.db}
@@ -69,19 +67,6 @@ func open(tb testing.TB, change func(*fixture)) *fixture {
 	f.registry = portals.New(f.cfg)
 	tb.Cleanup(f.cfg.OAuth.HTTP.CloseIdleConnections)
 	return f
-}
-
-func openDatabase(tb testing.TB) *repo.DB {
-	tb.Helper()
-	db, err := repo.Open(tb.Context(), repo.Config{URL: "sqlite:" + filepath.Join(tb.TempDir(), "mirror.db")})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = db.Close() })
-	if _, err := db.Migrate(tb.Context()); err != nil {
-		tb.Fatal(err)
-	}
-	return db
 }
 
 func hostOf(tb testing.TB, raw string) string {

@@ -49,7 +49,10 @@ func TestHashOnDiskRecognisesCallbacks(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "tokens.json")
-			test.learn(open(t, func(f *fixture) { f.cfg.Hashes = openHashes(t, path) }))
+			before := open(t, func(f *fixture) { f.cfg.Hashes = openHashes(t, path) })
+			if test.learn(before); strings.Contains(before.log.String(), "not saved") {
+				t.Errorf("the log: %s", before.log)
+			}
 			f := afterwards(t, path)
 			if got := f.recognise(f.info.MemberID, f.info.ApplicationToken); !got.Verified || got.Reason != portals.Accepted {
 				t.Errorf("%+v", got)
@@ -134,6 +137,21 @@ func TestFileOfHashesThatCannotBeWritten(t *testing.T) {
 	f.recognise(f.info.MemberID, f.info.ApplicationToken)
 	if content, err := os.ReadFile(path); err != nil || !strings.Contains(string(content), f.info.MemberID) {
 		t.Errorf("it is not written later: %s, %v", content, err)
+	}
+}
+
+// Something that stands where the file should be leaves no other files behind.
+func TestFileOfHashesThatCannotBeReplaced(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "tokens.json")
+	f := open(t, func(f *fixture) { f.cfg.Hashes = openHashes(t, path) })
+	f.installed()
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f.recognise(f.info.MemberID, f.info.ApplicationToken)
+	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 1 || !strings.Contains(f.log.String(), "hashes of tokens not saved") {
+		t.Errorf("files %v, %v: %s", left, err, f.log)
 	}
 }
 

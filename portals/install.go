@@ -24,6 +24,7 @@ var errNotKept = errors.New("the installation is genuine, but not stored")
 // its tokens. It does so before it returns, because anybody can post an installation and
 // Bitrix24 does not repeat one. Callbacks of the same portal are kept meanwhile.
 func (r *Registry) Install(ctx context.Context, cb bitrix24.Callback) Decision {
+	cb.MemberID = leads.CanonicalMemberID(cb.MemberID)
 	defer r.verifying.begin(cb.MemberID)()
 	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
 	defer cancel()

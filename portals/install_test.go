@@ -12,7 +12,7 @@ import (
 
 func TestInstallationIsVerifiedAndStored(t *testing.T) {
 	f := open(t, nil)
-	if got := f.install(nil); got.Reason != portals.Accepted || got.Err != nil {
+	if got := f.install(nil); got.Reason != portals.Accepted || got.Err != nil || !got.Verified {
 		t.Fatalf("%+v\n%s", got, f.log)
 	}
 	p := f.stored(f.info.MemberID)
@@ -69,7 +69,7 @@ func TestForgedInstallationsAreRefused(t *testing.T) {
 				ExpiresIn: 3600, Scope: "crm", Domain: "evil.example.com", ClientEndpoint: "https://evil.example.com/rest/", ServerEndpoint: f.info.OAuth + "/rest/",
 			}
 			test.change(&cb)
-			if got := f.registry.Install(t.Context(), cb); got.Reason != portals.NotVerified || got.Err == nil {
+			if got := f.registry.Install(t.Context(), cb); got.Reason != portals.NotVerified || got.Err == nil || got.Verified {
 				t.Errorf("%+v\n%s", got, f.log)
 			}
 			if f.portals() != 0 || f.kept.count() != 0 {

@@ -151,6 +151,7 @@ func TestCallbacksDoNotWaitForever(t *testing.T) {
 		{time.Second, came.Add(time.Second), false},
 		{0, came.Add(time.Hour), false}, // nothing comes from the future
 		{time.Hour, came, true},         // another outage
+		{wait, came, false},             // asked about once in that time
 	} {
 		f.clock.Advance(test.advance)
 		if got := f.undecided(f.info.MemberID, anyToken, test.came); got != test.want {
@@ -189,6 +190,38 @@ func TestCallbacksDuringAnInstallationAreKept(t *testing.T) {
 		t.Error("verified wrongly after that")
 	}
 }
+
+// Bitrix24 posts an installation and the application's own user at about the same time.
+func TestCallbacksAreKeptUntilTheLastInstallationIsVerified(t *testing.T) {
+	f := open(t, nil)
+	asked := make(chan chan struct{}, 2)
+	f.store.before = func(ctx context.Context) error {
+		if ctx.Value(held{}) != nil {
+			release := make(chan struct{})
+			asked <- release
+			<-release
+		}
+		return nil
+	}
+	cb := callback(f.info.MemberID, anyToken) // without tokens: it will be refused
+	cb.Event = bitrix24.AppInstall
+	done := make(chan portals.Decision)
+	for range 2 {
+		go func() { done <- f.registry.Install(context.WithValue(t.Context(), held{}, true), cb) }()
+	}
+	first, second := <-asked, <-asked
+	close(first)
+	<-done
+	f.wantKept(f.info.MemberID, anyToken)
+	close(second)
+	<-done
+	if got := f.recognise(f.info.MemberID, anyToken); got.Reason != portals.UnknownPortal {
+		t.Errorf("after the last: %+v", got)
+	}
+}
+
+// held marks the look-ups that a test holds up.
+type held struct{}
 
 // Strangers cannot fill the disk while the database answers.
 func TestFewUnverifiableCallbacksAreKept(t *testing.T) {

@@ -31,6 +31,8 @@ const (
 	ApplicationPage // the portal opened us as an application's page
 	UnknownPath     // no address of ours, though below /bitrix24/
 	WrongMethod     // an address of ours, called by a wrong HTTP method
+	NotAForm        // the body claims to be something else than a form, and no callback is in it
+	WrongAddress    // a callback that was posted to another address than that of callbacks
 
 	// Of log-ins.
 
@@ -64,6 +66,8 @@ var labels = [...]string{
 	ApplicationPage: "application_page",
 	UnknownPath:     "unknown_path",
 	WrongMethod:     "wrong_method",
+	NotAForm:        "not_a_form",
+	WrongAddress:    "wrong_address",
 
 	NotStarted:       "not_started",
 	NotAdministrator: "not_administrator",
@@ -87,7 +91,8 @@ func (r Reason) String() string {
 // Decision is what the registry answers.
 type Decision struct {
 	Reason Reason // Accepted, or why not
-	// MemberID is what the sender says, and Known tells that there is such a portal.
+	// MemberID is what the sender says, in lower case, and Known tells that there is such a
+	// portal.
 	MemberID string
 	Known    bool
 	Domain   string // the portal's host, where it is known

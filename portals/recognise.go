@@ -3,6 +3,7 @@ package portals
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"leadsync/bitrix24"
 	"leadsync/events"
@@ -53,7 +54,7 @@ func (c claim) proves(webhook *leads.Portal, portal leads.Portal, known bool) bo
 		return false
 	}
 	if webhook.MemberID != "" {
-		return webhook.MemberID == c.memberID
+		return strings.EqualFold(webhook.MemberID, c.memberID)
 	}
 	return !known || portal.WebhookURL != "" && portal.Domain == webhook.Domain
 }
@@ -61,6 +62,7 @@ func (c claim) proves(webhook *leads.Portal, portal leads.Portal, known bool) bo
 // Recognise says which portal sent a callback that is not an installation. What cannot be
 // decided now is accepted as not verified.
 func (r *Registry) Recognise(ctx context.Context, cb bitrix24.Callback) Decision {
+	cb.MemberID = leads.CanonicalMemberID(cb.MemberID)
 	busy := r.verifying.of(cb.MemberID)
 	portal, reason, err := r.identify(ctx, claim{cb.MemberID, leads.HashToken(cb.ApplicationToken)}, r.cached)
 	if err != nil {

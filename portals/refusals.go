@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"leadsync/leads"
 )
 
 // refusalPause is how often a refusal is logged, by reason and portal: anybody can send
@@ -24,9 +26,12 @@ var hints = map[Reason]string{ //nolint:gosec // words about tokens, no token
 	TooMany:        "installations that the authorization server has not confirmed are checked a few times a minute; if this is your portal, save the form again in a minute",
 	RobotWebhook: "an automation robot or business process posts here, and nobody can verify that: " +
 		"create an outgoing webhook for the events of leads in Bitrix24 instead, and remove the robot's",
-	ApplicationPage:  `Bitrix24 opened leadsync as an application page: tick "Uses API only" in the application's form and save it again`,
-	UnknownPath:      "callbacks go to /bitrix24/events, the application's handler path is /bitrix24/oauth/callback: check the addresses in Bitrix24 and in the proxy",
-	WrongMethod:      "callbacks are sent by POST, log-ins by GET: a proxy that redirects turns one into the other",
+	ApplicationPage: `Bitrix24 opened leadsync as an application page: tick "Uses API only" in the application's form and save it again`,
+	UnknownPath:     "callbacks go to " + leads.CallbackPath + ", the application's handler path is " + leads.RedirectPath + ": check the addresses in Bitrix24 and in the proxy",
+	WrongMethod:     "callbacks are sent by POST, log-ins by GET: a proxy that redirects turns one into the other",
+	NotAForm: "the body is not the form that Bitrix24 posts: a proxy or an integration platform rewrites it, or something else posts here; " +
+		"let it pass the body and its Content-Type on as they come",
+	WrongAddress:     "these callbacks are lost: enter the address that \"error\" names in Bitrix24's webhook or application, and check that the proxy leaves the path as it is",
 	NotAdministrator: "an administrator of the portal has to install or log in",
 }
 

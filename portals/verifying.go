@@ -49,7 +49,7 @@ const learnWait = 25 * time.Second
 // learnDeadlines says until when callbacks of portals wait for their application_token.
 type learnDeadlines struct {
 	mu    sync.Mutex
-	waits map[string]learnWaiting // by member_id
+	waits byMember[learnWaiting]
 }
 
 // learnWaiting is a time in which callbacks of a portal wait.
@@ -61,7 +61,7 @@ type learnWaiting struct{ since, asked time.Time }
 func (l *learnDeadlines) ahead(memberID string, came, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w, ok := l.waits[memberID]
+	w, ok := l.waits.get(memberID)
 	switch {
 	case !ok || now.Before(w.asked) || now.Sub(w.asked) > learnWait:
 		w.since = now
@@ -69,9 +69,6 @@ func (l *learnDeadlines) ahead(memberID string, came, now time.Time) bool {
 		w.since = came
 	}
 	w.asked = now
-	if l.waits == nil || len(l.waits) >= cacheMax {
-		l.waits = map[string]learnWaiting{}
-	}
-	l.waits[memberID] = w
+	l.waits.put(memberID, w)
 	return now.Sub(w.since) < learnWait
 }

@@ -34,7 +34,7 @@ func (r *Registry) Adopt(ctx context.Context) error {
 func (r *Registry) webhookMember(ctx context.Context) (string, error) {
 	webhook := r.cfg.Webhook
 	if webhook.MemberID != "" {
-		return webhook.MemberID, nil
+		return leads.CanonicalMemberID(webhook.MemberID), nil
 	}
 	portals, err := r.cfg.Store.Portals(ctx)
 	for _, p := range portals {

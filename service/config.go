@@ -98,15 +98,12 @@ func (c Config) grace() time.Duration {
 	return c.Tuning.Grace
 }
 
-// callbackPath is where Bitrix24 posts everything.
-const callbackPath = "/bitrix24/events"
-
 // CallbackURL is where Bitrix24 is to send events; "" where it cannot reach us.
 func (c Config) CallbackURL() string {
 	if c.PublicURL == "" {
 		return ""
 	}
-	return c.PublicURL + callbackPath
+	return c.PublicURL + leads.CallbackPath
 }
 
 // OAuth is the conversation with authorization servers as the settings' application.

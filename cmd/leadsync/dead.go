@@ -113,6 +113,7 @@ func (f deadFilter) each(ctx context.Context, a *app, action string, do deadActi
 	if f.Portal != "" && !leads.ValidMemberID(f.Portal) {
 		return usageError{errors.New("--portal takes a member_id, as Bitrix24 sends it")}
 	}
+	f.Portal = leads.CanonicalMemberID(f.Portal)
 	return a.join(ctx, func(b *service.Backend) error {
 		report, err := f.report(ctx, b, action, do)
 		if err != nil {

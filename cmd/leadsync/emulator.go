@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24/emulator"
+	"leadsync/leads"
 )
 
 type emulatorCmd struct {
@@ -72,7 +73,7 @@ To connect leadsync to it:
 then install the application, as saving its form in Bitrix24 does:
   curl -X POST %s/_portal/install -d '{"events_url":"http://127.0.0.1:8080%s"}'
 `, e.Leads, info.Portal, info.OAuth, info.MemberID, info.Webhook, info.WebhookApplicationToken, info.ClientID, info.ClientSecret,
-		host(info.Portal), host(info.OAuth), info.ClientID, info.ClientSecret, info.Portal, "/bitrix24/events")
+		host(info.Portal), host(info.OAuth), info.ClientID, info.ClientSecret, info.Portal, leads.CallbackPath)
 	return err
 }
 

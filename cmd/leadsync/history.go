@@ -35,7 +35,7 @@ func (h historyCmd) Run(ctx context.Context, a *app) error {
 		}
 		var runs []leads.Run
 		for _, p := range portals {
-			if h.Portal != "" && h.Portal != p.MemberID {
+			if h.Portal != "" && !strings.EqualFold(h.Portal, p.MemberID) {
 				continue
 			}
 			more, err := db.Runs(ctx, p.MemberID, h.Limit)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"leadsync/leads"
 	"leadsync/repo"
@@ -61,7 +62,7 @@ func findPortal(ctx context.Context, db *repo.DB, name string) (leads.Portal, er
 		return leads.Portal{}, err
 	}
 	for _, p := range portals {
-		if p.MemberID == name || p.Domain == name {
+		if strings.EqualFold(p.MemberID, name) || strings.EqualFold(p.Domain, name) {
 			return p, nil
 		}
 	}

@@ -57,7 +57,7 @@ func TestPortalsAreListedShownReboundAndRemoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text, _ := command(t.Context(), t, s.vars, "portals", "show", s.member())
+	_, text, _ := command(t.Context(), t, s.vars, "portals", "show", strings.ToUpper(s.member()))
 	for _, secret := range []string{grant.AccessToken.Reveal(), grant.RefreshToken.Reveal(), p.Info().ApplicationToken} {
 		if strings.Contains(text, secret) || strings.Contains(s.metrics(t), secret) {
 			t.Error("a token is shown")
@@ -131,7 +131,7 @@ func TestWebhookPortalIsAdded(t *testing.T) {
 	}
 	vars := maps.Clone(s.vars)
 	vars["LEADSYNC_B24_WEBHOOK_URL"], vars["LEADSYNC_B24_APPLICATION_TOKEN"] = p.Info().Webhook, p.Info().WebhookApplicationToken
-	code, _, stderr := command(t.Context(), t, vars, "portals", "add", "--member-id", s.member())
+	code, _, stderr := command(t.Context(), t, vars, "portals", "add", "--member-id", strings.ToUpper(s.member()))
 	if code != exitOK {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}

@@ -32,6 +32,7 @@ func (p portalsAddCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	p.MemberID = leads.CanonicalMemberID(p.MemberID)
 	var portal leads.Portal
 	application := p.Domain != "" || p.ClientID != ""
 	if application {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,7 +66,7 @@ func (r passCmd) portals(ctx context.Context, b *service.Backend) ([]leads.Porta
 	}
 	var chosen []leads.Portal
 	for _, p := range all {
-		if r.Portal == "" && p.State == leads.PortalActive || p.MemberID == r.Portal {
+		if r.Portal == "" && p.State == leads.PortalActive || strings.EqualFold(p.MemberID, r.Portal) {
 			chosen = append(chosen, p)
 		}
 	}

@@ -40,7 +40,7 @@ func (r republishCmd) Run(ctx context.Context, a *app) error {
 	}
 	var report republishReport
 	err := a.join(ctx, func(b *service.Backend) (err error) {
-		report, err = republish(ctx, b, r.Portal)
+		report, err = republish(ctx, b, leads.CanonicalMemberID(r.Portal))
 		return err
 	})
 	if err != nil {

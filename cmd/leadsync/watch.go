@@ -39,7 +39,7 @@ func (w watchCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return events.Subscribe(ctx, bus, w.Portal, w.FromStart, func(msg jetstream.Msg) {
+	return events.Subscribe(ctx, bus, leads.CanonicalMemberID(w.Portal), w.FromStart, func(msg jetstream.Msg) {
 		if err := w.print(a.stdout, msg); err != nil {
 			fmt.Fprintf(a.stderr, "leadsync: %s: %v\n", msg.Subject(), err)
 		}
