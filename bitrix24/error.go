@@ -3,9 +3,12 @@ package bitrix24
 import (
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"leadsync/leads"
 )
@@ -138,8 +141,8 @@ func newError(method string, status int, code, description string) *Error {
 	switch {
 	case (e.Code == "" || e.Code == "ACCESS_DENIED") && namesTariff(description):
 		e.Reaction = Stop
-	case e.Code == "" || e.Code == "NOT_FOUND" || e.Code == "ACCESS_DENIED":
-		e.Reaction = byDescription(description)
+	case e.Code == "" || e.Code == "ACCESS_DENIED" || notFoundCodes[e.Code]:
+		e.Reaction = byDescription(e.Code, description)
 	case status >= http.StatusInternalServerError:
 		e.Reaction = Repeat
 	case status == http.StatusTooManyRequests:
@@ -148,17 +151,42 @@ func newError(method string, status int, code, description string) *Error {
 	return e
 }
 
-// byDescription recognises the two errors of crm.lead.get that have no code
-// (docs/bitrix24.md 6.2). Only namesTariff also decides by an error's text.
-func byDescription(description string) Reaction {
-	switch text := strings.ToLower(strings.TrimRight(description, ".! ")); text {
-	case "not found", "element not found":
+// notFoundCodes are codes beside which the text still decides: they may also mean a method, a
+// portal, or a lead's company.
+var notFoundCodes = map[string]bool{
+	"NOT_FOUND": true, "ERROR_NOT_FOUND": true, "ELEMENT_NOT_FOUND": true, "ENTITY_NOT_FOUND": true, "LEAD_NOT_FOUND": true, "ERROR_CORE": true,
+}
+
+// The texts of the two errors of crm.lead.get that have no code (docs/bitrix24.md 6.2), as
+// plainWords writes them. A text that is not here deletes nothing.
+var (
+	notFoundTexts = map[string]bool{
+		"not found": true, "element not found": true, "lead not found": true, "item not found": true,
+		"не найден": true, "не найдено": true, "элемент не найден": true, "лид не найден": true,
+	}
+	noAccessTexts = map[string]bool{"access denied": true, "доступ запрещен": true}
+)
+
+// byDescription recognises those two errors. Only namesTariff also decides by an error's text.
+func byDescription(code, description string) Reaction {
+	switch text := plainWords(description); {
+	case notFoundTexts[text] && code != "ACCESS_DENIED":
 		return NotFound
-	case "access denied":
+	case noAccessTexts[text]:
 		return NoAccess
 	default:
 		return Never
 	}
+}
+
+// tag is a tag of HTML: some modules of Bitrix24 write <br> behind a text.
+var tag = regexp.MustCompile(`<[^<>]*>`)
+
+// plainWords are the words of a text in lower case, without HTML and punctuation.
+func plainWords(text string) string {
+	text = tag.ReplaceAllString(html.UnescapeString(text), " ")
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return strings.ReplaceAll(strings.Join(words, " "), "ё", "е")
 }
 
 // namesTariff tells the ACCESS_DENIED of a portal whose plan has no REST API from that of a
