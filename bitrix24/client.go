@@ -83,6 +83,7 @@ type shared struct {
 	mu       sync.Mutex
 	endpoint leads.Secret // the current one: portals are renamed
 	nearEnd  bool         // the last scanned page ended before the batch did, see Leads.Scan
+	doubtful leads.Secret // the token that the portal did not accept without saying why, and that was new
 }
 
 // NewClient returns a client in the Live lane.
@@ -242,6 +243,7 @@ func (c *Client) exchange(ctx context.Context, method string, params Params, m m
 		}
 		answer, err := c.send(ctx, method, params, a.endpoint, a.token)
 		if err == nil {
+			c.shared.accepted(a.token)
 			err = a.checked(answer)
 		}
 		if err == nil {
@@ -310,6 +312,11 @@ func (a *attempt) react(ctx context.Context, err error) error {
 		return a.follow(ctx, moved)
 	}
 	switch reaction := ReactionTo(err); {
+	case unexplained(err) && c.cfg.Tokens != nil && a.refreshed == 0 && c.shared.doubt(a.token):
+		a.refreshed++
+		token, err := c.cfg.Tokens.Refresh(ctx, a.token)
+		c.shared.setDoubtful(token)
+		return err
 	case mustRefresh(err) && c.cfg.Tokens != nil && a.refreshed < refreshTries:
 		a.refreshed++
 		_, err = c.cfg.Tokens.Refresh(ctx, a.token)
