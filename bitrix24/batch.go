@@ -142,8 +142,7 @@ func decodeBatch(commands []Command, answer Answer) (Batch, error) {
 	for _, cmd := range commands {
 		switch e := refusalOf(cmd.Method, refusals[cmd.Key]); {
 		case e != nil:
-			e.Wait = times[cmd.Key].untilReset()
-			b.Errors[cmd.Key] = e
+			b.Errors[cmd.Key] = e.blockedFor(times[cmd.Key])
 		case results[cmd.Key] == nil:
 			b.Errors[cmd.Key] = garbled(cmd.Method, 0, "the batch has no answer for this command")
 		case cmd.Method == "crm.lead.get" && isEmpty(results[cmd.Key]):

@@ -133,7 +133,7 @@ func (c *Client) In(lane Lane) *Client {
 }
 
 // Hasty returns the same client for a caller that blocks others while it waits: if a method
-// is blocked for longer than a few seconds, calls return an error that says for how long
+// is blocked, or the portal asks to wait, for longer than a few seconds, calls return an error that says for how long
 // (Error.RetryAfter) instead of waiting. The Live lane always does so.
 func (c *Client) Hasty() *Client {
 	d := *c
@@ -268,7 +268,7 @@ func (a *attempt) checked(answer Answer) error {
 			return refusal
 		}
 		if limited {
-			c.crowded()
+			c.crowded(0)
 			return nil
 		}
 	}
@@ -356,10 +356,10 @@ func refusedAfterRefresh(err error) error {
 	return err
 }
 
-// isOwnRefusal tells a call that awaitMethod refused from one that the portal refused.
+// isOwnRefusal tells a call that was not sent from one that the portal refused.
 func isOwnRefusal(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.Code == codeOperating && e.Status == 0
+	return ok && e.unsent
 }
 
 // blockedLimit is how often in a row a call may find its method blocked before that is an
@@ -374,24 +374,34 @@ func slowLimit(err error) int {
 	return repeats
 }
 
-// slowDown delays what is sent next: requests of every method after a 503, of this method
-// after a 429.
+// slowDown delays what is sent next: requests of this method if it is blocked, otherwise those
+// of every method, for as long as the portal asks for.
 func (a *attempt) slowDown(ctx context.Context, err error) error {
 	c := a.client
-	if e, ok := errors.AsType[*Error](err); ok && e.Code == codeOperating {
+	e, ok := errors.AsType[*Error](err)
+	if ok && e.Code == codeOperating {
 		c.shared.meters.block(a.method, e.Wait)
 		return nil
 	}
-	if c.crowded(); c.cfg.Budget == nil {
-		return c.cfg.Wait(ctx, repeatPolicy.Delay(a.slowed))
+	wait := time.Duration(0)
+	if ok {
+		wait = e.Wait
 	}
-	return nil
+	c.crowded(wait)
+	switch {
+	case c.impatient(wait):
+		return err
+	case c.cfg.Budget == nil:
+		return c.cfg.Wait(ctx, max(wait, repeatPolicy.Delay(a.slowed)))
+	default:
+		return nil
+	}
 }
 
-// crowded records that the portal had too many requests.
-func (c *Client) crowded() {
+// crowded records that the portal had too many requests, and asks to wait for that long.
+func (c *Client) crowded(wait time.Duration) {
 	c.shared.limited.Add(1)
 	if c.cfg.Budget != nil {
-		c.cfg.Budget.refused()
+		c.cfg.Budget.refused(wait)
 	}
 }

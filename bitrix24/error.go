@@ -35,12 +35,15 @@ type Error struct {
 	Code        string // Bitrix24's error code in upper case; "" for methods without codes and for answers that are not JSON
 	Description string // Bitrix24's text, or what is wrong with the answer
 	Reaction    Reaction
-	// Wait is how long a method without operating time stays blocked, or how long the client
-	// leaves a portal alone that refuses everything; 0 if unknown.
+	// Wait is how long a method without operating time stays blocked, how long a busy server
+	// asks to wait, or how long the client leaves a portal alone that refuses everything; 0 if
+	// unknown.
 	Wait time.Duration
 	// Advice is set where the portal refuses every call for this reason, which no lead causes:
 	// what is wrong, and where in Bitrix24 a person changes it.
 	Advice string
+
+	unsent bool // this client refused the call: it would have had to wait for too long
 }
 
 // RetryAfter is how long not to call the method; 0 if the portal did not say.
@@ -145,8 +148,17 @@ func newError(method string, status int, code, description string) *Error {
 		e.Reaction = byDescription(e.Code, description)
 	case status >= http.StatusInternalServerError:
 		e.Reaction = Repeat
-	case status == http.StatusTooManyRequests:
+	}
+	if status == http.StatusTooManyRequests && e.Reaction == Never {
 		e.Reaction = SlowDown
+	}
+	return e
+}
+
+// blockedFor adds how long a method stays blocked, according to the time block of its answer.
+func (e *Error) blockedFor(t Time) *Error {
+	if e.Code == codeOperating {
+		e.Wait = t.untilReset()
 	}
 	return e
 }

@@ -66,7 +66,7 @@ func (o *OAuth) grant(ctx context.Context, server, kind string, form url.Values)
 	}
 	raw, err := findObject(r.body, "access_token", "error")
 	if err != nil {
-		return Pair{}, aboutNoLead(garbled(kind, r.status, err.Error()))
+		return Pair{}, aboutNoLead(r.told(garbled(kind, r.status, err.Error())))
 	}
 	var body struct {
 		Error          json.RawMessage `json:"error"`
@@ -81,14 +81,14 @@ func (o *OAuth) grant(ctx context.Context, server, kind string, form url.Values)
 		ServerEndpoint lenientText     `json:"server_endpoint"`
 	}
 	if err := json.Unmarshal(raw, &body); err != nil {
-		return Pair{}, aboutNoLead(garbled(kind, r.status, "the answer is not a JSON object"))
+		return Pair{}, aboutNoLead(r.told(garbled(kind, r.status, "the answer is not a JSON object")))
 	}
 	// A pair is taken whatever stands in error beside it: the server has spent the old one.
 	if body.AccessToken == "" || body.RefreshToken == "" {
 		if isEmpty(body.Error) {
-			return Pair{}, aboutNoLead(garbled(kind, r.status, "the answer has no tokens"))
+			return Pair{}, aboutNoLead(r.told(garbled(kind, r.status, "the answer has no tokens")))
 		}
-		return Pair{}, aboutNoLead(newError(kind, r.status, text(body.Error), string(body.Description)))
+		return Pair{}, aboutNoLead(r.told(newError(kind, r.status, text(body.Error), string(body.Description))))
 	}
 	return Pair{
 		Grant: leads.Grant{
