@@ -92,7 +92,7 @@ func (o *OAuth) grant(ctx context.Context, server, kind string, form url.Values)
 	}
 	return Pair{
 		Grant: leads.Grant{
-			MemberID: string(body.MemberID), AccessToken: leads.Secret(body.AccessToken),
+			MemberID: memberID(string(body.MemberID)), AccessToken: leads.Secret(body.AccessToken),
 			RefreshToken: leads.Secret(body.RefreshToken), ExpiresAt: o.Now().Add(lifeOf(float64(body.ExpiresIn))),
 			Scope: string(body.Scope), UserID: int64(body.UserID), ClientID: o.ClientID,
 		},
@@ -166,7 +166,7 @@ func (o *OAuth) AppInfo(ctx context.Context, server string, token leads.Secret) 
 	}
 	scope, _ := body.Scope.(string) // only displayed; some servers send a list
 	return Installation{
-		ClientID: string(body.ClientID), UserID: int64(body.UserID), Scope: scope, MemberID: string(install.MemberID),
+		ClientID: string(body.ClientID), UserID: int64(body.UserID), Scope: scope, MemberID: memberID(string(install.MemberID)),
 		ClientEndpoint: string(install.ClientEndpoint), Installed: bool(install.Installed),
 	}, nil
 }

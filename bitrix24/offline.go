@@ -294,7 +294,7 @@ func offlineLead(data json.RawMessage) int64 {
 	if json.Unmarshal(data, &fields) != nil {
 		return 0
 	}
-	id, err := leads.ParseID(string(fields.Fields.ID))
+	id, err := parseID(string(fields.Fields.ID))
 	if err != nil {
 		return 0
 	}
