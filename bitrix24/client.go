@@ -217,7 +217,7 @@ type manner struct {
 	probe  bool // find out whether the portal still refuses everything
 	// check returns a refusal that the answer contains although the portal accepted the
 	// call, and whether the answer says that there are too many requests; nil checks nothing.
-	check func(Answer) (refusal error, limited bool)
+	check func(ctx context.Context, token leads.Secret, answer Answer) (refusal error, limited bool)
 }
 
 // call sends a request as often as its manner allows. While the portal refuses everything, it
@@ -244,7 +244,7 @@ func (c *Client) exchange(ctx context.Context, method string, params Params, m m
 		answer, err := c.send(ctx, method, params, a.endpoint, a.token)
 		if err == nil {
 			c.shared.accepted(a.token)
-			err = a.checked(answer)
+			err = a.checked(ctx, answer)
 		}
 		if err == nil {
 			return answer, nil
@@ -260,10 +260,10 @@ func (c *Client) exchange(ctx context.Context, method string, params Params, m m
 
 // checked returns what the answer was refused with, and tells the budget how the portal took
 // the request.
-func (a *attempt) checked(answer Answer) error {
+func (a *attempt) checked(ctx context.Context, answer Answer) error {
 	c := a.client
 	if a.manner.check != nil {
-		refusal, limited := a.manner.check(answer)
+		refusal, limited := a.manner.check(ctx, a.token, answer)
 		if refusal != nil {
 			return refusal
 		}

@@ -3,6 +3,7 @@ package bitrix24_test
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -108,5 +109,130 @@ func TestA401WithAReasonRefreshesNothing(t *testing.T) {
 	hook := fixed(401, "<html>")
 	if _, err := hook.Call(t.Context(), "x", nil); bitrix24.ReactionTo(err) != bitrix24.Never || hook.Requests() != 1 {
 		t.Errorf("a webhook: %v after %d requests", err, hook.Requests())
+	}
+}
+
+// refusingCommands makes the portal refuse commands of batches whose request matches, inside
+// an answer that accepts the batch; it counts the batches.
+func (h *tokenHarness) refusingCommands(code string, refused func(request, command string) bool) *int {
+	count, request := 0, ""
+	refuse(h.Harness, code, "no", func(command string) bool { return refused(request, command) })
+	answers := h.Transport.Intercept(nil)
+	h.Transport.Intercept(func(r *http.Request) *http.Response {
+		if strings.HasSuffix(r.URL.Path, "batch") {
+			count++
+			request = readBody(r)
+			r.Body = bodyOf(request)
+		}
+		return answers(r)
+	})
+	return &count
+}
+
+// Commands whose token is refused get what single calls get: a refreshed token, one that
+// another process has stored, or another user's.
+func TestCommandsAreTriedWithOtherTokens(t *testing.T) {
+	for _, test := range []struct {
+		code      string
+		refreshes int
+		abandoned bool
+	}{
+		{"expired_token", 1, false},
+		{"invalid_token", 1, false},
+		{"NO_AUTH_FOUND", 1, false},
+		{"authorization_error", 0, true},
+		{"user_access_error", 0, true},
+	} {
+		for _, part := range []bool{false, true} {
+			t.Run(test.code+" of a part "+strconv.FormatBool(part), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					h := newTokenHarness(t, emulator.Config{Leads: 5, Seed: 1})
+					ids := sortedIDs(truth(t, h.Portal))
+					other := h.Install(t)
+					other.System = true // and so preferred
+					h.store.save(other)
+					bad, before := other.AccessToken.Reveal(), h.refreshes()
+					first := "crm.lead.get?id=" + strconv.FormatInt(ids[0], 10)
+					batches := h.refusingCommands(test.code, func(request, command string) bool {
+						return strings.Contains(request, bad) && (!part || command != first)
+					})
+					snaps, err := h.client.Leads().Read(t.Context(), ids, draws())
+					if err != nil || len(snaps) != 5 {
+						t.Fatalf("%d snapshots, %v", len(snaps), err)
+					}
+					for _, s := range snaps {
+						if s.Err != nil || s.Sight != leads.Present {
+							t.Errorf("lead %d: %v", s.LeadID, s.Err)
+						}
+					}
+					token, err := h.source.Token(t.Context())
+					if err != nil || (token == h.store.at(h.store.grants[0].RefreshToken).AccessToken) != test.abandoned {
+						t.Errorf("the other pair is used: %t, %v", !test.abandoned, err)
+					}
+					if n := h.refreshes() - before; n != test.refreshes || *batches > 5 {
+						t.Errorf("%d refreshes, want %d; %d batches", n, test.refreshes, *batches)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestCommandsUseAPairThatAnotherProcessStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTokenHarness(t, emulator.Config{Leads: 5, Seed: 1})
+		ids := sortedIDs(truth(t, h.Portal))
+		if err := h.call(t); err != nil {
+			t.Fatal(err)
+		}
+		bad := h.store.grants[0].AccessToken.Reveal()
+		h.store.save(h.Install(t))
+		before := h.refreshes()
+		h.refusingCommands("expired_token", func(request, _ string) bool { return strings.Contains(request, bad) })
+		snaps, err := h.client.Leads().Read(t.Context(), ids, draws())
+		if err != nil || len(snaps) != 5 || snaps[0].Err != nil || h.refreshes() != before {
+			t.Errorf("%d snapshots, %v, %d refreshes", len(snaps), err, h.refreshes()-before)
+		}
+	})
+}
+
+// Where no pair is accepted, somebody must authorize again; the portal is not at fault.
+func TestCommandsOfDeadTokensAskForAuthorization(t *testing.T) {
+	for _, code := range []string{"NO_AUTH_FOUND", "authorization_error"} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newTokenHarness(t, emulator.Config{Leads: 5, Seed: 1})
+			ids := sortedIDs(truth(t, h.Portal))
+			batches := h.refusingCommands(code, func(string, string) bool { return true })
+			_, err := h.client.Leads().Read(t.Context(), ids, draws())
+			if !errors.Is(err, leads.ErrUnauthorized) || errors.Is(err, leads.ErrPortalRefuses) || h.client.State().Problem != "" || *batches > 5 {
+				t.Errorf("%s: %v, %d batches", code, err, *batches)
+			}
+		})
+	}
+}
+
+// A lead for which alone the portal refuses the token costs neither the pair nor a refresh.
+func TestALeadThatRefusesTokensIsToBlame(t *testing.T) {
+	for _, code := range []string{"NO_AUTH_FOUND", "authorization_error", "expired_token"} {
+		for _, count := range []int{1, 5} {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTokenHarness(t, emulator.Config{Leads: 5, Seed: 1})
+				ids := sortedIDs(truth(t, h.Portal))[:count]
+				bad := "crm.lead.get?id=" + strconv.FormatInt(ids[0], 10)
+				batches := h.refusingCommands(code, func(_, command string) bool { return command == bad })
+				snaps, err := h.client.Leads().Read(t.Context(), ids, draws())
+				if err != nil || len(snaps) != count || *batches > 14 {
+					t.Fatalf("%s among %d: %d snapshots, %v, %d batches", code, count, len(snaps), err, *batches)
+				}
+				for _, s := range snaps {
+					if (s.Err != nil) != (s.LeadID == ids[0]) {
+						t.Errorf("%s among %d: lead %d: %v", code, count, s.LeadID, s.Err)
+					}
+				}
+				if h.refreshes() != 0 || h.call(t) != nil {
+					t.Errorf("%s: %d refreshes", code, h.refreshes())
+				}
+			})
+		}
 	}
 }

@@ -176,6 +176,28 @@ func (r refusals) confirm(ctx context.Context, refusal *Error) error {
 	}
 }
 
+// ofToken finds out whether the refusal of all commands of a batch is one of the token: what
+// the commands name could be the reason, too. A harmless batch then gets the token refreshed,
+// or another pair of tokens used, as any call does. The error is what the batch has to react
+// to; nil if it stands as it is.
+func (r refusals) ofToken(ctx context.Context, refusal *Error, token leads.Secret, probe bool) error {
+	tokens := r.client.cfg.Tokens
+	switch {
+	case tokens == nil:
+		return nil // see confirm
+	case probe:
+		return refusal
+	}
+	if _, err := r.ask(ctx, refusal.Method); err != nil {
+		return err
+	}
+	current, err := tokens.Token(ctx)
+	if err != nil || current != token {
+		return cmp.Or[error](err, refusal) // it is sent again, with the new token
+	}
+	return nil // the same token is good enough for others
+}
+
 // judge opens the breaker if an error of a call to that method means that the portal refuses
 // everything. An authorization server's errors have other methods. What stands before the
 // portal may refuse one batch for what is in it: then a harmless one is answered.
