@@ -170,6 +170,10 @@ func TestParseBodyRefusesBrokenJSON(t *testing.T) {
 	if err != nil || form.Text(strings.Split(strings.Repeat("a ", 64), " ")[:64]...) != "7" {
 		t.Errorf("64 levels: %v", err)
 	}
+	form, err = bitrix24.ParseBody(`{"a":["x",{"b":false},true]}`)
+	if err != nil || form.Text("a", "0") != "x" || form.Text("a", "1", "b") != "0" || form.Text("a", "2") != "1" {
+		t.Errorf("a list: %v, %v", flat(form), err)
+	}
 }
 
 func FuzzParseCallback(f *testing.F) {

@@ -207,7 +207,7 @@ func offlineAnswer(t *testing.T, result string) (q *bitrix24.OfflineQueue, sent 
 }
 
 const (
-	offlineRow   = `{"EVENT_NAME":"ONCRMLEADUPDATE","EVENT_DATA":{"FIELDS":{"ID":"9"}},"MESSAGE_ID":"m9"}`
+	offlineRow   = `{"TIMESTAMP_X":"2026-11-26T10:00:00+03:00","EVENT_NAME":"ONCRMLEADUPDATE","EVENT_DATA":{"FIELDS":{"ID":"9"}},"MESSAGE_ID":"m9"}`
 	offlineOther = `{"EVENT_NAME":"OnCrmLeadAdd","EVENT_DATA":{"FIELDS":{"ID":8}},"MESSAGE_ID":"m8"}`
 )
 
@@ -241,8 +241,11 @@ func TestOfflineEventsComeInPHPsShapes(t *testing.T) {
 		q, _ := offlineAnswer(t, `{"process_id":"p","events":`+events+`}`)
 		batch, err := q.Next(t.Context(), leads.OfflineBatch{})
 		want := leads.OfflineBatch{Process: "p", Messages: []string{"m8", "m9"}, Events: []leads.OfflineEvent{
-			{LeadID: 8, Event: "ONCRMLEADADD"}, {LeadID: 9, Event: "ONCRMLEADUPDATE"},
+			{LeadID: 8, Event: "ONCRMLEADADD"}, {LeadID: 9, Event: "ONCRMLEADUPDATE", At: time.Date(2026, 11, 26, 7, 0, 0, 0, time.UTC)},
 		}}
+		for i := range batch.Events {
+			batch.Events[i].At = batch.Events[i].At.UTC()
+		}
 		if diff := cmp.Diff(want, batch); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", events, err, diff)
 		}
@@ -310,6 +313,22 @@ func TestEventsWithoutAMessageIDAreTakenAndNotCleared(t *testing.T) {
 		if strings.HasPrefix(cmd, "event.offline.clear") {
 			t.Errorf("sent %s", cmd)
 		}
+	}
+}
+
+func TestARefusedClearIsAnError(t *testing.T) {
+	p, _, q := queued(t, emulator.Config{})
+	p.Add(1)
+	batch, err := q.Next(t.Context(), leads.OfflineBatch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.SetFaults(emulator.Faults{RefuseCommands: "WRONG_AUTH_TYPE"})
+	if err := q.Clear(t.Context(), batch); !errors.Is(err, leads.ErrRefused) || !strings.Contains(err.Error(), "clear reserved offline events") {
+		t.Errorf("cleared: %v", err)
+	}
+	if _, err := q.Next(t.Context(), batch); err == nil || !strings.Contains(err.Error(), "event.offline.clear") {
+		t.Errorf("cleared and read on: %v", err)
 	}
 }
 

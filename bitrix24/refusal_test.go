@@ -45,6 +45,37 @@ func refuse(h *emulatortest.Harness, code, description string, match func(comman
 
 func everyCommand(string) bool { return true }
 
+func TestErrorsSayWhatThePortalSaid(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error":"error_argument","error_description":"is wrong"}`: "x: HTTP 400: ERROR_ARGUMENT: is wrong",
+		`{"error":"","error_description":"Not found"}`:              "x: HTTP 400: Not found",
+		`{"error":"NEW"}`: "x: HTTP 400: NEW",
+		`{"error":"","error_description":"` + strings.Repeat("ж", 400) + `"}`: "x: HTTP 400: " + strings.Repeat("ж", 300),
+	} {
+		if _, err := fixed(400, body).Call(t.Context(), "x", nil); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	batch, err := fixed(200, `{"result":{"result":[],"result_error":{"a":{"error":"NEW","error_description":"d"}}}}`).Batch(t.Context(), []bitrix24.Command{{Key: "a", Method: "m"}})
+	if err != nil || batch.Errors["a"].Error() != "m: NEW: d" {
+		t.Errorf("a command: %v, %v", batch.Errors["a"], err)
+	}
+	batch, err = fixed(200, `{"result":{"result_error":{"a":{"error":"NEW","error_description":"d"}}}}`).Batch(t.Context(), []bitrix24.Command{{Key: "a", Method: "m"}})
+	if err != nil || batch.Errors["a"].Error() != "m: NEW: d" {
+		t.Errorf("without results: %v, %v", batch.Errors["a"], err)
+	}
+	for _, body := range []string{`{"result":{}}`, `{"result":{"ID":"1"}}`, `{"result":true}`} {
+		var client *bitrix24.Client
+		synctest.Test(t, func(t *testing.T) {
+			client = fixed(200, body)
+			batch, err = client.Batch(t.Context(), []bitrix24.Command{{Key: "a", Method: "m"}})
+		})
+		if err == nil || !strings.Contains(err.Error(), "the answer is not one to a batch") {
+			t.Errorf("%s: %+v, %v", body, batch, err)
+		}
+	}
+}
+
 func TestPortalThatRefusesEverythingIsLeftAlone(t *testing.T) {
 	long(t)
 	tests := []struct{ code, text, words string }{
