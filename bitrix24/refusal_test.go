@@ -206,9 +206,19 @@ func gone(t *testing.T, code, words string) (h *emulatortest.Harness, there, del
 
 func TestNotFoundIsRecognisedHoweverItIsWritten(t *testing.T) {
 	for _, said := range []struct{ code, words string }{
-		{"", "Not found"}, {"", "NOT FOUND."}, {"", " Not  found!"}, {"", "<b>Not found</b><br>"}, {"", "Not&nbsp;found&#46;<br />"},
-		{"", "Element not found"}, {"", "Lead not found."}, {"NOT_FOUND", "Element not found"}, {"ERROR_NOT_FOUND", "Not found"},
-		{"error_core", "Not found<br>"}, {"", "Не найден"}, {"", "Элемент не найден."}, {"", "ЛИД НЕ НАЙДЕН"},
+		{"", "Not found"},
+		{"", "NOT FOUND."},
+		{"", " Not  found!"},
+		{"", "<b>Not found</b><br>"},
+		{"", "Not&nbsp;found&#46;<br />"},
+		{"", "Element not found"},
+		{"", "Lead not found."},
+		{"NOT_FOUND", "Element not found"},
+		{"ERROR_NOT_FOUND", "Not found"},
+		{"error_core", "Not found<br>"},
+		{"", "Не найден"},
+		{"", "Элемент не найден."},
+		{"", "ЛИД НЕ НАЙДЕН"},
 	} {
 		t.Run(said.code+" "+said.words, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -231,8 +241,16 @@ func TestNotFoundIsRecognisedHoweverItIsWritten(t *testing.T) {
 // Words that nobody knows delete nothing, and they do not stop a portal that lists leads.
 func TestUnknownWordsForNotFoundAreTheLeadsMatter(t *testing.T) {
 	for _, said := range []struct{ code, words string }{
-		{"", "Nicht gefunden"}, {"", "Lead 7 could not be found"}, {"", "Method not found"}, {"ERROR_NOT_FOUND", "Company not found"}, {"ERROR_NOT_FOUND", ""},
-		{"ERROR_METHOD_NOT_FOUND", "Not found"}, {"ACCESS_DENIED", "Not found"}, {"SOMETHING_NEW", "Not found"}, {"", "???"}, {"", "<br>"},
+		{"", "Nicht gefunden"},
+		{"", "Lead 7 could not be found"},
+		{"", "Method not found"},
+		{"ERROR_NOT_FOUND", "Company not found"},
+		{"ERROR_NOT_FOUND", ""},
+		{"ERROR_METHOD_NOT_FOUND", "Not found"},
+		{"ACCESS_DENIED", "Not found"},
+		{"SOMETHING_NEW", "Not found"},
+		{"", "???"},
+		{"", "<br>"},
 		{"", "Not found in your plan"},
 	} {
 		for _, count := range []int{1, 55} {

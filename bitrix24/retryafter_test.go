@@ -13,14 +13,14 @@ import (
 	"leadsync/bitrix24/emulator/emulatortest"
 )
 
-// busy is a portal that answers its first requests like this, and works afterwards; sent
+// busy is a portal that answers its first request like this, and works afterwards; sent
 // gets when each came.
-func busy(budget *bitrix24.Budget, times, status int, body string, header ...string) (client *bitrix24.Client, sent *[]time.Time) {
+func busy(budget *bitrix24.Budget, status int, body string, header ...string) (client *bitrix24.Client, sent *[]time.Time) {
 	sent = &[]time.Time{}
 	return bitrix24.NewClient(bitrix24.ClientConfig{
 		Endpoint: emulatortest.PortalURL + "/rest/", Budget: budget,
 		HTTP: &http.Client{Transport: roundTripFunc(func(*http.Request) *http.Response {
-			if *sent = append(*sent, time.Now()); len(*sent) <= times {
+			if *sent = append(*sent, time.Now()); len(*sent) == 1 {
 				return emulatortest.Response(status, body, header...)
 			}
 			return emulatortest.Response(200, `{"result":true}`)
@@ -71,7 +71,7 @@ func TestTheServerSaysHowLongToWait(t *testing.T) {
 					if budget {
 						b = bitrix24.NewBudget(true)
 					}
-					client, sent := busy(b, 1, test.status, test.body, test.header...)
+					client, sent := busy(b, test.status, test.body, test.header...)
 					if _, err := client.In(bitrix24.Background).Read(t.Context(), "x", nil); err != nil {
 						t.Fatal(err)
 					}
@@ -93,7 +93,7 @@ func TestLiveCallsReturnHowLongToWait(t *testing.T) {
 			if budget {
 				b = bitrix24.NewBudget(true)
 			}
-			client, sent := busy(b, 1, 503, "<html>", "Retry-After", "120")
+			client, sent := busy(b, 503, "<html>", "Retry-After", "120")
 			var asks interface{ RetryAfter() time.Duration }
 			begin := time.Now()
 			_, err := client.Read(t.Context(), "x", nil)
@@ -161,19 +161,19 @@ func TestTheLongestWaitCounts(t *testing.T) {
 func TestAFullBucketIsNotWaitedForAsLongAsABlockedMethod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const block = `,"time":{"finish":1000,"operating_reset_at":1500}`
-		client, sent := busy(nil, 1, 503, `{"error":"QUERY_LIMIT_EXCEEDED"`+block+`}`)
+		client, sent := busy(nil, 503, `{"error":"QUERY_LIMIT_EXCEEDED"`+block+`}`)
 		if _, err := client.Read(t.Context(), "x", nil); err != nil || paused(*sent) > 2*time.Second {
 			t.Errorf("paused for %s, %v", paused(*sent), err)
 		}
-		client, sent = busy(nil, 1, 200, `{"result":{"result":[],"result_error":{"a":{"error":"QUERY_LIMIT_EXCEEDED"}},"result_time":{"a":{"finish":1000,"operating_reset_at":1500}}}}`)
+		client, sent = busy(nil, 200, `{"result":{"result":[],"result_error":{"a":{"error":"QUERY_LIMIT_EXCEEDED"}},"result_time":{"a":{"finish":1000,"operating_reset_at":1500}}}}`)
 		if _, err := client.Batch(t.Context(), []bitrix24.Command{{Key: "a", Method: "x"}}); err == nil || paused(*sent) > 2*time.Second || len(*sent) < 2 {
 			t.Errorf("a batch: paused for %s, %v", paused(*sent), err) // the portal's second answer is not one to a batch
 		}
-		client, sent = busy(nil, 1, 429, `{"error":"OPERATION_TIME_LIMIT"`+block+`}`, "Retry-After", "9")
+		client, sent = busy(nil, 429, `{"error":"OPERATION_TIME_LIMIT"`+block+`}`, "Retry-After", "9")
 		if _, err := client.In(bitrix24.Background).Read(t.Context(), "x", nil); err != nil || paused(*sent) != 500*time.Second {
 			t.Errorf("a blocked method: paused for %s, %v", paused(*sent), err)
 		}
-		client, sent = busy(bitrix24.NewBudget(true), 1, 429, `{"error":"OPERATION_TIME_LIMIT"}`, "Retry-After", "9")
+		client, sent = busy(bitrix24.NewBudget(true), 429, `{"error":"OPERATION_TIME_LIMIT"}`, "Retry-After", "9")
 		client = client.In(bitrix24.Background)
 		if _, err := client.Read(t.Context(), "x", nil); err != nil || paused(*sent) != 9*time.Second || client.State().Budget.Refusals != 0 {
 			t.Errorf("a blocked method: paused for %s, %v, %+v", paused(*sent), err, client.State().Budget)
