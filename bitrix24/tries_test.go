@@ -158,3 +158,41 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		})
 	}
 }
+
+// A lead that alone makes answers useless is asked for three times, with one harmless request.
+func TestHowOftenAUselessLeadIsTried(t *testing.T) {
+	for body, want := range map[string]int64{"": 4, "504": 3} {
+		synctest.Test(t, func(t *testing.T) {
+			client := bitrix24.NewClient(bitrix24.ClientConfig{
+				Endpoint: emulatortest.PortalURL + "/rest/", HTTP: &http.Client{Transport: roundTripFunc(func(r *http.Request) *http.Response {
+					switch sent := readBody(r); {
+					case strings.Contains(sent, `"ask"`):
+						return emulatortest.Response(200, `{"result":{"result":{"list":[]},"result_error":{"ask":{"error":"","error_description":"Not found"}}}}`)
+					case body == "504":
+						return emulatortest.Response(504, "")
+					default:
+						return emulatortest.Response(200, body)
+					}
+				})},
+			})
+			snaps, err := client.Leads().Read(t.Context(), []int64{1}, draws())
+			if err != nil || len(snaps) != 1 || snaps[0].Err == nil || snaps[0].Sight != leads.Present || client.Requests() != want {
+				t.Errorf("%q: %+v, %v, after %d requests", body, snaps, err, client.Requests())
+			}
+		})
+	}
+}
+
+func TestABatchHasFiftyCommandsAtMost(t *testing.T) {
+	var commands []bitrix24.Command
+	for i := range 51 {
+		commands = append(commands, bitrix24.Command{Key: "c" + strconv.Itoa(i), Method: "x"})
+	}
+	client := commandPortal(func(string) (string, string) { return "true", "" })
+	if batch, err := client.Batch(t.Context(), commands[:50]); err != nil || len(batch.Results) != 50 {
+		t.Errorf("fifty: %d results, %v", len(batch.Results), err)
+	}
+	if _, err := client.Batch(t.Context(), commands); err == nil || !strings.Contains(err.Error(), "51 commands") || client.Requests() != 1 {
+		t.Errorf("fifty-one: %v, %d requests", err, client.Requests())
+	}
+}
