@@ -24,19 +24,18 @@ func decodeAnswer(method string, r reply) (Answer, error) {
 	}
 	raw, err := findObject(r.body, "result", "error")
 	if err != nil {
-		return Answer{}, garbled(method, r.status, err.Error())
+		return Answer{}, r.told(garbled(method, r.status, err.Error()))
 	}
 	var env envelope
 	if err := json.Unmarshal(raw, &env); err != nil {
-		return Answer{}, garbled(method, r.status, "the answer is not a JSON object")
+		return Answer{}, r.told(garbled(method, r.status, "the answer is not a JSON object"))
 	}
 	if env.refuses() {
 		e := newError(method, r.status, text(env.Error), string(env.Description))
-		e.Wait = env.Time.untilReset()
-		return Answer{}, e
+		return Answer{}, r.told(e.blockedFor(env.Time))
 	}
 	if env.Result == nil {
-		return Answer{}, garbled(method, r.status, "the answer has neither result nor error")
+		return Answer{}, r.told(garbled(method, r.status, "the answer has neither result nor error"))
 	}
 	return Answer{Result: env.Result, Total: int64(env.Total), Next: int64(env.Next), Time: env.Time}, nil
 }

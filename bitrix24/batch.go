@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+
+	"leadsync/leads"
 )
 
 // batchLimit is how many commands one batch may have (docs/bitrix24.md 5.1).
@@ -48,22 +50,23 @@ func (c *Client) batch(ctx context.Context, commands []Command, m manner) (b Bat
 			return Batch{}, err
 		}
 	}
-	refreshed := 0
+	doubts := 0
 	m.large = len(commands) > 1
-	m.check = func(answer Answer) (refusal error, limited bool) {
+	m.check = func(ctx context.Context, token leads.Secret, answer Answer) (refusal error, limited bool) {
 		if b, err = decodeBatch(commands, answer); err != nil {
 			return err, false
 		}
 		whole, limited := b.limits(commands)
-		if whole != nil && whole.Reaction == Refresh {
-			if refreshed++; c.cfg.Tokens == nil || refreshed > refreshTries {
-				return nil, limited
-			}
-		}
-		if whole != nil {
+		switch {
+		case whole == nil:
+			return nil, limited
+		case !ofToken(whole):
 			return whole, limited
 		}
-		return nil, limited
+		if doubts++; doubts > refreshTries && !m.probe {
+			return nil, limited
+		}
+		return c.refusals().ofToken(ctx, whole, token, m.probe), limited
 	}
 	if _, err := c.call(ctx, "batch", Params{"halt": 0, "cmd": cmd}, m); err != nil {
 		return Batch{}, err
@@ -73,21 +76,27 @@ func (c *Client) batch(ctx context.Context, commands []Command, m manner) (b Bat
 }
 
 // limits finds refusals of commands that are the same as outside of a batch: too many
-// requests, an expired token. If all commands were refused so, whole is that refusal: nothing
-// was executed, and the batch can be sent again.
+// requests, a token that is no longer valid. If all commands were refused so, whole is the
+// first refusal: nothing was executed, and the batch can be sent again.
 func (b Batch) limits(commands []Command) (whole *Error, limited bool) {
-	count := map[string]int{}
+	crowded, tokens := 0, 0
 	for _, cmd := range commands {
-		if e := b.Errors[cmd.Key]; e != nil {
-			count[e.Code]++
-			limited = limited || e.Code == codeCrowded
-			if count[e.Code] == len(commands) && (e.Code == codeCrowded || e.Reaction == Refresh) {
-				whole = e
-			}
+		switch e := b.Errors[cmd.Key]; {
+		case e == nil:
+		case e.Code == codeCrowded:
+			crowded++
+		case ofToken(e):
+			tokens++
 		}
 	}
-	return whole, limited
+	if len(commands) > 0 && (crowded == len(commands) || tokens == len(commands)) {
+		whole = b.Errors[commands[0].Key]
+	}
+	return whole, crowded > 0
 }
+
+// ofToken reports whether a refusal says that the token is no longer valid.
+func ofToken(e *Error) bool { return e.Reaction == Refresh || e.Reaction == Reauthorize }
 
 // encodeCommands writes the JSON object itself: the portal runs commands in the order of
 // the keys, and encoding/json would sort them.
@@ -142,8 +151,7 @@ func decodeBatch(commands []Command, answer Answer) (Batch, error) {
 	for _, cmd := range commands {
 		switch e := refusalOf(cmd.Method, refusals[cmd.Key]); {
 		case e != nil:
-			e.Wait = times[cmd.Key].untilReset()
-			b.Errors[cmd.Key] = e
+			b.Errors[cmd.Key] = e.blockedFor(times[cmd.Key])
 		case results[cmd.Key] == nil:
 			b.Errors[cmd.Key] = garbled(cmd.Method, 0, "the batch has no answer for this command")
 		case cmd.Method == "crm.lead.get" && isEmpty(results[cmd.Key]):

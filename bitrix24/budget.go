@@ -47,6 +47,7 @@ type Budget struct {
 	level    float64 // requests in the bucket
 	at       time.Time
 	until    time.Time // nothing is sent earlier
+	told     time.Time // until when the portal asked to wait
 	misses   int       // refusals in a row
 	share    float64   // of what the plan allows; 1 while no other caller is noticed
 	eased    time.Time // when the share last changed
@@ -184,20 +185,32 @@ func (b *Budget) leakAt(now time.Time) {
 // refused records that the portal's bucket was full although ours was not: another program
 // calls from the same address. The budget pauses, longer after each refusal in a row, and
 // leaves more to the other program for a while. Requests that were on their way at the same
-// time count once.
-func (b *Budget) refused() {
+// time count once. wait is how long the portal asks to wait; 0 if it does not say.
+func (b *Budget) refused(wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
 	b.refusals++
-	if now.Before(b.until) {
-		return
+	if until := now.Add(wait); wait > 0 && until.After(b.told) {
+		b.told = until
 	}
-	b.leak(now)
-	b.share, b.eased = max(leastShare, b.share/2), now
-	b.level = b.plan.Depth * b.share
-	b.misses++
-	b.until = now.Add(repeatPolicy.Delay(b.misses))
+	if !now.Before(b.until) {
+		b.leak(now)
+		b.share, b.eased = max(leastShare, b.share/2), now
+		b.level = b.plan.Depth * b.share
+		b.misses++
+		b.until = now.Add(repeatPolicy.Delay(b.misses))
+	}
+	if b.told.After(b.until) {
+		b.until = b.told
+	}
+}
+
+// toldToWait is for how much longer the portal has asked to wait.
+func (b *Budget) toldToWait() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return max(0, time.Until(b.told))
 }
 
 func (b *Budget) accepted() {

@@ -55,17 +55,23 @@ type Callback struct {
 	UserID         int64
 }
 
-// ParseCallback reads the body of a callback. The error is ErrForm if the body is not a
-// form, ErrCallback if event, member_id or the id of a lead event is missing or invalid.
+// ParseCallback reads the body of a callback, a form or JSON (see ParseBody). The error is
+// ErrForm if the body is neither, ErrCallback if event, member_id or the id of a lead event is
+// missing, invalid, or given twice in different ways.
 func ParseCallback(body string) (Callback, error) {
-	form, err := ParseForm(body)
+	form, err := ParseBody(body)
 	if err != nil {
 		return Callback{}, err
 	}
+	for _, path := range [][]string{{"event"}, {"auth", "member_id"}, {"auth", "application_token"}, {"data", "FIELDS", "ID"}} {
+		if form.ambiguous(path) {
+			return Callback{}, fmt.Errorf("%w: two different values of %s", ErrCallback, strings.Join(path, "."))
+		}
+	}
 	c := Callback{
-		Event:            Event(strings.ToUpper(form.Text("event"))),
+		Event:            Event(strings.ToUpper(strings.TrimSpace(form.Text("event")))),
 		SentAt:           number(form.Text("ts")),
-		MemberID:         form.Text("auth", "member_id"),
+		MemberID:         memberID(form.Text("auth", "member_id")),
 		ApplicationToken: leads.Secret(form.Text("auth", "application_token")),
 		Domain:           form.Text("auth", "domain"),
 	}
@@ -81,11 +87,54 @@ func ParseCallback(body string) (Callback, error) {
 		return Callback{}, fmt.Errorf("%w: auth[member_id] is missing or invalid", ErrCallback)
 	}
 	if c.Event.IsLead() {
-		if c.LeadID, err = leads.ParseID(form.Text("data", "FIELDS", "ID")); err != nil {
+		if c.LeadID, err = form.At("data", "FIELDS", "ID").leadID(); err != nil {
 			return Callback{}, fmt.Errorf("%w: data[FIELDS][ID]: %w", ErrCallback, err)
 		}
 	}
 	return c, nil
+}
+
+// memberID writes the id of a portal as Bitrix24 does: hexadecimal digits are small letters.
+func memberID(text string) string {
+	text = strings.TrimSpace(text)
+	if strings.Trim(text, "0123456789abcdefABCDEF") != "" {
+		return text
+	}
+	return strings.ToLower(text)
+}
+
+// leadID is the one id of a lead that stands here, alone or in a list.
+func (f *Form) leadID() (id int64, err error) {
+	switch {
+	case f == nil:
+		return 0, errors.New("is missing")
+	case len(f.Children) == 0:
+		return parseID(f.Value)
+	}
+	for i, c := range f.Children {
+		if _, err := strconv.Atoi(c.Name); err != nil || len(c.Children) > 0 {
+			return 0, errors.New("not a number, nor a list of numbers")
+		}
+		next, err := c.leadID()
+		switch {
+		case err != nil:
+			return 0, err
+		case i > 0 && next != id:
+			return 0, errors.New("two different ids")
+		}
+		id = next
+	}
+	return id, nil
+}
+
+// parseID reads the id of a lead as PHP may write a whole number: with blanks around it, or
+// as a fraction of nothing.
+func parseID(text string) (int64, error) {
+	text = strings.TrimSpace(text)
+	if whole, fraction, ok := strings.Cut(text, "."); ok && fraction != "" && strings.Trim(fraction, "0") == "" {
+		text = whole
+	}
+	return leads.ParseID(text)
 }
 
 func (c *Callback) takeGrant(f *Form) {

@@ -83,6 +83,7 @@ type shared struct {
 	mu       sync.Mutex
 	endpoint leads.Secret // the current one: portals are renamed
 	nearEnd  bool         // the last scanned page ended before the batch did, see Leads.Scan
+	doubtful leads.Secret // the token that the portal did not accept without saying why, and that was new
 }
 
 // NewClient returns a client in the Live lane.
@@ -132,7 +133,7 @@ func (c *Client) In(lane Lane) *Client {
 }
 
 // Hasty returns the same client for a caller that blocks others while it waits: if a method
-// is blocked for longer than a few seconds, calls return an error that says for how long
+// is blocked, or the portal asks to wait, for longer than a few seconds, calls return an error that says for how long
 // (Error.RetryAfter) instead of waiting. The Live lane always does so.
 func (c *Client) Hasty() *Client {
 	d := *c
@@ -216,7 +217,7 @@ type manner struct {
 	probe  bool // find out whether the portal still refuses everything
 	// check returns a refusal that the answer contains although the portal accepted the
 	// call, and whether the answer says that there are too many requests; nil checks nothing.
-	check func(Answer) (refusal error, limited bool)
+	check func(ctx context.Context, token leads.Secret, answer Answer) (refusal error, limited bool)
 }
 
 // call sends a request as often as its manner allows. While the portal refuses everything, it
@@ -242,7 +243,8 @@ func (c *Client) exchange(ctx context.Context, method string, params Params, m m
 		}
 		answer, err := c.send(ctx, method, params, a.endpoint, a.token)
 		if err == nil {
-			err = a.checked(answer)
+			c.shared.accepted(a.token)
+			err = a.checked(ctx, answer)
 		}
 		if err == nil {
 			return answer, nil
@@ -258,15 +260,15 @@ func (c *Client) exchange(ctx context.Context, method string, params Params, m m
 
 // checked returns what the answer was refused with, and tells the budget how the portal took
 // the request.
-func (a *attempt) checked(answer Answer) error {
+func (a *attempt) checked(ctx context.Context, answer Answer) error {
 	c := a.client
 	if a.manner.check != nil {
-		refusal, limited := a.manner.check(answer)
+		refusal, limited := a.manner.check(ctx, a.token, answer)
 		if refusal != nil {
 			return refusal
 		}
 		if limited {
-			c.crowded()
+			c.crowded(0)
 			return nil
 		}
 	}
@@ -310,6 +312,11 @@ func (a *attempt) react(ctx context.Context, err error) error {
 		return a.follow(ctx, moved)
 	}
 	switch reaction := ReactionTo(err); {
+	case unexplained(err) && c.cfg.Tokens != nil && a.refreshed == 0 && c.shared.doubt(a.token):
+		a.refreshed++
+		token, err := c.cfg.Tokens.Refresh(ctx, a.token)
+		c.shared.setDoubtful(token)
+		return err
 	case mustRefresh(err) && c.cfg.Tokens != nil && a.refreshed < refreshTries:
 		a.refreshed++
 		_, err = c.cfg.Tokens.Refresh(ctx, a.token)
@@ -349,10 +356,10 @@ func refusedAfterRefresh(err error) error {
 	return err
 }
 
-// isOwnRefusal tells a call that awaitMethod refused from one that the portal refused.
+// isOwnRefusal tells a call that was not sent from one that the portal refused.
 func isOwnRefusal(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.Code == codeOperating && e.Status == 0
+	return ok && e.unsent
 }
 
 // blockedLimit is how often in a row a call may find its method blocked before that is an
@@ -367,24 +374,34 @@ func slowLimit(err error) int {
 	return repeats
 }
 
-// slowDown delays what is sent next: requests of every method after a 503, of this method
-// after a 429.
+// slowDown delays what is sent next: requests of this method if it is blocked, otherwise those
+// of every method, for as long as the portal asks for.
 func (a *attempt) slowDown(ctx context.Context, err error) error {
 	c := a.client
-	if e, ok := errors.AsType[*Error](err); ok && e.Code == codeOperating {
+	e, ok := errors.AsType[*Error](err)
+	if ok && e.Code == codeOperating {
 		c.shared.meters.block(a.method, e.Wait)
 		return nil
 	}
-	if c.crowded(); c.cfg.Budget == nil {
-		return c.cfg.Wait(ctx, repeatPolicy.Delay(a.slowed))
+	wait := time.Duration(0)
+	if ok {
+		wait = e.Wait
 	}
-	return nil
+	c.crowded(wait)
+	switch {
+	case c.impatient(wait):
+		return err
+	case c.cfg.Budget == nil:
+		return c.cfg.Wait(ctx, max(wait, repeatPolicy.Delay(a.slowed)))
+	default:
+		return nil
+	}
 }
 
-// crowded records that the portal had too many requests.
-func (c *Client) crowded() {
+// crowded records that the portal had too many requests, and asks to wait for that long.
+func (c *Client) crowded(wait time.Duration) {
 	c.shared.limited.Add(1)
 	if c.cfg.Budget != nil {
-		c.cfg.Budget.refused()
+		c.cfg.Budget.refused(wait)
 	}
 }

@@ -160,12 +160,13 @@ func (r *commandRun) accuse(cmd Command, err error, ticket leads.Ticket) {
 
 // settle records the outcomes of a batch and returns what must run again.
 func (r *commandRun) settle(ctx context.Context, commands []Command, batch Batch, ticket leads.Ticket) ([][]Command, error) {
-	if refusal := batch.alike(commands); refusal != nil {
+	refusal := batch.alike(commands)
+	if refusal != nil {
 		if err := r.client.refusals().confirm(ctx, refusal); err != nil {
 			return nil, err
 		}
 	}
-	again := r.sort(commands, batch, ticket)
+	again := r.sort(commands, batch, ticket, refusal == nil)
 	if len(again) == 0 {
 		return nil, nil
 	}
@@ -180,8 +181,10 @@ func (r *commandRun) settle(ctx context.Context, commands []Command, batch Batch
 }
 
 // sort records the outcomes of a batch and returns the commands that failed for a reason
-// that may pass.
-func (r *commandRun) sort(commands []Command, batch Batch, ticket leads.Ticket) (again []Command) {
+// that may pass. A refusal of the token may if the outcomes are mixed: when the rest is sent
+// alone, other tokens are tried. If all were refused alike, they have been tried.
+func (r *commandRun) sort(commands []Command, batch Batch, ticket leads.Ticket, mixed bool) (again []Command) {
+	other := mixed && r.client.cfg.Tokens != nil
 	for _, cmd := range commands {
 		e := batch.Errors[cmd.Key]
 		switch {
@@ -189,7 +192,7 @@ func (r *commandRun) sort(commands []Command, batch Batch, ticket leads.Ticket) 
 			r.done[cmd.Key] = outcome{result: batch.Results[cmd.Key], ticket: ticket}
 		case e.Reaction == SlowDown:
 			again = append(again, cmd)
-		case e.Reaction == Repeat || e.Reaction == Refresh:
+		case e.Reaction == Repeat, e.Reaction == Refresh && mixed, e.Reaction == Reauthorize && other:
 			r.tries[cmd.Key]++
 			again = append(again, cmd)
 		default:

@@ -3,9 +3,12 @@ package bitrix24
 import (
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"leadsync/leads"
 )
@@ -32,12 +35,15 @@ type Error struct {
 	Code        string // Bitrix24's error code in upper case; "" for methods without codes and for answers that are not JSON
 	Description string // Bitrix24's text, or what is wrong with the answer
 	Reaction    Reaction
-	// Wait is how long a method without operating time stays blocked, or how long the client
-	// leaves a portal alone that refuses everything; 0 if unknown.
+	// Wait is how long a method without operating time stays blocked, how long a busy server
+	// asks to wait, or how long the client leaves a portal alone that refuses everything; 0 if
+	// unknown.
 	Wait time.Duration
 	// Advice is set where the portal refuses every call for this reason, which no lead causes:
 	// what is wrong, and where in Bitrix24 a person changes it.
 	Advice string
+
+	unsent bool // this client refused the call: it would have had to wait for too long
 }
 
 // RetryAfter is how long not to call the method; 0 if the portal did not say.
@@ -138,27 +144,61 @@ func newError(method string, status int, code, description string) *Error {
 	switch {
 	case (e.Code == "" || e.Code == "ACCESS_DENIED") && namesTariff(description):
 		e.Reaction = Stop
-	case e.Code == "" || e.Code == "NOT_FOUND" || e.Code == "ACCESS_DENIED":
-		e.Reaction = byDescription(description)
+	case e.Code == "" || e.Code == "ACCESS_DENIED" || notFoundCodes[e.Code]:
+		e.Reaction = byDescription(e.Code, description)
 	case status >= http.StatusInternalServerError:
 		e.Reaction = Repeat
-	case status == http.StatusTooManyRequests:
+	}
+	if status == http.StatusTooManyRequests && e.Reaction == Never {
 		e.Reaction = SlowDown
 	}
 	return e
 }
 
-// byDescription recognises the two errors of crm.lead.get that have no code
-// (docs/bitrix24.md 6.2). Only namesTariff also decides by an error's text.
-func byDescription(description string) Reaction {
-	switch text := strings.ToLower(strings.TrimRight(description, ".! ")); text {
-	case "not found", "element not found":
+// blockedFor adds how long a method stays blocked, according to the time block of its answer.
+func (e *Error) blockedFor(t Time) *Error {
+	if e.Code == codeOperating {
+		e.Wait = t.untilReset()
+	}
+	return e
+}
+
+// notFoundCodes are codes beside which the text still decides: they may also mean a method, a
+// portal, or a lead's company.
+var notFoundCodes = map[string]bool{
+	"NOT_FOUND": true, "ERROR_NOT_FOUND": true, "ELEMENT_NOT_FOUND": true, "ENTITY_NOT_FOUND": true, "LEAD_NOT_FOUND": true, "ERROR_CORE": true,
+}
+
+// The texts of the two errors of crm.lead.get that have no code (docs/bitrix24.md 6.2), as
+// plainWords writes them. A text that is not here deletes nothing.
+var (
+	notFoundTexts = map[string]bool{
+		"not found": true, "element not found": true, "lead not found": true, "item not found": true,
+		"не найден": true, "не найдено": true, "элемент не найден": true, "лид не найден": true,
+	}
+	noAccessTexts = map[string]bool{"access denied": true, "доступ запрещен": true}
+)
+
+// byDescription recognises those two errors. Only namesTariff also decides by an error's text.
+func byDescription(code, description string) Reaction {
+	switch text := plainWords(description); {
+	case notFoundTexts[text] && code != "ACCESS_DENIED":
 		return NotFound
-	case "access denied":
+	case noAccessTexts[text]:
 		return NoAccess
 	default:
 		return Never
 	}
+}
+
+// tag is a tag of HTML: some modules of Bitrix24 write <br> behind a text.
+var tag = regexp.MustCompile(`<[^<>]*>`)
+
+// plainWords are the words of a text in lower case, without HTML and punctuation.
+func plainWords(text string) string {
+	text = tag.ReplaceAllString(html.UnescapeString(text), " ")
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return strings.ReplaceAll(strings.Join(words, " "), "ё", "е")
 }
 
 // namesTariff tells the ACCESS_DENIED of a portal whose plan has no REST API from that of a

@@ -23,8 +23,10 @@ type Form struct {
 	Value    string
 	Children []*Form
 
-	next  int // the index that the next empty bracket, x[]=, takes
-	index map[string]*Form
+	next     int // the index that the next empty bracket, x[]=, takes
+	index    map[string]*Form
+	set      bool // a value came for this place
+	replaced bool // something else stood here before
 }
 
 // ParseForm reads a form body or a query string. Brackets may be percent-encoded or not,
@@ -49,7 +51,7 @@ func ParseForm(raw string) (*Form, error) {
 		if err != nil {
 			return nil, err
 		}
-		root.set(path, text)
+		root.put(path, text)
 	}
 	return root, nil
 }
@@ -78,15 +80,32 @@ func formPath(name string) ([]string, error) {
 	return path, nil
 }
 
-func (f *Form) set(path []string, value string) {
+func (f *Form) put(path []string, value string) {
 	for i, name := range path {
 		if name == "" && i > 0 {
 			name = strconv.Itoa(f.next)
 		}
 		f = f.child(name)
 	}
-	f.Value = value
+	f.replace(value)
+}
+
+// replace makes f a value.
+func (f *Form) replace(value string) {
+	f.replaced = f.replaced || f.set && f.Value != value || len(f.Children) > 0
+	f.Value, f.set = value, true
 	f.Children, f.index, f.next = nil, nil, 0
+}
+
+// ambiguous reports whether two different things came for a place, or for one above it. The
+// later one stands.
+func (f *Form) ambiguous(path []string) bool {
+	for i := range path {
+		if at := f.At(path[:i+1]...); at != nil && at.replaced {
+			return true
+		}
+	}
+	return false
 }
 
 // child returns the child with that name, and adds it if it is missing.
@@ -96,7 +115,8 @@ func (f *Form) child(name string) *Form {
 	}
 	if f.index == nil {
 		f.index = map[string]*Form{}
-		f.Value = ""
+		f.replaced = f.replaced || f.set
+		f.Value, f.set = "", false
 	}
 	c := &Form{Name: name}
 	f.index[name] = c
@@ -134,8 +154,7 @@ func (f *Form) Add(name, value string) *Form {
 		name = strconv.Itoa(f.next)
 	}
 	c := f.child(name)
-	c.Value = value
-	c.Children, c.index, c.next = nil, nil, 0
+	c.replace(value)
 	return c
 }
 

@@ -102,6 +102,11 @@ func FuzzParseForm(f *testing.F) {
 		f.Add(strings.TrimSpace(string(text)))
 	}
 	f.Add("a[]=1&a[][b]=2&a[0]=3&=4")
+	for _, bodies := range []map[string]string{oddCallbacks, ambiguousCallbacks} {
+		for _, body := range bodies {
+			f.Add(body)
+		}
+	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		form, err := bitrix24.ParseForm(raw)
 		if err != nil {

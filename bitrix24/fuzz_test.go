@@ -24,6 +24,16 @@ func FuzzReadBatches(f *testing.F) {
 	} {
 		f.Add(200, []byte(body))
 	}
+	for _, refusal := range []string{
+		`{"error":"","error_description":"Nicht gefunden"}`, `{"error":"ERROR_NOT_FOUND","error_description":"<b>Not found</b><br>"}`,
+		`{"error":"expired_token"}`, `{"error":"NO_AUTH_FOUND"}`, `{"error":"QUERY_LIMIT_EXCEEDED"}`, `{"error":"","error_description":"Not&nbsp;found"}`,
+	} {
+		f.Add(200, []byte(`{"result":{"result":{"list":[],"p0":[]},"result_error":{"l1":`+refusal+`,"l2":`+refusal+`,"ask":`+refusal+`}}}`))
+		f.Add(401, []byte(refusal))
+	}
+	f.Add(401, []byte(""))
+	f.Add(429, []byte("<html>"))
+	f.Add(503, []byte(`{"error":"","error_description":"busy"}`))
 	f.Add(502, []byte("<html>"))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		if status < 200 || status > 599 {

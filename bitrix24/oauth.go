@@ -66,7 +66,7 @@ func (o *OAuth) grant(ctx context.Context, server, kind string, form url.Values)
 	}
 	raw, err := findObject(r.body, "access_token", "error")
 	if err != nil {
-		return Pair{}, aboutNoLead(garbled(kind, r.status, err.Error()))
+		return Pair{}, aboutNoLead(r.told(garbled(kind, r.status, err.Error())))
 	}
 	var body struct {
 		Error          json.RawMessage `json:"error"`
@@ -81,18 +81,18 @@ func (o *OAuth) grant(ctx context.Context, server, kind string, form url.Values)
 		ServerEndpoint lenientText     `json:"server_endpoint"`
 	}
 	if err := json.Unmarshal(raw, &body); err != nil {
-		return Pair{}, aboutNoLead(garbled(kind, r.status, "the answer is not a JSON object"))
+		return Pair{}, aboutNoLead(r.told(garbled(kind, r.status, "the answer is not a JSON object")))
 	}
 	// A pair is taken whatever stands in error beside it: the server has spent the old one.
 	if body.AccessToken == "" || body.RefreshToken == "" {
 		if isEmpty(body.Error) {
-			return Pair{}, aboutNoLead(garbled(kind, r.status, "the answer has no tokens"))
+			return Pair{}, aboutNoLead(r.told(garbled(kind, r.status, "the answer has no tokens")))
 		}
-		return Pair{}, aboutNoLead(newError(kind, r.status, text(body.Error), string(body.Description)))
+		return Pair{}, aboutNoLead(r.told(newError(kind, r.status, text(body.Error), string(body.Description))))
 	}
 	return Pair{
 		Grant: leads.Grant{
-			MemberID: string(body.MemberID), AccessToken: leads.Secret(body.AccessToken),
+			MemberID: memberID(string(body.MemberID)), AccessToken: leads.Secret(body.AccessToken),
 			RefreshToken: leads.Secret(body.RefreshToken), ExpiresAt: o.Now().Add(lifeOf(float64(body.ExpiresIn))),
 			Scope: string(body.Scope), UserID: int64(body.UserID), ClientID: o.ClientID,
 		},
@@ -166,7 +166,7 @@ func (o *OAuth) AppInfo(ctx context.Context, server string, token leads.Secret) 
 	}
 	scope, _ := body.Scope.(string) // only displayed; some servers send a list
 	return Installation{
-		ClientID: string(body.ClientID), UserID: int64(body.UserID), Scope: scope, MemberID: string(install.MemberID),
+		ClientID: string(body.ClientID), UserID: int64(body.UserID), Scope: scope, MemberID: memberID(string(install.MemberID)),
 		ClientEndpoint: string(install.ClientEndpoint), Installed: bool(install.Installed),
 	}, nil
 }

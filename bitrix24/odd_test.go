@@ -210,3 +210,42 @@ func readBody(r *http.Request) string {
 	body, _ := io.ReadAll(r.Body)
 	return string(body)
 }
+
+func bodyOf(text string) io.ReadCloser { return io.NopCloser(strings.NewReader(text)) }
+
+// What stands before an answer is searched for it up to 64 KB, braces or not; behind that,
+// it is somebody else's page.
+func TestAnswersAreFoundBehindSixtyFourKilobytes(t *testing.T) {
+	const object = `{"result":true}`
+	for name, filler := range map[string]string{"text": "x", "braces": "{x}", "objects": `y{"a":1}`} {
+		long := strings.Repeat(filler, 900)
+		long += strings.Repeat("y", 64<<10-len(long))
+		if _, err := fixed(200, long+object).Call(t.Context(), "x", nil); err != nil {
+			t.Errorf("behind 64 KB of %s: %v", name, err)
+		}
+		if _, err := fixed(200, long+"y"+object).Call(t.Context(), "x", nil); err == nil {
+			t.Errorf("behind more than 64 KB of %s an answer is found", name)
+		}
+	}
+	if _, err := fixed(200, strings.Repeat("{x}", 1000)+object).Call(t.Context(), "x", nil); err == nil {
+		t.Error("an answer is found behind a thousand braces")
+	}
+}
+
+// Every redirect is one, and nothing else is.
+func TestStatusesOfRedirects(t *testing.T) {
+	for status, redirects := range map[int]bool{299: false, 300: true, 308: true, 399: true, 400: false} {
+		client := bitrix24.NewClient(bitrix24.ClientConfig{
+			Endpoint: emulatortest.PortalURL + "/rest/", HTTP: &http.Client{
+				Transport: roundTripFunc(func(*http.Request) *http.Response {
+					return emulatortest.Response(status, `{"result":true}`, "Location", "https://elsewhere.example/")
+				}),
+				CheckRedirect: bitrix24.NewHTTP().CheckRedirect,
+			},
+		})
+		_, err := client.Call(t.Context(), "x", nil)
+		if moved := err != nil && strings.Contains(err.Error(), "elsewhere.example"); moved != redirects {
+			t.Errorf("status %d: %v", status, err)
+		}
+	}
+}

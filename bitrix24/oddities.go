@@ -17,6 +17,7 @@ type oddities struct {
 const (
 	oddID      = "the portal lists a row whose id is not a number that fits, leaving it out"
 	oddForeign = "the portal returns a lead that was not asked for, leaving it out"
+	oddEvent   = "the portal's offline queue returns an event that cannot be read, leaving it out"
 )
 
 // leaveOut notes that rows of that kind were left out.
@@ -26,6 +27,6 @@ func (c *Client) leaveOut(ctx context.Context, kind string, rows int, method str
 	}
 	c.shared.odd.rows.Add(int64(rows))
 	if _, said := c.shared.odd.said.LoadOrStore(kind, true); !said {
-		c.cfg.Log.WarnContext(ctx, kind, "portal", hostIn(c.shared.currentEndpoint().Reveal()), "method", method, "rows", rows) //nolint:sloglint // one of two constants
+		c.cfg.Log.WarnContext(ctx, kind, "portal", hostIn(c.shared.currentEndpoint().Reveal()), "method", method, "rows", rows) //nolint:sloglint // one of the constants above
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -116,8 +117,8 @@ func (q *OfflineQueue) Next(ctx context.Context, done leads.OfflineBatch) (leads
 		get.Set("clear", "1")
 	}
 	commands := []Command{{Key: "get", Method: "event.offline.get", Query: get}}
-	if done.Process != "" {
-		commands = []Command{q.clearCommand(done), commands[0]}
+	if clear, ok := q.clearCommand(done); ok {
+		commands = []Command{clear, commands[0]}
 	}
 	batch, err := q.client.batch(ctx, commands, manner{})
 	if err != nil {
@@ -133,31 +134,44 @@ func (q *OfflineQueue) Next(ctx context.Context, done leads.OfflineBatch) (leads
 			return leads.OfflineBatch{}, fmt.Errorf("%s: %w", cmd.Method, e)
 		}
 	}
-	b, err := offlineBatch(batch.Results["get"], batch.Time)
-	if err == nil && len(b.Messages) > 0 && b.Process == "" {
+	b, odd, err := offlineBatch(batch.Results["get"], batch.Time)
+	if err != nil {
+		return leads.OfflineBatch{}, err
+	}
+	q.client.leaveOut(ctx, oddEvent, odd, "event.offline.get")
+	if len(b.Messages) == 0 && odd > 0 { // not the end of the queue, as a batch without messages would say
+		return leads.OfflineBatch{}, garbled("event.offline.get", http.StatusOK, "none of the events can be read; nothing is cleared")
+	}
+	if len(b.Messages) > 0 && b.Process == "" {
 		q.destructive = true // it reserved nothing, so it would return the same events again and again
 	}
-	return b, err
+	return b, nil
 }
 
-// Again reads once more what is reserved under a process id.
+// Again reads once more what is reserved under a process id. Events that cannot be read are
+// not in the batch, so that nobody clears them.
 func (q *OfflineQueue) Again(ctx context.Context, process string) (leads.OfflineBatch, error) {
 	answer, err := q.client.Read(ctx, "event.offline.get", Params{"clear": 0, "process_id": process, "limit": offlineLimit})
 	if err != nil {
 		return leads.OfflineBatch{}, fmt.Errorf("read reserved offline events: %w", err)
 	}
-	b, err := offlineBatch(answer.Result, answer.Time)
+	b, odd, err := offlineBatch(answer.Result, answer.Time)
+	if err != nil {
+		return leads.OfflineBatch{}, err
+	}
+	q.client.leaveOut(ctx, oddEvent, odd, "event.offline.get")
 	b.Process = process
-	return b, err
+	return b, nil
 }
 
-// Clear deletes a reserved batch from the queue. It does nothing without a process id:
-// Bitrix24 would then delete every event that nobody has reserved, unread.
+// Clear deletes the messages of a reserved batch from the queue. It does nothing without a
+// process id or without messages.
 func (q *OfflineQueue) Clear(ctx context.Context, done leads.OfflineBatch) error {
-	if done.Process == "" || len(done.Messages) == 0 {
+	clear, ok := q.clearCommand(done)
+	if !ok {
 		return nil
 	}
-	batch, err := q.client.batch(ctx, []Command{q.clearCommand(done)}, manner{})
+	batch, err := q.client.batch(ctx, []Command{clear}, manner{})
 	if err == nil && batch.Errors["clear"] != nil {
 		err = batch.Errors["clear"]
 	}
@@ -167,12 +181,18 @@ func (q *OfflineQueue) Clear(ctx context.Context, done leads.OfflineBatch) error
 	return nil
 }
 
-func (q *OfflineQueue) clearCommand(done leads.OfflineBatch) Command {
-	query := url.Values{"process_id": {done.Process}}
-	for i, m := range done.Messages { // not id[] as well: the documentation contradicts itself on which of the two counts
-		query.Set("message_id["+strconv.Itoa(i)+"]", m)
+// clearCommand deletes the messages of a batch; false if it must not be sent. Without a
+// process id Bitrix24 would delete every event that nobody has reserved, and without a list
+// the whole batch, with what could not be read (docs/bitrix24.md 2.6.7).
+func (q *OfflineQueue) clearCommand(done leads.OfflineBatch) (Command, bool) {
+	query, count := url.Values{"process_id": {done.Process}}, 0
+	for _, m := range done.Messages { // not id[] as well: the documentation contradicts itself on which of the two counts
+		if m != "" {
+			query.Set("message_id["+strconv.Itoa(count)+"]", m)
+			count++
+		}
 	}
-	return Command{Key: "clear", Method: "event.offline.clear", Query: query}
+	return Command{Key: "clear", Method: "event.offline.clear", Query: query}, done.Process != "" && count > 0
 }
 
 // Reserved returns the process ids under which the oldest fifty events of the queue are
@@ -185,14 +205,18 @@ func (q *OfflineQueue) Reserved(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the offline queue: %w", err)
 	}
-	rows, err := phpRows[struct {
-		Process lenientText `json:"PROCESS_ID"`
-	}](answer.Result)
+	rows, err := phpList(answer.Result)
 	if err != nil {
-		return nil, garbled("event.offline.list", 200, "the answer is not a list")
+		return nil, garbled("event.offline.list", http.StatusOK, "the answer is not a list")
 	}
 	var names []string
-	for _, row := range rows {
+	for _, raw := range rows {
+		var row struct {
+			Process lenientText `json:"PROCESS_ID"`
+		}
+		if json.Unmarshal(raw, &row) != nil {
+			return nil, garbled("event.offline.list", http.StatusOK, "a row of the list is not an event")
+		}
 		if name := string(row.Process); name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
@@ -200,43 +224,67 @@ func (q *OfflineQueue) Reserved(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// offlineBatch reads the result of event.offline.get.
-func offlineBatch(result json.RawMessage, t Time) (leads.OfflineBatch, error) {
+// offlineBatch reads the result of event.offline.get. It leaves out rows that cannot be read,
+// and returns how many. An answer that is not a list of events is an error, even if it is one
+// of those that PHP writes for "nothing": an empty queue is answered with an empty list
+// (docs/bitrix24.md 2.6.6).
+func offlineBatch(result json.RawMessage, t Time) (b leads.OfflineBatch, odd int, err error) {
 	var answer struct {
-		Process lenientText     `json:"process_id"`
+		Process json.RawMessage `json:"process_id"`
 		Events  json.RawMessage `json:"events"`
 	}
-	if err := json.Unmarshal(result, &answer); err != nil {
-		return leads.OfflineBatch{}, garbled("event.offline.get", 200, "the answer is not a list of events")
+	var rows []json.RawMessage
+	if err = json.Unmarshal(result, &answer); err == nil {
+		rows, err = phpList(answer.Events)
 	}
-	rows, err := phpRows[struct {
+	if err != nil {
+		return b, 0, garbled("event.offline.get", http.StatusOK, "the answer is not a list of events; nothing is cleared")
+	}
+	if b.Process = lenientString(answer.Process); b.Process == "" && !isEmpty(answer.Process) {
+		return b, 0, garbled("event.offline.get", http.StatusOK, "process_id is not a text, so what is reserved cannot be cleared")
+	}
+	if t.Finish > 0 {
+		b.At = time.UnixMilli(int64(t.Finish * 1000))
+	}
+	for _, raw := range rows {
+		message, event, ok := offlineEvent(raw)
+		if !ok {
+			odd++
+			continue
+		}
+		b.Messages = append(b.Messages, message)
+		if event.LeadID != 0 {
+			b.Events = append(b.Events, event)
+		}
+	}
+	return b, odd, nil
+}
+
+// offlineEvent reads one row. Its event has no lead if it is about something else, or if the
+// portal does not say about which. ok is false if the row cannot be read.
+func offlineEvent(raw json.RawMessage) (message string, event leads.OfflineEvent, ok bool) {
+	var row struct {
 		At      lenientText     `json:"TIMESTAMP_X"`
 		Name    lenientText     `json:"EVENT_NAME"`
 		Data    json.RawMessage `json:"EVENT_DATA"`
 		Message lenientText     `json:"MESSAGE_ID"`
-	}](answer.Events)
-	if err != nil {
-		return leads.OfflineBatch{}, garbled("event.offline.get", 200, "the answer is not a list of events")
 	}
-	b := leads.OfflineBatch{Process: string(answer.Process)}
-	if t.Finish > 0 {
-		b.At = time.UnixMilli(int64(t.Finish * 1000))
+	if json.Unmarshal(raw, &row) != nil || row.Name == "" {
+		return "", event, false
 	}
-	for _, row := range rows {
-		b.Messages = append(b.Messages, string(row.Message))
-		event := leads.OfflineEvent{Event: strings.ToUpper(string(row.Name)), LeadID: offlineLead(row.Data)}
-		if at, err := time.Parse(time.RFC3339, string(row.At)); err == nil {
-			event.At = at
-		}
-		if Event(event.Event).IsLead() && event.LeadID != 0 {
-			b.Events = append(b.Events, event)
+	event.Event = strings.ToUpper(string(row.Name))
+	if at, err := time.Parse(time.RFC3339, string(row.At)); err == nil {
+		event.At = at
+	}
+	if Event(event.Event).IsLead() && !isEmpty(row.Data) { // without data it says nothing (docs/bitrix24.md 2.6.4)
+		if event.LeadID = offlineLead(row.Data); event.LeadID == 0 {
+			return "", event, false
 		}
 	}
-	return b, nil
+	return string(row.Message), event, true
 }
 
-// offlineLead is the lead in an event's data; 0 if there is none: data may also be false or
-// null (docs/bitrix24.md 2.6).
+// offlineLead is the lead in an event's data; 0 if none can be read.
 func offlineLead(data json.RawMessage) int64 {
 	var fields struct {
 		Fields struct {
@@ -246,7 +294,7 @@ func offlineLead(data json.RawMessage) int64 {
 	if json.Unmarshal(data, &fields) != nil {
 		return 0
 	}
-	id, err := leads.ParseID(string(fields.Fields.ID))
+	id, err := parseID(string(fields.Fields.ID))
 	if err != nil {
 		return 0
 	}

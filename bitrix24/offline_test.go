@@ -2,11 +2,13 @@ package bitrix24_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -171,6 +173,162 @@ func TestBindingsWithAConnectorAreNotOurs(t *testing.T) {
 	}
 	if diff := cmp.Diff(once(p.Add(2)), drain(t, q)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// offlineAnswer is a portal whose offline queue gives one answer. sent gets every command of
+// its batches.
+func offlineAnswer(t *testing.T, result string) (q *bitrix24.OfflineQueue, sent *[]string) {
+	t.Helper()
+	sent = &[]string{}
+	client := bitrix24.NewClient(bitrix24.ClientConfig{
+		Endpoint: emulatortest.PortalURL + "/rest/", HTTP: &http.Client{Transport: roundTripFunc(func(r *http.Request) *http.Response {
+			var asked struct{ Cmd map[string]string }
+			_ = json.Unmarshal([]byte(readBody(r)), &asked)
+			for _, cmd := range asked.Cmd {
+				*sent = append(*sent, cmd)
+			}
+			switch {
+			case asked.Cmd != nil:
+				return emulatortest.Response(200, `{"result":{"result":{"clear":true,"get":`+result+`},"result_error":[]},"time":{}}`)
+			case strings.HasSuffix(r.URL.Path, "feature.get"):
+				return emulatortest.Response(200, `{"result":{"value":"Y"}}`)
+			default:
+				return emulatortest.Response(200, `{"result":`+result+`}`)
+			}
+		})},
+		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+	})
+	q, err := client.Events().OfflineQueue(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q, sent
+}
+
+const (
+	offlineRow   = `{"TIMESTAMP_X":"2026-11-26T10:00:00+03:00","EVENT_NAME":"ONCRMLEADUPDATE","EVENT_DATA":{"FIELDS":{"ID":"9"}},"MESSAGE_ID":"m9"}`
+	offlineOther = `{"EVENT_NAME":"OnCrmLeadAdd","EVENT_DATA":{"FIELDS":{"ID":8}},"MESSAGE_ID":"m8"}`
+)
+
+func TestAnOfflineQueueThatCannotBeReadIsNotEmpty(t *testing.T) {
+	for _, result := range []string{
+		`null`, `false`, `true`, `""`, `[]`, `{}`, `7`, `{"process_id":"p"}`, `{"process_id":"p","events":null}`,
+		`{"process_id":"p","events":false}`, `{"process_id":"p","events":"` + `none"}`, `{"process_id":"p","events":{"a":` + offlineRow + `}}`,
+		`{"process_id":["p"],"events":[` + offlineRow + `]}`, `[` + offlineRow + `]`,
+	} {
+		q, sent := offlineAnswer(t, result)
+		batch, err := q.Next(t.Context(), leads.OfflineBatch{})
+		if err == nil || !strings.Contains(err.Error(), "event.offline.get") || len(batch.Messages) != 0 {
+			t.Errorf("%s was read as %+v, %v", result, batch, err)
+		}
+		if batch, err := q.Again(t.Context(), "p"); err == nil {
+			t.Errorf("%s was read again as %+v", result, batch)
+		}
+		if names, err := q.Reserved(t.Context()); err == nil && result != "[]" && result != "{}" && result != "["+offlineRow+"]" {
+			t.Errorf("%s as a list: reserved %v", result, names)
+		}
+		if slices.ContainsFunc(*sent, func(cmd string) bool { return strings.HasPrefix(cmd, "event.offline.clear") }) {
+			t.Errorf("%s: cleared by %v", result, *sent)
+		}
+	}
+}
+
+func TestOfflineEventsComeInPHPsShapes(t *testing.T) {
+	for _, events := range []string{
+		`[` + offlineOther + `,` + offlineRow + `]`, `{"0":` + offlineOther + `,"1":` + offlineRow + `}`, `{"7":` + offlineRow + `,"3":` + offlineOther + `}`,
+	} {
+		q, _ := offlineAnswer(t, `{"process_id":"p","events":`+events+`}`)
+		batch, err := q.Next(t.Context(), leads.OfflineBatch{})
+		want := leads.OfflineBatch{Process: "p", Messages: []string{"m8", "m9"}, Events: []leads.OfflineEvent{
+			{LeadID: 8, Event: "ONCRMLEADADD"}, {LeadID: 9, Event: "ONCRMLEADUPDATE", At: time.Date(2026, 11, 26, 7, 0, 0, 0, time.UTC)},
+		}}
+		for i := range batch.Events {
+			batch.Events[i].At = batch.Events[i].At.UTC()
+		}
+		if diff := cmp.Diff(want, batch); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", events, err, diff)
+		}
+	}
+	for _, none := range []string{`[]`, `{}`} {
+		q, _ := offlineAnswer(t, `{"process_id":null,"events":`+none+`}`)
+		if batch, err := q.Next(t.Context(), leads.OfflineBatch{}); err != nil || len(batch.Messages) != 0 || !q.Reserves() {
+			t.Errorf("%s: %+v, %v", none, batch, err)
+		}
+	}
+}
+
+// What cannot be read stays in the queue, and what can be read is taken all the same.
+func TestOnlyOfflineEventsThatWereReadAreCleared(t *testing.T) {
+	for name, odd := range map[string]string{
+		"no row": `"x"`, "nothing": `null`, "no name": `{"EVENT_DATA":{"FIELDS":{"ID":"5"}},"MESSAGE_ID":"m5"}`,
+		"no id":    `{"EVENT_NAME":"ONCRMLEADADD","EVENT_DATA":{"FIELDS":{"NO":"5"}},"MESSAGE_ID":"m5"}`,
+		"odd id":   `{"EVENT_NAME":"ONCRMLEADADD","EVENT_DATA":{"FIELDS":{"ID":"x5"}},"MESSAGE_ID":"m5"}`,
+		"odd data": `{"EVENT_NAME":"ONCRMLEADADD","EVENT_DATA":["FIELDS"],"MESSAGE_ID":"m5"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			q, sent := offlineAnswer(t, `{"process_id":"p","events":[`+odd+`,`+offlineRow+`]}`)
+			batch, err := q.Next(t.Context(), leads.OfflineBatch{})
+			if err != nil || !slices.Equal(batch.Messages, []string{"m9"}) || len(batch.Events) != 1 {
+				t.Fatalf("%+v, %v", batch, err)
+			}
+			if err := q.Clear(t.Context(), batch); err != nil {
+				t.Fatal(err)
+			}
+			if last := (*sent)[len(*sent)-1]; last != "event.offline.clear?message_id%5B0%5D=m9&process_id=p" {
+				t.Errorf("cleared by %s", last)
+			}
+			q, sent = offlineAnswer(t, `{"process_id":"p","events":[`+odd+`]}`)
+			if batch, err := q.Next(t.Context(), leads.OfflineBatch{}); err == nil || !strings.Contains(err.Error(), "none of the events can be read") {
+				t.Errorf("alone it was read as %+v, %v", batch, err)
+			}
+			// Whoever looks for what was left behind gets nothing that may be cleared.
+			batch, err = q.Again(t.Context(), "p")
+			if err == nil {
+				err = q.Clear(t.Context(), batch)
+			}
+			if err != nil || len(batch.Messages) != 0 || len(*sent) != 1 {
+				t.Errorf("left behind: %+v, %v, sent %v", batch, err, *sent)
+			}
+		})
+	}
+}
+
+// A list without a message would clear the whole batch (docs/bitrix24.md 2.6.7).
+func TestEventsWithoutAMessageIDAreTakenAndNotCleared(t *testing.T) {
+	q, sent := offlineAnswer(t, `{"process_id":"p","events":[{"EVENT_NAME":"ONCRMLEADADD","EVENT_DATA":{"FIELDS":{"ID":"5"}}},{"EVENT_NAME":"ONCRMLEADADD","EVENT_DATA":false}]}`)
+	batch, err := q.Next(t.Context(), leads.OfflineBatch{})
+	if err != nil || len(batch.Messages) != 2 || len(batch.Events) != 1 || batch.Events[0].LeadID != 5 {
+		t.Fatalf("%+v, %v", batch, err)
+	}
+	for _, done := range []leads.OfflineBatch{batch, {Process: "p"}} {
+		if _, err := q.Next(t.Context(), done); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.Clear(t.Context(), done); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, cmd := range *sent {
+		if strings.HasPrefix(cmd, "event.offline.clear") {
+			t.Errorf("sent %s", cmd)
+		}
+	}
+}
+
+func TestARefusedClearIsAnError(t *testing.T) {
+	p, _, q := queued(t, emulator.Config{})
+	p.Add(1)
+	batch, err := q.Next(t.Context(), leads.OfflineBatch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.SetFaults(emulator.Faults{RefuseCommands: "WRONG_AUTH_TYPE"})
+	if err := q.Clear(t.Context(), batch); !errors.Is(err, leads.ErrRefused) || !strings.Contains(err.Error(), "clear reserved offline events") {
+		t.Errorf("cleared: %v", err)
+	}
+	if _, err := q.Next(t.Context(), batch); err == nil || !strings.Contains(err.Error(), "event.offline.clear") {
+		t.Errorf("cleared and read on: %v", err)
 	}
 }
 

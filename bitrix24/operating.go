@@ -17,8 +17,8 @@ const operatingLimit = 420.0
 // pass leaves of the lists is enough, at 0.02 s a page, for a backlog of some 20,000 leads.
 var operatingShare = [...]float64{Live: 0.98, Operator: 0.97, Background: 0.96}
 
-// hastyLimit is how long a live or hasty call waits for a blocked method before it returns
-// an error: nothing else of that portal can be written meanwhile.
+// hastyLimit is how long a live or hasty call waits for a blocked method, or because the portal
+// asks for it, before it returns an error: nothing else of that portal can be written meanwhile.
 const hastyLimit = 5 * time.Second
 
 // unknownReset is how long a refused method is left alone if the portal did not say until
@@ -184,10 +184,8 @@ func (c *Client) awaitMethod(ctx context.Context, method string) error {
 		if wait <= 0 {
 			return ctx.Err()
 		}
-		if (c.hasty || c.lane == Live) && wait > hastyLimit {
-			e := newError(method, 0, codeOperating, "the method's operating time is used up until the portal frees some")
-			e.Wait = wait
-			return e
+		if c.impatient(wait) {
+			return unsent(method, codeOperating, "the method's operating time is used up until the portal frees some", wait)
 		}
 		if err := c.cfg.Wait(ctx, wait); err != nil {
 			return err

@@ -110,34 +110,52 @@ func sameReason(a, b *Error) bool {
 	return a.Code == b.Code && (a.Code != "" || a.Description == b.Description)
 }
 
-// harmless is a command of the same method that has nothing to do with any lead: the answer
-// of a portal that does not refuse everything is "Not found" or an empty list.
-func harmless(method string) Command {
-	if method == "crm.lead.list" {
-		return Command{Key: "ask", Method: method, Query: url.Values{"filter[ID]": {"0"}, "select[0]": {"ID"}, "start": {"-1"}}}
+// The keys of harmless commands.
+const (
+	askKey  = "ask"
+	listKey = "list"
+)
+
+// harmless are commands that have nothing to do with any lead, the first of that method. A
+// portal that does not refuse everything answers "Not found", or an empty list. How it says
+// the former is not certain, so the list comes with it.
+func harmless(method string) []Command {
+	list := Command{Key: listKey, Method: "crm.lead.list", Query: url.Values{"filter[ID]": {"0"}, "select[0]": {"ID"}, "start": {"-1"}}}
+	if method == list.Method {
+		list.Key = askKey
+		return []Command{list}
 	}
-	return Command{Key: "ask", Method: "crm.lead.get", Query: url.Values{"id": {strconv.Itoa(leads.MaxID)}}}
+	return []Command{{Key: askKey, Method: "crm.lead.get", Query: url.Values{"id": {strconv.Itoa(leads.MaxID)}}}, list}
 }
 
-// ask sends a harmless command and returns with what the portal refuses it; nil if it does
-// not. The error says that there was no answer.
+// ask sends harmless commands and returns with what the portal refuses them; nil if it does
+// not: a refusal of crm.lead.get in other words than "Not found" is not one of everything
+// while leads can be listed. The error says that there was no answer.
 func (r refusals) ask(ctx context.Context, method string) (*Error, error) {
-	cmd := harmless(method)
-	b, err := r.client.batch(ctx, []Command{cmd}, manner{probe: true})
+	commands := harmless(method)
+	b, err := r.client.batch(ctx, commands, manner{probe: true})
 	if err != nil {
 		return nil, err
 	}
-	switch e := b.Errors[cmd.Key]; {
-	case e == nil && cmd.Method == "crm.lead.list":
-		if _, err := phpList(b.Results[cmd.Key]); err != nil {
-			return garbled(cmd.Method, http.StatusOK, "the answer is not a list"), nil
+	switch e, method := b.Errors[askKey], commands[0].Method; {
+	case e == nil && method == "crm.lead.list":
+		if _, err := phpList(b.Results[askKey]); err != nil {
+			return garbled(method, http.StatusOK, "the answer is not a list"), nil
 		}
 		return nil, nil
 	case e == nil, e.Reaction == NotFound, e.Reaction == NoAccess && !mayConcernAll(e):
 		return nil, nil
+	case mayConcernAll(e) && b.lists(listKey):
+		return nil, nil
 	default:
 		return e, nil
 	}
+}
+
+// lists reports whether a command of crm.lead.list was answered with a list.
+func (b Batch) lists(key string) bool {
+	_, err := phpList(b.Results[key])
+	return b.Errors[key] == nil && err == nil
 }
 
 // confirm asks whether the refusal of a command is one of everything. Its error says so, or
@@ -156,6 +174,28 @@ func (r refusals) confirm(ctx context.Context, refusal *Error) error {
 	default:
 		return nil
 	}
+}
+
+// ofToken finds out whether the refusal of all commands of a batch is one of the token: what
+// the commands name could be the reason, too. A harmless batch then gets the token refreshed,
+// or another pair of tokens used, as any call does. The error is what the batch has to react
+// to; nil if it stands as it is.
+func (r refusals) ofToken(ctx context.Context, refusal *Error, token leads.Secret, probe bool) error {
+	tokens := r.client.cfg.Tokens
+	switch {
+	case tokens == nil:
+		return nil // see confirm
+	case probe:
+		return refusal
+	}
+	if _, err := r.ask(ctx, refusal.Method); err != nil {
+		return err
+	}
+	current, err := tokens.Token(ctx)
+	if err != nil || current != token {
+		return cmp.Or[error](err, refusal) // it is sent again, with the new token
+	}
+	return nil // the same token is good enough for others
 }
 
 // judge opens the breaker if an error of a call to that method means that the portal refuses

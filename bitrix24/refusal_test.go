@@ -1,6 +1,7 @@
 package bitrix24_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -43,6 +44,37 @@ func refuse(h *emulatortest.Harness, code, description string, match func(comman
 }
 
 func everyCommand(string) bool { return true }
+
+func TestErrorsSayWhatThePortalSaid(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error":"error_argument","error_description":"is wrong"}`: "x: HTTP 400: ERROR_ARGUMENT: is wrong",
+		`{"error":"","error_description":"Not found"}`:              "x: HTTP 400: Not found",
+		`{"error":"NEW"}`: "x: HTTP 400: NEW",
+		`{"error":"","error_description":"` + strings.Repeat("ж", 400) + `"}`: "x: HTTP 400: " + strings.Repeat("ж", 300),
+	} {
+		if _, err := fixed(400, body).Call(t.Context(), "x", nil); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	batch, err := fixed(200, `{"result":{"result":[],"result_error":{"a":{"error":"NEW","error_description":"d"}}}}`).Batch(t.Context(), []bitrix24.Command{{Key: "a", Method: "m"}})
+	if err != nil || batch.Errors["a"].Error() != "m: NEW: d" {
+		t.Errorf("a command: %v, %v", batch.Errors["a"], err)
+	}
+	batch, err = fixed(200, `{"result":{"result_error":{"a":{"error":"NEW","error_description":"d"}}}}`).Batch(t.Context(), []bitrix24.Command{{Key: "a", Method: "m"}})
+	if err != nil || batch.Errors["a"].Error() != "m: NEW: d" {
+		t.Errorf("without results: %v, %v", batch.Errors["a"], err)
+	}
+	for _, body := range []string{`{"result":{}}`, `{"result":{"ID":"1"}}`, `{"result":true}`} {
+		var client *bitrix24.Client
+		synctest.Test(t, func(t *testing.T) {
+			client = fixed(200, body)
+			batch, err = client.Batch(t.Context(), []bitrix24.Command{{Key: "a", Method: "m"}})
+		})
+		if err == nil || !strings.Contains(err.Error(), "the answer is not one to a batch") {
+			t.Errorf("%s: %+v, %v", body, batch, err)
+		}
+	}
+}
 
 func TestPortalThatRefusesEverythingIsLeftAlone(t *testing.T) {
 	long(t)
@@ -153,6 +185,111 @@ func TestRefusedLeadsAloneAreToBlame(t *testing.T) {
 			})
 		}
 	}
+}
+
+// gone is a portal that says of leads which are gone something else than "Not found".
+func gone(t *testing.T, code, words string) (h *emulatortest.Harness, there, deleted []int64) {
+	t.Helper()
+	h = emulatortest.New(t, emulator.Config{Leads: 60, Seed: 1})
+	ids := sortedIDs(truth(t, h.Portal))
+	for _, id := range ids[:55] {
+		if err := h.Portal.Delete(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said, _ := json.Marshal(map[string]string{"error": code, "error_description": words})
+	alter(h, func(_ string, status int, answer []byte) (int, []byte) {
+		return status, bytes.ReplaceAll(answer, []byte(`{"error":"","error_description":"Not found"}`), said)
+	})
+	return h, ids[55:], ids[:55]
+}
+
+func TestNotFoundIsRecognisedHoweverItIsWritten(t *testing.T) {
+	for _, said := range []struct{ code, words string }{
+		{"", "Not found"},
+		{"", "NOT FOUND."},
+		{"", " Not  found!"},
+		{"", "<b>Not found</b><br>"},
+		{"", "Not&nbsp;found&#46;<br />"},
+		{"", "Element not found"},
+		{"", "Lead not found."},
+		{"NOT_FOUND", "Element not found"},
+		{"ERROR_NOT_FOUND", "Not found"},
+		{"error_core", "Not found<br>"},
+		{"", "Не найден"},
+		{"", "Элемент не найден."},
+		{"", "ЛИД НЕ НАЙДЕН"},
+	} {
+		t.Run(said.code+" "+said.words, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, _, deleted := gone(t, said.code, said.words)
+				client := h.Webhook(bitrix24.NewBudget(true))
+				snaps, err := client.Leads().Read(t.Context(), deleted[:3], draws())
+				if err != nil || client.Requests() != 1 {
+					t.Fatalf("%d requests, %v", client.Requests(), err)
+				}
+				for _, s := range snaps {
+					if s.Sight != leads.Absent || s.Err != nil {
+						t.Errorf("lead %d: sight %v, %v", s.LeadID, s.Sight, s.Err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Words that nobody knows delete nothing, and they do not stop a portal that lists leads.
+func TestUnknownWordsForNotFoundAreTheLeadsMatter(t *testing.T) {
+	for _, said := range []struct{ code, words string }{
+		{"", "Nicht gefunden"},
+		{"", "Lead 7 could not be found"},
+		{"", "Method not found"},
+		{"ERROR_NOT_FOUND", "Company not found"},
+		{"ERROR_NOT_FOUND", ""},
+		{"ERROR_METHOD_NOT_FOUND", "Not found"},
+		{"ACCESS_DENIED", "Not found"},
+		{"SOMETHING_NEW", "Not found"},
+		{"", "???"},
+		{"", "<br>"},
+		{"", "Not found in your plan"},
+	} {
+		for _, count := range []int{1, 55} {
+			t.Run(said.code+" "+said.words+" for "+strconv.Itoa(count), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					h, there, deleted := gone(t, said.code, said.words)
+					client := h.Webhook(bitrix24.NewBudget(true))
+					snaps, err := client.Leads().Read(t.Context(), deleted[:count], draws())
+					if err != nil || len(snaps) != count || client.State().Problem != "" {
+						t.Fatalf("%d snapshots, %v, problem %q", len(snaps), err, client.State().Problem)
+					}
+					for _, s := range snaps {
+						if s.Sight != leads.Present || s.Err == nil {
+							t.Errorf("lead %d: sight %v, %v", s.LeadID, s.Sight, s.Err)
+						}
+					}
+					snaps, err = client.Leads().Read(t.Context(), there, draws())
+					if err != nil || len(snaps) != 5 || snaps[0].Err != nil {
+						t.Errorf("the others: %d snapshots, %v", len(snaps), err)
+					}
+					if n := client.Requests(); n > 7 {
+						t.Errorf("%d requests", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Without the list as a witness the same words are the portal's.
+func TestUnknownWordsForEverythingAreThePortals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _, deleted := gone(t, "", "Not found")
+		refuse(h, "", "Nicht gefunden", everyCommand)
+		client := h.Webhook(bitrix24.NewBudget(true))
+		if snaps, err := client.Leads().Read(t.Context(), deleted[:3], draws()); !errors.Is(err, leads.ErrPortalRefuses) {
+			t.Errorf("%d snapshots, %v", len(snaps), err)
+		}
+	})
 }
 
 // For an application, its own pages mend what is wrong, and dead tokens stay a matter of

@@ -9,7 +9,9 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"leadsync/leads"
 )
@@ -61,14 +63,70 @@ func (c *Client) admit(ctx context.Context, method string) error {
 	if c.cfg.Budget == nil {
 		return ctx.Err()
 	}
+	if wait := c.cfg.Budget.toldToWait(); c.impatient(wait) {
+		return unsent(method, codeCrowded, "the portal has asked to wait", wait)
+	}
 	return c.cfg.Budget.Wait(ctx, c.lane)
+}
+
+// impatient reports whether a call returns an error instead of waiting for that long.
+func (c *Client) impatient(wait time.Duration) bool {
+	return (c.hasty || c.lane == Live) && wait > hastyLimit
+}
+
+// unsent is the error of a call that was not sent, because it has to wait for longer than its
+// caller can.
+func unsent(method, code, why string, wait time.Duration) *Error {
+	e := newError(method, 0, code, why)
+	e.Wait, e.unsent = wait, true
+	return e
 }
 
 // reply is an HTTP answer.
 type reply struct {
-	status   int
-	location string // of a redirect
-	body     []byte
+	status     int
+	location   string        // of a redirect
+	retryAfter time.Duration // 0 if the answer does not say
+	body       []byte
+}
+
+// retryLimit is the longest pause that an answer can ask for: it is as long as a method that
+// has used up its operating time stays blocked.
+const retryLimit = 10 * time.Minute
+
+// retryAfter reads the header Retry-After, which has seconds or a date (RFC 9110, 10.2.3). A
+// date is compared with the date of the answer, so the clock here does not matter.
+func retryAfter(h http.Header) time.Duration {
+	said := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.ParseUint(said, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, uint64(retryLimit/time.Second))) * time.Second
+	}
+	until, err := http.ParseTime(said)
+	if err != nil {
+		return 0
+	}
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return min(max(0, until.Sub(now)), retryLimit)
+}
+
+// told adds to an error how long the server asks to wait. A busy server executes nothing,
+// whatever stands in the answer's body.
+func (r reply) told(e *Error) *Error {
+	if r.retryAfter == 0 || r.status != http.StatusTooManyRequests && r.status != http.StatusServiceUnavailable {
+		return e
+	}
+	switch e.Reaction {
+	case SlowDown:
+	case Repeat, Never:
+		e.Reaction = SlowDown
+	default:
+		return e
+	}
+	e.Wait = max(e.Wait, r.retryAfter)
+	return e
 }
 
 // post sends a body and reads the whole answer. Its errors contain no URL: a webhook's URL
@@ -90,7 +148,7 @@ func post(ctx context.Context, client *http.Client, url, contentType string, bod
 	if err != nil {
 		return reply{}, withoutURL(err)
 	}
-	return reply{status: resp.StatusCode, location: resp.Header.Get("Location"), body: data}, nil
+	return reply{status: resp.StatusCode, location: resp.Header.Get("Location"), retryAfter: retryAfter(resp.Header), body: data}, nil
 }
 
 // withoutURL strips the URL that net/http puts into its errors.

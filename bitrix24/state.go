@@ -13,8 +13,8 @@ type ClientState struct {
 	// it does not.
 	Problem      string
 	ProblemSince time.Time // zero without a problem
-	// OddRows is how many rows of lists were left out: their ids do not fit, or nobody had
-	// asked for them.
+	// OddRows is how many rows of lists were left out: their ids do not fit, nobody had asked
+	// for them, or they are events that cannot be read.
 	OddRows int64
 }
 

@@ -3,17 +3,19 @@ package leads
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
 )
 
 // CardRules is the version of the rules by which WithoutTokens cleans. Change it with them:
 // mirrors then clean the stored cards again.
-const CardRules = "1"
+const CardRules = "2"
 
 // WithoutTokens removes from every link in a JSON text what gives access to the portal: the
-// parameters auth, token, sessid and their like, and the secret of a webhook. Links to files
-// contain such tokens, which differ at every read (docs/bitrix24.md 6.3). Apart from these
+// parameters auth, token, sessid and their like, the signatures of a storage, and the secret of
+// a webhook. Links to files contain such tokens, which differ at every read (docs/bitrix24.md
+// 6.3). Apart from these
 // links the text stays as it is. A text that is not JSON is cleaned as one string.
 func WithoutTokens(text json.RawMessage) json.RawMessage {
 	if !mayHaveTokens(text) {
@@ -79,9 +81,13 @@ func cleanLiteral(literal []byte) (clean []byte, changed bool) {
 // withoutTokens cleans the links of one string, until nothing is left to remove: a link may
 // stand in another's parameter.
 func withoutTokens(s string) string {
+	found := parameters
+	if signature.MatchString(s) {
+		found = signedParameters
+	}
 	for {
 		before := s
-		for _, p := range parameters {
+		for _, p := range found {
 			s = p.cut(s)
 		}
 		s = webhookSecret.ReplaceAllString(s, "${1}-")
@@ -95,39 +101,103 @@ func withoutTokens(s string) string {
 var webhookSecret = regexp.MustCompile(`(?i)((?:/|%(?:25)*2F)rest(?:\\?/|%(?:25)*2F)[0-9]+(?:\\?/|%(?:25)*2F))[a-z0-9]{10,}`)
 
 // parameter finds runs of secret parameters in links of one level of percent-encoding.
-type parameter struct{ run *regexp.Regexp }
+type parameter struct {
+	begins string         // the bytes with which a run can begin: regexps are slow, so they look nowhere else
+	run    *regexp.Regexp // of secret parameters, with the separators around it
+	entity *regexp.Regexp // what makes of a separator an entity of HTML, such as &quot;
+}
 
 // parameters are the levels: plain, encoded, and encoded twice.
-var parameters = []parameter{newParameter(0), newParameter(1), newParameter(2)}
+var parameters = newParameters(secretName)
+
+// signedParameters are those of texts with a signature of a storage. Without one, these names
+// may mean anything.
+var (
+	signedParameters = newParameters(`(?:` + secretName + `|` + spelled("expires") + `|` + spelled("policy") + `)`)
+	signature        = regexp.MustCompile(`(?i)(?:signature|accesskeyid|googleaccessid|key-pair-id)(?:=|\\+u003d|%(?:25)*3D)`)
+)
+
+// The parts of a name, whose characters may all be percent-encoded (RFC 3986, 2.3).
+const (
+	nameByte  = `(?:[\w.-]|%(?:25)*(?:2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9A]))`
+	nameBreak = `(?:[_.-]|%(?:25)*(?:5F|2E|2D))`
+	opening   = `(?:\[|%(?:25)*5B)`
+	closing   = `(?:\]|%(?:25)*5D)`
+)
 
 // secretName matches the names of parameters that give access. PHP's names may have
 // brackets: auth[access_token].
-const secretName = `(?:[\w.-]+(?:\[|%(?:25)*5B))*` +
-	`(?:[\w.-]*(?:token|sessid|secret|signature)|auth(?:orization|[_.-]?(?:id|key|code|hash))?|refresh[_.-]?id|(?:app[_.-]?)?sid|sign)` +
-	`(?:(?:\[|%(?:25)*5B)[\w.-]*(?:\]|%(?:25)*5D)|(?:\]|%(?:25)*5D))*`
+var secretName = `(?:` + nameByte + `+` + opening + `)*` +
+	`(?:` + nameByte + `*` + spelled("token", "sessid", "secret", "signature") +
+	`|` + spelled("auth") + `(?:` + spelled("orization") + `|` + nameBreak + `?` + spelled("id", "key", "code", "hash") + `)?` +
+	`|` + spelled("refresh") + nameBreak + `?` + spelled("id") +
+	`|(?:` + spelled("app") + nameBreak + `?)?` + spelled("sid") +
+	`|` + spelled("sign", "sig", "awsaccesskeyid", "googleaccessid") +
+	`|` + spelled("x") + nameBreak + spelled("amz", "goog") + nameBreak + spelled("algorithm", "credential", "date", "expires", "signedheaders") +
+	`|` + spelled("temp") + nameBreak + spelled("url") + nameBreak + spelled("sig", "expires") +
+	`|` + spelled("key") + nameBreak + spelled("pair") + nameBreak + spelled("id") + `)` +
+	`(?:` + opening + nameByte + `*` + closing + `|` + closing + `)*`
 
-func newParameter(level int) parameter {
+// spelled matches these words with any of their letters percent-encoded.
+func spelled(words ...string) string {
+	var b strings.Builder
+	for i, word := range words {
+		if i > 0 {
+			b.WriteByte('|')
+		}
+		for _, c := range []byte(word) {
+			fmt.Fprintf(&b, "(?:%c|%%(?:25)*(?:%X|%X))", c, c, c-'a'+'A')
+		}
+	}
+	return "(?:" + b.String() + ")"
+}
+
+func newParameters(name string) [3]parameter {
+	return [3]parameter{newParameter(name, 0), newParameter(name, 1), newParameter(name, 2)}
+}
+
+func newParameter(name string, level int) parameter {
 	const plainValue = `[^%&;#\s"'<>\\\[\]]`
-	first, and, equals := `[?#]`, `(?:&amp;|&#0*38;|&#x0*26;|\\u0026|[&;])`, `=`
-	value := `(?:` + plainValue + `|%)*`
+	first, and, equals := `(?:[?#]|\\+u003f|\\+u0023)`, `(?:&#0*38;|&#x0*26;|(?:&|\\+u0026)(?:amp;)*|;)`, `(?:=|\\+u003d)`
+	value := `(?:` + plainValue + `|%|\\+/|\\+u00(?:25|2b|2f|3d|7c))*`
+	begins, hash, end := `?#&;\`, `#`, `;`
 	if level > 0 {
 		percent := "%" + strings.Repeat("25", level-1)
 		// What ends a value is not part of it: & # ; blank " ' < >, encoded.
 		const octets = `(?:[014-9a-f][0-9a-f]|2[1489a-f]|3[0-9adf])`
-		first, and, equals = percent+`(?:3F|23)`, percent+`(?:26amp`+percent+`3B|26|3B)`, percent+`3D`
+		begins, hash, end = `%`, percent+`23`, percent+`3B`
+		first, and, equals = percent+`(?:3F|23)`, `(?:`+percent+`26(?:amp`+end+`)*|`+end+`)`, percent+`3D`
 		value = `(?:` + plainValue + `|` + percent + `(?:25|` + octets + `)|%` + octets + `)*`
 	}
-	one := secretName + equals + value
-	return parameter{regexp.MustCompile(`(?i)(?:(` + first + `)|(` + and + `))` + one + `(?:` + and + one + `)*(` + and + `)?`)}
+	one := name + equals + value
+	return parameter{
+		begins: begins,
+		run:    regexp.MustCompile(`(?i)^(?:(` + first + `)|(` + and + `))` + one + `(?:` + and + one + `)*(` + and + `)?`),
+		entity: regexp.MustCompile(`(?i)^(?:quot|apos|lt|gt|nbsp|` + hash + `(?:0*(?:3[49]|6[02])|x0*(?:2[27]|3[ce])))` + end),
+	}
 }
 
 // cut removes the runs. Of the separators around a run, one stays if a parameter follows.
 func (p parameter) cut(s string) string {
 	var b strings.Builder
 	last := 0
-	for _, at := range p.run.FindAllStringSubmatchIndex(s, -1) {
-		first, after := part(s, at, 1), part(s, at, 3)
-		b.WriteString(s[last:at[0]])
+	for i := 0; i < len(s); {
+		skip := strings.IndexAny(s[i:], p.begins)
+		if skip < 0 {
+			break
+		}
+		i += skip
+		at := p.run.FindStringSubmatchIndex(s[i:])
+		if at == nil {
+			i++
+			continue
+		}
+		first, after, end := part(s[i:], at, 1), part(s[i:], at, 3), i+at[1]
+		if p.entity.MatchString(s[end:]) { // not a separator, but an entity behind the link
+			end -= len(after)
+			after = ""
+		}
+		b.WriteString(s[last:i])
 		switch {
 		case after == "":
 		case first != "":
@@ -135,7 +205,7 @@ func (p parameter) cut(s string) string {
 		default:
 			b.WriteString(after)
 		}
-		last = at[1]
+		i, last = end, end
 	}
 	if last == 0 {
 		return s
