@@ -106,7 +106,10 @@ func TestDifferentComplaintsBlameThePortal(t *testing.T) {
 // A list in which no row has the id of a lead is not the end of the leads; one that lies
 // beyond all ids is.
 func TestAListWithoutLeadsIsNotTheEnd(t *testing.T) {
-	for row, ends := range map[string]bool{`{"ID":"x"}`: false, `{"ID":0}`: false, `7`: false, `{"ID":"2147483648"}`: true} {
+	const beyond = `{"ID":"2147483648"}`
+	for row, ends := range map[string]bool{
+		`{"ID":"x"}`: false, `{"ID":0}`: false, `7`: false, beyond: true, strings.Repeat(beyond+",", 49) + beyond: true,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			client := commandPortal(func(string) (string, string) { return `[` + row + `]`, "" })
 			page, err := client.Leads().Scan(t.Context(), 0, draws())
@@ -194,5 +197,16 @@ func TestABatchHasFiftyCommandsAtMost(t *testing.T) {
 	}
 	if _, err := client.Batch(t.Context(), commands); err == nil || !strings.Contains(err.Error(), "51 commands") || client.Requests() != 1 {
 		t.Errorf("fifty-one: %v, %d requests", err, client.Requests())
+	}
+}
+
+func TestAnotherApplicationKeepsTheRest(t *testing.T) {
+	own := tokenServer(`{"access_token":"a","refresh_token":"r"}`)
+	if own.As("", "x") != own {
+		t.Error("no other application is another")
+	}
+	pair, err := own.As("other", "secret").Refresh(t.Context(), emulatortest.OAuthURL, "old")
+	if err != nil || pair.ClientID != "other" || own.ClientID != "c" {
+		t.Errorf("%q, own %q, %v", pair.ClientID, own.ClientID, err)
 	}
 }
