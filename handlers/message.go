@@ -49,7 +49,9 @@ func read(c echo.Context) (message, portals.Decision) {
 	first, _, _ := strings.Cut(contentType, ";")
 	sent.contentType = strings.ToLower(strings.TrimSpace(first))
 	sent.text = textOf(contentType, body)
-	sent.body = formOf(sent.text)
+	if form, err := bitrix24.ParseBody(sent.text); err == nil {
+		sent.body = form
+	}
 	return sent, sent.decision(portals.Accepted, nil)
 }
 

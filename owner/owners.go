@@ -165,7 +165,7 @@ func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 		worked, err := o.serve(ctx, portal)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // a stop
 		case errors.Is(err, events.ErrLeaseHeld):
 			o.setProblem(portal, nil) // it is another's now
 			return nil

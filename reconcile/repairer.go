@@ -120,8 +120,8 @@ func (r *repairer) apply(ctx context.Context, snaps []leads.Snapshot) ([]leads.O
 	if r.written == nil {
 		r.written = map[int64]bool{}
 	}
-	for i, o := range outcomes {
-		r.written[snaps[i].LeadID] = o.Verdict != leads.Failed
+	for _, o := range outcomes {
+		r.written[o.LeadID] = o.Verdict != leads.Failed
 	}
 	return outcomes, r.recordFailures(ctx, snaps, outcomes)
 }

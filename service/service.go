@@ -167,7 +167,7 @@ func (s *Service) work(ctx context.Context) error {
 
 // answerSubscribers lets other systems read the topic.
 func (s *Service) answerSubscribers(ctx context.Context) error {
-	if ctx.Err() != nil { // NATS is not there
+	if s.Backend.Bus() == nil { // the start was stopped
 		return nil
 	}
 	s.announce(ctx)
@@ -179,7 +179,7 @@ func (s *Service) mirror(ctx context.Context, starting startup) error {
 	b := s.Backend
 	var topic *events.Topic
 	open := func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, b.Bus()); return err }
-	if ctx.Err() != nil { // the start has failed
+	if b.Bus() == nil { // the start was stopped
 		return nil
 	}
 	if err := starting.finish(ctx, step{"NATS", open}); err != nil {

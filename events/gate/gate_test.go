@@ -200,7 +200,8 @@ func TestSubscribersDoNotTouchEachOther(t *testing.T) {
 	}
 	var names []string
 	for _, cfg := range []jetstream.ConsumerConfig{
-		{Durable: "billing", AckPolicy: jetstream.AckExplicitPolicy}, {Durable: "billing-orders", AckPolicy: jetstream.AckExplicitPolicy},
+		{Durable: "billing", AckPolicy: jetstream.AckExplicitPolicy},
+		{Durable: "billing-orders", AckPolicy: jetstream.AckExplicitPolicy},
 		{Name: "random", AckPolicy: jetstream.AckExplicitPolicy, InactiveThreshold: time.Hour},
 	} {
 		c, err := mine.CreateConsumer(ctx, cfg)

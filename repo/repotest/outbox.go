@@ -72,7 +72,7 @@ func outboxFairly(t *testing.T, server Server) {
 		m.apply(present(t, 1, id+1, "imported"))
 	}
 	edited := present(t, 1, 1, "edited")
-	edited.Ref.MemberID = other
+	edited.MemberID = other
 	m.apply(edited)
 	some, err := m.Outbox(m.ctx, 10)
 	if err != nil {
