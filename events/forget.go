@@ -15,6 +15,7 @@ func ForgetPortal(ctx context.Context, bus *Bus, memberID string) error {
 		StreamPortals: portalSubjects(memberID) + "*",
 		StreamLeads:   "leads." + memberID + ".*",
 		StreamRuns:    RunSubject(memberID),
+		StreamStatus:  StatusSubject(memberID),
 		StreamDead:    "leadsync.dead." + memberID + ".*",
 	} {
 		s, err := bus.Stream(ctx, stream)

@@ -27,6 +27,7 @@ type Session struct {
 	silence   *silence
 	passes    *passes
 	upkeep    *upkeep
+	mirror    *mirror
 	health    *health
 
 	readAt    atomic.Int64 // when a lead was read last, in Unix milliseconds
@@ -50,6 +51,7 @@ func open(cfg *Config, own Ownership) (*Session, error) {
 	s.queue = newQueue(s)
 	s.passes = &passes{s: s}
 	s.upkeep = &upkeep{s: s}
+	s.mirror = &mirror{s: s}
 	return s, nil
 }
 
