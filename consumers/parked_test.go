@@ -41,7 +41,7 @@ func TestGivenUpLeadsAreForgotten(t *testing.T) {
 		t.Errorf("left: %+v, %v", left, err)
 	}
 	dead, err := events.DeadLetters(t.Context(), h.js, h.member())
-	if err != nil || len(dead) != 1 || dead[0].Notice.Ref != (leads.Ref{MemberID: h.member(), LeadID: failedAgain}) {
+	if err != nil || len(dead) != 1 || dead[0].Ref != (leads.Ref{MemberID: h.member(), LeadID: failedAgain}) {
 		t.Errorf("dead letters: %+v, %v", dead, err)
 	}
 }

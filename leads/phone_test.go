@@ -180,6 +180,8 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 		{"a room", "RU", "каб. 305", ""},
 		{"letters for digits", "RU", "8-800-ПИЦЦА", ""},
 		{"letters behind a sign", "RU", "8 9и2 345-67-89", ""},
+		{"a letter amid digits", "RU", "89123456и789", ""},
+		{"letters amid digits, then a number", "RU", "8912и34567я89123456780", "+79123456780"},
 		{"O for 0", "RU", "8 9О2 345-67-89", "+79023456789"},
 		{"o for 0 at the end", "RU", "8 912 345-67-8o", "+79123456780"},
 		{"O beside a valid number", "RU", "89123456789 О", "+79123456789"},

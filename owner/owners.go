@@ -176,10 +176,11 @@ func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 			o.setProblem(portal, err)
 		}
 		o.report(ctx, portal, err)
-		if worked > stableAfter {
-			return nil
+		failed := errWorkFailed
+		if worked > stableAfter { // the first failure after a while
+			failed = nil
 		}
-		return errWorkFailed
+		return failed
 	})
 }
 
