@@ -202,17 +202,16 @@ func (l *list) add(text string) {
 		return
 	}
 	phone := read(digits, plus, l.region)
-	if phone.E164 == "" && len(digits) > local && !possible(digits, plus, l.region) && l.split(text) {
-		return
+	if phone.E164 != "" || !l.split(text) {
+		l.push(phone)
 	}
-	l.push(phone)
 }
 
 // gaps are what may separate a number from the next, or from its extension, without a word.
 var gaps = regexp.MustCompile(`\d[^\d\pL]+`)
 
-// first cuts the longest valid number off the beginning of digits that are too many for
-// one; empty where there is none.
+// first cuts the longest valid number off the beginning of digits that are none together;
+// empty where there is none.
 func (l *list) first(text string) (number, rest string) {
 	for _, at := range slices.Backward(gaps.FindAllStringIndex(text, mostGaps)) {
 		if before := text[:at[0]+1]; at[1] < len(text) && l.valid(before) {
