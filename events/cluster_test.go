@@ -138,6 +138,7 @@ func placed(tb testing.TB, bus *events.Bus) (map[string]int, bool) {
 	list := bus.JetStream().ListStreams(tb.Context())
 	for info := range list.Info() {
 		count(info.Config.Name, info.Cluster)
+		current = current && servers[info.Config.Name] == info.Config.Replicas // else servers come or go
 		s, err := bus.JetStream().Stream(tb.Context(), info.Config.Name)
 		if err != nil {
 			return nil, false
