@@ -3,8 +3,6 @@ package events
 import (
 	"context"
 	"fmt"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // ForgetPortal removes all messages of a portal from the streams, the topic of leads with
@@ -18,11 +16,7 @@ func ForgetPortal(ctx context.Context, bus *Bus, memberID string) error {
 		StreamStatus:  StatusSubject(memberID),
 		StreamDead:    "leadsync.dead." + memberID + ".*",
 	} {
-		s, err := bus.Stream(ctx, stream)
-		if err == nil {
-			err = s.Purge(ctx, jetstream.WithPurgeSubject(bus.Subject(subject)))
-		}
-		if err != nil {
+		if err := bus.purge(ctx, stream, subject); err != nil {
 			return fmt.Errorf("remove portal %s from %s: %w", memberID, stream, err)
 		}
 	}
