@@ -162,7 +162,7 @@ func wantOwn(t *testing.T, bus *events.Bus, prefix string) {
 	if waits, err := events.Waiting(ctx, bus, member, []int64{1, 2}); err != nil || len(waits) != 0 && !waits[1] || waits[2] {
 		t.Errorf("prefix %q: waiting %v, %v", prefix, waits, err)
 	}
-	if oldest, err := events.OldestPortalNotice(ctx, bus, member); err != nil || oldest.IsZero() {
+	if oldest, err := events.OldestPortalNotice(ctx, bus, member); err != nil || oldest.StoredAt.IsZero() {
 		t.Errorf("prefix %q: the oldest notice about the portal is %v, %v", prefix, oldest, err)
 	}
 	got := fetch(t, bus, 1)
