@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,7 +70,15 @@ func freePorts(tb testing.TB, count int) []int {
 			tb.Fatal(err)
 		}
 		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		n, err := strconv.Atoi(port)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		ports = append(ports, n)
 	}
 	return ports
 }

@@ -152,6 +152,7 @@ func wipe(tb testing.TB, url string) {
 		"IF OBJECT_ID(N'dbo.bitrix_lead_by_phone') IS NOT NULL DROP FUNCTION dbo.bitrix_lead_by_phone",
 		"IF OBJECT_ID(N'dbo.bitrix_open_leads', N'V') IS NOT NULL DROP VIEW dbo.bitrix_open_leads",
 		"IF OBJECT_ID(N'dbo.bitrix_phone_leads', N'V') IS NOT NULL DROP VIEW dbo.bitrix_phone_leads",
+		"IF OBJECT_ID(N'dbo.bitrix_mirror_status', N'V') IS NOT NULL DROP VIEW dbo.bitrix_mirror_status",
 	} {
 		if _, err := db.ExecContext(tb.Context(), statement); err != nil {
 			tb.Fatal(err)

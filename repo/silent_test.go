@@ -40,13 +40,16 @@ func TestCallsEndWhereTheServerIsSilent(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	for name, call := range map[string]func(context.Context) error{
-		"a list":        func(ctx context.Context) error { _, err := db.Portals(ctx); return err },
-		"one row":       func(ctx context.Context) error { _, _, err := db.Portal(ctx, "m"); return err },
-		"a write":       func(ctx context.Context) error { return db.SavePortal(ctx, leads.Portal{MemberID: "m"}) },
-		"a ping":        db.Ping,
-		"a look-up":     func(ctx context.Context) error { _, err := db.Callers(ctx, "3433456789", 5); return err },
-		"migrations":    func(ctx context.Context) error { _, err := db.MigrationPlan(ctx); return err },
-		"rows together": func(ctx context.Context) error { _, _, err := db.Row(ctx, leads.Ref{MemberID: "m", LeadID: 1}); return err },
+		"a list":     func(ctx context.Context) error { _, err := db.Portals(ctx); return err },
+		"one row":    func(ctx context.Context) error { _, _, err := db.Portal(ctx, "m"); return err },
+		"a write":    func(ctx context.Context) error { return db.SavePortal(ctx, leads.Portal{MemberID: "m"}) },
+		"a ping":     db.Ping,
+		"a look-up":  func(ctx context.Context) error { _, err := db.Callers(ctx, "3433456789", 5); return err },
+		"migrations": func(ctx context.Context) error { _, err := db.MigrationPlan(ctx); return err },
+		"rows together": func(ctx context.Context) error {
+			_, _, err := db.Row(ctx, leads.Ref{MemberID: "m", LeadID: 1})
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

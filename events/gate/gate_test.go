@@ -62,7 +62,12 @@ func serve(t *testing.T, bus *events.Bus) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- gate.New(bus, leadstest.Silent(), broker.Streams...).Run(ctx) }()
-	t.Cleanup(func() { cancel(); _ = <-done })
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	topic, err := events.OpenTopic(t.Context(), bus)
 	if err != nil {
 		t.Fatal(err)
