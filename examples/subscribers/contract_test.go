@@ -191,16 +191,13 @@ func (w *world) messages(t *testing.T, name string) (all []*jetstream.RawStreamM
 // missingKinds says which changes the topic does not have yet.
 func (w *world) missingKinds() string {
 	w.t.Helper()
-	missing := map[string]bool{"added": true, "updated": true, "deleted": true, "oversize": true}
+	missing := map[string]bool{"added": true, "updated": true, "deleted": true}
 	for _, msg := range w.messages(w.t, events.StreamLeads) {
 		var change leads.Change
 		if err := json.Unmarshal(msg.Data, &change); err != nil {
 			return err.Error()
 		}
 		delete(missing, string(change.Kind))
-		if change.Oversize {
-			delete(missing, "oversize")
-		}
 	}
 	return strings.Join(slices.Sorted(maps.Keys(missing)), ", ")
 }
