@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log"
 	"os"
 	"path/filepath"
@@ -33,24 +34,20 @@ func follow(ctx context.Context, nc *nats.Conn) error {
 		var batch jetstream.MessageBatch
 		if batch, err = consumer.Fetch(100); err == nil { // up to 100, for up to 30 seconds
 			for msg := range batch.Messages() {
-				if failed := store(msg); failed != nil {
-					log.Print(failed) // not acknowledged: it comes again
-				}
+				err = errors.Join(err, store(msg)) // what is not acknowledged comes again
 			}
-			err = batch.Error()
+			err = errors.Join(err, batch.Error())
 		}
 	}
 	return err
 }
 
-// store keeps a message unless it is old: messages can come twice, and late. A deletion has no
-// card: keeping it removes names and phone numbers.
+// store keeps a message unless it is old. A deletion has no card: keeping it removes names and phone numbers.
 func store(msg jetstream.Msg) error {
 	var change, kept struct{ Revision int64 }
 	file := filepath.Join(os.Getenv("STATE"), msg.Subject())
-	if old, err := os.ReadFile(file); err == nil {
-		_ = json.Unmarshal(old, &kept) // damaged counts as missing
-	}
+	old, _ := os.ReadFile(file)
+	_ = json.Unmarshal(old, &kept) // missing, or damaged: 0
 	err := json.Unmarshal(msg.Data(), &change)
 	if err == nil && change.Revision > kept.Revision {
 		log.Printf("lead %s, revision %d, %s", msg.Subject(), change.Revision, msg.Headers().Get("ce-type"))
@@ -58,8 +55,8 @@ func store(msg jetstream.Msg) error {
 			err = os.Rename(file+".new", file) // whole or not at all
 		}
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = msg.Ack()
 	}
-	return msg.Ack()
+	return err
 }
