@@ -5,7 +5,7 @@ PKG ?= ./leads
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test race test-sqlserver test-faults test-scale test-replicas test-clients mutants lint fmt demo bench bench-import fuzz
+.PHONY: help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-clients mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,15 +27,23 @@ test-sqlserver: ## the database suite on the server of LEADSYNC_TEST_SQLSERVER_U
 test-faults: ## 200 kills of real processes, three to six minutes
 	$(GO) test -count=1 -v -timeout 60m -run '^TestFaults$$' ./cmd/leadsync -faults=200
 
-test-clients: ## Bitrix24's own JavaScript SDK against the emulator; needs node and npm
+test-clients: ## Bitrix24's own SDK against the emulator, example subscribers, AsyncAPI's parser; needs node and npm
 	npm ci --silent --prefix bitrix24/emulator/testdata/clients
+	npm ci --silent --prefix examples/subscribers/node
+	npm ci --silent --prefix docs/testdata/asyncapi
+	npm test --silent --prefix docs/testdata/asyncapi
 	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./bitrix24/emulator -run TestClients -count=1 -v
+	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./examples/subscribers -run 'TestNode|TestPython' -count=1 -v
 
 test-scale: ## large imports and backlogs, 100,000 sabotaged leads, 1,000,000 compared, look-ups among as many; half an hour
 	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -run 'FewestRequests|AMillionLeads|Sparingly' ./bitrix24 ./cmd/leadsync
 	$(GO) test -count=1 -v -timeout 60m -run TestSabotage ./cmd/leadsync -scale 100000
 	$(GO) test -count=1 -v -timeout 60m -run TestMemoryStaysConstant ./cmd/leadsync -million 1000000
 	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -timeout 60m -run 'AmongAMillion|LookupTimes' ./repo ./handlers
+
+test-subscribers: ## each example subscriber reads 100,000 leads and 1,000 changes; needs node and npm
+	npm ci --silent --prefix examples/subscribers/node
+	LEADSYNC_TEST_SCALE=1 LEADSYNC_TEST_CLIENTS=1 $(GO) test ./examples/subscribers -run LargePortal -count=1 -v -timeout 60m
 
 test-replicas: ## three replicas with short-lived tokens for five minutes; the owner is killed at random
 	LEADSYNC_TEST_REPLICAS=5m $(GO) test -count=1 -v -timeout 15m -run ReplicasShare ./cmd/leadsync
