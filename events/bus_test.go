@@ -1,12 +1,18 @@
 package events_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/events"
@@ -183,4 +189,51 @@ func TestPrefixesAreNames(t *testing.T) {
 			t.Errorf("%q: %v", prefix, got)
 		}
 	}
+}
+
+// A server of a cluster falls silent and ends no connection, as a machine that stands still: the
+// client goes to another.
+func TestSilentServerIsLeft(t *testing.T) {
+	t.Parallel()
+	silent, healthy := silentServer(t), single(t)
+	nc, err := events.Connect(events.Server{URL: silent + "," + healthy}, nats.DontRandomize())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if nc.ConnectedUrl() != silent {
+		t.Fatalf("connected to %s at first", nc.ConnectedUrl())
+	}
+	within(t, 2*time.Minute, "the client leaves the silent server", func() bool { return nc.ConnectedUrl() == healthy })
+}
+
+// silentServer greets a client, answers its first PING, and then nothing any more.
+func silentServer(t *testing.T) (url string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	group.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			group.Go(func() {
+				defer conn.Close()
+				_, _ = io.WriteString(conn, `INFO {"server_id":"x","version":"2.12.0","max_payload":1048576,"headers":true}`+"\r\n")
+				lines := bufio.NewScanner(conn)
+				for answered := false; lines.Scan(); {
+					if !answered && strings.HasPrefix(lines.Text(), "PING") {
+						answered = true
+						_, _ = io.WriteString(conn, "PONG\r\n")
+					}
+				}
+			})
+		}
+	})
+	t.Cleanup(func() { _ = listener.Close(); group.Wait() })
+	return "nats://" + listener.Addr().String()
 }
