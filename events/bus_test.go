@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -236,4 +237,63 @@ func silentServer(t *testing.T) (url string) {
 	})
 	t.Cleanup(func() { _ = listener.Close(); group.Wait() })
 	return "nats://" + listener.Addr().String()
+}
+
+// A cluster that is choosing a leader loses requests: what asks for a stream or a lease gives up
+// long before its caller does, and may ask again.
+func TestLostRequestsAreGivenUpSoon(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		answers bool // about streams; nothing else is ever answered
+		do      func(context.Context, *events.Bus) error
+	}{
+		{"set up", false, func(ctx context.Context, bus *events.Bus) error { return events.Setup(ctx, bus, 3) }},
+		{"look", false, events.Look},
+		{"a stream", false, func(ctx context.Context, bus *events.Bus) error { return second(bus.Stream(ctx, events.StreamLeads)) }},
+		{"changed streams", true, func(ctx context.Context, bus *events.Bus) error { return events.Setup(ctx, bus, 3) }},
+		{"a lease", true, func(ctx context.Context, bus *events.Bus) error {
+			if err := events.Look(ctx, bus); err != nil {
+				t.Error(err)
+			}
+			return second(events.TakeLease(ctx, bus, "relay", "one"))
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			bus := open(t, muteServer(t, test.answers), "")
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			if err := test.do(ctx, bus); !events.Unavailable(err) || ctx.Err() != nil {
+				t.Errorf("%v; the caller's context: %v", err, ctx.Err())
+			}
+		})
+	}
+}
+
+// muteServer takes all requests of JetStream, and answers none or those about streams only.
+func muteServer(t *testing.T, answers bool) (url string) {
+	t.Helper()
+	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
+	ns.Start()
+	until(t, "the server listens", func() bool { return ns.ReadyForConnections(time.Second) })
+	nc := open(t, ns.ClientURL(), "").Conn()
+	for _, subject := range []string{"$JS.>", "$KV.>"} {
+		if _, err := nc.Subscribe(subject, func(msg *nats.Msg) {
+			name, about := strings.CutPrefix(msg.Subject, "$JS.API.STREAM.INFO.")
+			if answers && about {
+				_ = msg.Respond(fmt.Appendf(nil, `{"type":"io.nats.jetstream.api.v1.stream_info_response","config":{"name":%q,"max_msgs_per_subject":1,"metadata":{"made-by":"leadsync"}}}`, name))
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return ns.ClientURL()
 }
