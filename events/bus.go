@@ -92,7 +92,7 @@ func (b *Bus) Name(name string) string {
 }
 
 // Subject is a subject as the server sees it: leads.>, or with the prefix "berlin"
-// berlin.leads.>
+// berlin.leads.> there.
 func (b *Bus) Subject(subject string) string {
 	if b.prefix == "" {
 		return subject

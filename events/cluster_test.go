@@ -69,7 +69,11 @@ func freePorts(tb testing.TB, count int) []int {
 			tb.Fatal(err)
 		}
 		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		at, ok := l.Addr().(*net.TCPAddr)
+		if !ok {
+			tb.Fatalf("the listener is at %s", l.Addr())
+		}
+		ports = append(ports, at.Port)
 	}
 	return ports
 }

@@ -360,8 +360,7 @@ func TestClusterWithoutQuorumIsUnavailable(t *testing.T) {
 		if err != nil && !events.Unavailable(err) {
 			t.Errorf("%s: %v", name, err)
 		}
-		var api *jetstream.APIError
-		if errors.As(err, &api) {
+		if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 			refused[api.Error()] = true
 		}
 		return err

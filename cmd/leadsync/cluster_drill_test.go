@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -196,7 +197,7 @@ func (d *drill) freezeNodes(hit []*clusterNode, length time.Duration) {
 func (d *drill) isolate(hit []*clusterNode, length time.Duration) {
 	d.count("cut off", hit)
 	for _, node := range hit {
-		defer cutLinks(append(node.peers[:len(node.peers):len(node.peers)], node.clients), length)()
+		defer cutLinks(append(slices.Clip(node.peers), node.clients), length)()
 	}
 	time.Sleep(length)
 }
