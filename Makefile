@@ -5,7 +5,7 @@ PKG ?= ./leads
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-clients mutants lint fmt demo bench bench-import fuzz
+.PHONY: help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ test-subscribers: ## each example subscriber reads 100,000 leads and 1,000 chang
 
 test-replicas: ## three replicas with short-lived tokens for five minutes; the owner is killed at random
 	LEADSYNC_TEST_REPLICAS=5m $(GO) test -count=1 -v -timeout 15m -run ReplicasShare ./cmd/leadsync
+
+test-cluster: ## three NATS servers and three services, killed, stopped and cut off for ten minutes; a minute with a wrong password
+	$(GO) test -count=1 -v -timeout 30m -run '^TestClusterDrill$$' ./cmd/leadsync -cluster 10m
+	$(GO) test -count=1 -v -timeout 15m -run '^TestRotatedPassword' ./cmd/leadsync -rotation 1m
 
 mutants: ## mutate one package (PKG=./leads), list the mutants its tests miss and count them; takes minutes
 	$(GREMLINS) unleash --timeout-coefficient 20 --output-statuses lt $(PKG)

@@ -18,6 +18,10 @@ import (
 // on a busy disk, making a stream takes seconds.
 const answerLimit = 20 * time.Second
 
+// lookLimit is how long a look-up or a lease may take, also where the caller has more time: a
+// cluster that is choosing a leader never answers some requests, and asked again it would.
+const lookLimit = 5 * time.Second
+
 // errNotChecked says that nobody knows yet whether the streams are leadsync's.
 var errNotChecked = errors.New("the streams were not checked yet")
 
@@ -88,7 +92,7 @@ func (b *Bus) Name(name string) string {
 }
 
 // Subject is a subject as the server sees it: leads.>, or with the prefix "berlin"
-// berlin.leads.> too.
+// berlin.leads.> there.
 func (b *Bus) Subject(subject string) string {
 	if b.prefix == "" {
 		return subject
@@ -102,7 +106,14 @@ func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 
 // Stream is one of the streams, by its name without the prefix.
 func (b *Bus) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
-	return b.js.Stream(ctx, b.Name(name))
+	return soon(ctx, func(ctx context.Context) (jetstream.Stream, error) { return b.js.Stream(ctx, b.Name(name)) })
+}
+
+// soon asks the server something that it answers at once, if at all.
+func soon[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	return ask(ctx)
 }
 
 // ours returns an error until the streams were found to be leadsync's.

@@ -1,12 +1,19 @@
 package events_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/events"
@@ -183,4 +190,110 @@ func TestPrefixesAreNames(t *testing.T) {
 			t.Errorf("%q: %v", prefix, got)
 		}
 	}
+}
+
+// A server of a cluster falls silent and ends no connection, as a machine that stands still: the
+// client goes to another.
+func TestSilentServerIsLeft(t *testing.T) {
+	t.Parallel()
+	silent, healthy := silentServer(t), single(t)
+	nc, err := events.Connect(events.Server{URL: silent + "," + healthy}, nats.DontRandomize())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if nc.ConnectedUrl() != silent {
+		t.Fatalf("connected to %s at first", nc.ConnectedUrl())
+	}
+	within(t, 2*time.Minute, "the client leaves the silent server", func() bool { return nc.ConnectedUrl() == healthy })
+}
+
+// silentServer greets a client, answers its first PING, and then nothing any more.
+func silentServer(t *testing.T) (url string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	group.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			group.Go(func() {
+				defer conn.Close()
+				_, _ = io.WriteString(conn, `INFO {"server_id":"x","version":"2.12.0","max_payload":1048576,"headers":true}`+"\r\n")
+				lines := bufio.NewScanner(conn)
+				for answered := false; lines.Scan(); {
+					if !answered && strings.HasPrefix(lines.Text(), "PING") {
+						answered = true
+						_, _ = io.WriteString(conn, "PONG\r\n")
+					}
+				}
+			})
+		}
+	})
+	t.Cleanup(func() { _ = listener.Close(); group.Wait() })
+	return "nats://" + listener.Addr().String()
+}
+
+// A cluster that is choosing a leader loses requests: what asks for a stream or a lease gives up
+// long before its caller does, and may ask again.
+func TestLostRequestsAreGivenUpSoon(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		answers bool // about streams; nothing else is ever answered
+		do      func(context.Context, *events.Bus) error
+	}{
+		{"set up", false, func(ctx context.Context, bus *events.Bus) error { return events.Setup(ctx, bus, 3) }},
+		{"look", false, events.Look},
+		{"a stream", false, func(ctx context.Context, bus *events.Bus) error { return second(bus.Stream(ctx, events.StreamLeads)) }},
+		{"changed streams", true, func(ctx context.Context, bus *events.Bus) error { return events.Setup(ctx, bus, 3) }},
+		{"a lease", true, func(ctx context.Context, bus *events.Bus) error {
+			if err := events.Look(ctx, bus); err != nil {
+				t.Error(err)
+			}
+			return second(events.TakeLease(ctx, bus, "relay", "one"))
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			bus := open(t, muteServer(t, test.answers), "")
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			if err := test.do(ctx, bus); !events.Unavailable(err) || ctx.Err() != nil {
+				t.Errorf("%v; the caller's context: %v", err, ctx.Err())
+			}
+		})
+	}
+}
+
+// muteServer takes all requests of JetStream, and answers none or those about streams only.
+func muteServer(t *testing.T, answers bool) (url string) {
+	t.Helper()
+	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
+	ns.Start()
+	until(t, "the server listens", func() bool { return ns.ReadyForConnections(time.Second) })
+	nc := open(t, ns.ClientURL(), "").Conn()
+	for _, subject := range []string{"$JS.>", "$KV.>"} {
+		if _, err := nc.Subscribe(subject, func(msg *nats.Msg) {
+			name, about := strings.CutPrefix(msg.Subject, "$JS.API.STREAM.INFO.")
+			if answers && about {
+				_ = msg.Respond(fmt.Appendf(nil, `{"type":"io.nats.jetstream.api.v1.stream_info_response","config":{"name":%q,"max_msgs_per_subject":1,"metadata":{"made-by":"leadsync"}}}`, name))
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return ns.ClientURL()
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -70,15 +69,11 @@ func freePorts(tb testing.TB, count int) []int {
 			tb.Fatal(err)
 		}
 		defer l.Close()
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		if err != nil {
-			tb.Fatal(err)
+		at, ok := l.Addr().(*net.TCPAddr)
+		if !ok {
+			tb.Fatalf("the listener is at %s", l.Addr())
 		}
-		n, err := strconv.Atoi(port)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		ports = append(ports, n)
+		ports = append(ports, at.Port)
 	}
 	return ports
 }

@@ -110,8 +110,16 @@ func Options() []nats.Option {
 		nats.IgnoreAuthErrorAbort(), // by default the second refusal ends a connection for good
 		nats.ReconnectBufSize(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
+		// A machine that stands still, or a network that swallows everything, ends no
+		// connection. By default the client leaves such a server after four minutes.
+		nats.PingInterval(pingEvery),
+		nats.MaxPingsOutstanding(2),
 	}
 }
+
+// pingEvery is how often a connection is tested. The third test in a row without an answer
+// ends it, and the client goes to the next server of a cluster.
+const pingEvery = 5 * time.Second
 
 // notConnectedError is a client that has no connection at the moment. nats.go says "outbound
 // buffer limit exceeded", because we let it buffer nothing.

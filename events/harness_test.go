@@ -43,7 +43,12 @@ func messages(tb testing.TB, bus *events.Bus, name string) uint64 {
 // until polls until done is true.
 func until(tb testing.TB, what string, done func() bool) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
+	within(tb, time.Minute, what, done)
+}
+
+func within(tb testing.TB, limit time.Duration, what string, done func() bool) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), limit)
 	defer cancel()
 	for !done() {
 		if retry.Wait(ctx, 5*time.Millisecond) != nil {

@@ -28,6 +28,9 @@ type Lease struct {
 	key      string
 	holder   string
 	revision uint64
+	// asked is when the server was asked for the lease that we have: it lasts from then on
+	// at least LeaseLife, however late the answer came.
+	asked time.Time
 }
 
 // TakeLease takes a lease, or returns ErrLeaseHeld if another process renews it. holder
@@ -36,13 +39,15 @@ func TakeLease(ctx context.Context, bus *Bus, key, holder string) (*Lease, error
 	if err := bus.ours(); err != nil {
 		return nil, fmt.Errorf("take lease %s: %w", key, err)
 	}
-	kv, err := bus.js.KeyValue(ctx, bus.Name(leaseBucket))
+	kv, err := soon(ctx, func(ctx context.Context) (jetstream.KeyValue, error) {
+		return bus.js.KeyValue(ctx, bus.Name(leaseBucket))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("take lease %s: %w", key, err)
 	}
-	revision, err := kv.Create(ctx, key, []byte(holder))
-	if errors.Is(err, jetstream.ErrKeyExists) {
-		revision, err = takeOver(ctx, kv, key, holder)
+	l := &Lease{kv: kv, key: key, holder: holder}
+	if err = l.create(ctx); errors.Is(err, ErrLeaseHeld) {
+		err = l.takeOver(ctx)
 	}
 	if errors.Is(err, ErrLeaseHeld) {
 		return nil, fmt.Errorf("%s: %w", key, err)
@@ -50,46 +55,71 @@ func TakeLease(ctx context.Context, bus *Bus, key, holder string) (*Lease, error
 	if err != nil {
 		return nil, fmt.Errorf("take lease %s: %w", key, err)
 	}
-	return &Lease{kv: kv, key: key, holder: holder, revision: revision}, nil
+	return l, nil
 }
 
 // takeOver watches a lease by this process's own clock, and takes it when nobody has
 // renewed it for longer than LeaseLife. Usually the server has dropped it by then; but if
 // the server's clock was set back by an hour, it keeps it for an hour.
-func takeOver(ctx context.Context, kv jetstream.KeyValue, key, holder string) (uint64, error) {
-	var first jetstream.KeyValueEntry
-	for begun := time.Now(); ; {
-		entry, err := kv.Get(ctx, key)
+func (l *Lease) takeOver(ctx context.Context) error {
+	var first uint64
+	var seen time.Time
+	for {
+		entry, err := soon(ctx, func(ctx context.Context) (jetstream.KeyValueEntry, error) { return l.kv.Get(ctx, l.key) })
 		switch {
 		case errors.Is(err, jetstream.ErrKeyNotFound):
-			return created(kv.Create(ctx, key, []byte(holder)))
+			return l.create(ctx)
 		case err != nil:
-			return 0, err
-		case first == nil:
-			first = entry
-		case entry.Revision() != first.Revision():
-			return 0, ErrLeaseHeld
-		case time.Since(begun) > LeaseLife+LeaseLife/3:
-			return created(kv.Update(ctx, key, []byte(holder), first.Revision()))
+			return err
+		case first == 0:
+			first, seen = entry.Revision(), time.Now() // after the answer, which may have been slow
+		case entry.Revision() != first:
+			return ErrLeaseHeld
+		case time.Since(seen) > LeaseLife+LeaseLife/3:
+			return l.update(ctx, first)
 		}
 		if err := retry.Wait(ctx, LeaseLife/10); err != nil {
-			return 0, err
+			return err
 		}
 	}
 }
 
-// created returns ErrLeaseHeld if another process was faster.
-func created(revision uint64, err error) (uint64, error) {
-	if errors.Is(err, jetstream.ErrKeyExists) || wrongLastSequence(err) {
-		return 0, ErrLeaseHeld
-	}
-	return revision, err
+// create takes a lease that nobody has.
+func (l *Lease) create(ctx context.Context) error {
+	return l.put(ctx, func(ctx context.Context) (uint64, error) { return l.kv.Create(ctx, l.key, []byte(l.holder)) })
 }
+
+// update takes or renews a lease whose entry has that revision.
+func (l *Lease) update(ctx context.Context, revision uint64) error {
+	return l.put(ctx, func(ctx context.Context) (uint64, error) {
+		return l.kv.Update(ctx, l.key, []byte(l.holder), revision)
+	})
+}
+
+// put returns ErrLeaseHeld if another process was faster.
+func (l *Lease) put(ctx context.Context, write func(context.Context) (uint64, error)) error {
+	asked := time.Now()
+	revision, err := soon(ctx, write)
+	if errors.Is(err, jetstream.ErrKeyExists) || wrongLastSequence(err) {
+		return ErrLeaseHeld
+	}
+	if err == nil {
+		l.revision, l.asked = revision, asked
+	}
+	return err
+}
+
+// mine is how long the lease is certainly ours, with room for others' measure of time.
+func (l *Lease) mine() time.Duration { return time.Until(l.asked.Add(LeaseLife * 2 / 3)) }
 
 // Hold runs work, renews the lease meanwhile, and releases it afterwards. If the lease is
 // lost, the context of work ends before another process can take the lease. Hold returns
-// when work has returned.
+// when work has returned. A lease that may have expired already is not held.
 func (l *Lease) Hold(ctx context.Context, work func(context.Context) error) error {
+	if l.mine() <= 0 {
+		l.release(context.WithoutCancel(ctx))
+		return fmt.Errorf("hold %s, which was given too late: %w", l.key, ErrLeaseHeld)
+	}
 	held, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
 	renewed := make(chan struct{})
@@ -109,14 +139,11 @@ func (l *Lease) Hold(ctx context.Context, work func(context.Context) error) erro
 
 // renew renews the lease until the context ends or the lease is lost.
 func (l *Lease) renew(ctx context.Context) error {
-	for retry.Wait(ctx, LeaseLife/3) == nil {
-		update, cancel := context.WithTimeout(ctx, LeaseLife/3)
-		revision, err := l.kv.Update(update, l.key, []byte(l.holder), l.revision)
+	for retry.Wait(ctx, l.mine()-LeaseLife/3) == nil {
+		limited, cancel := context.WithTimeout(ctx, l.mine())
+		err := l.update(limited, l.revision)
 		cancel()
-		switch {
-		case err == nil:
-			l.revision = revision
-		case ctx.Err() == nil:
+		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("renew %s: %w: %w", l.key, ErrLeaseHeld, err)
 		}
 	}

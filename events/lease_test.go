@@ -87,6 +87,31 @@ func TestLeaseIsRenewedBeyondItsLife(t *testing.T) {
 	}
 }
 
+// The answer came so late that another process may have the lease by now.
+func TestExpiredLeaseIsNotHeld(t *testing.T) {
+	t.Parallel()
+	bus := eventstest.Bus(t)
+	lease := take(t, bus, "one")
+	until(t, "the lease expires and another has it", func() bool {
+		_, err := events.TakeLease(t.Context(), bus, "portal-x", "two")
+		return err == nil
+	})
+	err := lease.Hold(t.Context(), func(context.Context) error {
+		t.Error("it works")
+		return nil
+	})
+	if !errors.Is(err, events.ErrLeaseHeld) {
+		t.Errorf("%v", err)
+	}
+	kv, err := bus.JetStream().KeyValue(t.Context(), bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entry, err := kv.Get(t.Context(), "portal-x"); err == nil && string(entry.Value()) != "two" {
+		t.Errorf("the lease of the other went to %s", entry.Value())
+	}
+}
+
 func TestLostLeaseEndsTheWork(t *testing.T) {
 	t.Parallel()
 	bus := eventstest.Bus(t)

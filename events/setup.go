@@ -80,7 +80,7 @@ func (b *Bus) look(ctx context.Context) error {
 
 // lookUp looks a stream up. One that leadsync did not make is a ForeignError.
 func (b *Bus) lookUp(ctx context.Context, name string) (cfg jetstream.StreamConfig, found bool, err error) {
-	s, err := b.js.Stream(ctx, name)
+	s, err := soon(ctx, func(ctx context.Context) (jetstream.Stream, error) { return b.js.Stream(ctx, name) })
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return cfg, false, nil
@@ -101,6 +101,8 @@ func (b *Bus) setStream(ctx context.Context, cfg jetstream.StreamConfig, replica
 	}
 	cfg.Replicas = wanted(replicas, there.Replicas)
 	cfg.Metadata = marked(there.Metadata)
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
 	if found {
 		_, err = b.js.UpdateStream(ctx, cfg)
 	} else {
@@ -139,6 +141,8 @@ func (b *Bus) setBucket(ctx context.Context, replicas int) error {
 		Bucket: b.Name(leaseBucket), TTL: LeaseLife, Storage: jetstream.FileStorage,
 		Replicas: wanted(replicas, there.Replicas), Metadata: marked(there.Metadata),
 	}
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
 	if found {
 		_, err = b.js.UpdateKeyValue(ctx, cfg)
 	} else {

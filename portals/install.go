@@ -32,6 +32,7 @@ func (r *Registry) Install(ctx context.Context, cb bitrix24.Callback) Decision {
 	if cb.AccessToken == "" || cb.RefreshToken == "" || cb.ApplicationToken == "" {
 		install = r.installWithoutTokens
 	}
+	r.started(ctx)
 	portal, known, err := r.cfg.Store.Portal(ctx, cb.MemberID)
 	d := Decision{MemberID: cb.MemberID, Known: known, Domain: portal.Domain}
 	if err == nil {
@@ -43,6 +44,18 @@ func (r *Registry) Install(ctx context.Context, cb bitrix24.Callback) Decision {
 		r.cfg.Log.ErrorContext(ctx, "installation lost; save the application's form in Bitrix24 again", "member_id", cb.MemberID, "error", err)
 	}
 	return d
+}
+
+// started waits until the database is ready: an installation or a log-in that comes while
+// the service starts is not repeated. Where that takes too long, the look-up says so.
+func (r *Registry) started(ctx context.Context) {
+	if r.cfg.Started == nil {
+		return
+	}
+	select {
+	case <-r.cfg.Started:
+	case <-ctx.Done():
+	}
 }
 
 func installReason(err error) Reason {

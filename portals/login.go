@@ -32,6 +32,9 @@ func (r *Registry) Destination(ctx context.Context, domain string) (Destination,
 	if err != nil || strings.ContainsAny(domain, "/?#@\\") {
 		return Destination{}, Decision{Reason: BadDomain, Err: err}
 	}
+	waiting, cancel := context.WithTimeout(ctx, verifyLimit)
+	r.started(waiting)
+	cancel()
 	oauth, known, err := r.admission.applicationFor(ctx, domain)
 	switch {
 	case errors.Is(err, errRefused):
@@ -58,6 +61,7 @@ type Redirect struct {
 func (r *Registry) Authorize(ctx context.Context, back Redirect) Decision {
 	ctx, cancel := context.WithTimeout(ctx, loginLimit)
 	defer cancel()
+	r.started(ctx)
 	pair, err := r.authority.exchange(ctx, back)
 	if err == nil {
 		err = r.admit(ctx, authorization{

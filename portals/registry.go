@@ -41,8 +41,10 @@ type Config struct {
 	// Keep stores a notice for the portal's owner. It returns when the entry is on disk, on
 	// its stream or in the spool.
 	Keep func(context.Context, events.Entry) error
-	Now  func() time.Time
-	Log  *slog.Logger
+	// Started is closed when the database is ready, at the start of a service; nil where it is.
+	Started <-chan struct{}
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Registry knows the portals. It is safe for concurrent use.

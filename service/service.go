@@ -37,7 +37,8 @@ type Service struct {
 	listener  net.Listener
 	owners    atomic.Pointer[owner.Owners] // nil until database and NATS are there
 	intake    *events.Intake
-	notify    func() // the outbox has something
+	database  chan struct{} // closed when it is ready, or the service is being stopped
+	notify    func()        // the outbox has something
 	wake      <-chan struct{}
 	incidents *incidentRecorder
 }
@@ -99,12 +100,12 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 	}
 	notify, wake := signal()
 	s := &Service{
-		Backend: b, Stats: &consumers.Stats{}, listener: listener, intake: intake, notify: notify, wake: wake,
+		Backend: b, Stats: &consumers.Stats{}, listener: listener, intake: intake, database: make(chan struct{}), notify: notify, wake: wake,
 		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, catchUp: cfg.CatchUpEvery > 0, log: b.Log},
 	}
 	s.Portals = portals.New(portals.Config{
 		Store: b.DB, OAuth: cfg.OAuth(), Allowed: cfg.Portals, Webhook: webhookPortal(cfg), Hashes: hashes,
-		Keep: intake.Take, Now: cfg.Now, Log: b.Log,
+		Keep: intake.Take, Started: s.database, Now: cfg.Now, Log: b.Log,
 	})
 	s.server = handlers.New(handlers.Config{
 		Portals: s.Portals, StateKey: cfg.stateKey(), PublicURL: cfg.PublicURL, Lookup: b.DB, PhoneRegion: b.DB.PhoneRegion(), APIToken: apiToken,
@@ -145,10 +146,15 @@ func (s *Service) work(ctx context.Context) error {
 	b := s.Backend
 	starting := newStartup(b.Config, b.Log)
 	group, ctx := errgroup.WithContext(ctx)
-	database, nats := make(chan struct{}), make(chan struct{})
+	learnt, nats := make(chan struct{}), make(chan struct{})
 	group.Go(func() error {
-		defer close(database)
-		return starting.finish(ctx, append(b.databaseSteps(), step{"database", s.Portals.Learn}, step{"database", s.Portals.Adopt})...)
+		defer close(learnt)
+		err := starting.finish(ctx, b.databaseSteps()...)
+		close(s.database)
+		if err != nil {
+			return err
+		}
+		return starting.finish(ctx, step{"database", s.Portals.Learn}, step{"database", s.Portals.Adopt})
 	})
 	group.Go(func() error {
 		defer close(nats)
@@ -160,7 +166,7 @@ func (s *Service) work(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		<-nats
-		<-database
+		<-learnt
 		return s.mirror(ctx, starting)
 	})
 	return group.Wait()

@@ -46,6 +46,8 @@ func TestChild(t *testing.T) {
 		err = childServe(ctx, clock)
 	case "nats":
 		err = childNATS(ctx)
+	case "node":
+		err = childNode(ctx)
 	case "emulator":
 		os.Exit(run(ctx, []string{"emulator", "--json", "--addr", "127.0.0.1:0", "--leads", os.Getenv("LEADSYNC_TEST_LEADS")}, os.LookupEnv, os.Stdout, os.Stderr))
 	}
