@@ -16,6 +16,7 @@ func ForgetPortal(ctx context.Context, bus *Bus, memberID string) error {
 		StreamLeads:   "leads." + memberID + ".*",
 		StreamRuns:    RunSubject(memberID),
 		StreamDead:    "leadsync.dead." + memberID + ".*",
+		StreamSchema:  SchemaSubject(memberID),
 	} {
 		s, err := bus.Stream(ctx, stream)
 		if err == nil {
