@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
@@ -32,23 +34,80 @@ func TestFieldTypes(t *testing.T) {
 	}
 }
 
-// A portal with many fields returns them in pages.
-func TestFieldTypesAreReadToTheEnd(t *testing.T) {
+// scriptedFields is a portal that answers the two methods with what is given; list gets the body of the
+// request.
+func scriptedFields(t *testing.T, list func(body string) string, fields string) *bitrix24.Client {
+	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
+		if !strings.Contains(r.URL.Path, "userfield.list") {
+			if strings.Contains(fields, `"error"`) {
+				w.WriteHeader(http.StatusBadRequest)
+			}
+			_, _ = io.WriteString(w, fields)
+			return
+		}
+		_, _ = io.WriteString(w, list(string(body)))
+	}))
+	t.Cleanup(server.Close)
+	return bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(server.URL + "/rest/1/x/")})
+}
+
+const noCustomFields = `{"result":{"ID":{"type":"integer"}}}`
+
+// A portal with many fields returns them in pages.
+func TestFieldTypesAreReadToTheEnd(t *testing.T) {
+	client := scriptedFields(t, func(body string) string {
 		start, next := 50, ""
-		if !strings.Contains(string(body), "50") {
+		if !strings.Contains(body, "50") {
 			start, next = 0, `,"next":50`
 		}
-		fmt.Fprintf(w, `{"result":[{"FIELD_NAME":"UF_CRM_%d","USER_TYPE_ID":"string","MULTIPLE":"N"}]%s}`, start, next)
-	}))
-	defer server.Close()
-	client := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(server.URL + "/rest/1/x/")})
+		return fmt.Sprintf(`{"result":[{"FIELD_NAME":"UF_CRM_%d","USER_TYPE_ID":"string","MULTIPLE":"N"}]%s}`, start, next)
+	}, noCustomFields)
 	types, err := client.Leads().FieldTypes(t.Context())
 	if err != nil || len(types) != 2 || types[1].Field != "UF_CRM_50" {
 		t.Errorf("%+v, %v", types, err)
+	}
+}
+
+func TestFieldTypesOfOddAnswers(t *testing.T) {
+	const row = `{"FIELD_NAME":"UF_CRM_A","USER_TYPE_ID":"string","MULTIPLE":"N"}`
+	a := leads.FieldType{Field: "UF_CRM_A", Type: "string"}
+	titled := a
+	titled.Label = "Title"
+	for _, test := range []struct {
+		name, list, fields string
+		want               []leads.FieldType // nil is an error
+	}{
+		{"titles come from the description", `[` + row + `]`, `{"result":{"UF_CRM_A":{"type":"string","formLabel":"Title"}}}`, []leads.FieldType{titled}},
+		{"the list's own title is the first choice", `[{"FIELD_NAME":"UF_CRM_A","USER_TYPE_ID":"string","EDIT_FORM_LABEL":"Title"}]`, `{"result":{"UF_CRM_A":{"type":"string","formLabel":"other"}}}`, []leads.FieldType{titled}},
+		{"a field that only the description has is there", `[]`, `{"result":{"UF_CRM_A":{"type":"string","listLabel":"Title","formLabel":""},"TITLE":{"type":"string"}}}`, []leads.FieldType{titled}},
+		{"neither has a field", `[]`, noCustomFields, []leads.FieldType{}},
+		{"the description is refused", `[` + row + `]`, `{"error":"ACCESS_DENIED","error_description":"Access denied."}`, []leads.FieldType{a}},
+		{"the description is empty", `[` + row + `]`, `{"result":[]}`, nil},
+		{"the list is a text", `"nothing"`, noCustomFields, nil},
+		{"a row is a text", `[` + row + `,"x"]`, noCustomFields, nil},
+		{"a row has no name", `[` + row + `,{"USER_TYPE_ID":"string"}]`, noCustomFields, nil},
+		{"a row has no type", `[{"FIELD_NAME":"UF_CRM_A","USER_TYPE_ID":null}]`, noCustomFields, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			client := scriptedFields(t, func(string) string { return `{"result":` + test.list + `}` }, test.fields)
+			got, err := client.Leads().FieldTypes(t.Context())
+			if test.want == nil {
+				if err == nil {
+					t.Errorf("%+v, want an error", got)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, append([]leads.FieldType{}, got...)); diff != "" {
+				t.Errorf("fields (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
