@@ -126,17 +126,6 @@ func byName(list []FieldType) map[string]FieldType {
 	return fields
 }
 
-// CustomNames are the names of the card's custom fields: UF_CRM_*.
-func (l *Lead) CustomNames() []string {
-	var names []string
-	for name := range l.Custom {
-		if IsCustomField(name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // IsCustomField reports whether a field of leads was made in the portal. Source:
 // docs/bitrix24.md 6.4.
 func IsCustomField(name string) bool { return strings.HasPrefix(name, "UF_") && ValidFieldName(name) }

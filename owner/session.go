@@ -28,6 +28,7 @@ type Session struct {
 	passes    *passes
 	upkeep    *upkeep
 	health    *health
+	fields    *fields
 
 	readAt    atomic.Int64 // when a lead was read last, in Unix milliseconds
 	simpleCRM atomic.Bool  // the portal has no leads
@@ -50,6 +51,7 @@ func open(cfg *Config, own Ownership) (*Session, error) {
 	s.queue = newQueue(s)
 	s.passes = &passes{s: s}
 	s.upkeep = &upkeep{s: s}
+	s.fields = &fields{s: s}
 	return s, nil
 }
 
@@ -112,6 +114,7 @@ func (r liveReader) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, e
 	snaps, err := r.s.client.Leads().Read(ctx, ids, r.s.own.Tickets.Draw)
 	if err == nil {
 		r.s.readAt.Store(r.s.cfg.now().UnixMilli())
+		r.s.fields.see(snaps)
 	}
 	return snaps, err
 }
