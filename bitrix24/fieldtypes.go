@@ -1,10 +1,13 @@
 package bitrix24
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"leadsync/leads"
 )
@@ -15,38 +18,21 @@ const (
 	methodFields     = "crm.lead.fields"
 )
 
-// FieldTypes returns the custom fields of the portal's leads. Their list has no titles, so these
-// come from the description of all fields. A field is left out only where neither has it: the
-// list comes in pages, and may miss one while another is removed.
+// FieldTypes returns the custom fields of the portal's leads, from the description of all
+// fields: one answer has them all, with their titles. That method is deprecated; where the portal
+// refuses it, their own list is read, which has no titles.
+//
+// An answer that is unusable in part is an error: the field that it is about would look removed
+// or retyped.
 func (l Leads) FieldTypes(ctx context.Context) ([]leads.FieldType, error) {
-	types, err := l.listFieldTypes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	described, err := l.describeFieldTypes(ctx)
+	types, err := l.describeFieldTypes(ctx)
 	if errors.Is(err, leads.ErrRefused) {
-		return types, nil // the method is deprecated: without it there are no titles
+		return l.listFieldTypes(ctx)
 	}
-	if err != nil {
-		return nil, err
-	}
-	listed := map[string]bool{}
-	for i, t := range types {
-		listed[t.Field] = true
-		if t.Label == "" {
-			types[i].Label = described[t.Field].Label
-		}
-	}
-	for name, t := range described {
-		if !listed[name] {
-			types = append(types, t)
-		}
-	}
-	return types, nil
+	return types, err
 }
 
-// listFieldTypes reads the definitions. A row without a name or a type makes the whole list
-// unusable: the field that it is about would look removed or retyped.
+// listFieldTypes reads the list of custom fields.
 func (l Leads) listFieldTypes(ctx context.Context) ([]leads.FieldType, error) {
 	var types []leads.FieldType
 	for start := int64(0); ; {
@@ -78,9 +64,8 @@ func (l Leads) listFieldTypes(ctx context.Context) ([]leads.FieldType, error) {
 	}
 }
 
-// describeFieldTypes reads the custom fields from the description of all fields, by their
-// names. A description that cannot be read is left out.
-func (l Leads) describeFieldTypes(ctx context.Context) (map[string]leads.FieldType, error) {
+// describeFieldTypes reads the description of all fields, and keeps the custom ones.
+func (l Leads) describeFieldTypes(ctx context.Context) ([]leads.FieldType, error) {
 	answer, err := l.client.Read(ctx, methodFields, nil)
 	if err != nil {
 		return nil, fmt.Errorf("describe fields: %w", err)
@@ -89,21 +74,23 @@ func (l Leads) describeFieldTypes(ctx context.Context) (map[string]leads.FieldTy
 	if json.Unmarshal(answer.Result, &all) != nil || len(all) == 0 {
 		return nil, garbled(methodFields, 200, "the answer does not describe fields")
 	}
-	types := map[string]leads.FieldType{}
-	for name, raw := range all {
+	var types []leads.FieldType
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if !leads.IsCustomField(name) {
+			continue
+		}
 		var d struct {
 			Type     lenientText `json:"type"`
 			Multiple lenientBool `json:"isMultiple"`
 			Form     lenientText `json:"formLabel"`
 			List     lenientText `json:"listLabel"`
 		}
-		if !leads.IsCustomField(name) || json.Unmarshal(raw, &d) != nil || d.Type == "" {
-			continue
+		if json.Unmarshal(all[name], &d) != nil || d.Type == "" {
+			return nil, garbled(methodFields, 200, "the description of a custom field cannot be read")
 		}
-		if d.Form == "" {
-			d.Form = d.List
-		}
-		types[name] = leads.FieldType{Field: name, Type: string(d.Type), Multiple: bool(d.Multiple), Label: string(d.Form)}
+		types = append(types, leads.FieldType{
+			Field: name, Type: string(d.Type), Multiple: bool(d.Multiple), Label: string(cmp.Or(d.Form, d.List)),
+		})
 	}
 	return types, nil
 }

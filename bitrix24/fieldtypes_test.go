@@ -56,9 +56,12 @@ func scriptedFields(t *testing.T, list func(body string) string, fields string) 
 	return bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(server.URL + "/rest/1/x/")})
 }
 
-const noCustomFields = `{"result":{"ID":{"type":"integer"}}}`
+const (
+	noCustomFields = `{"result":{"ID":{"type":"integer"}}}`
+	refusedFields  = `{"error":"ERROR_METHOD_NOT_FOUND","error_description":"Method not found!"}`
+)
 
-// A portal with many fields returns them in pages.
+// The list, which is read where the description is refused, comes in pages.
 func TestFieldTypesAreReadToTheEnd(t *testing.T) {
 	client := scriptedFields(t, func(body string) string {
 		start, next := 50, ""
@@ -66,7 +69,7 @@ func TestFieldTypesAreReadToTheEnd(t *testing.T) {
 			start, next = 0, `,"next":50`
 		}
 		return fmt.Sprintf(`{"result":[{"FIELD_NAME":"UF_CRM_%d","USER_TYPE_ID":"string","MULTIPLE":"N"}]%s}`, start, next)
-	}, noCustomFields)
+	}, refusedFields)
 	types, err := client.Leads().FieldTypes(t.Context())
 	if err != nil || len(types) != 2 || types[1].Field != "UF_CRM_50" {
 		t.Errorf("%+v, %v", types, err)
@@ -82,16 +85,20 @@ func TestFieldTypesOfOddAnswers(t *testing.T) {
 		name, list, fields string
 		want               []leads.FieldType // nil is an error
 	}{
-		{"titles come from the description", `[` + row + `]`, `{"result":{"UF_CRM_A":{"type":"string","formLabel":"Title"}}}`, []leads.FieldType{titled}},
-		{"the list's own title is the first choice", `[{"FIELD_NAME":"UF_CRM_A","USER_TYPE_ID":"string","EDIT_FORM_LABEL":"Title"}]`, `{"result":{"UF_CRM_A":{"type":"string","formLabel":"other"}}}`, []leads.FieldType{titled}},
-		{"a field that only the description has is there", `[]`, `{"result":{"UF_CRM_A":{"type":"string","listLabel":"Title","formLabel":""},"TITLE":{"type":"string"}}}`, []leads.FieldType{titled}},
-		{"neither has a field", `[]`, noCustomFields, []leads.FieldType{}},
-		{"the description is refused", `[` + row + `]`, `{"error":"ACCESS_DENIED","error_description":"Access denied."}`, []leads.FieldType{a}},
-		{"the description is empty", `[` + row + `]`, `{"result":[]}`, nil},
-		{"the list is a text", `"nothing"`, noCustomFields, nil},
-		{"a row is a text", `[` + row + `,"x"]`, noCustomFields, nil},
-		{"a row has no name", `[` + row + `,{"USER_TYPE_ID":"string"}]`, noCustomFields, nil},
-		{"a row has no type", `[{"FIELD_NAME":"UF_CRM_A","USER_TYPE_ID":null}]`, noCustomFields, nil},
+		{"a field with its title", `[]`, `{"result":{"UF_CRM_A":{"type":"string","formLabel":"Title","listLabel":"other"},"TITLE":{"type":"string"}}}`, []leads.FieldType{titled}},
+		{"a title of lists alone", `[]`, `{"result":{"UF_CRM_A":{"type":"string","listLabel":"Title","formLabel":null}}}`, []leads.FieldType{titled}},
+		{"no custom field", `[` + row + `]`, noCustomFields, []leads.FieldType{}},
+		{"the description is a list", `[` + row + `]`, `{"result":[]}`, nil},
+		{"the description is null", `[` + row + `]`, `{"result":null}`, nil},
+		{"a description is a text", `[` + row + `]`, `{"result":{"ID":{"type":"integer"},"UF_CRM_A":"string"}}`, nil},
+		{"a description has no type", `[` + row + `]`, `{"result":{"UF_CRM_A":{"isMultiple":false}}}`, nil},
+		{"refused: the list has no title", `[` + row + `]`, refusedFields, []leads.FieldType{a}},
+		{"refused: the list has a title", `[{"FIELD_NAME":"UF_CRM_A","USER_TYPE_ID":"string","EDIT_FORM_LABEL":"Title"}]`, refusedFields, []leads.FieldType{titled}},
+		{"refused: the list is empty", `[]`, refusedFields, []leads.FieldType{}},
+		{"refused: the list is a text", `"nothing"`, refusedFields, nil},
+		{"refused: a row is a text", `[` + row + `,"x"]`, refusedFields, nil},
+		{"refused: a row has no name", `[` + row + `,{"USER_TYPE_ID":"string"}]`, refusedFields, nil},
+		{"refused: a row has no type", `[{"FIELD_NAME":"UF_CRM_A","USER_TYPE_ID":null}]`, refusedFields, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			client := scriptedFields(t, func(string) string { return `{"result":` + test.list + `}` }, test.fields)

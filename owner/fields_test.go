@@ -202,7 +202,7 @@ func TestUnknownFieldsAreReadAtMostOnceInTenMinutes(t *testing.T) {
 				f.See([]leads.Snapshot{card})
 				f.Check(t.Context(), now.Add(wait))
 			}
-			return h.transport.count("crm.lead.userfield.list") - 1 // without the first reading
+			return h.transport.count("crm.lead.fields") - 1 // without the first reading
 		}
 		if n := after(0, "UF_CRM_1387525788", "PARENT_ID_177", "UF_lower"); n != 0 {
 			t.Errorf("known fields had the definitions read %d times", n)
