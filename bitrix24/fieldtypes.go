@@ -71,7 +71,7 @@ func (l Leads) describeFieldTypes(ctx context.Context) ([]leads.FieldType, error
 		return nil, fmt.Errorf("describe fields: %w", err)
 	}
 	var all map[string]json.RawMessage
-	if json.Unmarshal(answer.Result, &all) != nil || len(all) == 0 {
+	if json.Unmarshal(answer.Result, &all) != nil || all["ID"] == nil { // every portal's leads have one
 		return nil, garbled(methodFields, 200, "the answer does not describe fields")
 	}
 	var types []leads.FieldType

@@ -85,16 +85,18 @@ func TestFieldTypesOfOddAnswers(t *testing.T) {
 		name, list, fields string
 		want               []leads.FieldType // nil is an error
 	}{
-		{"a field with its title", `[]`, `{"result":{"UF_CRM_A":{"type":"string","formLabel":"Title","listLabel":"other"},"TITLE":{"type":"string"}}}`, []leads.FieldType{titled}},
-		{"a title of lists alone", `[]`, `{"result":{"UF_CRM_A":{"type":"string","listLabel":"Title","formLabel":null}}}`, []leads.FieldType{titled}},
+		{"a field with its title", `[]`, `{"result":{"ID":{},"UF_CRM_A":{"type":"string","formLabel":"Title","listLabel":"other"},"TITLE":{"type":"string"}}}`, []leads.FieldType{titled}},
+		{"a title of lists alone", `[]`, `{"result":{"ID":{},"UF_CRM_A":{"type":"string","listLabel":"Title","formLabel":null}}}`, []leads.FieldType{titled}},
 		{"no custom field", `[` + row + `]`, noCustomFields, []leads.FieldType{}},
 		{"the description is a list", `[` + row + `]`, `{"result":[]}`, nil},
 		{"the description is null", `[` + row + `]`, `{"result":null}`, nil},
+		{"the description is a list of fields", `[` + row + `]`, `{"result":{"3":{"type":"string"}}}`, nil},
 		{"a description is a text", `[` + row + `]`, `{"result":{"ID":{"type":"integer"},"UF_CRM_A":"string"}}`, nil},
-		{"a description has no type", `[` + row + `]`, `{"result":{"UF_CRM_A":{"isMultiple":false}}}`, nil},
+		{"a description has no type", `[` + row + `]`, `{"result":{"ID":{},"UF_CRM_A":{"isMultiple":false}}}`, nil},
 		{"refused: the list has no title", `[` + row + `]`, refusedFields, []leads.FieldType{a}},
 		{"refused: the list has a title", `[{"FIELD_NAME":"UF_CRM_A","USER_TYPE_ID":"string","EDIT_FORM_LABEL":"Title"}]`, refusedFields, []leads.FieldType{titled}},
 		{"refused: the list is empty", `[]`, refusedFields, []leads.FieldType{}},
+		{"refused: the list is a map", `{"3":` + row + `}`, refusedFields, []leads.FieldType{a}},
 		{"refused: the list is a text", `"nothing"`, refusedFields, nil},
 		{"refused: a row is a text", `[` + row + `,"x"]`, refusedFields, nil},
 		{"refused: a row has no name", `[` + row + `,{"USER_TYPE_ID":"string"}]`, refusedFields, nil},
