@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,8 @@ type Bus struct {
 	js     jetstream.JetStream
 	prefix string
 	// checked is set when the streams were found to be leadsync's. Until then nothing is
-	// published: a stranger's stream could take it, and say that it has.
+	// published, taken or removed: a stranger's stream could take a notice and say that it
+	// has, and what we empty could be a stranger's.
 	checked atomic.Bool
 	foreign atomic.Pointer[ForeignError] // why they were not, when that was looked up last
 }
@@ -43,8 +45,14 @@ func Open(nc *nats.Conn, prefix string) (*Bus, error) {
 
 var prefixForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 
-// ValidPrefix reports whether a prefix can stand in names of streams and in subjects.
-func ValidPrefix(prefix string) bool { return prefixForm.MatchString(prefix) }
+// ValidPrefix reports whether a prefix can stand in names of streams and in subjects. It is
+// not the first word of subjects without a prefix: whoever subscribes to leads.> would hear
+// leads.leads.>, too.
+func ValidPrefix(prefix string) bool {
+	return prefixForm.MatchString(prefix) && !slices.ContainsFunc(streams(), func(cfg jetstream.StreamConfig) bool {
+		return strings.HasPrefix(cfg.Subjects[0], prefix+".")
+	})
+}
 
 // Problem is the stranger's stream that was found in the way of ours; nil if none was.
 func (b *Bus) Problem() error {
@@ -80,7 +88,7 @@ func (b *Bus) Name(name string) string {
 }
 
 // Subject is a subject as the server sees it: leads.>, or with the prefix "berlin"
-// berlin.leads.>
+// berlin.leads.> too.
 func (b *Bus) Subject(subject string) string {
 	if b.prefix == "" {
 		return subject
@@ -97,10 +105,30 @@ func (b *Bus) Stream(ctx context.Context, name string) (jetstream.Stream, error)
 	return b.js.Stream(ctx, b.Name(name))
 }
 
+// ours returns an error until the streams were found to be leadsync's.
+func (b *Bus) ours() error {
+	if !b.checked.Load() {
+		return errNotChecked
+	}
+	return nil
+}
+
+// purge removes messages of a subject from one of our streams.
+func (b *Bus) purge(ctx context.Context, name, subject string) error {
+	if err := b.ours(); err != nil {
+		return err
+	}
+	stream, err := b.Stream(ctx, name)
+	if err != nil {
+		return err
+	}
+	return stream.Purge(ctx, jetstream.WithPurgeSubject(b.Subject(subject)))
+}
+
 // publish returns when the stream that the subject belongs to has the message on disk.
 func (b *Bus) publish(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) error {
-	if !b.checked.Load() {
-		return fmt.Errorf("publish %s: %w", subject, errNotChecked)
+	if err := b.ours(); err != nil {
+		return fmt.Errorf("publish %s: %w", subject, err)
 	}
 	opts = append(opts, jetstream.WithExpectStream(b.Name(streamOf(subject))))
 	if _, err := b.js.Publish(ctx, b.Subject(subject), data, opts...); err != nil {

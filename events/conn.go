@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -142,9 +143,16 @@ func Unavailable(err error) bool {
 			return true
 		}
 	}
-	// A cluster without a majority, or one that is choosing a leader, answers 503.
 	var api *jetstream.APIError
-	return errors.As(err, &api) && api.Code == http.StatusServiceUnavailable || Refused(err)
+	return errors.As(err, &api) && (api.Code == http.StatusServiceUnavailable || slices.Contains(passing, api.ErrorCode)) || Refused(err)
+}
+
+// passing are the answers of a cluster without a majority, or of one that is choosing a
+// leader, beside all those with the code 503.
+var passing = []jetstream.ErrorCode{
+	10009, // JetStream cluster can not handle request: this server leads no longer
+	10118, // stream is offline
+	10158, // duplicate message id is in process: nobody has confirmed its first try
 }
 
 // WithoutPassword strips what stands before @ in each server of a list.

@@ -26,6 +26,8 @@ func TestUnavailable(t *testing.T) {
 		{jetstream.ErrStreamNotFound, false},
 		{nats.ErrAuthorization, true},
 		{&jetstream.APIError{Code: 503, ErrorCode: 10008}, true},
+		{&jetstream.APIError{Code: 409, ErrorCode: 10158}, true},
+		{&jetstream.APIError{Code: 500, ErrorCode: 10009}, true},
 		{&jetstream.APIError{Code: 400, ErrorCode: 10065}, false},
 		{context.DeadlineExceeded, true},
 		{nats.ErrNoResponders, true},

@@ -29,11 +29,7 @@ func PublishDead(ctx context.Context, bus *Bus, d DeadLetter) error {
 
 // DropDead removes a lead's dead letter; it is not an error if there is none.
 func DropDead(ctx context.Context, bus *Bus, ref leads.Ref) error {
-	stream, err := bus.Stream(ctx, StreamDead)
-	if err == nil {
-		err = stream.Purge(ctx, jetstream.WithPurgeSubject(bus.Subject(DeadSubject(ref))))
-	}
-	if err != nil {
+	if err := bus.purge(ctx, StreamDead, DeadSubject(ref)); err != nil {
 		return fmt.Errorf("drop the dead letter of %s: %w", ref, err)
 	}
 	return nil

@@ -3,8 +3,6 @@ package events
 import (
 	"context"
 	"fmt"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // ForgetPortal removes all messages of a portal from the streams, the topic of leads with
@@ -15,14 +13,11 @@ func ForgetPortal(ctx context.Context, bus *Bus, memberID string) error {
 		StreamPortals: portalSubjects(memberID) + "*",
 		StreamLeads:   "leads." + memberID + ".*",
 		StreamRuns:    RunSubject(memberID),
+		StreamStatus:  StatusSubject(memberID),
 		StreamDead:    "leadsync.dead." + memberID + ".*",
 		StreamSchema:  SchemaSubject(memberID),
 	} {
-		s, err := bus.Stream(ctx, stream)
-		if err == nil {
-			err = s.Purge(ctx, jetstream.WithPurgeSubject(bus.Subject(subject)))
-		}
-		if err != nil {
+		if err := bus.purge(ctx, stream, subject); err != nil {
 			return fmt.Errorf("remove portal %s from %s: %w", memberID, stream, err)
 		}
 	}

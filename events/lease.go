@@ -33,6 +33,9 @@ type Lease struct {
 // TakeLease takes a lease, or returns ErrLeaseHeld if another process renews it. holder
 // names this process.
 func TakeLease(ctx context.Context, bus *Bus, key, holder string) (*Lease, error) {
+	if err := bus.ours(); err != nil {
+		return nil, fmt.Errorf("take lease %s: %w", key, err)
+	}
 	kv, err := bus.js.KeyValue(ctx, bus.Name(leaseBucket))
 	if err != nil {
 		return nil, fmt.Errorf("take lease %s: %w", key, err)

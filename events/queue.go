@@ -28,6 +28,9 @@ func Portals(ctx context.Context, bus *Bus, memberID string) (jetstream.Consumer
 }
 
 func durable(ctx context.Context, bus *Bus, stream, name, filter string) (jetstream.Consumer, error) {
+	if err := bus.ours(); err != nil {
+		return nil, fmt.Errorf("set up consumer %s of %s: %w", name, stream, err)
+	}
 	consumer, err := bus.js.CreateOrUpdateConsumer(ctx, bus.Name(stream), jetstream.ConsumerConfig{
 		Durable: name, FilterSubject: bus.Subject(filter), AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: ackWait, MaxDeliver: -1, MaxAckPending: maxPending,
@@ -72,6 +75,9 @@ func waiting(ctx context.Context, bus *Bus, memberID string) (int, error) {
 // call of Notices or Portals makes new ones, to which everything that is not acknowledged
 // is delivered, also what the server had given to somebody else or forgotten to give.
 func RemoveConsumers(ctx context.Context, bus *Bus, memberID string) error {
+	if err := bus.ours(); err != nil {
+		return fmt.Errorf("remove the consumers of %s: %w", memberID, err)
+	}
 	for stream, name := range map[string]string{StreamNotices: "notices-" + memberID, StreamPortals: "portal-" + memberID} {
 		if err := bus.js.DeleteConsumer(ctx, bus.Name(stream), name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return fmt.Errorf("remove consumer %s: %w", name, err)
@@ -87,11 +93,7 @@ func RemovePortal(ctx context.Context, bus *Bus, memberID string) error {
 		return err
 	}
 	for name, subject := range map[string]string{StreamNotices: "bitrix24.notices." + memberID + ".*", StreamPortals: portalSubjects(memberID) + "*"} {
-		stream, err := bus.Stream(ctx, name)
-		if err == nil {
-			err = stream.Purge(ctx, jetstream.WithPurgeSubject(bus.Subject(subject)))
-		}
-		if err != nil {
+		if err := bus.purge(ctx, name, subject); err != nil {
 			return fmt.Errorf("remove the notices of %s from %s: %w", memberID, name, err)
 		}
 	}

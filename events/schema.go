@@ -29,8 +29,8 @@ func schemaStream() jetstream.StreamConfig {
 // that it has already is not stored again.
 func PublishSchemaChange(ctx context.Context, bus *Bus, c leads.SchemaChange) error {
 	subject := SchemaSubject(c.MemberID)
-	if !bus.checked.Load() {
-		return fmt.Errorf("publish %s: %w", subject, errNotChecked)
+	if err := bus.ours(); err != nil {
+		return fmt.Errorf("publish %s: %w", subject, err)
 	}
 	data, err := encode(c)
 	if err != nil {

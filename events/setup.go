@@ -67,7 +67,7 @@ func (b *Bus) look(ctx context.Context) error {
 		names = append(names, b.Name(cfg.Name))
 	}
 	for _, name := range names {
-		_, found, err := b.ours(ctx, name)
+		_, found, err := b.lookUp(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -78,8 +78,8 @@ func (b *Bus) look(ctx context.Context) error {
 	return nil
 }
 
-// ours looks a stream up. One that leadsync did not make is a ForeignError.
-func (b *Bus) ours(ctx context.Context, name string) (cfg jetstream.StreamConfig, found bool, err error) {
+// lookUp looks a stream up. One that leadsync did not make is a ForeignError.
+func (b *Bus) lookUp(ctx context.Context, name string) (cfg jetstream.StreamConfig, found bool, err error) {
 	s, err := b.js.Stream(ctx, name)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
@@ -95,7 +95,7 @@ func (b *Bus) ours(ctx context.Context, name string) (cfg jetstream.StreamConfig
 }
 
 func (b *Bus) setStream(ctx context.Context, cfg jetstream.StreamConfig, replicas int) error {
-	there, found, err := b.ours(ctx, cfg.Name)
+	there, found, err := b.lookUp(ctx, cfg.Name)
 	if err != nil {
 		return err
 	}
@@ -106,30 +106,32 @@ func (b *Bus) setStream(ctx context.Context, cfg jetstream.StreamConfig, replica
 	} else {
 		_, err = b.js.CreateStream(ctx, cfg)
 	}
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == codeSubjectsOverlap {
-		return b.inTheWay(ctx, cfg, err)
-	}
-	if err != nil {
-		return fmt.Errorf("set up stream %s: %w", cfg.Name, named(err))
-	}
-	return nil
+	return b.inTheWay(ctx, cfg.Name, cfg.Subjects[0], err)
 }
 
-// inTheWay finds the stream that has subjects which cfg needs.
-func (b *Bus) inTheWay(ctx context.Context, cfg jetstream.StreamConfig, refused error) error {
-	list := b.js.ListStreams(ctx, jetstream.WithStreamListSubject(cfg.Subjects[0]))
-	for other := range list.Info() {
-		if other.Config.Name != cfg.Name {
-			return &ForeignError{Stream: other.Config.Name, Subjects: other.Config.Subjects, Needed: cfg.Name}
-		}
+// inTheWay names the stream that has the subjects which ours needs, where the server has
+// refused ours for that.
+func (b *Bus) inTheWay(ctx context.Context, ours, subject string, refused error) error {
+	if refused == nil {
+		return nil
 	}
-	return fmt.Errorf("set up stream %s: %w", cfg.Name, errors.Join(refused, list.Err()))
+	var api *jetstream.APIError
+	if errors.As(refused, &api) && api.ErrorCode == codeSubjectsOverlap {
+		list := b.js.ListStreams(ctx, jetstream.WithStreamListSubject(subject))
+		for other := range list.Info() {
+			if other.Config.Name != ours {
+				return &ForeignError{Stream: other.Config.Name, Subjects: other.Config.Subjects, Needed: ours}
+			}
+		}
+		refused = errors.Join(refused, list.Err())
+	}
+	return fmt.Errorf("set up stream %s: %w", ours, named(refused))
 }
 
 // setBucket sets the bucket of leases up.
 func (b *Bus) setBucket(ctx context.Context, replicas int) error {
-	there, found, err := b.ours(ctx, "KV_"+b.Name(leaseBucket))
+	name := "KV_" + b.Name(leaseBucket)
+	there, found, err := b.lookUp(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -142,10 +144,7 @@ func (b *Bus) setBucket(ctx context.Context, replicas int) error {
 	} else {
 		_, err = b.js.CreateKeyValue(ctx, cfg)
 	}
-	if err != nil {
-		return fmt.Errorf("set up bucket %s: %w", cfg.Bucket, named(err))
-	}
-	return nil
+	return b.inTheWay(ctx, name, "$KV."+cfg.Bucket+".>", err)
 }
 
 // wanted is how many replicas a stream gets that has some, or 0 where it is not there.

@@ -92,6 +92,10 @@ func streams() []jetstream.StreamConfig {
 			Name: StreamDead, Subjects: []string{"leadsync.dead.*.*"}, Retention: jetstream.LimitsPolicy,
 			Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, AllowDirect: true,
 		},
+		{
+			Name: StreamStatus, Subjects: []string{"leadsync.status.*"}, Retention: jetstream.LimitsPolicy,
+			Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, AllowDirect: true,
+		},
 		schemaStream(),
 	}
 }

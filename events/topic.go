@@ -34,8 +34,8 @@ type Topic struct {
 
 // OpenTopic publishes over the bus. Setup or Look must have succeeded.
 func OpenTopic(ctx context.Context, bus *Bus) (*Topic, error) {
-	if !bus.checked.Load() {
-		return nil, fmt.Errorf("open stream %s: %w", bus.Name(StreamLeads), errNotChecked)
+	if err := bus.ours(); err != nil {
+		return nil, fmt.Errorf("open stream %s: %w", bus.Name(StreamLeads), err)
 	}
 	stream, err := bus.Stream(ctx, StreamLeads)
 	if err != nil {

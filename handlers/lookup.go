@@ -19,6 +19,8 @@ type Lookup interface {
 	Callers(ctx context.Context, digits string, limit int) ([]leads.Caller, error)
 	// Card returns one lead, deleted ones included; false where there is no such lead.
 	Card(ctx context.Context, ref leads.Ref) (leads.Card, bool, error)
+	// MirrorStatuses says for each portal how far its mirror can be trusted.
+	MirrorStatuses(ctx context.Context) ([]leads.MirrorStatus, error)
 }
 
 const (
@@ -136,4 +138,20 @@ func (s *Server) lead(c echo.Context) error {
 		return c.JSON(http.StatusGone, deleted)
 	}
 	return c.JSON(http.StatusOK, card)
+}
+
+// status answers with the status of every portal's mirror: while one is blind, "not found"
+// may be false.
+func (s *Server) status(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), lookupLimit)
+	defer cancel()
+	statuses, err := s.cfg.Lookup.MirrorStatuses(ctx)
+	if err != nil {
+		s.cfg.Log.ErrorContext(ctx, "status of the mirrors cannot be read", "error", err)
+		return c.JSON(http.StatusServiceUnavailable, unavailable)
+	}
+	if statuses == nil {
+		statuses = []leads.MirrorStatus{}
+	}
+	return c.JSON(http.StatusOK, map[string]any{"portals": statuses})
 }

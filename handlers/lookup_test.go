@@ -212,6 +212,10 @@ func (downLookup) Callers(context.Context, string, int) ([]leads.Caller, error) 
 	return nil, errors.New("no route to host")
 }
 
+func (downLookup) MirrorStatuses(context.Context) ([]leads.MirrorStatus, error) {
+	return nil, leads.ErrUnavailable
+}
+
 func (downLookup) Card(context.Context, leads.Ref) (leads.Card, bool, error) {
 	return leads.Card{}, false, errors.New("no route to host")
 }

@@ -74,6 +74,7 @@ func New(cfg Config) *Server {
 	e.Match(probes, "/readyz", s.readyz)
 	e.GET("/metrics", echo.WrapHandler(cfg.Metrics))
 	e.GET("/api/v1/lookup", s.lookup, private, s.bearer)
+	e.GET("/api/v1/status", s.status, private, s.bearer)
 	e.GET("/api/v1/leads/:member_id/:id", s.lead, private, s.bearer)
 	e.GET("/card", s.card, private)
 	return s

@@ -125,26 +125,19 @@ func (l *list) withZeros(text string) string {
 // groups are the parts of a text between words that may be numbers, and whether there are
 // words. Of a number with a letter in it only parts that are numbers by themselves remain.
 func (l *list) groups(text string) (groups []string, lettered bool) {
-	from := 0
-	broken := map[int]bool{}
-	typing := typos.FindAllStringIndex(text, -1)
-	for _, at := range append(words.FindAllStringIndex(text, -1), []int{len(text), len(text)}) {
-		if slices.ContainsFunc(typing, func(typo []int) bool { return typo[0] < at[0] && at[1] < typo[1] }) {
-			broken[len(groups)], broken[len(groups)+1] = true, true
-		}
-		groups = append(groups, text[from:at[0]])
-		from = at[1]
-	}
-	lettered = len(groups) > 1
-	var kept []string
-	for i, group := range groups {
+	separators, typing := words.FindAllStringIndex(text, -1), typos.FindAllStringIndex(text, -1)
+	lettered = len(separators) > 0
+	from, broken := 0, false // whether the word before the group interrupts a number
+	for _, at := range append(separators, []int{len(text), len(text)}) {
+		group := text[from:at[0]]
+		interrupts := slices.ContainsFunc(typing, func(typo []int) bool { return typo[0] < at[0] && at[1] < typo[1] })
 		n := len(digitsOf(group))
-		if n == 0 || lettered && n < local || broken[i] && !l.valid(group) {
-			continue
+		if n > 0 && (!lettered || n >= local) && (!broken && !interrupts || l.valid(group)) {
+			groups = append(groups, group)
 		}
-		kept = append(kept, group)
+		from, broken = at[1], interrupts
 	}
-	return kept, lettered
+	return groups, lettered
 }
 
 // extend adds an extension to the number before it; if there is no such number, the
@@ -209,17 +202,16 @@ func (l *list) add(text string) {
 		return
 	}
 	phone := read(digits, plus, l.region)
-	if phone.E164 == "" && len(digits) > local && !possible(digits, plus, l.region) && l.split(text) {
-		return
+	if phone.E164 != "" || !l.split(text) {
+		l.push(phone)
 	}
-	l.push(phone)
 }
 
 // gaps are what may separate a number from the next, or from its extension, without a word.
 var gaps = regexp.MustCompile(`\d[^\d\pL]+`)
 
-// first cuts the longest valid number off the beginning of digits that are too many for
-// one; empty where there is none.
+// first cuts the longest valid number off the beginning of digits that are none together;
+// empty where there is none.
 func (l *list) first(text string) (number, rest string) {
 	for _, at := range slices.Backward(gaps.FindAllStringIndex(text, mostGaps)) {
 		if before := text[:at[0]+1]; at[1] < len(text) && l.valid(before) {

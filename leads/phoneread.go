@@ -41,17 +41,6 @@ func tooLong(number *phonenumbers.PhoneNumber) bool {
 	return len(digitsOf(phonenumbers.Format(number, phonenumbers.E164))) > longest
 }
 
-// possible tells whether digits have a length that numbers of some country have.
-func possible(digits string, plus bool, region string) bool {
-	for _, spelling := range spellings(digits, plus, region) {
-		number, err := phonenumbers.Parse(spelling, region)
-		if err == nil && !tooLong(number) && (phonenumbers.IsValidNumber(number) || spelling[0] == '+' == plus && phonenumbers.IsPossibleNumber(number)) {
-			return true
-		}
-	}
-	return false
-}
-
 // spellings are the ways to read a number, the likeliest first: as written, and then, where
 // the plus or the exit code may be missing or another country's, with it corrected.
 func spellings(digits string, plus bool, region string) []string {

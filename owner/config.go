@@ -33,6 +33,9 @@ type Config struct {
 	// Keep returns when a notice is on disk, on its stream or in the spool. A command that
 	// takes no notices leaves it nil, and does not drain the offline queue.
 	Keep func(context.Context, events.Entry) error
+	// Spooled is since when the oldest callback waits in the spool, zero where none does; nil
+	// where this process takes no callbacks.
+	Spooled func() time.Time
 	// SolutionField is the custom field that passes expect the portal to have; empty if there is no such field.
 	SolutionField string
 	// NextPass returns when the nightly full pass after a moment is due; without it, none runs.
@@ -69,6 +72,7 @@ type Mirror struct {
 	Rows     reconcile.Mirror
 	Ledger   reconcile.Ledger
 	Evidence Evidence
+	Status   MirrorStatus
 	Repairs  Repairs
 	Reports  Reports
 }
@@ -93,6 +97,17 @@ type Standing interface {
 	SaveNote(ctx context.Context, memberID string, epoch int64, note string) error
 	// Beat notes that the portal is served, and returns when that was noted last.
 	Beat(ctx context.Context, memberID string) (time.Time, error)
+}
+
+// MirrorStatus keeps how far the mirror can be trusted.
+type MirrorStatus interface {
+	Missed(ctx context.Context, memberID string) (leads.Missed, error)
+	// SaveMirrorStatus stores the status, and before when changes may be missed.
+	SaveMirrorStatus(ctx context.Context, epoch int64, status leads.MirrorStatus, missed time.Time) error
+	// Proofs are when the newest completed pass of each kind began.
+	Proofs(ctx context.Context, memberID string) (leads.Proofs, error)
+	// OutboxOldest is when the oldest change that is not announced was written.
+	OutboxOldest(ctx context.Context) (time.Time, error)
 }
 
 // Runs keeps the passes that were requested and done.

@@ -24,6 +24,7 @@ const (
 	PartSchedule     Part = "schedule"             // of passes
 	PartBeat         Part = "presence"             // noting that the portal is served
 	PartRecord       Part = "status record"        // storing how the portal stands
+	PartStatus       Part = "mirror status"        // how far the mirror can be trusted
 	PartUpkeep       Part = "upkeep"               // bindings, tokens, budget
 	PartOfflineQueue Part = "offline queue"        // the portal's own queue of events
 	PartDeletions    Part = "deletions"            // held back by the breaker
@@ -168,7 +169,7 @@ const backlog = "leads are read more slowly than callbacks come in, the oldest w
 // noAnswer is the reason where a part works and nothing has failed yet.
 func noAnswer(part Part) string {
 	switch part {
-	case PartSchedule, PartBeat, PartRecord:
+	case PartSchedule, PartBeat, PartRecord, PartStatus:
 		return "no answer from the database or NATS so far"
 	default:
 		return "no answer from the portal so far: check whether it opens in a browser, and whether this machine reaches it"

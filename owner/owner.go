@@ -91,6 +91,7 @@ func (o *owner) serve(ctx context.Context) error {
 		{PartSchedule, scheduleEvery, newNightly(o).check},
 		{PartBeat, beatEvery, newBeat(o).beat},
 		{PartRecord, upkeepEvery, o.session.upkeep.record},
+		{PartStatus, o.cfg.scaled(mirrorEvery), o.session.mirror.check},
 		{PartUpkeep, upkeepEvery, o.session.upkeep.do},
 		{PartOfflineQueue, checkQueue, o.session.queue.drain},
 	} {

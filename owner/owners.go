@@ -162,25 +162,30 @@ func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 	loop := retry.Loop{Policy: retry.Standard, Interval: leaseRetry}
 	_ = loop.Run(ctx, func(ctx context.Context) error { // no error is final
 		portal = o.newest(portal)
-		worked, err := o.serve(ctx, portal)
-		switch {
-		case ctx.Err() != nil:
-			return nil //nolint:nilerr // a stop
-		case errors.Is(err, events.ErrLeaseHeld):
-			o.setProblem(portal, nil) // it is another's now
-			return nil
-		case err == nil: // the lease was lost to another process, or NATS does not answer
-			o.cfg.Log.InfoContext(ctx, "portal is no longer ours, waiting for its lease", "member_id", portal.MemberID)
-			return nil
-		case worked > 0: // else it is NATS or the database that fails
-			o.setProblem(portal, err)
+		if worked, failed := o.attempt(ctx, portal); failed && worked <= stableAfter {
+			return errWorkFailed
 		}
-		o.report(ctx, portal, err)
-		if worked > stableAfter {
-			return nil
-		}
-		return errWorkFailed
+		return nil
 	})
+}
+
+// attempt serves the portal once. It returns how long that was, and whether it failed.
+func (o *Owners) attempt(ctx context.Context, portal leads.Portal) (worked time.Duration, failed bool) {
+	worked, err := o.serve(ctx, portal)
+	switch {
+	case ctx.Err() != nil:
+		return worked, false
+	case errors.Is(err, events.ErrLeaseHeld):
+		o.setProblem(portal, nil) // it is another's now
+		return worked, false
+	case err == nil: // the lease was lost to another process, or NATS does not answer
+		o.cfg.Log.InfoContext(ctx, "portal is no longer ours, waiting for its lease", "member_id", portal.MemberID)
+		return worked, false
+	case worked > 0: // else it is NATS or the database that fails
+		o.setProblem(portal, err)
+	}
+	o.report(ctx, portal, err)
+	return worked, true
 }
 
 // serve works on the portal while it has its lease, and returns how long that was.
@@ -213,7 +218,7 @@ func (o *Owners) newest(portal leads.Portal) leads.Portal {
 func (o *Owners) report(ctx context.Context, portal leads.Portal, err error) {
 	switch {
 	case errors.Is(err, leads.ErrUnauthorized):
-		o.cfg.Log.ErrorContext(ctx, "portal needs authorization", "remedy", portal.Remedy(strings.TrimSuffix(o.cfg.CallbackURL, leads.CallbackPath)),
+		o.cfg.Log.ErrorContext(ctx, "portal needs authorization", "remedy", portal.Remedy(strings.TrimSuffix(o.cfg.CallbackURL, "/bitrix24/events")),
 			"member_id", portal.MemberID, "domain", portal.Domain, "error", err)
 		// Of the record that we worked by: an authorization that has come since may have
 		// brought tokens, which are to be tried first.

@@ -27,6 +27,7 @@ type Session struct {
 	silence   *silence
 	passes    *passes
 	upkeep    *upkeep
+	mirror    *mirror
 	health    *health
 	fields    *fields
 
@@ -51,6 +52,7 @@ func open(cfg *Config, own Ownership) (*Session, error) {
 	s.queue = newQueue(s)
 	s.passes = &passes{s: s}
 	s.upkeep = &upkeep{s: s}
+	s.mirror = &mirror{s: s}
 	s.fields = &fields{s: s}
 	return s, nil
 }

@@ -120,16 +120,14 @@ func (r *repairer) apply(ctx context.Context, snaps []leads.Snapshot) ([]leads.O
 	if r.written == nil {
 		r.written = map[int64]bool{}
 	}
-	for _, o := range outcomes {
-		r.written[o.LeadID] = o.Verdict != leads.Failed
-	}
 	return outcomes, r.recordFailures(ctx, snaps, outcomes)
 }
 
-// recordFailures keeps the cards of leads that cannot be written.
+// recordFailures notes which leads could be written, and keeps the cards of the others.
 func (r *repairer) recordFailures(ctx context.Context, snaps []leads.Snapshot, outcomes []leads.Outcome) error {
 	var errs []error
 	for i, o := range outcomes {
+		r.written[snaps[i].LeadID] = o.Verdict != leads.Failed
 		if o.Verdict != leads.Failed {
 			continue
 		}

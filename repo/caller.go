@@ -16,11 +16,13 @@ func (d *DB) PhoneRegion() string { return d.rules.Region }
 // Callers returns the leads with a phone number, given as leads.Phone.Digits for PhoneRegion,
 // sorted by rank; at most limit. Its errors never contain the number.
 func (d *DB) Callers(ctx context.Context, digits string, limit int) ([]leads.Caller, error) {
-	var found []leads.Caller
-	statement, err := d.callers.on(ctx, d.read, d.dialect.sql.CallersList)
-	if err == nil {
-		found, err = query(ctx, statement, scanCaller, "", sql.Named("digits10", digits), sql.Named("limit", limit))
-	}
+	found, err := intime(ctx, func() ([]leads.Caller, error) {
+		statement, err := d.callers.on(ctx, d.read, d.dialect.sql.CallersList)
+		if err != nil {
+			return nil, err
+		}
+		return query(ctx, statement, scanCaller, "", sql.Named("digits10", digits), sql.Named("limit", limit))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("leads of a number: %w", d.explain(ctx, err))
 	}

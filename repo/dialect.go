@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -68,12 +69,12 @@ type opened struct {
 }
 
 // openURL selects the database by the URL's scheme.
-func openURL(url string) (opened, error) {
+func openURL(url string, answerLimit time.Duration) (opened, error) {
 	switch {
 	case strings.HasPrefix(url, "sqlite:"):
 		return openSQLite(strings.TrimPrefix(url, "sqlite:"))
 	case strings.HasPrefix(url, "sqlserver://"):
-		return openSQLServer(url)
+		return openSQLServer(url, answerLimit)
 	default:
 		scheme, _, _ := strings.Cut(url, ":")
 		return opened{}, fmt.Errorf("database URL: unknown scheme %q, "+

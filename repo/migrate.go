@@ -150,9 +150,8 @@ func (d *DB) missingMigrations(ctx context.Context) ([]string, error) {
 }
 
 func (d *DB) appliedVersions(ctx context.Context) ([]int64, error) {
-	var tables int
-	err := d.read.QueryRowContext(ctx, d.dialect.sql.MigrationsTable).Scan(&tables)
-	if err != nil || tables == 0 {
+	tables, err := query(ctx, d.read, scanInt, d.dialect.sql.MigrationsTable)
+	if err != nil || !slices.ContainsFunc(tables, func(n int64) bool { return n > 0 }) {
 		return nil, err
 	}
 	return query(ctx, d.read, scanInt, d.dialect.sql.MigrationsApplied)

@@ -38,6 +38,10 @@ type Config struct {
 	PhoneRegion   string        // country of phone numbers without a country code, ISO 3166-1; "" is RU
 	Grace         time.Duration // how long a lead must be absent to count as deleted; 0 is 60 s
 	Lazy          bool          // do not ping the database in Open
+	// AnswerLimit is how long SQL Server may send nothing while a statement runs; then the
+	// connection counts as dead, as after a firewall dropped it without a word. 0 is no limit,
+	// as migrations need it.
+	AnswerLimit time.Duration
 	// DeleteFloor is the number of deletions that the breaker never stops; 0 is 100.
 	DeleteFloor int64
 	Now         func() time.Time // nil is time.Now
@@ -85,20 +89,20 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if db.log == nil {
 		db.log = slog.New(slog.DiscardHandler)
 	}
-	if err := db.connect(ctx, cfg.URL, cfg.Lazy); err != nil {
+	if err := db.connect(ctx, cfg); err != nil {
 		return nil, err
 	}
 	return db, nil
 }
 
 // connect opens the pools and, unless lazy, pings the database.
-func (d *DB) connect(ctx context.Context, url string, lazy bool) error {
-	opened, err := openURL(url)
+func (d *DB) connect(ctx context.Context, cfg Config) error {
+	opened, err := openURL(cfg.URL, cfg.AnswerLimit)
 	if err != nil {
 		return err
 	}
 	d.dialect, d.read, d.write = opened.dialect, opened.read, opened.write
-	if lazy {
+	if cfg.Lazy {
 		return nil
 	}
 	if err := d.write.PingContext(ctx); err != nil {
@@ -122,5 +126,6 @@ func (d *DB) Dialect() string { return d.dialect.name }
 
 // Ping checks that the database answers; otherwise the error is ErrUnavailable.
 func (d *DB) Ping(ctx context.Context) error {
-	return d.explain(ctx, d.read.PingContext(ctx))
+	_, err := intime(ctx, func() (struct{}, error) { return struct{}{}, d.read.PingContext(ctx) })
+	return d.explain(ctx, err)
 }

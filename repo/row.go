@@ -57,7 +57,7 @@ func (d *DB) consistent(ctx context.Context, fn func(context.Context, *sql.Tx) e
 }
 
 func (d *DB) readOnce(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
-	tx, err := d.read.BeginTx(ctx, nil)
+	tx, err := intime(ctx, func() (*sql.Tx, error) { return d.read.BeginTx(ctx, nil) })
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	mssql "github.com/microsoft/go-mssqldb"
 	"github.com/pressly/goose/v3"
@@ -20,8 +22,8 @@ import (
 // service, few enough for a server that others use too.
 const sqlServerConnections = 16
 
-func openSQLServer(raw string) (opened, error) {
-	dsn, place, err := sqlServerDSN(raw)
+func openSQLServer(raw string, answerLimit time.Duration) (opened, error) {
+	dsn, place, err := sqlServerDSN(raw, answerLimit)
 	if err != nil {
 		return opened{}, err
 	}
@@ -38,7 +40,7 @@ func openSQLServer(raw string) (opened, error) {
 // sqlServerDSN adds defaults to the URL. Unless the URL says otherwise, connections are
 // encrypted and the machine must trust the server's certificate; the driver's defaults do
 // neither. place is the server and database, for errors.
-func sqlServerDSN(raw string) (dsn, place string, err error) {
+func sqlServerDSN(raw string, answerLimit time.Duration) (dsn, place string, err error) {
 	u, err := url.Parse(raw)
 	if err != nil { // err contains the password
 		return "", "", errors.New("database URL: syntax error, " +
@@ -56,6 +58,9 @@ func sqlServerDSN(raw string) (dsn, place string, err error) {
 	}
 	if !given["app name"] {
 		q.Set("app name", "leadsync")
+	}
+	if !given["connection timeout"] && answerLimit > 0 {
+		q.Set("connection timeout", strconv.Itoa(int(answerLimit.Seconds())))
 	}
 	if !given["encrypt"] {
 		q.Set("encrypt", "true")

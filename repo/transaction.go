@@ -61,7 +61,7 @@ func (d *DB) transient(err error) bool {
 }
 
 func (d *DB) tryOnce(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
-	tx, err := d.write.BeginTx(ctx, nil)
+	tx, err := intime(ctx, func() (*sql.Tx, error) { return d.write.BeginTx(ctx, nil) }) // one that comes too late rolls itself back
 	if err != nil {
 		return setupError{err}
 	}
@@ -103,6 +103,13 @@ type scanner interface{ Scan(dest ...any) error }
 
 // query collects a result's rows.
 func query[T any](ctx context.Context, q querier, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
+	if _, pool := q.(*sql.DB); !pool { // a transaction has its connection
+		return collect(ctx, q, scan, statement, args...)
+	}
+	return intime(ctx, func() ([]T, error) { return collect(ctx, q, scan, statement, args...) })
+}
+
+func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
 	rows, err := q.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return nil, err
@@ -127,10 +134,35 @@ func queryList[T any](ctx context.Context, d *DB, scan func(scanner) (T, error),
 
 // queryOne reads at most one row; false where there is none.
 func queryOne[T any](ctx context.Context, d *DB, scan func(scanner) (T, error), statement string, args ...any) (T, bool, error) {
-	value, err := scan(d.read.QueryRowContext(ctx, statement, args...))
+	value, err := intime(ctx, func() (T, error) { return scan(d.read.QueryRowContext(ctx, statement, args...)) })
 	if errors.Is(err, sql.ErrNoRows) {
 		var none T
 		return none, false, nil
 	}
 	return value, err == nil, d.explain(ctx, err)
+}
+
+// intime returns when the context ends, although the driver goes on waiting: during a log-in,
+// and while it tells the server that a statement is cancelled, it does not look at the context.
+// do must not change what the caller looks at afterwards.
+func intime[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	if ctx.Done() == nil {
+		return do()
+	}
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := do()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }

@@ -157,7 +157,7 @@ func (b *Backend) closing(f func() error) {
 // OpenDatabase opens the database alone, for commands that need nothing else.
 func OpenDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*repo.DB, error) {
 	return repo.Open(ctx, repo.Config{
-		URL: cfg.DatabaseURL, Lazy: cfg.TolerateOutages, SecretKey: cfg.SecretKey, SolutionField: cfg.SolutionField, PhoneRegion: cfg.PhoneRegion,
+		URL: cfg.DatabaseURL, Lazy: cfg.TolerateOutages, AnswerLimit: cfg.answerLimit(), SecretKey: cfg.SecretKey, SolutionField: cfg.SolutionField, PhoneRegion: cfg.PhoneRegion,
 		Grace: cfg.grace(), DeleteFloor: cfg.Tuning.DeleteFloor, Now: cfg.Now, Logger: log,
 	})
 }
@@ -300,7 +300,7 @@ func (b *Backend) OwnerConfig(stats *consumers.Stats, wake func()) owner.Config 
 	return owner.Config{
 		Bus: b.Bus(), Holder: b.Holder, OAuth: cfg.OAuth(), CallbackURL: cfg.CallbackURL(), SolutionField: cfg.SolutionField,
 		Mirror: owner.Mirror{
-			Leads: db, Portals: db, Standing: db, Tokens: db, Runs: db, Rows: db, Ledger: db, Evidence: db, Repairs: db, Reports: db,
+			Leads: db, Portals: db, Standing: db, Tokens: db, Runs: db, Rows: db, Ledger: db, Evidence: db, Status: db, Repairs: db, Reports: db,
 		},
 		Grace: cfg.grace(), MinAge: cfg.Tuning.MinAge, TimeScale: cfg.Tuning.TimeScale, Now: cfg.Now, Stats: stats, Wake: wake, Log: b.Log,
 	}

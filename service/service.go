@@ -116,6 +116,7 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 func (s *Service) ownerConfig() owner.Config {
 	cfg := s.Backend.OwnerConfig(s.Stats, s.notify)
 	cfg.Keep = s.intake.Take
+	cfg.Spooled = func() time.Time { return s.intake.Waiting().Oldest }
 	cfg.CatchUpEvery = s.Backend.Config.CatchUpEvery
 	if at := s.Backend.Config.ReconcileAt; at != nil {
 		cfg.NextPass = at.Next
@@ -189,10 +190,12 @@ func (s *Service) mirror(ctx context.Context, starting startup) error {
 	owners := owner.NewOwners(s.ownerConfig())
 	s.owners.Store(owners)
 	relay := &consumers.Relay{Bus: b.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: s.wake, Stats: s.Stats, Log: b.Log}
+	statuses := &consumers.Statuses{Bus: b.Bus(), Store: b.DB, Holder: b.Holder, Log: b.Log}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return owners.Run(ctx) })
 	group.Go(func() error { return s.keepLearning(ctx) })
 	group.Go(func() error { return relay.Run(ctx) })
+	group.Go(func() error { return statuses.Run(ctx) })
 	group.Go(func() error { return s.incidents.run(ctx) })
 	group.Go(func() error { return refill(ctx, b.DB, b.Log) })
 	return group.Wait()

@@ -2,7 +2,9 @@ package main
 
 import (
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,4 +105,36 @@ func TestServeStartsWithoutDatabase(t *testing.T) {
 			h.untilTitled(id, "while SQL was down")
 		})
 	}
+}
+
+// A database that takes connections and says nothing keeps no callback waiting, and no stop.
+func TestServeStartsWithASilentDatabase(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts: the system takes the connections
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	const member = "a223c6b3710f85df22e9377d6c4f7553"
+	h := &harness{t: t, url: "http://" + freeAddress(t)}
+	h.serve = newChild(t, "serve", "LEADSYNC_DATA_DIR="+t.TempDir(), "LEADSYNC_HTTP_ADDR="+host(h.url), "LEADSYNC_NATS_LISTEN=127.0.0.1:0",
+		"LEADSYNC_DATABASE_URL=sqlserver://sa:p@"+silent.Addr().String()+"?database=oktell&encrypt=disable",
+		"LEADSYNC_B24_WEBHOOK_URL=https://one.bitrix24.ru/rest/1/secret/", "LEADSYNC_B24_APPLICATION_TOKEN=token", "LEADSYNC_B24_MEMBER_ID="+member)
+	h.serve.start()
+	h.untilUp()
+	response, err := http.PostForm(h.url+"/bitrix24/events", url.Values{
+		"event": {"ONCRMLEADUPDATE"}, "data[FIELDS][ID]": {"7"}, "ts": {"1766047124"},
+		"auth[member_id]": {member}, "auth[application_token]": {"token"}, "auth[domain]": {"one.bitrix24.ru"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("a callback is answered %d", response.StatusCode)
+	}
+	if status, words := h.readiness(); status != http.StatusServiceUnavailable || !strings.Contains(words, "no answer in time") {
+		t.Errorf("readyz says %d %s", status, words)
+	}
+	h.serve.stop() // it must end by itself
 }

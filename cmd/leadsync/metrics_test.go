@@ -245,6 +245,9 @@ func (m *metricsTest) outbox(id int64) {
 	}
 	defer nc.Close()
 	bus, err := events.Open(nc, "")
+	if err == nil {
+		err = events.Look(m.h.t.Context(), bus)
+	}
 	if err != nil {
 		m.h.t.Fatal(err)
 	}

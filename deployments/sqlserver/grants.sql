@@ -23,6 +23,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_lead_contacts TO leadsync_ser
 GRANT SELECT, INSERT, UPDATE ON dbo.bitrix_lead_runtime TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_lead_solution TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_leads TO leadsync_service;
+GRANT SELECT ON dbo.bitrix_mirror_status TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_oauth TO leadsync_service;
 GRANT SELECT, INSERT, DELETE ON dbo.leadsync_allowances TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_callbacks TO leadsync_service;
@@ -49,6 +50,7 @@ GRANT SELECT ON dbo.bitrix_lead_runtime TO leadsync_reports;
 GRANT SELECT ON dbo.bitrix_lead_by_phone TO leadsync_reports;
 GRANT SELECT ON dbo.bitrix_open_leads TO leadsync_reports;
 GRANT SELECT ON dbo.bitrix_phone_leads TO leadsync_reports;
+GRANT SELECT ON dbo.bitrix_mirror_status TO leadsync_reports;
 GRANT SELECT ON dbo.leadsync_lead_fields TO leadsync_reports;
 GRANT SELECT ON dbo.leadsync_field_types TO leadsync_reports;
 GRANT SELECT ON dbo.leadsync_findings TO leadsync_reports;

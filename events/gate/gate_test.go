@@ -62,7 +62,7 @@ func serve(t *testing.T, bus *events.Bus) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- gate.New(bus, leadstest.Silent(), broker.Streams...).Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() { cancel(); _ = <-done })
 	topic, err := events.OpenTopic(t.Context(), bus)
 	if err != nil {
 		t.Fatal(err)

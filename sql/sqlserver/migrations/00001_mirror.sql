@@ -347,9 +347,10 @@ CREATE TABLE dbo.leadsync_outbox (
     revision bigint NOT NULL,
     body nvarchar(max) NOT NULL,
     created_at datetimeoffset(3) NOT NULL,
-    CONSTRAINT pk_leadsync_outbox PRIMARY KEY (id),
-    INDEX ix_leadsync_outbox_member_id (member_id, id)
+    CONSTRAINT pk_leadsync_outbox PRIMARY KEY (id)
 );
+
+CREATE INDEX ix_leadsync_outbox_member_id ON dbo.leadsync_outbox (member_id, id);
 
 -- leadsync_runs: passes over a portal, newest last.
 IF OBJECT_ID(N'dbo.leadsync_runs', N'U') IS NULL

@@ -1,0 +1,187 @@
+package owner
+
+import (
+	"context"
+	"time"
+
+	"leadsync/leads"
+)
+
+const (
+	// behindAfter is how long a change may wait before the mirror is behind.
+	behindAfter = time.Minute
+	// mirrorEvery is how often the owner looks how far the mirror can be trusted.
+	mirrorEvery = 5 * time.Second
+)
+
+// Reasons why a mirror is blind although nothing fails any more.
+const (
+	notImported = "the leads have not been imported yet"
+	notCompared = "changes may have been missed, and no pass has compared the leads since"
+)
+
+// mirror says how far the portal's mirror can be trusted, and stores it. One goroutine calls
+// it.
+type mirror struct {
+	s *Session
+
+	loaded    bool
+	stored    leads.MirrorStatus // as it is in the database; At is not kept
+	missed    time.Time          // see leads.Missed
+	looked    time.Time          // incidents that ended before are known
+	requested time.Time          // passes were requested after the changes missed then
+}
+
+// check looks and stores what has changed.
+func (m *mirror) check(ctx context.Context) error {
+	s, now := m.s, m.s.cfg.now()
+	if err := m.load(ctx); err != nil {
+		return err
+	}
+	proofs, err := s.cfg.Mirror.Status.Proofs(ctx, s.memberID())
+	if err != nil {
+		return err
+	}
+	compared := proofs.Complete()
+	if err := m.incidents(ctx, compared, now); err != nil {
+		return err
+	}
+	status, err := m.judge(ctx, compared, now)
+	if err != nil {
+		return err
+	}
+	if err := m.prove(ctx, status, now); err != nil {
+		return err
+	}
+	return m.save(ctx, status)
+}
+
+// load reads what an earlier owner has stored, once.
+func (m *mirror) load(ctx context.Context) error {
+	if m.loaded {
+		return nil
+	}
+	missed, err := m.s.cfg.Mirror.Status.Missed(ctx, m.s.memberID())
+	if err != nil {
+		return err
+	}
+	m.loaded, m.missed = true, missed.At
+	m.stored.State, m.stored.Since = missed.State, missed.Since
+	return nil
+}
+
+// incidents looks for times during which changes could be missed. Callbacks that waited in
+// the spool were not.
+func (m *mirror) incidents(ctx context.Context, compared, now time.Time) error {
+	if m.looked.IsZero() {
+		m.looked = compared
+	}
+	found, err := m.s.cfg.Mirror.Evidence.Incidents(ctx, m.s.memberID(), m.looked)
+	if err != nil {
+		return err
+	}
+	for _, incident := range found {
+		if incident.Kind != leads.IncidentSpooled && incident.To.After(m.missed) && !incident.To.After(now) {
+			m.missed = incident.To
+		}
+	}
+	m.looked = now.Add(-behindAfter) // one is stored a little later than it ends
+	return nil
+}
+
+// judge says how far the mirror can be trusted now. compared is the moment before which every
+// change was compared.
+func (m *mirror) judge(ctx context.Context, compared, now time.Time) (leads.MirrorStatus, error) {
+	status := leads.MirrorStatus{MemberID: m.s.memberID(), State: leads.MirrorCurrent}
+	reason := m.blindness(now)
+	switch {
+	case reason != "":
+		m.missed = now
+	case compared.IsZero():
+		reason = notImported
+	case compared.After(m.missed):
+		m.missed = time.Time{}
+	default:
+		reason = notCompared
+	}
+	oldest, why, err := m.oldest(ctx, now)
+	if err != nil {
+		return status, err
+	}
+	if !oldest.IsZero() && now.Sub(oldest) > behindAfter {
+		status.State, status.BehindSince, status.Reason = leads.MirrorBehind, oldest, why
+	}
+	if reason != "" {
+		status.State, status.Reason = leads.MirrorBlind, reason
+	}
+	status.Since = now
+	if status.State == m.stored.State && !m.stored.Since.After(now) {
+		status.Since = m.stored.Since
+	}
+	return status, nil
+}
+
+// blindness says why changes may be missed at this moment; "" where nothing speaks for that.
+func (m *mirror) blindness(now time.Time) string {
+	for _, problem := range m.s.problems() {
+		if problem.Urgent && problem.Part != PartDeletions {
+			return summaryOf(problem, now)
+		}
+	}
+	return m.s.unreachable()
+}
+
+func summaryOf(p Problem, now time.Time) string {
+	words, _ := summary([]Problem{p}, now)
+	return words
+}
+
+// oldest is since when the oldest change waits, on its way into SQL or to subscribers; zero
+// where none does.
+func (m *mirror) oldest(ctx context.Context, now time.Time) (oldest time.Time, why string, err error) {
+	earlier := func(at time.Time, reason string) {
+		if !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+			oldest, why = at, reason
+		}
+	}
+	earlier(m.s.health.oldest(), "callbacks wait until leadsync has read their leads")
+	for _, problem := range m.s.problems() {
+		if problem.Pressing(now) {
+			earlier(problem.Since, summaryOf(problem, now))
+		}
+	}
+	announced, err := m.s.cfg.Mirror.Status.OutboxOldest(ctx)
+	earlier(announced, "changes wait to be announced on NATS")
+	if m.s.cfg.Spooled != nil {
+		earlier(m.s.cfg.Spooled(), "callbacks wait on disk until NATS and the database take them")
+	}
+	return oldest, why, err
+}
+
+// prove requests passes where only they can say that nothing was missed.
+func (m *mirror) prove(ctx context.Context, status leads.MirrorStatus, now time.Time) error {
+	if status.Reason != notCompared || m.s.cfg.CatchUpEvery <= 0 || m.requested.After(m.missed) {
+		return nil
+	}
+	for _, mode := range []leads.RunMode{leads.RunChanged, leads.RunIDs} {
+		if _, err := m.s.cfg.Mirror.Runs.RequestRun(ctx, leads.Run{MemberID: m.s.memberID(), Mode: mode}); err != nil {
+			return err
+		}
+	}
+	m.requested = now
+	return nil
+}
+
+func (m *mirror) save(ctx context.Context, status leads.MirrorStatus) error {
+	if status == m.stored {
+		return nil
+	}
+	if err := m.s.cfg.Mirror.Status.SaveMirrorStatus(ctx, m.s.own.Epoch, status, m.missed); err != nil {
+		return err
+	}
+	if status.State != m.stored.State {
+		m.s.cfg.Log.InfoContext(ctx, "status of the mirror", "member_id", status.MemberID, "state", status.State, "reason", status.Reason)
+	}
+	m.stored = status
+	return nil
+}

@@ -1,0 +1,3 @@
+SELECT o.mirror_state, o.mirror_since, o.missed_at
+FROM dbo.leadsync_owners AS o
+WHERE o.member_id = @member_id
