@@ -41,10 +41,6 @@ func TestMapsWithWholeNumbersAreLists(t *testing.T) {
 	if bound, err := client.Events().Bindings(t.Context()); err != nil || len(bound) != 2 || bound[0].Handler != "y" {
 		t.Errorf("bindings %v, %v", bound, err)
 	}
-	client = fixed(200, `{"result":{"3":{"FIELD_NAME":"UF_CRM_1"}},"time":{}}`)
-	if types, err := client.Leads().FieldTypes(t.Context()); err != nil || len(types) != 1 {
-		t.Errorf("field types %v, %v", types, err)
-	}
 }
 
 // fixed is a portal that gives the same answer to everything.

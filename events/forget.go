@@ -15,6 +15,7 @@ func ForgetPortal(ctx context.Context, bus *Bus, memberID string) error {
 		StreamRuns:    RunSubject(memberID),
 		StreamStatus:  StatusSubject(memberID),
 		StreamDead:    "leadsync.dead." + memberID + ".*",
+		StreamSchema:  SchemaSubject(memberID),
 	} {
 		if err := bus.purge(ctx, stream, subject); err != nil {
 			return fmt.Errorf("remove portal %s from %s: %w", memberID, stream, err)

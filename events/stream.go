@@ -18,6 +18,7 @@ const (
 	StreamLeads   = "LEADS"            // the current state of every lead, for other systems
 	StreamRuns    = "LEADSYNC_RUNS"    // summaries of reconciliations
 	StreamDead    = "LEADSYNC_DEAD"    // notices that were given up, with the reason
+	StreamSchema  = "LEADSYNC_SCHEMA"  // custom fields that were added, renamed, retyped or removed
 )
 
 // How long the topics keep what is not state: tombstones on LEADS, summaries of runs.
@@ -57,6 +58,9 @@ func RunSubject(memberID string) string { return "leadsync.runs." + memberID }
 // DeadSubject is where a lead's given-up notices are parked.
 func DeadSubject(ref leads.Ref) string { return subject("leadsync.dead", ref) }
 
+// SchemaSubject is where changes of a portal's custom fields are published.
+func SchemaSubject(memberID string) string { return "leadsync.schema." + memberID }
+
 func subject(prefix string, ref leads.Ref) string {
 	return prefix + "." + ref.MemberID + "." + strconv.FormatInt(ref.LeadID, 10)
 }
@@ -92,6 +96,7 @@ func streams() []jetstream.StreamConfig {
 			Name: StreamStatus, Subjects: []string{"leadsync.status.*"}, Retention: jetstream.LimitsPolicy,
 			Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, AllowDirect: true,
 		},
+		schemaStream(),
 	}
 }
 

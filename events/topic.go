@@ -163,14 +163,9 @@ func (t *Topic) message(c leads.Change) (*nats.Msg, error) {
 	msg.Data = data
 	h := msg.Header
 	h.Set(jetstream.ExpectedStreamHeader, t.bus.Name(StreamLeads)) // no other stream may take it
-	h.Set("ce-specversion", "1.0")
-	h.Set("ce-id", c.ID())
-	h.Set("ce-source", "leadsync/"+c.MemberID)
-	h.Set("ce-type", "com.bitrix24.crm.lead."+string(c.Kind)+".v1")
-	h.Set("ce-subject", strconv.FormatInt(c.LeadID, 10))
-	h.Set("ce-time", c.ReadAt.UTC().Format(time.RFC3339Nano))
-	h.Set("content-type", "application/json")
-	h.Set("ce-datacontenttype", "application/json") // readers of CloudEvents look here, others there
+	cloudEvent{
+		id: c.ID(), memberID: c.MemberID, kind: string(c.Kind), subject: strconv.FormatInt(c.LeadID, 10), at: c.ReadAt,
+	}.mark(h)
 	h.Set(revisionHeader, strconv.FormatInt(c.Revision, 10))
 	if c.Kind == leads.RemovedKind {
 		h.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
@@ -181,11 +176,11 @@ func (t *Topic) message(c leads.Change) (*nats.Msg, error) {
 
 // encode leaves the card as the portal wrote it: <, > and & need no escapes here, which
 // would make a card up to six times as long.
-func encode(c leads.Change) ([]byte, error) {
+func encode(body any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(c); err != nil {
+	if err := enc.Encode(body); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil

@@ -24,6 +24,21 @@ type FieldType struct {
 	Label    string // the name that people see; "" where it is unknown
 }
 
+// The widths of the columns of leadsync_field_types.
+var (
+	fieldNameColumn  = Field{Max: 128}
+	fieldTypeColumn  = Field{Max: 64}
+	fieldLabelColumn = Field{Max: 1000}
+)
+
+// Columns is the field as the mirror stores it: texts that are too long are cut.
+func (t FieldType) Columns() FieldType {
+	return FieldType{
+		Field: fieldNameColumn.Column(validText(t.Field)), Type: fieldTypeColumn.Column(validText(t.Type)),
+		Multiple: t.Multiple, Label: fieldLabelColumn.Column(validText(t.Label)),
+	}
+}
+
 // columnName is the form of the names of fields. A card may contain any JSON name; fields
 // with other names are kept only in raw_json.
 var columnName = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,127}$`)

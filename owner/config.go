@@ -140,7 +140,9 @@ type Repairs interface {
 type Reports interface {
 	TouchLeadGet(ctx context.Context, at time.Time) error
 	TouchLeadList(ctx context.Context, at time.Time) error
-	SaveFieldTypes(ctx context.Context, memberID string, types []leads.FieldType) error
+	// Schema is what is stored of the portal's custom fields.
+	Schema(ctx context.Context, memberID string) (leads.Schema, error)
+	SaveSchema(ctx context.Context, memberID string, epoch int64, schema leads.Schema) error
 }
 
 // Ownership is one time that a process owned a portal.

@@ -70,6 +70,9 @@ func (o *owner) serve(ctx context.Context) error {
 	if err := o.restoreFromTopic(ctx); err != nil {
 		return err
 	}
+	if err := o.session.fields.load(ctx); err != nil {
+		return err
+	}
 	// What an earlier owner left under way, or the server has lost track of after a kill, is
 	// delivered to new consumers at once.
 	if err := events.RemoveConsumers(ctx, o.cfg.Bus, o.session.memberID()); err != nil {

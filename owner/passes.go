@@ -3,7 +3,6 @@ package owner
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -30,9 +29,7 @@ func (p *passes) next(ctx context.Context) error {
 // run brings a pass to its end and publishes its summary; what stops before that goes on
 // when the run is claimed again.
 func (p *passes) run(ctx context.Context, run leads.Run) error {
-	if run.Mode == leads.RunImport || run.Mode == leads.RunFull {
-		p.saveFieldTypes(ctx)
-	}
+	p.s.fields.update(ctx, p.s.client.In(bitrix24.Background))
 	run, err := reconcile.Run(ctx, p.config(), run)
 	if !run.Finished() {
 		return err
@@ -50,34 +47,11 @@ func (p *passes) run(ctx context.Context, run leads.Run) error {
 	return err
 }
 
-// saveFieldTypes keeps what the portal's custom fields are. A pass does without them where
-// the portal does not answer.
-func (p *passes) saveFieldTypes(ctx context.Context) {
-	types, err := p.s.client.In(bitrix24.Background).Leads().FieldTypes(ctx)
-	if err == nil {
-		err = p.s.cfg.Mirror.Reports.SaveFieldTypes(ctx, p.s.memberID(), types)
-		p.checkSolutionField(ctx, types)
-	}
-	if err != nil && ctx.Err() == nil {
-		p.s.cfg.Log.WarnContext(ctx, "types of custom fields could not be read, keeping the old ones", "member_id", p.s.memberID(), "error", err)
-	}
-}
-
-// checkSolutionField warns where the portal does not have the field of the settings.
-func (p *passes) checkSolutionField(ctx context.Context, types []leads.FieldType) {
-	field := p.s.cfg.SolutionField
-	known := slices.ContainsFunc(types, func(t leads.FieldType) bool { return t.Field == field })
-	if field != "" && !known {
-		p.s.cfg.Log.WarnContext(ctx, "the portal's leads have no custom field named by LEADSYNC_SOLUTION_FIELD: bitrix_lead_solution stays empty for this portal",
-			"member_id", p.s.memberID(), "field", field, "fields", len(types))
-	}
-}
-
 // config is what passes over this portal work with.
 func (p *passes) config() reconcile.Config {
 	cfg, own := p.s.cfg, p.s.own
 	return reconcile.Config{
-		Portal: &scanner{client: p.s.client.In(bitrix24.Background), own: own, answered: func() { p.s.health.begin(PartPasses) }},
+		Portal: &scanner{client: p.s.client.In(bitrix24.Background), own: own, seen: p.s.fields.see, answered: func() { p.s.health.begin(PartPasses) }},
 		Mirror: cfg.Mirror.Rows, Ledger: cfg.Mirror.Ledger, Evidence: evidence{cfg, p.s.memberID()},
 		Parked: consumers.Parked{Bus: cfg.Bus, Failures: cfg.Mirror.Leads},
 		Report: p.report, Wait: p.wait,
@@ -104,7 +78,8 @@ func (p *passes) wait(ctx context.Context, d time.Duration) error {
 type scanner struct {
 	client   *bitrix24.Client
 	own      Ownership
-	answered func() // called when the portal has answered
+	seen     func([]leads.Snapshot) // gets what was read, with its cards
+	answered func()                 // called when the portal has answered
 }
 
 // Clock implements reconcile.Portal.
@@ -116,12 +91,14 @@ func (s *scanner) Clock(ctx context.Context) (time.Time, error) {
 // Scan implements reconcile.Portal.
 func (s *scanner) Scan(ctx context.Context, after int64) (leads.Page, error) {
 	page, err := s.client.Leads().Scan(ctx, after, s.draw)
+	s.seen(page.Snapshots)
 	return page, s.noted(err)
 }
 
 // Changed implements reconcile.Portal.
 func (s *scanner) Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error) {
 	page, err := s.client.Leads().Changed(ctx, after, since, s.draw)
+	s.seen(page.Snapshots)
 	return page, s.noted(err)
 }
 
@@ -144,6 +121,7 @@ func (s *scanner) draw() leads.Ticket { return drawInOrder(s.own.ReadOrder, s.ow
 // Leads implements reconcile.Portal; the pass holds ReadOrder when it calls it.
 func (s *scanner) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
 	snaps, err := s.client.Hasty().Leads().Read(ctx, ids, s.own.Tickets.Draw)
+	s.seen(snaps)
 	return snaps, s.noted(err)
 }
 

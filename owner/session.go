@@ -29,6 +29,7 @@ type Session struct {
 	upkeep    *upkeep
 	mirror    *mirror
 	health    *health
+	fields    *fields
 
 	readAt    atomic.Int64 // when a lead was read last, in Unix milliseconds
 	simpleCRM atomic.Bool  // the portal has no leads
@@ -52,6 +53,7 @@ func open(cfg *Config, own Ownership) (*Session, error) {
 	s.passes = &passes{s: s}
 	s.upkeep = &upkeep{s: s}
 	s.mirror = &mirror{s: s}
+	s.fields = &fields{s: s}
 	return s, nil
 }
 
@@ -114,6 +116,7 @@ func (r liveReader) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, e
 	snaps, err := r.s.client.Leads().Read(ctx, ids, r.s.own.Tickets.Draw)
 	if err == nil {
 		r.s.readAt.Store(r.s.cfg.now().UnixMilli())
+		r.s.fields.see(snaps)
 	}
 	return snaps, err
 }

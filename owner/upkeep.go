@@ -61,6 +61,7 @@ func (u *upkeep) do(ctx context.Context) error {
 	if err := u.checkMode(ctx, now); err != nil {
 		return err
 	}
+	u.s.fields.check(ctx, now)
 	if u.s.tokens == nil {
 		return nil
 	}

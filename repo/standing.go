@@ -115,7 +115,7 @@ func (d *DB) ErasePortal(ctx context.Context, memberID string) error {
 	s := d.dialect.sql
 	for _, statement := range []string{
 		s.EraseLeads, s.EraseContacts, s.ErasePhones, s.EraseSolutions, s.EraseFields, s.EraseFieldTypes, s.EraseDuplicates, s.EraseFailures,
-		s.EraseFailing, s.EraseCallbacks,
+		s.EraseFieldsRead, s.EraseFailing, s.EraseCallbacks,
 		s.EraseOutbox, s.EraseFindings, s.EraseRuns, s.EraseGrants, s.ErasePortal,
 	} {
 		for {

@@ -23,6 +23,8 @@ func (p *Portal) control(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_portal/leads", p.postLeads)
 	mux.HandleFunc("PATCH /_portal/leads/{id}", p.patchLead)
 	mux.HandleFunc("DELETE /_portal/leads/{id}", p.deleteLead)
+	mux.HandleFunc("PUT /_portal/fields/{name}", p.putField)
+	mux.HandleFunc("DELETE /_portal/fields/{name}", p.removeField)
 	mux.HandleFunc("POST /_portal/install", p.postInstall(p.Install))
 	mux.HandleFunc("POST /_portal/recreate", p.postInstall(p.Recreate))
 	mux.HandleFunc("POST /_portal/webhook", p.postWebhook)
@@ -148,6 +150,30 @@ func (p *Portal) deleteLead(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	showJSON(w, map[string]any{"id": id})
+}
+
+// putField adds a custom field, or changes its title and type: {"label":"…","type":"date",
+// "multiple":true}.
+func (p *Portal) putField(w http.ResponseWriter, r *http.Request) {
+	var f CustomField
+	err := readJSON(r, &f)
+	if err == nil {
+		f.Name = r.PathValue("name")
+		err = p.SetCustomField(f)
+	}
+	if err != nil {
+		complain(w, http.StatusBadRequest, err)
+		return
+	}
+	showJSON(w, f)
+}
+
+func (p *Portal) removeField(w http.ResponseWriter, r *http.Request) {
+	if err := p.RemoveCustomField(r.PathValue("name")); err != nil {
+		complain(w, http.StatusNotFound, err)
+		return
+	}
+	showJSON(w, map[string]any{"name": r.PathValue("name")})
 }
 
 // postInstall saves the form of the local application, by Install or Recreate.

@@ -122,3 +122,44 @@ func TestSameSeedSamePortal(t *testing.T) {
 		t.Error("different seeds make the same portal")
 	}
 }
+
+// A custom field that people add, rename or remove is so in descriptions and in cards.
+func TestControlSurfaceChangesCustomFields(t *testing.T) {
+	b := start(t, emulator.Config{Leads: 1})
+	shown := func() (list, fields, card string) {
+		t.Helper()
+		list = string(b.hook(t, "crm.lead.userfield.list", `{"filter":{"LANG":"en"}}`).body)
+		return list, string(b.hook(t, "crm.lead.fields", "").body), string(b.hook(t, "crm.lead.get", `{"id":1}`).body)
+	}
+	b.control(t, "PUT", "fields/UF_CRM_NEW", `{"label":"New","type":"date"}`)
+	b.control(t, "PUT", "fields/UF_CRM_NEXT_CALL", `{"label":"Call back","type":"date"}`)
+	b.control(t, "DELETE", "fields/UF_CRM_1724077760", "")
+	list, fields, card := shown()
+	for what, text := range map[string]string{"list": list, "fields": fields} {
+		if !strings.Contains(text, `"UF_CRM_NEW"`) || !strings.Contains(text, `"Call back"`) || strings.Contains(text, "UF_CRM_1724077760") {
+			t.Errorf("%s: %s", what, text)
+		}
+	}
+	if !strings.Contains(card, `"UF_CRM_NEW":null`) || strings.Contains(card, "UF_CRM_1724077760") {
+		t.Errorf("card: %s", card)
+	}
+	b.control(t, "DELETE", "fields/UF_CRM_NEW", "")
+	b.control(t, "PUT", "fields/UF_CRM_1724077760", `{"label":"Radio","type":"enumeration","multiple":true}`)
+	if list, fields, card = shown(); strings.Contains(list+fields+card, "UF_CRM_NEW\"") || !strings.Contains(card, "UF_CRM_1724077760") {
+		t.Errorf("%s\n%s\n%s", list, fields, card)
+	}
+	if r := b.do(t, "PUT", b.info.Portal+"/_portal/fields/TITLE", "", "{}"); r.status != http.StatusBadRequest {
+		t.Errorf("a standard field: %d", r.status)
+	}
+	if r := b.do(t, "DELETE", b.info.Portal+"/_portal/fields/UF_CRM_NEW", "", ""); r.status != http.StatusNotFound {
+		t.Errorf("a field that does not exist: %d", r.status)
+	}
+}
+
+// Titles come only with their language (docs/bitrix24.md 6.4).
+func TestUserFieldListHasNoTitlesWithoutTheirLanguage(t *testing.T) {
+	b := start(t, emulator.Config{})
+	if r := b.hook(t, "crm.lead.userfield.list", "{}"); strings.Contains(string(r.body), "EDIT_FORM_LABEL") {
+		t.Errorf("%s", r.body)
+	}
+}

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ var fieldsOrder = strings.Fields(`ID TITLE HONORIFIC NAME SECOND_NAME LAST_NAME 
 	LAST_ACTIVITY_TIME LAST_ACTIVITY_BY`)
 
 // crmLeadFields is crm.lead.fields (docs/bitrix24.md 6.4).
-func crmLeadFields(*call) (answer, error) {
+func crmLeadFields(c *call) (answer, error) {
 	all := object{}
 	for _, name := range fieldsOrder {
 		if name == "CONTACT_IDS" { // it can only be written, so the emulator does not store it
@@ -30,8 +31,8 @@ func crmLeadFields(*call) (answer, error) {
 	for i, name := range multiTypes {
 		all = append(all, pair{name, append(attributes("crm_multifield", false, true, false), pair{"title", multiTitles[i]})})
 	}
-	for i := range userFields {
-		all = append(all, pair{userFields[i].name, userFields[i].describe()})
+	for _, f := range c.definitions.Load().all() {
+		all = append(all, pair{f.name, f.describe()})
 	}
 	return answer{result: all}, nil
 }
@@ -81,8 +82,18 @@ func (f *userField) describe() object {
 	)
 }
 
+// labelKeys are the texts for people in a row of crm.lead.userfield.list.
+var labelKeys = []string{"EDIT_FORM_LABEL", "LIST_COLUMN_LABEL", "LIST_FILTER_LABEL", "ERROR_MESSAGE", "HELP_MESSAGE"}
+
+// asksLabels tells whether a call wants the texts for people: it names their language
+// (docs/bitrix24.md 6.4.3).
+func (c *call) asksLabels() bool {
+	filter := c.param("filter")
+	return filter != nil && filter.Fold("LANG") != nil
+}
+
 // show is the row of crm.lead.userfield.list.
-func (f *userField) show() object {
+func (f *userField) show(labels bool) object {
 	o := object{
 		{"ID", f.id},
 		{"ENTITY_ID", "CRM_LEAD"},
@@ -103,6 +114,9 @@ func (f *userField) show() object {
 		{"ERROR_MESSAGE", nil},
 		{"HELP_MESSAGE", nil},
 	}
+	if !labels {
+		o = slices.DeleteFunc(o, func(p pair) bool { return slices.Contains(labelKeys, p.key) })
+	}
 	if len(f.options) == 0 {
 		return o
 	}
@@ -121,8 +135,8 @@ func crmUserFieldList(c *call) (answer, error) {
 		}
 	}
 	rows := list{}
-	for i := range userFields {
-		row := userFields[i].show()
+	for _, f := range c.definitions.Load().all() {
+		row := f.show(c.asksLabels())
 		if row.matches(c.param("filter")) {
 			rows = append(rows, row)
 		}
@@ -187,11 +201,11 @@ func crmUserFieldGet(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	for i := range userFields {
-		if userFields[i].id != strconv.FormatInt(id, 10) {
+	for _, f := range c.definitions.Load().all() {
+		if f.id != strconv.FormatInt(id, 10) {
 			continue
 		}
-		row := userFields[i].show()
+		row := f.show(true)
 		for k := range row {
 			if strings.HasSuffix(row[k].key, "_LABEL") || strings.HasSuffix(row[k].key, "_MESSAGE") {
 				text, _ := row[k].val.(string)

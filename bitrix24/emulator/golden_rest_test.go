@@ -113,7 +113,7 @@ var goldenAnswers = map[string]func(x *scenario) reply{
 		return x.b.hook(x.t, "crm.lead.update", `{"id":3,"fields":{}}`)
 	},
 	"crm.lead.userfield.list.response.json": func(x *scenario) reply {
-		return x.b.hook(x.t, "crm.lead.userfield.list", `{"filter":{"FIELD_NAME":["UF_CRM_1713790573","UF_CRM_1724077760","UF_CRM_1722578010","UF_CRM_1709565075","UF_CRM_HELLO_WORLD"]}}`)
+		return x.b.hook(x.t, "crm.lead.userfield.list", `{"filter":{"FIELD_NAME":["UF_CRM_1713790573","UF_CRM_1724077760","UF_CRM_1722578010","UF_CRM_1709565075","UF_CRM_HELLO_WORLD"],"LANG":"en"}}`)
 	},
 	"crm.lead.userfield.get.response.json": func(x *scenario) reply { return x.b.hook(x.t, "crm.lead.userfield.get", `{"id":6997}`) },
 	"crm.status.list.response.json": func(x *scenario) reply {

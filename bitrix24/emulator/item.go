@@ -213,7 +213,7 @@ func (v *itemView) show(l *lead) object {
 
 func (v *itemView) addCustom(o object, l *lead) object {
 	for i := range userFields {
-		if !v.all && !v.names[v.ufNames[i]] {
+		if v.fields.gone[i] || !v.all && !v.names[v.ufNames[i]] {
 			continue
 		}
 		values := l.texts(standardFields + i)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -131,6 +132,9 @@ type Portal struct {
 	offline   *offlineQueue
 	recent    recent
 
+	definitions   atomic.Pointer[definitions]
+	definitionsMu sync.Mutex // held while they are replaced
+
 	rng   *rng // for faults and random edits, guarded by rngMu
 	rngMu sync.Mutex
 
@@ -173,6 +177,7 @@ func New(cfg Config) (*Portal, error) {
 	p.queue = newQueue(&p.cfg)
 	p.offline = &offlineQueue{rng: newRNG(p.cfg.Seed, useOffline), open: map[string]int{}, signalled: map[int]time.Time{}}
 	p.rng = newRNG(p.cfg.Seed, useChance)
+	p.definitions.Store(newDefinitions())
 	p.store = &store{}
 	p.generator = &generator{seed: p.cfg.Seed, files: p.cfg.Switches.Files}
 	p.generator.fill(p.store, p.cfg.Leads)

@@ -19,15 +19,16 @@ type view struct {
 	token    string
 	restURL  string
 	switches *Switches
+	fields   *definitions
+	added    []string  // names of added fields that are shown
 	odd      *oddities // nil shows leads as they are
 }
 
 // fullView shows what crm.lead.get shows: everything.
 func (p *Portal) fullView(token string) *view {
-	v := &view{zone: p.zone, token: token, restURL: p.portalURL + "/", switches: &p.cfg.Switches}
-	for i := range v.places {
-		v.places[i] = true
-	}
+	v := p.emptyView(token)
+	v.mark(0, standardFields)
+	v.markCustom()
 	for i := range v.multis {
 		v.multis[i] = true
 	}
@@ -38,7 +39,7 @@ func (p *Portal) fullView(token string) *view {
 // all custom ones, and multifields are selected only by name. Without select it is "*"
 // (docs/bitrix24.md 6.5). The id is always shown.
 func (p *Portal) selectView(names *bitrix24.Form, token string) *view {
-	v := &view{zone: p.zone, token: token, restURL: p.portalURL + "/", switches: &p.cfg.Switches}
+	v := p.emptyView(token)
 	v.places[fieldID] = true
 	if names == nil || len(names.Children) == 0 {
 		v.mark(0, standardFields)
@@ -49,16 +50,34 @@ func (p *Portal) selectView(names *bitrix24.Form, token string) *view {
 		case "*":
 			v.mark(0, standardFields)
 		case "UF_*":
-			v.mark(standardFields, len(v.places))
+			v.markCustom()
 		default:
 			if place, ok := fieldByName[name]; ok {
-				v.places[place] = true
+				v.places[place] = place < standardFields || !v.fields.gone[place-standardFields]
 			} else if which, ok := multiByName(name); ok {
 				v.multis[which] = true
+			} else if slices.ContainsFunc(v.fields.added, func(f userField) bool { return f.name == name }) {
+				v.added = append(v.added, name)
 			}
 		}
 	}
 	return v
+}
+
+// emptyView shows nothing yet.
+func (p *Portal) emptyView(token string) *view {
+	return &view{zone: p.zone, token: token, restURL: p.portalURL + "/", switches: &p.cfg.Switches, fields: p.definitions.Load()}
+}
+
+// markCustom shows all custom fields that exist.
+func (v *view) markCustom() {
+	for i := range v.fields.gone {
+		v.places[standardFields+i] = !v.fields.gone[i]
+	}
+	v.added = nil
+	for i := range v.fields.added {
+		v.added = append(v.added, v.fields.added[i].name)
+	}
 }
 
 func (v *view) mark(from, to int) {
@@ -158,6 +177,9 @@ func (v *view) appendLead(dst []byte, l *lead) []byte {
 			dst = v.appendCustom(dst, l, i, values)
 			dst = append(dst, ',')
 		}
+	}
+	for _, name := range v.added {
+		dst = append(dst, `"`+name+`":null,`...)
 	}
 	dst = v.appendMultis(dst, body)
 	dst[len(dst)-1] = '}' // in place of the last comma: the id is always shown
@@ -276,7 +298,7 @@ func (v *view) appendDate(dst []byte, day string) []byte {
 // appendCustom writes a custom field: a multiple one as a list, or false if it is empty; a
 // single one as text, or null if it is empty; a boolean as a boolean.
 func (v *view) appendCustom(dst []byte, l *lead, i int, values []string) []byte {
-	uf := &userFields[i]
+	uf := &v.fields.fields[i]
 	switch {
 	case uf.multiple && len(values) == 0:
 		return append(dst, "false"...)

@@ -1,9 +1,11 @@
 package repotest
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -15,11 +17,12 @@ func customFields(t *testing.T, server Server) {
 	t.Helper()
 	m := open(t, server, repo.Config{SolutionField: "UF_CRM_SOLUTION"})
 	t.Run("custom fields are rows, replaced as a set", func(t *testing.T) { m.with(t, fieldRows) })
-	t.Run("a report joins values and types", func(t *testing.T) { m.with(t, fieldReport) })
 	t.Run("absurd fields", func(t *testing.T) { m.with(t, absurdFields) })
 	t.Run("a cut value is marked once", func(t *testing.T) { m.with(t, cutMarks) })
 	t.Run("a cut solution is marked", func(t *testing.T) { m.with(t, cutSolution) })
 	t.Run("fields are erased with their portal", func(t *testing.T) { m.with(t, fieldsErased) })
+	t.Run("a report joins values and types", func(t *testing.T) { m.with(t, fieldReport) })
+	t.Run("the definitions are kept until the next reading", func(t *testing.T) { m.with(t, schemas) })
 }
 
 // values returns a lead's rows of leadsync_lead_fields.
@@ -56,12 +59,13 @@ func fieldRows(m *mirror) {
 }
 
 func fieldReport(m *mirror) {
-	m.must(m.SaveFieldTypes(m.ctx, member, []leads.FieldType{{Field: "UF_CRM_GONE", Type: "string"}}))
-	m.must(m.SaveFieldTypes(m.ctx, member, []leads.FieldType{
-		{Field: "UF_CRM_RADIO", Type: "enumeration", Multiple: true, Label: "Радио"}, {Field: "UF_CRM_NOTE", Type: "string"},
-	}))
-	m.must(m.SaveFieldTypes(m.ctx, other, []leads.FieldType{{Field: "UF_CRM_RADIO", Type: "string"}}))
-	m.verdict(leads.Inserted, seen(1, card(m.t, 10, map[string]any{"TITLE": "t", "UF_CRM_RADIO": []any{"3157", "3161"}})))
+	m.saveSchema(member, leads.FieldType{Field: "UF_CRM_GONE", Type: "string"})
+	epoch := m.saveSchema(
+		member, leads.FieldType{Field: "UF_CRM_RADIO", Type: "enumeration", Multiple: true, Label: "Радио"},
+		leads.FieldType{Field: "UF_CRM_NOTE", Type: "string"},
+	)
+	m.saveSchema(other, leads.FieldType{Field: "UF_CRM_RADIO", Type: "string"})
+	m.verdict(leads.Inserted, seen(leads.NewTickets(epoch).Draw(), card(m.t, 10, map[string]any{"TITLE": "t", "UF_CRM_RADIO": []any{"3157", "3161"}})))
 	got := m.report([]string{"l.sql_TITLE", "t.label", "t.type", "f.value"}, `bitrix_leads AS l
 		INNER JOIN leadsync_lead_fields AS f ON f.member_id = l.member_id AND f.lead_id = l.sql_ID
 		INNER JOIN leadsync_field_types AS t ON t.member_id = f.member_id AND t.field = f.field
@@ -71,6 +75,56 @@ func fieldReport(m *mirror) {
 	}
 	if n := m.text("SELECT COUNT(*) FROM leadsync_field_types WHERE member_id = '" + member + "'"); n != "2" {
 		m.t.Errorf("%s types, want those saved last", n)
+	}
+}
+
+// saveSchema stores fields as a new owner of the portal, and returns its epoch.
+func (m *mirror) saveSchema(memberID string, fields ...leads.FieldType) int64 {
+	m.t.Helper()
+	epoch, err := m.RaiseEpoch(m.ctx, memberID, "replica")
+	m.must(err)
+	m.must(m.SaveSchema(m.ctx, memberID, epoch, leads.Schema{Fields: fields, ReadAt: start}))
+	return epoch
+}
+
+func schemas(m *mirror) {
+	const portal = "fields-alone"
+	read := func() leads.Schema {
+		m.t.Helper()
+		schema, err := m.Schema(m.ctx, portal)
+		m.must(err)
+		return schema
+	}
+	if got := read(); !got.ReadAt.IsZero() || len(got.Fields) != 0 {
+		m.t.Errorf("of an unknown portal there is %+v", got)
+	}
+	m.raise(portal)
+	if got := read(); !got.ReadAt.IsZero() {
+		m.t.Errorf("before the first reading there is %+v", got)
+	}
+	long := leads.FieldType{Field: "UF_CRM_B", Type: strings.Repeat("t", 65), Label: strings.Repeat("ж", 999) + "🙂", Multiple: true}
+	odd := leads.FieldType{Field: "UF_CRM_A", Type: "string", Label: "a\x00b it's"}
+	epoch := m.saveSchema(portal, long, odd)
+	want := leads.Schema{Fields: []leads.FieldType{odd.Columns(), long.Columns()}, ReadAt: start}
+	if diff := cmp.Diff(want, read()); diff != "" {
+		m.t.Errorf("read back (-want +got):\n%s", diff)
+	}
+	if _, changes := read().Next([]leads.FieldType{long, odd}); len(changes) > 0 {
+		m.t.Errorf("what was stored differs from itself: %+v", changes)
+	}
+	if err := m.SaveSchema(m.ctx, portal, epoch-1, leads.Schema{ReadAt: start.Add(time.Hour)}); !errors.Is(err, leads.ErrNotOwner) {
+		m.t.Errorf("a former owner: %v, want ErrNotOwner", err)
+	}
+	if diff := cmp.Diff(want, read()); diff != "" {
+		m.t.Errorf("after a former owner's attempt (-want +got):\n%s", diff)
+	}
+	m.must(m.SaveSchema(m.ctx, portal, epoch, leads.Schema{ReadAt: start.Add(time.Hour)}))
+	if got := read(); len(got.Fields) != 0 || !got.ReadAt.Equal(start.Add(time.Hour)) {
+		m.t.Errorf("a portal without custom fields is %+v", got)
+	}
+	m.must(m.ErasePortal(m.ctx, portal))
+	if got := read(); !got.ReadAt.IsZero() || len(got.Fields) != 0 {
+		m.t.Errorf("of an erased portal there is %+v", got)
 	}
 }
 
@@ -136,6 +190,7 @@ func cutSolution(m *mirror) {
 }
 
 func fieldsErased(m *mirror) {
+	m.saveSchema(member, leads.FieldType{Field: "UF_CRM_A", Type: "string"})
 	m.must(m.ErasePortal(m.ctx, member))
 	for _, table := range []string{"leadsync_lead_fields", "leadsync_field_types", "bitrix_import_lead_error"} {
 		if n := m.text("SELECT COUNT(*) FROM " + table + " WHERE member_id = '" + member + "'"); n != "0" {

@@ -135,7 +135,9 @@ func (m *mirror) serve() {
 	}
 	m.apply(many...) // by bulk copy
 	m.drain()
-	m.must(m.SaveFieldTypes(m.ctx, member, []leads.FieldType{{Field: "UF_CRM_1", Type: "string"}}))
+	m.must(m.SaveSchema(m.ctx, member, 1, leads.Schema{Fields: []leads.FieldType{{Field: "UF_CRM_1", Type: "string"}}, ReadAt: start}))
+	_, err = m.Schema(m.ctx, member)
+	m.must(err)
 	m.must(m.TouchLeadList(m.ctx, start))
 	m.must(m.RecordFailure(m.ctx, leads.Ref{MemberID: member, LeadID: 1}, "reason", []byte("{}")))
 	_, err = m.CountFailure(m.ctx, leads.Ref{MemberID: member, LeadID: 1}, "event", "reason", func(int) time.Time { return start })

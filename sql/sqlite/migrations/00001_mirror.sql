@@ -238,6 +238,7 @@ CREATE TABLE leadsync_owners (
     problem TEXT,
     problem_since TEXT,
     note TEXT,
+    fields_read_at TEXT, -- when leadsync_field_types was written last
     CONSTRAINT pk_leadsync_owners PRIMARY KEY (member_id)
 );
 

@@ -334,6 +334,7 @@ CREATE TABLE dbo.leadsync_owners (
     problem nvarchar(max) NULL,
     problem_since datetimeoffset(3) NULL,
     note nvarchar(max) NULL,
+    fields_read_at datetimeoffset(3) NULL, -- when leadsync_field_types was written last
     CONSTRAINT pk_leadsync_owners PRIMARY KEY (member_id)
 );
 
