@@ -108,6 +108,7 @@ func (d *drill) start() {
 	d.until("all services are ready", func() bool { return d.front.ready() == len(d.replicas) })
 	d.watchWrites()
 	d.install()
+	d.subscriber.setReplicated()
 }
 
 // watchWrites lets the database itself record who owns the portal and who writes: it sees every
@@ -352,8 +353,26 @@ func (d *drill) settle(took time.Duration) {
 	if answered == 0 {
 		t.Error("nothing happened")
 	}
+	t.Logf("%d messages came from a server that was behind what an earlier session had read", d.subscriber.olderThanBefore())
+	d.wantTopic()
 	d.wantOneOwner()
 	d.wantNoPasses()
+}
+
+// wantTopic checks that the topic itself has the last revision of every row: a subscriber that
+// has read nothing before finds it there.
+func (d *drill) wantTopic() {
+	d.t.Helper()
+	d.subscriber.stop()
+	d.subscriber = d.subscribe()
+	var wrong []string
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(250 * time.Millisecond) {
+		var err error
+		if wrong, err = d.inconsistencies(); err == nil && len(wrong) == 0 {
+			return
+		}
+	}
+	d.t.Errorf("a new subscriber misses %d: %.1000v", len(wrong), wrong)
 }
 
 // wantOneOwner checks what the database has recorded: an epoch has one owner, and nobody wrote

@@ -24,6 +24,8 @@ type subscriber struct {
 	seqs        map[string]uint64 // the message in which a ce-id came first
 	last        map[int64]received
 	repeated    map[uint64]bool
+	replicated  bool // a new session may read from a server that is behind the last one's
+	behind      int  // messages that were older than what an earlier session has read, where replicated
 	regressions []string
 	number      int
 }
@@ -32,6 +34,7 @@ type received struct {
 	seq      uint64
 	revision int64
 	kind     leads.ChangeKind
+	session  int64
 }
 
 func (h *harness) subscribe() *subscriber {
@@ -82,12 +85,14 @@ func (s *subscriber) receive(msg jetstream.Msg) {
 	} else {
 		s.seqs[id] = seq
 	}
-	before := s.last[c.LeadID]
+	before, session := s.last[c.LeadID], s.sessions.Load()
 	switch {
+	case s.replicated && seq < before.seq && session != before.session:
+		s.behind++
 	case seq > before.seq && c.Revision <= before.revision && !s.repeated[seq], seq < before.seq:
 		s.regressions = append(s.regressions, fmt.Sprintf("lead %d: revision %d (message %d) came after %d (message %d)", c.LeadID, c.Revision, seq, before.revision, before.seq))
 	case seq > before.seq:
-		s.last[c.LeadID] = received{seq, c.Revision, c.Kind}
+		s.last[c.LeadID] = received{seq, c.Revision, c.Kind, session}
 	}
 }
 
@@ -106,3 +111,7 @@ func (s *subscriber) deleted(id int64) bool {
 func (s *subscriber) duplicates() int      { s.mu.Lock(); defer s.mu.Unlock(); return len(s.repeated) }
 func (s *subscriber) count() int           { s.mu.Lock(); defer s.mu.Unlock(); return s.number }
 func (s *subscriber) wrongOrder() []string { s.mu.Lock(); defer s.mu.Unlock(); return s.regressions }
+
+// setReplicated says that the topic is on several servers, of which one may be behind.
+func (s *subscriber) setReplicated()       { s.mu.Lock(); defer s.mu.Unlock(); s.replicated = true }
+func (s *subscriber) olderThanBefore() int { s.mu.Lock(); defer s.mu.Unlock(); return s.behind }
