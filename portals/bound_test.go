@@ -184,3 +184,22 @@ func TestRefusalsAreLoggedOnceAMinute(t *testing.T) {
 		t.Errorf("%d counted", n)
 	}
 }
+
+// An installation that comes while the service opens its database waits for it: Bitrix24 does
+// not repeat one.
+func TestInstallationsWaitForTheDatabase(t *testing.T) {
+	started := make(chan struct{})
+	f := open(t, func(f *fixture) { f.cfg.Allowed, f.cfg.Started = []string{"any"}, started })
+	f.portal.Install("", "")
+	answered := make(chan portals.Reason, 1)
+	go func() { answered <- f.forgeInstall(f.info.MemberID) }()
+	select {
+	case reason := <-answered:
+		t.Fatalf("answered before the database was ready: %s", reason)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(started)
+	if reason := <-answered; reason != portals.NotVerified {
+		t.Errorf("answered %s", reason)
+	}
+}

@@ -213,7 +213,6 @@ type example struct {
 	t       *testing.T
 	command []string
 	dir     string
-	env     []string
 	state   string
 	url     string
 	log     string
