@@ -287,7 +287,7 @@ func TestReplicasFollowTheSetting(t *testing.T) {
 		setUp(t, bus, step.setting)
 		retried(t, func(ctx context.Context) error { return second(events.Notices(ctx, bus, member)) })
 		retried(t, func(ctx context.Context) error { return second(events.Portals(ctx, bus, member)) })
-		untilPlaced(t, bus, step.want, 8) // five streams, the bucket, two consumers
+		untilPlaced(t, bus, step.want, 10) // seven streams, the bucket, two consumers
 		retried(t, func(ctx context.Context) error {
 			return events.PublishNotice(ctx, bus, notice(int64(step.want), "ONCRMLEADADD"))
 		})
@@ -317,7 +317,7 @@ func TestClusterWithoutQuorumIsUnavailable(t *testing.T) {
 	servers := startCluster(t)
 	bus := servers.bus(t)
 	setUp(t, bus, 3)
-	untilPlaced(t, bus, 3, 6)
+	untilPlaced(t, bus, 3, 8)
 	topic, err := events.OpenTopic(t.Context(), bus)
 	if err != nil {
 		t.Fatal(err)
