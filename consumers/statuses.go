@@ -24,7 +24,8 @@ type Statuses struct {
 	Holder string // names this process in the lease
 	Log    *slog.Logger
 
-	published map[string]leads.MirrorStatus // by this process, and what it found
+	published map[string]leads.MirrorStatus // by this process
+	at        map[string]time.Time          // when that was
 }
 
 // Run publishes until the context ends, while no other process does.
@@ -43,7 +44,7 @@ func (s *Statuses) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.published = map[string]leads.MirrorStatus{}
+		s.published, s.at = map[string]leads.MirrorStatus{}, map[string]time.Time{}
 		err = lease.Hold(ctx, s.publishAll)
 		if errors.Is(err, events.ErrLeaseHeld) {
 			return nil
@@ -69,22 +70,20 @@ func (s *Statuses) publishAll(ctx context.Context) error {
 	}
 }
 
-// publish publishes a status that differs from the last one.
+// repeatEvery is how often a status is published that has not changed: subscribers see by its
+// time that leadsync is alive.
+const repeatEvery = time.Minute
+
+// publish publishes a status that differs from the last one, or whose last message is old.
 func (s *Statuses) publish(ctx context.Context, status leads.MirrorStatus) error {
 	last, ok := s.published[status.MemberID]
-	if !ok {
-		var err error
-		if last, _, err = events.LastStatus(ctx, s.Bus, status.MemberID); err != nil {
-			return err
-		}
-	}
-	if last.State == status.State && last.Reason == status.Reason && last.Since.Equal(status.Since) && last.BehindSince.Equal(status.BehindSince) {
-		s.published[status.MemberID] = last
+	same := ok && last.State == status.State && last.Reason == status.Reason && last.Since.Equal(status.Since) && last.BehindSince.Equal(status.BehindSince)
+	if same && time.Since(s.at[status.MemberID]) < repeatEvery {
 		return nil
 	}
 	if err := events.PublishStatus(ctx, s.Bus, status); err != nil {
 		return err
 	}
-	s.published[status.MemberID] = status
+	s.published[status.MemberID], s.at[status.MemberID] = status, time.Now()
 	return nil
 }

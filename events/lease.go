@@ -137,14 +137,25 @@ func (l *Lease) Hold(ctx context.Context, work func(context.Context) error) erro
 	return err
 }
 
+// renewAgain is how long after a failed renewal the next is tried, while the lease is ours: a
+// connection comes back within that time.
+const renewAgain = 200 * time.Millisecond
+
 // renew renews the lease until the context ends or the lease is lost.
 func (l *Lease) renew(ctx context.Context) error {
-	for retry.Wait(ctx, l.mine()-LeaseLife/3) == nil {
+	for pause := l.mine() - LeaseLife/3; retry.Wait(ctx, pause) == nil; {
 		limited, cancel := context.WithTimeout(ctx, l.mine())
 		err := l.update(limited, l.revision)
 		cancel()
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil:
+			pause = l.mine() - LeaseLife/3
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // the work is over
+		case errors.Is(err, ErrLeaseHeld) || l.mine() <= renewAgain:
 			return fmt.Errorf("renew %s: %w: %w", l.key, ErrLeaseHeld, err)
+		default:
+			pause = renewAgain
 		}
 	}
 	return nil

@@ -106,8 +106,8 @@ type MirrorStatus interface {
 	SaveMirrorStatus(ctx context.Context, epoch int64, status leads.MirrorStatus, missed time.Time) error
 	// Proofs are when the newest completed pass of each kind began.
 	Proofs(ctx context.Context, memberID string) (leads.Proofs, error)
-	// OutboxOldest is when the oldest change that is not announced was written.
-	OutboxOldest(ctx context.Context) (time.Time, error)
+	// OutboxOldestOf is when the portal's oldest change that is not announced was written.
+	OutboxOldestOf(ctx context.Context, memberID string) (time.Time, error)
 }
 
 // Runs keeps the passes that were requested and done.

@@ -14,6 +14,10 @@ const (
 	mirrorEvery = 5 * time.Second
 )
 
+// proveAgain is how long after passes were requested they are requested again, where they have
+// proved nothing.
+const proveAgain = 5 * time.Minute
+
 // Reasons why a mirror is blind although nothing fails any more.
 const (
 	notImported = "the leads have not been imported yet"
@@ -35,6 +39,9 @@ type mirror struct {
 // check looks and stores what has changed.
 func (m *mirror) check(ctx context.Context) error {
 	s, now := m.s, m.s.cfg.now()
+	if !s.beaten.Load() { // until then the status of the owner before stands
+		return nil
+	}
 	if err := m.load(ctx); err != nil {
 		return err
 	}
@@ -66,6 +73,9 @@ func (m *mirror) load(ctx context.Context) error {
 		return err
 	}
 	m.loaded, m.missed = true, missed.At
+	if missed.State == leads.MirrorBlind && !missed.At.IsZero() {
+		m.missed = m.s.cfg.now() // its owner knew why until now, and did not store each moment
+	}
 	m.stored.State, m.stored.Since = missed.State, missed.Since
 	return nil
 }
@@ -94,6 +104,9 @@ func (m *mirror) incidents(ctx context.Context, compared, now time.Time) error {
 func (m *mirror) judge(ctx context.Context, compared, now time.Time) (leads.MirrorStatus, error) {
 	status := leads.MirrorStatus{MemberID: m.s.memberID(), State: leads.MirrorCurrent}
 	reason := m.blindness(now)
+	if m.missed.After(now) { // the clock was set back
+		m.missed = now
+	}
 	switch {
 	case reason != "":
 		m.missed = now
@@ -150,7 +163,7 @@ func (m *mirror) oldest(ctx context.Context, now time.Time) (oldest time.Time, w
 			earlier(problem.Since, summaryOf(problem, now))
 		}
 	}
-	announced, err := m.s.cfg.Mirror.Status.OutboxOldest(ctx)
+	announced, err := m.s.cfg.Mirror.Status.OutboxOldestOf(ctx, m.s.memberID())
 	earlier(announced, "changes wait to be announced on NATS")
 	if m.s.cfg.Spooled != nil {
 		earlier(m.s.cfg.Spooled(), "callbacks wait on disk until NATS and the database take them")
@@ -160,7 +173,8 @@ func (m *mirror) oldest(ctx context.Context, now time.Time) (oldest time.Time, w
 
 // prove requests passes where only they can say that nothing was missed.
 func (m *mirror) prove(ctx context.Context, status leads.MirrorStatus, now time.Time) error {
-	if status.Reason != notCompared || m.s.cfg.CatchUpEvery <= 0 || m.requested.After(m.missed) {
+	// One that runs already has begun too early: it is asked for again when that has ended.
+	if status.Reason != notCompared || m.s.cfg.CatchUpEvery <= 0 || m.requested.After(m.missed) && now.Sub(m.requested) < proveAgain {
 		return nil
 	}
 	for _, mode := range []leads.RunMode{leads.RunChanged, leads.RunIDs} {

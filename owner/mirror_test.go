@@ -34,6 +34,7 @@ func newMirrorTest(t *testing.T) *mirrorTest {
 		t.Fatal(err)
 	}
 	s.own.Epoch = epoch
+	s.beaten.Store(true)
 	return &mirrorTest{t, clock, s, db}
 }
 
@@ -119,8 +120,15 @@ func TestNewOwnerKnowsWhatWasMissed(t *testing.T) {
 	m.s.health.report(PartNotices, leads.ErrUnauthorized)
 	m.want("tokens are dead", leads.MirrorBlind, "notices: "+leads.ErrUnauthorized.Error())
 	m.s.health.report(PartNotices, nil)
+	m.clock.Advance(time.Minute)
+	m.completed(leads.RunFull)
+	m.clock.Advance(time.Minute)
 	m.s.mirror = &mirror{s: m.s}
-	m.want("another owner", leads.MirrorBlind, notCompared)
+	m.want("another owner, who does not know how long tokens were dead", leads.MirrorBlind, notCompared)
+	m.clock.Advance(proveAgain + time.Minute)
+	m.want("the passes are asked for again", leads.MirrorBlind, notCompared)
+	m.completed(leads.RunFull)
+	m.want("all leads were compared", leads.MirrorCurrent, "")
 }
 
 // What waits for more than a minute makes the mirror behind, and only as long as it waits.

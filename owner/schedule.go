@@ -39,6 +39,7 @@ func (b *beats) beat(ctx context.Context) error {
 		return err
 	}
 	b.done = true
+	defer o.session.beaten.Store(true)
 	now := o.cfg.now()
 	switch {
 	case last.After(now): // the clock was set back: nobody knows for how long the portal was not served

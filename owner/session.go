@@ -33,6 +33,7 @@ type Session struct {
 
 	readAt    atomic.Int64 // when a lead was read last, in Unix milliseconds
 	simpleCRM atomic.Bool  // the portal has no leads
+	beaten    atomic.Bool  // what was missed before this owner is noted
 }
 
 // open opens a portal that this process owns.

@@ -96,10 +96,19 @@ func scanText(row scanner) (s string, err error) {
 // OutboxOldest returns when the oldest change in the outbox was written; zero where the
 // outbox is empty.
 func (d *DB) OutboxOldest(ctx context.Context) (time.Time, error) {
+	return d.outboxOldest(ctx, d.dialect.sql.OutboxOldest)
+}
+
+// OutboxOldestOf is OutboxOldest for the changes of one portal.
+func (d *DB) OutboxOldestOf(ctx context.Context, memberID string) (time.Time, error) {
+	return d.outboxOldest(ctx, d.dialect.sql.OutboxOldestPortal, sql.Named("member_id", memberID))
+}
+
+func (d *DB) outboxOldest(ctx context.Context, statement string, args ...any) (time.Time, error) {
 	at, _, err := queryOne(ctx, d, func(row scanner) (t time.Time, err error) {
 		err = row.Scan(instantColumn{&t})
 		return t, err
-	}, d.dialect.sql.OutboxOldest)
+	}, statement, args...)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("age of outbox: %w", err)
 	}

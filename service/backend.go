@@ -220,6 +220,24 @@ func (b *Backend) prepareStreams(ctx context.Context) error {
 	return events.Look(ctx, b.Bus())
 }
 
+// SetUpStreams sets the streams up on an external NATS server, for a command that may change
+// them. It returns where that is; "" where NATS is embedded: then the service does it.
+func SetUpStreams(ctx context.Context, cfg Config) (place string, err error) {
+	if cfg.NATSURL == Embedded {
+		return "", nil
+	}
+	nc, err := events.Connect(cfg.NATSServer())
+	if err != nil {
+		return "", err
+	}
+	defer nc.Close()
+	bus, err := events.Open(nc, cfg.NATSPrefix)
+	if err != nil {
+		return "", err
+	}
+	return events.WithoutPassword(cfg.NATSURL), events.Setup(ctx, bus, cfg.Replicas)
+}
+
 // joinWait is how long a command waits for the NATS server of a service that is starting.
 const joinWait = 30 * time.Second
 
@@ -263,7 +281,7 @@ func ConnectSubscriber(cfg Config) (*nats.Conn, error) {
 
 func (b *Backend) brokerConfig() broker.Config {
 	return broker.Config{
-		Dir: b.data.file("nats"), Listen: b.Config.NATSListen, Subscribers: b.subscribers,
+		Dir: b.data.file("nats"), Listen: b.Config.NATSListen, Prefix: b.Config.NATSPrefix, Subscribers: b.subscribers,
 		ServiceToken: b.serviceToken.Reveal(), Logger: b.Log,
 	}
 }

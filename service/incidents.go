@@ -23,12 +23,14 @@ type incidentRecorder struct {
 	intake  *events.Intake
 	db      *repo.DB
 	now     func() time.Time
-	catchUp bool // passes may be requested
+	began   time.Time // when the process began to take callbacks
+	catchUp bool      // passes may be requested
 	log     *slog.Logger
 }
 
 func (r *incidentRecorder) run(ctx context.Context) error {
-	spooled, lost, from := r.intake.Spooled.Load(), r.intake.Lost.Load(), r.now()
+	var spooled, lost int64 // what came while database and NATS were opened counts, too
+	from := r.began
 	for retry.Wait(ctx, incidentEvery) == nil {
 		now := r.now()
 		for _, i := range []struct {

@@ -101,7 +101,7 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 	notify, wake := signal()
 	s := &Service{
 		Backend: b, Stats: &consumers.Stats{}, listener: listener, intake: intake, database: make(chan struct{}), notify: notify, wake: wake,
-		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, catchUp: cfg.CatchUpEvery > 0, log: b.Log},
+		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, began: cfg.Now(), catchUp: cfg.CatchUpEvery > 0, log: b.Log},
 	}
 	s.Portals = portals.New(portals.Config{
 		Store: b.DB, OAuth: cfg.OAuth(), Allowed: cfg.Portals, Webhook: webhookPortal(cfg), Hashes: hashes,

@@ -50,6 +50,13 @@ func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 	if err == nil && len(names) == 0 {
 		fmt.Fprintln(a.stdout, nothing)
 	}
+	if err != nil || m.Down {
+		return err
+	}
+	place, err := service.SetUpStreams(ctx, cfg)
+	if err == nil && place != "" {
+		fmt.Fprintln(a.stdout, "the streams are up to date on", place)
+	}
 	return err
 }
 

@@ -9,7 +9,7 @@ import (
 // subscriber sends, and no answer of the server to a subscriber, can reach their subjects.
 const serviceAccount = "LEADSYNC"
 
-// Streams are those that subscribers may read.
+// Streams are those that subscribers may read, without the prefix.
 var Streams = []string{"LEADS", "LEADSYNC_STATUS", "LEADSYNC_SCHEMA"}
 
 // accounts is the configuration of the accounts, in the server's own language. The file
@@ -32,9 +32,9 @@ var accounts = template.Must(template.New("accounts").Funcs(template.FuncMap{"ac
 {{- end}}
 {{- if .Subscribers}}
     exports: [
-      {stream: "leads.>", accounts: {{.Everybody}}}
-      {stream: "leadsync.status.>", accounts: {{.Everybody}}}
-      {stream: "leadsync.schema.>", accounts: {{.Everybody}}}
+      {stream: "{{$.Subject "leads.>"}}", accounts: {{.Everybody}}}
+      {stream: "{{$.Subject "leadsync.status.>"}}", accounts: {{.Everybody}}}
+      {stream: "{{$.Subject "leadsync.schema.>"}}", accounts: {{.Everybody}}}
       {service: "$JS.API.INFO", accounts: {{.Everybody}}}
 {{- range .Streams}}
       {service: "$JS.API.DIRECT.GET.{{.}}", response_type: stream, accounts: {{$.Everybody}}}
@@ -43,7 +43,7 @@ var accounts = template.Must(template.New("accounts").Funcs(template.FuncMap{"ac
       {service: "$JS.ACK.{{.}}.*.>", accounts: {{$.Everybody}}}
 {{- end}}
 {{- range .Subscribers}}
-      {service: "leadsync.gate.{{.}}.>", accounts: [{{account .}}]}
+      {service: "{{$.Subject "leadsync.gate"}}.{{.}}.>", accounts: [{{account .}}]}
 {{- end}}
     ]
 {{- end}}
@@ -62,9 +62,9 @@ var accounts = template.Must(template.New("accounts").Funcs(template.FuncMap{"ac
 {{- end}}
     }
     imports: [
-      {stream: {account: LEADSYNC, subject: "leads.>"}}
-      {stream: {account: LEADSYNC, subject: "leadsync.status.>"}}
-      {stream: {account: LEADSYNC, subject: "leadsync.schema.>"}}
+      {stream: {account: LEADSYNC, subject: "{{$.Subject "leads.>"}}"}}
+      {stream: {account: LEADSYNC, subject: "{{$.Subject "leadsync.status.>"}}"}}
+      {stream: {account: LEADSYNC, subject: "{{$.Subject "leadsync.schema.>"}}"}}
       {service: {account: LEADSYNC, subject: "$JS.API.INFO"}}
 {{- range $stream := $.Streams}}
       {service: {account: LEADSYNC, subject: "$JS.API.DIRECT.GET.{{$stream}}"}}
@@ -74,8 +74,8 @@ var accounts = template.Must(template.New("accounts").Funcs(template.FuncMap{"ac
       {service: {account: LEADSYNC, subject: "$JS.ACK.{{$stream}}.{{$own.Name}}.>"}, to: "leadsync.own.ack.{{$stream}}.{{$own.Begins}}.{{$own.Name}}.>"}
 {{- end}}
 {{- end}}
-      {service: {account: LEADSYNC, subject: "leadsync.gate.{{$name}}.stream.>"}, to: "$JS.API.STREAM.>"}
-      {service: {account: LEADSYNC, subject: "leadsync.gate.{{$name}}.consumer.>"}, to: "$JS.API.CONSUMER.>"}
+      {service: {account: LEADSYNC, subject: "{{$.Subject "leadsync.gate"}}.{{$name}}.stream.>"}, to: "$JS.API.STREAM.>"}
+      {service: {account: LEADSYNC, subject: "{{$.Subject "leadsync.gate"}}.{{$name}}.consumer.>"}, to: "$JS.API.CONSUMER.>"}
     ]
   }
 {{- end}}
@@ -84,13 +84,22 @@ var accounts = template.Must(template.New("accounts").Funcs(template.FuncMap{"ac
 
 // settings are what the configuration is made of.
 type settings struct {
-	Streams     []string
+	Prefix      string   // of streams and subjects, as the service has it; "" for none
+	Streams     []string // as the server calls them
 	Subscribers []string // their names
 	Users       bool     // passwords are in the configuration, too
 }
 
 // own says which consumers are a subscriber's: how the name begins, and the name.
 type own struct{ Begins, Name string }
+
+// Subject is a subject with the prefix.
+func (s settings) Subject(subject string) string {
+	if s.Prefix == "" {
+		return subject
+	}
+	return s.Prefix + "." + subject
+}
 
 // Everybody is the list of the subscribers' accounts: no other account of the server may
 // import anything.
@@ -106,13 +115,20 @@ func (s settings) Everybody() string {
 func (settings) Own(name string) []own { return []own{{name + "-", "*"}, {name, name}} }
 
 // Accounts is the part of the configuration of a server that runs by itself, for some
-// subscribers, by their names.
-func Accounts(names ...string) (string, error) { return accountsOf(names, true) }
+// subscribers, by their names. prefix is that of streams and subjects, "" for none.
+func Accounts(prefix string, names ...string) (string, error) { return accountsOf(prefix, names, true) }
 
 // accountsOf is the configuration for some subscribers, by their names. With users each logs
 // in with a password from the environment of the server.
-func accountsOf(names []string, users bool) (string, error) {
+func accountsOf(prefix string, names []string, users bool) (string, error) {
+	s := settings{Prefix: prefix, Subscribers: names, Users: users}
+	for _, stream := range Streams {
+		if prefix != "" {
+			stream = prefix + "_" + stream
+		}
+		s.Streams = append(s.Streams, stream)
+	}
 	var b strings.Builder
-	err := accounts.Execute(&b, settings{Streams: Streams, Subscribers: names, Users: users})
+	err := accounts.Execute(&b, s)
 	return b.String(), err
 }

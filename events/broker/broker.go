@@ -36,6 +36,8 @@ const reconnectWait = 250 * time.Millisecond
 type Config struct {
 	Dir    string // JetStream's store; one server at a time
 	Listen string // host:port for subscribers, port 0 for any; "" does not listen
+	// Prefix is that of the service's streams and subjects, see events.Bus; "" for none.
+	Prefix string
 	// Subscribers may read leads; nobody else may connect but the service.
 	Subscribers []Subscriber
 	// ServiceToken gives every right: the service connects with it, and commands that
@@ -97,7 +99,7 @@ func startServer(cfg Config, port int) (*server.Server, error) {
 	for _, s := range cfg.Subscribers {
 		names = append(names, s.Name)
 	}
-	text, err := accountsOf(names, false)
+	text, err := accountsOf(cfg.Prefix, names, false)
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS server: accounts: %w", err)
 	}

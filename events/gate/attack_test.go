@@ -3,6 +3,7 @@ package gate_test
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,23 @@ func (a attacker) attacks() map[string]func() {
 		"push consumers aimed at subjects": each(func(subject string) {
 			a.send("$JS.API.CONSUMER.DURABLE.CREATE.LEADS.bi-push", a.nc.NewInbox(), deliver(subject))
 			a.send("$JS.API.CONSUMER.CREATE.LEADS.bi-push", a.nc.NewInbox(), deliver(subject))
+		}),
+		"push consumers in other words": each(func(subject string) {
+			// The server delivers where somebody listens.
+			if sub, err := a.nc.SubscribeSync(subject); err == nil {
+				defer func() { _ = sub.Unsubscribe() }()
+			}
+			for i, body := range []string{
+				`{"stream_name":"%[3]s","config":{"name":"bi-odd%[1]d","Deliver_Subject":%[2]q,"idle_heartbeat":100000000,"ack_policy":"none"}}`,
+				`{"stream_name":"%[3]s","Config":{"deliver_subject":%[2]q,"idle_heartbeat":100000000},"config":{"name":"bi-odd%[1]d","ack_policy":"none"}}`,
+				`{"stream_name":"%[3]s","config":{"name":"bi-odd%[1]d","deliver_ſubject":%[2]q,"idle_heartbeat":100000000,"ack_policy":"none"}}`,
+			} {
+				for _, stream := range []string{"LEADS", "LEADSYNC_STATUS"} {
+					name := "bi-odd" + strconv.Itoa(i)
+					_, _ = a.nc.Request("$JS.API.CONSUMER.CREATE."+stream+"."+name, fmt.Appendf(nil, body, i, subject, stream), 5*time.Second)
+				}
+			}
+			time.Sleep(250 * time.Millisecond) // for heartbeats: there is no signal that none comes
 		}),
 		"header tricks": each(func(subject string) {
 			a.send(subject, "", "x", "Nats-Rollup", "all", "Nats-Expected-Stream", "LEADS", "Nats-Msg-Id", "1")

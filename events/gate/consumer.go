@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 )
 
@@ -50,44 +51,48 @@ func ownName(subscriber, name string) string {
 	return subscriber + "-" + name
 }
 
+// creation is the body of a request for a consumer. What is forwarded is made from it: the
+// server reads keys without regard to case, and so does this, so that nothing passes which was
+// not looked at.
+type creation struct {
+	Stream   string                    `json:"stream_name"`
+	Config   *jetstream.ConsumerConfig `json:"config"`
+	Action   string                    `json:"action,omitempty"`
+	Pedantic bool                      `json:"pedantic,omitempty"`
+}
+
 // create makes or changes a consumer.
 func (g *Gate) create(ctx context.Context, r request, stream string) error {
-	var body map[string]json.RawMessage
-	var config map[string]any
-	if json.Unmarshal(r.msg.Data, &body) != nil || json.Unmarshal(body["config"], &config) != nil || config == nil {
+	var body creation
+	if err := json.Unmarshal(r.msg.Data, &body); err != nil || body.Config == nil {
 		return errors.New("the request has no configuration of a consumer")
 	}
-	text := func(key string) string { s, _ := config[key].(string); return s }
-	name, durable, filter := text("name"), text("durable_name"), text("filter_subject")
+	config := body.Config
+	name := config.Name
 	switch {
 	case !g.readable(stream):
 		return fmt.Errorf("subscribers cannot read stream %s", stream)
-	case text("deliver_subject") != "":
+	case config.DeliverSubject != "" || config.DeliverGroup != "":
 		return errors.New("push consumers cannot reach subscribers, use a pull consumer; newer clients use no others")
-	case durable != "" && !owns(r.subscriber, durable):
-		return fmt.Errorf("the durable consumers of subscriber %[1]s are called %[1]s or %[1]s-<anything>; %[2]s is not", r.subscriber, durable)
-	case durable != "":
-		name = durable
+	case config.Durable != "" && !owns(r.subscriber, config.Durable):
+		return fmt.Errorf("the durable consumers of subscriber %[1]s are called %[1]s or %[1]s-<anything>; %[2]s is not", r.subscriber, config.Durable)
+	case config.Durable != "":
+		name = config.Durable
 	case name == "":
 		name = nuid.Next()
 	}
-	name = ownName(r.subscriber, name)
-	if err := g.room(ctx, r.subscriber, stream, name); err != nil {
+	config.Name, config.FlowControl, config.IdleHeartbeat = ownName(r.subscriber, name), false, 0 // the latter two are for push consumers
+	if err := g.room(ctx, r.subscriber, stream, config.Name); err != nil {
 		return err
 	}
-	config["name"] = name
-	encoded, err := json.Marshal(config)
-	if err != nil {
-		return err
-	}
-	body["config"] = encoded
+	body.Stream = stream
 	data, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	subject := api("CONSUMER.CREATE", stream, name)
-	if filter != "" {
-		subject += "." + filter
+	subject := api("CONSUMER.CREATE", stream, config.Name)
+	if config.FilterSubject != "" {
+		subject += "." + config.FilterSubject
 	}
 	return g.forward(ctx, r, subject, data)
 }

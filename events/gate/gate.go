@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
@@ -26,8 +27,14 @@ import (
 // subscriber reaches its own name only.
 const Subject = "leadsync.gate."
 
-// workers is how many requests may be under way at the same time.
-const workers = 32
+// atOnce is how many requests of a subscriber may be under way at the same time.
+const atOnce = 8
+
+// Requests that wait for the gate; more are lost, as if nobody answered.
+const (
+	mostWaiting      = 4096
+	mostWaitingBytes = 8 << 20
+)
 
 // mostBytes is more than a request needs.
 const mostBytes = 64 << 10
@@ -37,12 +44,14 @@ type Gate struct {
 	bus     *events.Bus
 	log     *slog.Logger
 	streams []string // that subscribers may read, as the server calls them
-	slots   chan struct{}
+
+	mu    sync.Mutex
+	under map[string]int // requests under way, by subscriber
 }
 
 // New makes a gate to the streams that are named, without the bus's prefix.
 func New(bus *events.Bus, log *slog.Logger, streams ...string) *Gate {
-	g := &Gate{bus: bus, log: log, slots: make(chan struct{}, workers)}
+	g := &Gate{bus: bus, log: log, under: map[string]int{}}
 	for _, name := range streams {
 		g.streams = append(g.streams, bus.Name(name))
 	}
@@ -53,6 +62,9 @@ func New(bus *events.Bus, log *slog.Logger, streams ...string) *Gate {
 func (g *Gate) Run(ctx context.Context) error {
 	sub, err := g.bus.Conn().QueueSubscribe(g.bus.Subject(Subject+">"), "leadsync", func(msg *nats.Msg) { g.take(ctx, msg) })
 	if err != nil {
+		return fmt.Errorf("answer subscribers: %w", err)
+	}
+	if err := sub.SetPendingLimits(mostWaiting, mostWaitingBytes); err != nil {
 		return fmt.Errorf("answer subscribers: %w", err)
 	}
 	<-ctx.Done()
@@ -83,13 +95,12 @@ func (g *Gate) take(ctx context.Context, msg *nats.Msg) {
 		g.refuse(msg, "the request is not one that leadsync knows, or is too large")
 		return
 	}
-	select {
-	case g.slots <- struct{}{}:
-	case <-ctx.Done():
+	if !g.begin(r.subscriber) {
+		g.refuse(msg, "too many requests at the same time; wait for the answers")
 		return
 	}
 	go func() {
-		defer func() { <-g.slots }()
+		defer g.end(r.subscriber)
 		ctx, cancel := context.WithTimeout(ctx, answerLimit)
 		defer cancel()
 		if err := g.answer(ctx, r); err != nil {
@@ -97,6 +108,25 @@ func (g *Gate) take(ctx context.Context, msg *nats.Msg) {
 			g.refuse(r.msg, err.Error())
 		}
 	}()
+}
+
+// begin reports whether one more request of a subscriber may be under way.
+func (g *Gate) begin(subscriber string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.under[subscriber] >= atOnce {
+		return false
+	}
+	g.under[subscriber]++
+	return true
+}
+
+func (g *Gate) end(subscriber string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.under[subscriber]--; g.under[subscriber] == 0 {
+		delete(g.under, subscriber)
+	}
 }
 
 // answer forwards a request, answers it, or returns why it is refused.

@@ -108,9 +108,11 @@ func connect(t *testing.T, url string, opts ...nats.Option) jetstream.JetStream 
 	}
 	// The gate opens in a goroutine of its own.
 	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := js.Stream(t.Context(), events.StreamLeads); err == nil {
+		_, err := nc.Request("$JS.API.STREAM.NAMES", nil, 5*time.Second)
+		if err == nil {
 			return js
-		} else if time.Since(begun) > 20*time.Second {
+		}
+		if time.Since(begun) > 20*time.Second {
 			t.Fatal(err)
 		}
 	}
@@ -292,4 +294,31 @@ func TestConsumersOfASubscriberAreBounded(t *testing.T) {
 
 func leadsRef(id int64) leads.Ref { return leads.Ref{MemberID: member, LeadID: id} }
 
-func brokerAccounts() (string, error) { return broker.Accounts("billing", "bi") }
+func brokerAccounts() (string, error) { return broker.Accounts("", "billing", "bi") }
+
+// With a prefix subscribers read the streams that have it.
+func TestSubscribersReadWithAPrefix(t *testing.T) {
+	server, err := broker.Start(broker.Config{
+		Dir: t.TempDir(), Listen: "127.0.0.1:0", ServiceToken: "service", Prefix: "berlin", Subscribers: []broker.Subscriber{{Name: "billing", Token: billing}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	nc, err := server.Connect(events.Options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	bus, err := events.Open(nc, "berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, bus)
+	js := connect(t, server.URL(), nats.Token(billing))
+	consumer, err := js.CreateConsumer(t.Context(), "berlin_LEADS", jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: "berlin.leads.>"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receive(t, consumer, 5)
+}
