@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
@@ -45,8 +46,10 @@ type Config struct {
 	// Notes returns what people should know and is no problem, in the same way; nil is none.
 	Notes   func() map[string]string
 	Metrics http.Handler
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Topics is the description of what travels on NATS: asyncapi.yaml and its schemas; nil is none.
+	Topics fs.FS
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Server answers HTTP requests.
@@ -77,6 +80,11 @@ func New(cfg Config) *Server {
 	e.GET("/api/v1/status", s.status, private, s.bearer)
 	e.GET("/api/v1/leads/:member_id/:id", s.lead, private, s.bearer)
 	e.GET("/card", s.card, private)
+	if cfg.Topics != nil {
+		topics := echo.WrapHandler(http.FileServerFS(cfg.Topics))
+		e.GET("/asyncapi.yaml", topics)
+		e.GET("/schemas/*", topics)
+	}
 	return s
 }
 

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadsync/consumers"
+	"leadsync/docs"
 	"leadsync/events"
 	"leadsync/events/broker"
 	"leadsync/events/gate"
@@ -109,7 +110,7 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 	})
 	s.server = handlers.New(handlers.Config{
 		Portals: s.Portals, StateKey: cfg.stateKey(), PublicURL: cfg.PublicURL, Lookup: b.DB, PhoneRegion: b.DB.PhoneRegion(), APIToken: apiToken,
-		Store: intake.Take, Ready: s.problems, Notes: s.notes, Metrics: metricsHandler(s), Now: cfg.Now, Log: b.Log,
+		Store: intake.Take, Ready: s.problems, Notes: s.notes, Metrics: metricsHandler(s), Topics: docs.Topics, Now: cfg.Now, Log: b.Log,
 	})
 	return s, nil
 }

@@ -75,3 +75,23 @@ func TestStatusTellsWhenChangesMayBeMissed(t *testing.T) {
 	h.portal.SetFaults(emulator.Faults{})
 	until(leads.MirrorCurrent, "")
 }
+
+// Programs find the description of the topics where the service is.
+func TestServiceServesItsAsyncAPI(t *testing.T) {
+	t.Parallel()
+	h := &harness{t: t, url: "http://" + freeAddress(t)}
+	h.serve = newChild(t, "serve", "LEADSYNC_DATA_DIR="+t.TempDir(), "LEADSYNC_HTTP_ADDR="+host(h.url), "LEADSYNC_NATS_LISTEN=127.0.0.1:0")
+	h.serve.start()
+	h.untilUp()
+	for path, want := range map[string]string{"/asyncapi.yaml": "asyncapi: 3.0.0", "/schemas/change.json": "member_id", "/schemas/status.json": "blind"} {
+		response, err := http.Get(h.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("%s: %d, %v, %d bytes without %q", path, response.StatusCode, err, len(body), want)
+		}
+	}
+}

@@ -50,6 +50,7 @@ func Run(t *testing.T, server Server) {
 		{"Poison", poison},
 		{"Force", forcing},
 		{"Outbox", outbox},
+		{"MirrorStatus", mirrorStatus},
 		{"OutboxFairly", outboxFairly},
 		{"OutboxTogether", outboxTogether},
 		{"Announce", announcing},
