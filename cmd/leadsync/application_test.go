@@ -59,6 +59,8 @@ func TestRecreatedApplicationBecomesThePortalsOwn(t *testing.T) {
 		}
 		return s.equal(t, db)
 	})
+	// The session of the former application may still try its tokens once.
+	eventually(t, "its session has begun", func() bool { return strings.Count(s.log.String(), "took over portal") > 1 })
 	refreshes := p.Stats().Requests["oauth.token"]
 	p.ExpireTokens()
 	if err := p.Edit(id, map[string]any{"TITLE": "after a refresh"}); err != nil {
