@@ -34,7 +34,7 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 	cfg := Config{
 		DataDir:         e.text("LEADSYNC_DATA_DIR", "data"),
 		NATSURL:         e.natsURL("LEADSYNC_NATS_URL"),
-		NATS:            e.natsLogin(),
+		NATS:            natsLogin(e),
 		Subscribers:     e.subscribers("LEADSYNC_NATS_SUBSCRIBERS"),
 		NATSPrefix:      e.natsPrefix("LEADSYNC_NATS_PREFIX"),
 		NATSListen:      e.address("LEADSYNC_NATS_LISTEN", "127.0.0.1:4222"),
@@ -164,7 +164,7 @@ func (e *environment) natsURL(name string) string {
 }
 
 // natsLogin reads how to log in to NATS, by one way.
-func (e *environment) natsLogin() NATSLogin {
+func natsLogin(e *environment) NATSLogin {
 	login := NATSLogin{
 		Token: leads.Secret(e.text("LEADSYNC_NATS_TOKEN", "")), User: e.text("LEADSYNC_NATS_USER", ""),
 		Password: leads.Secret(e.text("LEADSYNC_NATS_PASSWORD", "")), Creds: e.file("LEADSYNC_NATS_CREDS"),
