@@ -22,6 +22,7 @@ type Statuses struct {
 		MirrorStatuses(ctx context.Context) ([]leads.MirrorStatus, error)
 	}
 	Holder string // names this process in the lease
+	Now    func() time.Time
 	Log    *slog.Logger
 
 	published map[string]leads.MirrorStatus // by this process
@@ -44,13 +45,18 @@ func (s *Statuses) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.published, s.at = map[string]leads.MirrorStatus{}, map[string]time.Time{}
+		s.hold()
 		err = lease.Hold(ctx, s.publishAll)
 		if errors.Is(err, events.ErrLeaseHeld) {
 			return nil
 		}
 		return err
 	})
+}
+
+// hold begins anew: what another process published meanwhile is unknown.
+func (s *Statuses) hold() {
+	s.published, s.at = map[string]leads.MirrorStatus{}, map[string]time.Time{}
 }
 
 func (s *Statuses) publishAll(ctx context.Context) error {
@@ -78,12 +84,12 @@ const repeatEvery = time.Minute
 func (s *Statuses) publish(ctx context.Context, status leads.MirrorStatus) error {
 	last, ok := s.published[status.MemberID]
 	same := ok && last.State == status.State && last.Reason == status.Reason && last.Since.Equal(status.Since) && last.BehindSince.Equal(status.BehindSince)
-	if same && time.Since(s.at[status.MemberID]) < repeatEvery {
+	if age := s.Now().Sub(s.at[status.MemberID]); same && age >= 0 && age < repeatEvery {
 		return nil
 	}
 	if err := events.PublishStatus(ctx, s.Bus, status); err != nil {
 		return err
 	}
-	s.published[status.MemberID], s.at[status.MemberID] = status, time.Now()
+	s.published[status.MemberID], s.at[status.MemberID] = status, s.Now()
 	return nil
 }

@@ -1,6 +1,33 @@
 package events
 
-import "time"
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
 
 // LimitBatches makes a topic give up a batch sooner.
 func (t *Topic) LimitBatches(limit time.Duration) { t.batchLimit = limit }
+
+// FailRenewals makes the next renewals of a lease fail as they do while there is no
+// connection.
+func (l *Lease) FailRenewals(n int32) {
+	failing := &failingBucket{KeyValue: l.kv}
+	failing.left.Store(n)
+	l.kv = failing
+}
+
+type failingBucket struct {
+	jetstream.KeyValue
+	left atomic.Int32
+}
+
+func (b *failingBucket) Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
+	if b.left.Add(-1) >= 0 {
+		return 0, nats.ErrNoResponders
+	}
+	return b.KeyValue.Update(ctx, key, value, revision)
+}

@@ -171,3 +171,23 @@ func TestLeaseIsTakenAfterTheServerClockWasSetBack(t *testing.T) {
 		t.Errorf("of two heirs one is to have it: %v, %v", one, two)
 	}
 }
+
+// A connection that is away for a moment does not cost the lease: the renewal is tried again
+// while the lease is certainly ours.
+func TestARenewalThatFailsIsTriedAgain(t *testing.T) {
+	bus := eventstest.Bus(t)
+	lease := take(t, bus, "one")
+	lease.FailRenewals(3)
+	err := lease.Hold(t.Context(), func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			t.Error("the lease was given up")
+		case <-time.After(2 * events.LeaseLife): // without a renewal it would be over
+		}
+		_, err := events.TakeLease(t.Context(), bus, "portal-x", "two")
+		return err
+	})
+	if !errors.Is(err, events.ErrLeaseHeld) {
+		t.Errorf("a second holder: %v", err)
+	}
+}

@@ -33,11 +33,11 @@ var cardNotices = map[string]map[int]cardNotice{
 
 // card redirects the browser to the card of a caller's best lead. A browser cannot send a
 // bearer token, so the token may be in the address.
-func (s *Server) card(c echo.Context) error {
-	if !s.trusts(c.QueryParam("token")) && !s.trusts(bearerOf(c.Request())) {
+func (cc *callCentre) card(c echo.Context) error {
+	if !cc.trusts(c.QueryParam("token")) && !cc.trusts(bearerOf(c.Request())) {
 		return cardPage(c, http.StatusUnauthorized)
 	}
-	found, isNumber, err := s.callers(c, 1)
+	found, isNumber, err := cc.callers(c, 1)
 	switch {
 	case err != nil:
 		return cardPage(c, http.StatusServiceUnavailable)

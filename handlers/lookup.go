@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -30,6 +31,23 @@ const (
 	// lookupLimit is how long a look-up may take: an operator or a telephone system waits.
 	lookupLimit = 5 * time.Second
 )
+
+// callCentre answers telephone systems and operators: whose number it is, what the mirror
+// has of a lead, and how far it can be trusted.
+type callCentre struct {
+	found  Lookup
+	region string // of numbers without a country code
+	token  leads.Secret
+	log    *slog.Logger
+}
+
+// route adds the addresses.
+func (cc *callCentre) route(e *echo.Echo) {
+	e.GET("/api/v1/lookup", cc.lookup, private, cc.bearer)
+	e.GET("/api/v1/status", cc.status, private, cc.bearer)
+	e.GET("/api/v1/leads/:member_id/:id", cc.lead, private, cc.bearer)
+	e.GET("/card", cc.card, private)
+}
 
 // apiError is the body of an answer that is not a success.
 type apiError struct {
@@ -58,9 +76,9 @@ func private(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // bearer refuses requests without the token.
-func (s *Server) bearer(next echo.HandlerFunc) echo.HandlerFunc {
+func (cc *callCentre) bearer(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if !s.trusts(bearerOf(c.Request())) {
+		if !cc.trusts(bearerOf(c.Request())) {
 			c.Response().Header().Set("WWW-Authenticate", `Bearer realm="leadsync"`)
 			return c.JSON(http.StatusUnauthorized, unauthorized)
 		}
@@ -77,39 +95,39 @@ func bearerOf(r *http.Request) string {
 }
 
 // trusts compares in constant time, whatever the length.
-func (s *Server) trusts(token string) bool {
-	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.cfg.APIToken.Reveal()))
-	return s.cfg.APIToken != "" && subtle.ConstantTimeCompare(got[:], want[:]) == 1
+func (cc *callCentre) trusts(token string) bool {
+	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(cc.token.Reveal()))
+	return cc.token != "" && subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
 // callers finds the leads of the parameter phone. A plus that was not escaped arrives as a
 // space.
-func (s *Server) callers(c echo.Context, limit int) (found []leads.Caller, isNumber bool, err error) {
+func (cc *callCentre) callers(c echo.Context, limit int) (found []leads.Caller, isNumber bool, err error) {
 	number := c.QueryParam("phone")
 	if strings.HasPrefix(number, " ") {
 		number = "+" + strings.TrimSpace(number)
 	}
-	digits, ok := leads.CallerDigits(number, s.cfg.PhoneRegion)
+	digits, ok := leads.CallerDigits(number, cc.region)
 	if !ok {
 		return nil, false, nil
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), lookupLimit)
 	defer cancel()
-	found, err = s.cfg.Lookup.Callers(ctx, digits, limit)
-	s.logFailure(ctx, err)
+	found, err = cc.found.Callers(ctx, digits, limit)
+	cc.logFailure(ctx, err)
 	return found, true, err
 }
 
 // logFailure logs why a look-up failed, without what was looked up.
-func (s *Server) logFailure(ctx context.Context, err error) {
+func (cc *callCentre) logFailure(ctx context.Context, err error) {
 	if err != nil {
-		s.cfg.Log.WarnContext(ctx, "look-up not answered", "error", err)
+		cc.log.WarnContext(ctx, "look-up not answered", "error", err)
 	}
 }
 
 // lookup answers whose number it is. No lead is a successful answer, too.
-func (s *Server) lookup(c echo.Context) error {
-	found, isNumber, err := s.callers(c, maxCallers)
+func (cc *callCentre) lookup(c echo.Context) error {
+	found, isNumber, err := cc.callers(c, maxCallers)
 	switch {
 	case err != nil:
 		return c.JSON(http.StatusServiceUnavailable, unavailable)
@@ -120,15 +138,15 @@ func (s *Server) lookup(c echo.Context) error {
 }
 
 // lead answers one lead with all fields that the portal shows.
-func (s *Server) lead(c echo.Context) error {
+func (cc *callCentre) lead(c echo.Context) error {
 	id, err := leads.ParseID(c.Param("id"))
 	if err != nil || !leads.ValidMemberID(c.Param("member_id")) {
 		return c.JSON(http.StatusBadRequest, noLead)
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), lookupLimit)
 	defer cancel()
-	card, ok, err := s.cfg.Lookup.Card(ctx, leads.Ref{MemberID: leads.CanonicalMemberID(c.Param("member_id")), LeadID: id})
-	s.logFailure(ctx, err)
+	card, ok, err := cc.found.Card(ctx, leads.Ref{MemberID: leads.CanonicalMemberID(c.Param("member_id")), LeadID: id})
+	cc.logFailure(ctx, err)
 	switch {
 	case err != nil:
 		return c.JSON(http.StatusServiceUnavailable, unavailable)
@@ -142,12 +160,12 @@ func (s *Server) lead(c echo.Context) error {
 
 // status answers with the status of every portal's mirror: while one is blind, "not found"
 // may be false.
-func (s *Server) status(c echo.Context) error {
+func (cc *callCentre) status(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), lookupLimit)
 	defer cancel()
-	statuses, err := s.cfg.Lookup.MirrorStatuses(ctx)
+	statuses, err := cc.found.MirrorStatuses(ctx)
 	if err != nil {
-		s.cfg.Log.ErrorContext(ctx, "status of the mirrors cannot be read", "error", err)
+		cc.log.ErrorContext(ctx, "status of the mirrors cannot be read", "error", err)
 		return c.JSON(http.StatusServiceUnavailable, unavailable)
 	}
 	if statuses == nil {

@@ -76,10 +76,8 @@ func New(cfg Config) *Server {
 	e.Match(probes, "/healthz", s.healthz)
 	e.Match(probes, "/readyz", s.readyz)
 	e.GET("/metrics", echo.WrapHandler(cfg.Metrics))
-	e.GET("/api/v1/lookup", s.lookup, private, s.bearer)
-	e.GET("/api/v1/status", s.status, private, s.bearer)
-	e.GET("/api/v1/leads/:member_id/:id", s.lead, private, s.bearer)
-	e.GET("/card", s.card, private)
+	calls := &callCentre{found: cfg.Lookup, region: cfg.PhoneRegion, token: cfg.APIToken, log: cfg.Log}
+	calls.route(e)
 	if cfg.Topics != nil {
 		topics := echo.WrapHandler(http.FileServerFS(cfg.Topics))
 		e.GET("/asyncapi.yaml", topics)

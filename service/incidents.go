@@ -28,35 +28,50 @@ type incidentRecorder struct {
 	log     *slog.Logger
 }
 
+// run looks until the context ends, and once more then.
 func (r *incidentRecorder) run(ctx context.Context) error {
-	var spooled, lost int64 // what came while database and NATS were opened counts, too
-	from := r.began
+	var done recorded // what came while database and NATS were opened counts, too
+	done.until = r.began
 	for retry.Wait(ctx, incidentEvery) == nil {
-		now := r.now()
-		for _, i := range []struct {
-			kind  leads.IncidentKind
-			count int64
-			seen  *int64
-		}{
-			{leads.IncidentSpooled, r.intake.Spooled.Load(), &spooled},
-			{leads.IncidentRefused, r.intake.Lost.Load(), &lost},
-		} {
-			if i.count == *i.seen {
-				continue
-			}
-			err := r.db.AddIncident(ctx, leads.Incident{Kind: i.kind, From: from, To: now, Detail: fmt.Sprintf("%d callbacks of any portal", i.count-*i.seen)})
-			if err != nil {
-				r.log.WarnContext(ctx, "incident waits to be recorded", "kind", i.kind, "error", err)
-				continue
-			}
-			*i.seen = i.count
-			r.catchUpAfter(ctx, i.kind)
-		}
-		if spooled == r.intake.Spooled.Load() && lost == r.intake.Lost.Load() {
-			from = now
-		}
+		r.record(ctx, &done)
 	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	r.record(last, &done)
 	return nil
+}
+
+// recorded is what an incidentRecorder has written down.
+type recorded struct {
+	spooled, lost int64
+	until         time.Time
+}
+
+// record writes down what was spooled and lost since done.until.
+func (r *incidentRecorder) record(ctx context.Context, done *recorded) {
+	now := r.now()
+	for _, i := range []struct {
+		kind  leads.IncidentKind
+		count int64
+		done  *int64
+	}{
+		{leads.IncidentSpooled, r.intake.Spooled.Load(), &done.spooled},
+		{leads.IncidentRefused, r.intake.Lost.Load(), &done.lost},
+	} {
+		if i.count == *i.done {
+			continue
+		}
+		err := r.db.AddIncident(ctx, leads.Incident{Kind: i.kind, From: done.until, To: now, Detail: fmt.Sprintf("%d callbacks of any portal", i.count-*i.done)})
+		if err != nil {
+			r.log.WarnContext(ctx, "incident waits to be recorded", "kind", i.kind, "error", err)
+			continue
+		}
+		*i.done = i.count
+		r.catchUpAfter(ctx, i.kind)
+	}
+	if done.spooled == r.intake.Spooled.Load() && done.lost == r.intake.Lost.Load() {
+		done.until = now
+	}
 }
 
 // catchUpAfter requests passes over what was changed, once callbacks were spooled or

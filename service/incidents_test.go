@@ -1,11 +1,13 @@
 package service
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"leadsync/events"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
 	"leadsync/repo"
@@ -72,5 +74,68 @@ func TestPassesFollowSpooledOrLostCallbacks(t *testing.T) {
 	s.catchUpAfter(t.Context(), leads.IncidentRefused)
 	if got := requested(); !slices.Equal(got, []leads.RunMode{leads.RunChanged, leads.RunIDs}) {
 		t.Errorf("after callbacks were lost: %v", got)
+	}
+}
+
+// What was spooled or lost while database and NATS were opened counts from the start of the
+// process; what cannot be written is written later, and once.
+func TestIncidentsCountFromTheStart(t *testing.T) {
+	db, member := emptyMirror(t)
+	began := time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)
+	now := began.Add(time.Minute)
+	intake := &events.Intake{}
+	r := &incidentRecorder{intake: intake, db: db, began: began, now: func() time.Time { return now }, log: leadstest.Silent()}
+	intake.Spooled.Store(3)
+	intake.Lost.Store(2)
+	done := recorded{until: r.began}
+	down, stop := context.WithCancel(t.Context())
+	stop()
+	r.record(down, &done)
+	now = now.Add(time.Minute)
+	r.record(t.Context(), &done)
+	r.record(t.Context(), &done)
+	got, err := db.Incidents(t.Context(), member, began.Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[leads.IncidentKind]string{leads.IncidentSpooled: "3 callbacks of any portal", leads.IncidentRefused: "2 callbacks of any portal"}
+	if len(got) != len(want) {
+		t.Fatalf("%d incidents, want %d: %+v", len(got), len(want), got)
+	}
+	for _, i := range got {
+		if i.Detail != want[i.Kind] || !i.From.Equal(began) || !i.To.Equal(now) {
+			t.Errorf("%+v", i)
+		}
+	}
+}
+
+// A stop writes down what the last look has not seen.
+func TestAStopWritesIncidentsDown(t *testing.T) {
+	db, member := emptyMirror(t)
+	intake := &events.Intake{}
+	intake.Lost.Store(1)
+	r := &incidentRecorder{intake: intake, db: db, began: time.Now(), now: time.Now, log: leadstest.Silent()}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if err := r.run(stopped); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.Incidents(t.Context(), member, time.Now().Add(-time.Hour))
+	if err != nil || len(got) != 1 || got[0].Kind != leads.IncidentRefused {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A service whose tables are not up to date is not ready, although it could read them:
+// commands beside it would be told to migrate.
+func TestServiceIsReadyAfterItsMigrations(t *testing.T) {
+	db, _ := emptyMirror(t)
+	s := &Service{Backend: &Backend{DB: db}, intake: &events.Intake{}, database: make(chan struct{})}
+	if got := s.databaseProblem(); got == "" {
+		t.Error("ready before its migrations")
+	}
+	close(s.database)
+	if got := s.databaseProblem(); got != "" {
+		t.Errorf("after its migrations: %s", got)
 	}
 }

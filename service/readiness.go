@@ -39,6 +39,7 @@ func (s *Service) problems(ctx context.Context) map[string]string {
 	}
 	report("nats", s.natsProblem())
 	report("spool", s.spoolProblem())
+	report("database", s.databaseProblem())
 	portals, err := s.Backend.DB.Portals(ctx)
 	if ping := s.Backend.DB.Ping(ctx); ping != nil {
 		err = ping
@@ -119,6 +120,17 @@ func (s *Service) age(t time.Time) time.Duration {
 		return 0
 	}
 	return max(0, s.Backend.Config.Now().Sub(t))
+}
+
+// databaseProblem is what the start still has to do: before that, tables may lack what the
+// commands beside this service look for.
+func (s *Service) databaseProblem() string {
+	select {
+	case <-s.database:
+		return ""
+	default:
+		return "starting: its tables are not up to date yet; the log says what it waits for"
+	}
 }
 
 func (s *Service) outboxProblem(ctx context.Context) string {

@@ -197,7 +197,7 @@ func (s *Service) mirror(ctx context.Context, starting startup) error {
 	owners := owner.NewOwners(s.ownerConfig())
 	s.owners.Store(owners)
 	relay := &consumers.Relay{Bus: b.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: s.wake, Stats: s.Stats, Log: b.Log}
-	statuses := &consumers.Statuses{Bus: b.Bus(), Store: b.DB, Holder: b.Holder, Log: b.Log}
+	statuses := &consumers.Statuses{Bus: b.Bus(), Store: b.DB, Holder: b.Holder, Now: b.Config.Now, Log: b.Log}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return owners.Run(ctx) })
 	group.Go(func() error { return s.keepLearning(ctx) })

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"leadsync/events"
 )
 
 func TestMigrate(t *testing.T) {
@@ -38,5 +40,36 @@ func TestMigrate(t *testing.T) {
 		if c.not != "" && strings.Contains(stdout, c.not) {
 			t.Errorf("%s: %q is in the output", c.name, c.not)
 		}
+	}
+}
+
+// An administrator who may change tables and streams runs it, so that the service needs
+// neither right.
+func TestMigrateSetsUpTheStreamsOfAnExternalServer(t *testing.T) {
+	t.Parallel()
+	address := freeAddress(t)
+	_, port, _ := strings.Cut(address, ":")
+	newChild(t, "nats", "LEADSYNC_TEST_PORT="+port, "LEADSYNC_TEST_DIR="+t.TempDir()).start()
+	vars := map[string]string{"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_NATS_URL": "nats://" + address}
+	var stdout string
+	eventually(t, "the server is up and the streams are set up", func() bool {
+		code, out, stderr := command(t.Context(), t, vars, "migrate")
+		stdout += out
+		return code == exitOK && stderr == ""
+	})
+	if !strings.Contains(stdout, "applied 00001_mirror.sql") || !strings.Contains(stdout, "the streams are up to date on nats://"+address) {
+		t.Errorf("printed %s", stdout)
+	}
+	nc, err := events.Connect(events.Server{URL: "nats://" + address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	bus, err := events.Open(nc, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := events.Look(t.Context(), bus); err != nil {
+		t.Errorf("the streams: %v", err)
 	}
 }

@@ -1,0 +1,15 @@
+package consumers
+
+import (
+	"context"
+
+	"leadsync/leads"
+)
+
+// PublishOnce publishes a status as a process does that holds the lease.
+func (s *Statuses) PublishOnce(ctx context.Context, status leads.MirrorStatus) error {
+	if s.published == nil {
+		s.hold()
+	}
+	return s.publish(ctx, status)
+}
