@@ -20,14 +20,19 @@ import (
 	"leadsync/leads"
 )
 
-// Three installations use one server, two of them with a prefix: none sees, takes or removes
-// anything of another, although all mirror the same portal.
+// Three installations use one server or one cluster, two of them with a prefix: none sees,
+// takes or removes anything of another, although all mirror the same portal.
 func TestPrefixesDoNotMix(t *testing.T) {
-	url := single(t)
+	t.Run("one server", func(t *testing.T) { prefixesDoNotMix(t, single(t), 1) })
+	t.Run("a cluster", func(t *testing.T) { prefixesDoNotMix(t, startCluster(t)[0].ClientURL(), 3) })
+}
+
+func prefixesDoNotMix(t *testing.T, url string, replicas int) {
+	t.Helper()
 	buses := map[string]*events.Bus{"": nil, "berlin": nil, "berlin-2": nil}
 	for prefix := range buses {
 		buses[prefix] = open(t, url, prefix)
-		setUp(t, buses[prefix], 1)
+		setUp(t, buses[prefix], replicas)
 	}
 	heard := map[string]chan string{}
 	for prefix, bus := range buses {
@@ -35,6 +40,11 @@ func TestPrefixesDoNotMix(t *testing.T) {
 	}
 	for prefix, bus := range buses {
 		fill(t, bus, prefix)
+	}
+	if replicas > 1 { // any server may answer
+		for _, bus := range buses {
+			until(t, "all servers have everything", func() bool { _, current := placed(t, bus); return current })
+		}
 	}
 	for prefix, bus := range buses {
 		wantOwn(t, bus, prefix)

@@ -1,5 +1,4 @@
-// Command go keeps a file for each lead; docs/subscribing.md explains why it does what it does.
-// Settings: NATS_URL, NATS_USER (the subscriber's name), NATS_PASSWORD (its token), STATE (a directory).
+// Command go keeps a file for each lead (docs/subscribing.md). Settings: NATS_URL, NATS_USER and NATS_PASSWORD (name and token), STATE (a directory).
 package main
 
 import (
@@ -25,10 +24,9 @@ func main() {
 	log.Fatal(err)
 }
 
-// follow returns when it cannot go on: NATS or leadsync is down, or somebody deleted the consumer.
+// follow returns on errors: NATS is down, the consumer was deleted. A new consumer starts with the state of every lead, an old one where it stopped.
 func follow(ctx context.Context, nc *nats.Conn) error {
 	js, _ := jetstream.New(nc) // only options could be wrong
-	// A new consumer starts with the current state of every lead; an old one, where it stopped.
 	consumer, err := js.CreateOrUpdateConsumer(ctx, "LEADS", jetstream.ConsumerConfig{Durable: os.Getenv("NATS_USER"), AckPolicy: jetstream.AckExplicitPolicy})
 	for err == nil {
 		var batch jetstream.MessageBatch
