@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -81,11 +82,14 @@ func (s Server) options() ([]nats.Option, error) {
 // advice says what to look at after an error of a connection.
 func advice(err error) string {
 	var unknown x509.UnknownAuthorityError
+	var alert *net.OpError // crypto/tls has no type of its own for what the other side says
 	switch {
 	case Refused(err):
 		return "check token, user, password or credentials: LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER, LEADSYNC_NATS_CREDS"
 	case errors.As(err, &unknown):
 		return "LEADSYNC_NATS_CA names the certificates that sign the server's"
+	case errors.Is(err, nats.ErrTLS), errors.As(err, &alert) && alert.Op == "remote error":
+		return "the server ended the TLS handshake: does it ask for a client certificate of an authority that it knows? LEADSYNC_NATS_CERT and LEADSYNC_NATS_KEY name ours"
 	default:
 		return "is the server running there, with JetStream on?"
 	}
