@@ -42,7 +42,7 @@ type Relay struct {
 // Run relays until the context ends.
 func (r *Relay) Run(ctx context.Context) error {
 	loop := retry.Loop{
-		Policy: retry.Standard, Interval: events.LeaseLife / 5,
+		Policy: retry.Near, Interval: events.LeaseLife / 5,
 		Failed: func(err error, _ int, pause time.Duration) {
 			r.Log.WarnContext(ctx, "cannot publish the outbox, retrying", "error", err, "pause", pause)
 		},

@@ -32,7 +32,7 @@ type Statuses struct {
 // Run publishes until the context ends, while no other process does.
 func (s *Statuses) Run(ctx context.Context) error {
 	loop := retry.Loop{
-		Policy: retry.Standard, Interval: statusEvery,
+		Policy: retry.Near, Interval: statusEvery,
 		Failed: func(err error, _ int, pause time.Duration) {
 			s.Log.WarnContext(ctx, "status of the mirrors is not published, trying again", "error", err, "pause", pause)
 		},

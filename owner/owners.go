@@ -157,12 +157,22 @@ func (o *Owners) stop(ctx context.Context, memberID string, served bool) {
 // is not that of the next attempt.
 var errWorkFailed = errors.New("work on the portal failed")
 
+// notTakenError stands for NATS or the database failing before the work began. They are not the
+// portal: the pauses need not grow.
+type notTakenError struct{ error }
+
+// RetryAfter is the pause before the next attempt.
+func (notTakenError) RetryAfter() time.Duration { return retry.Near.Max }
+
 // own serves the portal whenever its lease can be had.
 func (o *Owners) own(ctx context.Context, portal leads.Portal) {
 	loop := retry.Loop{Policy: retry.Standard, Interval: leaseRetry}
 	_ = loop.Run(ctx, func(ctx context.Context) error { // no error is final
 		portal = o.newest(portal)
-		if worked, failed := o.attempt(ctx, portal); failed && worked <= stableAfter {
+		switch worked, failed := o.attempt(ctx, portal); {
+		case failed && worked == 0:
+			return notTakenError{errWorkFailed}
+		case failed && worked <= stableAfter:
 			return errWorkFailed
 		}
 		return nil

@@ -35,6 +35,10 @@ type Policy struct {
 // Standard is what most loops wait after failures: from half a second to half a minute.
 var Standard = Policy{First: 500 * time.Millisecond, Max: 32 * time.Second, Jitter: 12}
 
+// Near is for what asks only our own servers, NATS and the database: it costs them little to be
+// asked often, and when they are back nothing should wait for long.
+var Near = Policy{First: 500 * time.Millisecond, Max: 5 * time.Second, Jitter: 12}
+
 // doublings is how often a pause can double at all.
 const doublings = 62
 

@@ -145,11 +145,7 @@ func (h *harness) untilUp() {
 
 func (h *harness) until(what string, done func() bool) {
 	h.t.Helper()
-	for end := time.Now().Add(time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			h.t.Fatalf("still waiting: %s", what)
-		}
-	}
+	eventually(h.t, what, done)
 }
 
 func (h *harness) install() {
