@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
+	"leadsync/repo"
 )
 
 // metric is a number of /metrics, whatever its labels; -1 where it is not there.
@@ -120,30 +122,35 @@ func TestRemovedHandlersAreBoundAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(p.Info().Portal + "/rest/"), Tokens: fixedToken(grant.AccessToken)})
-	if err := app.Events().Unbind(t.Context(), s.url+"/bitrix24/events"); err != nil {
-		t.Fatal(err)
-	}
-	id, _ := p.RandomID()
-	if err := p.Edit(id, map[string]any{"TITLE": "nobody was told"}); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the edit is found", func() bool { return s.equal(t, db) })
-	bound, err := app.Events().Bindings(t.Context())
-	if err != nil || len(bound) < len(bitrix24.Bound) {
-		t.Errorf("bound are %v, %v", bound, err)
-	}
-	// Further passes follow, which prove that nothing else was missed: it need not be the last.
-	eventually(t, "the findings name the reason", func() bool {
-		runs, err := db.Runs(t.Context(), s.member(), 50)
-		for _, run := range runs {
-			if code, stdout, _ := command(t.Context(), t, s.vars, "reconcile", "findings", run.ID); code == exitOK && strings.Contains(stdout, "the handlers were not bound") {
-				return true
-			}
-		}
-		if err != nil {
+	// A pass that the machine's slowness brings may find an edit before the check of the handlers
+	// does, and knows nothing of them.
+	eventually(t, "findings name the reason", func() bool {
+		if err := app.Events().Unbind(t.Context(), s.url+"/bitrix24/events"); err != nil {
 			t.Fatal(err)
 		}
-		return false
+		id, _ := p.RandomID()
+		if err := p.Edit(id, map[string]any{"TITLE": "nobody was told"}); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the edit is found", func() bool { return s.equal(t, db) })
+		eventually(t, "the handlers are bound", func() bool {
+			bound, err := app.Events().Bindings(t.Context())
+			return err == nil && len(bound) >= len(bitrix24.Bound)
+		})
+		return s.foundBecause(t, db, "the handlers were not bound")
+	})
+}
+
+// foundBecause tells whether a pass has reported a difference with that cause.
+func (s *testServer) foundBecause(t *testing.T, db *repo.DB, cause string) bool {
+	t.Helper()
+	runs, err := db.Runs(t.Context(), s.member(), 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(runs, func(run leads.Run) bool {
+		code, stdout, _ := command(t.Context(), t, s.vars, "reconcile", "findings", run.ID)
+		return code == exitOK && strings.Contains(stdout, cause)
 	})
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,15 +37,30 @@ func increase(before, after map[string]int) map[string]int {
 	return more
 }
 
-// caughtUp tells whether the newest pass is a completed one over changed leads.
+// caughtUp tells whether a pass over changed leads is completed, and no other one under way.
 func (s *testServer) caughtUp(t *testing.T, db *repo.DB) bool {
 	t.Helper()
-	runs, err := db.Runs(t.Context(), s.member(), 1)
+	runs, err := db.Runs(t.Context(), s.member(), 100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(runs) == 1 && runs[0].Mode == leads.RunChanged && runs[0].State == leads.RunCompleted
+	changed := slices.ContainsFunc(runs, func(r leads.Run) bool { return r.Mode == leads.RunChanged && r.State == leads.RunCompleted })
+	return changed && !slices.ContainsFunc(runs, func(r leads.Run) bool { return r.State == leads.RunRequested || r.State == leads.RunRunning })
 }
+
+// heldSince tells whether one owner served the portal since the log had that many take-overs.
+// Where the machine is so slow that a lease was lost, each owner asks for more: then numbers of
+// requests say nothing.
+func (s *testServer) heldSince(t *testing.T, takeOvers int) bool {
+	t.Helper()
+	now := s.takeOvers()
+	if now > takeOvers+1 {
+		t.Logf("the number of requests is not judged: %d owners served the portal one after the other", now-takeOvers)
+	}
+	return now <= takeOvers+1
+}
+
+func (s *testServer) takeOvers() int { return strings.Count(s.log.String(), "took over portal") }
 
 // The service sends few requests, with the portal's limits on: for an import, a backlog and a
 // busy lead.
@@ -60,7 +76,7 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	db := s.mirror(t)
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	s.untilImported(t, db)
-	if n, limit := requestCount(p), (count+2499)/2500+1+setUp; n > limit {
+	if n, limit := requestCount(p), (count+2499)/2500+1+setUp; s.heldSince(t, 0) && n > limit {
 		t.Errorf("the import took %d requests, at most %d are allowed: %v", n, limit, p.Stats().Requests)
 	}
 	t.Logf("import of %d leads: %v", count, p.Stats().Requests)
@@ -80,7 +96,7 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	if _, err := db.Beat(t.Context(), s.member()); err != nil {
 		t.Fatal(err)
 	}
-	before, was := requestCount(p), p.Stats()
+	before, was, takeOvers := requestCount(p), p.Stats(), s.takeOvers()
 	if err := db.SetPortalState(t.Context(), s.member(), leads.PortalActive); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +113,7 @@ func TestRequestsAreSpentSparingly(t *testing.T) {
 	// and CRM mode, when the service takes a portal and then every hour, is not counted.
 	more := increase(was.Requests, p.Stats().Requests)
 	n, limit := requestCount(p)-before-more["event.get"]-more["app.info"]-more["crm.settings.mode.get"], (count+2499)/2500+1+(count-50+2499)/2500+2
-	if n > limit {
+	if s.heldSince(t, takeOvers) && n > limit {
 		t.Errorf("%d queued callbacks took %d requests, at most %d are allowed", count, n, limit)
 	}
 	t.Logf("%d queued callbacks: %d requests within %s %v, their commands %v", count, n, time.Since(begin).Round(time.Second),

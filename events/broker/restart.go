@@ -14,9 +14,9 @@ import (
 const (
 	// checkEvery is how often the broker checks its server.
 	checkEvery = time.Second
-	// restartAfter is how many checks in a row must find a problem. One is not enough: a
-	// stream that is being created, or a busy machine, passes for a problem for a moment.
-	restartAfter = 2
+	// restartAfter is how many checks in a row must find a problem: a stream that is being
+	// created on a slow disk passes for a problem for seconds.
+	restartAfter = 5
 	// restartRoom is how much the disk must take before the server is restarted, in bytes.
 	restartRoom = 1 << 20
 )

@@ -3,6 +3,7 @@
 package eventstest
 
 import (
+	"context"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -10,6 +11,7 @@ import (
 
 	"leadsync/events"
 	"leadsync/events/broker"
+	"leadsync/retry"
 )
 
 // Bus is connected to an embedded server of the test's own.
@@ -29,7 +31,9 @@ func Start(tb testing.TB, dir string) (*broker.Broker, *events.Bus) {
 	}
 	tb.Cleanup(server.Close)
 	bus := Connect(tb, func() (*nats.Conn, error) { return server.Connect(events.Options()...) })
-	if err := events.Setup(tb.Context(), bus, 1); err != nil {
+	// A service tries again, too, where a busy machine takes too long.
+	loop := retry.Loop{Policy: retry.Near, Final: func(err error) bool { return !events.Unavailable(err) }}
+	if err := loop.Until(tb.Context(), func(ctx context.Context) error { return events.Setup(ctx, bus, 1) }); err != nil {
 		tb.Fatal(err)
 	}
 	return server, bus
