@@ -133,6 +133,8 @@ type Evidence interface {
 type Repairs interface {
 	// Missing are leads that the portal did not find once, whose grace period is over.
 	Missing(ctx context.Context, memberID string, limit int) ([]int64, error)
+	// HeldBack is the breaker of deletions; its limit is exact where it is open.
+	HeldBack(ctx context.Context, memberID string) (leads.Breaker, error)
 	consumers.Restorer
 }
 

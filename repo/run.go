@@ -51,8 +51,13 @@ type claim struct {
 
 // ClaimRun takes the oldest run that is requested, or that a former owner (of an earlier
 // epoch) left running, and marks it as running. A run of a former owner keeps its
-// checkpoint, sums and start time. It returns false where there is no such run.
+// checkpoint, sums and start time. It returns false where there is no such run; owners ask
+// twice a second, so it begins a transaction only where there is one.
 func (d *DB) ClaimRun(ctx context.Context, memberID string) (run leads.Run, ok bool, err error) {
+	_, waits, err := queryOne(ctx, d, scanClaim, d.dialect.sql.RunNext, sql.Named("member_id", memberID))
+	if err != nil || !waits {
+		return leads.Run{}, false, wrap(err, "look for a run of %s", memberID)
+	}
 	err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		run, ok, err = d.claimRun(ctx, tx, memberID)
 		return err

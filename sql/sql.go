@@ -50,6 +50,8 @@ type Statements struct {
 	PortalApplication, PortalAuthorize, PortalBound, PortalDomain, PortalGet, PortalInsert                                 string
 	PortalLearn, PortalList, PortalMove, PortalStanding, PortalState, PortalStateFrom                                      string
 	PortalUpdate                                                                                                           string
+	PruneCallbackRange, PruneCallbacks, PruneFailureRange, PruneFailures, PruneFindings, PruneIncidents                    string
+	PruneRun, PruneRunList                                                                                                 string
 	RowGet, RowGetContacts, RowGetFields, RowGetPhones, RowGetSolutions, RowKeys, RowRange                                 string
 	RowRangeContacts, RowRangeFields, RowRangePhones, RowRangeSolutions                                                    string
 	RunClaim, RunGet, RunInsert, RunLastCompleted, RunLastFull, RunList, RunNext, RunProofs, RunResume                     string
@@ -63,6 +65,7 @@ type Statements struct {
 	StageMarksInsert, StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                                                string
 	StagePhonesCreate, StagePhonesDrop, StagePhonesInsert, StageSolutionsCreate                                            string
 	StageSolutionsDrop, StageSolutionsInsert                                                                               string
+	TableRows                                                                                                              string
 }
 
 // The statements of both databases.
