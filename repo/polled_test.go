@@ -1,6 +1,7 @@
 package repo_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"leadsync/repo"
 	leadsql "leadsync/sql"
@@ -46,7 +48,7 @@ var polled = map[string]string{
 	"OutboxList":           "four times a second",
 	"OutboxListPortal":     "four times a second, each portal with changes",
 	"OutboxDelete":         "with each batch of changes",
-	"OutboxOldest":         "with each look at /readyz; every 15 s for scrapes",
+	"OutboxOldest":         "with each look at /readyz and each scrape",
 	"OutboxOldestPortal":   "every 5 s, each portal",
 	"MirrorStatuses":       "every 5 s",
 	"PortalList":           "once a second",
@@ -147,6 +149,35 @@ func TestPolledStatementsAreSeeks(t *testing.T) {
 		if strings.Contains(strings.Join(plan, "\n"), "ORDER BY") && inOrder[name] != "" {
 			t.Errorf("%s sorts before it takes the first:\n%s", name, strings.Join(plan, "\n"))
 		}
+	}
+}
+
+// An owner that looks whether a pass was requested neither waits for those who write nor holds
+// them up.
+func TestLookingForARunDoesNotWaitForWriters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mirror.db")
+	db, err := repo.Open(t.Context(), repo.Config{URL: "sqlite:" + path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := sql.Open("sqlite", path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	writer, err := raw.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = writer.Rollback() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // less than SQLite waits for a lock
+	defer cancel()
+	if _, ok, err := db.ClaimRun(ctx, "m"); ok || err != nil {
+		t.Errorf("while another process writes: %v, %v", ok, err)
 	}
 }
 

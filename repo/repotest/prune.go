@@ -106,7 +106,9 @@ func pruneRuns(m *mirror) {
 	note(goes, m.ran(memberID, leads.RunIDs, leads.RunCompleted, false, leads.Failed), "not repaired, and a full pass since")
 	note(goes, m.ran(memberID, leads.RunFull, leads.RunIncomplete, false), "given up, and a full pass since")
 	note(goes, m.ran(memberID, leads.RunFull, leads.RunCompleted, true, leads.Unchanged), "a dry run")
-	note(stays, m.ran(memberID, leads.RunIDs, leads.RunPaused, false, leads.Pending), "paused")
+	paused := m.ran(memberID, leads.RunIDs, leads.RunPaused, false)
+	note(stays, paused, "paused")
+	m.exec("UPDATE leadsync_runs SET finished_at = requested_at WHERE id = '" + paused + "'") // whatever it says
 	note(stays, m.ran(memberID, leads.RunFull, leads.RunCompleted, false, leads.Updated), "the last full pass")
 	for _, verdict := range []leads.Verdict{leads.Pending, leads.Missing, leads.Withheld, leads.Failed} {
 		note(stays, m.ran(memberID, leads.RunChanged, leads.RunCompleted, false, leads.Updated, verdict), "not repaired: "+verdict.String())
