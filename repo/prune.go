@@ -165,18 +165,32 @@ func (p pruner) callbacks(ctx context.Context) error {
 
 // failures walks through the rows that leadsync has written.
 func (p pruner) failures(ctx context.Context) error {
-	kept, err := p.d.settings(ctx, p.d.read)
+	after, err := p.d.ownFailures(ctx)
 	if err != nil {
-		return p.d.explain(ctx, err)
-	}
-	after, err := strconv.ParseInt(kept[ownFailuresSetting], 10, 64)
-	if err != nil {
-		return fmt.Errorf("leadsync_settings: %s is not a number, want the last Id that the call centre has written", ownFailuresSetting)
+		return err
 	}
 	return p.walk(ctx, walk{
 		table: "bitrix_import_lead_error", after: after, next: p.d.dialect.sql.PruneFailureRange, old: p.d.dialect.sql.PruneFailures,
 		args: []any{sql.Named("before", wallClock(p.cfg.Before))},
 	})
+}
+
+// ownFailures is the last Id of bitrix_import_lead_error that may be the call centre's. The
+// migration stores it. Where somebody has emptied leadsync_settings, nobody knows any more
+// whose the rows are: all that are there now stay.
+func (d *DB) ownFailures(ctx context.Context) (int64, error) {
+	kept, err := d.settings(ctx, d.read)
+	if err != nil {
+		return 0, d.explain(ctx, err)
+	}
+	if last, err := strconv.ParseInt(kept[ownFailuresSetting], 10, 64); err == nil {
+		return last, nil
+	}
+	last, _, err := queryOne(ctx, d, scanInt, d.dialect.sql.FailureLast)
+	if err != nil {
+		return 0, err
+	}
+	return last, d.saveSetting(ctx, ownFailuresSetting, strconv.FormatInt(last, 10))
 }
 
 // walk is a table that is read by its key, a batch at a time, for its old rows.

@@ -31,7 +31,7 @@ type Statements struct {
 	EraseFieldTypes, EraseFields, EraseFieldsRead, EraseFindings, EraseGrants, EraseLeads, EraseOutbox                     string
 	ErasePhones, ErasePortal, EraseRuns, EraseSolutions                                                                    string
 	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate                                                   string
-	FailureClean, FailureInsert, FailureList, FailurePayload, FailureUpdate                                                string
+	FailureClean, FailureInsert, FailureLast, FailureList, FailurePayload, FailureUpdate                                   string
 	FieldTypesDelete, FieldTypesInsert, FieldTypesList                                                                     string
 	FieldsDelete, FieldsDeleteGone, FieldsDeleteRows, FieldsInsert                                                         string
 	FindingInsert, FindingList, FindingMissingList, FindingPendingDelete                                                   string

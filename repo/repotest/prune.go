@@ -31,6 +31,7 @@ func pruning(t *testing.T, server Server) {
 		{"incidents", pruneIncidents},
 		{"callbacks", pruneCallbacks},
 		{"rows of leads that could not be written", pruneFailures},
+		{"settings that somebody has emptied", emptiedSettings},
 		{"sizes of tables", tableRows},
 	} {
 		t.Run(c.name, func(t *testing.T) { m.with(t, c.test) })
@@ -233,6 +234,29 @@ func pruneFailures(m *mirror) {
 	}
 	if n := m.text("SELECT COUNT(*) FROM bitrix_import_lead_error WHERE sql_error = 'their own'"); n != "2" {
 		m.t.Errorf("%s rows of the call centre, want both", n)
+	}
+}
+
+// emptiedSettings wants rows to stay where nobody knows any more whose they are, and later ones
+// to go.
+func emptiedSettings(m *mirror) {
+	m.exec("DELETE FROM leadsync_settings")
+	for id := int64(1); id <= 2; id++ {
+		m.must(m.RecordFailure(m.ctx, leads.Ref{MemberID: member, LeadID: id}, "before", nil))
+	}
+	m.clock.Advance(day)
+	want := map[string]int64{}
+	for range 2 {
+		if diff := cmp.Diff(want, m.pruned(m.clock.Now())); diff != "" {
+			m.t.Errorf("deleted (-want +got):\n%s", diff)
+		}
+		m.must(m.CheckRules(m.ctx)) // it is no rule
+		m.must(m.RecordFailure(m.ctx, leads.Ref{MemberID: member, LeadID: 3}, "after", nil))
+		m.clock.Advance(day)
+		want = map[string]int64{"bitrix_import_lead_error": 1}
+	}
+	if n := m.text("SELECT COUNT(*) FROM bitrix_import_lead_error WHERE sql_error = 'before'"); n != "2" {
+		m.t.Errorf("%s rows are left, want both", n)
 	}
 }
 
