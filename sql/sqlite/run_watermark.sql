@@ -1,6 +1,6 @@
 -- Changes that a completed pass has missed are later than its start. One over ids does not read the leads. (<>, not IN: so the
 -- newest is the last of an index, and no list of all.)
-SELECT r.portal_at
+SELECT r.portal_at, r.started_at
 FROM leadsync_runs AS r
 WHERE r.seq = (
     SELECT MAX(t.seq) FROM leadsync_runs AS t
