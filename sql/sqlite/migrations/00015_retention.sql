@@ -1,14 +1,10 @@
--- Indexes by which loops find runs and findings however many there are, and what LEADSYNC_KEEP needs to delete old rows.
+-- Indexes by which loops find runs however many there are, and what LEADSYNC_KEEP needs to delete old rows.
 -- +goose Up
 
 CREATE INDEX ix_leadsync_runs_state ON leadsync_runs (member_id, state, seq);
 CREATE INDEX ix_leadsync_runs_mode ON leadsync_runs (member_id, mode, dry_run, seq);
 CREATE INDEX ix_leadsync_runs_started_at ON leadsync_runs (member_id, mode, dry_run, state, started_at);
 CREATE INDEX ix_leadsync_runs_finished_at ON leadsync_runs (finished_at);
-
--- A pass asks for its pending findings before each window.
-DROP INDEX ix_leadsync_findings_run_id;
-CREATE INDEX ix_leadsync_findings_run_id ON leadsync_findings (run_id, repaired, lead_id);
 
 CREATE INDEX ix_leadsync_incidents_to_at ON leadsync_incidents (to_at);
 
@@ -20,8 +16,6 @@ SELECT 'own_failures_after', CAST(COALESCE(MAX(e.Id), 0) AS TEXT) FROM bitrix_im
 
 DELETE FROM leadsync_settings WHERE name = 'own_failures_after';
 DROP INDEX ix_leadsync_incidents_to_at;
-DROP INDEX ix_leadsync_findings_run_id;
-CREATE INDEX ix_leadsync_findings_run_id ON leadsync_findings (run_id);
 DROP INDEX ix_leadsync_runs_finished_at;
 DROP INDEX ix_leadsync_runs_started_at;
 DROP INDEX ix_leadsync_runs_mode;

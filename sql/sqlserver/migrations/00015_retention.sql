@@ -1,4 +1,4 @@
--- Indexes by which loops find runs and findings however many there are, and what LEADSYNC_KEEP needs to delete old rows.
+-- Indexes by which loops find runs however many there are, and what LEADSYNC_KEEP needs to delete old rows.
 -- INCLUDE: what the statements read is in the index, so that the server never prefers to read the table.
 -- +goose Up
 
@@ -9,11 +9,6 @@ CREATE INDEX ix_leadsync_runs_mode ON dbo.leadsync_runs (member_id, mode, dry_ru
 CREATE INDEX ix_leadsync_runs_started_at ON dbo.leadsync_runs (member_id, mode, dry_run, state, started_at) INCLUDE (portal_at);
 
 CREATE INDEX ix_leadsync_runs_finished_at ON dbo.leadsync_runs (finished_at) INCLUDE (id, member_id, mode, state, started_at);
-
--- A pass asks for its pending findings before each window.
-DROP INDEX ix_leadsync_findings_run_id ON dbo.leadsync_findings;
-
-CREATE INDEX ix_leadsync_findings_run_id ON dbo.leadsync_findings (run_id, repaired, lead_id);
 
 CREATE INDEX ix_leadsync_incidents_to_at ON dbo.leadsync_incidents (to_at);
 
@@ -26,10 +21,6 @@ SELECT N'own_failures_after', CONVERT(nvarchar(20), COALESCE(MAX(e.Id), 0)) FROM
 DELETE FROM dbo.leadsync_settings WHERE name = N'own_failures_after';
 
 DROP INDEX ix_leadsync_incidents_to_at ON dbo.leadsync_incidents;
-
-DROP INDEX ix_leadsync_findings_run_id ON dbo.leadsync_findings;
-
-CREATE INDEX ix_leadsync_findings_run_id ON dbo.leadsync_findings (run_id);
 
 DROP INDEX ix_leadsync_runs_finished_at ON dbo.leadsync_runs;
 
