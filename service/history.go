@@ -45,9 +45,10 @@ type history struct {
 
 // run deletes old history once a day, until the context ends.
 func (h *history) run(ctx context.Context, bus *events.Bus) error {
-	if h.keep == 0 || retry.Wait(ctx, h.scaled(pruneAfter)) != nil {
+	if h.keep == 0 {
 		return nil
 	}
+	_ = retry.Wait(ctx, h.scaled(pruneAfter)) // the loop looks whether the context has ended
 	loop := retry.Loop{
 		Policy: retry.Policy{First: h.scaled(pruneAgain), Max: h.scaled(pruneAgain)}, Interval: h.scaled(pruneEvery),
 		Failed: func(err error, _ int, pause time.Duration) {
