@@ -116,25 +116,53 @@ func TestScrapesReadNoTables(t *testing.T) {
 	if err := db.Close(); err != nil { // a scrape needs no database for this
 		t.Fatal(err)
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(historyOnly{collector{&Service{history: h}}})
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown := map[string]float64{}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			shown[f.GetName()+" "+m.GetLabel()[0].GetValue()] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
-		}
-	}
+	shown := gathered(t, func(out sink) { collector{&Service{history: h}}.collectHistory(out) })
 	if _, ok := shown["leadsync_table_rows bitrix_leads"]; !ok || shown["leadsync_pruned_rows_total leadsync_runs"] != 3 || len(shown) != 14 {
 		t.Errorf("shown: %v", shown)
 	}
 }
 
-// historyOnly collects what collectHistory does.
-type historyOnly struct{ collector }
+// The outbox is not counted for each scrape: an import of millions would make it slow.
+func TestScrapesCountTheOutboxSeldom(t *testing.T) {
+	db, _ := emptyMirror(t)
+	s := &Service{Backend: &Backend{DB: db}}
+	outbox := func() float64 { return gathered(t, collector{s}.collectWaiting)["leadsync_outbox_changes "] }
+	if n := outbox(); n != 0 {
+		t.Errorf("%v changes in an empty outbox", n)
+	}
+	s.outboxDepth.value, s.outboxDepth.until = 42, time.Now().Add(time.Hour)
+	if n := outbox(); n != 42 {
+		t.Errorf("%v changes, want the number that was counted last", n)
+	}
+}
+
+// gathered are metrics as Prometheus reads them, by their names and first labels.
+func gathered(t *testing.T, collect func(sink)) map[string]float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectorFunc(collect))
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			label := ""
+			if len(m.GetLabel()) > 0 {
+				label = m.GetLabel()[0].GetValue()
+			}
+			values[f.GetName()+" "+label] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+		}
+	}
+	return values
+}
+
+// collectorFunc is a part of collector.
+type collectorFunc func(sink)
+
+// Describe implements prometheus.Collector.
+func (c collectorFunc) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
-func (h historyOnly) Collect(to chan<- prometheus.Metric) { h.collectHistory(to) }
+func (c collectorFunc) Collect(to chan<- prometheus.Metric) { c(to) }
