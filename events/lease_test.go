@@ -175,6 +175,7 @@ func TestLeaseIsTakenAfterTheServerClockWasSetBack(t *testing.T) {
 // A connection that is away for a moment does not cost the lease: the renewal is tried again
 // while the lease is certainly ours.
 func TestARenewalThatFailsIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	bus := eventstest.Bus(t)
 	lease := take(t, bus, "one")
 	lease.FailRenewals(3)
@@ -184,7 +185,7 @@ func TestARenewalThatFailsIsTriedAgain(t *testing.T) {
 			t.Error("the lease was given up")
 		case <-time.After(2 * events.LeaseLife): // without a renewal it would be over
 		}
-		_, err := events.TakeLease(t.Context(), bus, "portal-x", "two")
+		_, err := events.TakeLease(ctx, bus, "portal-x", "two")
 		return err
 	})
 	if !errors.Is(err, events.ErrLeaseHeld) {

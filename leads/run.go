@@ -57,6 +57,13 @@ type Run struct {
 	Sums
 }
 
+// Watermark is the start of a completed pass: the mirror has every change from before it. It
+// is zero where no pass has completed.
+type Watermark struct {
+	At    time.Time // by the portal's clock, in its zone
+	Began time.Time // by ours
+}
+
 // Finished reports whether the run has ended and cannot be resumed.
 func (r *Run) Finished() bool { return r.State == RunCompleted || r.State == RunIncomplete }
 

@@ -117,8 +117,8 @@ type Runs interface {
 	LastCompleted(ctx context.Context, memberID string) (leads.Run, bool, error)
 	// LastFull is the newest full pass that was asked for.
 	LastFull(ctx context.Context, memberID string) (leads.Run, bool, error)
-	// Watermark is the portal's clock at the start of the newest completed pass.
-	Watermark(ctx context.Context, memberID string) (time.Time, error)
+	// Watermark is the start of the newest completed pass.
+	Watermark(ctx context.Context, memberID string) (leads.Watermark, error)
 	Findings(ctx context.Context, runID string) ([]leads.Finding, error)
 }
 
@@ -133,6 +133,8 @@ type Evidence interface {
 type Repairs interface {
 	// Missing are leads that the portal did not find once, whose grace period is over.
 	Missing(ctx context.Context, memberID string, limit int) ([]int64, error)
+	// HeldBack is the breaker of deletions; its limit is exact where it is open.
+	HeldBack(ctx context.Context, memberID string) (leads.Breaker, error)
 	consumers.Restorer
 }
 

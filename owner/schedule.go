@@ -61,8 +61,8 @@ func (o *owner) catchUp(ctx context.Context, outage bool) error {
 	if o.cfg.CatchUpEvery <= 0 {
 		return nil
 	}
-	at, err := o.cfg.Mirror.Runs.Watermark(ctx, o.session.memberID())
-	if err != nil || at.IsZero() {
+	mark, err := o.cfg.Mirror.Runs.Watermark(ctx, o.session.memberID())
+	if err != nil || mark.At.IsZero() {
 		return err
 	}
 	modes := []leads.RunMode{leads.RunChanged}

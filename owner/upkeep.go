@@ -131,7 +131,7 @@ func (u *upkeep) checkDeletions(ctx context.Context, now time.Time) error {
 	if now.Before(u.deletionsAt) {
 		return nil
 	}
-	breaker, err := u.s.cfg.Mirror.Rows.Breaker(ctx, u.s.memberID())
+	breaker, err := u.s.cfg.Mirror.Repairs.HeldBack(ctx, u.s.memberID())
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,15 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
 	"leadsync/reconcile"
 )
 
@@ -341,4 +344,39 @@ func TestChangedPassStartsAgainInANewZone(t *testing.T) {
 	}
 	h.wantFindings(run, map[leads.FindingKind][]int64{leads.FindingStale: ids})
 	h.wantEqual()
+}
+
+// The portal's administrators set its clock back: what is changed from then on is dated before
+// the last pass, and the next one finds it all the same.
+func TestChangedPassFollowsAClockThatIsSetBack(t *testing.T) {
+	for _, back := range []time.Duration{20 * time.Minute, 5 * time.Hour} {
+		t.Run(back.String(), func(t *testing.T) {
+			h := imported(t, 60)
+			ids := h.ids()
+			h.advanceHours(1)
+			h.pass(leads.Run{Mode: leads.RunChanged})
+			h.clock.Advance(5 * time.Minute)
+			h.editInPortal(ids[0], "before the clock is set back")
+			h.portalAhead.Store(-int64(back))
+			h.editInPortal(ids[1], "after it was set back")
+			h.clock.Advance(5 * time.Minute)
+			log := &leadstest.Log{}
+			cfg := h.config()
+			cfg.Log = slog.New(slog.NewTextHandler(log, nil))
+			run, err := reconcile.Run(t.Context(), cfg, h.request(leads.Run{Mode: leads.RunChanged}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The other one is dated later than the portal's clock shows: it is repaired, and late.
+			h.wantFindings(run, map[leads.FindingKind][]int64{leads.FindingStale: {ids[1]}})
+			h.wantEqual()
+			h.clock.Advance(5 * time.Minute)
+			if _, err = reconcile.Run(t.Context(), cfg, h.request(leads.Run{Mode: leads.RunChanged})); err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(log.String(), "the portal's clock was set back"); n != 1 {
+				t.Errorf("reported %d times, want once:\n%s", n, log)
+			}
+		})
+	}
 }

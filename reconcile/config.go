@@ -57,9 +57,8 @@ type Ledger interface {
 	// second answer.
 	Unconfirmed(ctx context.Context, runID string, after int64, limit int) ([]int64, error)
 	Confirm(ctx context.Context, run leads.Run, outcomes []leads.Outcome) error
-	// Watermark is the portal's clock at the start of the newest completed pass; zero where
-	// no pass was completed.
-	Watermark(ctx context.Context, memberID string) (time.Time, error)
+	// Watermark is the start of the newest completed pass; zero where no pass was completed.
+	Watermark(ctx context.Context, memberID string) (leads.Watermark, error)
 }
 
 // Parked knows the leads that were given up because they could not be written.

@@ -50,9 +50,15 @@ type explainer struct {
 	now      func() time.Time
 
 	// The mirror had what was changed before the watermark, which is by the portal's clock.
-	watermark time.Time
+	watermark leads.Watermark
 	ahead     time.Duration // of the portal's clock before ours
 	incidents []leads.Incident
+}
+
+// setBack is by how much the portal's clock was set back since the watermark, given what it
+// shows now; 0 where ours has not gone further.
+func (e *explainer) setBack(at time.Time) time.Duration {
+	return max(0, e.now().Sub(e.watermark.Began)-at.Sub(e.watermark.At))
 }
 
 // loadIncidents reads the incidents once for the whole pass.
@@ -109,7 +115,7 @@ func (e *explainer) askEvidence(ctx context.Context, repairs []Repair) (pending 
 
 // causeOfChange is why a change did not reach the mirror. changed is by the portal's clock.
 func (e *explainer) causeOfChange(f leads.Finding, changed time.Time, callbacks map[int64]time.Time) string {
-	if f.Kind == leads.FindingMissed && changed.Before(e.watermark) {
+	if f.Kind == leads.FindingMissed && changed.Before(e.watermark.At) {
 		return causeRemoved
 	}
 	at := changed.Add(-e.ahead) // by our clock
@@ -128,7 +134,7 @@ func (e *explainer) causeOfChange(f leads.Finding, changed time.Time, callbacks 
 // any incident since the last pass may be the reason.
 func (e *explainer) causeOfAbsence(f leads.Finding, callbacks map[int64]time.Time) string {
 	for _, i := range e.incidents {
-		if i.To.After(e.watermark.Add(-e.ahead - incidentMargin)) {
+		if i.To.After(e.watermark.At.Add(-e.ahead - incidentMargin)) {
 			return "perhaps: " + describe(i)
 		}
 	}

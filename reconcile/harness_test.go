@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,6 +72,8 @@ type harness struct {
 	windows    int                    // that were read
 	windowSize int                    // the most leads of a window; 0 is what the portal shows
 	unusable   map[int64]error        // leads whose answers cannot be used
+
+	portalAhead atomic.Int64 // by how many nanoseconds the portal's clock is ahead of ours
 }
 
 // open opens a portal and an empty mirror.
@@ -82,7 +85,8 @@ func open(tb testing.TB, cfg emulator.Config) *harness {
 func openFile(tb testing.TB, cfg emulator.Config, file string) *harness {
 	tb.Helper()
 	h := &harness{t: tb, clock: leadstest.NewClock(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC))}
-	cfg.NoLimits, cfg.Now, cfg.Seed = true, h.clock.Now, 6
+	cfg.NoLimits, cfg.Seed = true, 6
+	cfg.Now = func() time.Time { return h.clock.Now().Add(time.Duration(h.portalAhead.Load())) }
 	b24 := emulatortest.New(tb, cfg)
 	h.portal = b24.Portal
 	h.client = bitrix24.NewClient(bitrix24.ClientConfig{

@@ -129,10 +129,10 @@ var errNoWatermark = errors.New("no pass over this portal has been completed yet
 func (p *Pass) setSince() error {
 	switch {
 	case !p.run.Since.IsZero(): // an earlier part of the run has set it
-	case p.explainer.watermark.IsZero():
+	case p.explainer.watermark.At.IsZero():
 		return errNoWatermark
 	default:
-		p.run.Since = p.explainer.watermark.Add(-overlap)
+		p.run.Since = p.explainer.watermark.At.Add(-overlap)
 	}
 	return nil
 }

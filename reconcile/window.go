@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"leadsync/leads"
 )
@@ -36,9 +37,14 @@ func (w *window) read(ctx context.Context) (page leads.Page, err error) {
 	return page, err
 }
 
+// setBackLeast is by how much the portal's clock must have been set back since the pass before
+// for the changes to be asked for again; less is what the overlap of two passes is for.
+const setBackLeast = time.Minute
+
 // readChanged reads leads that changed since run.Since, by the portal's clock. If the
 // portal has changed its zone since the pass before, that question was the wrong one:
-// readChanged asks again, from the first lead.
+// readChanged asks again, from the first lead. It does the same where the portal's clock was
+// set back: changes made since then may be dated from before the pass before.
 func (w *window) readChanged(ctx context.Context) (leads.Page, error) {
 	for {
 		page, err := w.cfg.Portal.Changed(ctx, w.run.Checkpoint, w.run.Since)
@@ -56,10 +62,17 @@ func (w *window) readChanged(ctx context.Context) (leads.Page, error) {
 			continue
 		}
 		w.explainer.ahead = page.At.Sub(w.cfg.Now())
-		if w.run.PortalAt.IsZero() {
-			w.run.PortalAt = page.At
+		if !w.run.PortalAt.IsZero() {
+			return page, nil
 		}
-		return page, nil
+		w.run.PortalAt = page.At
+		back := w.explainer.setBack(page.At)
+		if back < setBackLeast {
+			return page, nil
+		}
+		w.cfg.Log.WarnContext(ctx, "the portal's clock was set back since the pass before, reading changes from that much earlier on",
+			"member_id", w.run.MemberID, "run", w.run.ID, "by", back)
+		w.run.Since, w.run.Checkpoint = w.run.Since.Add(-back), 0
 	}
 }
 

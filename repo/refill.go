@@ -106,6 +106,7 @@ var ErrOtherRules = errors.New("the database was filled with other settings")
 // nil where no table was filled yet.
 func (d *DB) CheckRules(ctx context.Context) error {
 	kept, err := d.settings(ctx, d.read)
+	delete(kept, ownFailuresSetting) // which is no rule
 	if err != nil || len(kept) == 0 {
 		return wrap(d.explain(ctx, err), "read the rules of the side tables")
 	}

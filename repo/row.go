@@ -176,7 +176,7 @@ func (d *DB) Missing(ctx context.Context, memberID string, limit int) ([]int64, 
 	if err != nil || len(ids) == 0 {
 		return nil, wrap(err, "missing leads of %s", memberID)
 	}
-	if b, err := d.Breaker(ctx, memberID); err != nil || b.Open() {
+	if b, err := d.HeldBack(ctx, memberID); err != nil || b.Open() {
 		return nil, err
 	}
 	return ids, nil

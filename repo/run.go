@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -51,8 +50,13 @@ type claim struct {
 
 // ClaimRun takes the oldest run that is requested, or that a former owner (of an earlier
 // epoch) left running, and marks it as running. A run of a former owner keeps its
-// checkpoint, sums and start time. It returns false where there is no such run.
+// checkpoint, sums and start time. It returns false where there is no such run; owners ask
+// twice a second, so it begins a transaction only where there is one.
 func (d *DB) ClaimRun(ctx context.Context, memberID string) (run leads.Run, ok bool, err error) {
+	_, waits, err := queryOne(ctx, d, scanClaim, d.dialect.sql.RunNext, sql.Named("member_id", memberID))
+	if err != nil || !waits {
+		return leads.Run{}, false, wrap(err, "look for a run of %s", memberID)
+	}
 	err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		run, ok, err = d.claimRun(ctx, tx, memberID)
 		return err
@@ -185,14 +189,13 @@ func (d *DB) LastFull(ctx context.Context, memberID string) (leads.Run, bool, er
 	return run, ok, wrap(err, "last full run of %s", memberID)
 }
 
-// Watermark returns the portal's clock at the start of the newest completed pass: the
-// mirror has every change from before it. It is zero where no pass has completed.
-func (d *DB) Watermark(ctx context.Context, memberID string) (at time.Time, err error) {
-	at, _, err = queryOne(ctx, d, func(row scanner) (at time.Time, err error) {
-		err = row.Scan(zonedColumn{&at})
-		return at, err
+// Watermark returns the start of the newest completed pass that read the leads.
+func (d *DB) Watermark(ctx context.Context, memberID string) (leads.Watermark, error) {
+	mark, _, err := queryOne(ctx, d, func(row scanner) (w leads.Watermark, err error) {
+		err = row.Scan(zonedColumn{&w.At}, instantColumn{&w.Began})
+		return w, err
 	}, d.dialect.sql.RunWatermark, sql.Named("member_id", memberID))
-	return at, wrap(err, "watermark of %s", memberID)
+	return mark, wrap(err, "watermark of %s", memberID)
 }
 
 func scanRun(row scanner) (r leads.Run, err error) {

@@ -40,6 +40,7 @@ type Config struct {
 
 	ReconcileAt   *TimeOfDay    // nil is off
 	CatchUpEvery  time.Duration // 0 is off
+	Keep          time.Duration // of history in the database; 0 keeps all
 	SolutionField string
 	LogLevel      slog.Level
 	LogFormat     string // text, json or "" for what the terminal suggests
@@ -96,6 +97,11 @@ func (c Config) grace() time.Duration {
 		return absenceGrace
 	}
 	return c.Tuning.Grace
+}
+
+// scaled is how long to wait, which tests and demonstrations shorten.
+func (c Config) scaled(wait time.Duration) time.Duration {
+	return wait / time.Duration(max(1, c.Tuning.TimeScale))
 }
 
 // answerLimit is how long SQL Server may send nothing while a statement of a service runs.

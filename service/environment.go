@@ -53,6 +53,7 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 		SecretKey:     e.key("LEADSYNC_SECRET_KEY"),
 		ReconcileAt:   e.clock("LEADSYNC_RECONCILE_AT", "03:00"),
 		CatchUpEvery:  e.interval("LEADSYNC_CATCHUP_EVERY", "10m"),
+		Keep:          e.keep("LEADSYNC_KEEP", "400d"),
 		SolutionField: e.field("LEADSYNC_SOLUTION_FIELD"),
 		LogLevel:      e.level("LEADSYNC_LOG_LEVEL"),
 		LogFormat:     e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
@@ -339,6 +340,31 @@ func (e *environment) interval(name, otherwise string) time.Duration {
 	d, err := time.ParseDuration(value)
 	if err != nil || d < shortestInterval {
 		e.fault(name, "not an interval", `a duration of at least a minute, such as 10m or 1h30m, or "off"`)
+	}
+	return d
+}
+
+const (
+	// shortestKeep is how long incidents may explain what a pass finds.
+	shortestKeep = 30 * day
+	longestKeep  = 36500 * day // what a time.Duration holds is more
+	day          = 24 * time.Hour
+)
+
+// keep reads a number of days, or a duration in hours; 0 is off.
+func (e *environment) keep(name, otherwise string) time.Duration {
+	value := e.text(name, otherwise)
+	if value == "off" {
+		return 0
+	}
+	d, err := time.ParseDuration(value)
+	if days, ok := strings.CutSuffix(value, "d"); ok {
+		var n int
+		n, err = strconv.Atoi(days)
+		d = time.Duration(min(max(n, 0), int(longestKeep/day)+1)) * day
+	}
+	if err != nil || d < shortestKeep || d > longestKeep {
+		e.fault(name, "not a time to keep history", `days, at least 30d, such as 400d, or "off"`)
 	}
 	return d
 }

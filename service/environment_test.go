@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"leadsync/leads"
 	"leadsync/service"
@@ -37,6 +38,21 @@ func TestListsOfHostsAndTokensAreRead(t *testing.T) {
 		vars["LEADSYNC_B24_APPLICATION_TOKEN"] = strings.Join(tokens, ",")
 		if _, err := read(vars); (err != nil) != fault {
 			t.Errorf("%d tokens: %v", n, err)
+		}
+	}
+}
+
+func TestTimeToKeepHistoryIsRead(t *testing.T) {
+	for value, want := range map[string]time.Duration{
+		"": 400 * 24 * time.Hour, "off": 0, "30d": 30 * 24 * time.Hour, "2000h": 2000 * time.Hour, "36500d": 36500 * 24 * time.Hour,
+		"29d": -1, "d": -1, "400": -1, "-400d": -1, "99999999999d": -1, "36501d": -1, "1y": -1,
+	} {
+		cfg, err := service.ReadConfig(func(name string) (string, bool) { return value, name == "LEADSYNC_KEEP" })
+		switch {
+		case want < 0 && (err == nil || !strings.Contains(err.Error(), "LEADSYNC_KEEP: not a time to keep history, want days")):
+			t.Errorf("%s: %v", value, err)
+		case want >= 0 && (err != nil || cfg.Keep != want):
+			t.Errorf("%s: %s, %v; want %s", value, cfg.Keep, err, want)
 		}
 	}
 }

@@ -82,8 +82,8 @@ func (r *incidentRecorder) catchUpAfter(ctx context.Context, kind leads.Incident
 	}
 	portals, err := r.db.Portals(ctx)
 	for _, p := range portals {
-		at, failed := r.db.Watermark(ctx, p.MemberID)
-		if failed != nil || at.IsZero() || p.State != leads.PortalActive { // before the import there is nothing to catch up with
+		mark, failed := r.db.Watermark(ctx, p.MemberID)
+		if failed != nil || mark.At.IsZero() || p.State != leads.PortalActive { // before the import there is nothing to catch up with
 			err = errors.Join(err, failed)
 			continue
 		}

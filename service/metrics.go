@@ -53,6 +53,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	c.collectCallbacks(out)
 	c.collectIntake(out)
 	c.collectWaiting(out)
+	c.collectHistory(out)
 	c.collectPortals(out)
 	c.collectWork(out)
 }

@@ -42,6 +42,9 @@ type Service struct {
 	notify    func()        // the outbox has something
 	wake      <-chan struct{}
 	incidents *incidentRecorder
+	history   *history
+
+	outboxDepth cache[int64] // for scrapes
 }
 
 // Serve runs a service until the context ends. It takes callbacks before database and NATS
@@ -103,6 +106,7 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 	s := &Service{
 		Backend: b, Stats: &consumers.Stats{}, listener: listener, intake: intake, database: make(chan struct{}), notify: notify, wake: wake,
 		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, began: cfg.Now(), catchUp: cfg.CatchUpEvery > 0, log: b.Log},
+		history:   &history{db: b.DB, keep: cfg.Keep, holder: b.Holder, scaled: cfg.scaled, now: cfg.Now, log: b.Log},
 	}
 	s.Portals = portals.New(portals.Config{
 		Store: b.DB, OAuth: cfg.OAuth(), Allowed: cfg.Portals, Webhook: webhookPortal(cfg), Hashes: hashes,
@@ -205,6 +209,8 @@ func (s *Service) mirror(ctx context.Context, starting startup) error {
 	group.Go(func() error { return statuses.Run(ctx) })
 	group.Go(func() error { return s.incidents.run(ctx) })
 	group.Go(func() error { return refill(ctx, b.DB, b.Log) })
+	group.Go(func() error { return s.history.run(ctx, b.Bus()) })
+	group.Go(func() error { return s.history.watch(ctx) })
 	return group.Wait()
 }
 

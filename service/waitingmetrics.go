@@ -24,9 +24,13 @@ var (
 	spoolAgeDesc    = prometheus.NewDesc("leadsync_spool_age_seconds", "Age of the oldest callback in the spool.", nil, nil)
 	coalescedDesc   = prometheus.NewDesc("leadsync_notices_coalesced", "Notices that a newer one of the same lead replaced; exact where one process takes and reads them all.", nil, nil)
 	pendingDesc     = prometheus.NewDesc("leadsync_notices_waiting", "Notices on their stream, all portals.", nil, nil)
-	outboxDesc      = prometheus.NewDesc("leadsync_outbox_changes", "Changes that wait to be announced.", nil, nil)
+	outboxDesc      = prometheus.NewDesc("leadsync_outbox_changes", "Changes that wait to be announced, as they were counted last: a count that takes a second is used again for 100 seconds.", nil, nil)
 	outboxAgeDesc   = prometheus.NewDesc("leadsync_outbox_age_seconds", "Age of the oldest change that waits to be announced.", nil, nil)
+	tableRowsDesc   = prometheus.NewDesc("leadsync_table_rows", "Rows of the tables that grow, looked up every ten minutes: on SQL Server the approximate number of its catalogue, on SQLite counted.", tableLabel, nil)
+	prunedDesc      = prometheus.NewDesc("leadsync_pruned_rows_total", "Rows of history that this process deleted because they were older than LEADSYNC_KEEP.", tableLabel, nil)
 	deadLettersDesc = prometheus.NewDesc("leadsync_dead_letters", "Notices that are parked.", nil, nil)
+
+	tableLabel = []string{"table"}
 )
 
 // collectIntake shows the way in.
@@ -51,11 +55,24 @@ func (c collector) collectWaiting(out sink) {
 	if bus := c.s.Backend.Bus(); bus != nil {
 		c.collectStreams(ctx, bus, out)
 	}
-	if n, err := db.OutboxDepth(ctx); err == nil {
+	if n, err := c.s.outboxDepth.get(ctx, db.OutboxDepth); err == nil {
 		out.gauge(outboxDesc, float64(n))
 	}
 	if oldest, err := db.OutboxOldest(ctx); err == nil {
 		out.gauge(outboxAgeDesc, c.age(oldest))
+	}
+}
+
+// collectHistory shows how large tables are, and what was deleted of them. It asks the
+// database nothing.
+func (c collector) collectHistory(out sink) {
+	if sizes := c.s.history.sizes.Load(); sizes != nil {
+		for table, n := range *sizes {
+			out.gauge(tableRowsDesc, float64(n), table)
+		}
+	}
+	for table, n := range c.s.history.deleted.rows() {
+		out.counter(prunedDesc, n, table)
 	}
 }
 

@@ -17,7 +17,7 @@ var (
 	sqlComment = regexp.MustCompile(`(?m)--.*$`)
 	tableUsed  = regexp.MustCompile(`dbo\.(\w+)`)
 	inserted   = regexp.MustCompile(`(?i)INSERT INTO dbo\.(\w+)`)
-	written    = regexp.MustCompile(`(?i)\b(UPDATE|DELETE)\s+(?:TOP \(\d+\)\s+)?(?:FROM\s+)?dbo\.(\w+)`)
+	written    = regexp.MustCompile(`(?i)\b(UPDATE|DELETE)\s+(?:TOP \([@\w]+\)\s+)?(?:FROM\s+)?dbo\.(\w+)`)
 	byAlias    = regexp.MustCompile(`(?i)^\s*(UPDATE|DELETE)\s+(\w)\s`)
 	granted    = regexp.MustCompile(`(?m)^GRANT ([A-Z, ]+) ON dbo\.(\w+) TO (\w+);`)
 )

@@ -31,7 +31,7 @@ type Statements struct {
 	EraseFieldTypes, EraseFields, EraseFieldsRead, EraseFindings, EraseGrants, EraseLeads, EraseOutbox                     string
 	ErasePhones, ErasePortal, EraseRuns, EraseSolutions                                                                    string
 	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate                                                   string
-	FailureClean, FailureInsert, FailureList, FailurePayload, FailureUpdate                                                string
+	FailureClean, FailureInsert, FailureLast, FailureList, FailurePayload, FailureUpdate                                   string
 	FieldTypesDelete, FieldTypesInsert, FieldTypesList                                                                     string
 	FieldsDelete, FieldsDeleteGone, FieldsDeleteRows, FieldsInsert                                                         string
 	FindingInsert, FindingList, FindingMissingList, FindingPendingDelete                                                   string
@@ -50,6 +50,8 @@ type Statements struct {
 	PortalApplication, PortalAuthorize, PortalBound, PortalDomain, PortalGet, PortalInsert                                 string
 	PortalLearn, PortalList, PortalMove, PortalStanding, PortalState, PortalStateFrom                                      string
 	PortalUpdate                                                                                                           string
+	PruneCallbackRange, PruneCallbacks, PruneFailureRange, PruneFailures, PruneFindings, PruneIncidents                    string
+	PruneRun, PruneRunList                                                                                                 string
 	RowGet, RowGetContacts, RowGetFields, RowGetPhones, RowGetSolutions, RowKeys, RowRange                                 string
 	RowRangeContacts, RowRangeFields, RowRangePhones, RowRangeSolutions                                                    string
 	RunClaim, RunGet, RunInsert, RunLastCompleted, RunLastFull, RunList, RunNext, RunProofs, RunResume                     string
@@ -63,6 +65,7 @@ type Statements struct {
 	StageMarksInsert, StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                                                string
 	StagePhonesCreate, StagePhonesDrop, StagePhonesInsert, StageSolutionsCreate                                            string
 	StageSolutionsDrop, StageSolutionsInsert                                                                               string
+	TableRows                                                                                                              string
 }
 
 // The statements of both databases.

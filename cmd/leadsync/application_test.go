@@ -15,7 +15,7 @@ import (
 func TestRecreatedApplicationBecomesThePortalsOwn(t *testing.T) {
 	t.Parallel()
 	p := startEmulator(t, emulator.Config{Leads: 30, Seed: 12, Enterprise: true})
-	s := startServe(t, p, map[string]string{"LEADSYNC_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="})
+	s := startAccelerated(t, p, map[string]string{"LEADSYNC_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="})
 	db := s.mirror(t)
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	eventually(t, "the leads are imported", func() bool { n, err := db.CountLeads(t.Context(), s.member()); return err == nil && n == 30 })

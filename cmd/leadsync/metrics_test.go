@@ -23,6 +23,8 @@ var gaugesElsewhere = []string{
 	"leadsync_budget_share", "leadsync_budget_refusals_total", "leadsync_budget_waiting", "leadsync_operating_seconds",
 	"leadsync_operating_refusals_total", "leadsync_operating_pauses_total",
 	"leadsync_spool_limit_bytes",            // a constant
+	"leadsync_table_rows",                   // repotest: Prune, and service: TestScrapesReadNoTables
+	"leadsync_pruned_rows_total",            // the same
 	"leadsync_callbacks_lost_total",         // TestFullDisk
 	"leadsync_portal_odd_rows_total",        // bitrix24: odd_test.go
 	"leadsync_portal_failing_seconds",       // TestReadinessNamesAFailingPortal

@@ -31,7 +31,7 @@ GRANT SELECT, UPDATE, DELETE ON dbo.leadsync_duplicate_leads TO leadsync_service
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_failures TO leadsync_service;
 GRANT SELECT, INSERT, DELETE ON dbo.leadsync_field_types TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_findings TO leadsync_service;
-GRANT SELECT, INSERT ON dbo.leadsync_incidents TO leadsync_service;
+GRANT SELECT, INSERT, DELETE ON dbo.leadsync_incidents TO leadsync_service;
 GRANT SELECT, INSERT, DELETE ON dbo.leadsync_lead_fields TO leadsync_service;
 GRANT SELECT ON dbo.leadsync_migrations TO leadsync_service;
 GRANT SELECT, INSERT, DELETE ON dbo.leadsync_outbox TO leadsync_service;

@@ -23,6 +23,7 @@ func breakers(t *testing.T, server Server) {
 		{"a second read of too many leads", manySecondReads},
 		{"deletions one after the other", oneByOne},
 		{"a share of many rows", aShare},
+		{"all rows are counted only where deletions are held back", heldBack},
 		{"another portal has its own breaker", otherPortal},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -144,4 +145,24 @@ func otherPortal(m *mirror, memberID string) {
 	m.fill("x"+memberID, 20)
 	m.verdicts(leads.Withheld, absences(memberID, 2, true, upTo(6)...)...)
 	m.verdicts(leads.Deleted, absences("x"+memberID, 2, true, upTo(5)...)...)
+}
+
+// heldBack asks for the breaker as loops do.
+func heldBack(m *mirror, memberID string) {
+	m.fill(memberID, 300)
+	for _, c := range []struct {
+		absent int64
+		limit  int64
+		open   bool
+	}{{3, 5, false}, {6, 6, false}, {7, 6, true}} {
+		m.apply(absences(memberID, 2, false, upTo(c.absent)...)...)
+		b, err := m.HeldBack(m.ctx, memberID)
+		if err != nil || b.Limit != c.limit || b.Open() != c.open {
+			m.t.Errorf("%d absent: %+v, open %v, %v; want a limit of %d", c.absent, b, b.Open(), err, c.limit)
+		}
+		exact, err := m.Breaker(m.ctx, memberID)
+		if err != nil || exact.Limit != 6 || exact.Open() != b.Open() {
+			m.t.Errorf("%d absent, exactly: %+v, %v", c.absent, exact, err)
+		}
+	}
 }

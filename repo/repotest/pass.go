@@ -147,10 +147,10 @@ func pausing(m *mirror) {
 
 func watermarks(m *mirror) {
 	const memberID = "watermark"
-	if at, err := m.Watermark(m.ctx, memberID); err != nil || !at.IsZero() {
+	if at, err := m.Watermark(m.ctx, memberID); err != nil || !at.At.IsZero() {
 		m.t.Errorf("before any: %v, %v", at, err)
 	}
-	var want time.Time
+	var want leads.Watermark
 	for i, c := range []struct {
 		mode  leads.RunMode
 		state leads.RunState
@@ -170,9 +170,9 @@ func watermarks(m *mirror) {
 			m.t.Fatal(err)
 		}
 		if c.marks {
-			want = run.PortalAt
+			want = leads.Watermark{At: run.PortalAt, Began: run.StartedAt}
 		}
-		if at, err := m.Watermark(m.ctx, memberID); err != nil || !at.Equal(want) {
+		if at, err := m.Watermark(m.ctx, memberID); err != nil || !at.At.Equal(want.At) || !at.Began.Equal(want.Began) {
 			m.t.Errorf("after %s %s: %v, %v, want %v", c.mode, c.state, at, err, want)
 		}
 	}

@@ -65,6 +65,7 @@ func Run(t *testing.T, server Server) {
 		{"Standings", standings},
 		{"Runs", runs},
 		{"Passes", passes},
+		{"Prune", pruning},
 		{"Breaker", breakers},
 		{"Records", records},
 		{"Failing", failing},

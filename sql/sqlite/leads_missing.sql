@@ -1,7 +1,14 @@
--- A time in the future was stored before the clock was set back; such leads are read again, too.
-SELECT l.sql_ID
-FROM bitrix_leads AS l
-WHERE l.member_id = @member_id AND l.deleted_at IS NULL
-    AND (l.absent_since <= @until OR l.absent_since > @now)
-ORDER BY l.sql_ID
+-- A time in the future was stored before the clock was set back; such leads are read again, too. Each of the two is a seek among
+-- the rows that are marked as absent.
+SELECT m.sql_ID
+FROM (
+    SELECT a.sql_ID
+    FROM bitrix_leads AS a
+    WHERE a.member_id = @member_id AND a.absent_since <= @until AND a.deleted_at IS NULL
+    UNION ALL
+    SELECT b.sql_ID
+    FROM bitrix_leads AS b
+    WHERE b.member_id = @member_id AND b.absent_since > @now AND b.deleted_at IS NULL
+) AS m
+ORDER BY m.sql_ID
 LIMIT @limit

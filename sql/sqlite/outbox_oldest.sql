@@ -1,4 +1,4 @@
+-- The lowest id first, then its row: the rows are long.
 SELECT o.created_at
 FROM leadsync_outbox AS o
-ORDER BY o.id
-LIMIT 1
+WHERE o.id = (SELECT MIN(f.id) FROM leadsync_outbox AS f)

@@ -5,6 +5,13 @@ SELECT
     r.rows_inserted, r.rows_updated, r.rows_deleted, r.requests,
     r.claimed_epoch, r.max_deletes, r.since_at, r.portal_at, r.refused, r.unprocessable
 FROM leadsync_runs AS r
-WHERE r.member_id = @member_id AND r.mode IN ('full', 'import') AND r.dry_run = 0
-ORDER BY r.seq DESC
-LIMIT 1
+WHERE r.seq = (
+    SELECT MAX(b.seq)
+    FROM (
+        SELECT MAX(f.seq) AS seq FROM leadsync_runs AS f
+        WHERE f.member_id = @member_id AND f.mode = 'full' AND f.dry_run = 0
+        UNION ALL
+        SELECT MAX(i.seq) FROM leadsync_runs AS i
+        WHERE i.member_id = @member_id AND i.mode = 'import' AND i.dry_run = 0
+    ) AS b
+)

@@ -1,3 +1,4 @@
-SELECT TOP (1) o.created_at
+-- The lowest id first, then its row: the rows are long.
+SELECT o.created_at
 FROM dbo.leadsync_outbox AS o
-ORDER BY o.id
+WHERE o.id = (SELECT MIN(f.id) FROM dbo.leadsync_outbox AS f)

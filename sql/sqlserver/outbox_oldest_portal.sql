@@ -1,4 +1,4 @@
-SELECT TOP (1) o.created_at
+-- The lowest id first, then its row: the rows are long.
+SELECT o.created_at
 FROM dbo.leadsync_outbox AS o
-WHERE o.member_id = @member_id
-ORDER BY o.id
+WHERE o.id = (SELECT MIN(f.id) FROM dbo.leadsync_outbox AS f WHERE f.member_id = @member_id)

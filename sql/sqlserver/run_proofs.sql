@@ -1,5 +1,10 @@
--- What each kind of pass has compared: everything before the start of the newest that completed.
-SELECT r.mode, MAX(r.started_at)
-FROM dbo.leadsync_runs AS r
-WHERE r.member_id = @member_id AND r.state = N'completed' AND r.dry_run = 0
-GROUP BY r.mode
+-- What each kind of pass has compared: everything before the start of the newest that completed. Each kind is a seek.
+SELECT m.mode, m.started_at
+FROM (
+    SELECT k.mode, (
+        SELECT MAX(r.started_at) FROM dbo.leadsync_runs AS r
+        WHERE r.member_id = @member_id AND r.mode = k.mode AND r.dry_run = 0 AND r.state = N'completed'
+    ) AS started_at
+    FROM (SELECT N'import' AS mode UNION ALL SELECT N'full' UNION ALL SELECT N'changed' UNION ALL SELECT N'ids') AS k
+) AS m
+WHERE m.started_at IS NOT NULL

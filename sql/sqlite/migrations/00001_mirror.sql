@@ -302,7 +302,8 @@ CREATE TABLE leadsync_findings (
     seconds_behind INTEGER
 );
 
-CREATE INDEX ix_leadsync_findings_run_id ON leadsync_findings (run_id);
+-- A pass asks for its pending findings before each window.
+CREATE INDEX ix_leadsync_findings_run_id ON leadsync_findings (run_id, repaired, lead_id);
 
 -- leadsync_callbacks: the last callback of each lead, by which reconciliation explains differences.
 CREATE TABLE leadsync_callbacks (

@@ -405,7 +405,8 @@ CREATE TABLE dbo.leadsync_findings (
     CONSTRAINT pk_leadsync_findings PRIMARY KEY (id)
 );
 
-CREATE INDEX ix_leadsync_findings_run_id ON dbo.leadsync_findings (run_id);
+-- A pass asks for its pending findings before each window.
+CREATE INDEX ix_leadsync_findings_run_id ON dbo.leadsync_findings (run_id, repaired, lead_id);
 
 -- leadsync_callbacks: the last callback of each lead, by which reconciliation explains differences.
 IF OBJECT_ID(N'dbo.leadsync_callbacks', N'U') IS NULL

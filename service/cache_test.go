@@ -1,0 +1,43 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"leadsync/leads/leadstest"
+)
+
+// What takes long is not found again with every scrape.
+func TestCacheSpendsAHundredthOfTheTime(t *testing.T) {
+	clock := leadstest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC))
+	c := cache[int]{Now: clock.Now}
+	found := 0
+	fault := errors.New("the database does not answer")
+	var err error
+	find := func(context.Context) (int, error) {
+		found++
+		clock.Advance(200 * time.Millisecond)
+		return found, err
+	}
+	for i, step := range []struct {
+		after time.Duration
+		err   error
+		value int
+		found int
+	}{
+		{0, nil, 1, 1},
+		{19 * time.Second, fault, 1, 1}, // kept
+		{2 * time.Second, fault, 2, 2},  // an error is not kept
+		{0, nil, 3, 3},
+		{time.Second, nil, 3, 3},
+	} {
+		clock.Advance(step.after)
+		err = step.err
+		value, got := c.get(t.Context(), find)
+		if value != step.value || found != step.found || (got != nil) != (step.found == 2) {
+			t.Errorf("step %d: %d, %v after %d looks; want %d after %d", i, value, got, found, step.value, step.found)
+		}
+	}
+}

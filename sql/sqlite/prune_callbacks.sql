@@ -1,0 +1,2 @@
+DELETE FROM leadsync_callbacks
+WHERE member_id = @member_id AND lead_id > @after AND lead_id <= @up_to AND received_at < @before

@@ -1,0 +1,1 @@
+DELETE FROM leadsync_runs WHERE id = @id

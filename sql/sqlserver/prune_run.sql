@@ -1,0 +1,1 @@
+DELETE FROM dbo.leadsync_runs WHERE id = @id
