@@ -23,6 +23,7 @@ type dialect struct {
 	goose      goose.Dialect
 	history    string             // name of goose's table
 	locker     lock.SessionLocker // lets one process migrate at a time; nil where transactions do that
+	patience   string             // has the session wait for locks without an end; "" where nothing waits so
 	// load inserts many rows in the fastest way of this database.
 	load loader
 	// classify says what an error of the driver means.

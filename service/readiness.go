@@ -45,7 +45,9 @@ func (s *Service) problems(ctx context.Context) map[string]string {
 		err = ping
 	}
 	if err != nil {
-		report("database", err.Error())
+		if s.waitsFor.Load() == nil || found["database"] == "" { // else the start has said more
+			report("database", err.Error())
+		}
 		return found
 	}
 	report("outbox", s.outboxProblem(ctx))
@@ -129,8 +131,11 @@ func (s *Service) databaseProblem() string {
 	case <-s.database:
 		return ""
 	default:
-		return "starting: its tables are not up to date yet; the log says what it waits for"
 	}
+	if reason := s.waitsFor.Load(); reason != nil {
+		return "starting, callbacks are kept meanwhile: " + *reason
+	}
+	return "starting: its tables are not up to date yet; the log says what it waits for"
 }
 
 func (s *Service) outboxProblem(ctx context.Context) string {

@@ -15,13 +15,19 @@ func TestStartWaitsForAPersonToFixIt(t *testing.T) {
 	t.Parallel()
 	var log leadstest.Log
 	tries := 0
-	s := startup{log: log.Logger(), timeScale: 1e6}
-	refused := step{"database", func(context.Context) error {
+	told := 0
+	s := startup{log: log.Logger(), timeScale: 1e6, failed: func(step, error) { told++ }}
+	refused := step{name: database, do: func(context.Context) error {
 		if tries++; tries < 4 {
 			return errors.New("permission denied")
 		}
 		return nil
 	}}
+	defer func() {
+		if told < 3 {
+			t.Errorf("readiness was told %d failures, want every one", told)
+		}
+	}()
 	if err := s.finish(t.Context(), refused); err != nil || tries != 4 || strings.Count(log.String(), "permission denied") != 3 {
 		t.Errorf("%v after %d tries: %s", err, tries, log.String())
 	}

@@ -19,14 +19,19 @@ var files embed.FS
 // so a misspelt name does not compile. Both databases have the same named parameters; times
 // are passed as text.
 type Statements struct {
-	AdoptAsk, AdoptContacts, AdoptDuplicates, AdoptFailures, AdoptLeads, AdoptSolutions                                    string
+	AdoptContacts, AdoptContactsUpto, AdoptCounts, AdoptDuplicates, AdoptFailures, AdoptFailuresUpto                       string
+	AdoptLeads, AdoptLeadsUpto, AdoptRows, AdoptSolutions, AdoptSolutionsUpto, AdoptTables                                 string
 	AllowanceDelete, AllowanceGet, AllowanceInsert                                                                         string
 	CallbackList                                                                                                           string
 	CallbacksInsert, CallbacksUpdate                                                                                       string
 	CallersList                                                                                                            string
 	CardGet                                                                                                                string
+	ClaimAsk, ClaimContacts, ClaimContactsStale, ClaimContactsUpto, ClaimDuplicates, ClaimDuplicatesUpto                   string
+	ClaimFailures, ClaimFailuresUpto, ClaimHold, ClaimLeads, ClaimLeadsLosers, ClaimLeadsUpto                              string
+	ClaimSolutions, ClaimSolutionsStale, ClaimSolutionsUpto                                                                string
 	ContactsDelete, ContactsDeleteGone, ContactsInsert                                                                     string
 	CutsInsert                                                                                                             string
+	DuplicatesDelete, DuplicatesInsert                                                                                     string
 	EraseCallbacks, EraseContacts, EraseDuplicates, EraseFailing, EraseFailures                                            string
 	EraseFieldTypes, EraseFields, EraseFieldsRead, EraseFindings, EraseGrants, EraseLeads, EraseOutbox                     string
 	ErasePhones, ErasePortal, EraseRuns, EraseSolutions                                                                    string
@@ -63,6 +68,7 @@ type Statements struct {
 	StageMarksInsert, StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                                                string
 	StagePhonesCreate, StagePhonesDrop, StagePhonesInsert, StageSolutionsCreate                                            string
 	StageSolutionsDrop, StageSolutionsInsert                                                                               string
+	UnclaimedCount                                                                                                         string
 }
 
 // The statements of both databases.

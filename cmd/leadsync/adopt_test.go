@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"flag"
+	"io"
 	"maps"
+	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +24,8 @@ var (
 	oktellRows = flag.Int("oktell-rows", 300, "how many leads it has")
 )
 
-// The service starts on the call centre's database and the portal installs: at the end each row
+// The service starts on the call centre's database, leaves it alone and takes callbacks. After leadsync
+// migrate it goes on by itself, with the portal that has been installed meanwhile: at the end each row
 // is equal to the portal's lead, and rows without a lead are marked as deleted.
 func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 	t.Parallel()
@@ -31,13 +35,13 @@ func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 	}
 	repotest.Oktell(t, url, *oktellRows)
 	p := startEmulator(t, emulator.Config{Leads: *oktellRows, Seed: 7, NoLimits: true})
-	s := startServeWith(t, p, map[string]string{"LEADSYNC_DATABASE_URL": url}, func(ctx context.Context, s *testServer) int {
+	s := launchServe(t, p, map[string]string{"LEADSYNC_DATABASE_URL": url}, func(ctx context.Context, s *testServer) int {
 		cfg, err := service.ReadConfig(environmentOf(s.vars))
 		if err != nil {
 			t.Error(err)
 			return exitUsage
 		}
-		cfg.Tuning = service.Tuning{Grace: time.Second, DeleteFloor: int64(*oktellRows)}
+		cfg.Tuning = service.Tuning{Grace: time.Second, DeleteFloor: int64(*oktellRows), TimeScale: 60}
 		if err := service.Serve(ctx, cfg, service.NewLog(s.log, cfg)); err != nil {
 			t.Error(err)
 			return exitFailure
@@ -49,12 +53,18 @@ func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
+	s.waitsForAPerson(t, db)
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
+	code, stdout, stderr := command(t.Context(), t, s.vars, "migrate")
+	if code != exitOK {
+		t.Fatalf("migrate: exit %d: %s", code, stderr)
+	}
+	t.Logf("migrate printed:\n%s", stdout)
 	eventually(t, "the leads are imported", func() bool {
 		_, ok, err := db.LastCompleted(t.Context(), s.member())
 		return err == nil && ok
 	})
-	code, _, stderr := command(t.Context(), t, s.vars, "reconcile")
+	code, _, stderr = command(t.Context(), t, s.vars, "reconcile")
 	if code != exitOK {
 		t.Fatalf("reconcile: exit %d: %s", code, stderr)
 	}
@@ -79,5 +89,39 @@ func TestServeTakesOverAnOktellDatabase(t *testing.T) {
 	if marked == 0 {
 		t.Error("no row was marked as deleted: the test proves nothing")
 	}
+	s.untilReady(t)
 	t.Logf("%d rows, %d of them of leads that the portal does not have", len(rows), marked)
+}
+
+// waitsForAPerson wants the service to say what it waits for, and to have left the database alone.
+func (s *testServer) waitsForAPerson(t *testing.T, db *repo.DB) {
+	t.Helper()
+	eventually(t, "readiness says what to do", func() bool {
+		return strings.Contains(s.body(t, "/readyz"), "run leadsync migrate") && strings.Contains(s.log.String(), "run leadsync migrate")
+	})
+	if got := s.status(t, "/readyz"); got != http.StatusServiceUnavailable {
+		t.Errorf("/readyz answers %d", got)
+	}
+	if foreign, err := db.NeedsAdoption(t.Context()); err != nil || !foreign {
+		t.Errorf("the database was taken over without a person: %v", err)
+	}
+	for _, name := range [][]string{{"portals", "list"}, {"reconcile"}} {
+		if code, _, stderr := command(t.Context(), t, s.vars, name...); code != exitFailure || !strings.Contains(stderr, "run leadsync migrate") {
+			t.Errorf("%v: exit %d: %s", name, code, stderr)
+		}
+	}
+}
+
+func (s *testServer) body(tb testing.TB, path string) string {
+	tb.Helper()
+	resp, err := http.Get(s.url + path)
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		tb.Error(err)
+	}
+	return string(text)
 }

@@ -19,14 +19,14 @@ func TestMigrate(t *testing.T) {
 		want []string
 		not  string
 	}{
-		{"the plan shows statements", []string{"--plan"}, exitOK, []string{"pending: 00001_mirror.sql", "CREATE TABLE IF NOT EXISTS bitrix_leads (", "leadsync_outbox"}, "DROP"},
-		{"and has changed nothing", []string{"--plan"}, exitOK, []string{"00001_mirror.sql"}, "up to date"},
-		{"apply", nil, exitOK, []string{"applied 00001_mirror.sql"}, ""},
+		{"the plan shows statements", []string{"--plan"}, exitOK, []string{"pending: 00001_adopt.sql", "CREATE TABLE IF NOT EXISTS bitrix_leads (", "leadsync_outbox"}, "DROP"},
+		{"and has changed nothing", []string{"--plan"}, exitOK, []string{"00002_mirror.sql"}, "up to date"},
+		{"apply", nil, exitOK, []string{"applied 00002_mirror.sql"}, ""},
 		{"nothing is left to do", []string{"--plan"}, exitOK, []string{"up to date"}, "CREATE"},
 		{"down asks first", []string{"--down"}, exitUsage, []string{"leads that were deleted", "--yes"}, ""},
 		{"down and plan are two things", []string{"--down", "--plan", "--yes"}, exitUsage, nil, ""},
-		{"down", []string{"--down", "--yes"}, exitOK, []string{"undone", "00001_mirror.sql"}, ""},
-		{"and up again", nil, exitOK, []string{"applied 00001_mirror.sql"}, ""},
+		{"down", []string{"--down", "--yes"}, exitOK, []string{"undone", "00002_mirror.sql"}, ""},
+		{"and up again", nil, exitOK, []string{"applied 00002_mirror.sql"}, ""},
 	} {
 		code, stdout, stderr := command(t.Context(), t, vars, append([]string{"migrate"}, c.args...)...)
 		if code != c.code {
@@ -57,7 +57,7 @@ func TestMigrateSetsUpTheStreamsOfAnExternalServer(t *testing.T) {
 		stdout += out
 		return code == exitOK && stderr == ""
 	})
-	if !strings.Contains(stdout, "applied 00001_mirror.sql") || !strings.Contains(stdout, "the streams are up to date on nats://"+address) {
+	if !strings.Contains(stdout, "applied 00002_mirror.sql") || !strings.Contains(stdout, "the streams are up to date on nats://"+address) {
 		t.Errorf("printed %s", stdout)
 	}
 	nc, err := events.Connect(events.Server{URL: "nats://" + address})

@@ -27,7 +27,7 @@ GRANT SELECT ON dbo.bitrix_mirror_status TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_oauth TO leadsync_service;
 GRANT SELECT, INSERT, DELETE ON dbo.leadsync_allowances TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_callbacks TO leadsync_service;
-GRANT SELECT, UPDATE, DELETE ON dbo.leadsync_duplicate_leads TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_duplicate_leads TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_failures TO leadsync_service;
 GRANT SELECT, INSERT, DELETE ON dbo.leadsync_field_types TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_findings TO leadsync_service;

@@ -24,7 +24,7 @@ func migrations(t *testing.T, server Server) {
 	if err != nil || len(plan) == 0 {
 		t.Fatalf("plan %v, %v", plan, err)
 	}
-	total := m.migrateTogether(4)
+	total := m.migrateTogether(4, func(db *repo.DB) ([]string, error) { return db.Migrate(m.ctx) })
 	if total != len(plan) {
 		t.Errorf("%d migrations applied by four at once, want each of %d once", total, len(plan))
 	}
@@ -48,14 +48,14 @@ func migrations(t *testing.T, server Server) {
 
 // migrateTogether migrates from several replicas at once and returns how many migrations they
 // applied.
-func (m *mirror) migrateTogether(replicas int) (total int) {
+func (m *mirror) migrateTogether(replicas int, migrate func(*repo.DB) ([]string, error)) (total int) {
 	m.t.Helper()
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for range replicas {
 		db := m.again(repo.Config{})
 		wg.Go(func() {
-			applied, err := db.Migrate(m.ctx)
+			applied, err := migrate(db)
 			if err != nil {
 				m.t.Error(err)
 			}

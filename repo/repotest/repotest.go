@@ -44,6 +44,7 @@ func Run(t *testing.T, server Server) {
 	}{
 		{"Migrate", migrations},
 		{"Adopt", adopting},
+		{"Claim", claiming},
 		{"Apply", applying},
 		{"Absence", absence},
 		{"Fence", fencing},
