@@ -30,6 +30,7 @@ func adopting(t *testing.T, server Server) {
 	t.Run("only a person takes it over", func(t *testing.T) { adoptAsked(t, server) })
 	t.Run("two people take it over at once", func(t *testing.T) { adoptTogether(t, server) })
 	t.Run("an interrupted adoption continues", func(t *testing.T) { adoptCut(t, server) })
+	t.Run("connections that break do no harm", func(t *testing.T) { adoptOverCutConnections(t, server) })
 	t.Run("migrating down restores every row", func(t *testing.T) { adoptDown(t, server) })
 	t.Run("migrating down keeps deleted leads deleted", func(t *testing.T) { adoptDownDeleted(t, server) })
 }
@@ -204,9 +205,11 @@ func adoptAsked(t *testing.T, server Server) {
 	refused("after a cut")
 	m.adopt()
 	m.must(m.CheckMigrated(m.ctx))
-	m.down() // it is a call centre's database again
-	refused("after migrating down")
-	m.adopt()
+	if m.Dialect() == "sqlite" { // elsewhere this takes a minute
+		m.down() // it is a call centre's database again
+		refused("after migrating down")
+		m.adopt()
+	}
 	if applied, err := m.Migrate(m.ctx); err != nil || len(applied) > 0 {
 		t.Errorf("once adopted: %v, %v", applied, err)
 	}

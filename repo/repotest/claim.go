@@ -1,11 +1,16 @@
 package repotest
 
 import (
+	"context"
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"leadsync/leads"
 	"leadsync/repo"
@@ -16,6 +21,9 @@ func claiming(t *testing.T, server Server) {
 	t.Run("the first portal gets the rows", func(t *testing.T) { adoptFirst(t, server) })
 	t.Run("the portal in bitrix_oauth gets the rows", func(t *testing.T) { adoptNamed(t, server) })
 	t.Run("one of two concurrent portals gets the rows", func(t *testing.T) { adoptRace(t, server) })
+	t.Run("rows that are there meet", func(t *testing.T) { claimMeets(t, server) })
+	t.Run("a person decides between portals", func(t *testing.T) { claimDecided(t, server) })
+	t.Run("a claim that is cut continues", func(t *testing.T) { claimCut(t, server) })
 }
 
 // owned returns the number of rows of the adopted tables that a portal has.
@@ -115,4 +123,163 @@ func adoptRace(t *testing.T, server Server) {
 	if got[0] != none || got[1] != waiting {
 		t.Errorf("one has %s rows, the other %s; want all %s with one", got[0], got[1], waiting)
 	}
+}
+
+// newClaim is an adopted database beside a portal that leadsync has read already: leads 1 to 20
+// as the portal has them, and leads 1001 to 1010 that only the portal has.
+func newClaim(t *testing.T, server Server, size int) *mirror {
+	t.Helper()
+	m := oktell(t, server, size).adopted()
+	m.exec("UPDATE bitrix_oauth SET member_id = '" + other + "'") // so that nothing is claimed by itself
+	for _, id := range []string{member, other} {
+		m.must(m.SavePortal(m.ctx, leads.Portal{MemberID: id, Domain: id[:4] + ".bitrix24.ru", State: leads.PortalActive, UpdatedAt: start}))
+	}
+	m.raise(member)
+	tickets := leads.NewTickets(1)
+	var read []leads.Snapshot
+	for _, from := range []int64{1, int64(size) + 1000} {
+		for id := from; id < from+20; id++ {
+			read = append(read, seen(tickets.Draw(), card(t, id, map[string]any{"TITLE": "as the portal has it", "PHONE": []any{phone("77", "+7 343 1")}})))
+		}
+	}
+	m.apply(read...)
+	return m
+}
+
+// claimMeets wants a claim to keep the newest read of each lead and to lose no row.
+func claimMeets(t *testing.T, server Server) {
+	t.Helper()
+	const size = 300
+	m := newClaim(t, server, size)
+	leadsAndDuplicates := func() string {
+		return m.text("SELECT (SELECT COUNT(*) FROM bitrix_leads) + (SELECT COUNT(*) FROM leadsync_duplicate_leads)")
+	}
+	total := leadsAndDuplicates()
+	if left, err := m.Unclaimed(m.ctx); err != nil || left != size {
+		t.Fatalf("%d leads wait (%v), want %d: nothing may be claimed by itself", left, err, size)
+	}
+	m.must(m.SaveMirrorStatus(m.ctx, 1, leads.MirrorStatus{MemberID: member, State: leads.MirrorCurrent, Since: start}, time.Time{}))
+	m.beatNow(member)
+	statuses, err := m.MirrorStatuses(m.ctx)
+	m.must(err)
+	if !strings.Contains(statuses[0].Reason, "belong to no portal") || statuses[0].State != leads.MirrorCurrent {
+		t.Errorf("status %+v does not say that rows wait", statuses[0])
+	}
+	// a lead of the portal that was never read meets one that was modified later
+	m.exec("INSERT INTO bitrix_leads (sql_ID, sql_TITLE, sql_DATE_MODIFY, member_id, read_ticket, revision) VALUES (30, 'older', '2001-01-01T00:00:00', '" + member + "', 0, 0)")
+	m.exec("UPDATE bitrix_leads SET sql_DATE_MODIFY = '2002-01-01T00:00:00' WHERE sql_ID = 30 AND member_id = ''")
+	done, err := m.Claim(m.ctx, member, nil)
+	m.must(err)
+	if done.Leads != size-20 || done.Duplicates != 21 {
+		t.Errorf("claimed %+v, want %d leads, and 21 rows that moved", done, size-20)
+	}
+	if m.owned("") != none {
+		t.Errorf("rows without a portal: %s", m.owned(""))
+	}
+	if got := leadsAndDuplicates(); got != strconv.Itoa(1+number(t, total)) {
+		t.Errorf("%s rows, were %s and one more", got, total)
+	}
+	for id := int64(1); id <= 20; id++ {
+		if got := column(m.row(member, id), "TITLE"); got != "as the portal has it" {
+			t.Errorf("lead %d: %q, want what leadsync has read", id, got)
+		}
+	}
+	if got := column(m.row(member, 30), "TITLE"); got == "older" {
+		t.Error("of two rows that were never read, the older one stayed")
+	}
+	if n := m.text("SELECT COUNT(*) FROM bitrix_lead_contacts WHERE sql_LEAD_ID BETWEEN 1 AND 20"); n != "20" {
+		t.Errorf("%s contacts of leads that leadsync has read, want those that it read", n)
+	}
+	if again, err := m.Claim(m.ctx, member, nil); err != nil || again != (repo.Claimed{}) {
+		t.Errorf("once more: %+v, %v", again, err)
+	}
+	statuses, err = m.MirrorStatuses(m.ctx)
+	m.must(err)
+	if statuses[0].Reason != "" {
+		t.Errorf("the status still says %q", statuses[0].Reason)
+	}
+}
+
+// beatNow notes that the portal is served, by the machine's clock.
+func (m *mirror) beatNow(memberID string) {
+	m.t.Helper()
+	m.clock.Advance(time.Since(m.clock.Now()))
+	_, err := m.Beat(m.ctx, memberID)
+	m.must(err)
+}
+
+func number(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// claimDecided wants nothing to be claimed where a person has to say whose the rows are.
+func claimDecided(t *testing.T, server Server) {
+	t.Helper()
+	m := oktell(t, server, 50).adopted()
+	for _, id := range []string{member, other} {
+		m.must(m.SavePortal(m.ctx, leads.Portal{MemberID: id, Domain: id[:4] + ".bitrix24.ru", State: leads.PortalActive, UpdatedAt: start}))
+	}
+	m.raise(member) // bitrix_oauth names none, and there are two
+	m.raise(other)
+	if m.owned(member) != none || m.owned(other) != none {
+		t.Errorf("claimed by itself: %s and %s", m.owned(member), m.owned(other))
+	}
+	waiting := m.owned("")
+	ctx, cancel := context.WithCancel(m.ctx)
+	if _, err := m.Claim(ctx, other, func(repo.Progress) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Fatalf("cut: %v", err)
+	}
+	m.raise(member) // another portal does not continue it
+	if m.owned(member) != none {
+		t.Errorf("a portal has %s rows, which another has begun to claim", m.owned(member))
+	}
+	m.raise(other) // its portal does
+	if got := m.owned(other); got != waiting {
+		t.Errorf("after a claim that was cut the portal has %s rows, want %s", got, waiting)
+	}
+}
+
+// claimCut cuts a claim short, again and again, beside reads of the same leads. The tables
+// must be those of a claim that was not cut.
+func claimCut(t *testing.T, server Server) {
+	t.Helper()
+	size := 5_000
+	whole := newClaim(t, server, size)
+	if _, err := whole.Claim(whole.ctx, member, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := whole.adoptedTables()
+	m := newClaim(t, server, size)
+	cuts := 0
+	for n := range 10 {
+		ctx, cancel := context.WithCancel(m.ctx)
+		later := time.Duration(n) * 3 * time.Millisecond
+		_, err := m.Claim(ctx, member, func(repo.Progress) { time.AfterFunc(later, cancel) })
+		cancel()
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		cuts++
+	}
+	if cuts < 3 {
+		t.Errorf("%d cuts: the test has proved little", cuts)
+	}
+	m.must2(m.Claim(m.ctx, member, nil))
+	if diff := cmp.Diff(want, m.adoptedTables()); diff != "" {
+		t.Errorf("tables (-uncut +cut):\n%.2000s", diff)
+	}
+	t.Logf("cut %d times", cuts)
+}
+
+func (m *mirror) must2(_ any, err error) {
+	m.t.Helper()
+	m.must(err)
 }
