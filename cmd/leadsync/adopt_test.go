@@ -125,3 +125,105 @@ func (s *testServer) body(tb testing.TB, path string) string {
 	}
 	return string(text)
 }
+
+// leadsSeen are how many rows reports see, and how many leads they are.
+func leadsSeen(t *testing.T, s *testServer) (rows, different int) {
+	t.Helper()
+	err := s.rawDB(t).QueryRowContext(t.Context(), "SELECT COUNT(*), COUNT(DISTINCT sql_ID) FROM bitrix_leads").Scan(&rows, &different)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows, different
+}
+
+// startBesideAnotherPortal starts a service on a call centre's database whose tokens name another
+// portal, and imports one.
+func startBesideAnotherPortal(t *testing.T) (s *testServer, p *emulator.Portal) {
+	t.Helper()
+	dir := t.TempDir()
+	url := "sqlite:" + filepath.Join(dir, "leadsync.db")
+	repotest.Oktell(t, url, 200)
+	if code, stdout, stderr := command(t.Context(), t, map[string]string{"LEADSYNC_DATA_DIR": dir}, "migrate"); code != exitOK || !strings.Contains(stdout, "200 leads belong to no portal yet") {
+		t.Fatalf("migrate: exit %d: %s%s", code, stdout, stderr)
+	}
+	p = startEmulator(t, emulator.Config{Leads: 200, Seed: 7, NoLimits: true})
+	s = startServe(t, p, map[string]string{"LEADSYNC_DATA_DIR": dir})
+	if _, err := s.rawDB(t).ExecContext(t.Context(), "UPDATE bitrix_oauth SET member_id = 'bbbbc6b3710f85df22e9377d6c4f7553'"); err != nil {
+		t.Fatal(err)
+	}
+	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
+	s.untilImported(t, s.mirror(t))
+	return s, p
+}
+
+// Rows of an adopted database that no portal gets by itself are reported everywhere, until a person
+// says whose they are; then reports see each lead once.
+func TestAPersonClaimsAdoptedLeads(t *testing.T) {
+	t.Parallel()
+	s, p := startBesideAnotherPortal(t)
+	rows, different := leadsSeen(t, s)
+	if rows == different {
+		t.Fatal("no lead is there twice: the test would prove nothing")
+	}
+	if body := s.body(t, "/readyz"); !strings.Contains(body, "200 leads of an adopted database belong to no portal") {
+		t.Errorf("readiness: %s", body)
+	}
+	if !strings.Contains(s.log.String(), "belong to no portal") {
+		t.Errorf("the log does not say it: %s", s.log)
+	}
+	for _, words := range [][]string{{"portals", "list"}, {"portals", "show", s.member()}, {"migrate"}} {
+		if _, stdout, _ := command(t.Context(), t, s.vars, words...); !strings.Contains(stdout, "200 leads of an adopted database belong to no portal") {
+			t.Errorf("%v: %s", words, stdout)
+		}
+	}
+	if code, _, _ := command(t.Context(), t, s.vars, "portals", "claim", "nobody.bitrix24.ru"); code != exitUsage {
+		t.Errorf("a portal that nobody knows: exit %d", code)
+	}
+	code, stdout, stderr := command(t.Context(), t, s.vars, "portals", "claim", s.member())
+	if code != exitOK || !strings.Contains(stdout, "has got") {
+		t.Fatalf("claim: exit %d: %s%s", code, stdout, stderr)
+	}
+	t.Logf("claim printed:\n%s", stdout)
+	s.untilReady(t)
+	if rows, different := leadsSeen(t, s); rows != different {
+		t.Errorf("%d rows of %d leads", rows, different)
+	}
+	if code, stdout, _ := command(t.Context(), t, s.vars, "portals", "claim", s.member()); code != exitOK || !strings.Contains(stdout, "no rows wait") {
+		t.Errorf("once more: exit %d: %s", code, stdout)
+	}
+	id, _ := p.RandomID()
+	if err := p.Edit(id, map[string]any{"TITLE": "after the claim"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "edits arrive", func() bool { return titled(t, s, id) == "after the claim" })
+}
+
+func titled(t *testing.T, s *testServer, id int64) (title string) {
+	t.Helper()
+	if err := s.rawDB(t).QueryRowContext(t.Context(), "SELECT COALESCE(MAX(sql_TITLE), '') FROM bitrix_leads WHERE sql_ID = ?", id).Scan(&title); err != nil {
+		t.Fatal(err)
+	}
+	return title
+}
+
+// When the old tokens are deleted, the only portal gets the rows at the next start, although it has
+// read the same leads itself meanwhile.
+func TestDeletedTokensLetTheOnlyPortalClaim(t *testing.T) {
+	t.Parallel()
+	s, p := startBesideAnotherPortal(t)
+	if code := s.stop(); code != exitOK {
+		t.Fatalf("exit %d", code)
+	}
+	if _, err := s.rawDB(t).ExecContext(t.Context(), "DELETE FROM bitrix_oauth WHERE refresh_token_hash IS NULL"); err != nil {
+		t.Fatal(err)
+	}
+	vars := map[string]string{"LEADSYNC_DATA_DIR": s.vars["LEADSYNC_DATA_DIR"]}
+	s = startServe(t, p, vars)
+	eventually(t, "the portal has the rows", func() bool {
+		rows, different := leadsSeen(t, s)
+		return rows == different && strings.Contains(s.log.String(), "existing rows of the database now belong to this portal")
+	})
+	if rows, _ := leadsSeen(t, s); rows < 200 {
+		t.Errorf("%d rows are left", rows)
+	}
+}
