@@ -13,7 +13,7 @@ const adoptBatch = 2000
 // Progress is how far work on an adopted database has come.
 type Progress struct {
 	Step        string // what is being done, in words
-	Done, Total int64  // rows; 0 of 0 is one statement that the server does as a whole
+	Done, Total int64  // rows; Total is 0 where it is not known, and both where one statement does it all
 }
 
 // reporter takes the progress of a step; it may be nil.
@@ -21,7 +21,7 @@ type reporter func(Progress)
 
 func (r reporter) say(step string, done, total int64) {
 	if r != nil {
-		r(Progress{Step: step, Done: done, Total: max(done, total)})
+		r(Progress{Step: step, Done: done, Total: total})
 	}
 }
 

@@ -73,6 +73,7 @@ func sqlServerDialect() dialect {
 	return dialect{
 		name: "sqlserver", sql: &leadsql.SQLServer, migrations: leadsql.SQLServerMigrations,
 		goose: goose.DialectMSSQL, history: "dbo.leadsync_migrations", locker: appLock{}, patience: "SET LOCK_TIMEOUT -1",
+		schema: "dbo", checks: sqlServerChecks, preflight: leadsql.SQLServerPreflight,
 		load: loadSQLServer, classify: classifySQLServer, hint: hintSQLServer,
 	}
 }

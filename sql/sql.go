@@ -7,6 +7,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"path"
 	"reflect"
 	"strings"
 	"unicode"
@@ -82,6 +83,28 @@ var (
 	SQLServerMigrations = folder("sqlserver/migrations")
 	SQLiteMigrations    = folder("sqlite/migrations")
 )
+
+// The questions that are asked before a migration, by name. The two databases have different ones.
+var (
+	SQLServerPreflight = questions("sqlserver/preflight")
+	SQLitePreflight    = questions("sqlite/preflight")
+)
+
+func questions(dir string) map[string]string {
+	names, err := fs.Glob(files, dir+"/*.sql")
+	if err != nil || len(names) == 0 {
+		panic(fmt.Sprintf("leadsync/sql: no files in %s: %v", dir, err))
+	}
+	texts := map[string]string{}
+	for _, name := range names {
+		text, err := files.ReadFile(name)
+		if err != nil {
+			panic(fmt.Sprintf("leadsync/sql: %v", err))
+		}
+		texts[strings.TrimSuffix(path.Base(name), ".sql")] = string(text)
+	}
+	return texts
+}
 
 // load reads one file for each field. A missing file is a mistake in the build, so it panics
 // when the program starts.

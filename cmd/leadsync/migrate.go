@@ -105,7 +105,7 @@ What comes next:
   2. Start leadsync serve; one that runs already goes on by itself.
   3. Install the application in the portal. If the database names that portal, or no other one is connected, it gets the leads by itself;
      otherwise say whose they are: leadsync portals claim <member_id or domain>.
-  4. The first pass then rewrites every lead as the portal shows it; leadsync history shows it.
+  4. The first pass then rewrites every lead as the portal shows it; leadsync reconcile history shows it.
 `, took.Round(time.Second/10), done.Leads, done.Contacts, done.Solutions, done.Failures, done.Duplicates, done.Unclaimed)
 }
 
@@ -156,13 +156,16 @@ type steps struct {
 func newSteps(out io.Writer) *steps { return &steps{out: out} }
 
 func (s *steps) show(p repo.Progress) {
-	if p.Step == s.step && p.Done < p.Total && time.Since(s.printed) < plainEvery {
+	if p.Step == s.step && p.Done != p.Total && time.Since(s.printed) < plainEvery {
 		return
 	}
 	s.step, s.printed = p.Step, time.Now()
-	if p.Total == 0 {
+	switch {
+	case p.Done == 0:
 		fmt.Fprintln(s.out, p.Step)
-		return
+	case p.Total == 0:
+		fmt.Fprintf(s.out, "%s: %d rows\n", p.Step, p.Done)
+	default:
+		fmt.Fprintf(s.out, "%s: %d of %d rows, %d %%\n", p.Step, p.Done, p.Total, 100*p.Done/p.Total)
 	}
-	fmt.Fprintf(s.out, "%s: %d of %d rows, %d %%\n", p.Step, p.Done, p.Total, 100*p.Done/p.Total)
 }

@@ -45,6 +45,7 @@ func Run(t *testing.T, server Server) {
 		{"Migrate", migrations},
 		{"Adopt", adopting},
 		{"Claim", claiming},
+		{"Preflight", preflight},
 		{"Apply", applying},
 		{"Absence", absence},
 		{"Fence", fencing},
