@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -103,8 +104,10 @@ func (p patientLocker) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	if err := p.SessionLocker.SessionLock(ctx, conn); err != nil {
 		return err
 	}
-	_, err := conn.ExecContext(ctx, p.patience)
-	return err
+	if _, err := conn.ExecContext(ctx, p.patience); err != nil {
+		return errors.Join(err, p.SessionUnlock(ctx, conn))
+	}
+	return nil
 }
 
 func sources(results []*goose.MigrationResult) (names []string) {

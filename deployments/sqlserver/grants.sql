@@ -1,5 +1,6 @@
 -- The rights that leadsync needs in SQL Server, and no more. Run this script in the call centre's database as a member of db_owner, after
 -- `leadsync migrate` created the tables. Run it again after each update; repeating it does no harm.
+-- With LEADSYNC_DATABASE_SCHEMA, replace dbo by that schema.
 --
 --   leadsync_service   for the service: it may not change the structure of tables, and sees nothing else in the database
 --   leadsync_reports   for reports and the call centre: they see neither tokens nor webhooks
