@@ -18,6 +18,9 @@ const (
 	versionMirror  = 2
 )
 
+// MirrorMigration is the migration before which the call centre's rows are changed.
+const MirrorMigration = "00002_mirror.sql"
+
 // Adopted is what a migration has done, and what the database has now.
 type Adopted struct {
 	Applied  []string // names of the migrations
@@ -142,4 +145,14 @@ func (d *DB) sumUp(ctx context.Context, a *Adopted) error {
 	a.Leads, a.Contacts, a.Solutions, a.Failures, a.Duplicates = c.leads, c.contacts, c.solutions, c.failures, c.duplicates
 	a.Unclaimed, err = d.Unclaimed(ctx)
 	return err
+}
+
+// AdoptionStatements are the statements that Adopt runs between the first two migrations, each
+// again and again, where the call centre's tables are to be taken over.
+func (d *DB) AdoptionStatements() []string {
+	s := d.dialect.sql
+	return []string{
+		s.AdoptDuplicates, s.DuplicatesInsert, s.DuplicatesDelete, s.AdoptLeadsUpto, s.AdoptLeads, s.AdoptContactsUpto, s.AdoptContacts,
+		s.AdoptSolutionsUpto, s.AdoptSolutions, s.AdoptFailuresUpto, s.AdoptFailures,
+	}
 }

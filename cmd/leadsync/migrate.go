@@ -133,8 +133,16 @@ func (a *app) printPlan(ctx context.Context, db *repo.DB) error {
 		fmt.Fprintln(a.stdout, "-- the tables are up to date")
 		return nil
 	}
+	foreign, err := db.NeedsAdoption(ctx)
+	if err != nil {
+		return err
+	}
 	stopped := a.preflight(ctx, db, "-- ")
 	for _, name := range names {
+		if foreign && name == repo.MirrorMigration {
+			fmt.Fprintf(a.stdout, "-- then, in transactions of 2,000 rows: older rows of the same leads are moved, and the new columns are filled\n\n%s\n",
+				strings.Join(db.AdoptionStatements(), "\n"))
+		}
 		statements, err := db.MigrationStatements(name)
 		if err != nil {
 			return err
