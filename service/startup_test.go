@@ -37,3 +37,18 @@ func TestStartWaitsForAPersonToFixIt(t *testing.T) {
 		t.Error("the start is finished, although it was stopped")
 	}
 }
+
+// The tables of a large database take longer than any limit: a try that is cut would begin anew for ever.
+func TestMigrationsHaveNoTimeLimit(t *testing.T) {
+	t.Parallel()
+	s := startup{log: (&leadstest.Log{}).Logger(), timeScale: 1, failed: func(step, error) {}}
+	limited := map[string]bool{}
+	look := func(name string) func(context.Context) error {
+		return func(ctx context.Context) error { _, limited[name] = ctx.Deadline(); return nil }
+	}
+	steps := (&Backend{}).databaseSteps()
+	steps[0].do = look("migrations")
+	if err := s.finish(t.Context(), steps[0], step{name: "NATS", do: look("NATS")}); err != nil || limited["migrations"] || !limited["NATS"] {
+		t.Errorf("%v; with a limit: %v", err, limited)
+	}
+}
