@@ -23,6 +23,7 @@ func claiming(t *testing.T, server Server) {
 	t.Run("one of two concurrent portals gets the rows", func(t *testing.T) { adoptRace(t, server) })
 	t.Run("rows that are there meet", func(t *testing.T) { claimMeets(t, server) })
 	t.Run("a person decides between portals", func(t *testing.T) { claimDecided(t, server) })
+	t.Run("a person overrules a claim", func(t *testing.T) { claimOverruled(t, server) })
 	t.Run("a claim that is cut continues", func(t *testing.T) { claimCut(t, server) })
 }
 
@@ -241,6 +242,32 @@ func claimDecided(t *testing.T, server Server) {
 	m.raise(other) // its portal does
 	if got := m.owned(other); got != waiting {
 		t.Errorf("after a claim that was cut the portal has %s rows, want %s", got, waiting)
+	}
+}
+
+// claimOverruled has a person name another portal while a claim is under way: that ends, and the
+// other gets the rest.
+func claimOverruled(t *testing.T, server Server) {
+	t.Helper()
+	m := oktell(t, server, 50).adopted()
+	waiting := m.owned("")
+	first := true
+	_, err := m.Claim(m.ctx, member, func(repo.Progress) {
+		if first { // the duplicates have just been claimed
+			first = false
+			m.must2(m.again(repo.Config{}).Claim(m.ctx, other, nil))
+			m.exec("INSERT INTO bitrix_leads (sql_ID, sql_TITLE, member_id, read_ticket, revision) VALUES (77, 'late', '', 0, 0)")
+		}
+	})
+	if !errors.Is(err, repo.ErrClaimed) {
+		t.Errorf("the claim that was overruled: %v", err)
+	}
+	got := strings.Fields(m.owned(other))
+	if want := strings.Fields(waiting); !slices.Equal(got[:4], want[:4]) {
+		t.Errorf("the other portal has %v rows, want %v but for the duplicates", got, want)
+	}
+	if n := m.text("SELECT COUNT(*) FROM bitrix_leads WHERE member_id = ''"); n != "1" {
+		t.Errorf("%s leads wait, want the one that came late: its portal is not the overruled one", n)
 	}
 }
 
