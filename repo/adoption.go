@@ -68,6 +68,25 @@ func (d *DB) NeedsAdoption(ctx context.Context) (bool, error) {
 	return err == nil && found[0] > 0, d.explain(ctx, err)
 }
 
+// checkElsewhere returns ErrNotAdopted where the call centre's tables are in another schema than
+// leadsync's: empty ones would be made, and reports would not notice.
+func (d *DB) checkElsewhere(ctx context.Context) error {
+	done, err := d.appliedVersions(ctx)
+	if err != nil || len(done) > 0 || d.dialect.preflight["schemas"] == "" {
+		return d.explain(ctx, err)
+	}
+	facts, err := query(ctx, d.read, scanFact, d.dialect.preflight["schemas"])
+	if err != nil {
+		return d.explain(ctx, err)
+	}
+	for _, c := range judgeSchemas(&surroundings{schema: d.dialect.schema}, facts) {
+		if c.Severity == Stops {
+			return fmt.Errorf("%w (%s: %s)", ErrNotAdopted, c.Found, c.Do)
+		}
+	}
+	return nil
+}
+
 // takeOver gives the rows leadsync's columns and moves duplicates.
 func (d *DB) takeOver(ctx context.Context, a *Adopted, report reporter) (err error) {
 	if a.Applied, err = d.up(ctx, versionColumns); err != nil {

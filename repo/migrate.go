@@ -28,8 +28,11 @@ func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
 	foreign, err := d.NeedsAdoption(ctx)
-	if err == nil && foreign {
+	switch {
+	case err == nil && foreign:
 		err = ErrNotAdopted
+	case err == nil:
+		err = d.checkElsewhere(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)

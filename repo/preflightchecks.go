@@ -87,8 +87,8 @@ func judgeSchemas(about *surroundings, facts []fact) (found []Condition) {
 	for _, f := range facts {
 		do := "make sure that reports read those in " + about.schema
 		severity := Warns
-		if !f.is("here") { // empty ones would be made beside them
-			severity, do = Stops, "set LEADSYNC_DATABASE_SCHEMA="+f["schema"]+" where these are the call centre's, else rename them"
+		if f["table"] == "bitrix_leads" && !f.is("here") && !f.is("ours") { // an empty one would be made beside it
+			severity, do = Stops, "set LEADSYNC_DATABASE_SCHEMA="+f["schema"]+" where this is the call centre's, else rename it"
 		}
 		found = append(found, condition(severity, do, "the table %s is also in the schema %s", f["table"], f["schema"]))
 	}

@@ -3,18 +3,35 @@ package repotest
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
 	"leadsync/repo"
 )
 
 // otherSchema is a schema of SQL Server in which only the test of schemas has tables.
 const otherSchema = "crm"
 
+// elsewhere wants no empty tables beside those of a call centre in another schema.
+func elsewhere(t *testing.T, server Server) {
+	t.Helper()
+	m := &mirror{t: t, ctx: t.Context(), url: server.URL(t), clock: leadstest.NewClock(start)}
+	m.DB, m.raw = m.again(repo.Config{}), openRaw(t, m.url)
+	m.exec("IF SCHEMA_ID(N'" + otherSchema + "') IS NULL EXEC(N'CREATE SCHEMA " + otherSchema + "')")
+	m.emptySchema()
+	defer m.emptySchema()
+	m.exec("CREATE TABLE " + otherSchema + ".bitrix_leads (Id int NULL)")
+	if _, err := m.Migrate(m.ctx); !errors.Is(err, repo.ErrNotAdopted) || !strings.Contains(err.Error(), "LEADSYNC_DATABASE_SCHEMA="+otherSchema) {
+		t.Errorf("the call centre's tables are in another schema: %v", err)
+	}
+}
+
 // Schema keeps a mirror in another schema than dbo; only SQL Server has them.
 func Schema(t *testing.T, server Server) {
 	t.Helper()
+	elsewhere(t, server)
 	m := open(t, server, repo.Config{}) // dbo has the tables, too, and they must stay empty
 	m.exec("IF SCHEMA_ID(N'" + otherSchema + "') IS NULL EXEC(N'CREATE SCHEMA " + otherSchema + "')")
 	db := m.again(repo.Config{Schema: otherSchema, SolutionField: "UF_CRM_SOLUTION"})
