@@ -10,5 +10,5 @@ func freeBytes(path string) (int64, bool) {
 	if err := syscall.Statfs(path, &disk); err != nil {
 		return 0, false
 	}
-	return int64(disk.Bavail) * int64(disk.Bsize), true //nolint:gosec // no disk has that many
+	return int64(disk.Bavail) * int64(disk.Bsize), true //nolint:gosec,unconvert // no disk has that many; the types differ between systems
 }

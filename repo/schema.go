@@ -15,7 +15,7 @@ func (d dialect) in(schema string) (dialect, error) {
 	case d.schema == "":
 		return d, errors.New("database schema: set for a database without schemas, want it only for SQL Server")
 	}
-	texts, err := leadsql.SQLServerIn(schema)
+	texts, err := leadsql.ServerIn(schema)
 	if err != nil {
 		return d, fmt.Errorf("database schema: %w", err)
 	}

@@ -16,8 +16,8 @@ type Texts struct {
 	Preflight  map[string]string // the questions before a migration, by name
 }
 
-// SQLServerIn returns the texts for tables in a schema of SQL Server; their files name dbo.
-func SQLServerIn(schema string) (Texts, error) {
+// ServerIn returns the texts for tables in a schema of SQL Server; their files name dbo.
+func ServerIn(schema string) (Texts, error) {
 	t := Texts{Statements: &SQLServer, Migrations: SQLServerMigrations, Preflight: SQLServerPreflight}
 	if schema == "dbo" {
 		return t, nil
@@ -26,9 +26,8 @@ func SQLServerIn(schema string) (Texts, error) {
 		return Texts{}, fmt.Errorf("schema %q: not a name that leadsync can use, want up to 128 letters, digits and _", schema)
 	}
 	statements := SQLServer
-	v := reflect.ValueOf(&statements).Elem()
-	for i := range v.NumField() {
-		v.Field(i).SetString(inSchema(v.Field(i).String(), schema))
+	for _, text := range reflect.ValueOf(&statements).Elem().Fields() {
+		text.SetString(inSchema(text.String(), schema))
 	}
 	preflight := map[string]string{}
 	for name, text := range SQLServerPreflight {

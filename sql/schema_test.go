@@ -11,7 +11,7 @@ import (
 
 // In another schema no text names dbo, and every text that named it names the schema.
 func TestOtherSchemas(t *testing.T) {
-	texts, err := leadsql.SQLServerIn("crm")
+	texts, err := leadsql.ServerIn("crm")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,11 +47,11 @@ func TestOtherSchemas(t *testing.T) {
 	if got := leadsql.Table("7", "leadsync_migrations"); got != "[7].leadsync_migrations" {
 		t.Errorf("a table is named %s", got)
 	}
-	if texts, err := leadsql.SQLServerIn("dbo"); err != nil || texts.Statements != &leadsql.SQLServer {
+	if texts, err := leadsql.ServerIn("dbo"); err != nil || texts.Statements != &leadsql.SQLServer {
 		t.Errorf("dbo: %v", err)
 	}
 	for _, name := range []string{"", "a.b", "a]b", "a'b", "a b", "a-b", strings.Repeat("a", 129)} {
-		if _, err := leadsql.SQLServerIn(name); err == nil {
+		if _, err := leadsql.ServerIn(name); err == nil {
 			t.Errorf("schema %q is accepted", name)
 		}
 	}

@@ -58,7 +58,7 @@ func Schema(t *testing.T, server Server) {
 	m.must(err)
 	for _, o := range outcomes {
 		if o.Verdict != leads.Inserted {
-			t.Errorf("lead %d: %s, %v", o.Ref.LeadID, o.Verdict, o.Err)
+			t.Errorf("lead %d: %s, %v", o.LeadID, o.Verdict, o.Err)
 		}
 	}
 	callers, err := db.Callers(m.ctx, "9000000002", 5)
@@ -78,22 +78,30 @@ func Schema(t *testing.T, server Server) {
 func (m *mirror) emptySchema() {
 	m.execLate("IF OBJECT_ID(N'" + otherSchema + ".bitrix_lead_by_phone') IS NOT NULL DROP FUNCTION " + otherSchema + ".bitrix_lead_by_phone")
 	for _, kind := range []string{"VIEW", "TABLE"} { // first what uses the tables
-		rows, err := m.raw.QueryContext(context.Background(), "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = '"+otherSchema+"' AND TABLE_TYPE LIKE '%"+kind+"%'")
-		if err != nil {
-			m.t.Error(err)
-			return
-		}
-		var names []string
-		for rows.Next() {
-			var name string
-			if err := rows.Scan(&name); err != nil {
-				m.t.Error(err)
-			}
-			names = append(names, name)
-		}
-		_ = rows.Close()
-		for _, name := range names {
+		for _, name := range m.inOtherSchema(kind) {
 			m.execLate("DROP " + kind + " " + otherSchema + "." + name)
 		}
 	}
+}
+
+// inOtherSchema are the names of the views or tables there.
+func (m *mirror) inOtherSchema(kind string) (names []string) {
+	rows, err := m.raw.QueryContext(context.Background(),
+		"SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = @p1 AND TABLE_TYPE LIKE N'%' + @p2", otherSchema, kind)
+	if err != nil {
+		m.t.Error(err)
+		return nil
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			m.t.Error(err)
+		}
+		names = append(names, name)
+	}
+	if err := rows.Err(); err != nil {
+		m.t.Error(err)
+	}
+	return names
 }
