@@ -1,7 +1,9 @@
 package repotest
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"testing"
 
@@ -43,6 +45,35 @@ func migrations(t *testing.T, server Server) {
 	}
 	if err := m.Ping(m.ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// firstStartCut interrupts Migrate on an empty database, as a kill of a service at its first start does:
+// the next start continues, and takes the tables for its own.
+func firstStartCut(t *testing.T, server Server) {
+	t.Helper()
+	m := &mirror{t: t, ctx: t.Context(), url: server.URL(t), clock: leadstest.NewClock(start)}
+	m.DB = m.again(repo.Config{})
+	if m.Dialect() != "sqlite" {
+		t.Skip("the same code, and each try takes seconds")
+	}
+	between := false
+	for n := 0; ; n++ {
+		ctx, cancel := context.WithCancel(m.ctx)
+		_, err := m.again(repo.Config{Logger: slog.New(&interrupter{cancel: cancel, left: n})}).Migrate(ctx)
+		cancel()
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("cut at statement %d: %v", n, err)
+		}
+		plan, err := m.MigrationPlan(m.ctx)
+		m.must(err)
+		between = between || plan[0] == repo.MirrorMigration
+	}
+	if !between {
+		t.Error("never cut between the first two migrations: the test would prove nothing")
 	}
 }
 

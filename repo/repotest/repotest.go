@@ -43,6 +43,7 @@ func Run(t *testing.T, server Server) {
 		test func(*testing.T, Server)
 	}{
 		{"Migrate", migrations},
+		{"FirstStartCut", firstStartCut},
 		{"Adopt", adopting},
 		{"Claim", claiming},
 		{"Preflight", preflight},
