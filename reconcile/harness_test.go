@@ -93,7 +93,7 @@ func openFile(tb testing.TB, cfg emulator.Config, file string) *harness {
 		Endpoint: leads.Secret(h.portal.Info().Webhook), HTTP: b24.HTTP(), Now: h.clock.Now, Wait: h.clock.Wait,
 	}).In(bitrix24.Background) // as the service's passes
 	h.db = h.database(file)
-	if _, err := h.db.Migrate(tb.Context()); err != nil {
+	if _, err := h.db.Adopt(tb.Context(), nil); err != nil {
 		tb.Fatal(err)
 	}
 	if _, err := h.db.Refill(tb.Context()); err != nil {

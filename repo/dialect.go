@@ -21,8 +21,13 @@ type dialect struct {
 	sql        *leadsql.Statements
 	migrations fs.FS
 	goose      goose.Dialect
-	history    string             // name of goose's table
-	locker     lock.SessionLocker // lets one process migrate at a time; nil where transactions do that
+	history    string                        // name of goose's table
+	locker     lock.SessionLocker            // lets one process migrate at a time; nil where transactions do that
+	patience   string                        // has the session wait for locks without an end; "" where nothing waits so
+	schema     string                        // of the tables; "" where there are none
+	checks     []check                       // before a migration, see preflight.go
+	preflight  map[string]string             // their statements
+	room       func(bytes int64) []Condition // whether the disk has room for tables of that size; nil where a check finds out
 	// load inserts many rows in the fastest way of this database.
 	load loader
 	// classify says what an error of the driver means.

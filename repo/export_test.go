@@ -3,8 +3,10 @@ package repo
 import (
 	"context"
 	"database/sql"
+	"strconv"
 
 	"leadsync/leads"
+	leadsql "leadsync/sql"
 )
 
 // MigrationLock lets one process migrate SQL Server at a time.
@@ -29,4 +31,45 @@ func (d *DB) StoreUndecided(ctx context.Context, s *leads.Snapshot, was leads.Ti
 	return d.tryOnce(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		return d.store(ctx, tx, []entry{e}, d.dialect.load)
 	})
+}
+
+// Judge has one check judge what the database would answer. About is what earlier checks found
+// out, in the order of their names and rows.
+func Judge(name string, before map[string][]map[string]string, rows ...map[string]string) []Condition {
+	about := &surroundings{schema: "dbo", widths: scriptColumns(leadsql.SQLServerMigrations)}
+	facts := func(rows []map[string]string) (list []fact) {
+		for _, row := range rows {
+			list = append(list, row)
+		}
+		return list
+	}
+	for _, c := range sqlServerChecks {
+		if c.name == name {
+			return c.judge(about, facts(rows))
+		}
+		if earlier, ok := before[c.name]; ok {
+			c.judge(about, facts(earlier))
+		}
+	}
+	return sqliteChecks[0].judge(about, facts(rows))
+}
+
+// ScriptColumn is a column of the call centre's script, as a catalogue would show it.
+func ScriptColumns() (rows []map[string]string) {
+	for table, columns := range scriptColumns(leadsql.SQLServerMigrations) {
+		for _, c := range columns {
+			row := map[string]string{"table": table, "column": c.name, "type": c.kind, "length": strconv.FormatInt(c.width, 10), "nullable": "1", "identity": "0", "computed": "0", "defaulted": "0"}
+			switch {
+			case c.name == "Id":
+				row["identity"], row["nullable"] = "1", "0"
+			case c.kind == "nvarchar" && c.width > 0:
+				row["length"] = strconv.FormatInt(2*c.width, 10)
+			}
+			if c.kind == "nvarchar" {
+				row["collation"] = "Cyrillic_General_CI_AS"
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows
 }

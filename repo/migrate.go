@@ -2,6 +2,8 @@ package repo
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -11,32 +13,58 @@ import (
 	"strings"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 )
 
-// Migrate applies the migrations that the database lacks and returns their names. Replicas
+// latest stands for the newest version.
+const latest = 0
+
+// Migrate applies the migrations that the database lacks and returns their names. It does not
+// take over the tables of a call centre: then the error is ErrNotAdopted. Replicas
 // may call it at the same time: on SQL Server the second waits, on SQLite it tries again.
 // The error is ErrNoJSON where the database cannot read JSON.
 func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
 	if err := d.checkLevel(ctx); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
+	foreign, err := d.NeedsAdoption(ctx)
+	switch {
+	case err == nil && foreign:
+		err = ErrNotAdopted
+	case err == nil:
+		err = d.checkElsewhere(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	applied, err = d.up(ctx, latest)
+	return applied, wrap(d.explain(ctx, err), "migrate")
+}
+
+// up applies the migrations up to a version, also where other processes do the same.
+func (d *DB) up(ctx context.Context, version int64) (applied []string, err error) {
 	// Without a lock, two processes that start together try to create the same table. The
 	// one that fails has written nothing, and finds the tables when it tries again.
 	collides := func(error) bool { return d.dialect.locker == nil }
 	err = d.attempt(ctx, collides, func(ctx context.Context) error {
-		done, err := d.migrateOnce(ctx)
+		done, err := d.migrateOnce(ctx, version)
 		applied = append(applied, done...)
 		return err
 	})
-	return applied, wrap(d.explain(ctx, err), "migrate")
+	return applied, err
 }
 
-func (d *DB) migrateOnce(ctx context.Context) ([]string, error) {
+func (d *DB) migrateOnce(ctx context.Context, version int64) ([]string, error) {
 	provider, err := d.migrator(ctx)
 	if err != nil {
 		return nil, err
 	}
-	results, err := provider.Up(ctx)
+	var results []*goose.MigrationResult
+	if version == latest {
+		results, err = provider.Up(ctx)
+	} else {
+		results, err = provider.UpTo(ctx, version)
+	}
 	return sources(results), err
 }
 
@@ -62,9 +90,27 @@ func (d *DB) migrator(ctx context.Context) (*goose.Provider, error) {
 		goose.WithSlog(d.log), goose.WithVerbose(d.log.Enabled(ctx, slog.LevelDebug)),
 	}
 	if d.dialect.locker != nil {
-		options = append(options, goose.WithSessionLocker(d.dialect.locker))
+		options = append(options, goose.WithSessionLocker(patientLocker{d.dialect.locker, d.dialect.patience}))
 	}
 	return goose.NewProvider(d.dialect.goose, d.write, d.dialect.migrations, options...)
+}
+
+// patientLocker takes the lock, and has the session wait for other locks as long as that takes.
+type patientLocker struct {
+	lock.SessionLocker
+
+	patience string
+}
+
+// SessionLock takes the lock.
+func (p patientLocker) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	if err := p.SessionLocker.SessionLock(ctx, conn); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, p.patience); err != nil {
+		return errors.Join(err, p.SessionUnlock(ctx, conn))
+	}
+	return nil
 }
 
 func sources(results []*goose.MigrationResult) (names []string) {
@@ -163,10 +209,17 @@ func (d *DB) CheckMigrated(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(plan) > 0 {
-		return fmt.Errorf("%w (missing: %s)", ErrNotMigrated, strings.Join(plan, ", "))
+	if len(plan) == 0 {
+		return nil
 	}
-	return nil
+	foreign, err := d.NeedsAdoption(ctx)
+	if err == nil && foreign {
+		err = ErrNotAdopted
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w (missing: %s)", ErrNotMigrated, strings.Join(plan, ", "))
 }
 
 func scanInt(row scanner) (n int64, err error) {

@@ -82,6 +82,7 @@ func (d *DB) settings(ctx context.Context, q querier) (map[string]string, error)
 	for _, s := range list {
 		kept[s.name] = s.value
 	}
+	delete(kept, claimSetting) // no rule of a table
 	return kept, err
 }
 

@@ -33,6 +33,7 @@ var ErrNotOwner = leads.ErrNotOwner
 // Config describes the database and how the mirror keeps it.
 type Config struct {
 	URL           string        // "sqlite:<path>" or "sqlserver://user:password@host:1433?database=name"
+	Schema        string        // of the tables on SQL Server; "" is dbo
 	SecretKey     []byte        // 32 bytes that encrypt tokens and webhook URLs at rest; nil stores plain text
 	SolutionField string        // the UF_CRM_* field copied to bitrix_lead_solution; "" copies none (see Refill)
 	PhoneRegion   string        // country of phone numbers without a country code, ISO 3166-1; "" is RU
@@ -102,6 +103,9 @@ func (d *DB) connect(ctx context.Context, cfg Config) error {
 		return err
 	}
 	d.dialect, d.read, d.write = opened.dialect, opened.read, opened.write
+	if d.dialect, err = d.dialect.in(cfg.Schema); err != nil {
+		return errors.Join(err, d.Close())
+	}
 	if cfg.Lazy {
 		return nil
 	}

@@ -22,6 +22,7 @@ func TestSQLite(t *testing.T) {
 func TestSQLServer(t *testing.T) {
 	server := sqlServer(t)
 	repotest.Run(t, server)
+	t.Run("Schema", func(t *testing.T) { repotest.Schema(t, server) })
 	t.Run("CutConnections", func(t *testing.T) { repotest.CutConnections(t, server) })
 	t.Run("Grants", func(t *testing.T) {
 		script, err := os.ReadFile("../deployments/sqlserver/grants.sql")

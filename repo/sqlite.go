@@ -36,15 +36,33 @@ func openSQLite(path string) (opened, error) {
 	if err != nil {
 		return opened{}, errors.Join(err, write.Close())
 	}
-	return opened{dialect: sqliteDialect(), read: read, write: write, place: path}, nil
+	d := sqliteDialect()
+	d.room = func(bytes int64) []Condition { return judgeDisk(path, bytes) }
+	return opened{dialect: d, read: read, write: write, place: path}, nil
 }
 
 func sqliteDialect() dialect {
 	return dialect{
 		name: "sqlite", sql: &leadsql.SQLite, migrations: leadsql.SQLiteMigrations,
 		goose: goose.DialectSQLite3, history: "leadsync_migrations",
+		checks: sqliteChecks, preflight: leadsql.SQLitePreflight,
 		load: loadPrepared, classify: classifySQLite, hint: hintSQLite,
 	}
+}
+
+// judgeDisk says whether there is room for the indexes and the moved rows of a migration.
+func judgeDisk(path string, bytes int64) []Condition {
+	free, known := freeBytes(path)
+	need := (&surroundings{bytes: bytes}).needed()
+	c := condition(Tells, "", "%s are free on the disk, about %s are needed", megabytes(free), megabytes(need))
+	switch {
+	case !known:
+		c = condition(Tells, "", "not checked: the free room of the disk is unknown here; about %s are needed", megabytes(need))
+	case free < need:
+		c = condition(Stops, "make room on the disk of "+path, "only %s are free on the disk, about %s are needed", megabytes(free), megabytes(need))
+	}
+	c.Check = "disk"
+	return []Condition{c}
 }
 
 // createPrivate creates a missing file that only its owner can read, because it contains

@@ -72,7 +72,8 @@ func sqlServerDSN(raw string, answerLimit time.Duration) (dsn, place string, err
 func sqlServerDialect() dialect {
 	return dialect{
 		name: "sqlserver", sql: &leadsql.SQLServer, migrations: leadsql.SQLServerMigrations,
-		goose: goose.DialectMSSQL, history: "dbo.leadsync_migrations", locker: appLock{},
+		goose: goose.DialectMSSQL, history: "dbo.leadsync_migrations", locker: appLock{}, patience: "SET LOCK_TIMEOUT -1",
+		schema: "dbo", checks: sqlServerChecks, preflight: leadsql.SQLServerPreflight,
 		load: loadSQLServer, classify: classifySQLServer, hint: hintSQLServer,
 	}
 }

@@ -121,11 +121,11 @@ func (b *Backend) ready(ctx context.Context) (*Backend, error) {
 }
 
 func (b *Backend) databaseSteps() []step {
-	return []step{{"database", func(ctx context.Context) error { return migrate(ctx, b.DB, b.Log) }}}
+	return []step{{name: database, unlimited: true, do: func(ctx context.Context) error { return migrate(ctx, b.DB, b.Log) }}}
 }
 
 func (b *Backend) natsSteps() []step {
-	return []step{{"NATS", b.connect}, {"NATS", b.prepareStreams}}
+	return []step{{name: "NATS", do: b.connect}, {name: "NATS", do: b.prepareStreams}}
 }
 
 // Bus is leadsync's part of NATS; nil until a service that is starting has got it.
@@ -157,18 +157,22 @@ func (b *Backend) closing(f func() error) {
 // OpenDatabase opens the database alone, for commands that need nothing else.
 func OpenDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*repo.DB, error) {
 	return repo.Open(ctx, repo.Config{
-		URL: cfg.DatabaseURL, Lazy: cfg.TolerateOutages, AnswerLimit: cfg.answerLimit(), SecretKey: cfg.SecretKey, SolutionField: cfg.SolutionField, PhoneRegion: cfg.PhoneRegion,
+		URL: cfg.DatabaseURL, Schema: cfg.DatabaseSchema, Lazy: cfg.TolerateOutages, AnswerLimit: cfg.answerLimit(), SecretKey: cfg.SecretKey, SolutionField: cfg.SolutionField, PhoneRegion: cfg.PhoneRegion,
 		Grace: cfg.grace(), DeleteFloor: cfg.Tuning.DeleteFloor, Now: cfg.Now, Logger: log,
 	})
 }
 
-// migrate brings the tables up to date where the login may do that.
+// migrate brings leadsync's own tables up to date where the login may do that. Tables of a
+// call centre are left alone: only a person has them taken over, by leadsync migrate.
 func migrate(ctx context.Context, db *repo.DB, log *slog.Logger) error {
 	pending, err := db.MigrationPlan(ctx)
 	if err != nil || len(pending) == 0 {
 		return err
 	}
 	applied, err := db.Migrate(ctx)
+	if errors.Is(err, repo.ErrNotAdopted) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("the tables are not up to date (%s) and could not be changed: %w; run `leadsync migrate` with a login that may create tables, or, where that was done, give this login its rights by deployments/sqlserver/grants.sql",
 			strings.Join(pending, ", "), err)

@@ -18,16 +18,17 @@ const Embedded = "embedded"
 // Config is how a service is set up: the environment, checked. Its variables are named in
 // the README and are a contract.
 type Config struct {
-	DataDir     string
-	DatabaseURL string
-	NATSURL     string // Embedded, or addresses separated by commas
-	NATSListen  string
-	NATS        NATSLogin
-	Subscribers []broker.Subscriber // of the embedded server; none is one with a token in the data directory
-	NATSPrefix  string              // of streams and subjects; "" for none
-	Replicas    int                 // of the streams; 0 leaves those that exist as they are
-	HTTPAddr    string
-	PublicURL   string // without a slash at its end; "" where Bitrix24 cannot reach us
+	DataDir        string
+	DatabaseURL    string
+	DatabaseSchema string // of the tables on SQL Server; "" is dbo
+	NATSURL        string // Embedded, or addresses separated by commas
+	NATSListen     string
+	NATS           NATSLogin
+	Subscribers    []broker.Subscriber // of the embedded server; none is one with a token in the data directory
+	NATSPrefix     string              // of streams and subjects; "" for none
+	Replicas       int                 // of the streams; 0 leaves those that exist as they are
+	HTTPAddr       string
+	PublicURL      string // without a slash at its end; "" where Bitrix24 cannot reach us
 
 	ClientID        string
 	ClientSecret    leads.Secret

@@ -18,6 +18,7 @@ import (
 	"leadsync/events"
 	"leadsync/events/broker"
 	"leadsync/leads"
+	"leadsync/repo"
 )
 
 // environment reads variables and collects every fault, so that a person mends them in
@@ -61,6 +62,7 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 		APIToken:      e.apiToken("LEADSYNC_API_TOKEN"),
 	}
 	cfg.DatabaseURL = e.databaseURL("LEADSYNC_DATABASE_URL", "sqlite:"+filepath.Join(cfg.DataDir, "leadsync.db"))
+	cfg.DatabaseSchema = e.schema("LEADSYNC_DATABASE_SCHEMA", cfg.DatabaseURL)
 	cfg.WebhookURL = e.webhook("LEADSYNC_B24_WEBHOOK_URL", cfg.Trust)
 	if cfg.WebhookURL != "" && cfg.WebhookToken == "" {
 		e.fault("LEADSYNC_B24_APPLICATION_TOKEN", "missing", "the token that Bitrix24 shows for the outgoing webhook; without it callbacks cannot be told from forgeries")
@@ -257,6 +259,19 @@ func (e *environment) databaseURL(name, otherwise string) string {
 		e.fault(name, "not a database address", should+" (special characters of the password percent-encoded)")
 	case u.Query().Get("database") == "":
 		e.fault(name, "no database name", should)
+	}
+	return value
+}
+
+// schema reads the schema of the tables on SQL Server.
+func (e *environment) schema(name, databaseURL string) string {
+	value := e.text(name, "")
+	switch {
+	case value == "":
+	case strings.HasPrefix(databaseURL, "sqlite:"):
+		e.fault(name, "set for a SQLite database, which has no schemas", "it only beside a sqlserver:// address in LEADSYNC_DATABASE_URL")
+	case !repo.ValidSchema(value):
+		e.fault(name, "not a name of a schema", "up to 128 letters, digits and _, such as dbo")
 	}
 	return value
 }

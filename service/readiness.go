@@ -45,10 +45,15 @@ func (s *Service) problems(ctx context.Context) map[string]string {
 		err = ping
 	}
 	if err != nil {
-		report("database", err.Error())
+		if s.waitsFor.Load() == nil || found["database"] == "" { // else the start has said more
+			report("database", err.Error())
+		}
 		return found
 	}
 	report("outbox", s.outboxProblem(ctx))
+	if len(portals) > 0 { // until then they wait for the first
+		report("adopted leads", s.unclaimedProblem(ctx))
+	}
 	owned := map[string]owner.Status{}
 	for _, status := range s.statuses() {
 		owned[status.MemberID] = status
@@ -129,8 +134,23 @@ func (s *Service) databaseProblem() string {
 	case <-s.database:
 		return ""
 	default:
-		return "starting: its tables are not up to date yet; the log says what it waits for"
 	}
+	if reason := s.waitsFor.Load(); reason != nil {
+		return "starting, callbacks are kept meanwhile: " + *reason
+	}
+	return "starting: its tables are not up to date yet; the log says what it waits for"
+}
+
+// unclaimedProblem says that leads of an adopted database belong to no portal.
+func (s *Service) unclaimedProblem(ctx context.Context) string {
+	left, err := s.Backend.DB.Unclaimed(ctx)
+	switch {
+	case err != nil:
+		return err.Error()
+	case left == 0:
+		return ""
+	}
+	return fmt.Sprintf("%d leads of an adopted database belong to no portal, so reports show them beside the portals' own: run leadsync portals claim <member_id or domain>, or wait where a claim is under way", left)
 }
 
 func (s *Service) outboxProblem(ctx context.Context) string {

@@ -38,8 +38,9 @@ type Service struct {
 	listener  net.Listener
 	owners    atomic.Pointer[owner.Owners] // nil until database and NATS are there
 	intake    *events.Intake
-	database  chan struct{} // closed when it is ready, or the service is being stopped
-	notify    func()        // the outbox has something
+	database  chan struct{}          // closed when it is ready, or the service is being stopped
+	waitsFor  atomic.Pointer[string] // why the start has not got it yet, the last reason; nil without one
+	notify    func()                 // the outbox has something
 	wake      <-chan struct{}
 	incidents *incidentRecorder
 	history   *history
@@ -149,7 +150,7 @@ func (s *Service) Run(ctx context.Context) error {
 // work does all that needs database and NATS, each as soon as it is there.
 func (s *Service) work(ctx context.Context) error {
 	b := s.Backend
-	starting := newStartup(b.Config, b.Log)
+	starting := newStartup(b.Config, b.Log, s.stepFailed)
 	group, ctx := errgroup.WithContext(ctx)
 	learnt, nats := make(chan struct{}), make(chan struct{})
 	group.Go(func() error {
@@ -159,7 +160,7 @@ func (s *Service) work(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return starting.finish(ctx, step{"database", s.Portals.Learn}, step{"database", s.Portals.Adopt})
+		return starting.finish(ctx, step{name: database, do: s.Portals.Learn}, step{name: database, do: s.Portals.Adopt})
 	})
 	group.Go(func() error {
 		defer close(nats)
@@ -175,6 +176,14 @@ func (s *Service) work(ctx context.Context) error {
 		return s.mirror(ctx, starting)
 	})
 	return group.Wait()
+}
+
+// stepFailed keeps what the database lacks, for readiness.
+func (s *Service) stepFailed(st step, err error) {
+	if st.name == database {
+		reason := err.Error()
+		s.waitsFor.Store(&reason)
+	}
 }
 
 // answerSubscribers lets other systems read the topic.
@@ -194,7 +203,7 @@ func (s *Service) mirror(ctx context.Context, starting startup) error {
 	if b.Bus() == nil { // the start was stopped
 		return nil
 	}
-	if err := starting.finish(ctx, step{"NATS", open}); err != nil {
+	if err := starting.finish(ctx, step{name: "NATS", do: open}); err != nil {
 		return err
 	}
 	b.Log.InfoContext(ctx, "database and NATS are ready", "nats", events.WithoutPassword(b.NATSURL()))

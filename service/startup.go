@@ -19,12 +19,18 @@ const (
 	// looks whether somebody has fixed what does not pass by itself.
 	tryAgain   = 2 * time.Second
 	fixedEvery = 30 * time.Second
+	// sayAgain is how often the log repeats what is still down.
+	sayAgain = 5 * time.Minute
 )
+
+// database is the name of the steps that need the database.
+const database = "database"
 
 // step is a part of the start that needs database or NATS.
 type step struct {
-	name string // what it needs
-	do   func(context.Context) error
+	name      string // what it needs
+	unlimited bool   // it may take longer than stepLimit
+	do        func(context.Context) error
 }
 
 // startup does the steps of a start of a service that takes callbacks already, which
@@ -32,10 +38,11 @@ type step struct {
 type startup struct {
 	log       *slog.Logger
 	timeScale int64
+	failed    func(st step, err error) // is told each failure
 }
 
-func newStartup(cfg Config, log *slog.Logger) startup {
-	return startup{log: log, timeScale: max(1, cfg.Tuning.TimeScale)}
+func newStartup(cfg Config, log *slog.Logger, failed func(step, error)) startup {
+	return startup{log: log, timeScale: max(1, cfg.Tuning.TimeScale), failed: failed}
 }
 
 // finish returns when the steps are done, one after the other, or the context has ended.
@@ -44,6 +51,7 @@ func (s *startup) finish(ctx context.Context, steps ...step) error {
 		loop := retry.Loop{
 			Policy: retry.Policy{First: fixedEvery / time.Duration(s.timeScale), Max: fixedEvery / time.Duration(s.timeScale)},
 			Failed: func(err error, _ int, pause time.Duration) {
+				s.failed(st, err)
 				s.log.ErrorContext(ctx, "dependency needs a person, accepting callbacks and retrying", "dependency", st.name, "error", err, "pause", pause)
 			},
 		}
@@ -56,22 +64,26 @@ func (s *startup) finish(ctx context.Context, steps ...step) error {
 
 // insist repeats a step while something it needs is down.
 func (s *startup) insist(ctx context.Context, st step) error {
-	waited := false
+	var said time.Time // zero until something was down
 	loop := retry.Loop{
 		Policy: retry.Policy{First: tryAgain, Max: tryAgain}, Final: func(err error) bool { return !passes(err) },
 		Failed: func(err error, _ int, _ time.Duration) {
-			if !waited {
+			s.failed(st, err)
+			if said.IsZero() || time.Since(said) > sayAgain {
+				said = time.Now()
 				s.log.ErrorContext(ctx, "dependency unavailable at startup, accepting callbacks and retrying", "dependency", st.name, "error", err)
 			}
-			waited = true
 		},
 	}
 	err := loop.Until(ctx, func(ctx context.Context) error {
+		if st.unlimited {
+			return st.do(ctx)
+		}
 		limited, cancel := context.WithTimeout(ctx, stepLimit)
 		defer cancel()
 		return st.do(limited)
 	})
-	if err == nil && waited {
+	if err == nil && !said.IsZero() {
 		s.log.InfoContext(ctx, "dependency that was unavailable at startup is available", "dependency", st.name)
 	}
 	return err

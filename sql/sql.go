@@ -7,6 +7,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"path"
 	"reflect"
 	"strings"
 	"unicode"
@@ -19,14 +20,19 @@ var files embed.FS
 // so a misspelt name does not compile. Both databases have the same named parameters; times
 // are passed as text.
 type Statements struct {
-	AdoptAsk, AdoptContacts, AdoptDuplicates, AdoptFailures, AdoptLeads, AdoptSolutions                                    string
+	AdoptContacts, AdoptContactsUpto, AdoptCounts, AdoptDuplicates, AdoptFailures, AdoptFailuresUpto                       string
+	AdoptLeads, AdoptLeadsUpto, AdoptRows, AdoptSolutions, AdoptSolutionsUpto, AdoptTables                                 string
 	AllowanceDelete, AllowanceGet, AllowanceInsert                                                                         string
 	CallbackList                                                                                                           string
 	CallbacksInsert, CallbacksUpdate                                                                                       string
 	CallersList                                                                                                            string
 	CardGet                                                                                                                string
+	ClaimAsk, ClaimContacts, ClaimContactsStale, ClaimContactsUpto, ClaimDuplicates, ClaimDuplicatesUpto                   string
+	ClaimFailures, ClaimFailuresUpto, ClaimHold, ClaimLeads, ClaimLeadsLosers, ClaimLeadsUpto                              string
+	ClaimSolutions, ClaimSolutionsStale, ClaimSolutionsUpto                                                                string
 	ContactsDelete, ContactsDeleteGone, ContactsInsert                                                                     string
 	CutsInsert                                                                                                             string
+	DuplicatesDelete, DuplicatesInsert                                                                                     string
 	EraseCallbacks, EraseContacts, EraseDuplicates, EraseFailing, EraseFailures                                            string
 	EraseFieldTypes, EraseFields, EraseFieldsRead, EraseFindings, EraseGrants, EraseLeads, EraseOutbox                     string
 	ErasePhones, ErasePortal, EraseRuns, EraseSolutions                                                                    string
@@ -66,6 +72,7 @@ type Statements struct {
 	StagePhonesCreate, StagePhonesDrop, StagePhonesInsert, StageSolutionsCreate                                            string
 	StageSolutionsDrop, StageSolutionsInsert                                                                               string
 	TableRows                                                                                                              string
+	UnclaimedCount                                                                                                         string
 }
 
 // The statements of both databases.
@@ -79,6 +86,28 @@ var (
 	SQLServerMigrations = folder("sqlserver/migrations")
 	SQLiteMigrations    = folder("sqlite/migrations")
 )
+
+// The questions that are asked before a migration, by name. The two databases have different ones.
+var (
+	SQLServerPreflight = questions("sqlserver/preflight")
+	SQLitePreflight    = questions("sqlite/preflight")
+)
+
+func questions(dir string) map[string]string {
+	names, err := fs.Glob(files, dir+"/*.sql")
+	if err != nil || len(names) == 0 {
+		panic(fmt.Sprintf("leadsync/sql: no files in %s: %v", dir, err))
+	}
+	texts := map[string]string{}
+	for _, name := range names {
+		text, err := files.ReadFile(name)
+		if err != nil {
+			panic(fmt.Sprintf("leadsync/sql: %v", err))
+		}
+		texts[strings.TrimSuffix(path.Base(name), ".sql")] = string(text)
+	}
+	return texts
+}
 
 // load reads one file for each field. A missing file is a mistake in the build, so it panics
 // when the program starts.

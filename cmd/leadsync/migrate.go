@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"time"
 
 	"leadsync/repo"
 	"leadsync/service"
 )
 
 type migrateCmd struct {
-	Plan bool `help:"Only print the statements of the pending migrations."`
+	Plan bool `help:"Only check the database and print the statements of the pending migrations."`
 	Down bool `help:"Remove leadsync's tables and columns; the call centre's tables stay, except rows of leads deleted in the portal."`
 	Yes  bool `help:"Confirm --down."`
 }
@@ -36,21 +38,13 @@ func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if m.Plan {
+	switch {
+	case m.Plan:
 		return a.printPlan(ctx, db)
+	case m.Down:
+		return a.migrateDown(ctx, db)
 	}
-	verb, nothing, work := "applied", "the tables are up to date", db.Migrate
-	if m.Down {
-		verb, nothing, work = "undone", "nothing to remove", db.MigrateDown
-	}
-	names, err := work(ctx)
-	for _, name := range names {
-		fmt.Fprintln(a.stdout, verb, name)
-	}
-	if err == nil && len(names) == 0 {
-		fmt.Fprintln(a.stdout, nothing)
-	}
-	if err != nil || m.Down {
+	if err := a.migrateUp(ctx, db); err != nil {
 		return err
 	}
 	place, err := service.SetUpStreams(ctx, cfg)
@@ -60,13 +54,95 @@ func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 	return err
 }
 
+func (a *app) migrateDown(ctx context.Context, db *repo.DB) error {
+	names, err := db.MigrateDown(ctx)
+	for _, name := range names {
+		fmt.Fprintln(a.stdout, "undone", name)
+	}
+	if err == nil && len(names) == 0 {
+		fmt.Fprintln(a.stdout, "nothing to remove")
+	}
+	return err
+}
+
+// migrateUp checks the database, migrates, and says what there is now.
+func (a *app) migrateUp(ctx context.Context, db *repo.DB) error {
+	pending, err := db.MigrationPlan(ctx)
+	if err != nil {
+		return err
+	}
+	if len(pending) == 0 {
+		fmt.Fprintln(a.stdout, "the tables are up to date")
+		return a.sayUnclaimed(ctx, db)
+	}
+	if err := a.preflight(ctx, db, ""); err != nil {
+		return err
+	}
+	began := time.Now()
+	done, err := db.Adopt(ctx, newSteps(a.stdout).show)
+	for _, name := range done.Applied {
+		fmt.Fprintln(a.stdout, "applied", name)
+	}
+	if err != nil {
+		return fmt.Errorf("%w\nWhat is done stays done: run `leadsync migrate` again, and it continues", err)
+	}
+	if done.TookOver {
+		printAdopted(a.stdout, done, time.Since(began))
+	}
+	return nil
+}
+
+// printAdopted says what a person wants to know at the end.
+func printAdopted(out io.Writer, done repo.Adopted, took time.Duration) {
+	fmt.Fprintf(out, `
+The call centre's tables are taken over, in %s:
+  %d leads, %d contacts, %d solutions and %d import errors are kept
+  %d older rows of the same leads are in leadsync_duplicate_leads
+  %d leads belong to no portal yet
+
+What comes next:
+  1. Run deployments/sqlserver/grants.sql, so that the service and the reports have their rights (on SQL Server).
+  2. Start leadsync serve; one that runs already goes on by itself.
+  3. Install the application in the portal. If the database names that portal, or no other one is connected, it gets the leads by itself;
+     otherwise say whose they are: leadsync portals claim <member_id or domain>.
+  4. The first pass then rewrites every lead as the portal shows it; leadsync reconcile history shows it.
+`, took.Round(time.Second/10), done.Leads, done.Contacts, done.Solutions, done.Failures, done.Duplicates, done.Unclaimed)
+}
+
+// sayUnclaimed prints how many leads belong to no portal, where there are any.
+func (a *app) sayUnclaimed(ctx context.Context, db *repo.DB) error {
+	unclaimed, err := db.Unclaimed(ctx)
+	if err == nil && unclaimed > 0 {
+		fmt.Fprintln(a.stdout, unclaimedWords(unclaimed))
+	}
+	return err
+}
+
+// unclaimedWords says what leads without a portal mean and what to do.
+func unclaimedWords(leads int64) string {
+	return fmt.Sprintf("%d leads of an adopted database belong to no portal: say whose they are with leadsync portals claim <member_id or domain>", leads)
+}
+
 // printPlan prints what a database administrator wants to read before it is run.
 func (a *app) printPlan(ctx context.Context, db *repo.DB) error {
 	names, err := db.MigrationPlan(ctx)
 	if err != nil {
 		return err
 	}
+	if len(names) == 0 {
+		fmt.Fprintln(a.stdout, "-- the tables are up to date")
+		return nil
+	}
+	foreign, err := db.NeedsAdoption(ctx)
+	if err != nil {
+		return err
+	}
+	stopped := a.preflight(ctx, db, "-- ")
 	for _, name := range names {
+		if foreign && name == repo.MirrorMigration {
+			fmt.Fprintf(a.stdout, "-- then, in transactions of 2,000 rows: older rows of the same leads are moved, and the new columns are filled\n\n%s\n",
+				strings.Join(db.AdoptionStatements(), "\n"))
+		}
 		statements, err := db.MigrationStatements(name)
 		if err != nil {
 			return err
@@ -74,8 +150,30 @@ func (a *app) printPlan(ctx context.Context, db *repo.DB) error {
 		fmt.Fprintf(a.stdout, "-- pending: %s, %d statements in one transaction; leadsync migrate runs them\n\n%s\n\n",
 			name, len(statements), strings.Join(statements, "\n\n"))
 	}
-	if len(names) == 0 {
-		fmt.Fprintln(a.stdout, "-- the tables are up to date")
+	return stopped
+}
+
+// steps prints how far the work on an adopted database has come: each step when it begins, and then
+// every few seconds.
+type steps struct {
+	out     io.Writer
+	step    string
+	printed time.Time
+}
+
+func newSteps(out io.Writer) *steps { return &steps{out: out} }
+
+func (s *steps) show(p repo.Progress) {
+	if p.Step == s.step && p.Done != p.Total && time.Since(s.printed) < plainEvery {
+		return
 	}
-	return nil
+	s.step, s.printed = p.Step, time.Now()
+	switch {
+	case p.Done == 0:
+		fmt.Fprintln(s.out, p.Step)
+	case p.Total == 0:
+		fmt.Fprintf(s.out, "%s: %d rows\n", p.Step, p.Done)
+	default:
+		fmt.Fprintf(s.out, "%s: %d of %d rows, %d %%\n", p.Step, p.Done, p.Total, 100*p.Done/p.Total)
+	}
 }

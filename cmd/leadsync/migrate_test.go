@@ -1,11 +1,13 @@
 package main
 
 import (
+	"database/sql"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"leadsync/events"
+	"leadsync/repo/repotest"
 )
 
 func TestMigrate(t *testing.T) {
@@ -19,14 +21,14 @@ func TestMigrate(t *testing.T) {
 		want []string
 		not  string
 	}{
-		{"the plan shows statements", []string{"--plan"}, exitOK, []string{"pending: 00001_mirror.sql", "CREATE TABLE IF NOT EXISTS bitrix_leads (", "leadsync_outbox"}, "DROP"},
-		{"and has changed nothing", []string{"--plan"}, exitOK, []string{"00001_mirror.sql"}, "up to date"},
-		{"apply", nil, exitOK, []string{"applied 00001_mirror.sql"}, ""},
+		{"the plan shows statements", []string{"--plan"}, exitOK, []string{"pending: 00001_adopt.sql", "CREATE TABLE IF NOT EXISTS bitrix_leads (", "leadsync_outbox"}, "DROP"},
+		{"and has changed nothing", []string{"--plan"}, exitOK, []string{"00002_mirror.sql"}, "up to date"},
+		{"apply", nil, exitOK, []string{"applied 00002_mirror.sql"}, ""},
 		{"nothing is left to do", []string{"--plan"}, exitOK, []string{"up to date"}, "CREATE"},
 		{"down asks first", []string{"--down"}, exitUsage, []string{"leads that were deleted", "--yes"}, ""},
 		{"down and plan are two things", []string{"--down", "--plan", "--yes"}, exitUsage, nil, ""},
-		{"down", []string{"--down", "--yes"}, exitOK, []string{"undone", "00001_mirror.sql"}, ""},
-		{"and up again", nil, exitOK, []string{"applied 00001_mirror.sql"}, ""},
+		{"down", []string{"--down", "--yes"}, exitOK, []string{"undone", "00002_mirror.sql"}, ""},
+		{"and up again", nil, exitOK, []string{"applied 00002_mirror.sql"}, ""},
 	} {
 		code, stdout, stderr := command(t.Context(), t, vars, append([]string{"migrate"}, c.args...)...)
 		if code != c.code {
@@ -57,7 +59,7 @@ func TestMigrateSetsUpTheStreamsOfAnExternalServer(t *testing.T) {
 		stdout += out
 		return code == exitOK && stderr == ""
 	})
-	if !strings.Contains(stdout, "applied 00001_mirror.sql") || !strings.Contains(stdout, "the streams are up to date on nats://"+address) {
+	if !strings.Contains(stdout, "applied 00002_mirror.sql") || !strings.Contains(stdout, "the streams are up to date on nats://"+address) {
 		t.Errorf("printed %s", stdout)
 	}
 	nc, err := events.Connect(events.Server{URL: "nats://" + address})
@@ -71,5 +73,49 @@ func TestMigrateSetsUpTheStreamsOfAnExternalServer(t *testing.T) {
 	}
 	if err := events.Look(t.Context(), bus); err != nil {
 		t.Errorf("the streams: %v", err)
+	}
+}
+
+// What would fail stops the command before anything has changed, and the plan says the same.
+func TestMigrateStopsBeforeAnythingHasChanged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "oktell.db")
+	vars := map[string]string{"LEADSYNC_DATA_DIR": dir, "LEADSYNC_DATABASE_URL": "sqlite:" + path}
+	repotest.Oktell(t, "sqlite:"+path, 50)
+	raw, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	alter := func(statement string) {
+		t.Helper()
+		if _, err := raw.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alter("ALTER TABLE bitrix_leads RENAME COLUMN sql_OPENED TO opened")
+	alter("CREATE TRIGGER stranger AFTER INSERT ON bitrix_leads BEGIN SELECT 1; END")
+	for _, args := range [][]string{{"migrate", "--plan"}, {"migrate"}} {
+		code, stdout, stderr := command(t.Context(), t, vars, args...)
+		if code != exitFailure || !strings.Contains(stderr, "nothing has changed") ||
+			!strings.Contains(stdout, "stops  columns      bitrix_leads has no column sql_OPENED") || !strings.Contains(stdout, "warns  triggers     the trigger stranger") {
+			t.Errorf("%v: exit %d: %s%.2000s", args, code, stderr, stdout)
+		}
+		if _, err := raw.ExecContext(t.Context(), "SELECT member_id FROM bitrix_leads"); err == nil {
+			t.Fatalf("%v has changed the tables", args)
+		}
+	}
+	alter("ALTER TABLE bitrix_leads RENAME COLUMN opened TO sql_OPENED")
+	code, stdout, stderr := command(t.Context(), t, vars, "migrate", "--plan")
+	if code != exitOK || !strings.Contains(stdout, "in transactions of 2,000 rows") {
+		t.Errorf("the plan: exit %d: %s", code, stderr)
+	}
+	first, between, last := strings.Index(stdout, "pending: 00001_adopt.sql"), strings.Index(stdout, "in transactions of 2,000 rows"), strings.Index(stdout, "pending: 00002_mirror.sql")
+	if first < 0 || between < first || last < between {
+		t.Errorf("the plan has its parts at %d, %d and %d", first, between, last)
+	}
+	if code, stdout, stderr := command(t.Context(), t, vars, "migrate"); code != exitOK || !strings.Contains(stdout, "50 leads belong to no portal yet") || !strings.Contains(stdout, "What comes next") {
+		t.Errorf("exit %d: %s%s", code, stderr, stdout)
 	}
 }

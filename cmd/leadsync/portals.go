@@ -17,6 +17,7 @@ type portalsCmd struct {
 	Show   portalsShowCmd   `cmd:"" help:"Show a portal: its state, tokens, bound events and budget."`
 	Add    portalsAddCmd    `cmd:"" help:"Add a portal that is reached by webhooks; or let one in whose application is yet to be installed, or give one an application of its own."`
 	Rebind portalsRebindCmd `cmd:"" help:"Bind the portal's events to this service again."`
+	Claim  portalsClaimCmd  `cmd:"" help:"Give the leads of an adopted database that belong to no portal to one."`
 	Remove portalsRemoveCmd `cmd:"" help:"Forget a portal and erase everything leadsync keeps of it."`
 }
 
@@ -37,6 +38,12 @@ func viewPortal(p leads.Portal) portalView {
 	return v
 }
 
+// portalsView is the list as JSON.
+type portalsView struct {
+	Portals   []portalView `json:"portals"`
+	Unclaimed int64        `json:"unclaimed_leads"` // of an adopted database, of no portal
+}
+
 type portalsListCmd struct {
 	JSON bool `name:"json" help:"Print one JSON object."`
 }
@@ -52,14 +59,21 @@ func (l portalsListCmd) Run(ctx context.Context, a *app) error {
 		for i, p := range portals {
 			views[i] = viewPortal(p)
 		}
+		unclaimed, err := db.Unclaimed(ctx)
+		if err != nil {
+			return err
+		}
 		if l.JSON {
-			return json.NewEncoder(a.stdout).Encode(map[string][]portalView{"portals": views})
+			return json.NewEncoder(a.stdout).Encode(portalsView{views, unclaimed})
 		}
 		if len(views) == 0 {
 			_, err = fmt.Fprintln(a.stdout, "no portal is connected yet: install the application in Bitrix24, or add a webhook")
 		}
 		for _, v := range views {
 			_, err = fmt.Fprintf(a.stdout, "%-34s %-12s %-20s %s\n", v.MemberID, v.Way, v.State, v.Domain)
+		}
+		if unclaimed > 0 && err == nil {
+			_, err = fmt.Fprintln(a.stdout, unclaimedWords(unclaimed))
 		}
 		return err
 	})
@@ -87,7 +101,8 @@ type portalReport struct {
 	Problem    string         `json:"problem,omitempty"` // why the portal cannot be read, and what to do
 	ProblemAt  *time.Time     `json:"problem_since,omitempty"`
 	Note       string         `json:"note,omitempty"`
-	Leads      int64          `json:"leads"` // rows that are no tombstones
+	Leads      int64          `json:"leads"`           // rows that are no tombstones
+	Unclaimed  int64          `json:"unclaimed_leads"` // of an adopted database, of no portal
 	LastPass   *leads.Summary `json:"last_pass"`
 }
 
@@ -160,6 +175,9 @@ func reportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (portalRepor
 	if r.Leads, err = db.CountLeads(ctx, p.MemberID); err != nil {
 		return r, err
 	}
+	if r.Unclaimed, err = db.Unclaimed(ctx); err != nil {
+		return r, err
+	}
 	run, ok, err := db.LastCompleted(ctx, p.MemberID)
 	if ok {
 		summary := run.Summary()
@@ -188,6 +206,9 @@ func (r portalReport) print(out io.Writer) error {
 		line("  client     %s, its own", r.ClientID)
 	}
 	line("  leads      %d in the mirror", r.Leads)
+	if r.Unclaimed > 0 {
+		line("  unclaimed  %s", unclaimedWords(r.Unclaimed))
+	}
 	if !r.TokenKnown {
 		line("  callbacks  the application_token is not known yet: the first callback of a user teaches it")
 	}

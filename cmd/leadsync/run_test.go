@@ -65,6 +65,10 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"an invalid country and a short token", []string{"serve"}, map[string]string{
 			"LEADSYNC_PHONE_REGION": "Russia", "LEADSYNC_API_TOKEN": "hunter2",
 		}, []string{"LEADSYNC_PHONE_REGION: unknown country", "LEADSYNC_API_TOKEN", "at least 16"}},
+		{"a schema that is none", []string{"serve"}, map[string]string{
+			"LEADSYNC_DATABASE_URL": "sqlserver://h:1433?database=d", "LEADSYNC_DATABASE_SCHEMA": "a]b",
+		}, []string{"LEADSYNC_DATABASE_SCHEMA: not a name of a schema"}},
+		{"a schema without a server", []string{"serve"}, map[string]string{"LEADSYNC_DATABASE_SCHEMA": "crm"}, []string{"LEADSYNC_DATABASE_SCHEMA: set for a SQLite database"}},
 		{"hosts and tokens that are none", []string{"serve"}, map[string]string{
 			"LEADSYNC_B24_AUTH_HOSTS": "https://oauth.bitrix24.info", "LEADSYNC_B24_APPLICATION_TOKEN": " , ,",
 		}, []string{"LEADSYNC_B24_AUTH_HOSTS: an entry is not the name of a host", "LEADSYNC_B24_APPLICATION_TOKEN: not a list of tokens"}},

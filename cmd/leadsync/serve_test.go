@@ -26,6 +26,7 @@ type testServer struct {
 	url    string
 	log    *leadstest.Log
 	stop   func() int // stops it and returns its exit code
+	ended  chan int   // has the exit code when it has ended
 }
 
 func startServe(t *testing.T, p *emulator.Portal, more map[string]string) *testServer {
@@ -56,6 +57,25 @@ func startAccelerated(t *testing.T, p *emulator.Portal, more map[string]string) 
 
 func startServeWith(t *testing.T, p *emulator.Portal, more map[string]string, serve func(context.Context, *testServer) int) *testServer {
 	t.Helper()
+	s := launchServe(t, p, more, serve)
+	s.untilReady(t)
+	return s
+}
+
+// untilReady waits until the service has no problem.
+func (s *testServer) untilReady(t *testing.T) {
+	t.Helper()
+	eventually(t, "the service is ready", func() bool {
+		if len(s.ended) > 0 {
+			t.Fatalf("serve ended: %s", s.log)
+		}
+		return s.status(t, "/readyz") == http.StatusOK
+	})
+}
+
+// launchServe starts a service and does not wait for it.
+func launchServe(t *testing.T, p *emulator.Portal, more map[string]string, serve func(context.Context, *testServer) int) *testServer {
+	t.Helper()
 	address := freeAddress(t)
 	s := &testServer{portal: p, url: "http://" + address, log: &leadstest.Log{}}
 	s.vars = map[string]string{
@@ -66,6 +86,7 @@ func startServeWith(t *testing.T, p *emulator.Portal, more map[string]string, se
 	maps.Copy(s.vars, more)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan int, 1)
+	s.ended = ended
 	go func() { ended <- serve(ctx, s) }()
 	stopped := -1
 	s.stop = func() int {
@@ -75,12 +96,6 @@ func startServeWith(t *testing.T, p *emulator.Portal, more map[string]string, se
 		return stopped
 	}
 	t.Cleanup(func() { s.stop() })
-	eventually(t, "the service is ready", func() bool {
-		if len(ended) > 0 {
-			t.Fatalf("serve ended: %s", s.log)
-		}
-		return s.status(t, "/readyz") == http.StatusOK
-	})
 	return s
 }
 

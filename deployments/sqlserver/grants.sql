@@ -1,5 +1,6 @@
 -- The rights that leadsync needs in SQL Server, and no more. Run this script in the call centre's database as a member of db_owner, after
 -- `leadsync migrate` created the tables. Run it again after each update; repeating it does no harm.
+-- With LEADSYNC_DATABASE_SCHEMA, replace dbo by that schema.
 --
 --   leadsync_service   for the service: it may not change the structure of tables, and sees nothing else in the database
 --   leadsync_reports   for reports and the call centre: they see neither tokens nor webhooks
@@ -27,7 +28,7 @@ GRANT SELECT ON dbo.bitrix_mirror_status TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.bitrix_oauth TO leadsync_service;
 GRANT SELECT, INSERT, DELETE ON dbo.leadsync_allowances TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_callbacks TO leadsync_service;
-GRANT SELECT, UPDATE, DELETE ON dbo.leadsync_duplicate_leads TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_duplicate_leads TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_failures TO leadsync_service;
 GRANT SELECT, INSERT, DELETE ON dbo.leadsync_field_types TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_findings TO leadsync_service;

@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,11 +27,10 @@ func (m *mirror) oktellSize() int {
 func adopting(t *testing.T, server Server) {
 	t.Helper()
 	t.Run("reports of a call centre stay the same", func(t *testing.T) { adoptWhole(t, server) })
-	t.Run("an interrupted migration changes nothing", func(t *testing.T) { adoptInterrupted(t, server) })
-	t.Run("two replicas migrate at once", func(t *testing.T) { adoptTogether(t, server) })
-	t.Run("the first portal gets the rows", func(t *testing.T) { adoptFirst(t, server) })
-	t.Run("the portal in bitrix_oauth gets the rows", func(t *testing.T) { adoptNamed(t, server) })
-	t.Run("one of two concurrent portals gets the rows", func(t *testing.T) { adoptRace(t, server) })
+	t.Run("only a person takes it over", func(t *testing.T) { adoptAsked(t, server) })
+	t.Run("two people take it over at once", func(t *testing.T) { adoptTogether(t, server) })
+	t.Run("an interrupted adoption continues", func(t *testing.T) { adoptCut(t, server) })
+	t.Run("connections that break do no harm", func(t *testing.T) { adoptOverCutConnections(t, server) })
 	t.Run("migrating down restores every row", func(t *testing.T) { adoptDown(t, server) })
 	t.Run("migrating down keeps deleted leads deleted", func(t *testing.T) { adoptDownDeleted(t, server) })
 }
@@ -53,12 +48,18 @@ func oktell(t *testing.T, server Server, size int) *mirror {
 	return m
 }
 
-func (m *mirror) migrated() *mirror {
+// adopted takes the database over.
+func (m *mirror) adopted() *mirror {
 	m.t.Helper()
-	if _, err := m.Migrate(m.ctx); err != nil {
-		m.t.Fatal(err)
-	}
+	m.adopt()
 	return m
+}
+
+func (m *mirror) adopt() repo.Adopted {
+	m.t.Helper()
+	done, err := m.Adopt(m.ctx, nil)
+	m.must(err)
+	return done
 }
 
 // report runs a query of the call centre and returns its rows, each as one text.
@@ -125,7 +126,11 @@ func adoptWhole(t *testing.T, server Server) {
 	if len(newest) < size/2 || len(reports["bitrix_lead_contacts"]) < size {
 		t.Fatalf("%d leads and %d contacts in the reports: the test would prove nothing", len(newest), len(reports["bitrix_lead_contacts"]))
 	}
-	m.migrated()
+	done := m.adopt()
+	if sum := strconv.FormatInt(done.Leads+done.Duplicates, 10); !done.TookOver || done.Leads != int64(size) || done.Unclaimed != done.Leads || sum != total ||
+		done.Contacts != int64(len(reports["bitrix_lead_contacts"])) {
+		t.Errorf("of %s rows: %+v", total, done)
+	}
 	if diff := cmp.Diff(reports, m.oktellReports()); diff != "" {
 		t.Errorf("reports (-before +after):\n%.2000s", diff)
 	}
@@ -173,95 +178,41 @@ func (m *mirror) heal() {
 	m.verdict(leads.Unchanged, seen(tickets.Draw(), lead))
 }
 
-// interrupter cancels a context when a migration is about to run its n-th statement, and
-// records the statements before.
-type interrupter struct {
-	slog.Handler
-
-	cancel context.CancelFunc
-	left   int
-	ran    []string
-}
-
-// Handle implements slog.Handler.
-func (i *interrupter) Handle(_ context.Context, r slog.Record) error {
-	if r.Message != "executing statement" {
-		return nil
-	}
-	if i.left--; i.left < 0 {
-		i.cancel()
-	}
-	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == "statement" {
-			i.ran = append(i.ran, a.Value.String())
-		}
-		return true
-	})
-	return nil
-}
-
-// Enabled implements slog.Handler.
-func (i *interrupter) Enabled(context.Context, slog.Level) bool { return true }
-
-// WithAttrs implements slog.Handler.
-func (i *interrupter) WithAttrs([]slog.Attr) slog.Handler { return i }
-
-// WithGroup implements slog.Handler.
-func (i *interrupter) WithGroup(string) slog.Handler { return i }
-
-func adoptInterrupted(t *testing.T, server Server) {
+// adoptAsked wants Migrate, which a service calls, to leave a call centre's database alone.
+func adoptAsked(t *testing.T, server Server) {
 	t.Helper()
-	m := oktell(t, server, 200)
-	reports, newest := m.oktellReports(), m.newestLeads()
-	step := 1
-	if m.Dialect() != "sqlite" {
-		step = 9 // each run takes seconds
-	}
-	cuts := 0
-	for n := 0; ; n += step {
-		if m.migrateUntil(n) {
-			break
-		}
-		cuts++
-		pending, err := m.MigrationPlan(m.ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = m.raw.ExecContext(m.ctx, "SELECT member_id FROM bitrix_leads")
-		if adopts := slices.Contains(pending, "00001_mirror.sql"); adopts == (err == nil) {
-			t.Fatalf("cut at statement %d, some of a migration has happened; pending %v", n, pending)
+	m := oktell(t, server, 50)
+	before := m.oktellRowsNow()
+	refused := func(when string) {
+		t.Helper()
+		for name, call := range map[string]func() error{
+			"Migrate":       func() error { _, err := m.Migrate(m.ctx); return err },
+			"CheckMigrated": func() error { return m.CheckMigrated(m.ctx) },
+		} {
+			if err := call(); !errors.Is(err, repo.ErrNotAdopted) || !errors.Is(err, repo.ErrNotMigrated) {
+				t.Errorf("%s: %s: %v", when, name, err)
+			}
 		}
 	}
-	if cuts < 5 {
-		t.Fatalf("%d cuts: the test has proved nothing", cuts)
+	refused("before")
+	if diff := cmp.Diff(before, m.oktellRowsNow()); diff != "" {
+		t.Errorf("rows (-before +after):\n%.2000s", diff)
 	}
-	t.Logf("cut short %d times", cuts)
-	if err := m.CheckMigrated(m.ctx); err != nil {
-		t.Error(err)
-	}
-	if diff := cmp.Diff(reports, m.oktellReports()); diff != "" {
-		t.Errorf("reports (-before +after):\n%s", diff)
-	}
-	if diff := cmp.Diff(newest, m.newestLeads()); diff != "" {
-		t.Errorf("leads since (-before +after):\n%s", diff)
-	}
-}
-
-// migrateUntil migrates and is interrupted before statement n; true where it has finished
-// before that.
-func (m *mirror) migrateUntil(n int) bool {
-	m.t.Helper()
 	ctx, cancel := context.WithCancel(m.ctx)
-	defer cancel()
-	db := m.again(repo.Config{Logger: slog.New(&interrupter{cancel: cancel, left: n})})
-	_, err := db.Migrate(ctx)
-	if err == nil {
-		return true
+	if _, err := m.Adopt(ctx, func(repo.Progress) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Fatalf("cut: %v", err)
 	}
-	if !errors.Is(err, context.Canceled) {
-		m.t.Fatalf("cut at statement %d: %v", n, err)
+	refused("after a cut")
+	m.adopt()
+	m.must(m.CheckMigrated(m.ctx))
+	if m.Dialect() == "sqlite" { // elsewhere this takes a minute
+		m.down() // it is a call centre's database again
+		refused("after migrating down")
+		m.adopt()
 	}
-	return false
+	if applied, err := m.Migrate(m.ctx); err != nil || len(applied) > 0 {
+		t.Errorf("once adopted: %v, %v", applied, err)
+	}
 }
 
 func adoptTogether(t *testing.T, server Server) {
@@ -272,110 +223,12 @@ func adoptTogether(t *testing.T, server Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if total := m.migrateTogether(2); total != len(plan) {
+	adopt := func(db *repo.DB) ([]string, error) { done, err := db.Adopt(m.ctx, nil); return done.Applied, err }
+	if total := m.migrateTogether(2, adopt); total != len(plan) {
 		t.Errorf("%d migrations applied by two, want each of %d once", total, len(plan))
 	}
 	if diff := cmp.Diff(reports, m.oktellReports()); diff != "" {
 		t.Errorf("reports (-before +after):\n%s", diff)
-	}
-}
-
-// owned returns the number of rows of the adopted tables that a portal has.
-func (m *mirror) owned(memberID string) string {
-	m.t.Helper()
-	var counts []string
-	for _, table := range []string{
-		"bitrix_leads", "bitrix_lead_contacts", "bitrix_lead_solution", "bitrix_import_lead_error", "leadsync_duplicate_leads",
-	} {
-		counts = append(counts, m.text("SELECT COUNT(*) FROM "+table+" WHERE member_id = '"+memberID+"'"))
-	}
-	return strings.Join(counts, " ")
-}
-
-const none = "0 0 0 0 0"
-
-func (m *mirror) raise(memberID string) {
-	m.t.Helper()
-	if _, err := m.RaiseEpoch(m.ctx, memberID, "replica"); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-func adoptFirst(t *testing.T, server Server) {
-	t.Helper()
-	m := oktell(t, server, 100).migrated()
-	waiting := m.owned("")
-	if strings.Contains(" "+waiting+" ", " 0 ") {
-		t.Fatalf("a table has nothing to adopt: %s", waiting)
-	}
-	if _, ok, err := m.Row(m.ctx, leads.Ref{MemberID: member, LeadID: 1}); ok || err != nil {
-		t.Errorf("a row has a portal before there is one (%v)", err)
-	}
-	m.raise(member)
-	m.raise(other)
-	m.raise(member)
-	if got := m.owned(member); got != waiting {
-		t.Errorf("the first portal has %s rows, want %s", got, waiting)
-	}
-	if m.owned("") != none || m.owned(other) != none {
-		t.Errorf("rows without a portal: %s, of the second portal: %s", m.owned(""), m.owned(other))
-	}
-	if err := m.ErasePortal(m.ctx, member); err != nil {
-		t.Fatal(err)
-	}
-	if got := m.owned(member); got != none {
-		t.Errorf("erased, it has %s rows", got)
-	}
-}
-
-func adoptNamed(t *testing.T, server Server) {
-	t.Helper()
-	m := oktell(t, server, 50).migrated()
-	m.exec("UPDATE bitrix_oauth SET member_id = '" + member + "'")
-	waiting := m.owned("")
-	m.raise(other)
-	if m.owned(other) != none {
-		t.Errorf("a portal has %s rows, and bitrix_oauth names another portal", m.owned(other))
-	}
-	own := present(t, leads.NewTickets(1).Draw(), 1, "of the other portal")
-	own.MemberID = other
-	m.verdict(leads.Inserted, own)
-	if err := m.SaveGrant(m.ctx, leads.Grant{MemberID: member, RefreshToken: "new", AccessToken: "new", ExpiresAt: start.Add(time.Hour)}); err != nil {
-		t.Fatal(err)
-	}
-	m.raise(other)
-	m.raise(member)
-	if got := m.owned(member); got != waiting {
-		t.Errorf("the portal has %s rows, want %s", got, waiting)
-	}
-	if got := m.owned(other); got != "1 0 0 0 0" {
-		t.Errorf("the other portal has %s rows, want the one of its own", got)
-	}
-	grants, err := m.Grants(m.ctx, member)
-	if err != nil || len(grants) != 1 || grants[0].RefreshToken != "new" {
-		t.Errorf("%d grants (%v), want only ours: the call centre's own belong to its application", len(grants), err)
-	}
-}
-
-func adoptRace(t *testing.T, server Server) {
-	t.Helper()
-	m := oktell(t, server, 50).migrated()
-	waiting := m.owned("")
-	members := []string{member, other}
-	var wg sync.WaitGroup
-	for _, memberID := range members {
-		db := m.again(repo.Config{})
-		wg.Go(func() {
-			if _, err := db.RaiseEpoch(m.ctx, memberID, memberID); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	got := []string{m.owned(member), m.owned(other)}
-	slices.Sort(got)
-	if got[0] != none || got[1] != waiting {
-		t.Errorf("one has %s rows, the other %s; want all %s with one", got[0], got[1], waiting)
 	}
 }
 
@@ -387,105 +240,4 @@ func (m *mirror) oktellRowsNow() map[string][]string {
 		tables[table] = m.report(append([]string{"Id"}, columns...), table+" ORDER BY Id")
 	}
 	return tables
-}
-
-func adoptDown(t *testing.T, server Server) {
-	t.Helper()
-	m := oktell(t, server, 100)
-	before := m.oktellRowsNow()
-	m.migrated()
-	for round := range 2 {
-		m.down()
-		if diff := cmp.Diff(before, m.oktellRowsNow()); diff != "" {
-			t.Errorf("round %d: rows (-before +after):\n%.2000s", round, diff)
-		}
-		m.asPlanned()
-	}
-	m.raise(member)
-	m.verdict(leads.Inserted, present(t, leads.NewTickets(1).Draw(), 5000, "after down and up"))
-}
-
-// down migrates down and wants leadsync's own objects to be dropped.
-func (m *mirror) down() {
-	m.t.Helper()
-	undone, err := m.MigrateDown(m.ctx)
-	if err != nil || len(undone) == 0 {
-		m.t.Fatalf("down: %v, %v", undone, err)
-	}
-	for _, ask := range []string{"SELECT member_id FROM bitrix_leads", "SELECT member_id FROM leadsync_owners", "SELECT Id FROM leadsync_duplicate_leads"} {
-		if _, err := m.raw.ExecContext(m.ctx, ask); err == nil {
-			m.t.Errorf("an object of leadsync is still there: %s", ask)
-		}
-	}
-}
-
-// adoptDownDeleted deletes leads before it migrates down: one with a single row, and one
-// with three.
-func adoptDownDeleted(t *testing.T, server Server) {
-	t.Helper()
-	m := oktell(t, server, 50)
-	alive := func() []string {
-		return m.report([]string{"Id"}, "bitrix_leads WHERE sql_ID NOT IN (4, 10) ORDER BY Id")
-	}
-	rows, tokens := alive(), m.report(append([]string{"Id"}, oktellTables["bitrix_oauth"]...), "bitrix_oauth ORDER BY Id")
-	m.migrated()
-	m.raise(member)
-	if n := m.text("SELECT COUNT(*) FROM leadsync_duplicate_leads WHERE sql_ID = 10"); n != "2" {
-		t.Fatalf("%s rows beside lead 10: the test would prove nothing", n)
-	}
-	tickets := leads.NewTickets(1)
-	m.verdict(leads.Deleted, proven(tickets.Draw(), 4))
-	m.verdict(leads.Deleted, proven(tickets.Draw(), 10))
-	if err := m.SaveGrant(m.ctx, leads.Grant{MemberID: member, RefreshToken: "new", AccessToken: "new", ExpiresAt: start.Add(time.Hour)}); err != nil {
-		t.Fatal(err)
-	}
-	m.down()
-	if n := m.text("SELECT COUNT(*) FROM bitrix_leads WHERE sql_ID IN (4, 10)"); n != "0" {
-		t.Errorf("%s rows of deleted leads are back", n)
-	}
-	if diff := cmp.Diff(rows, alive()); diff != "" {
-		t.Errorf("rows of other leads (-before +after):\n%s", diff)
-	}
-	if diff := cmp.Diff(tokens, m.report(append([]string{"Id"}, oktellTables["bitrix_oauth"]...), "bitrix_oauth ORDER BY Id")); diff != "" {
-		t.Errorf("tokens (-before +after):\n%s", diff)
-	}
-}
-
-// asPlanned migrates and wants it to run the statements of the plan.
-func (m *mirror) asPlanned() {
-	m.t.Helper()
-	plan, err := m.MigrationPlan(m.ctx)
-	if err != nil || len(plan) == 0 {
-		m.t.Fatalf("plan %v, %v", plan, err)
-	}
-	var planned []string
-	for _, name := range plan {
-		statements, err := m.MigrationStatements(name)
-		if err != nil {
-			m.t.Fatal(err)
-		}
-		for _, statement := range statements {
-			planned = append(planned, withoutComments(statement))
-		}
-	}
-	note := &interrupter{cancel: func() {}, left: 1 << 30}
-	if _, err := m.again(repo.Config{Logger: slog.New(note)}).Migrate(m.ctx); err != nil {
-		m.t.Fatal(err)
-	}
-	for i := range note.ran {
-		note.ran[i] = withoutComments(note.ran[i])
-	}
-	if diff := cmp.Diff(planned, note.ran); diff != "" {
-		m.t.Errorf("statements (-planned +run):\n%.2000s", diff)
-	}
-}
-
-func withoutComments(statement string) string {
-	var lines []string
-	for line := range strings.Lines(statement) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "--") {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines, "\n")
 }

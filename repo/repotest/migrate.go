@@ -1,7 +1,9 @@
 package repotest
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"testing"
 
@@ -24,7 +26,7 @@ func migrations(t *testing.T, server Server) {
 	if err != nil || len(plan) == 0 {
 		t.Fatalf("plan %v, %v", plan, err)
 	}
-	total := m.migrateTogether(4)
+	total := m.migrateTogether(4, func(db *repo.DB) ([]string, error) { return db.Migrate(m.ctx) })
 	if total != len(plan) {
 		t.Errorf("%d migrations applied by four at once, want each of %d once", total, len(plan))
 	}
@@ -46,16 +48,45 @@ func migrations(t *testing.T, server Server) {
 	}
 }
 
+// firstStartCut interrupts Migrate on an empty database, as a kill of a service at its first start does:
+// the next start continues, and takes the tables for its own.
+func firstStartCut(t *testing.T, server Server) {
+	t.Helper()
+	m := &mirror{t: t, ctx: t.Context(), url: server.URL(t), clock: leadstest.NewClock(start)}
+	m.DB = m.again(repo.Config{})
+	if m.Dialect() != "sqlite" {
+		t.Skip("the same code, and each try takes seconds")
+	}
+	between := false
+	for n := 0; ; n++ {
+		ctx, cancel := context.WithCancel(m.ctx)
+		_, err := m.again(repo.Config{Logger: slog.New(&interrupter{cancel: cancel, left: n})}).Migrate(ctx)
+		cancel()
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("cut at statement %d: %v", n, err)
+		}
+		plan, err := m.MigrationPlan(m.ctx)
+		m.must(err)
+		between = between || plan[0] == repo.MirrorMigration
+	}
+	if !between {
+		t.Error("never cut between the first two migrations: the test would prove nothing")
+	}
+}
+
 // migrateTogether migrates from several replicas at once and returns how many migrations they
 // applied.
-func (m *mirror) migrateTogether(replicas int) (total int) {
+func (m *mirror) migrateTogether(replicas int, migrate func(*repo.DB) ([]string, error)) (total int) {
 	m.t.Helper()
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for range replicas {
 		db := m.again(repo.Config{})
 		wg.Go(func() {
-			applied, err := db.Migrate(m.ctx)
+			applied, err := migrate(db)
 			if err != nil {
 				m.t.Error(err)
 			}

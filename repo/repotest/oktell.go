@@ -236,3 +236,28 @@ func copyTexts(ctx context.Context, tx *sql.Tx, columns []string, rows [][]any) 
 	_, err = bulk.ExecContext(ctx)
 	return err
 }
+
+// oktellMore is how many leads are inserted one by one; more are copies of them.
+const oktellMore = 20_000
+
+// OktellMany is Oktell for very many leads, a multiple of 20,000.
+func OktellMany(tb testing.TB, url string, leads int) {
+	tb.Helper()
+	Oktell(tb, url, oktellMore)
+	raw := openRaw(tb, url)
+	for after := oktellMore; after < leads; after += oktellMore {
+		for _, table := range []string{"bitrix_leads", "bitrix_lead_contacts", "bitrix_lead_solution"} {
+			columns := oktellTables[table]
+			key := "sql_LEAD_ID"
+			if table == "bitrix_leads" {
+				key = "sql_ID"
+			}
+			values := strings.ReplaceAll(strings.Join(columns, ", "), key, fmt.Sprintf("%s + %d", key, after))
+			//nolint:gosec // the statement is made of constants of the tests
+			copies := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s WHERE %s <= %d", table, strings.Join(columns, ", "), values, table, key, oktellMore)
+			if _, err := raw.ExecContext(tb.Context(), copies); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+}

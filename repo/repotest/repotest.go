@@ -43,7 +43,10 @@ func Run(t *testing.T, server Server) {
 		test func(*testing.T, Server)
 	}{
 		{"Migrate", migrations},
+		{"FirstStartCut", firstStartCut},
 		{"Adopt", adopting},
+		{"Claim", claiming},
+		{"Preflight", preflight},
 		{"Apply", applying},
 		{"Absence", absence},
 		{"Fence", fencing},

@@ -1,1 +1,1 @@
-UPDATE bitrix_leads SET member_id = @member_id WHERE member_id = ''
+UPDATE bitrix_leads SET member_id = '', read_ticket = 0, revision = 0 WHERE Id > @after AND Id <= @upto AND member_id IS NULL

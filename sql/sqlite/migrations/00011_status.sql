@@ -28,6 +28,8 @@ SELECT
         WHEN p.state <> 'active' THEN 'the portal is not connected: its state is ' || p.state
         WHEN o.mirror_state IS NULL THEN 'no leadsync process has served the portal yet'
         WHEN o.beat_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-60 seconds') THEN 'no leadsync process serves the portal'
+        WHEN EXISTS (SELECT 1 FROM bitrix_leads AS l WHERE l.member_id = '')
+            THEN COALESCE(o.mirror_reason || '; ', '') || 'rows of an adopted database belong to no portal, so reports show their leads twice: run leadsync portals claim'
         ELSE o.mirror_reason
     END AS reason,
     o.beat_at AS checked_at

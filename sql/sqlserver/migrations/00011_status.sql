@@ -42,6 +42,8 @@ SELECT
         WHEN p.state <> N'active' THEN N'the portal is not connected: its state is ' + p.state
         WHEN o.mirror_state IS NULL THEN N'no leadsync process has served the portal yet'
         WHEN o.beat_at < DATEADD(second, -60, SYSDATETIMEOFFSET()) THEN N'no leadsync process serves the portal'
+        WHEN EXISTS (SELECT 1 FROM dbo.bitrix_leads AS l WHERE l.member_id = N'')
+            THEN COALESCE(o.mirror_reason + N'; ', N'') + N'rows of an adopted database belong to no portal, so reports show their leads twice: run leadsync portals claim'
         ELSE o.mirror_reason
     END AS reason,
     o.beat_at AS checked_at

@@ -1,153 +1,8 @@
--- The six tables of the call centre, created where they are missing and adopted with all their rows where an Oktell database
--- has them; and leadsync's own tables. It is one transaction: if it is interrupted, nothing has changed.
--- The call centre's times are datetime: the portal's wall clock without an offset. leadsync's own columns have the exact
--- instants.
+-- leadsync's own columns, indexes and tables. It is one transaction: if it is interrupted, nothing has changed.
 -- +goose Up
 
--- The call centre's tables, as its own script creates them (with nvarchar(max) for ntext). Existing tables stay as they are.
-IF OBJECT_ID(N'dbo.bitrix_leads', N'U') IS NULL
-CREATE TABLE dbo.bitrix_leads (
-    Id int IDENTITY(1,1) NOT NULL,
-    sql_ADDRESS nvarchar(3000) NULL,
-    sql_ADDRESS_2 nvarchar(3000) NULL,
-    sql_ADDRESS_CITY nvarchar(3000) NULL,
-    sql_ADDRESS_COUNTRY nvarchar(3000) NULL,
-    sql_ADDRESS_COUNTRY_CODE nvarchar(3000) NULL,
-    sql_ADDRESS_POSTAL_CODE nvarchar(3000) NULL,
-    sql_ADDRESS_PROVINCE nvarchar(3000) NULL,
-    sql_ADDRESS_REGION nvarchar(3000) NULL,
-    sql_ASSIGNED_BY_ID nvarchar(3000) NULL,
-    sql_BIRTHDATE datetime NULL,
-    sql_COMMENTS nvarchar(max) NULL,
-    sql_COMPANY_ID nvarchar(3000) NULL,
-    sql_COMPANY_TITLE nvarchar(4000) NULL,
-    sql_CONTACT_ID nvarchar(3000) NULL,
-    sql_CREATED_BY_ID nvarchar(3000) NULL,
-    sql_CURRENCY_ID nvarchar(3000) NULL,
-    sql_DATE_CLOSED datetime NULL,
-    sql_DATE_CREATE datetime NULL,
-    sql_DATE_MODIFY datetime NULL,
-    sql_ID int NOT NULL,
-    sql_LAST_NAME nvarchar(3000) NULL,
-    sql_MODIFY_BY_ID nvarchar(3000) NULL,
-    sql_NAME nvarchar(3000) NULL,
-    sql_OPENED nvarchar(3000) NULL,
-    sql_OPPORTUNITY nvarchar(3000) NULL,
-    sql_ORIGIN_ID nvarchar(3000) NULL,
-    sql_ORIGINATOR_ID nvarchar(3000) NULL,
-    sql_POST nvarchar(3000) NULL,
-    sql_SECOND_NAME nvarchar(3000) NULL,
-    sql_SOURCE_DESCRIPTION nvarchar(3000) NULL,
-    sql_SOURCE_ID nvarchar(3000) NULL,
-    sql_STATUS_DESCRIPTION nvarchar(3000) NULL,
-    sql_STATUS_ID nvarchar(3000) NULL,
-    sql_TITLE nvarchar(4000) NULL,
-    CONSTRAINT pk_bitrix_leads PRIMARY KEY (Id)
-);
-
-IF OBJECT_ID(N'dbo.bitrix_lead_contacts', N'U') IS NULL
-CREATE TABLE dbo.bitrix_lead_contacts (
-    Id int IDENTITY(1,1) NOT NULL,
-    sql_LEAD_ID int NULL,
-    sql_CONTACT_ID nvarchar(2000) NULL,
-    sql_VALUE_TYPE nvarchar(2000) NULL,
-    sql_VALUE nvarchar(2000) NULL,
-    sql_TYPE_ID nvarchar(2000) NULL,
-    CONSTRAINT pk_bitrix_lead_contacts PRIMARY KEY (Id)
-);
-
-IF OBJECT_ID(N'dbo.bitrix_lead_solution', N'U') IS NULL
-CREATE TABLE dbo.bitrix_lead_solution (
-    Id int IDENTITY(1,1) NOT NULL,
-    sql_LEAD_ID int NULL,
-    sql_solution nvarchar(2000) NULL,
-    CONSTRAINT pk_bitrix_lead_solution PRIMARY KEY (Id)
-);
-
-IF OBJECT_ID(N'dbo.bitrix_import_lead_error', N'U') IS NULL
-CREATE TABLE dbo.bitrix_import_lead_error (
-    Id int IDENTITY(1,1) NOT NULL,
-    sql_ID nvarchar(2000) NULL,
-    sql_error nvarchar(2000) NULL,
-    sql_full_lead_info nvarchar(max) NULL,
-    sql_date_error datetime NULL,
-    CONSTRAINT pk_bitrix_import_lead_error PRIMARY KEY (Id)
-);
-
-IF OBJECT_ID(N'dbo.bitrix_lead_runtime', N'U') IS NULL
-CREATE TABLE dbo.bitrix_lead_runtime (
-    Id int IDENTITY(1,1) NOT NULL,
-    lead_get_by_id_dt datetime NULL,
-    lead_list_dt datetime NULL,
-    CONSTRAINT pk_bitrix_lead_runtime PRIMARY KEY (Id)
-);
-
-IF OBJECT_ID(N'dbo.bitrix_oauth', N'U') IS NULL
-CREATE TABLE dbo.bitrix_oauth (
-    Id int IDENTITY(1,1) NOT NULL,
-    access_token nvarchar(2000) NULL,
-    expires_in nvarchar(2000) NULL,
-    scope nvarchar(2000) NULL,
-    user_id nvarchar(2000) NULL,
-    refresh_token nvarchar(2000) NULL,
-    domain nvarchar(2000) NULL,
-    member_id nvarchar(2000) NULL,
-    redirect_uri nvarchar(2000) NULL,
-    client_id nvarchar(2000) NULL,
-    client_secret nvarchar(2000) NULL,
-    dateexec datetime NULL,
-    code nvarchar(2000) NULL,
-    CONSTRAINT pk_bitrix_oauth PRIMARY KEY (Id)
-);
-
--- ntext is obsolete and cannot be compared.
-ALTER TABLE dbo.bitrix_leads ALTER COLUMN sql_COMMENTS nvarchar(max);
-
-ALTER TABLE dbo.bitrix_import_lead_error ALTER COLUMN sql_full_lead_info nvarchar(max);
-
--- leadsync_duplicate_leads: rows of an adopted database that have a newer row of the same lead.
-IF OBJECT_ID(N'dbo.leadsync_duplicate_leads', N'U') IS NULL
-CREATE TABLE dbo.leadsync_duplicate_leads (
-    Id int NOT NULL,
-    sql_ADDRESS nvarchar(3000) NULL,
-    sql_ADDRESS_2 nvarchar(3000) NULL,
-    sql_ADDRESS_CITY nvarchar(3000) NULL,
-    sql_ADDRESS_COUNTRY nvarchar(3000) NULL,
-    sql_ADDRESS_COUNTRY_CODE nvarchar(3000) NULL,
-    sql_ADDRESS_POSTAL_CODE nvarchar(3000) NULL,
-    sql_ADDRESS_PROVINCE nvarchar(3000) NULL,
-    sql_ADDRESS_REGION nvarchar(3000) NULL,
-    sql_ASSIGNED_BY_ID nvarchar(3000) NULL,
-    sql_BIRTHDATE datetime NULL,
-    sql_COMMENTS nvarchar(max) NULL,
-    sql_COMPANY_ID nvarchar(3000) NULL,
-    sql_COMPANY_TITLE nvarchar(4000) NULL,
-    sql_CONTACT_ID nvarchar(3000) NULL,
-    sql_CREATED_BY_ID nvarchar(3000) NULL,
-    sql_CURRENCY_ID nvarchar(3000) NULL,
-    sql_DATE_CLOSED datetime NULL,
-    sql_DATE_CREATE datetime NULL,
-    sql_DATE_MODIFY datetime NULL,
-    sql_ID int NOT NULL,
-    sql_LAST_NAME nvarchar(3000) NULL,
-    sql_MODIFY_BY_ID nvarchar(3000) NULL,
-    sql_NAME nvarchar(3000) NULL,
-    sql_OPENED nvarchar(3000) NULL,
-    sql_OPPORTUNITY nvarchar(3000) NULL,
-    sql_ORIGIN_ID nvarchar(3000) NULL,
-    sql_ORIGINATOR_ID nvarchar(3000) NULL,
-    sql_POST nvarchar(3000) NULL,
-    sql_SECOND_NAME nvarchar(3000) NULL,
-    sql_SOURCE_DESCRIPTION nvarchar(3000) NULL,
-    sql_SOURCE_ID nvarchar(3000) NULL,
-    sql_STATUS_DESCRIPTION nvarchar(3000) NULL,
-    sql_STATUS_ID nvarchar(3000) NULL,
-    sql_TITLE nvarchar(4000) NULL,
-    member_id nvarchar(64) NOT NULL,
-    CONSTRAINT pk_leadsync_duplicate_leads PRIMARY KEY (Id)
-);
-
--- The newest row of a lead is the one modified last; of several such rows, the one inserted last.
+-- Rows that have a newer row of the same lead: leadsync migrate has moved them, but for those that came since. The newest row of a lead is
+-- the one modified last; of several such rows, the one inserted last.
 INSERT INTO dbo.leadsync_duplicate_leads (
     Id, sql_ADDRESS, sql_ADDRESS_2, sql_ADDRESS_CITY, sql_ADDRESS_COUNTRY, sql_ADDRESS_COUNTRY_CODE,
     sql_ADDRESS_POSTAL_CODE, sql_ADDRESS_PROVINCE, sql_ADDRESS_REGION, sql_ASSIGNED_BY_ID, sql_BIRTHDATE,
@@ -230,20 +85,7 @@ ALTER TABLE dbo.bitrix_leads ADD sql_LAST_ACTIVITY_BY nvarchar(3000) NULL;
 IF COL_LENGTH(N'dbo.bitrix_leads', N'sql_LAST_ACTIVITY_TIME') IS NULL
 ALTER TABLE dbo.bitrix_leads ADD sql_LAST_ACTIVITY_TIME datetime NULL;
 
--- The portal of a row. Existing rows have the member_id '' until the first portal that gets an owner claims them.
-ALTER TABLE dbo.bitrix_leads ADD member_id nvarchar(64) NOT NULL CONSTRAINT df_bitrix_leads_member_id DEFAULT '';
-
-ALTER TABLE dbo.bitrix_lead_contacts ADD member_id nvarchar(64) NOT NULL CONSTRAINT df_bitrix_lead_contacts_member_id DEFAULT '';
-
-ALTER TABLE dbo.bitrix_lead_solution ADD member_id nvarchar(64) NOT NULL CONSTRAINT df_bitrix_lead_solution_member_id DEFAULT '';
-
-ALTER TABLE dbo.bitrix_import_lead_error ADD member_id nvarchar(64) NOT NULL CONSTRAINT df_bitrix_import_lead_error_member_id DEFAULT '';
-
 -- The last read of a lead.
-ALTER TABLE dbo.bitrix_leads ADD read_ticket bigint NOT NULL CONSTRAINT df_bitrix_leads_read_ticket DEFAULT 0;
-
-ALTER TABLE dbo.bitrix_leads ADD revision bigint NOT NULL CONSTRAINT df_bitrix_leads_revision DEFAULT 0;
-
 ALTER TABLE dbo.bitrix_leads ADD read_at datetimeoffset(3) NULL;
 
 ALTER TABLE dbo.bitrix_leads ADD row_hash nvarchar(80) NULL;
@@ -258,25 +100,24 @@ ALTER TABLE dbo.bitrix_leads ADD date_create_at datetimeoffset(0) NULL;
 
 ALTER TABLE dbo.bitrix_leads ADD date_modify_at datetimeoffset(0) NULL;
 
--- The defaults were only for existing rows. A former program that still inserts rows must fail, or its rows would have no
--- portal.
-IF OBJECT_ID(N'dbo.df_bitrix_leads_member_id', N'D') IS NOT NULL
-ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT df_bitrix_leads_member_id;
+-- Rows that came while leadsync filled the others.
+UPDATE dbo.bitrix_leads SET member_id = N'', read_ticket = 0, revision = 0 WHERE member_id IS NULL;
 
-IF OBJECT_ID(N'dbo.df_bitrix_lead_contacts_member_id', N'D') IS NOT NULL
-ALTER TABLE dbo.bitrix_lead_contacts DROP CONSTRAINT df_bitrix_lead_contacts_member_id;
+UPDATE dbo.bitrix_lead_contacts SET member_id = N'' WHERE member_id IS NULL;
 
-IF OBJECT_ID(N'dbo.df_bitrix_lead_solution_member_id', N'D') IS NOT NULL
-ALTER TABLE dbo.bitrix_lead_solution DROP CONSTRAINT df_bitrix_lead_solution_member_id;
+UPDATE dbo.bitrix_lead_solution SET member_id = N'' WHERE member_id IS NULL;
 
-IF OBJECT_ID(N'dbo.df_bitrix_import_lead_error_member_id', N'D') IS NOT NULL
-ALTER TABLE dbo.bitrix_import_lead_error DROP CONSTRAINT df_bitrix_import_lead_error_member_id;
+UPDATE dbo.bitrix_import_lead_error SET member_id = N'' WHERE member_id IS NULL;
 
-IF OBJECT_ID(N'dbo.df_bitrix_leads_read_ticket', N'D') IS NOT NULL
-ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT df_bitrix_leads_read_ticket;
+-- A former program that still inserts rows must fail, or its rows would have no portal. A check does that as well as NOT NULL, which only
+-- ALTER COLUMN could add to a column that is there; not every server that speaks T-SQL can do that.
+ALTER TABLE dbo.bitrix_leads ADD CONSTRAINT ck_bitrix_leads_adopted CHECK (member_id IS NOT NULL AND read_ticket IS NOT NULL AND revision IS NOT NULL);
 
-IF OBJECT_ID(N'dbo.df_bitrix_leads_revision', N'D') IS NOT NULL
-ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT df_bitrix_leads_revision;
+ALTER TABLE dbo.bitrix_lead_contacts ADD CONSTRAINT ck_bitrix_lead_contacts_adopted CHECK (member_id IS NOT NULL);
+
+ALTER TABLE dbo.bitrix_lead_solution ADD CONSTRAINT ck_bitrix_lead_solution_adopted CHECK (member_id IS NOT NULL);
+
+ALTER TABLE dbo.bitrix_import_lead_error ADD CONSTRAINT ck_bitrix_import_lead_error_adopted CHECK (member_id IS NOT NULL);
 
 -- holder_kind: 'system' for the application's own user, '' or NULL for the user who installed it.
 ALTER TABLE dbo.bitrix_oauth ADD refresh_token_hash nvarchar(64) NULL;
@@ -485,8 +326,7 @@ CREATE TABLE dbo.leadsync_field_types (
 
 -- +goose Down
 
--- Drops leadsync's own objects. The call centre's tables stay with their rows, and so do the columns of standard fields,
--- because some may have existed before.
+-- Drops leadsync's own objects. The columns of standard fields stay, because some may have existed before.
 
 -- Without deleted_at, rows of deleted leads would look like existing ones, and so would their older duplicates.
 DELETE d
@@ -533,13 +373,15 @@ DROP INDEX ix_bitrix_import_lead_error_member_id ON dbo.bitrix_import_lead_error
 
 ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT uq_bitrix_leads_member_id_sql_id;
 
-ALTER TABLE dbo.bitrix_leads DROP COLUMN member_id;
+ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT ck_bitrix_leads_adopted;
+
+ALTER TABLE dbo.bitrix_lead_contacts DROP CONSTRAINT ck_bitrix_lead_contacts_adopted;
+
+ALTER TABLE dbo.bitrix_lead_solution DROP CONSTRAINT ck_bitrix_lead_solution_adopted;
+
+ALTER TABLE dbo.bitrix_import_lead_error DROP CONSTRAINT ck_bitrix_import_lead_error_adopted;
 
 ALTER TABLE dbo.bitrix_leads DROP COLUMN read_at;
-
-ALTER TABLE dbo.bitrix_leads DROP COLUMN read_ticket;
-
-ALTER TABLE dbo.bitrix_leads DROP COLUMN revision;
 
 ALTER TABLE dbo.bitrix_leads DROP COLUMN row_hash;
 
@@ -553,40 +395,8 @@ ALTER TABLE dbo.bitrix_leads DROP COLUMN date_create_at;
 
 ALTER TABLE dbo.bitrix_leads DROP COLUMN date_modify_at;
 
--- The moved duplicates return unchanged.
--- +goose StatementBegin
-SET IDENTITY_INSERT dbo.bitrix_leads ON;
-
-INSERT INTO dbo.bitrix_leads (
-    Id, sql_ADDRESS, sql_ADDRESS_2, sql_ADDRESS_CITY, sql_ADDRESS_COUNTRY, sql_ADDRESS_COUNTRY_CODE,
-    sql_ADDRESS_POSTAL_CODE, sql_ADDRESS_PROVINCE, sql_ADDRESS_REGION, sql_ASSIGNED_BY_ID, sql_BIRTHDATE,
-    sql_COMMENTS, sql_COMPANY_ID, sql_COMPANY_TITLE, sql_CONTACT_ID, sql_CREATED_BY_ID, sql_CURRENCY_ID,
-    sql_DATE_CLOSED, sql_DATE_CREATE, sql_DATE_MODIFY, sql_ID, sql_LAST_NAME, sql_MODIFY_BY_ID, sql_NAME, sql_OPENED,
-    sql_OPPORTUNITY, sql_ORIGIN_ID, sql_ORIGINATOR_ID, sql_POST, sql_SECOND_NAME, sql_SOURCE_DESCRIPTION,
-    sql_SOURCE_ID, sql_STATUS_DESCRIPTION, sql_STATUS_ID, sql_TITLE
-)
-SELECT
-    d.Id, d.sql_ADDRESS, d.sql_ADDRESS_2, d.sql_ADDRESS_CITY, d.sql_ADDRESS_COUNTRY, d.sql_ADDRESS_COUNTRY_CODE,
-    d.sql_ADDRESS_POSTAL_CODE, d.sql_ADDRESS_PROVINCE, d.sql_ADDRESS_REGION, d.sql_ASSIGNED_BY_ID, d.sql_BIRTHDATE,
-    d.sql_COMMENTS, d.sql_COMPANY_ID, d.sql_COMPANY_TITLE, d.sql_CONTACT_ID, d.sql_CREATED_BY_ID, d.sql_CURRENCY_ID,
-    d.sql_DATE_CLOSED, d.sql_DATE_CREATE, d.sql_DATE_MODIFY, d.sql_ID, d.sql_LAST_NAME, d.sql_MODIFY_BY_ID,
-    d.sql_NAME, d.sql_OPENED, d.sql_OPPORTUNITY, d.sql_ORIGIN_ID, d.sql_ORIGINATOR_ID, d.sql_POST, d.sql_SECOND_NAME,
-    d.sql_SOURCE_DESCRIPTION, d.sql_SOURCE_ID, d.sql_STATUS_DESCRIPTION, d.sql_STATUS_ID, d.sql_TITLE
-FROM dbo.leadsync_duplicate_leads AS d;
-
-SET IDENTITY_INSERT dbo.bitrix_leads OFF;
--- +goose StatementEnd
-
-DROP TABLE dbo.leadsync_duplicate_leads;
-
 -- The former setting: for a table without partitions, AUTO means the table.
 ALTER TABLE dbo.bitrix_lead_contacts SET (LOCK_ESCALATION = AUTO);
-
-ALTER TABLE dbo.bitrix_lead_contacts DROP COLUMN member_id;
-
-ALTER TABLE dbo.bitrix_lead_solution DROP COLUMN member_id;
-
-ALTER TABLE dbo.bitrix_import_lead_error DROP COLUMN member_id;
 
 ALTER TABLE dbo.bitrix_oauth DROP COLUMN refresh_token_hash;
 

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"leadsync/repo"
+)
+
+// errStopped says that a person has to do something before the migration.
+var errStopped = errors.New("nothing has changed: correct what is marked «stops», then run leadsync migrate again")
+
+// preflight prints what a person should know before the database is changed. Where that is
+// something that would fail, the error is errStopped.
+func (a *app) preflight(ctx context.Context, db *repo.DB, indent string) error {
+	conditions, err := db.Preflight(ctx)
+	if err != nil {
+		return err
+	}
+	if len(conditions) > 0 {
+		fmt.Fprintf(a.stdout, "%sbefore anything is changed:\n", indent)
+	}
+	stops := false
+	for _, c := range conditions {
+		fmt.Fprintf(a.stdout, "%s  %-5s  %-11s  %s\n", indent, c.Severity, c.Check, c.Found)
+		if c.Do != "" {
+			fmt.Fprintf(a.stdout, "%s                      -> %s\n", indent, c.Do)
+		}
+		stops = stops || c.Severity == repo.Stops
+	}
+	if stops {
+		return errStopped
+	}
+	if len(conditions) > 0 {
+		fmt.Fprintln(a.stdout)
+	}
+	return nil
+}

@@ -1,0 +1,2 @@
+SELECT MAX(k.Id)
+FROM (SELECT TOP (@most) t.Id FROM dbo.bitrix_import_lead_error AS t WHERE t.member_id = N'' AND t.Id > @after ORDER BY t.Id) AS k

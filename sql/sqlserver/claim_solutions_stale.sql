@@ -1,0 +1,8 @@
+-- Solutions that leadsync has written itself since: rows inserted later have higher ids.
+DELETE c
+FROM dbo.bitrix_lead_solution AS c
+WHERE c.member_id = N'' AND c.Id > @after AND c.Id <= @upto AND EXISTS (
+    SELECT 1
+    FROM dbo.bitrix_lead_solution AS s
+    WHERE s.member_id = @member_id AND s.sql_LEAD_ID = c.sql_LEAD_ID AND s.Id > c.Id
+)

@@ -1,0 +1,1 @@
+SELECT COUNT(*) AS [rows], COUNT(DISTINCT l.sql_ID) AS leads FROM dbo.bitrix_leads AS l
