@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -32,7 +33,9 @@ func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
 }
 
 func (d *DB) migrateOnce(ctx context.Context) ([]string, error) {
-	provider, err := d.migrator(ctx)
+	pool, done := d.migrationPool()
+	defer done()
+	provider, err := d.migrator(ctx, pool)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +46,9 @@ func (d *DB) migrateOnce(ctx context.Context) ([]string, error) {
 // MigrateDown reverts all migrations and returns their names. Tables that existed before
 // leadsync stay with their rows; all of leadsync's own tables are dropped.
 func (d *DB) MigrateDown(ctx context.Context) (undone []string, err error) {
-	provider, err := d.migrator(ctx)
+	pool, done := d.migrationPool()
+	defer done()
+	provider, err := d.migrator(ctx, pool)
 	if err != nil {
 		return nil, fmt.Errorf("migrate down: %w", err)
 	}
@@ -54,9 +59,19 @@ func (d *DB) MigrateDown(ctx context.Context) (undone []string, err error) {
 	return sources(results), nil
 }
 
+// migrationPool are the connections for migrations, which wait as long as it takes, and the
+// function that closes them.
+func (d *DB) migrationPool() (*sql.DB, func()) {
+	if d.migrations == nil {
+		return d.write, func() {}
+	}
+	pool, done := d.migrations()
+	return pool, func() { _ = done() }
+}
+
 // migrator runs each file in a transaction of its own, so an interrupted migration changes
 // nothing.
-func (d *DB) migrator(ctx context.Context) (*goose.Provider, error) {
+func (d *DB) migrator(ctx context.Context, pool *sql.DB) (*goose.Provider, error) {
 	options := []goose.ProviderOption{
 		goose.WithDisableGlobalRegistry(true), goose.WithTableName(d.dialect.history),
 		goose.WithSlog(d.log), goose.WithVerbose(d.log.Enabled(ctx, slog.LevelDebug)),
@@ -64,7 +79,7 @@ func (d *DB) migrator(ctx context.Context) (*goose.Provider, error) {
 	if d.dialect.locker != nil {
 		options = append(options, goose.WithSessionLocker(d.dialect.locker))
 	}
-	return goose.NewProvider(d.dialect.goose, d.write, d.dialect.migrations, options...)
+	return goose.NewProvider(d.dialect.goose, pool, d.dialect.migrations, options...)
 }
 
 func sources(results []*goose.MigrationResult) (names []string) {
@@ -120,6 +135,8 @@ func (d *DB) MigrationPlan(ctx context.Context) ([]string, error) {
 
 // checkLevel returns ErrNoJSON where the database cannot read JSON.
 func (d *DB) checkLevel(ctx context.Context) error {
+	ctx, cancel := d.limits.within(ctx)
+	defer cancel()
 	_, err := query(ctx, d.read, scanInt, d.dialect.sql.LevelAsk)
 	if err != nil && d.faultOf(err) == faultMissing {
 		return fmt.Errorf("%w: %w", ErrNoJSON, err)
@@ -149,12 +166,20 @@ func (d *DB) missingMigrations(ctx context.Context) ([]string, error) {
 	}), nil
 }
 
+// appliedVersions reads goose's table. SQL Server hides a table that the login may not read: it
+// seems to be missing, and only reading it tells.
 func (d *DB) appliedVersions(ctx context.Context) ([]int64, error) {
+	ctx, cancel := d.limits.within(ctx)
+	defer cancel()
 	tables, err := query(ctx, d.read, scanInt, d.dialect.sql.MigrationsTable)
-	if err != nil || !slices.ContainsFunc(tables, func(n int64) bool { return n > 0 }) {
+	if err != nil {
 		return nil, err
 	}
-	return query(ctx, d.read, scanInt, d.dialect.sql.MigrationsApplied)
+	versions, err := query(ctx, d.read, scanInt, d.dialect.sql.MigrationsApplied)
+	if err == nil || slices.ContainsFunc(tables, func(n int64) bool { return n > 0 }) || d.faultOf(err) == faultRights {
+		return versions, err
+	}
+	return nil, nil // there is no such table, whatever word the server has for that
 }
 
 // CheckMigrated returns ErrNotMigrated where the database lacks migrations of this version.

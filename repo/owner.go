@@ -10,6 +10,7 @@ import (
 // than the last. From then on Apply rejects tickets of earlier epochs. The first portal
 // that gets an owner also gets the rows of an adopted database.
 func (d *DB) RaiseEpoch(ctx context.Context, memberID, owner string) (epoch int64, err error) {
+	ctx = patient(ctx) // adopted rows may be many
 	member := sql.Named("member_id", memberID)
 	args := []any{member, sql.Named("owner", owner), sql.Named("taken_at", instant(d.now()))}
 	adopted := int64(0)

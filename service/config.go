@@ -98,16 +98,6 @@ func (c Config) grace() time.Duration {
 	return c.Tuning.Grace
 }
 
-// answerLimit is how long SQL Server may send nothing while a statement of a service runs.
-const answerLimit = 75 * time.Second
-
-func (c Config) answerLimit() time.Duration {
-	if c.TolerateOutages {
-		return answerLimit
-	}
-	return 0
-}
-
 // CallbackURL is where Bitrix24 is to send events; "" where it cannot reach us.
 func (c Config) CallbackURL() string {
 	if c.PublicURL == "" {

@@ -45,7 +45,7 @@ func (s *Service) problems(ctx context.Context) map[string]string {
 		err = ping
 	}
 	if err != nil {
-		report("database", err.Error())
+		report("database", cmp.Or(s.Backend.DB.Problem(), err.Error()))
 		return found
 	}
 	report("outbox", s.outboxProblem(ctx))
@@ -122,9 +122,12 @@ func (s *Service) age(t time.Time) time.Duration {
 	return max(0, s.Backend.Config.Now().Sub(t))
 }
 
-// databaseProblem is what the start still has to do: before that, tables may lack what the
-// commands beside this service look for.
+// databaseProblem is what transactions have met; or what the start still has to do: before
+// that, tables may lack what the commands beside this service look for.
 func (s *Service) databaseProblem() string {
+	if problem := s.Backend.DB.Problem(); problem != "" {
+		return problem
+	}
 	select {
 	case <-s.database:
 		return ""

@@ -21,6 +21,7 @@ var files embed.FS
 type Statements struct {
 	AdoptAsk, AdoptContacts, AdoptDuplicates, AdoptFailures, AdoptLeads, AdoptSolutions                                    string
 	AllowanceDelete, AllowanceGet, AllowanceInsert                                                                         string
+	BlockerAsk                                                                                                             string
 	CallbackList                                                                                                           string
 	CallbacksInsert, CallbacksUpdate                                                                                       string
 	CallersList                                                                                                            string
