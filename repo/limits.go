@@ -11,7 +11,8 @@ type limits struct {
 	live  time.Duration // a statement, or a transaction, of the live path
 	long  time.Duration // what is marked by patient
 	lock  time.Duration // the wait for a lock
-	reset time.Duration // a pooled connection that is taken again
+	rest  time.Duration // a pooled connection that nobody uses, before it is checked
+	reset time.Duration // that check
 	login time.Duration
 }
 
@@ -28,7 +29,7 @@ func limitsOf(answer time.Duration) limits {
 		answer = answerLimit
 	}
 	return limits{
-		live: answer, long: longShare * answer, lock: answer / 2,
+		live: answer, long: longShare * answer, lock: answer / 2, rest: answer / 12,
 		reset: min(answer/4, 10*time.Second), login: min(answer/2, 15*time.Second),
 	}
 }

@@ -12,10 +12,10 @@ import (
 )
 
 // contract is what a session sets before anything else, whatever the server ("user options"),
-// the database or the login prescribe. A pooled connection is reset to their options each time
-// that it is taken again (sp_reset_connection), so the driver sends the contract each time, in
-// the packet that resets the session. Source: SET statements and "user options" in
-// Microsoft's documentation. The order matters: a language sets the order of dates.
+// the database or the login prescribe. A session that is reset (sp_reset_connection) goes back
+// to their options, so the driver sends the contract with each reset, in the same packet
+// (SessionInitSQL). Source: SET statements and "user options" in Microsoft's documentation.
+// The order matters: a language sets the order of dates.
 const contract = "" +
 	"SET NOCOUNT OFF;" + // what a statement changed is counted: leadsync recognises lost races by the count
 	"SET XACT_ABORT ON;" + // an error ends the whole transaction, never half of it
@@ -156,14 +156,22 @@ type session struct {
 	connector *connector
 	wire      *wire
 	era       int64
+	rests     time.Time // since when it is back in the pool
 }
 
-// ResetSession resets the session and sends the contract again. It does not end with the
-// caller's context, which would cost the connection, but has a short limit of its own: a
-// connection that gives no answer here is dead, and so are those beside it.
+// ResetSession is called when the pool gives the connection out again. What has rested for a
+// while is reset, with the contract, which also shows that the server still answers: a
+// connection that gives no answer here is dead, and so are those beside it. What was in use just
+// now is not: no statement of leadsync changes a session, and a reset costs a round trip. A
+// reset does not end with the caller's context, which would cost the connection; it has a short
+// limit of its own.
 func (s *session) ResetSession(ctx context.Context) error {
 	if s.era != s.connector.era.Load() {
 		return driver.ErrBadConn
+	}
+	if time.Since(s.rests) < s.connector.limits.rest && s.Conn.IsValid() {
+		s.wire.expect(isPatient(ctx))
+		return nil
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.connector.limits.reset)
 	defer cancel()
@@ -175,8 +183,11 @@ func (s *session) ResetSession(ctx context.Context) error {
 	return err
 }
 
-// IsValid keeps doubtful connections out of the pool.
-func (s *session) IsValid() bool { return s.era == s.connector.era.Load() && s.Conn.IsValid() }
+// IsValid keeps doubtful connections out of the pool. It is called when one comes back.
+func (s *session) IsValid() bool {
+	s.rests = time.Now()
+	return s.era == s.connector.era.Load() && s.Conn.IsValid()
+}
 
 // silenceError says that the server gave no answer in the time that leadsync gives it.
 type silenceError struct {

@@ -116,8 +116,9 @@ func hintSQLServer(err error) string {
 	var e mssql.Error
 	switch {
 	case aboutCertificate(err):
-		return "let this machine trust the server's certificate, or add certificate=<path of its file> to the URL; " +
-			"a certificate that Go cannot read has to be replaced on the server (TrustServerCertificate=true accepts any that it can read)"
+		return "let this machine trust the server's certificate, or add certificate=<path of its file> to the URL " +
+			"(TrustServerCertificate=true accepts any that Go can read, and then nobody checks which server answers); " +
+			"where Go cannot read it, give SQL Server a certificate of its own, or restart it: it makes itself a new one at each start"
 	case !errors.As(err, &e):
 		return "check host and port, that the server runs and accepts TCP/IP, and the firewall"
 	}
