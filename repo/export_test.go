@@ -3,9 +3,42 @@ package repo
 import (
 	"context"
 	"database/sql"
+	"testing"
 
 	"leadsync/leads"
 )
+
+// SetHostile puts settings before the contract of every session that the test opens.
+func SetHostile(tb testing.TB, settings string) {
+	tb.Helper()
+	was := hostile
+	hostile = settings
+	tb.Cleanup(func() { hostile = was })
+}
+
+// SessionPool opens one connection that keeps the service's contract, or that of migrations.
+// It is reset each time that it is used.
+func SessionPool(tb testing.TB, url string, migrations bool) *sql.DB {
+	tb.Helper()
+	dsn, _, err := sqlServerDSN(url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	l := limitsOf(0)
+	l.rest = 0
+	text := serviceContract(l)
+	if migrations {
+		text = migrationContract
+	}
+	c, err := newConnector(dsn, text, l, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	pool := sql.OpenDB(c)
+	pool.SetMaxOpenConns(1)
+	tb.Cleanup(func() { _ = pool.Close() })
+	return pool
+}
 
 // MigrationLock lets one process migrate SQL Server at a time.
 var MigrationLock = sqlServerDialect().locker
