@@ -50,6 +50,9 @@ var downNumbers = map[int32]bool{
 	18456: true, 40197: true, 40501: true, 40613: true,
 }
 
+// noNumber is what Babelfish says where it has no number of SQL Server's: only the text tells.
+const noNumber = 33557097
+
 // classifySQLServer uses the error number; for numbers that are in no list, the severity, as
 // far as it says something ("Database Engine error severities").
 func classifySQLServer(err error) fault {
@@ -68,6 +71,10 @@ func classifySQLServer(err error) fault {
 		return faultRights
 	}
 	switch {
+	case e.Number == noNumber && strings.HasPrefix(e.Message, "permission denied"):
+		return faultRights
+	case e.Number == noNumber && strings.Contains(e.Message, "lock timeout"):
+		return faultBusy
 	case downNumbers[e.Number]:
 		return faultDown
 	case e.Number == 8115 && strings.Contains(e.Message, "IDENTITY"):

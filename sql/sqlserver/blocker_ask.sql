@@ -1,5 +1,5 @@
 -- Who holds the lock that a request of this process waits for: one row, whose first column says whether the login may know.
--- Without the permission the views show a login its own session alone. Times are in the server's zone, hence seconds.
+-- Without the permission the views show a login its own session alone. HOST_ID is the number of the client's process. Times are in the server's zone, hence seconds.
 SELECT TOP (1)
     may.see,
     COALESCE(r.blocking_session_id, 0),
@@ -20,9 +20,8 @@ FROM (
         ELSE 0
     END AS see
 ) AS may
-LEFT JOIN sys.dm_exec_sessions AS me ON me.session_id = @@SPID
 LEFT JOIN sys.dm_exec_sessions AS ours
-    ON ours.host_process_id = me.host_process_id AND ours.host_name = me.host_name AND ours.program_name = me.program_name
+    ON ours.host_process_id = CONVERT(int, HOST_ID()) AND ours.host_name = HOST_NAME() AND ours.program_name = APP_NAME()
 LEFT JOIN sys.dm_exec_requests AS r ON r.session_id = ours.session_id AND r.blocking_session_id <> 0
 LEFT JOIN sys.dm_exec_sessions AS b ON b.session_id = r.blocking_session_id
 LEFT JOIN sys.dm_exec_requests AS o ON o.session_id = b.session_id
