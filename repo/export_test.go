@@ -40,6 +40,27 @@ func SessionPool(tb testing.TB, url string, migrations bool) *sql.DB {
 	return pool
 }
 
+// Connect opens one session with this contract.
+func Connect(tb testing.TB, url, contract string) error {
+	tb.Helper()
+	dsn, _, err := sqlServerDSN(url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c, err := newConnector(dsn, contract, limitsOf(0), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	conn, err := c.Connect(tb.Context())
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// ErrUncounted says that a session counts no rows.
+var ErrUncounted = errUncounted
+
 // MigrationLock lets one process migrate SQL Server at a time.
 var MigrationLock = sqlServerDialect().locker
 

@@ -2,6 +2,8 @@ package repo_test
 
 import (
 	"database/sql"
+	"errors"
+	"strings"
 	"testing"
 
 	"leadsync/repo"
@@ -18,8 +20,20 @@ const hostileSettings = "SET NOCOUNT ON;SET XACT_ABORT OFF;SET IMPLICIT_TRANSACT
 func sessions(t *testing.T, url string) {
 	t.Helper()
 	repo.SetHostile(t, hostileSettings)
+	t.Run("refused", func(t *testing.T) { sessionsAreRefused(t, url) })
 	t.Run("service", func(t *testing.T) { keepsContract(t, repo.SessionPool(t, url, false), "30000") })
 	t.Run("migrations", func(t *testing.T) { keepsContract(t, repo.SessionPool(t, url, true), "-1") })
+}
+
+// sessionsAreRefused wants a session to fail at once where it cannot do its work.
+func sessionsAreRefused(t *testing.T, url string) {
+	t.Helper()
+	if err := repo.Connect(t, url, "SET NOCOUNT ON;"); !errors.Is(err, repo.ErrUncounted) {
+		t.Errorf("a session that counts no rows: %v", err)
+	}
+	if err := repo.Connect(t, url, "SET LOCK_TIMEOUT nonsense;"); err == nil || !strings.Contains(err.Error(), "mssql: ") {
+		t.Errorf("a contract that the server refuses: %v, want the server's words", err)
+	}
 }
 
 func keepsContract(t *testing.T, pool *sql.DB, lockTimeout string) {
