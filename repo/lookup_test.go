@@ -3,6 +3,7 @@ package repo_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -266,6 +267,36 @@ func runDocumented(t *testing.T, db *sql.DB, language string, before ...string) 
 			continue
 		}
 		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Errorf("%s\n%v", statement, err)
+		}
+	}
+}
+
+// firstHour runs the queries that docs/sqlserver.md gives administrators.
+func firstHour(t *testing.T, server repotest.Server) {
+	t.Helper()
+	raw := newLargeMirror(t, server, 10).raw
+	page, err := os.ReadFile("../docs/sqlserver.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllSubmatch(page, -1)
+	if len(blocks) < 10 {
+		t.Errorf("the page has %d statements", len(blocks))
+	}
+	for _, block := range blocks {
+		statement := string(block[1])
+		if strings.HasPrefix(statement, "-- not on Babelfish") && babelfish(t, raw) {
+			continue
+		}
+		rows, err := raw.QueryContext(t.Context(), statement)
+		if err != nil {
+			t.Errorf("%s\n%v", statement, err)
+			continue
+		}
+		for rows.Next() { // to its end: errors may come late
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			t.Errorf("%s\n%v", statement, err)
 		}
 	}

@@ -47,7 +47,7 @@ var leadNumbers = map[int32]bool{
 // and those of Azure.
 var downNumbers = map[int32]bool{
 	701: true, 911: true, 952: true, 1105: true, 1204: true, 3906: true, 4060: true, 9002: true,
-	18456: true, 40197: true, 40501: true, 40613: true,
+	18456: true, 10928: true, 10929: true, 40197: true, 40501: true, 40613: true, 49918: true, 49919: true, 49920: true,
 }
 
 // noNumber is what Babelfish says where it has no number of SQL Server's: only the text tells.
