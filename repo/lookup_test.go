@@ -3,7 +3,6 @@ package repo_test
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -289,15 +288,20 @@ func firstHour(t *testing.T, server repotest.Server) {
 		if strings.HasPrefix(statement, "-- not on Babelfish") && babelfish(t, raw) {
 			continue
 		}
-		rows, err := raw.QueryContext(t.Context(), statement)
-		if err != nil {
-			t.Errorf("%s\n%v", statement, err)
-			continue
-		}
-		for rows.Next() { // to its end: errors may come late
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		if err := readAll(t.Context(), raw, statement); err != nil {
 			t.Errorf("%s\n%v", statement, err)
 		}
 	}
+}
+
+// readAll reads a result to its end: errors may come late.
+func readAll(ctx context.Context, raw *sql.DB, statement string) error {
+	rows, err := raw.QueryContext(ctx, statement)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() { // nobody looks at the values
+	}
+	return rows.Err()
 }

@@ -77,7 +77,7 @@ func likeSQLServer(t *testing.T) *DB {
 			return mssql.Error{}, false
 		}
 		n, _ := strconv.Atoi(hit[1])
-		return mssql.Error{Number: int32(n), Class: 16}, true //nolint:gosec // of this test
+		return mssql.Error{Number: int32(n), Class: 16}, true
 	}
 	db.dialect.classify = func(err error) fault {
 		if e, ok := translate(err); ok {

@@ -135,8 +135,7 @@ func causeSQLServer(err error) error {
 
 // numberOf is the server's number of an error; 0 where it has none.
 func numberOf(err error) int32 {
-	var e mssql.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[mssql.Error](err); ok {
 		return e.Number
 	}
 	return 0

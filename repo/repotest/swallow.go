@@ -12,6 +12,7 @@ import (
 
 	"leadsync/leads"
 	"leadsync/repo"
+	"leadsync/retry"
 )
 
 // Swallowed loses connections as a firewall does: nothing arrives any more, in either
@@ -58,8 +59,7 @@ func Swallowed(t *testing.T, server Server) {
 	if !strings.HasPrefix(said, "no answer since 20") {
 		t.Errorf("meanwhile the database's problem was %q", said)
 	}
-	for db.Problem() != "" && ctx.Err() == nil { // the driver has not hung up yet
-		time.Sleep(50 * time.Millisecond)
+	for db.Problem() != "" && retry.Wait(ctx, 50*time.Millisecond) == nil { // the driver has not hung up yet
 	}
 	if problem := db.Problem(); problem != "" {
 		t.Errorf("afterwards there is a problem still: %s", problem)

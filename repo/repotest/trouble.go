@@ -23,22 +23,26 @@ func Troubled(t *testing.T, server Server) {
 		{
 			"a trigger that rolls back",
 			"CREATE TRIGGER dbo.customers ON dbo.bitrix_leads AFTER INSERT, UPDATE AS ROLLBACK TRANSACTION",
-			"DROP TRIGGER dbo.customers", []string{"3609", "trigger"},
+			"DROP TRIGGER dbo.customers",
+			[]string{"3609", "trigger"},
 		},
 		{
 			"a trigger that throws",
 			"CREATE TRIGGER dbo.customers ON dbo.bitrix_leads AFTER INSERT, UPDATE AS BEGIN RAISERROR(N'not on Thursdays', 16, 1); ROLLBACK TRANSACTION; END",
-			"DROP TRIGGER dbo.customers", []string{"not on Thursdays"},
+			"DROP TRIGGER dbo.customers",
+			[]string{"not on Thursdays"},
 		},
 		{
 			"a constraint that no lead passes",
 			"ALTER TABLE dbo.bitrix_leads ADD CONSTRAINT ck_customers CHECK (sql_TITLE = N'Thursday')",
-			"ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT ck_customers", []string{"547", "ck_customers"},
+			"ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT ck_customers",
+			[]string{"547", "ck_customers"},
 		},
 		{
 			"an identity column at its end",
 			"DBCC CHECKIDENT ('dbo.bitrix_lead_contacts', RESEED, 2147483647)",
-			"DBCC CHECKIDENT ('dbo.bitrix_lead_contacts', RESEED, 1)", []string{"8115", "identity column has run out"},
+			"DBCC CHECKIDENT ('dbo.bitrix_lead_contacts', RESEED, 1)",
+			[]string{"8115", "identity column has run out"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
