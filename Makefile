@@ -21,8 +21,8 @@ test: ## the whole suite, on SQLite
 race: ## the whole suite under the race detector
 	$(GO) test -race -shuffle on -timeout 20m ./...
 
-test-sqlserver: ## the database suite on the server of LEADSYNC_TEST_SQLSERVER_URL
-	LEADSYNC_TEST_REQUIRE=1 $(GO) test -count=1 -timeout 30m -run 'TestSQLServer' ./repo/...
+test-sqlserver: ## the database suite on the server of LEADSYNC_TEST_SQLSERVER_URL; LEADSYNC_TEST_HOSTILE=1 opens sessions with unusual options
+	LEADSYNC_TEST_REQUIRE=1 $(GO) test -count=1 -timeout 40m -run 'TestSQLServer' ./repo/...
 
 test-faults: ## 200 kills of real processes, three to six minutes
 	$(GO) test -count=1 -v -timeout 60m -run '^TestFaults$$' ./cmd/leadsync -faults=200

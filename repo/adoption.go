@@ -41,7 +41,9 @@ func (d *DB) Adopt(ctx context.Context, report func(Progress)) (a Adopted, err e
 		return a, wrap(err, "migrate")
 	}
 	if a.TookOver {
-		if err := d.takeOver(ctx, &a, report); err != nil {
+		m, closeAll := d.unlimited() // a report that runs for an hour delays it and does not end it
+		defer closeAll()
+		if err := m.takeOver(ctx, &a, report); err != nil {
 			return a, wrap(err, "take over the call centre's tables")
 		}
 		reporter(report).say("checks, unique key and indexes: the tables are locked while the server reads them once", 0, 0)
@@ -133,7 +135,7 @@ func (d *DB) setAside(ctx context.Context, report reporter) (moved int64, err er
 		return 0, d.explain(ctx, err)
 	}
 	for batch := range slices.Chunk(ids, adoptBatch) {
-		err := d.patiently(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			return d.moveDuplicates(ctx, tx, "", batch)
 		})
 		if err != nil {

@@ -59,6 +59,7 @@ func (r *storedRow) announceAgain(added bool) decision {
 // announce writes what choose decides about existing rows. It skips rows that were
 // adopted and never read: they have no card to announce.
 func (d *DB) announce(ctx context.Context, memberID string, ids []int64, choose func(int64, *storedRow) (decision, bool)) (count int, err error) {
+	ctx = patient(ctx)
 	for batch := range slices.Chunk(ids, batchSize) {
 		var chosen []entry
 		err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -106,6 +107,7 @@ func entriesOf(memberID string, ids []int64) []entry {
 // portal is newer than such a row. Nothing is known about absences since; the next pass
 // finds leads that were deleted. It returns the number of rows inserted.
 func (d *DB) RestoreFromTopic(ctx context.Context, changes []leads.Change) (count int, err error) {
+	ctx = patient(ctx)
 	for batch := range slices.Chunk(restorable(changes), batchSize) {
 		var missing []entry
 		err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {

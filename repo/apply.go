@@ -48,7 +48,11 @@ func (d *DB) Apply(ctx context.Context, snapshots []leads.Snapshot) ([]leads.Out
 	}
 	newest, superseded := newestPerLead(entries)
 	for batch := range slices.Chunk(newest, batchSize) {
-		if err := d.applyBatch(ctx, batch); err != nil {
+		err := d.applyBatch(ctx, batch)
+		if ctx.Err() == nil && !errors.Is(err, ErrNotOwner) {
+			d.trouble.note(d.now(), err)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("apply %s and %d more: %w", batch[0].snapshot.Ref, len(batch)-1, err)
 		}
 	}
@@ -98,9 +102,39 @@ func newestPerLead(entries []entry) (newest []entry, superseded [][2]entry) {
 	return newest, superseded
 }
 
-// applyBatch writes a batch in one transaction. If the content of a lead may be the
-// cause of a failure, it splits the batch in halves until that lead is alone.
+// liveBatch is the most leads that count as the live path; more come from a pass or an import.
+const liveBatch = 50
+
+// errAlike says that no lead of a batch could be written, all for the same reason.
+var errAlike = errors.New("each lead of the batch fails with the same error, so the cause is in the database and no lead is marked")
+
+// applyBatch writes a batch in one transaction. If the content of a lead may be the cause of a
+// failure, it splits the batch until that lead is alone. Where all leads of several fail
+// alike, the database is to blame.
 func (d *DB) applyBatch(ctx context.Context, entries []entry) error {
+	if len(entries) > liveBatch {
+		ctx = patient(ctx)
+	}
+	failures, err := d.applyHalves(ctx, entries)
+	if err != nil {
+		return err
+	}
+	if d.alike(entries, failures) {
+		return fmt.Errorf("%w: %w", errAlike, failures[0].err)
+	}
+	for _, f := range failures {
+		*f.outcome = leads.Outcome{Ref: f.snapshot.Ref, Verdict: leads.Failed, Err: f.err}
+	}
+	return nil
+}
+
+// failure is a lead that cannot be written although it is alone.
+type failure struct {
+	*entry
+	err error
+}
+
+func (d *DB) applyHalves(ctx context.Context, entries []entry) ([]failure, error) {
 	load := d.dialect.load
 	err := d.transactAfter(ctx, func(ctx context.Context, tx *sql.Tx, previous error) error {
 		if previous != nil && d.classify(previous) == faultBroken {
@@ -113,15 +147,25 @@ func (d *DB) applyBatch(ctx context.Context, entries []entry) error {
 		for i := range entries {
 			*entries[i].outcome = entries[i].decision.outcome
 		}
-		return nil
+		return nil, nil
 	case ctx.Err() != nil || errors.Is(err, ErrNotMigrated) || !d.blamesLead(err):
-		return err
+		return nil, err
 	case len(entries) == 1:
-		*entries[0].outcome = leads.Outcome{Ref: entries[0].snapshot.Ref, Verdict: leads.Failed, Err: err}
-		return nil
+		return []failure{{&entries[0], err}}, nil
 	}
 	half := len(entries) / 2
-	return errors.Join(d.applyBatch(ctx, entries[:half]), d.applyBatch(ctx, entries[half:]))
+	first, err := d.applyHalves(ctx, entries[:half])
+	second, err2 := d.applyHalves(ctx, entries[half:])
+	return append(first, second...), errors.Join(err, err2)
+}
+
+// alike reports whether each of several leads fails with the same number.
+func (d *DB) alike(entries []entry, failures []failure) bool {
+	if len(entries) < 2 || len(failures) < len(entries) || d.dialect.number == nil {
+		return false
+	}
+	number := d.dialect.number(failures[0].err)
+	return number != 0 && !slices.ContainsFunc(failures, func(f failure) bool { return d.dialect.number(f.err) != number })
 }
 
 // blamesLead reports whether a lead's content may be the cause of an error. A duplicate

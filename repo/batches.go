@@ -52,7 +52,7 @@ func (d *DB) inBatches(ctx context.Context, b batches, report reporter) (sum tal
 			return sum, nil
 		}
 		var n tally
-		err = d.patiently(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			n, err = b.do(ctx, tx, from, sql.Named("upto", upto[0].Int64))
 			return err
 		})
@@ -63,19 +63,6 @@ func (d *DB) inBatches(ctx context.Context, b batches, report reporter) (sum tal
 		after = upto[0].Int64
 		report.say(b.step, sum.changed+sum.moved, b.total)
 	}
-}
-
-// patiently is transact without a limit on the wait for locks: a report that runs for an hour
-// delays the work and does not end it.
-func (d *DB) patiently(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
-	return d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if d.dialect.patience != "" {
-			if _, err := tx.ExecContext(ctx, d.dialect.patience); err != nil {
-				return err
-			}
-		}
-		return fn(ctx, tx)
-	})
 }
 
 // moveDuplicates moves rows of bitrix_leads to leadsync_duplicate_leads.

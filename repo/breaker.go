@@ -20,6 +20,8 @@ const (
 
 // Breaker returns how many deletions of the portal count now, and its limit.
 func (d *DB) Breaker(ctx context.Context, memberID string) (leads.Breaker, error) {
+	ctx, cancel := d.limits.within(patient(ctx))
+	defer cancel()
 	b, err := d.breaker(ctx, d.read, memberID, true)
 	return b, wrap(d.explain(ctx, err), "breaker of %s", memberID)
 }

@@ -16,7 +16,7 @@ func (d *DB) PhoneRegion() string { return d.rules.Region }
 // Callers returns the leads with a phone number, given as leads.Phone.Digits for PhoneRegion,
 // sorted by rank; at most limit. Its errors never contain the number.
 func (d *DB) Callers(ctx context.Context, digits string, limit int) ([]leads.Caller, error) {
-	found, err := intime(ctx, func() ([]leads.Caller, error) {
+	found, err := bounded(ctx, d, func(ctx context.Context) ([]leads.Caller, error) {
 		statement, err := d.callers.on(ctx, d.read, d.dialect.sql.CallersList)
 		if err != nil {
 			return nil, err

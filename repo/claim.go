@@ -39,7 +39,9 @@ func (d *DB) Claim(ctx context.Context, memberID string, report func(Progress)) 
 
 // claim does what is left of a claim that was begun.
 func (d *DB) claim(ctx context.Context, memberID string, report reporter) (c Claimed, err error) {
-	total, err := d.Unclaimed(ctx)
+	m, closeAll := d.unlimited()
+	defer closeAll()
+	total, err := m.Unclaimed(ctx)
 	if err != nil {
 		return c, err
 	}
@@ -57,10 +59,10 @@ func (d *DB) claim(ctx context.Context, memberID string, report reporter) (c Cla
 		{"solutions", 0, s.ClaimSolutionsUpto, claimStep{take: s.ClaimSolutions, outdated: s.ClaimSolutionsStale}, &c.Solutions},
 		{"import errors", 0, s.ClaimFailuresUpto, claimStep{take: s.ClaimFailures}, &c.Failures},
 	} {
-		done, err := d.inBatches(ctx, batches{
+		done, err := m.inBatches(ctx, batches{
 			step: table.name, total: table.total, upto: table.upto,
 			do: func(ctx context.Context, tx *sql.Tx, from, to sql.NamedArg) (tally, error) {
-				return d.claimBatch(ctx, tx, memberID, table.take, from, to)
+				return m.claimBatch(ctx, tx, memberID, table.take, from, to)
 			},
 		}, report)
 		*table.taken += done.changed

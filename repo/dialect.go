@@ -23,7 +23,6 @@ type dialect struct {
 	goose      goose.Dialect
 	history    string                        // name of goose's table
 	locker     lock.SessionLocker            // lets one process migrate at a time; nil where transactions do that
-	patience   string                        // has the session wait for locks without an end; "" where nothing waits so
 	schema     string                        // of the tables; "" where there are none
 	checks     []check                       // before a migration, see preflight.go
 	preflight  map[string]string             // their statements
@@ -32,6 +31,10 @@ type dialect struct {
 	load loader
 	// classify says what an error of the driver means.
 	classify func(error) fault
+	// number is the server's number of an error, 0 where it has none, and cause adds to an error in
+	// words what is wrong; nil where there is nothing to add.
+	number func(error) int32
+	cause  func(error) error
 	// hint says what an operator can do when the database cannot be opened.
 	hint func(error) string
 }
@@ -71,15 +74,22 @@ type opened struct {
 	dialect     dialect
 	read, write *sql.DB
 	place       string // where the database is, for errors; never contains a password
+	limits      limits
+	// doubt replaces connections that may be dead; nil where there is no network.
+	doubt func()
+	// silentSince returns since when the server owes an answer for too long; nil as doubt.
+	silentSince func(now time.Time) time.Time
+	// migrations opens the connections that migrations use; nil where they are the writer's.
+	migrations func() (*sql.DB, func() error)
 }
 
 // openURL selects the database by the URL's scheme.
-func openURL(url string, answerLimit time.Duration) (opened, error) {
+func openURL(url string, l limits) (opened, error) {
 	switch {
 	case strings.HasPrefix(url, "sqlite:"):
 		return openSQLite(strings.TrimPrefix(url, "sqlite:"))
 	case strings.HasPrefix(url, "sqlserver://"):
-		return openSQLServer(url, answerLimit)
+		return openSQLServer(url, l)
 	default:
 		scheme, _, _ := strings.Cut(url, ":")
 		return opened{}, fmt.Errorf("database URL: unknown scheme %q, "+

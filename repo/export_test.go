@@ -4,10 +4,64 @@ import (
 	"context"
 	"database/sql"
 	"strconv"
+	"testing"
 
 	"leadsync/leads"
 	leadsql "leadsync/sql"
 )
+
+// SetHostile puts settings before the contract of every session that the test opens.
+func SetHostile(tb testing.TB, settings string) {
+	tb.Helper()
+	was := hostile
+	hostile = settings
+	tb.Cleanup(func() { hostile = was })
+}
+
+// SessionPool opens one connection that keeps the service's contract, or that of migrations.
+// It is reset each time that it is used.
+func SessionPool(tb testing.TB, url string, migrations bool) *sql.DB {
+	tb.Helper()
+	dsn, _, err := sqlServerDSN(url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	l := limitsOf(0)
+	l.rest = 0
+	text := serviceContract(l)
+	if migrations {
+		text = migrationContract
+	}
+	c, err := newConnector(dsn, text, l, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	pool := sql.OpenDB(c)
+	pool.SetMaxOpenConns(1)
+	tb.Cleanup(func() { _ = pool.Close() })
+	return pool
+}
+
+// Connect opens one session with this contract.
+func Connect(tb testing.TB, url, contract string) error {
+	tb.Helper()
+	dsn, _, err := sqlServerDSN(url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c, err := newConnector(dsn, contract, limitsOf(0), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	conn, err := c.Connect(tb.Context())
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// ErrUncounted says that a session counts no rows.
+var ErrUncounted = errUncounted
 
 // MigrationLock lets one process migrate SQL Server at a time.
 var MigrationLock = sqlServerDialect().locker

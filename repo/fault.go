@@ -22,6 +22,7 @@ const (
 	faultBroken               // the connection was lost
 	faultDown                 // the database answers but cannot write: full, read-only, login refused
 	faultMissing              // a table or column is missing
+	faultRights               // the login lacks a right
 )
 
 // errStale says that rows changed although the transaction had locked them: the
@@ -64,6 +65,8 @@ func (d *DB) classify(err error) fault {
 func (d *DB) faultOf(err error) fault {
 	var network net.Error
 	switch {
+	case errors.As(err, new(silenceError)):
+		return faultBroken
 	case errors.Is(err, errStale):
 		return faultBusy
 	case errors.Is(err, errData):
@@ -93,9 +96,15 @@ func (d *DB) explain(ctx context.Context, err error) error {
 	if errors.Is(err, ErrNotOwner) || errors.Is(err, errData) {
 		return err
 	}
-	switch d.classify(err) {
+	kind := d.classify(err)
+	if d.dialect.cause != nil {
+		err = d.dialect.cause(err)
+	}
+	switch kind {
 	case faultBusy, faultBroken, faultDown:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case faultRights:
+		return fmt.Errorf("%w: %w", ErrRights, err)
 	case faultMissing:
 		if errors.Is(d.checkLevel(ctx), ErrNoJSON) { // a function is missing, not a table
 			return fmt.Errorf("%w: %w", ErrNoJSON, err)

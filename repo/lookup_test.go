@@ -270,3 +270,38 @@ func runDocumented(t *testing.T, db *sql.DB, language string, before ...string) 
 		}
 	}
 }
+
+// firstHour runs the queries that docs/sqlserver.md gives administrators.
+func firstHour(t *testing.T, server repotest.Server) {
+	t.Helper()
+	raw := newLargeMirror(t, server, 10).raw
+	page, err := os.ReadFile("../docs/sqlserver.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllSubmatch(page, -1)
+	if len(blocks) < 10 {
+		t.Errorf("the page has %d statements", len(blocks))
+	}
+	for _, block := range blocks {
+		statement := string(block[1])
+		if strings.HasPrefix(statement, "-- not on Babelfish") && babelfish(t, raw) {
+			continue
+		}
+		if err := readAll(t.Context(), raw, statement); err != nil {
+			t.Errorf("%s\n%v", statement, err)
+		}
+	}
+}
+
+// readAll reads a result to its end: errors may come late.
+func readAll(ctx context.Context, raw *sql.DB, statement string) error {
+	rows, err := raw.QueryContext(ctx, statement)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() { // nobody looks at the values
+	}
+	return rows.Err()
+}

@@ -27,11 +27,7 @@ func microsoft(t *testing.T, url string) (*repo.DB, *sql.DB) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = raw.Close() })
-	var babelfish sql.NullString
-	if err := raw.QueryRowContext(t.Context(), "SELECT CONVERT(nvarchar(10), SERVERPROPERTY('Babelfish'))").Scan(&babelfish); err != nil {
-		t.Fatal(err)
-	}
-	if babelfish.String == "1" {
+	if babelfish(t, raw) {
 		t.Skip("this is Babelfish, which ignores lock hints and has other plans")
 	}
 	db, err := repo.Open(t.Context(), repo.Config{URL: url})
@@ -43,6 +39,16 @@ func microsoft(t *testing.T, url string) (*repo.DB, *sql.DB) {
 		t.Fatal(err)
 	}
 	return db, raw
+}
+
+// babelfish reports whether the server is Babelfish and not Microsoft's own.
+func babelfish(t *testing.T, raw *sql.DB) bool {
+	t.Helper()
+	var says sql.NullString
+	if err := raw.QueryRowContext(t.Context(), "SELECT CONVERT(nvarchar(10), SERVERPROPERTY('Babelfish'))").Scan(&says); err != nil {
+		t.Fatal(err)
+	}
+	return says.String == "1"
 }
 
 // microsoftLocks wants Apply to lock the rows that it looks up, and the gaps where rows are

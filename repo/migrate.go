@@ -2,8 +2,6 @@ package repo
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -13,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 // latest stands for the newest version.
@@ -43,11 +40,13 @@ func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
 
 // up applies the migrations up to a version, also where other processes do the same.
 func (d *DB) up(ctx context.Context, version int64) (applied []string, err error) {
+	m, closeAll := d.unlimited()
+	defer closeAll()
 	// Without a lock, two processes that start together try to create the same table. The
 	// one that fails has written nothing, and finds the tables when it tries again.
 	collides := func(error) bool { return d.dialect.locker == nil }
 	err = d.attempt(ctx, collides, func(ctx context.Context) error {
-		done, err := d.migrateOnce(ctx, version)
+		done, err := m.migrateOnce(ctx, version)
 		applied = append(applied, done...)
 		return err
 	})
@@ -71,7 +70,9 @@ func (d *DB) migrateOnce(ctx context.Context, version int64) ([]string, error) {
 // MigrateDown reverts all migrations and returns their names. Tables that existed before
 // leadsync stay with their rows; all of leadsync's own tables are dropped.
 func (d *DB) MigrateDown(ctx context.Context) (undone []string, err error) {
-	provider, err := d.migrator(ctx)
+	m, closeAll := d.unlimited()
+	defer closeAll()
+	provider, err := m.migrator(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("migrate down: %w", err)
 	}
@@ -82,6 +83,20 @@ func (d *DB) MigrateDown(ctx context.Context) (undone []string, err error) {
 	return sources(results), nil
 }
 
+// unlimited is the same database over connections that wait as long as it takes, for what is
+// done again from its start if it is interrupted: migrations and adoptions. close ends them.
+func (d *DB) unlimited() (m *DB, closeAll func()) {
+	if d.migrations == nil {
+		return d, func() {}
+	}
+	pool, done := d.migrations()
+	m = &DB{
+		dialect: d.dialect, read: pool, write: pool, sealer: d.sealer, rules: d.rules, grace: d.grace,
+		deleteFloor: d.deleteFloor, now: d.now, log: d.log,
+	}
+	return m, func() { _ = done() }
+}
+
 // migrator runs each file in a transaction of its own, so an interrupted migration changes
 // nothing.
 func (d *DB) migrator(ctx context.Context) (*goose.Provider, error) {
@@ -90,27 +105,9 @@ func (d *DB) migrator(ctx context.Context) (*goose.Provider, error) {
 		goose.WithSlog(d.log), goose.WithVerbose(d.log.Enabled(ctx, slog.LevelDebug)),
 	}
 	if d.dialect.locker != nil {
-		options = append(options, goose.WithSessionLocker(patientLocker{d.dialect.locker, d.dialect.patience}))
+		options = append(options, goose.WithSessionLocker(d.dialect.locker))
 	}
 	return goose.NewProvider(d.dialect.goose, d.write, d.dialect.migrations, options...)
-}
-
-// patientLocker takes the lock, and has the session wait for other locks as long as that takes.
-type patientLocker struct {
-	lock.SessionLocker
-
-	patience string
-}
-
-// SessionLock takes the lock.
-func (p patientLocker) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	if err := p.SessionLocker.SessionLock(ctx, conn); err != nil {
-		return err
-	}
-	if _, err := conn.ExecContext(ctx, p.patience); err != nil {
-		return errors.Join(err, p.SessionUnlock(ctx, conn))
-	}
-	return nil
 }
 
 func sources(results []*goose.MigrationResult) (names []string) {
@@ -166,6 +163,8 @@ func (d *DB) MigrationPlan(ctx context.Context) ([]string, error) {
 
 // checkLevel returns ErrNoJSON where the database cannot read JSON.
 func (d *DB) checkLevel(ctx context.Context) error {
+	ctx, cancel := d.limits.within(ctx)
+	defer cancel()
 	_, err := query(ctx, d.read, scanInt, d.dialect.sql.LevelAsk)
 	if err != nil && d.faultOf(err) == faultMissing {
 		return fmt.Errorf("%w: %w", ErrNoJSON, err)
@@ -195,12 +194,20 @@ func (d *DB) missingMigrations(ctx context.Context) ([]string, error) {
 	}), nil
 }
 
+// appliedVersions reads goose's table. SQL Server hides a table that the login may not read: it
+// seems to be missing, and only reading it tells.
 func (d *DB) appliedVersions(ctx context.Context) ([]int64, error) {
+	ctx, cancel := d.limits.within(ctx)
+	defer cancel()
 	tables, err := query(ctx, d.read, scanInt, d.dialect.sql.MigrationsTable)
-	if err != nil || !slices.ContainsFunc(tables, func(n int64) bool { return n > 0 }) {
+	if err != nil {
 		return nil, err
 	}
-	return query(ctx, d.read, scanInt, d.dialect.sql.MigrationsApplied)
+	versions, err := query(ctx, d.read, scanInt, d.dialect.sql.MigrationsApplied)
+	if err == nil || slices.ContainsFunc(tables, func(n int64) bool { return n > 0 }) || d.faultOf(err) == faultRights {
+		return versions, err
+	}
+	return nil, nil // there is no such table, whatever word the server has for that
 }
 
 // CheckMigrated returns ErrNotMigrated where the database lacks migrations of this version.

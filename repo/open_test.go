@@ -82,7 +82,7 @@ func TestSQLServerIsReachedOverTLS(t *testing.T) {
 		{"no encryption, when requested", "&Encrypt=disable", msdsn.EncryptionDisabled, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dsn, _, err := repo.SQLServerDSN("sqlserver://u:p@h:1433?database=oktell"+c.query, 0)
+			dsn, _, err := repo.SQLServerDSN("sqlserver://u:p@h:1433?database=oktell" + c.query)
 			if err != nil {
 				t.Fatal(err)
 			}

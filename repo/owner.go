@@ -11,6 +11,7 @@ import (
 // than the last. From then on Apply rejects tickets of earlier epochs. Where it is plain that
 // the rows of an adopted database are the portal's, it gets them; that may take minutes.
 func (d *DB) RaiseEpoch(ctx context.Context, memberID, owner string) (epoch int64, err error) {
+	ctx = patient(ctx) // adopted rows may be many
 	member := sql.Named("member_id", memberID)
 	args := []any{member, sql.Named("owner", owner), sql.Named("taken_at", instant(d.now()))}
 	err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {

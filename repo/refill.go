@@ -31,6 +31,7 @@ const beingFilled = "being filled"
 // rules. After each transaction Refill pauses for as long as it took, so that others can
 // lock the leads. If it is interrupted, the next call starts from the beginning.
 func (d *DB) Refill(ctx context.Context) (tables []string, err error) {
+	ctx = patient(ctx)
 	if tables, err = d.cleanCards(ctx); err != nil {
 		return nil, err
 	}
@@ -74,6 +75,8 @@ func (d *DB) outdated(ctx context.Context, q querier) ([]side, error) {
 }
 
 func (d *DB) settings(ctx context.Context, q querier) (map[string]string, error) {
+	ctx, cancel := d.limits.within(ctx)
+	defer cancel()
 	list, err := query(ctx, q, func(row scanner) (s setting, err error) {
 		err = row.Scan(&s.name, textColumn{&s.value})
 		return s, err

@@ -22,6 +22,10 @@ var ErrUnavailable = leads.ErrUnavailable
 // ErrNotMigrated says that the database lacks tables or migrations of this version.
 var ErrNotMigrated = errors.New("database is not migrated: run leadsync migrate")
 
+// ErrRights says that the database denies the login something that leadsync does.
+var ErrRights = errors.New("the login lacks a right: run deployments/sqlserver/grants.sql, and add the login to the role leadsync_service; " +
+	"to create or change tables, run leadsync migrate with another login")
+
 // ErrNoJSON says that the database cannot read JSON, in which statements receive lists of
 // ids. Databases that were moved from an older server can be in that state.
 var ErrNoJSON = errors.New("compatibility level of the database is below 130, want 130 (SQL Server 2016) or higher: " +
@@ -39,9 +43,11 @@ type Config struct {
 	PhoneRegion   string        // country of phone numbers without a country code, ISO 3166-1; "" is RU
 	Grace         time.Duration // how long a lead must be absent to count as deleted; 0 is 60 s
 	Lazy          bool          // do not ping the database in Open
-	// AnswerLimit is how long SQL Server may send nothing while a statement runs; then the
-	// connection counts as dead, as after a firewall dropped it without a word. 0 is no limit,
-	// as migrations need it.
+	// AnswerLimit is how long SQL Server may take for a transaction or a read of the live path;
+	// then the connection counts as dead, as after a firewall dropped it without a word, and the
+	// transaction runs once more on another one. Passes and what else reads or writes much may
+	// take five times as long, waiting for a lock half as long; migrations have no limit. 0 is a
+	// minute.
 	AnswerLimit time.Duration
 	// DeleteFloor is the number of deletions that the breaker never stops; 0 is 100.
 	DeleteFloor int64
@@ -58,6 +64,12 @@ type DB struct {
 	rules   leads.Rules
 	grace   time.Duration
 	callers prepared
+
+	limits      limits
+	doubt       func()                    // see opened
+	silentSince func(time.Time) time.Time // see opened
+	migrations  func() (*sql.DB, func() error)
+	trouble     trouble
 
 	deleteFloor int64 // see breaker.go
 	now         func() time.Time
@@ -98,7 +110,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 
 // connect opens the pools and, unless lazy, pings the database.
 func (d *DB) connect(ctx context.Context, cfg Config) error {
-	opened, err := openURL(cfg.URL, cfg.AnswerLimit)
+	opened, err := openURL(cfg.URL, limitsOf(cfg.AnswerLimit))
 	if err != nil {
 		return err
 	}
@@ -106,6 +118,7 @@ func (d *DB) connect(ctx context.Context, cfg Config) error {
 	if d.dialect, err = d.dialect.in(cfg.Schema); err != nil {
 		return errors.Join(err, d.Close())
 	}
+	d.limits, d.doubt, d.silentSince, d.migrations = opened.limits, opened.doubt, opened.silentSince, opened.migrations
 	if cfg.Lazy {
 		return nil
 	}
@@ -130,6 +143,6 @@ func (d *DB) Dialect() string { return d.dialect.name }
 
 // Ping checks that the database answers; otherwise the error is ErrUnavailable.
 func (d *DB) Ping(ctx context.Context) error {
-	_, err := intime(ctx, func() (struct{}, error) { return struct{}{}, d.read.PingContext(ctx) })
+	_, err := bounded(ctx, d, func(ctx context.Context) (struct{}, error) { return struct{}{}, d.read.PingContext(ctx) })
 	return d.explain(ctx, err)
 }

@@ -21,8 +21,18 @@ func TestSQLite(t *testing.T) {
 // objects of leadsync there.
 func TestSQLServer(t *testing.T) {
 	server := sqlServer(t)
+	if os.Getenv("LEADSYNC_TEST_HOSTILE") == "1" {
+		repo.SetHostile(t, hostileSettings)
+	}
 	repotest.Run(t, server)
 	t.Run("Schema", func(t *testing.T) { repotest.Schema(t, server) })
+	t.Run("Sessions", func(t *testing.T) { sessions(t, server.URL(t)) })
+	t.Run("Hostile", func(t *testing.T) {
+		repo.SetHostile(t, hostileSettings)
+		repotest.RunBriefly(t, server)
+	})
+	t.Run("Swallowed", func(t *testing.T) { repotest.Swallowed(t, server) })
+	t.Run("Troubled", func(t *testing.T) { repotest.Troubled(t, server) })
 	t.Run("CutConnections", func(t *testing.T) { repotest.CutConnections(t, server) })
 	t.Run("Grants", func(t *testing.T) {
 		script, err := os.ReadFile("../deployments/sqlserver/grants.sql")
@@ -35,6 +45,7 @@ func TestSQLServer(t *testing.T) {
 	t.Run("MicrosoftLocks", func(t *testing.T) { microsoftLocks(t, server.URL(t)) })
 	t.Run("MicrosoftPlans", func(t *testing.T) { microsoftPlans(t, server.URL(t)) })
 	t.Run("Documented", func(t *testing.T) { documented(t, server) })
+	t.Run("FirstHour", func(t *testing.T) { firstHour(t, server) })
 	t.Run("MigrationLock", func(t *testing.T) { migrationLock(t, server.URL(t)) })
 }
 

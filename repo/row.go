@@ -14,6 +14,7 @@ import (
 // by id; at most limit. Each row has its contacts and its rows of the side tables, all read
 // at the same moment.
 func (d *DB) Range(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Row, error) {
+	ctx = patient(ctx)
 	var rows []leads.Row
 	err := d.consistent(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		member := sql.Named("member_id", memberID)
@@ -52,7 +53,7 @@ func (d *DB) Row(ctx context.Context, ref leads.Ref) (leads.Row, bool, error) {
 // moment. It runs all of fn again where a concurrent write prevented that, so fn must be
 // repeatable.
 func (d *DB) consistent(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
-	err := d.attempt(ctx, d.transient, func(ctx context.Context) error { return d.readOnce(ctx, fn) })
+	err := d.attemptWithin(ctx, "question", func(ctx context.Context) error { return d.readOnce(ctx, fn) })
 	return d.explain(ctx, err)
 }
 
@@ -85,6 +86,7 @@ func (d *DB) rowsByID(ctx context.Context, tx *sql.Tx, memberID string, ids []in
 
 // Rows returns the portal's rows with these ids, tombstones included, sorted by id.
 func (d *DB) Rows(ctx context.Context, memberID string, ids []int64) (rows []leads.Row, err error) {
+	ctx = patient(ctx)
 	err = d.consistent(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		rows, err = d.rowsByID(ctx, tx, memberID, ids)
 		return err
@@ -94,6 +96,7 @@ func (d *DB) Rows(ctx context.Context, memberID string, ids []int64) (rows []lea
 
 // IDs is like Range, but reads only ids, tickets and whether the row is a tombstone.
 func (d *DB) IDs(ctx context.Context, memberID string, after, upTo int64, limit int) ([]leads.Row, error) {
+	ctx = patient(ctx)
 	rows, err := queryList(ctx, d, func(row scanner) (leads.Row, error) {
 		r := leads.Row{Ref: leads.Ref{MemberID: memberID}}
 		var deleted time.Time
@@ -170,6 +173,7 @@ func scanContact(row scanner) (c ofLead[leads.Contact], err error) {
 // must be read once more before they are deleted; sorted, at most limit. It returns none
 // while the breaker is open, because nothing could be deleted.
 func (d *DB) Missing(ctx context.Context, memberID string, limit int) ([]int64, error) {
+	ctx = patient(ctx)
 	now := d.now()
 	ids, err := queryList(ctx, d, scanInt, d.dialect.sql.LeadsMissing, sql.Named("member_id", memberID),
 		sql.Named("until", instant(now.Add(-d.grace))), sql.Named("now", instant(now)), sql.Named("limit", limit))
@@ -184,6 +188,7 @@ func (d *DB) Missing(ctx context.Context, memberID string, limit int) ([]int64, 
 
 // CountLeads returns the number of the portal's rows, without tombstones.
 func (d *DB) CountLeads(ctx context.Context, memberID string) (int64, error) {
+	ctx = patient(ctx)
 	n, _, err := queryOne(ctx, d, scanInt, d.dialect.sql.LeadsCount, sql.Named("member_id", memberID))
 	return n, wrap(err, "count leads of %s", memberID)
 }

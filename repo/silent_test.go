@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,36 @@ func silentServer(t *testing.T) string {
 	}()
 	t.Cleanup(func() { _ = l.Close() })
 	return l.Addr().String()
+}
+
+// A server that says nothing is given up without the caller's help, and readiness knows it
+// meanwhile.
+func TestSilentServersAreGivenUp(t *testing.T) {
+	t.Parallel()
+	db, err := repo.Open(t.Context(), repo.Config{URL: "sqlserver://sa:p@" + silentServer(t) + "?database=oktell&encrypt=disable", Lazy: true, AnswerLimit: 4 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	done := make(chan error, 1)
+	go func() { done <- db.SavePortal(t.Context(), leads.Portal{MemberID: "m"}) }()
+	said := ""
+	for {
+		select {
+		case err := <-done:
+			if !errors.Is(err, repo.ErrUnavailable) {
+				t.Errorf("given up: %v", err)
+			}
+			if !strings.HasPrefix(said, "no answer since 20") {
+				t.Errorf("meanwhile the database's problem was %q", said)
+			}
+			return
+		case <-time.After(10 * time.Millisecond):
+			if problem := db.Problem(); problem != "" {
+				said = problem
+			}
+		}
+	}
 }
 
 // The driver looks at no context while it logs in: our calls do.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,25 +21,34 @@ import (
 // service, few enough for a server that others use too.
 const sqlServerConnections = 16
 
-func openSQLServer(raw string, answerLimit time.Duration) (opened, error) {
-	dsn, place, err := sqlServerDSN(raw, answerLimit)
+func openSQLServer(raw string, l limits) (opened, error) {
+	dsn, place, err := sqlServerDSN(raw)
 	if err != nil {
 		return opened{}, err
 	}
-	connector, err := mssql.NewConnector(dsn)
+	wires := newWires()
+	service, err := newConnector(dsn, serviceContract(l), l, wires)
 	if err != nil {
 		return opened{}, fmt.Errorf("open %s: %w", place, err)
 	}
-	pool := sql.OpenDB(connector)
+	migrations, err := newConnector(dsn, migrationContract, l, nil)
+	if err != nil {
+		return opened{}, fmt.Errorf("open %s: %w", place, err)
+	}
+	pool := sql.OpenDB(service)
 	pool.SetMaxOpenConns(sqlServerConnections)
 	pool.SetMaxIdleConns(sqlServerConnections)
-	return opened{dialect: sqlServerDialect(), read: pool, write: pool, place: place}, nil
+	return opened{
+		dialect: sqlServerDialect(), read: pool, write: pool, place: place, limits: l, doubt: service.doubt,
+		silentSince: func(now time.Time) time.Time { return wires.silentSince(now, l) },
+		migrations:  func() (*sql.DB, func() error) { own := sql.OpenDB(migrations); return own, own.Close },
+	}, nil
 }
 
 // sqlServerDSN adds defaults to the URL. Unless the URL says otherwise, connections are
 // encrypted and the machine must trust the server's certificate; the driver's defaults do
 // neither. place is the server and database, for errors.
-func sqlServerDSN(raw string, answerLimit time.Duration) (dsn, place string, err error) {
+func sqlServerDSN(raw string) (dsn, place string, err error) {
 	u, err := url.Parse(raw)
 	if err != nil { // err contains the password
 		return "", "", errors.New("database URL: syntax error, " +
@@ -59,9 +67,6 @@ func sqlServerDSN(raw string, answerLimit time.Duration) (dsn, place string, err
 	if !given["app name"] {
 		q.Set("app name", "leadsync")
 	}
-	if !given["connection timeout"] && answerLimit > 0 {
-		q.Set("connection timeout", strconv.Itoa(int(answerLimit.Seconds())))
-	}
 	if !given["encrypt"] {
 		q.Set("encrypt", "true")
 	}
@@ -72,9 +77,9 @@ func sqlServerDSN(raw string, answerLimit time.Duration) (dsn, place string, err
 func sqlServerDialect() dialect {
 	return dialect{
 		name: "sqlserver", sql: &leadsql.SQLServer, migrations: leadsql.SQLServerMigrations,
-		goose: goose.DialectMSSQL, history: "dbo.leadsync_migrations", locker: appLock{}, patience: "SET LOCK_TIMEOUT -1",
+		goose: goose.DialectMSSQL, history: "dbo.leadsync_migrations", locker: appLock{},
 		schema: "dbo", checks: sqlServerChecks, preflight: leadsql.SQLServerPreflight,
-		load: loadSQLServer, classify: classifySQLServer, hint: hintSQLServer,
+		load: loadSQLServer, classify: classifySQLServer, number: numberOf, cause: causeSQLServer, hint: hintSQLServer,
 	}
 }
 
@@ -108,46 +113,13 @@ func loadBulk(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err e
 	return nil
 }
 
-// classifySQLServer uses the error number where it is known, otherwise the severity: 11 to
-// 16 are errors of the client, 17 and higher of the server. Source: "Database Engine error
-// severities" in Microsoft's documentation.
-func classifySQLServer(err error) fault {
-	var e mssql.Error
-	if !errors.As(err, &e) {
-		return faultOther
-	}
-	switch e.Number {
-	case 2627, 2601: // unique constraint, unique index
-		return faultKey
-	case 1205, 1222, 3960, 3961: // deadlock victim, lock time-out, snapshot conflicts
-		return faultBusy
-	case 207, 208: // column, table
-		return faultMissing
-	case 701, 911, 952, 1105, 1204, 3906, 4060, 9002, 18456, 40197, 40501, 40613: // no memory, database unavailable, disk or log full, no locks left, read-only, login, Azure
-		return faultDown
-	case 229, 230, 262, 297, 300: // missing permission
-		return faultOther
-	}
-	switch {
-	case e.Class >= 20:
-		return faultBroken
-	case e.Class >= 17:
-		return faultDown
-	case e.Class == 15: // syntax
-		return faultOther
-	case e.Class == 14: // access: a secondary replica, a database in recovery, an expired password
-		return faultDown
-	default:
-		return faultData
-	}
-}
-
 func hintSQLServer(err error) string {
 	var e mssql.Error
 	switch {
 	case aboutCertificate(err):
-		return "let this machine trust the server's certificate, or add certificate=<path of its file> to the URL; " +
-			"a certificate that Go cannot read has to be replaced on the server (TrustServerCertificate=true accepts any that it can read)"
+		return "let this machine trust the server's certificate, or add certificate=<path of its file> to the URL " +
+			"(TrustServerCertificate=true accepts any that Go can read, and then nobody checks which server answers); " +
+			"where Go cannot read it, give SQL Server a certificate of its own, or restart it: it makes itself a new one at each start"
 	case !errors.As(err, &e):
 		return "check host and port, that the server runs and accepts TCP/IP, and the firewall"
 	}

@@ -112,6 +112,7 @@ func scanStanding(row scanner) (s leads.Standing, err error) {
 // because a concurrent refill would fill the other tables from them; the portal's record
 // goes last, so that an interrupted erasure can be repeated.
 func (d *DB) ErasePortal(ctx context.Context, memberID string) error {
+	ctx = patient(ctx)
 	s := d.dialect.sql
 	for _, statement := range []string{
 		s.EraseLeads, s.EraseContacts, s.ErasePhones, s.EraseSolutions, s.EraseFields, s.EraseFieldTypes, s.EraseDuplicates, s.EraseFailures,

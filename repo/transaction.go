@@ -43,11 +43,28 @@ func (d *DB) transact(ctx context.Context, fn func(context.Context, *sql.Tx) err
 // transactAfter is transact; fn also gets the error of the previous attempt, nil at first.
 func (d *DB) transactAfter(ctx context.Context, fn func(context.Context, *sql.Tx, error) error) error {
 	var previous error
-	err := d.attempt(ctx, d.transient, func(ctx context.Context) error {
+	err := d.attemptWithin(ctx, "transaction", func(ctx context.Context) error {
 		previous = d.tryOnce(ctx, func(ctx context.Context, tx *sql.Tx) error { return fn(ctx, tx, previous) })
 		return previous
 	})
 	return d.explain(ctx, err)
+}
+
+// attemptWithin is attempt for what a database may take d.limits for, and finds out meanwhile
+// who blocks it.
+func (d *DB) attemptWithin(ctx context.Context, what string, work func(context.Context) error) error {
+	b := budget{limit: d.limits.of(ctx), began: time.Now()}
+	return d.attempt(ctx, func(err error) bool { return d.transient(err) && !b.spent() }, func(ctx context.Context) error {
+		limit := b.next()
+		if limit == 0 {
+			return work(ctx)
+		}
+		limited, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		blockers := d.watchBlockers(limited)
+		err := work(limited)
+		return blockers.name(d.outOfTime(ctx, limited, what, limit, err))
+	})
 }
 
 // transient reports whether the same transaction may succeed the next time.
@@ -126,15 +143,23 @@ func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error
 	return list, rows.Err()
 }
 
+// bounded is intime within the limit of reads.
+func bounded[T any](ctx context.Context, d *DB, do func(context.Context) (T, error)) (T, error) {
+	limited, cancel := d.limits.within(ctx)
+	defer cancel()
+	value, err := intime(limited, func() (T, error) { return do(limited) })
+	return value, d.outOfTime(ctx, limited, "question", d.limits.of(ctx), err)
+}
+
 // queryList is query with the reader's pool and errors explained.
 func queryList[T any](ctx context.Context, d *DB, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
-	values, err := query(ctx, d.read, scan, statement, args...)
+	values, err := bounded(ctx, d, func(ctx context.Context) ([]T, error) { return collect(ctx, d.read, scan, statement, args...) })
 	return values, d.explain(ctx, err)
 }
 
 // queryOne reads at most one row; false where there is none.
 func queryOne[T any](ctx context.Context, d *DB, scan func(scanner) (T, error), statement string, args ...any) (T, bool, error) {
-	value, err := intime(ctx, func() (T, error) { return scan(d.read.QueryRowContext(ctx, statement, args...)) })
+	value, err := bounded(ctx, d, func(ctx context.Context) (T, error) { return scan(d.read.QueryRowContext(ctx, statement, args...)) })
 	if errors.Is(err, sql.ErrNoRows) {
 		var none T
 		return none, false, nil

@@ -157,7 +157,7 @@ func (b *Backend) closing(f func() error) {
 // OpenDatabase opens the database alone, for commands that need nothing else.
 func OpenDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*repo.DB, error) {
 	return repo.Open(ctx, repo.Config{
-		URL: cfg.DatabaseURL, Schema: cfg.DatabaseSchema, Lazy: cfg.TolerateOutages, AnswerLimit: cfg.answerLimit(), SecretKey: cfg.SecretKey, SolutionField: cfg.SolutionField, PhoneRegion: cfg.PhoneRegion,
+		URL: cfg.DatabaseURL, Schema: cfg.DatabaseSchema, Lazy: cfg.TolerateOutages, SecretKey: cfg.SecretKey, SolutionField: cfg.SolutionField, PhoneRegion: cfg.PhoneRegion,
 		Grace: cfg.grace(), DeleteFloor: cfg.Tuning.DeleteFloor, Now: cfg.Now, Logger: log,
 	})
 }

@@ -105,16 +105,6 @@ func (c Config) scaled(wait time.Duration) time.Duration {
 	return wait / time.Duration(max(1, c.Tuning.TimeScale))
 }
 
-// answerLimit is how long SQL Server may send nothing while a statement of a service runs.
-const answerLimit = 75 * time.Second
-
-func (c Config) answerLimit() time.Duration {
-	if c.TolerateOutages {
-		return answerLimit
-	}
-	return 0
-}
-
 // CallbackURL is where Bitrix24 is to send events; "" where it cannot reach us.
 func (c Config) CallbackURL() string {
 	if c.PublicURL == "" {

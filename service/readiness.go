@@ -46,7 +46,7 @@ func (s *Service) problems(ctx context.Context) map[string]string {
 	}
 	if err != nil {
 		if s.waitsFor.Load() == nil || found["database"] == "" { // else the start has said more
-			report("database", err.Error())
+			report("database", cmp.Or(s.Backend.DB.Problem(), err.Error()))
 		}
 		return found
 	}
@@ -127,9 +127,12 @@ func (s *Service) age(t time.Time) time.Duration {
 	return max(0, s.Backend.Config.Now().Sub(t))
 }
 
-// databaseProblem is what the start still has to do: before that, tables may lack what the
-// commands beside this service look for.
+// databaseProblem is what transactions have met; or what the start still has to do: before
+// that, tables may lack what the commands beside this service look for.
 func (s *Service) databaseProblem() string {
+	if problem := s.Backend.DB.Problem(); problem != "" {
+		return problem
+	}
 	select {
 	case <-s.database:
 		return ""

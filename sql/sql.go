@@ -23,6 +23,7 @@ type Statements struct {
 	AdoptContacts, AdoptContactsUpto, AdoptCounts, AdoptDuplicates, AdoptFailures, AdoptFailuresUpto                       string
 	AdoptLeads, AdoptLeadsUpto, AdoptRows, AdoptSolutions, AdoptSolutionsUpto, AdoptTables                                 string
 	AllowanceDelete, AllowanceGet, AllowanceInsert                                                                         string
+	BlockerAsk                                                                                                             string
 	CallbackList                                                                                                           string
 	CallbacksInsert, CallbacksUpdate                                                                                       string
 	CallersList                                                                                                            string

@@ -10,6 +10,18 @@
 --   CREATE LOGIN leadsync WITH PASSWORD = N'...';
 --   CREATE USER leadsync FOR LOGIN leadsync;
 --   ALTER ROLE leadsync_service ADD MEMBER leadsync;
+--
+-- If another program holds a lock that leadsync needs, leadsync can say which one only with one more right, which this script does not
+-- give because it concerns the whole server. In master (on Azure SQL Database: VIEW DATABASE STATE, in the database):
+--
+--   GRANT VIEW SERVER STATE TO leadsync;
+--
+-- The views and the function belong to the tables' owner, dbo, so SELECT on them is enough (ownership chaining). The function is an
+-- inline table-valued one: it takes SELECT, not EXECUTE.
+
+IF OBJECT_ID(N'dbo.leadsync_settings', N'U') IS NULL
+RAISERROR (N'The tables of leadsync are not in this database: choose the right one, or run leadsync migrate first', 16, 1);
+GO
 
 IF DATABASE_PRINCIPAL_ID(N'leadsync_service') IS NULL
 CREATE ROLE leadsync_service;
@@ -55,5 +67,6 @@ GRANT SELECT ON dbo.bitrix_mirror_status TO leadsync_reports;
 GRANT SELECT ON dbo.leadsync_lead_fields TO leadsync_reports;
 GRANT SELECT ON dbo.leadsync_field_types TO leadsync_reports;
 GRANT SELECT ON dbo.leadsync_findings TO leadsync_reports;
+GRANT SELECT ON dbo.leadsync_phones TO leadsync_reports;
 GRANT SELECT ON dbo.leadsync_runs TO leadsync_reports;
 GO
