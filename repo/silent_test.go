@@ -53,6 +53,9 @@ func TestSilentServersAreGivenUp(t *testing.T) {
 			if !strings.HasPrefix(said, "no answer since 20") {
 				t.Errorf("meanwhile the database's problem was %q", said)
 			}
+			if problem := db.Problem(); problem != said {
+				t.Errorf("afterwards %q, and nothing has answered since %q", problem, said)
+			}
 			return
 		case <-time.After(10 * time.Millisecond):
 			if problem := db.Problem(); problem != "" {

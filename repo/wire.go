@@ -13,8 +13,10 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interv
 
 // wires are the open TCP connections to SQL Server, watched for silence.
 type wires struct {
-	mu   sync.Mutex
-	open map[*wire]struct{}
+	mu    sync.Mutex
+	open  map[*wire]struct{}
+	heard time.Time // the last answer on any of them
+	lost  time.Time // since when one waited that was given up, if nothing was heard after that
 }
 
 func newWires() *wires { return &wires{open: map[*wire]struct{}{}} }
@@ -24,6 +26,9 @@ func newWires() *wires { return &wires{open: map[*wire]struct{}{}} }
 func (w *wires) silentSince(now time.Time, l limits) (since time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !w.lost.IsZero() && now.Sub(w.lost) > l.live/silentShare {
+		since = w.lost
+	}
 	for wire := range w.open {
 		limit := l.live
 		if wire.patient {
@@ -53,7 +58,16 @@ func (w *wire) Read(b []byte) (int, error) {
 	w.note(&w.reading, time.Now())
 	n, err := w.Conn.Read(b)
 	w.note(&w.reading, time.Time{})
+	if n > 0 {
+		w.all.hear(time.Now())
+	}
 	return n, err
+}
+
+func (w *wires) hear(at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heard, w.lost = at, time.Time{}
 }
 
 // Write implements net.Conn. The driver looks at no context while it writes; a packet that
@@ -87,10 +101,17 @@ func (w *wire) expect(patient bool) {
 
 // Close implements net.Conn.
 func (w *wire) Close() error {
-	w.all.mu.Lock()
-	delete(w.all.open, w)
-	w.all.mu.Unlock()
+	w.all.drop(w)
 	return w.Conn.Close()
+}
+
+func (w *wires) drop(gone *wire) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.open, gone)
+	if gone.reading.After(w.heard) && (w.lost.IsZero() || gone.reading.Before(w.lost)) {
+		w.lost = gone.reading
+	}
 }
 
 func (w *wire) closed() bool {
