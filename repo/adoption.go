@@ -132,7 +132,7 @@ func (d *DB) setAside(ctx context.Context, report reporter) (moved int64, err er
 	if err != nil {
 		return 0, d.explain(ctx, err)
 	}
-	for batch := range slices.Chunk(ids, adoptBatch) {
+	for batch := range slices.Chunk(ids, d.adoptBatch) {
 		err := d.patiently(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			return d.moveDuplicates(ctx, tx, "", batch)
 		})

@@ -44,7 +44,7 @@ const beforeAll = -1 << 40
 func (d *DB) inBatches(ctx context.Context, b batches, report reporter) (sum tally, err error) {
 	for after := int64(beforeAll); ; {
 		from := sql.Named("after", after)
-		upto, err := query(ctx, d.write, scanNullInt, b.upto, from, sql.Named("most", adoptBatch))
+		upto, err := query(ctx, d.write, scanNullInt, b.upto, from, sql.Named("most", d.adoptBatch))
 		if err != nil {
 			return sum, d.explain(ctx, err)
 		}

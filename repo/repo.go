@@ -45,6 +45,8 @@ type Config struct {
 	AnswerLimit time.Duration
 	// DeleteFloor is the number of deletions that the breaker never stops; 0 is 100.
 	DeleteFloor int64
+	// AdoptBatch is how many rows of an adopted database one transaction changes; 0 is 2,000.
+	AdoptBatch int
 	Now         func() time.Time // nil is time.Now
 	Logger      *slog.Logger     // nil discards the log
 }
@@ -60,6 +62,7 @@ type DB struct {
 	callers prepared
 
 	deleteFloor int64 // see breaker.go
+	adoptBatch  int   // see batches.go
 	now         func() time.Time
 	log         *slog.Logger
 }
@@ -83,6 +86,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	if db.deleteFloor == 0 {
 		db.deleteFloor = deleteFloor
+	}
+	if db.adoptBatch = cfg.AdoptBatch; db.adoptBatch == 0 {
+		db.adoptBatch = adoptBatch
 	}
 	if db.now == nil {
 		db.now = time.Now
