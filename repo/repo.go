@@ -47,8 +47,8 @@ type Config struct {
 	DeleteFloor int64
 	// AdoptBatch is how many rows of an adopted database one transaction changes; 0 is 2,000.
 	AdoptBatch int
-	Now         func() time.Time // nil is time.Now
-	Logger      *slog.Logger     // nil discards the log
+	Now        func() time.Time // nil is time.Now
+	Logger     *slog.Logger     // nil discards the log
 }
 
 // DB is an open mirror, safe for concurrent use.
