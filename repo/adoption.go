@@ -130,11 +130,11 @@ func (d *DB) takeOver(ctx context.Context, a *Adopted, report reporter) (err err
 // setAside moves the rows that have a newer row of the same lead.
 func (d *DB) setAside(ctx context.Context, report reporter) (moved int64, err error) {
 	report.say("rows of the same lead: the server reads the table once", 0, 0)
-	ids, err := query(ctx, d.write, scanInt, d.dialect.sql.AdoptDuplicates)
+	ids, err := askInTransaction(ctx, d, scanInt, d.dialect.sql.AdoptDuplicates)
 	if err != nil {
-		return 0, d.explain(ctx, err)
+		return 0, err
 	}
-	for batch := range slices.Chunk(ids, adoptBatch) {
+	for batch := range slices.Chunk(ids, d.adoptBatch) {
 		err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			return d.moveDuplicates(ctx, tx, "", batch)
 		})
@@ -151,11 +151,14 @@ func (d *DB) setAside(ctx context.Context, report reporter) (moved int64, err er
 type rowCounts struct{ leads, contacts, solutions, failures, duplicates int64 }
 
 func (d *DB) adoptCounts(ctx context.Context) (rowCounts, error) {
-	c, _, err := queryOne(ctx, d, func(row scanner) (c rowCounts, err error) {
+	counts, err := askInTransaction(ctx, d, func(row scanner) (c rowCounts, err error) {
 		err = row.Scan(&c.leads, &c.contacts, &c.solutions, &c.failures, &c.duplicates)
 		return c, err
 	}, d.dialect.sql.AdoptCounts)
-	return c, err
+	if err != nil {
+		return rowCounts{}, err
+	}
+	return counts[0], nil
 }
 
 func (d *DB) sumUp(ctx context.Context, a *Adopted) error {

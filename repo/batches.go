@@ -40,29 +40,36 @@ type tally struct{ changed, moved, deleted int64 }
 // beforeAll is below every Id, which is an int.
 const beforeAll = -1 << 40
 
-// inBatches does the work, each batch in a transaction of its own, and counts. What was done stays done if it is interrupted.
+// inBatches does the work, each batch in a transaction of its own, and counts. What was done
+// stays done if it is interrupted.
 func (d *DB) inBatches(ctx context.Context, b batches, report reporter) (sum tally, err error) {
 	for after := int64(beforeAll); ; {
-		from := sql.Named("after", after)
-		upto, err := query(ctx, d.write, scanNullInt, b.upto, from, sql.Named("most", adoptBatch))
-		if err != nil {
-			return sum, d.explain(ctx, err)
-		}
-		if len(upto) == 0 || !upto[0].Valid {
-			return sum, nil
-		}
+		var upto sql.NullInt64
 		var n tally
-		err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			n, err = b.do(ctx, tx, from, sql.Named("upto", upto[0].Int64))
+		err := d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			from := sql.Named("after", after)
+			err := tx.QueryRowContext(ctx, b.upto, from, sql.Named("most", d.adoptBatch)).Scan(&upto)
+			if err == nil && upto.Valid {
+				n, err = b.do(ctx, tx, from, sql.Named("upto", upto.Int64))
+			}
 			return err
 		})
-		if err != nil {
+		if err != nil || !upto.Valid {
 			return sum, err
 		}
 		sum = tally{sum.changed + n.changed, sum.moved + n.moved, sum.deleted + n.deleted}
-		after = upto[0].Int64
+		after = upto.Int64
 		report.say(b.step, sum.changed+sum.moved, b.total)
 	}
+}
+
+// askInTransaction is query where an interrupted connection has it run again.
+func askInTransaction[T any](ctx context.Context, d *DB, scan func(scanner) (T, error), statement string) (list []T, err error) {
+	err = d.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		list, err = query(ctx, tx, scan, statement)
+		return err
+	})
+	return list, err
 }
 
 // moveDuplicates moves rows of bitrix_leads to leadsync_duplicate_leads.
@@ -80,9 +87,4 @@ func (d *DB) moveDuplicates(ctx context.Context, tx *sql.Tx, memberID string, id
 	}
 	_, err = tx.ExecContext(ctx, d.dialect.sql.DuplicatesDelete, list)
 	return err
-}
-
-func scanNullInt(row scanner) (n sql.NullInt64, err error) {
-	err = row.Scan(&n)
-	return n, err
 }

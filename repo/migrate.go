@@ -92,7 +92,7 @@ func (d *DB) unlimited() (m *DB, closeAll func()) {
 	pool, done := d.migrations()
 	m = &DB{
 		dialect: d.dialect, read: pool, write: pool, sealer: d.sealer, rules: d.rules, grace: d.grace,
-		deleteFloor: d.deleteFloor, now: d.now, log: d.log,
+		deleteFloor: d.deleteFloor, adoptBatch: d.adoptBatch, now: d.now, log: d.log,
 	}
 	return m, func() { _ = done() }
 }

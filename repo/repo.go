@@ -51,8 +51,10 @@ type Config struct {
 	AnswerLimit time.Duration
 	// DeleteFloor is the number of deletions that the breaker never stops; 0 is 100.
 	DeleteFloor int64
-	Now         func() time.Time // nil is time.Now
-	Logger      *slog.Logger     // nil discards the log
+	// AdoptBatch is how many rows of an adopted database one transaction changes; 0 is 2,000.
+	AdoptBatch int
+	Now        func() time.Time // nil is time.Now
+	Logger     *slog.Logger     // nil discards the log
 }
 
 // DB is an open mirror, safe for concurrent use.
@@ -72,6 +74,7 @@ type DB struct {
 	trouble     trouble
 
 	deleteFloor int64 // see breaker.go
+	adoptBatch  int   // see batches.go
 	now         func() time.Time
 	log         *slog.Logger
 }
@@ -95,6 +98,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	if db.deleteFloor == 0 {
 		db.deleteFloor = deleteFloor
+	}
+	if db.adoptBatch = cfg.AdoptBatch; db.adoptBatch == 0 {
+		db.adoptBatch = adoptBatch
 	}
 	if db.now == nil {
 		db.now = time.Now

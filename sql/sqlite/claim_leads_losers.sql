@@ -12,4 +12,4 @@ SELECT
     END
 FROM bitrix_leads AS l
 INNER JOIN bitrix_leads AS p ON p.member_id = @member_id AND p.sql_ID = l.sql_ID
-WHERE l.member_id = '' AND l.Id > @after AND l.Id <= @upto
+WHERE +l.member_id = '' AND l.Id > @after AND l.Id <= @upto

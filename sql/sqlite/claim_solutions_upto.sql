@@ -1,2 +1,2 @@
 SELECT MAX(k.Id)
-FROM (SELECT t.Id FROM bitrix_lead_solution AS t WHERE t.member_id = '' AND t.Id > @after ORDER BY t.Id LIMIT @most) AS k
+FROM (SELECT t.Id FROM bitrix_lead_solution AS t WHERE +t.member_id = '' AND t.Id > @after ORDER BY t.Id LIMIT @most) AS k
