@@ -13,10 +13,15 @@ var MigrationLock = sqlServerDialect().locker
 // SQLServerDSN adds the defaults to a URL.
 var SQLServerDSN = sqlServerDSN
 
-// LoadBy sets how batches are loaded: by bulk copy, by prepared inserts, or by the way that
-// repo chooses.
+// LoadBy sets how batches are written: all of them through temporary tables, none of them, or
+// as repo chooses.
 func (d *DB) LoadBy(way string) {
-	d.dialect.load = map[string]loader{"bulk": loadBulk, "prepared": loadPrepared, "chosen": loadSQLServer}[way]
+	switch way {
+	case "staged":
+		d.dialect.small = 0
+	case "listed":
+		d.dialect.small = batchSize
+	}
 }
 
 // ErrStale says that rows changed after they were read.
@@ -25,7 +30,7 @@ var ErrStale = errStale
 // StoreUndecided writes a snapshot, skipping the decision whether it is newer than the row
 // with that ticket.
 func (d *DB) StoreUndecided(ctx context.Context, s *leads.Snapshot, was leads.Ticket) error {
-	e := entry{snapshot: s, row: &storedRow{id: s.LeadID, ticket: was}, decision: decision{action: writeRow, ticket: s.Ticket}}
+	e := entry{outcome: new(leads.Outcome), snapshot: s, row: &storedRow{id: s.LeadID, ticket: was}, decision: decision{action: writeRow, ticket: s.Ticket}}
 	return d.tryOnce(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		return d.store(ctx, tx, []entry{e}, d.dialect.load)
 	})

@@ -64,7 +64,7 @@ func (d *DB) classify(err error) fault {
 func (d *DB) faultOf(err error) fault {
 	var network net.Error
 	switch {
-	case errors.Is(err, errStale):
+	case errors.Is(err, errStale), errors.Is(err, errColumns):
 		return faultBusy
 	case errors.Is(err, errData):
 		return faultData

@@ -19,7 +19,7 @@ func BenchmarkLoad(b *testing.B) {
 	server := sqlServer(b)
 	url := server.URL(b)
 	ways := map[string]*repo.DB{}
-	for _, way := range []string{"bulk", "prepared", "chosen"} {
+	for _, way := range []string{"staged", "listed", "chosen"} {
 		db, err := repo.Open(b.Context(), repo.Config{URL: url})
 		if err != nil {
 			b.Fatal(err)

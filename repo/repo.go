@@ -57,6 +57,7 @@ type DB struct {
 	rules   leads.Rules
 	grace   time.Duration
 	callers prepared
+	adopted cachedColumns
 
 	deleteFloor int64 // see breaker.go
 	now         func() time.Time

@@ -43,7 +43,7 @@ func sqliteDialect() dialect {
 	return dialect{
 		name: "sqlite", sql: &leadsql.SQLite, migrations: leadsql.SQLiteMigrations,
 		goose: goose.DialectSQLite3, history: "leadsync_migrations",
-		load: loadPrepared, classify: classifySQLite, hint: hintSQLite,
+		load: loadPrepared, small: smallSQLite, pack: packPlain, classify: classifySQLite, hint: hintSQLite,
 	}
 }
 

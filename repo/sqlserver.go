@@ -31,7 +31,7 @@ func openSQLServer(raw string, answerLimit time.Duration) (opened, error) {
 	if err != nil {
 		return opened{}, fmt.Errorf("open %s: %w", place, err)
 	}
-	pool := sql.OpenDB(connector)
+	pool := sql.OpenDB(declaring{connector})
 	pool.SetMaxOpenConns(sqlServerConnections)
 	pool.SetMaxIdleConns(sqlServerConnections)
 	return opened{dialect: sqlServerDialect(), read: pool, write: pool, place: place}, nil
@@ -73,38 +73,8 @@ func sqlServerDialect() dialect {
 	return dialect{
 		name: "sqlserver", sql: &leadsql.SQLServer, migrations: leadsql.SQLServerMigrations,
 		goose: goose.DialectMSSQL, history: "dbo.leadsync_migrations", locker: appLock{},
-		load: loadSQLServer, classify: classifySQLServer, hint: hintSQLServer,
+		batches: true, load: loadSQLServer, small: smallSQLServer, pack: packCoded, classify: classifySQLServer, hint: hintSQLServer,
 	}
-}
-
-// smallLoad is the largest number of rows for which prepared inserts are not slower than
-// bulk copy, which first asks for the table's columns. Measured by BenchmarkLoad.
-const smallLoad = 2
-
-// loadSQLServer chooses the faster way for the number of rows.
-func loadSQLServer(ctx context.Context, tx *sql.Tx, into target, rows [][]any) error {
-	if len(rows) <= smallLoad {
-		return loadPrepared(ctx, tx, into, rows)
-	}
-	return loadBulk(ctx, tx, into, rows)
-}
-
-// loadBulk sends the rows by bulk copy on the transaction's connection.
-func loadBulk(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
-	statement, err := tx.PrepareContext(ctx, mssql.CopyIn(into.table, mssql.BulkOptions{}, into.columns...))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, statement.Close()) }()
-	for _, row := range rows {
-		if _, err := statement.ExecContext(ctx, row...); err != nil {
-			return bulkError{err}
-		}
-	}
-	if _, err := statement.ExecContext(ctx); err != nil { // finishes the copy
-		return bulkError{err}
-	}
-	return nil
 }
 
 // classifySQLServer uses the error number where it is known, otherwise the severity: 11 to

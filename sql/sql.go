@@ -19,50 +19,51 @@ var files embed.FS
 // so a misspelt name does not compile. Both databases have the same named parameters; times
 // are passed as text.
 type Statements struct {
-	AdoptAsk, AdoptContacts, AdoptDuplicates, AdoptFailures, AdoptLeads, AdoptSolutions                                    string
-	AllowanceDelete, AllowanceGet, AllowanceInsert                                                                         string
-	CallbackList                                                                                                           string
-	CallbacksInsert, CallbacksUpdate                                                                                       string
-	CallersList                                                                                                            string
-	CardGet                                                                                                                string
-	ContactsDelete, ContactsDeleteGone, ContactsInsert                                                                     string
-	CutsInsert                                                                                                             string
-	EraseCallbacks, EraseContacts, EraseDuplicates, EraseFailing, EraseFailures                                            string
-	EraseFieldTypes, EraseFields, EraseFieldsRead, EraseFindings, EraseGrants, EraseLeads, EraseOutbox                     string
-	ErasePhones, ErasePortal, EraseRuns, EraseSolutions                                                                    string
-	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate                                                   string
-	FailureClean, FailureInsert, FailureList, FailurePayload, FailureUpdate                                                string
-	FieldTypesDelete, FieldTypesInsert, FieldTypesList                                                                     string
-	FieldsDelete, FieldsDeleteGone, FieldsDeleteRows, FieldsInsert                                                         string
-	FindingInsert, FindingList, FindingMissingList, FindingPendingDelete                                                   string
-	FindingPendingList, FindingUpdate                                                                                      string
-	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                                                           string
-	IncidentInsert, IncidentList                                                                                           string
-	LeadsCandidates, LeadsClean, LeadsCount, LeadsInsert, LeadsLock, LeadsMark                                             string
-	LeadsMissing, LeadsUpdate                                                                                              string
-	LevelAsk                                                                                                               string
-	MirrorStatuses                                                                                                         string
-	MigrationsApplied, MigrationsTable                                                                                     string
-	OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxListPortal, OutboxOldest, OutboxOldestPortal, OutboxPortals string
-	OwnerBeat, OwnerBeatGet, OwnerBudget, OwnerEpoch, OwnerFields, OwnerFieldsGet                                          string
-	OwnerInsert, OwnerMirror, OwnerMirrorGet, OwnerNote, OwnerProblem, OwnerRaise                                          string
-	PhonesDelete, PhonesDeleteGone, PhonesDeleteRows, PhonesInsert                                                         string
-	PortalApplication, PortalAuthorize, PortalBound, PortalDomain, PortalGet, PortalInsert                                 string
-	PortalLearn, PortalList, PortalMove, PortalStanding, PortalState, PortalStateFrom                                      string
-	PortalUpdate                                                                                                           string
-	RowGet, RowGetContacts, RowGetFields, RowGetPhones, RowGetSolutions, RowKeys, RowRange                                 string
-	RowRangeContacts, RowRangeFields, RowRangePhones, RowRangeSolutions                                                    string
-	RunClaim, RunGet, RunInsert, RunLastCompleted, RunLastFull, RunList, RunNext, RunProofs, RunResume                     string
-	RunStop, RunUnfinished, RunUpdate, RunWatermark                                                                        string
-	RuntimeInsert, RuntimeTouchGet, RuntimeTouchList                                                                       string
-	SettingInsert, SettingList, SettingUpdate                                                                              string
-	SolutionDelete, SolutionDeleteGone, SolutionDeleteRows, SolutionInsert                                                 string
-	StageContactsCreate, StageContactsDrop, StageContactsInsert, StageCutsCreate                                           string
-	StageCutsDrop, StageCutsInsert, StageFieldsCreate, StageFieldsDrop, StageFieldsInsert                                  string
-	StageLeadsCreate, StageLeadsDrop, StageLeadsInsert, StageMarksCreate, StageMarksDrop                                   string
-	StageMarksInsert, StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                                                string
-	StagePhonesCreate, StagePhonesDrop, StagePhonesInsert, StageSolutionsCreate                                            string
-	StageSolutionsDrop, StageSolutionsInsert                                                                               string
+	AdoptAsk, AdoptContacts, AdoptDuplicates, AdoptFailures, AdoptLeads, AdoptSolutions                                               string
+	AllowanceDelete, AllowanceGet, AllowanceInsert                                                                                    string
+	CallbackList                                                                                                                      string
+	CallbacksInsert, CallbacksUpdate                                                                                                  string
+	CallersList                                                                                                                       string
+	CardGet                                                                                                                           string
+	ColumnsList                                                                                                                       string
+	ContactsAdd, ContactsDelete, ContactsInsert, ContactsLook                                                                         string
+	CutsAdd, CutsInsert                                                                                                               string
+	EraseCallbacks, EraseContacts, EraseDuplicates, EraseFailing, EraseFailures                                                       string
+	EraseFieldTypes, EraseFields, EraseFieldsRead, EraseFindings, EraseGrants, EraseLeads, EraseOutbox                                string
+	ErasePhones, ErasePortal, EraseRuns, EraseSolutions                                                                               string
+	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate                                                              string
+	FailureClean, FailureInsert, FailureList, FailurePayload, FailureUpdate                                                           string
+	FieldTypesDelete, FieldTypesInsert, FieldTypesList                                                                                string
+	FieldsAdd, FieldsDelete, FieldsInsert, FieldsLook                                                                                 string
+	FindingInsert, FindingList, FindingMissingList, FindingPendingDelete                                                              string
+	FindingPendingList, FindingUpdate                                                                                                 string
+	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                                                                      string
+	IncidentInsert, IncidentList                                                                                                      string
+	LeadInsert, LeadUpdate, LeadsCandidates, LeadsClean, LeadsCount, LeadsInsert, LeadsLock, LeadsLook, LeadsMark                     string
+	LeadsMissing, LeadsUpdate                                                                                                         string
+	LevelAsk                                                                                                                          string
+	MirrorStatuses                                                                                                                    string
+	MigrationsApplied, MigrationsTable                                                                                                string
+	OutboxAdd, OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxListPortal, OutboxOldest, OutboxOldestPortal, OutboxPortals string
+	OwnerBeat, OwnerBeatGet, OwnerBudget, OwnerEpoch, OwnerFields, OwnerFieldsGet                                                     string
+	OwnerInsert, OwnerMirror, OwnerMirrorGet, OwnerNote, OwnerProblem, OwnerRaise                                                     string
+	PhonesAdd, PhonesDelete, PhonesInsert, PhonesLook                                                                                 string
+	PortalApplication, PortalAuthorize, PortalBound, PortalDomain, PortalGet, PortalInsert                                            string
+	PortalLearn, PortalList, PortalMove, PortalStanding, PortalState, PortalStateFrom                                                 string
+	PortalUpdate                                                                                                                      string
+	RowGet, RowGetContacts, RowGetFields, RowGetPhones, RowGetSolutions, RowKeys, RowRange                                            string
+	RowRangeContacts, RowRangeFields, RowRangePhones, RowRangeSolutions                                                               string
+	RunClaim, RunGet, RunInsert, RunLastCompleted, RunLastFull, RunList, RunNext, RunProofs, RunResume                                string
+	RunStop, RunUnfinished, RunUpdate, RunWatermark                                                                                   string
+	RuntimeInsert, RuntimeTouchGet, RuntimeTouchList                                                                                  string
+	SettingInsert, SettingList, SettingUpdate                                                                                         string
+	SolutionAdd, SolutionDelete, SolutionInsert, SolutionLook                                                                         string
+	StageContactsCreate, StageContactsDrop, StageContactsInsert, StageCutsCreate                                                      string
+	StageCutsDrop, StageCutsInsert, StageFieldsCreate, StageFieldsDrop, StageFieldsInsert                                             string
+	StageLeadsCreate, StageLeadsDrop, StageLeadsInsert                                                                                string
+	StageOutboxCreate, StageOutboxDrop, StageOutboxInsert                                                                             string
+	StagePhonesCreate, StagePhonesDrop, StagePhonesInsert, StageSolutionsCreate                                                       string
+	StageSolutionsDrop, StageSolutionsInsert                                                                                          string
 }
 
 // The statements of both databases.
