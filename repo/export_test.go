@@ -3,6 +3,10 @@ package repo
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"strings"
+
+	mssql "github.com/microsoft/go-mssqldb"
 
 	"leadsync/leads"
 )
@@ -22,6 +26,38 @@ func (d *DB) LoadBy(way string) {
 	case "listed":
 		d.dialect.small = batchSize
 	}
+}
+
+// OpenThrough opens a database whose connections to the server pass through wrap: it sees what
+// the driver gets.
+func OpenThrough(ctx context.Context, cfg Config, wrap func(driver.Connector) driver.Connector) (*DB, error) {
+	cfg.Lazy = true
+	db, err := Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	if path, ok := strings.CutPrefix(cfg.URL, "sqlite:"); ok {
+		connector, err := sqliteConnector(path, "_txlock=immediate")
+		if err != nil {
+			return nil, err
+		}
+		db.read = sql.OpenDB(wrap(connector))
+	} else {
+		dsn, _, err := sqlServerDSN(cfg.URL, 0)
+		if err != nil {
+			return nil, err
+		}
+		connector, err := mssql.NewConnector(dsn)
+		if err != nil {
+			return nil, err
+		}
+		db.read = sql.OpenDB(declaring{wrap(connector)})
+	}
+	db.write = db.read
+	return db, nil
 }
 
 // ErrStale says that rows changed after they were read.

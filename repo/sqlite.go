@@ -2,6 +2,7 @@ package repo
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -57,10 +58,21 @@ func createPrivate(path string) error {
 	return file.Close()
 }
 
-// sqlitePool configures each connection. busy_timeout comes first, because the other
+// sqlitePool opens a pool. sqliteConnector configures each connection: busy_timeout comes first, because the other
 // settings may have to wait for other processes. With synchronous(FULL) a commit survives a
 // power cut.
 func sqlitePool(path string, connections int, extra string) (*sql.DB, error) {
+	connector, err := sqliteConnector(path, extra)
+	if err != nil {
+		return nil, err
+	}
+	pool := sql.OpenDB(connector)
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	return pool, nil
+}
+
+func sqliteConnector(path, extra string) (driver.Connector, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -75,10 +87,7 @@ func sqlitePool(path string, connections int, extra string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := sql.OpenDB(sqliteFile{connector, absolute})
-	pool.SetMaxOpenConns(connections)
-	pool.SetMaxIdleConns(connections)
-	return pool, nil
+	return sqliteFile{connector, absolute}, nil
 }
 
 // classifySQLite reads the primary result code, and the extended one of constraints.

@@ -60,6 +60,7 @@ func Run(t *testing.T, server Server) {
 		{"Range", ranges},
 		{"Phones", phones},
 		{"Sides", sideTables},
+		{"Differences", differences},
 		{"Portals", portals},
 		{"Tokens", tokens},
 		{"Standings", standings},
