@@ -5,6 +5,20 @@ package leads
 // in it, and one that is wider, has the width of the script.
 type Widths map[string]int
 
+// ScriptWidths are the widths of all text columns as the script creates them; 0 is unlimited.
+func ScriptWidths() Widths {
+	w := Widths{"bitrix_lead_solution.sql_solution": solutionColumn.Max}
+	for _, f := range Fields {
+		if f.Kind != DateTime && f.Kind != Date {
+			w["bitrix_leads.sql_"+f.Name] = f.Max
+		}
+	}
+	for _, column := range []string{"sql_CONTACT_ID", "sql_TYPE_ID", "sql_VALUE_TYPE", "sql_VALUE"} {
+		w["bitrix_lead_contacts."+column] = contactColumn.Max
+	}
+	return w
+}
+
 // narrow returns the field with the width of a column.
 func (w Widths) narrow(f Field, column string) Field {
 	if width := w[column]; width > 0 && (f.Max == 0 || width < f.Max) {

@@ -101,13 +101,14 @@ func newestPerLead(entries []entry) (newest []entry, superseded [][2]entry) {
 // applyBatch writes a batch in one transaction. If the content of a lead may be the
 // cause of a failure, it splits the batch in halves until that lead is alone.
 func (d *DB) applyBatch(ctx context.Context, entries []entry) error {
-	load := d.dialect.load
+	by := manner{load: d.dialect.load}
 	var previous error
 	err := d.explain(ctx, d.attempt(ctx, d.transient, func(ctx context.Context) error {
 		if previous != nil && d.classify(previous) == faultBroken {
-			load = loadPrepared // bulk copy may have broken the connection
+			by.load = loadPrepared // bulk copy may have broken the connection
 		}
-		previous = d.applyOnce(ctx, entries, load)
+		by.touch = by.touch || errors.Is(previous, errStale)
+		previous = d.applyOnce(ctx, entries, by)
 		return previous
 	}))
 	switch {
@@ -137,20 +138,35 @@ func (d *DB) blamesLead(err error) bool {
 	}
 }
 
+// manner is how a batch is written.
+type manner struct {
+	load loader
+	// touch says to lock rows by writing them first: the locks of reading did not hold.
+	touch bool
+}
+
 // applyOnce writes a batch. It reads the rows without locks, decides, and encodes and stages
 // what is to be written; then it locks the rows and writes, if they are still as it read them.
 // Readers wait only for that last part. If the rows have changed, it decides again about the
 // rows that it has locked by then.
-func (d *DB) applyOnce(ctx context.Context, entries []entry, load loader) error {
-	early, err := d.prepare(ctx, d.read, entries, load)
-	if err != nil {
-		return d.narrowed(ctx, err)
+func (d *DB) applyOnce(ctx context.Context, entries []entry, by manner) error {
+	var early *draft
+	if !by.touch {
+		var err error
+		if early, err = d.prepare(ctx, d.read, entries, by.load); err != nil {
+			return d.narrowed(ctx, err)
+		}
 	}
-	err = d.tryOnce(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.applyTx(ctx, tx, entries, early, load) })
+	err := d.tryOnce(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.applyTx(ctx, tx, entries, early, by) })
 	return d.narrowed(ctx, err)
 }
 
-func (d *DB) applyTx(ctx context.Context, tx *sql.Tx, entries []entry, early *draft, load loader) error {
+func (d *DB) applyTx(ctx context.Context, tx *sql.Tx, entries []entry, early *draft, by manner) error {
+	if by.touch {
+		if err := d.lockByWriting(ctx, tx, entries); err != nil {
+			return setupError{err}
+		}
+	}
 	if early != nil {
 		if err := d.stage(ctx, tx, early.staged); err != nil {
 			return err
@@ -167,7 +183,7 @@ func (d *DB) applyTx(ctx context.Context, tx *sql.Tx, entries []entry, early *dr
 			return setupError{err}
 		}
 	}
-	late, err := d.prepare(ctx, tx, entries, load)
+	late, err := d.prepare(ctx, tx, entries, by.load)
 	if err != nil {
 		return err
 	}
@@ -175,6 +191,23 @@ func (d *DB) applyTx(ctx context.Context, tx *sql.Tx, entries []entry, early *dr
 		return err
 	}
 	return d.writeRows(ctx, tx, late.staged)
+}
+
+// lockByWriting locks the rows of a batch by writing them as they are.
+func (d *DB) lockByWriting(ctx context.Context, tx *sql.Tx, entries []entry) error {
+	for _, portal := range byPortal(entries) {
+		ids, err := idList(idsOf(portal))
+		if err != nil {
+			return err
+		}
+		_, err = d.writeTogether(ctx, tx, []any{
+			sql.Named("member_id", portal[0].snapshot.MemberID), sql.Named("ids", ids),
+		}, d.dialect.sql.LeadsTouch)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // draft is a batch about which everything is decided and encoded, and the settings when

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"maps"
+	"strings"
 	"sync/atomic"
 
 	mssql "github.com/microsoft/go-mssqldb"
@@ -73,17 +74,30 @@ func (d *DB) readColumns(ctx context.Context, q querier) (columns, error) {
 	if err != nil {
 		return columns{}, err
 	}
-	found := columns{widths: leads.Widths{}, required: map[string]bool{}}
-	for _, c := range list {
-		if c.width > 0 {
-			found.widths[c.table+"."+c.name] = c.width
-		}
-		if c.table == "bitrix_leads" && !c.nullable {
-			found.required[c.name] = true
-		}
-	}
+	found := columnsOf(list)
 	d.adopted.Store(&found)
 	return found, nil
+}
+
+// columnsOf finds what differs from the script. Names are compared without regard to case, as
+// most databases do.
+func columnsOf(list []catalogued) columns {
+	byName := make(map[string]catalogued, len(list))
+	for _, c := range list {
+		byName[strings.ToLower(c.table+"."+c.name)] = c
+	}
+	found := columns{widths: leads.Widths{}, required: map[string]bool{}}
+	for name, width := range leads.ScriptWidths() {
+		c, ok := byName[strings.ToLower(name)]
+		if ok && c.width > 0 && (width == 0 || c.width < width) {
+			found.widths[name] = c.width
+		}
+	}
+	for _, f := range leads.Fields {
+		c, ok := byName[strings.ToLower("bitrix_leads.sql_"+f.Name)]
+		found.required["sql_"+f.Name] = ok && !c.nullable
+	}
+	return found
 }
 
 // narrowed reads the columns again where an error says that a value does not fit, and returns

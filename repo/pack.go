@@ -14,7 +14,7 @@ type packer func(columns []string, rows [][]any) (string, bool)
 
 // packPlain is JSON as everybody reads it.
 func packPlain(columns []string, rows [][]any) (string, bool) {
-	return pack(columns, rows, func(s string) (string, bool) {
+	return pack(columns, rows, func(_, s string) (string, bool) {
 		var b strings.Builder
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false)
@@ -26,17 +26,23 @@ func packPlain(columns []string, rows [][]any) (string, bool) {
 // coded replaces what JSON would escape. The statements undo it (contacts_add.sql), ^0 last.
 var coded = strings.NewReplacer("^", "^0", `"`, "^q", `\`, "^b", "\n", "^n", "\r", "^r", "\t", "^t")
 
+// codedColumns are the columns whose codes the statements undo. The others have names, ids and
+// digits.
+var codedColumns = map[string]bool{
+	"sql_VALUE": true, "value": true, "sql_solution": true, "sql_error": true, "sql_full_lead_info": true,
+}
+
 // packCoded is JSON without escapes, because not every server that speaks SQL Server's language
 // reads them. Texts with other control characters and texts over 4,000 characters, which such a
 // server cuts, cannot be packed; nearly no lead has them.
 func packCoded(columns []string, rows [][]any) (string, bool) {
-	return pack(columns, rows, func(s string) (string, bool) {
+	return pack(columns, rows, func(column, s string) (string, bool) {
 		c := coded.Replace(s)
-		return `"` + c + `"`, !long(c) && strings.IndexFunc(c, func(r rune) bool { return r < ' ' }) < 0
+		return `"` + c + `"`, (c == s || codedColumns[column]) && !long(c) && strings.IndexFunc(c, func(r rune) bool { return r < ' ' }) < 0
 	})
 }
 
-func pack(columns []string, rows [][]any, quote func(string) (string, bool)) (string, bool) {
+func pack(columns []string, rows [][]any, quote func(column, s string) (string, bool)) (string, bool) {
 	var b strings.Builder
 	separator := byte('[')
 	for _, row := range rows {
@@ -46,7 +52,7 @@ func pack(columns []string, rows [][]any, quote func(string) (string, bool)) (st
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			text, ok := jsonValue(row[i], quote)
+			text, ok := jsonValue(row[i], func(s string) (string, bool) { return quote(column, s) })
 			if !ok {
 				return "", false
 			}

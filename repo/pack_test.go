@@ -30,7 +30,10 @@ func TestListsHaveNoEscapes(t *testing.T) {
 		{"long only with its codes", strings.Repeat(`"`, 2001), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			list, ok := packCoded([]string{"a", "b", "c"}, [][]any{{c.text, sql.NullString{}, true}})
+			list, ok := packCoded([]string{"value", "b", "c"}, [][]any{{c.text, sql.NullString{}, true}})
+			if _, other := packCoded([]string{"sql_TYPE_ID"}, [][]any{{c.text}}); other != (ok && coded.Replace(c.text) == c.text) {
+				t.Errorf("packed for a column without codes: %v", other)
+			}
 			if ok != c.ok {
 				t.Fatalf("packed: %v, want %v", ok, c.ok)
 			}
@@ -41,14 +44,14 @@ func TestListsHaveNoEscapes(t *testing.T) {
 				t.Errorf("%s has an escape", list)
 			}
 			var rows []struct {
-				A string
-				B *string
-				C bool
+				Value string
+				B     *string
+				C     bool
 			}
 			if err := json.Unmarshal([]byte(list), &rows); err != nil {
 				t.Fatal(err)
 			}
-			if len(rows) != 1 || decoded(rows[0].A) != c.text || rows[0].B != nil || !rows[0].C {
+			if len(rows) != 1 || decoded(rows[0].Value) != c.text || rows[0].B != nil || !rows[0].C {
 				t.Errorf("%s is read as %+v", list, rows)
 			}
 		})

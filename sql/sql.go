@@ -40,7 +40,7 @@ type Statements struct {
 	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                                                                      string
 	IncidentInsert, IncidentList                                                                                                      string
 	LeadInsert, LeadUpdate, LeadsCandidates, LeadsClean, LeadsCount, LeadsInsert, LeadsLock, LeadsLook, LeadsMark                     string
-	LeadsMissing, LeadsUpdate                                                                                                         string
+	LeadsMissing, LeadsTouch, LeadsUpdate                                                                                                         string
 	LevelAsk                                                                                                                          string
 	MirrorStatuses                                                                                                                    string
 	MigrationsApplied, MigrationsTable                                                                                                string
