@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf16"
 )
 
@@ -20,6 +21,7 @@ type recorder struct {
 
 // call is one round trip.
 type call struct {
+	at       time.Time
 	what     string // begin, commit, rollback or statement
 	text     string
 	declared string // the parameters with their types, as the server gets them
@@ -28,6 +30,7 @@ type call struct {
 func (r *recorder) add(c call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	c.at = time.Now()
 	r.calls = append(r.calls, c)
 }
 
@@ -143,13 +146,13 @@ func (s *recordingStmt) record(args []driver.NamedValue) {
 			s.to.add(call{what: "statement", text: s.query})
 		}
 	case s.query == "sp_executesql":
-		s.to.add(call{"statement", args[0].Value.(string), args[1].Value.(string)})
+		s.to.add(call{what: "statement", text: args[0].Value.(string), declared: args[1].Value.(string)})
 	default:
 		var declared []string
 		for _, arg := range args {
 			declared = append(declared, "@"+arg.Name+" "+driversType(arg.Value))
 		}
-		s.to.add(call{"statement", s.query, strings.Join(declared, ",")})
+		s.to.add(call{what: "statement", text: s.query, declared: strings.Join(declared, ",")})
 	}
 }
 
