@@ -222,9 +222,14 @@ type draft struct {
 // deletions, which the breaker counts, and tables that are being filled (Refill writes there
 // without raising tickets).
 func (d *DB) prepare(ctx context.Context, q querier, entries []entry, load loader) (*draft, error) {
+	p := &draft{}
 	for _, portal := range byPortal(entries) {
-		if err := d.readRows(ctx, q, portal); err != nil {
+		kept, err := d.readRows(ctx, q, portal)
+		if err != nil {
 			return nil, setupError{err}
+		}
+		if p.settings == nil { // those before all else that is read
+			p.settings = kept
 		}
 	}
 	now := d.now().UTC().Truncate(time.Millisecond)
@@ -233,21 +238,14 @@ func (d *DB) prepare(ctx context.Context, q querier, entries []entry, load loade
 		entries[i].decision = decide(entries[i].snapshot, entries[i].row, now, d.grace)
 		deletes = deletes || entries[i].decision.outcome.Verdict == leads.Deleted
 	}
-	p := &draft{}
 	if tx, locked := q.(*sql.Tx); locked {
 		for _, portal := range byPortal(entries) {
 			if err := d.applyBreaker(ctx, tx, portal, now); err != nil {
 				return nil, setupError{err}
 			}
 		}
-	} else {
-		var err error
-		if p.settings, err = d.settings(ctx, q); err != nil {
-			return nil, setupError{err}
-		}
-		if deletes || filling(p.settings) {
-			return nil, nil //nolint:nilnil // the decision needs locks
-		}
+	} else if deletes || filling(p.settings) {
+		return nil, nil //nolint:nilnil // the decision needs locks
 	}
 	r, err := d.gather(ctx, q, entries)
 	if err != nil {
@@ -299,7 +297,7 @@ func (d *DB) lockAgain(ctx context.Context, tx *sql.Tx, entries []entry, early *
 	return unchanged, nil
 }
 
-// locked is what a transaction finds when it locks the rows of a portal.
+// locked is what is found when the rows of a portal are read or locked.
 type locked struct {
 	epochs []int64 // at most one
 	rows   []storedRow
@@ -366,11 +364,12 @@ func (d *DB) lock(ctx context.Context, tx *sql.Tx, entries []entry) error {
 	if _, err := d.lockPortal(ctx, tx, entries); err != nil {
 		return err
 	}
-	return d.readRows(ctx, tx, entries)
+	_, err := d.readRows(ctx, tx, entries)
+	return err
 }
 
-// readRows finds the rows of one portal's entries.
-func (d *DB) readRows(ctx context.Context, q querier, entries []entry) error {
+// readRows finds the rows of one portal's entries, and the settings.
+func (d *DB) readRows(ctx context.Context, q querier, entries []entry) (map[string]string, error) {
 	byID := make(map[int64]*entry, len(entries))
 	for i := range entries {
 		entries[i].row = nil // an earlier attempt may have set it
@@ -381,23 +380,28 @@ func (d *DB) readRows(ctx context.Context, q querier, entries []entry) error {
 	}
 	ids, err := idList(slices.Collect(maps.Keys(byID)))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	member := entries[0].snapshot.MemberID
-	rows, err := query(ctx, q, scanStored, d.dialect.sql.LeadsLook, sql.Named("member_id", member), sql.Named("ids", ids))
+	found, err := within(ctx, q, func() (l locked, err error) {
+		s := d.dialect.sql
+		err = d.readTogether(ctx, q, []any{sql.Named("member_id", member), sql.Named("ids", ids)},
+			into(s.SettingList, scanSetting, &l.kept), into(s.LeadsLook, scanStored, &l.rows))
+		return l, err
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i := range rows {
-		byID[rows[i].id].row = &rows[i]
+	for i := range found.rows {
+		byID[found.rows[i].id].row = &found.rows[i]
 	}
 	if err := d.readForced(ctx, q, member, byID); err != nil {
-		return err
+		return nil, err
 	}
 	for i := range entries {
 		entries[i].complete()
 	}
-	return nil
+	return found.settings(), nil
 }
 
 // complete keeps what the row has of the fields that are odd in the card.

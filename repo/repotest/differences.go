@@ -80,7 +80,7 @@ func goneAndNew(m *mirror) {
 
 func differencesInBatch(m *mirror) {
 	batch := func(ticket leads.Ticket, title string, phones ...string) (list []leads.Snapshot) {
-		for id := int64(100); id < 140; id++ {
+		for id := int64(100); id < 160; id++ {
 			list = append(list, seen(ticket, m.full(id, title, phones...)))
 		}
 		return list
@@ -92,7 +92,7 @@ func differencesInBatch(m *mirror) {
 		m.t.Errorf("rows were written again:\n%s\n%s", before, after)
 	}
 	m.apply(batch(3, "b", second, third)...)
-	for _, id := range []int64{100, 139} {
+	for _, id := range []int64{100, 159} {
 		lead, row := m.full(id, "b", second, third), m.row(member, id)
 		if names := row.Differences(&lead); names != nil {
 			m.t.Errorf("lead %d differs in %v", id, names)

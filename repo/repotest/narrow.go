@@ -64,8 +64,8 @@ func (m *mirror) wide(id int64) leads.Lead {
 }
 
 func cutToColumns(m *mirror) {
-	batch := make([]leads.Snapshot, 0, 30) // enough for temporary tables
-	for id := int64(100); id < 130; id++ {
+	batch := make([]leads.Snapshot, 0, 60) // enough for temporary tables
+	for id := int64(100); id < 160; id++ {
 		batch = append(batch, seen(2, m.wide(id)))
 	}
 	m.verdict(leads.Inserted, seen(1, m.wide(1)))
