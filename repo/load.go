@@ -56,12 +56,21 @@ func loadSQLServer(ctx context.Context, tx *sql.Tx, into target, rows [][]any) e
 	return loadBulk(ctx, tx, into, rows)
 }
 
-// loadBulk sends the rows by bulk copy on the transaction's connection. The number of rows lets
-// SQL Server reserve memory for these rows and not for those that it would guess. The tables
-// are heaps, so nothing is sorted by whole rows (stage_leads_create.sql); a promised order
-// would not help, because across portals Go's order is not that of the collation.
+// rowsPerBatch is the number of rows that SQL Server is told to expect of a bulk copy, so that
+// it does not reserve memory for those that it would guess. It has two values, because it is a
+// part of the statement's text.
+func rowsPerBatch(rows int) int {
+	if rows <= batchSize {
+		return batchSize
+	}
+	return 10 * batchSize
+}
+
+// loadBulk sends the rows by bulk copy on the transaction's connection. The tables are heaps,
+// so nothing is sorted by whole rows (stage_leads_create.sql); a promised order would not help,
+// because across portals Go's order is not that of the collation.
 func loadBulk(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
-	statement, err := tx.PrepareContext(ctx, mssql.CopyIn(into.table, mssql.BulkOptions{RowsPerBatch: len(rows)}, into.columns...))
+	statement, err := tx.PrepareContext(ctx, mssql.CopyIn(into.table, mssql.BulkOptions{RowsPerBatch: rowsPerBatch(len(rows))}, into.columns...))
 	if err != nil {
 		return err
 	}

@@ -129,7 +129,14 @@ func (s *recordingStmt) Query([]driver.Value) (driver.Rows, error) { return nil,
 
 func (s *recordingStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	s.record(args)
-	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+	if stmt, ok := s.Stmt.(driver.StmtExecContext); ok {
+		return stmt.ExecContext(ctx, args)
+	}
+	values := make([]driver.Value, len(args)) // a row of bulk copy
+	for i, arg := range args {
+		values[i] = arg.Value
+	}
+	return s.Stmt.Exec(values) //nolint:staticcheck // the driver has no other method for it
 }
 
 func (s *recordingStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
