@@ -94,15 +94,15 @@ func fieldText(canonical any) string {
 
 // Cut names the fields, sorted, whose values do not fit into the mirror's columns: texts that
 // are too long, dates that are invalid. raw_json has the whole values.
-func (l *Lead) Cut() []string {
+func (l *Lead) Cut(w Widths) []string {
 	var names []string
 	for i, f := range Fields {
-		if !f.Holds(l.Values[i]) {
+		if !w.Field(f).Holds(l.Values[i]) {
 			names = append(names, f.Name)
 		}
 	}
 	for _, c := range l.Contacts {
-		if c.Columns() != c {
+		if w.Contact(c) != c {
 			names = append(names, contactColumn.Column(c.TypeID))
 		}
 	}

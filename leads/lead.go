@@ -35,13 +35,9 @@ type Contact struct {
 // contactColumn is the width of the columns of bitrix_lead_contacts.
 var contactColumn = Field{Max: 2000}
 
-// Columns is the contact as the mirror stores it: texts that are too long are cut.
-func (c Contact) Columns() Contact {
-	return Contact{
-		ID: contactColumn.Column(c.ID), TypeID: contactColumn.Column(c.TypeID),
-		ValueType: contactColumn.Column(c.ValueType), Value: contactColumn.Column(c.Value),
-	}
-}
+// Columns is the contact as a mirror with the columns of the script stores it: texts that are
+// too long are cut.
+func (c Contact) Columns() Contact { return Widths(nil).Contact(c) }
 
 // Multifields are the fields of a card that contain its contacts.
 var Multifields = []string{"PHONE", "EMAIL", "WEB", "IM", "LINK"}

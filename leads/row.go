@@ -17,6 +17,7 @@ type Row struct {
 	Absent   bool      // the portal did not find the lead at the last read
 	Hash     string    // Lead.Hash of the stored card
 	Columns  []string  // by index of Fields, in the form of Field.Column
+	Widths   Widths    // of the columns; nil is as in the script
 	Contacts []Contact // in any order
 	// CreatedAt and ModifiedAt are exact instants in UTC; zero where unknown.
 	CreatedAt, ModifiedAt time.Time
@@ -30,7 +31,7 @@ func (r *Row) Differences(lead *Lead) []string {
 	lead = lead.Completed(r)
 	var names []string
 	for i, f := range Fields {
-		if !f.Volatile() && r.Columns[i] != f.Column(lead.Values[i]) {
+		if !f.Volatile() && r.Columns[i] != r.Widths.Field(f).Column(lead.Values[i]) {
 			names = append(names, f.Name)
 		}
 	}
@@ -40,10 +41,10 @@ func (r *Row) Differences(lead *Lead) []string {
 	if !r.ModifiedAt.Equal(Instant(lead.Value("DATE_MODIFY"))) {
 		names = append(names, "DATE_MODIFY")
 	}
-	names = append(names, contactDifferences(r.Contacts, lead.Contacts)...)
+	names = append(names, contactDifferences(r.Contacts, lead.Contacts, r.Widths)...)
 	names = append(names, r.rawDifferences(lead)...)
 	if r.Sides != nil {
-		names = append(names, r.Sides.differences(lead)...)
+		names = append(names, r.Sides.differences(lead, r.Widths)...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
@@ -65,12 +66,12 @@ func (r *Row) rawDifferences(lead *Lead) []string {
 	return Diff(&stored, lead)
 }
 
-func contactDifferences(stored, current []Contact) []string {
+func contactDifferences(stored, current []Contact, w Widths) []string {
 	sets := [2]map[string]string{{}, {}}
 	for i, list := range [2][]Contact{stored, current} {
 		cut := make([]Contact, len(list)) // cut before sorting: the order must not depend on what columns lack
 		for j, c := range list {
-			cut[j] = c.Columns()
+			cut[j] = w.Contact(c)
 		}
 		slices.SortFunc(cut, compareContacts)
 		for _, c := range cut {

@@ -29,14 +29,14 @@ var solutionColumn = Field{Max: 2000}
 
 // Solution returns the text of a custom field for bitrix_lead_solution, several values
 // separated by ", "; "" where the field is empty. whole is false where the column cuts it.
-func (l *Lead) Solution(field string) (text string, whole bool) {
+func (l *Lead) Solution(field string, w Widths) (text string, whole bool) {
 	if field == "" {
 		return "", true
 	}
-	return solution(l.FieldValues(), field)
+	return solution(l.FieldValues(), field, w.solution())
 }
 
-func solution(values []FieldValue, field string) (text string, whole bool) {
+func solution(values []FieldValue, field string, column Field) (text string, whole bool) {
 	var texts []string
 	for _, v := range values {
 		if v.Field == field {
@@ -44,11 +44,11 @@ func solution(values []FieldValue, field string) (text string, whole bool) {
 		}
 	}
 	text = strings.Join(texts, ", ")
-	return solutionColumn.Column(text), solutionColumn.Holds(text)
+	return column.Column(text), column.Holds(text)
 }
 
 // differences names the fields for which the side tables differ from a card.
-func (s *Sides) differences(lead *Lead) []string {
+func (s *Sides) differences(lead *Lead, w Widths) []string {
 	var names []string
 	if !slices.Equal(s.Phones, lead.Phones(s.Region)) {
 		names = append(names, "PHONE")
@@ -59,7 +59,7 @@ func (s *Sides) differences(lead *Lead) []string {
 		return names
 	}
 	var want []string
-	if text, _ := solution(values, s.Solution); text != "" {
+	if text, _ := solution(values, s.Solution, w.solution()); text != "" {
 		want = []string{text}
 	}
 	if !slices.Equal(s.Solutions, want) {

@@ -26,7 +26,7 @@ func TestSolution(t *testing.T) {
 		{"UF_UNKNOWN", "", true},
 		{"UF_LONG", strings.Repeat("я", 2000), false},
 	} {
-		if got, whole := lead.Solution(c.field); got != c.want || whole != c.whole {
+		if got, whole := lead.Solution(c.field, nil); got != c.want || whole != c.whole {
 			t.Errorf("solution from %q is %q, whole %v; want %q, %v", c.field, got, whole, c.want, c.whole)
 		}
 	}

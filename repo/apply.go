@@ -135,13 +135,16 @@ type failure struct {
 }
 
 func (d *DB) applyHalves(ctx context.Context, entries []entry) ([]failure, error) {
-	load := d.dialect.load
-	err := d.transactAfter(ctx, func(ctx context.Context, tx *sql.Tx, previous error) error {
+	by := manner{load: d.dialect.load}
+	var previous error
+	err := d.explain(ctx, d.attemptWithin(ctx, "transaction", func(ctx context.Context) error {
 		if previous != nil && d.classify(previous) == faultBroken {
-			load = loadPrepared // bulk copy may have broken the connection
+			by.load = loadPrepared // bulk copy may have broken the connection
 		}
-		return d.applyTx(ctx, tx, entries, load)
-	})
+		by.touch = by.touch || errors.Is(previous, errStale)
+		previous = d.applyOnce(ctx, entries, by)
+		return previous
+	}))
 	switch {
 	case err == nil:
 		for i := range entries {
@@ -179,25 +182,131 @@ func (d *DB) blamesLead(err error) bool {
 	}
 }
 
-func (d *DB) applyTx(ctx context.Context, tx *sql.Tx, entries []entry, load loader) error {
-	for _, portal := range byPortal(entries) {
-		if err := d.checkEpoch(ctx, tx, portal); err != nil {
+// manner is how a batch is written.
+type manner struct {
+	load loader
+	// touch says to lock rows by writing them first: the locks of reading did not hold.
+	touch bool
+}
+
+// applyOnce writes a batch. It reads the rows without locks, decides, and encodes and stages
+// what is to be written; then it locks the rows and writes, if they are still as it read them.
+// Readers wait only for that last part. If the rows have changed, it decides again about the
+// rows that it has locked by then.
+func (d *DB) applyOnce(ctx context.Context, entries []entry, by manner) error {
+	var early *draft
+	if !by.touch {
+		var err error
+		if early, err = d.prepare(ctx, d.read, entries, by.load); err != nil {
+			return d.narrowed(ctx, err)
+		}
+	}
+	err := d.tryOnce(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.applyTx(ctx, tx, entries, early, by) })
+	return d.narrowed(ctx, err)
+}
+
+func (d *DB) applyTx(ctx context.Context, tx *sql.Tx, entries []entry, early *draft, by manner) error {
+	if by.touch {
+		if err := d.lockByWriting(ctx, tx, entries); err != nil {
 			return setupError{err}
 		}
-		if err := d.lock(ctx, tx, portal); err != nil {
+	}
+	if early != nil {
+		if err := d.stage(ctx, tx, early.staged); err != nil {
+			return err
+		}
+	}
+	unchanged, err := d.lockAgain(ctx, tx, entries, early)
+	switch {
+	case err != nil:
+		return setupError{err}
+	case unchanged:
+		return d.writeRows(ctx, tx, early.staged)
+	case early != nil:
+		if err := d.unstage(ctx, tx, early.staged); err != nil {
 			return setupError{err}
+		}
+	}
+	late, err := d.prepare(ctx, tx, entries, by.load)
+	if err != nil {
+		return err
+	}
+	if err := d.stage(ctx, tx, late.staged); err != nil {
+		return err
+	}
+	return d.writeRows(ctx, tx, late.staged)
+}
+
+// lockByWriting locks the rows of a batch by writing them as they are.
+func (d *DB) lockByWriting(ctx context.Context, tx *sql.Tx, entries []entry) error {
+	for _, portal := range byPortal(entries) {
+		ids, err := idList(idsOf(portal))
+		if err != nil {
+			return err
+		}
+		_, err = d.writeTogether(ctx, tx, []any{
+			sql.Named("member_id", portal[0].snapshot.MemberID), sql.Named("ids", ids),
+		}, d.dialect.sql.LeadsTouch)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// draft is a batch about which everything is decided and encoded, and the settings when
+// that was done.
+type draft struct {
+	staged   *staged
+	settings map[string]string
+}
+
+// prepare reads the rows of a batch, decides, and encodes what is to be written. In a
+// transaction the rows are locked. Without one it returns nil where the decision needs locks:
+// deletions, which the breaker counts, and tables that are being filled (Refill writes there
+// without raising tickets).
+func (d *DB) prepare(ctx context.Context, q querier, entries []entry, load loader) (*draft, error) {
+	p := &draft{}
+	for _, portal := range byPortal(entries) {
+		kept, err := d.readRows(ctx, q, portal)
+		if err != nil {
+			return nil, setupError{err}
+		}
+		if p.settings == nil { // those before all else that is read
+			p.settings = kept
 		}
 	}
 	now := d.now().UTC().Truncate(time.Millisecond)
+	deletes := false
 	for i := range entries {
 		entries[i].decision = decide(entries[i].snapshot, entries[i].row, now, d.grace)
+		deletes = deletes || entries[i].decision.outcome.Verdict == leads.Deleted
 	}
-	for _, portal := range byPortal(entries) {
-		if err := d.applyBreaker(ctx, tx, portal, now); err != nil {
-			return setupError{err}
+	if tx, locked := q.(*sql.Tx); locked {
+		for _, portal := range byPortal(entries) {
+			if err := d.applyBreaker(ctx, tx, portal, now); err != nil {
+				return nil, setupError{err}
+			}
+		}
+	} else if deletes || filling(p.settings) {
+		return nil, nil //nolint:nilnil // the decision needs locks
+	}
+	r, err := d.gather(ctx, q, entries)
+	if err != nil {
+		return nil, err
+	}
+	p.staged, err = d.encode(r, load)
+	return p, err
+}
+
+// filling reports whether a refill is under way.
+func filling(kept map[string]string) bool {
+	for _, value := range kept {
+		if value == beingFilled {
+			return true
 		}
 	}
-	return d.store(ctx, tx, entries, load)
+	return false
 }
 
 // byPortal splits sorted entries into one slice for each portal.
@@ -214,25 +323,97 @@ func byPortal(entries []entry) [][]entry {
 	return portals
 }
 
-// checkEpoch rejects what a former owner of the portal has read. The statement locks the
-// epoch, so that no other process becomes the owner before the transaction ends.
-func (d *DB) checkEpoch(ctx context.Context, tx *sql.Tx, entries []entry) error {
-	member := entries[0].snapshot.MemberID
-	var epoch int64
-	err := tx.QueryRowContext(ctx, d.dialect.sql.OwnerEpoch, sql.Named("member_id", member)).Scan(&epoch)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
+// lockAgain locks the rows of a batch and the epochs of its portals until the transaction
+// ends, one round trip for each portal. It reports whether the rows and the settings are as
+// early was decided for.
+func (d *DB) lockAgain(ctx context.Context, tx *sql.Tx, entries []entry, early *draft) (unchanged bool, err error) {
+	unchanged = early != nil
+	for _, portal := range byPortal(entries) {
+		found, err := d.lockPortal(ctx, tx, portal)
+		if err != nil {
+			return false, err
+		}
+		if err := found.fence(portal); err != nil {
+			return false, err
+		}
+		unchanged = unchanged && maps.Equal(found.settings(), early.settings) && found.same(portal)
+	}
+	return unchanged, nil
+}
+
+// locked is what is found when the rows of a portal are read or locked.
+type locked struct {
+	epochs []int64 // at most one
+	rows   []storedRow
+	kept   []setting
+}
+
+// lockPortal locks the portal's epoch, so that no other process becomes the owner before the
+// transaction ends, and the rows of its entries.
+func (d *DB) lockPortal(ctx context.Context, tx *sql.Tx, entries []entry) (l locked, err error) {
+	which, err := idList(idsOf(entries))
+	if err != nil {
+		return l, err
+	}
+	s := d.dialect.sql
+	err = d.readTogether(ctx, tx, []any{sql.Named("member_id", entries[0].snapshot.MemberID), sql.Named("ids", which)},
+		into(s.OwnerEpoch, scanInt, &l.epochs), into(s.LeadsLock, scanLocked, &l.rows), into(s.SettingList, scanSetting, &l.kept))
+	return l, err
+}
+
+// fence rejects what a former owner of the portal has read.
+func (l *locked) fence(entries []entry) error {
+	if len(l.epochs) == 0 {
+		return nil
 	}
 	for i := range entries {
-		if drawn := entries[i].snapshot.Ticket.Epoch(); drawn < epoch {
-			return fmt.Errorf("%w: ticket of %s has epoch %d, want %d", ErrNotOwner, member, drawn, epoch)
+		if drawn := entries[i].snapshot.Ticket.Epoch(); drawn < l.epochs[0] {
+			return fmt.Errorf("%w: ticket of %s has epoch %d, want %d", ErrNotOwner, entries[i].snapshot.MemberID, drawn, l.epochs[0])
 		}
 	}
 	return nil
 }
 
-// lock finds the rows of one portal's entries and locks them until the transaction ends.
+func (l *locked) settings() map[string]string { return settingsOf(l.kept) }
+
+// same reports whether the rows are as the entries have them, card aside: a card never changes
+// without ticket or revision.
+func (l *locked) same(entries []entry) bool {
+	byID := make(map[int64]*storedRow, len(l.rows))
+	for i := range l.rows {
+		byID[l.rows[i].id] = &l.rows[i]
+	}
+	for i := range entries {
+		now, was := byID[entries[i].snapshot.LeadID], entries[i].row
+		if (now == nil) != (was == nil) || now != nil && !now.same(was) {
+			return false
+		}
+	}
+	return true
+}
+
+func idsOf(entries []entry) []int64 {
+	ids := make([]int64, len(entries))
+	for i := range entries {
+		ids[i] = entries[i].snapshot.LeadID
+	}
+	return ids
+}
+
+// lock locks the rows of one portal's entries until the transaction ends, and reads them.
 func (d *DB) lock(ctx context.Context, tx *sql.Tx, entries []entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if _, err := d.lockPortal(ctx, tx, entries); err != nil {
+		return err
+	}
+	_, err := d.readRows(ctx, tx, entries)
+	return err
+}
+
+// readRows finds the rows of one portal's entries, and the settings.
+func (d *DB) readRows(ctx context.Context, q querier, entries []entry) (map[string]string, error) {
 	byID := make(map[int64]*entry, len(entries))
 	for i := range entries {
 		entries[i].row = nil // an earlier attempt may have set it
@@ -243,24 +424,28 @@ func (d *DB) lock(ctx context.Context, tx *sql.Tx, entries []entry) error {
 	}
 	ids, err := idList(slices.Collect(maps.Keys(byID)))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	member := entries[0].snapshot.MemberID
-	rows, err := query(ctx, tx, scanStored, d.dialect.sql.LeadsLock,
-		sql.Named("member_id", member), sql.Named("ids", ids))
+	found, err := within(ctx, q, func() (l locked, err error) {
+		s := d.dialect.sql
+		err = d.readTogether(ctx, q, []any{sql.Named("member_id", member), sql.Named("ids", ids)},
+			into(s.SettingList, scanSetting, &l.kept), into(s.LeadsLook, scanStored, &l.rows))
+		return l, err
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i := range rows {
-		byID[rows[i].id].row = &rows[i]
+	for i := range found.rows {
+		byID[found.rows[i].id].row = &found.rows[i]
 	}
-	if err := d.readForced(ctx, tx, member, byID); err != nil {
-		return err
+	if err := d.readForced(ctx, q, member, byID); err != nil {
+		return nil, err
 	}
 	for i := range entries {
 		entries[i].complete()
 	}
-	return nil
+	return found.settings(), nil
 }
 
 // complete keeps what the row has of the fields that are odd in the card.
@@ -278,7 +463,7 @@ func (e *entry) complete() {
 }
 
 // readForced reads the columns of rows whose snapshots are forced or have odd fields.
-func (d *DB) readForced(ctx context.Context, tx *sql.Tx, memberID string, byID map[int64]*entry) error {
+func (d *DB) readForced(ctx context.Context, q querier, memberID string, byID map[int64]*entry) error {
 	var forced []int64
 	for id, e := range byID {
 		if (e.snapshot.Force || len(e.snapshot.Lead.Odd) > 0) && e.row != nil {
@@ -288,12 +473,14 @@ func (d *DB) readForced(ctx context.Context, tx *sql.Tx, memberID string, byID m
 	if len(forced) == 0 {
 		return nil
 	}
-	rows, err := d.rowsByID(ctx, tx, memberID, forced)
+	rows, err := d.rowsByID(ctx, q, memberID, forced)
 	if err != nil {
 		return err
 	}
 	for i := range rows {
-		byID[rows[i].LeadID].row.full = &rows[i]
+		if e := byID[rows[i].LeadID]; e.row != nil { // it may have come since
+			e.row.full = &rows[i]
+		}
 	}
 	return nil
 }
@@ -303,5 +490,11 @@ func scanStored(row scanner) (s storedRow, err error) {
 	err = row.Scan(&s.id, &s.ticket, &s.revision, textColumn{&s.hash}, instantColumn{&s.readAt},
 		instantColumn{&s.deleted}, instantColumn{&s.absentSince}, textColumn{&raw})
 	s.raw = json.RawMessage(raw)
+	return s, err
+}
+
+func scanLocked(row scanner) (s storedRow, err error) {
+	err = row.Scan(&s.id, &s.ticket, &s.revision, textColumn{&s.hash}, instantColumn{&s.readAt},
+		instantColumn{&s.deleted}, instantColumn{&s.absentSince})
 	return s, err
 }

@@ -54,17 +54,18 @@ func (d *DB) clean(ctx context.Context, tx *sql.Tx, memberID string, ids []int64
 	if err := d.lock(ctx, tx, entries); err != nil {
 		return 0, err
 	}
-	r := rows{now: d.now(), cleaning: true}
-	for i := range entries {
-		if !entries[i].clean() {
-			continue
-		}
-		n++
-		if err := r.add(&entries[i], d.rules); err != nil {
-			return 0, err
+	var dirty []entry
+	for _, e := range entries {
+		if e.clean() {
+			dirty = append(dirty, e)
 		}
 	}
-	return n, d.storeRows(ctx, tx, &r, d.dialect.load)
+	r, err := d.gather(ctx, tx, dirty)
+	if err != nil {
+		return 0, err
+	}
+	r.cleaning = true
+	return len(dirty), d.storeRows(ctx, tx, r, d.dialect.load)
 }
 
 // clean decides to write the stored card again without its tokens; false where it has none.

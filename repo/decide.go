@@ -21,6 +21,12 @@ type storedRow struct {
 	full        *leads.Row      // columns and contacts; read only for a snapshot that is forced or has odd fields
 }
 
+// same reports whether two reads of a row found the same, card aside.
+func (r *storedRow) same(as *storedRow) bool {
+	return r.ticket == as.ticket && r.revision == as.revision && r.hash == as.hash && r.readAt.Equal(as.readAt) &&
+		r.deleted.Equal(as.deleted) && r.absentSince.Equal(as.absentSince)
+}
+
 // blank is a card without values: a new lead differs from it in every field it has.
 var blank = leads.Lead{Values: make([]string, len(leads.Fields))}
 

@@ -1,9 +1,7 @@
 package repo
 
 import (
-	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -27,8 +25,15 @@ type dialect struct {
 	checks     []check                       // before a migration, see preflight.go
 	preflight  map[string]string             // their statements
 	room       func(bytes int64) []Condition // whether the disk has room for tables of that size; nil where a check finds out
-	// load inserts many rows in the fastest way of this database.
+	// batches says that several statements are sent as one text, because each round trip costs.
+	batches bool
+	// load fills a temporary table in the fastest way of this database.
 	load loader
+	// small is the largest number of leads that are written without temporary tables. Measured
+	// by BenchmarkLoad.
+	small int
+	// pack writes lists of rows as this database reads them.
+	pack packer
 	// classify says what an error of the driver means.
 	classify func(error) fault
 	// number is the server's number of an error, 0 where it has none, and cause adds to an error in
@@ -37,36 +42,6 @@ type dialect struct {
 	cause  func(error) error
 	// hint says what an operator can do when the database cannot be opened.
 	hint func(error) string
-}
-
-// loader inserts rows into a table.
-type loader func(ctx context.Context, tx *sql.Tx, into target, rows [][]any) error
-
-// target is a table that a loader fills.
-type target struct {
-	table   string // name on SQL Server
-	insert  string // inserts one row; used without bulk copy
-	columns []string
-}
-
-// loadPrepared inserts row by row. Nothing is faster within one process; over a network it
-// is slow, but always works.
-func loadPrepared(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
-	statement, err := tx.PrepareContext(ctx, into.insert)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, statement.Close()) }()
-	args := make([]any, len(into.columns))
-	for _, row := range rows {
-		for i, column := range into.columns {
-			args[i] = sql.Named(column, row[i])
-		}
-		if _, err := statement.ExecContext(ctx, args...); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // opened is the result of opening a URL.

@@ -67,7 +67,7 @@ func (d *DB) faultOf(err error) fault {
 	switch {
 	case errors.As(err, new(silenceError)):
 		return faultBroken
-	case errors.Is(err, errStale):
+	case errors.Is(err, errStale), errors.Is(err, errColumns):
 		return faultBusy
 	case errors.Is(err, errData):
 		return faultData

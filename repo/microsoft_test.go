@@ -52,11 +52,12 @@ func babelfish(t *testing.T, raw *sql.DB) bool {
 }
 
 // microsoftLocks wants Apply to lock the rows that it looks up, and the gaps where rows are
-// missing, so that no other transaction can insert them.
+// missing, so that no other transaction can insert them. The lock of a gap takes its end with
+// it: lead 9 is locked because 5 is missing, lead 20 is free. Nobody who reads waits.
 func microsoftLocks(t *testing.T, url string) {
 	t.Helper()
 	db, raw := microsoft(t, url)
-	if _, err := db.Apply(t.Context(), []leads.Snapshot{sighting(t, 1, `{"ID":"1"}`), sighting(t, 9, `{"ID":"9"}`)}); err != nil {
+	if _, err := db.Apply(t.Context(), []leads.Snapshot{sighting(t, 1, `{"ID":"1"}`), sighting(t, 9, `{"ID":"9"}`), sighting(t, 20, `{"ID":"20"}`)}); err != nil {
 		t.Fatal(err)
 	}
 	tx, err := raw.BeginTx(t.Context(), nil)
@@ -67,16 +68,20 @@ func microsoftLocks(t *testing.T, url string) {
 	if _, err := tx.ExecContext(t.Context(), leadsql.SQLServer.LeadsLock, sql.Named("member_id", "m"), sql.Named("ids", "[1,5]")); err != nil {
 		t.Fatal(err)
 	}
-	const touch, fill = "UPDATE dbo.bitrix_leads SET revision = 7 WHERE member_id = N'm' AND sql_ID = 1",
+	const touch, neighbour, fill = "UPDATE dbo.bitrix_leads SET revision = 7 WHERE member_id = N'm' AND sql_ID = 1",
+		"UPDATE dbo.bitrix_leads SET revision = 7 WHERE member_id = N'm' AND sql_ID = 9",
 		"INSERT INTO dbo.bitrix_leads (member_id, sql_ID, read_ticket, revision) VALUES (N'm', 5, 0, 0)"
-	for _, statement := range []string{touch, fill} {
+	for _, statement := range []string{touch, neighbour, fill} {
 		var e mssql.Error
 		if err := impatient(t.Context(), raw, statement); !errors.As(err, &e) || e.Number != 1222 {
 			t.Errorf("%s: %v, want it to wait for the lock", statement, err)
 		}
 	}
-	if err := impatient(t.Context(), raw, "UPDATE dbo.bitrix_leads SET revision = 7 WHERE member_id = N'm' AND sql_ID = 9"); err != nil {
+	if err := impatient(t.Context(), raw, "UPDATE dbo.bitrix_leads SET revision = 7 WHERE member_id = N'm' AND sql_ID = 20"); err != nil {
 		t.Errorf("a lead that was not looked up is locked: %v", err)
+	}
+	if err := impatient(t.Context(), raw, "SELECT l.sql_TITLE FROM dbo.bitrix_leads AS l WHERE l.member_id = N'm'"); err != nil {
+		t.Errorf("a reader waits for rows that are only looked up: %v", err)
 	}
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
@@ -103,7 +108,7 @@ func impatient(ctx context.Context, raw *sql.DB, statement string) error {
 func ignoring(_ sql.Result, err error) error { return err }
 
 // setStatements join temporary tables or lists with the mirror's tables. rows is how many
-// rows a statement affects for a temporary table of one row.
+// rows a statement affects for a list or a temporary table of one lead.
 var setStatements = []struct {
 	name, statement string
 	rows            int64
@@ -112,17 +117,11 @@ var setStatements = []struct {
 	{"leads_insert", leadsql.SQLServer.LeadsInsert, 1},
 	{"leads_mark", leadsql.SQLServer.LeadsMark, 1},
 	{"contacts_delete", leadsql.SQLServer.ContactsDelete, 1},
-	{"contacts_delete_gone", leadsql.SQLServer.ContactsDeleteGone, 1},
+	{"contacts_add", leadsql.SQLServer.ContactsAdd, 1},
 	{"phones_delete", leadsql.SQLServer.PhonesDelete, 1},
-	{"phones_delete_gone", leadsql.SQLServer.PhonesDeleteGone, 1},
-	{"phones_delete_rows", leadsql.SQLServer.PhonesDeleteRows, 1},
 	{"phones_insert", leadsql.SQLServer.PhonesInsert, 1},
 	{"fields_delete", leadsql.SQLServer.FieldsDelete, 1},
-	{"fields_delete_rows", leadsql.SQLServer.FieldsDeleteRows, 1},
-	{"fields_delete_gone", leadsql.SQLServer.FieldsDeleteGone, 1},
 	{"solution_delete", leadsql.SQLServer.SolutionDelete, 1},
-	{"solution_delete_gone", leadsql.SQLServer.SolutionDeleteGone, 1},
-	{"solution_delete_rows", leadsql.SQLServer.SolutionDeleteRows, 1},
 	{"callbacks_update", leadsql.SQLServer.CallbacksUpdate, 1},
 	{"callbacks_insert", leadsql.SQLServer.CallbacksInsert, 0},
 	{"failing_delete", leadsql.SQLServer.FailingDelete, 1},
@@ -137,10 +136,9 @@ func stages(t *testing.T, conn *sql.Conn, size int) (declared string) {
 	t.Helper()
 	const from = " FROM dbo.bitrix_leads AS l WHERE l.member_id = N'm' AND l.sql_ID <= "
 	for _, statement := range []string{
-		leadsql.SQLServer.StageLeadsCreate, leadsql.SQLServer.StageMarksCreate, leadsql.SQLServer.StagePhonesCreate,
+		leadsql.SQLServer.StageLeadsCreate, leadsql.SQLServer.StagePhonesCreate,
 		"INSERT INTO #stage_leads (member_id, sql_ID, was_ticket, read_ticket, revision) SELECT l.member_id, l.sql_ID, l.read_ticket, l.read_ticket + 1, 2" + from,
 		"INSERT INTO #stage_leads (member_id, sql_ID, read_ticket, revision) SELECT l.member_id, l.sql_ID + 1000000, 1, 1" + from,
-		"INSERT INTO #stage_marks (member_id, sql_ID, was_ticket, read_ticket, revision, gone) SELECT l.member_id, l.sql_ID, l.read_ticket, l.read_ticket + 1, 2, 1" + from,
 		"INSERT INTO #stage_phones (digits10, member_id, lead_id, position, repeated, closed) SELECT N'9000000000', l.member_id, l.sql_ID, 2, 0, 0" + from,
 	} {
 		if strings.HasSuffix(statement, from) {
@@ -150,13 +148,73 @@ func stages(t *testing.T, conn *sql.Conn, size int) (declared string) {
 			t.Fatalf("%v: %s", err, statement)
 		}
 	}
-	ids, rows := make([]string, size), make([]string, size)
-	for i := range size {
-		ids[i] = strconv.Itoa(i + 1)
-		rows[i] = fmt.Sprintf(`{"lead_id":%d,"event":"E","received_at":"2026-11-24T10:00:00.000Z"}`, i+1)
+	var ticket int64
+	if err := conn.QueryRowContext(t.Context(), "SELECT MAX(l.read_ticket) FROM dbo.bitrix_leads AS l").Scan(&ticket); err != nil {
+		t.Fatal(err)
 	}
-	return fmt.Sprintf("DECLARE @member_id nvarchar(64) = N'm', @ids nvarchar(max) = N'[%s]', @rows nvarchar(max) = N'[%s]';\n",
-		strings.Join(ids, ","), strings.Join(rows, ","))
+	list := func(row func(id int) string) string {
+		rows := make([]string, size)
+		for i := range size {
+			rows[i] = row(i + 1)
+		}
+		return "nvarchar(max) = N'[" + strings.Join(rows, ",") + "]'"
+	}
+	keys := func(table, id, lead string) string {
+		statement := fmt.Sprintf("SELECT t.%s FROM dbo.%s AS t WHERE t.%s <= %d ORDER BY t.%s", id, table, lead, size, id)
+		ids := numbers(t, conn, statement)
+		return list(func(i int) string { return strconv.FormatInt(ids[i-1], 10) })
+	}
+	return "DECLARE @member_id nvarchar(64) = N'm', @ids " + list(strconv.Itoa) +
+		", @rows " + list(func(id int) string {
+		return fmt.Sprintf(`{"lead_id":%d,"event":"E","received_at":"2026-11-24T10:00:00.000Z"}`, id)
+	}) + ", @marks " + list(func(id int) string {
+		return fmt.Sprintf(`{"member_id":"m","sql_ID":%d,"was_ticket":%d,"read_ticket":%d,"revision":2}`, id, ticket, ticket+1)
+	}) + ", @contacts " + list(func(id int) string {
+		return fmt.Sprintf(`{"member_id":"m","sql_LEAD_ID":%d,"sql_VALUE":"^q"}`, id)
+	}) + ", @fields_gone " + list(func(id int) string {
+		return fmt.Sprintf(`{"member_id":"m","lead_id":%d,"field":"UF_CRM_S","position":0}`, id)
+	}) + ", @contacts_gone " + keys("bitrix_lead_contacts", "Id", "sql_LEAD_ID") +
+		", @phones_gone " + keys("leadsync_phones", "id", "lead_id") +
+		", @solutions_gone " + keys("bitrix_lead_solution", "Id", "sql_LEAD_ID") + ";\n"
+}
+
+// numbers reads a list of numbers.
+func numbers(t *testing.T, conn *sql.Conn, statement string) (list []int64) {
+	t.Helper()
+	rows, err := conn.QueryContext(t.Context(), statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, n)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// named are the parameters of a statement that declared lacks, as the service declares them.
+func named(declared, statement string) string {
+	var b strings.Builder
+	seen := map[string]bool{}
+	for _, name := range regexp.MustCompile(`@\w+`).FindAllString(statement, -1) {
+		if seen[name] || strings.Contains(declared, name+" ") {
+			continue
+		}
+		seen[name] = true
+		kind := "nvarchar(4000)"
+		if name == "@sql_ID" || strings.HasSuffix(name, "_ticket") || name == "@revision" {
+			kind = "bigint = 7"
+		}
+		b.WriteString("DECLARE " + name + " " + kind + ";\n")
+	}
+	return declared + b.String() + statement
 }
 
 // fillMirror inserts that many leads into an empty, migrated mirror, each with a row in every
@@ -257,7 +315,8 @@ func microsoftPlans(t *testing.T, url string) {
 	wantSeeks(t, conn, "leads_lock", declared+leadsql.SQLServer.LeadsLock)
 	s := leadsql.SQLServer
 	for name, statement := range map[string]string{
-		"callback_list": s.CallbackList, "row_get": s.RowGet, "row_get_contacts": s.RowGetContacts, "row_get_fields": s.RowGetFields,
+		"leads_look": s.LeadsLook, "contacts_look": s.ContactsLook, "phones_look": s.PhonesLook, "fields_look": s.FieldsLook,
+		"solution_look": s.SolutionLook, "callback_list": s.CallbackList, "row_get": s.RowGet, "row_get_contacts": s.RowGetContacts, "row_get_fields": s.RowGetFields,
 		"row_get_phones": s.RowGetPhones, "row_get_solutions": s.RowGetSolutions,
 	} {
 		wantSeeks(t, conn, name, declared+statement)
@@ -274,6 +333,8 @@ func microsoftPlans(t *testing.T, url string) {
 		wantSeeks(t, conn, set.name, declared+set.statement)
 	}
 	pollsSeek(t, conn)
+	wantSeeks(t, conn, "lead_update", named(declared, s.LeadUpdate))
+	wantSeeks(t, conn, "lead_insert", named(declared, s.LeadInsert))
 }
 
 // wantSeeks reads the plan of a statement, on a session that shows plans and runs nothing.

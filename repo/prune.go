@@ -201,15 +201,15 @@ type walk struct {
 	args      []any
 }
 
-// keys are the last key of a batch, 0 at the end, and the number of its old rows.
-type keys struct{ upTo, old int64 }
+// walked are the last key of a batch, 0 at the end, and the number of its old rows.
+type walked struct{ upTo, old int64 }
 
 func (p pruner) walk(ctx context.Context, w walk) error {
 	for {
-		var found keys
+		var found walked
 		err := p.batch(ctx, func(ctx context.Context) (err error) {
 			after := sql.Named("after", w.after)
-			found, _, err = queryOne(ctx, p.d, func(row scanner) (k keys, err error) {
+			found, _, err = queryOne(ctx, p.d, func(row scanner) (k walked, err error) {
 				err = row.Scan(&k.upTo, &k.old)
 				return k, err
 			}, w.next, append([]any{after, sql.Named("limit", pruneBatch)}, w.args...)...)

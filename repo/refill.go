@@ -77,16 +77,22 @@ func (d *DB) outdated(ctx context.Context, q querier) ([]side, error) {
 func (d *DB) settings(ctx context.Context, q querier) (map[string]string, error) {
 	ctx, cancel := d.limits.within(ctx)
 	defer cancel()
-	list, err := query(ctx, q, func(row scanner) (s setting, err error) {
-		err = row.Scan(&s.name, textColumn{&s.value})
-		return s, err
-	}, d.dialect.sql.SettingList)
+	list, err := query(ctx, q, scanSetting, d.dialect.sql.SettingList)
+	return settingsOf(list), err
+}
+
+func scanSetting(row scanner) (s setting, err error) {
+	err = row.Scan(&s.name, textColumn{&s.value})
+	return s, err
+}
+
+func settingsOf(list []setting) map[string]string {
 	kept := make(map[string]string, len(list))
 	for _, s := range list {
 		kept[s.name] = s.value
 	}
 	delete(kept, claimSetting) // no rule of a table
-	return kept, err
+	return kept
 }
 
 // saveSetting stores a setting.
@@ -154,7 +160,7 @@ func (d *DB) eachLead(ctx context.Context, memberID string, do func(context.Cont
 	}
 }
 
-// refill replaces the rows of these leads in the outdated tables. It locks the leads first,
+// refill brings the rows of these leads in the outdated tables up to date. It locks the leads first,
 // as Apply does, so that neither overwrites newer data of the other.
 func (d *DB) refill(ctx context.Context, tx *sql.Tx, memberID string, ids []int64, outdated []side) error {
 	which, err := idList(ids)
@@ -162,38 +168,48 @@ func (d *DB) refill(ctx context.Context, tx *sql.Tx, memberID string, ids []int6
 		return err
 	}
 	args := []any{sql.Named("member_id", memberID), sql.Named("ids", which)}
-	found, err := query(ctx, tx, scanStored, d.dialect.sql.LeadsLock, args...)
+	if _, err := query(ctx, tx, scanLocked, d.dialect.sql.LeadsLock, args...); err != nil {
+		return err
+	}
+	found, err := query(ctx, tx, scanStored, d.dialect.sql.LeadsLook, args...)
 	if err != nil {
 		return err
 	}
-	contacts, err := query(ctx, tx, scanContact, d.dialect.sql.RowGetContacts, args...)
+	have, err := d.sidesOf(ctx, tx, memberID, ids)
 	if err != nil {
 		return err
 	}
-	cards, carded := cardsOf(found, contacts)
-	withCard, err := idList(carded)
-	if err != nil {
+	r := d.newRows()
+	if r.columns, err = d.tableColumns(ctx, tx); err != nil {
 		return err
 	}
-	r := rows{now: d.now()}
+	cards, withCard := cardsOf(found, have.contacts)
+	all := setOf(ids)
 	for _, s := range outdated {
-		of := which
+		of := all
 		if s.needsCard {
 			of = withCard // adopted rows stay until their leads are read
 		}
-		if _, err := tx.ExecContext(ctx, s.remove(d.dialect.sql), sql.Named("member_id", memberID), sql.Named("ids", of)); err != nil {
-			return err
-		}
+		s.found(r, &have, of)
 		for i := range cards {
-			s.add(&r, leads.Ref{MemberID: memberID, LeadID: cards[i].ID}, &cards[i], d.rules)
+			s.add(r, leads.Ref{MemberID: memberID, LeadID: cards[i].ID}, &cards[i])
 		}
 	}
-	return d.storeRows(ctx, tx, &r, d.dialect.load)
+	return d.storeRows(ctx, tx, r, d.dialect.load)
+}
+
+func setOf(ids []int64) map[int64]bool {
+	m := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		m[id] = true
+	}
+	return m
 }
 
 // cardsOf returns the stored cards of leads, with their contacts as they are now, and the
 // ids of the leads that have a stored card. The card of a tombstone is empty.
-func cardsOf(found []storedRow, contacts []ofLead[leads.Contact]) (cards []leads.Lead, withCard []int64) {
+func cardsOf(found []storedRow, contacts []sideRow[leads.Contact]) (cards []leads.Lead, withCard map[int64]bool) {
+	withCard = map[int64]bool{}
 	values := make(map[int64][]leads.Contact, len(found))
 	for _, c := range contacts {
 		values[c.leadID] = append(values[c.leadID], c.value)
@@ -201,7 +217,7 @@ func cardsOf(found []storedRow, contacts []ofLead[leads.Contact]) (cards []leads
 	for _, row := range found {
 		lead := leads.Lead{}
 		if stored, err := leads.Parse(row.raw); err == nil {
-			withCard = append(withCard, row.id)
+			withCard[row.id] = true
 			if row.deleted.IsZero() {
 				lead = stored
 			}

@@ -66,6 +66,7 @@ type DB struct {
 	rules   leads.Rules
 	grace   time.Duration
 	callers prepared
+	adopted cachedColumns
 
 	limits      limits
 	doubt       func()                    // see opened

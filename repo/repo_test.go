@@ -41,6 +41,10 @@ func TestSQLServer(t *testing.T) {
 		}
 		repotest.Grants(t, server, string(script))
 	})
+	t.Run("FewTexts", func(t *testing.T) { sendsFewTexts(t, server.URL(t)) })
+	t.Run("FewRoundTrips", func(t *testing.T) { fewRoundTrips(t, server.URL(t)) })
+	t.Run("ChangedMeanwhile", func(t *testing.T) { changedMeanwhile(t, server.URL(t)) })
+	t.Run("Narrow", func(t *testing.T) { repotest.Narrow(t, server) })
 	t.Run("Stages", func(t *testing.T) { stagesTouchTheirRows(t, server.URL(t)) })
 	t.Run("MicrosoftLocks", func(t *testing.T) { microsoftLocks(t, server.URL(t)) })
 	t.Run("MicrosoftPlans", func(t *testing.T) { microsoftPlans(t, server.URL(t)) })

@@ -18,7 +18,7 @@ func (d *DB) Range(ctx context.Context, memberID string, after, upTo int64, limi
 	var rows []leads.Row
 	err := d.consistent(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		member := sql.Named("member_id", memberID)
-		rows, err = query(ctx, tx, scanRow(memberID), d.dialect.sql.RowRange,
+		rows, err = query(ctx, tx, scanRow(memberID, d.widths()), d.dialect.sql.RowRange,
 			member, sql.Named("after", after), sql.Named("up_to", upTo), sql.Named("limit", limit))
 		if err != nil || len(rows) == 0 {
 			return err
@@ -67,21 +67,21 @@ func (d *DB) readOnce(ctx context.Context, fn func(context.Context, *sql.Tx) err
 	return err
 }
 
-func (d *DB) rowsByID(ctx context.Context, tx *sql.Tx, memberID string, ids []int64) ([]leads.Row, error) {
+func (d *DB) rowsByID(ctx context.Context, q querier, memberID string, ids []int64) ([]leads.Row, error) {
 	which, err := idList(ids)
 	if err != nil {
 		return nil, err
 	}
 	args := []any{sql.Named("member_id", memberID), sql.Named("ids", which)}
-	rows, err := query(ctx, tx, scanRow(memberID), d.dialect.sql.RowGet, args...)
+	rows, err := query(ctx, q, scanRow(memberID, d.widths()), d.dialect.sql.RowGet, args...)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
 	s := d.dialect.sql
-	if err := addContacts(ctx, tx, rows, s.RowGetContacts, args...); err != nil {
+	if err := addContacts(ctx, q, rows, s.RowGetContacts, args...); err != nil {
 		return nil, err
 	}
-	return rows, d.addSides(ctx, tx, rows, sideStatements{s.RowGetPhones, s.RowGetFields, s.RowGetSolutions}, args...)
+	return rows, d.addSides(ctx, q, rows, sideStatements{s.RowGetPhones, s.RowGetFields, s.RowGetSolutions}, args...)
 }
 
 // Rows returns the portal's rows with these ids, tombstones included, sorted by id.
@@ -127,8 +127,8 @@ func distribute[T any](rows []leads.Row, list []ofLead[T], add func(*leads.Row, 
 }
 
 // addContacts reads the contacts of the rows.
-func addContacts(ctx context.Context, tx *sql.Tx, rows []leads.Row, statement string, args ...any) error {
-	contacts, err := query(ctx, tx, scanContact, statement, args...)
+func addContacts(ctx context.Context, q querier, rows []leads.Row, statement string, args ...any) error {
+	contacts, err := query(ctx, q, scanContact, statement, args...)
 	if err != nil {
 		return err
 	}
@@ -136,9 +136,9 @@ func addContacts(ctx context.Context, tx *sql.Tx, rows []leads.Row, statement st
 	return nil
 }
 
-func scanRow(memberID string) func(scanner) (leads.Row, error) {
+func scanRow(memberID string, widths leads.Widths) func(scanner) (leads.Row, error) {
 	return func(row scanner) (leads.Row, error) {
-		r := leads.Row{Ref: leads.Ref{MemberID: memberID}, Columns: make([]string, len(leads.Fields))}
+		r := leads.Row{Ref: leads.Ref{MemberID: memberID}, Widths: widths, Columns: make([]string, len(leads.Fields))}
 		var deleted, absent time.Time
 		var raw string
 		dest := []any{

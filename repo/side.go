@@ -2,10 +2,8 @@ package repo
 
 import (
 	"context"
-	"database/sql"
 
 	"leadsync/leads"
-	leadsql "leadsync/sql"
 )
 
 // phoneRegion is the default of Config.PhoneRegion.
@@ -22,28 +20,29 @@ type side struct {
 	rules    func(leads.Rules) string
 	// needsCard says that the table is filled from the stored card; otherwise from contacts.
 	needsCard bool
-	add       func(*rows, leads.Ref, *leads.Lead, leads.Rules)
-	remove    func(*leadsql.Statements) string // the statement that deletes the rows of some leads
+	add       func(*rows, leads.Ref, *leads.Lead)
+	// found adds what the table has to what is compared.
+	found func(*rows, *foundSides, map[int64]bool)
 }
 
 var sides = []side{
 	{
 		table: "leadsync_phones", setting: "phone_keys", variable: "LEADSYNC_PHONE_REGION",
-		rules:  func(r leads.Rules) string { return leads.PhoneRules + " " + r.Region },
-		add:    addPhones,
-		remove: func(s *leadsql.Statements) string { return s.PhonesDeleteRows },
+		rules: func(r leads.Rules) string { return leads.PhoneRules + " " + r.Region },
+		add:   addPhones,
+		found: func(r *rows, f *foundSides, of map[int64]bool) { r.phones.found(f.phones, of) },
 	},
 	{
 		table: "leadsync_lead_fields", setting: "lead_fields", needsCard: true,
-		rules:  func(leads.Rules) string { return leads.FieldRules },
-		add:    addFields,
-		remove: func(s *leadsql.Statements) string { return s.FieldsDeleteRows },
+		rules: func(leads.Rules) string { return leads.FieldRules },
+		add:   addFields,
+		found: func(r *rows, f *foundSides, of map[int64]bool) { r.fields.found(f.fields, of) },
 	},
 	{
 		table: "bitrix_lead_solution", setting: "solution_field", variable: "LEADSYNC_SOLUTION_FIELD", needsCard: true,
-		rules:  solutionRules,
-		add:    addSolution,
-		remove: func(s *leadsql.Statements) string { return s.SolutionDeleteRows },
+		rules: solutionRules,
+		add:   addSolution,
+		found: func(r *rows, f *foundSides, of map[int64]bool) { r.solutions.found(f.solutions, of) },
 	},
 }
 
@@ -55,27 +54,22 @@ func solutionRules(r leads.Rules) string {
 	return leads.FieldRules + " " + r.Solution
 }
 
-var phoneColumns = []string{"digits10", "member_id", "lead_id", "contact_id", "position", "e164", "extension", "repeated", "closed", "created_at"}
-
-func addPhones(r *rows, ref leads.Ref, lead *leads.Lead, by leads.Rules) {
-	for _, k := range lead.Phones(by.Region) {
-		r.phones = append(r.phones, []any{
-			k.Digits, ref.MemberID, ref.LeadID, text(k.ContactID), k.Position, text(k.E164), text(k.Extension), k.Repeated,
-			k.Closed, exact(k.CreatedAt),
-		})
+func addPhones(r *rows, ref leads.Ref, lead *leads.Lead) {
+	for _, k := range lead.Phones(r.by.Region) {
+		r.phones.want(ref, k)
 	}
 }
 
-func addFields(r *rows, ref leads.Ref, lead *leads.Lead, _ leads.Rules) {
+func addFields(r *rows, ref leads.Ref, lead *leads.Lead) {
 	for _, v := range lead.FieldValues() {
-		r.fields = append(r.fields, []any{ref.MemberID, ref.LeadID, v.Field, v.Position, v.Value})
+		r.fields.want(ref, v)
 	}
 }
 
-func addSolution(r *rows, ref leads.Ref, lead *leads.Lead, by leads.Rules) {
-	chosen, whole := lead.Solution(by.Solution)
+func addSolution(r *rows, ref leads.Ref, lead *leads.Lead) {
+	chosen, whole := lead.Solution(r.by.Solution, r.columns.widths)
 	if chosen != "" {
-		r.solutions = append(r.solutions, []any{ref.MemberID, ref.LeadID, chosen})
+		r.solutions.want(ref, chosen)
 	}
 	if !whole {
 		r.cuts = append(r.cuts, cutRow(ref, "bitrix_lead_solution", r.now))
@@ -87,20 +81,20 @@ type sideStatements struct{ phones, fields, solutions string }
 
 // addSides reads the side tables for the rows. While a table is filled by other rules it
 // leaves Sides nil.
-func (d *DB) addSides(ctx context.Context, tx *sql.Tx, rows []leads.Row, s sideStatements, args ...any) error {
-	outdated, err := d.outdated(ctx, tx)
+func (d *DB) addSides(ctx context.Context, q querier, rows []leads.Row, s sideStatements, args ...any) error {
+	outdated, err := d.outdated(ctx, q)
 	if err != nil || len(outdated) > 0 {
 		return err
 	}
 	for i := range rows {
 		rows[i].Sides = &leads.Sides{Rules: d.rules}
 	}
-	phones, err := query(ctx, tx, scanPhone, s.phones, args...)
+	phones, err := query(ctx, q, scanPhone, s.phones, args...)
 	if err != nil {
 		return err
 	}
 	distribute(rows, phones, func(r *leads.Row, k leads.PhoneKey) { r.Sides.Phones = append(r.Sides.Phones, k) })
-	fields, err := query(ctx, tx, scanField, s.fields, args...)
+	fields, err := query(ctx, q, scanField, s.fields, args...)
 	if err != nil {
 		return err
 	}
@@ -108,7 +102,7 @@ func (d *DB) addSides(ctx context.Context, tx *sql.Tx, rows []leads.Row, s sideS
 	if d.rules.Solution == "" {
 		return nil
 	}
-	solutions, err := query(ctx, tx, scanSolution, s.solutions, args...)
+	solutions, err := query(ctx, q, scanSolution, s.solutions, args...)
 	if err != nil {
 		return err
 	}

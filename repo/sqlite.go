@@ -2,6 +2,7 @@ package repo
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -46,7 +47,7 @@ func sqliteDialect() dialect {
 		name: "sqlite", sql: &leadsql.SQLite, migrations: leadsql.SQLiteMigrations,
 		goose: goose.DialectSQLite3, history: "leadsync_migrations",
 		checks: sqliteChecks, preflight: leadsql.SQLitePreflight,
-		load: loadPrepared, classify: classifySQLite, hint: hintSQLite,
+		load: loadPrepared, small: smallSQLite, pack: packPlain, classify: classifySQLite, hint: hintSQLite,
 	}
 }
 
@@ -75,10 +76,21 @@ func createPrivate(path string) error {
 	return file.Close()
 }
 
-// sqlitePool configures each connection. busy_timeout comes first, because the other
+// sqlitePool opens a pool. sqliteConnector configures each connection: busy_timeout comes first, because the other
 // settings may have to wait for other processes. With synchronous(FULL) a commit survives a
 // power cut.
 func sqlitePool(path string, connections int, extra string) (*sql.DB, error) {
+	connector, err := sqliteConnector(path, extra)
+	if err != nil {
+		return nil, err
+	}
+	pool := sql.OpenDB(connector)
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	return pool, nil
+}
+
+func sqliteConnector(path, extra string) (driver.Connector, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -93,10 +105,7 @@ func sqlitePool(path string, connections int, extra string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := sql.OpenDB(sqliteFile{connector, absolute})
-	pool.SetMaxOpenConns(connections)
-	pool.SetMaxIdleConns(connections)
-	return pool, nil
+	return sqliteFile{connector, absolute}, nil
 }
 
 // classifySQLite reads the primary result code, and the extended one of constraints.

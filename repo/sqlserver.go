@@ -35,7 +35,7 @@ func openSQLServer(raw string, l limits) (opened, error) {
 	if err != nil {
 		return opened{}, fmt.Errorf("open %s: %w", place, err)
 	}
-	pool := sql.OpenDB(service)
+	pool := sql.OpenDB(declaring{service})
 	pool.SetMaxOpenConns(sqlServerConnections)
 	pool.SetMaxIdleConns(sqlServerConnections)
 	return opened{
@@ -78,39 +78,9 @@ func sqlServerDialect() dialect {
 	return dialect{
 		name: "sqlserver", sql: &leadsql.SQLServer, migrations: leadsql.SQLServerMigrations,
 		goose: goose.DialectMSSQL, history: "dbo.leadsync_migrations", locker: appLock{},
-		schema: "dbo", checks: sqlServerChecks, preflight: leadsql.SQLServerPreflight,
-		load: loadSQLServer, classify: classifySQLServer, number: numberOf, cause: causeSQLServer, hint: hintSQLServer,
+		schema: "dbo", checks: sqlServerChecks, preflight: leadsql.SQLServerPreflight, batches: true, load: loadSQLServer, small: smallSQLServer, pack: packCoded,
+		classify: classifySQLServer, number: numberOf, cause: causeSQLServer, hint: hintSQLServer,
 	}
-}
-
-// smallLoad is the largest number of rows for which prepared inserts are not slower than
-// bulk copy, which first asks for the table's columns. Measured by BenchmarkLoad.
-const smallLoad = 2
-
-// loadSQLServer chooses the faster way for the number of rows.
-func loadSQLServer(ctx context.Context, tx *sql.Tx, into target, rows [][]any) error {
-	if len(rows) <= smallLoad {
-		return loadPrepared(ctx, tx, into, rows)
-	}
-	return loadBulk(ctx, tx, into, rows)
-}
-
-// loadBulk sends the rows by bulk copy on the transaction's connection.
-func loadBulk(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
-	statement, err := tx.PrepareContext(ctx, mssql.CopyIn(into.table, mssql.BulkOptions{}, into.columns...))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, statement.Close()) }()
-	for _, row := range rows {
-		if _, err := statement.ExecContext(ctx, row...); err != nil {
-			return bulkError{err}
-		}
-	}
-	if _, err := statement.ExecContext(ctx); err != nil { // finishes the copy
-		return bulkError{err}
-	}
-	return nil
 }
 
 func hintSQLServer(err error) string {

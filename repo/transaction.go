@@ -120,10 +120,7 @@ type scanner interface{ Scan(dest ...any) error }
 
 // query collects a result's rows.
 func query[T any](ctx context.Context, q querier, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
-	if _, pool := q.(*sql.DB); !pool { // a transaction has its connection
-		return collect(ctx, q, scan, statement, args...)
-	}
-	return intime(ctx, func() ([]T, error) { return collect(ctx, q, scan, statement, args...) })
+	return within(ctx, q, func() ([]T, error) { return collect(ctx, q, scan, statement, args...) })
 }
 
 func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {

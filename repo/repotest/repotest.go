@@ -62,6 +62,7 @@ var tests = []struct {
 	{"Range", ranges},
 	{"Phones", phones},
 	{"Sides", sideTables},
+	{"Differences", differences},
 	{"Portals", portals},
 	{"Tokens", tokens},
 	{"Standings", standings},

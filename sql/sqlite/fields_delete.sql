@@ -1,2 +1,5 @@
 DELETE FROM leadsync_lead_fields
-WHERE (member_id, lead_id) IN (SELECT s.member_id, s.sql_ID FROM stage_leads AS s)
+WHERE (member_id, lead_id, field, position) IN (
+    SELECT j.value ->> 'member_id', j.value ->> 'lead_id', j.value ->> 'field', j.value ->> 'position'
+    FROM json_each(@fields_gone) AS j
+)

@@ -1,2 +1,1 @@
-DELETE FROM leadsync_phones
-WHERE (member_id, lead_id) IN (SELECT s.member_id, s.sql_ID FROM stage_leads AS s)
+DELETE FROM leadsync_phones WHERE id IN (SELECT j.value FROM json_each(@phones_gone) AS j)

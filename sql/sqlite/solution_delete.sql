@@ -1,2 +1,1 @@
-DELETE FROM bitrix_lead_solution
-WHERE (member_id, sql_LEAD_ID) IN (SELECT s.member_id, s.sql_ID FROM stage_leads AS s)
+DELETE FROM bitrix_lead_solution WHERE Id IN (SELECT j.value FROM json_each(@solutions_gone) AS j)

@@ -1,3 +1,5 @@
+-- LOOP, here and in every statement that joins a list or a temporary table to another: it looks up row by row, by index. A scan
+-- would wait for all locks of other transactions, and lock the whole table.
 DELETE c
-FROM #stage_leads AS s
-INNER LOOP JOIN dbo.bitrix_lead_solution AS c ON c.member_id = s.member_id AND c.sql_LEAD_ID = s.sql_ID
+FROM OPENJSON(@solutions_gone) AS j
+INNER LOOP JOIN dbo.bitrix_lead_solution AS c ON c.Id = CONVERT(int, j.value)

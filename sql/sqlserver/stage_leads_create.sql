@@ -1,4 +1,7 @@
--- The key has no name: all sessions share the names of constraints of temporary tables.
+-- A heap: bulk copy into a clustered key would sort whole rows first, with a grant of memory by their declared width, some 150 KB a
+-- row. The nonclustered key sorts only itself. There must be one: without it SQL Server does not know that each row of the mirror
+-- gets one row of the stage, and would sort and aggregate all columns to make sure. It has no name, because all sessions share the
+-- names of constraints of temporary tables.
 CREATE TABLE #stage_leads (
     member_id nvarchar(64) COLLATE DATABASE_DEFAULT NOT NULL,
     sql_ID int NOT NULL,
@@ -60,5 +63,5 @@ CREATE TABLE #stage_leads (
     sql_UTM_TERM nvarchar(3000) NULL,
     sql_LAST_ACTIVITY_BY nvarchar(3000) NULL,
     sql_LAST_ACTIVITY_TIME nvarchar(30) NULL,
-    PRIMARY KEY (member_id, sql_ID)
+    PRIMARY KEY NONCLUSTERED (member_id, sql_ID)
 )

@@ -40,6 +40,7 @@ IF OBJECT_ID(N'dbo.bitrix_lead_by_phone') IS NOT NULL
 DROP FUNCTION dbo.bitrix_lead_by_phone;
 
 -- bitrix_lead_by_phone: the leads of a caller. Order by rank: 1 is the newest open lead; closed ones follow, the newest first.
+-- rank is bigint, as ROW_NUMBER() is: converted to int, "rank = 1" would no longer stop SQL Server at the first row of a number.
 -- It uses the first number in the text: from the first digit to the first character that is neither a digit nor a blank,
 -- bracket, plus, dot, slash, tilde, hyphen or dash. The collation is binary, because in others [0-9] has more than ten characters.
 -- The key of a lead's number is the end of the caller's; what stands before it must be the prefix of a call to that country:
@@ -50,7 +51,7 @@ RETURNS TABLE
 AS
 RETURN (
 SELECT
-    CONVERT(int, ROW_NUMBER() OVER (ORDER BY p.closed, p.created_at DESC, p.lead_id DESC, p.member_id)) AS [rank],
+    ROW_NUMBER() OVER (ORDER BY p.closed, p.created_at DESC, p.lead_id DESC, p.member_id) AS [rank],
     p.digits10,
     p.e164,
     p.extension,
@@ -122,7 +123,7 @@ DROP VIEW dbo.bitrix_open_leads;
 CREATE VIEW dbo.bitrix_open_leads
 AS
 SELECT
-    CASE WHEN p.digits10 IS NULL THEN 1 ELSE CONVERT(int, ROW_NUMBER() OVER (PARTITION BY p.digits10 ORDER BY p.created_at DESC, p.lead_id DESC, p.member_id)) END AS [rank],
+    CASE WHEN p.digits10 IS NULL THEN 1 ELSE ROW_NUMBER() OVER (PARTITION BY p.digits10 ORDER BY p.created_at DESC, p.lead_id DESC, p.member_id) END AS [rank],
     p.digits10,
     p.e164,
     p.extension,

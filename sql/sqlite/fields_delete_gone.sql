@@ -1,2 +1,0 @@
-DELETE FROM leadsync_lead_fields
-WHERE (member_id, lead_id) IN (SELECT s.member_id, s.sql_ID FROM stage_marks AS s WHERE s.gone = 1)
