@@ -20,7 +20,7 @@ func TestSolutionFieldSetLaterReachesAllLeads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text, _ := lead.Solution(field); text != "" {
+		if text, _ := lead.Solution(field, leads.ScriptWidths()); text != "" {
 			want++
 		}
 	}

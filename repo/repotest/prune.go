@@ -212,7 +212,7 @@ func pruneFailures(m *mirror) {
 	for range 2 {
 		m.exec("INSERT INTO bitrix_import_lead_error (sql_ID, sql_error, sql_date_error) VALUES ('not a number', 'their own', '2020-01-01T00:00:00')")
 	}
-	_, err = m.Migrate(m.ctx)
+	_, err = m.Adopt(m.ctx, nil)
 	m.must(err)
 	m.must(m.SavePortal(m.ctx, leads.Portal{MemberID: member, Domain: "my.bitrix24.ru", State: leads.PortalActive}))
 	var list []leads.LastCallback // they stay, and give 1,200 numbers at once
