@@ -61,6 +61,7 @@ type watch struct {
 	db    *DB
 	timer *time.Timer
 	found atomic.Pointer[string]
+	over  bool // the attempt has ended; guarded by trouble.mu
 }
 
 func (d *DB) watchBlockers(ctx context.Context) *watch {
@@ -110,6 +111,9 @@ type trouble struct {
 func (t *trouble) block(w *watch, words string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if w.over { // the answer came too late
+		return
+	}
 	if t.blocked == nil {
 		t.blocked = map[*watch]string{}
 	}
@@ -119,6 +123,7 @@ func (t *trouble) block(w *watch, words string) {
 func (t *trouble) unblock(w *watch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	w.over = true
 	delete(t.blocked, w)
 }
 

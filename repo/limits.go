@@ -63,7 +63,9 @@ func isPatient(ctx context.Context) bool { return ctx.Value(patientKey{}) != nil
 // shorter one on another connection: the caller holds a portal's turn meanwhile.
 type budget struct {
 	limit time.Duration
+	lock  time.Duration // how long an attempt may wait for a lock
 	began time.Time
+	last  time.Time // when the last attempt began
 	tries int
 }
 
@@ -73,15 +75,25 @@ const lastShare = 3
 // next is how long the next attempt may take; 0 is without limit.
 func (b *budget) next() time.Duration {
 	b.tries++
+	b.last = time.Now()
 	if b.limit == 0 {
 		return 0
 	}
 	return max(b.limit-time.Since(b.began), b.limit/lastShare)
 }
 
-// spent reports whether no attempt may follow.
+// spent reports whether no attempt may follow. After one that may have waited in vain for a lock
+// there must be time to wait for it again: ended by our limit, the next one would look like
+// silence.
 func (b *budget) spent() bool {
-	return b.limit > 0 && b.tries > 1 && time.Since(b.began) >= b.limit
+	if b.limit == 0 {
+		return false
+	}
+	used := time.Since(b.began)
+	if waited := time.Since(b.last); waited >= b.lock && waited < b.limit && b.limit-used <= b.lock {
+		return true
+	}
+	return b.tries > 1 && used >= b.limit
 }
 
 // outOfTime returns err, or a silenceError where our limit, not the caller's, ended the work.

@@ -26,12 +26,19 @@ func TestAttemptsShareTheLimit(t *testing.T) {
 		{"after a first one that took everything", 65 * time.Second, 1, 20 * time.Second, true},
 		{"after long waits for locks", 50 * time.Second, 2, 20 * time.Second, false},
 	} {
-		b := budget{limit: time.Minute, began: time.Now().Add(-c.used), tries: c.tries}
+		b := budget{limit: time.Minute, lock: 30 * time.Second, began: time.Now().Add(-c.used), tries: c.tries}
 		if got := b.next(); got < c.want || got > time.Minute {
 			t.Errorf("%s may take %s, want %s", c.name, got, c.want)
 		}
 		if b.spent() != c.spent {
 			t.Errorf("%s is the last: %v", c.name, b.spent())
+		}
+	}
+	for waited, spent := range map[time.Duration]bool{5 * time.Second: false, 31 * time.Second: true, 65 * time.Second: false} {
+		began := time.Now().Add(-waited)
+		b := budget{limit: time.Minute, lock: 30 * time.Second, began: began, last: began, tries: 1}
+		if b.spent() != spent {
+			t.Errorf("after a first attempt of %s there is no second: %v", waited, b.spent())
 		}
 	}
 	if b := (budget{began: time.Now().Add(-time.Hour), tries: 9}); b.next() != 0 || b.spent() {

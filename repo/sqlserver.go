@@ -90,6 +90,8 @@ func hintSQLServer(err error) string {
 		return "let this machine trust the server's certificate, or add certificate=<path of its file> to the URL " +
 			"(TrustServerCertificate=true accepts any that Go can read, and then nobody checks which server answers); " +
 			"where Go cannot read it, give SQL Server a certificate of its own, or restart it: it makes itself a new one at each start"
+	case errors.Is(err, errUncounted):
+		return "compare with SELECT @@OPTIONS & 512 in a session of your own, which is 0 where rows are counted"
 	case !errors.As(err, &e):
 		return "check host and port, that the server runs and accepts TCP/IP, and the firewall"
 	}

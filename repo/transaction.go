@@ -53,7 +53,7 @@ func (d *DB) transactAfter(ctx context.Context, fn func(context.Context, *sql.Tx
 // attemptWithin is attempt for what a database may take d.limits for, and finds out meanwhile
 // who blocks it.
 func (d *DB) attemptWithin(ctx context.Context, what string, work func(context.Context) error) error {
-	b := budget{limit: d.limits.of(ctx), began: time.Now()}
+	b := budget{limit: d.limits.of(ctx), lock: d.limits.lock, began: time.Now()}
 	return d.attempt(ctx, func(err error) bool { return d.transient(err) && !b.spent() }, func(ctx context.Context) error {
 		limit := b.next()
 		if limit == 0 {

@@ -136,6 +136,9 @@ func TestServeStartsWithASilentDatabase(t *testing.T) {
 	if status, words := h.readiness(); status != http.StatusServiceUnavailable || !strings.Contains(words, "no answer ") {
 		t.Errorf("readyz says %d %s", status, words)
 	}
-	h.until("readyz says since when", func() bool { _, words := h.readiness(); return strings.Contains(words, `"database":"no answer since 20`) })
+	h.until("readyz says since when", func() bool {
+		_, words := h.readiness()
+		return strings.Contains(words, `"database":"no answer since 20`)
+	})
 	h.serve.stop() // it must end by itself
 }
