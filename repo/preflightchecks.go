@@ -107,7 +107,7 @@ func judgeSize(about *surroundings, facts []fact) (found []Condition) {
 		found = append(found, condition(Tells, "", "%s", strings.Join(parts, "; ")))
 	}
 	if total > 0 {
-		found = append(found, condition(Tells, "", "taking over %d rows takes %s; readers go on, and at the end the tables are locked for a tenth of that", total, duration(total)))
+		found = append(found, condition(Tells, "", "taking over %d rows takes %s; readers go on, but at the end the tables are locked for up to half of that", total, duration(total)))
 	}
 	return found
 }
