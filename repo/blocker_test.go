@@ -13,19 +13,19 @@ import (
 	mssql "github.com/microsoft/go-mssqldb"
 )
 
-// locked is a server on which every statement waits for a lock until it is told to fail, and
+// lockedServer is a server on which every statement waits for a lock until it is told to fail, and
 // that says who holds it.
-type locked struct {
+type lockedServer struct {
 	seen bool          // the login may see other sessions
 	fail chan struct{} // closed when the wait for the lock ends
 }
 
-func (l locked) Connect(context.Context) (driver.Conn, error) { return lockedConn{muteConn{}, l}, nil }
-func (l locked) Driver() driver.Driver                        { return nil }
+func (l lockedServer) Connect(context.Context) (driver.Conn, error) { return lockedConn{muteConn{}, l}, nil }
+func (l lockedServer) Driver() driver.Driver                        { return nil }
 
 type lockedConn struct {
 	muteConn
-	server locked
+	server lockedServer
 }
 
 func (c lockedConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) { return c, nil }
@@ -72,7 +72,7 @@ func TestBlockedTransactionsSayByWhom(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			server := locked{c.seen, make(chan struct{})}
+			server := lockedServer{c.seen, make(chan struct{})}
 			pool := sql.OpenDB(server)
 			defer pool.Close()
 			l := limitsOf(time.Minute)
