@@ -20,8 +20,10 @@ type lockedServer struct {
 	fail chan struct{} // closed when the wait for the lock ends
 }
 
-func (l lockedServer) Connect(context.Context) (driver.Conn, error) { return lockedConn{muteConn{}, l}, nil }
-func (l lockedServer) Driver() driver.Driver                        { return nil }
+func (l lockedServer) Connect(context.Context) (driver.Conn, error) {
+	return lockedConn{muteConn{}, l}, nil
+}
+func (l lockedServer) Driver() driver.Driver { return nil }
 
 type lockedConn struct {
 	muteConn
