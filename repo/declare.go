@@ -24,7 +24,11 @@ func (d declaring) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &declaringConn{conn.(sqlServerConn)}, nil
+	whole, ok := conn.(sqlServerConn)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("SQL Server driver: %T lacks a method of a connection", conn), conn.Close())
+	}
+	return &declaringConn{whole}, nil
 }
 
 // sqlServerConn is what database/sql uses of the driver's connection.
@@ -47,6 +51,26 @@ func (c *declaringConn) PrepareContext(ctx context.Context, query string) (drive
 		return c.sqlServerConn.PrepareContext(ctx, query) // a procedure, or bulk copy
 	}
 	return &declaredStmt{conn: c, query: query}, nil
+}
+
+// sqlServerStmt is what database/sql uses of the driver's statement.
+type sqlServerStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+// prepare is the driver's own PrepareContext.
+func (c *declaringConn) prepare(ctx context.Context, query string) (sqlServerStmt, error) {
+	stmt, err := c.sqlServerConn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	whole, ok := stmt.(sqlServerStmt)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("SQL Server driver: %T lacks a method of a statement", stmt), stmt.Close())
+	}
+	return whole, nil
 }
 
 // Prepare implements driver.Conn.
@@ -84,7 +108,7 @@ func (s *declaredStmt) ExecContext(ctx context.Context, args []driver.NamedValue
 	if err != nil {
 		return nil, err
 	}
-	return stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+	return stmt.ExecContext(ctx, args)
 }
 
 // QueryContext implements driver.StmtQueryContext.
@@ -93,15 +117,15 @@ func (s *declaredStmt) QueryContext(ctx context.Context, args []driver.NamedValu
 	if err != nil {
 		return nil, err
 	}
-	return stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+	return stmt.QueryContext(ctx, args)
 }
 
 // declare returns the call of sp_executesql. A text without parameters is sent as it is, so
 // that temporary tables that it creates outlive it; and so is one of goose, whose parameters
 // have no names.
-func (s *declaredStmt) declare(ctx context.Context, args []driver.NamedValue) (driver.Stmt, []driver.NamedValue, error) {
+func (s *declaredStmt) declare(ctx context.Context, args []driver.NamedValue) (sqlServerStmt, []driver.NamedValue, error) {
 	if len(args) == 0 || args[0].Name == "" {
-		stmt, err := s.conn.sqlServerConn.PrepareContext(ctx, s.query)
+		stmt, err := s.conn.prepare(ctx, s.query)
 		return stmt, args, err
 	}
 	declared := make([]string, len(args))
@@ -117,7 +141,7 @@ func (s *declaredStmt) declare(ctx context.Context, args []driver.NamedValue) (d
 	}
 	call[0] = driver.NamedValue{Ordinal: 1, Value: s.query}
 	call[1] = driver.NamedValue{Ordinal: 2, Value: strings.Join(declared, ",")}
-	stmt, err := s.conn.sqlServerConn.PrepareContext(ctx, "sp_executesql")
+	stmt, err := s.conn.prepare(ctx, "sp_executesql")
 	return stmt, call, err
 }
 

@@ -59,6 +59,15 @@ func (c recordingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return &recordingConn{conn, c.to}, nil
 }
 
+// as is what the driver must implement.
+func as[T any](v any) T {
+	t, ok := v.(T)
+	if !ok {
+		panic(fmt.Sprintf("%T is no %T", v, t))
+	}
+	return t
+}
+
 type recordingConn struct {
 	driver.Conn
 	to *recorder
@@ -70,12 +79,12 @@ func (c *recordingConn) BeginTx(ctx context.Context, opts driver.TxOptions) (dri
 		before()
 	}
 	c.to.add(call{what: "begin"})
-	tx, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
+	tx, err := as[driver.ConnBeginTx](c.Conn).BeginTx(ctx, opts)
 	return recordingTx{tx, c.to}, err
 }
 
 func (c *recordingConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	stmt, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+	stmt, err := as[driver.ConnPrepareContext](c.Conn).PrepareContext(ctx, query)
 	return &recordingStmt{stmt, query, c.to}, err
 }
 
@@ -86,7 +95,7 @@ func (c *recordingConn) CheckNamedValue(v *driver.NamedValue) error {
 	return driver.ErrSkip
 }
 
-func (c *recordingConn) Ping(ctx context.Context) error { return c.Conn.(driver.Pinger).Ping(ctx) }
+func (c *recordingConn) Ping(ctx context.Context) error { return as[driver.Pinger](c.Conn).Ping(ctx) }
 
 func (c *recordingConn) ResetSession(ctx context.Context) error {
 	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
@@ -141,7 +150,7 @@ func (s *recordingStmt) ExecContext(ctx context.Context, args []driver.NamedValu
 
 func (s *recordingStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	s.record(args)
-	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+	return as[driver.StmtQueryContext](s.Stmt).QueryContext(ctx, args)
 }
 
 // record notes a statement. sp_executesql has text and declarations as arguments; for any
@@ -153,7 +162,7 @@ func (s *recordingStmt) record(args []driver.NamedValue) {
 			s.to.add(call{what: "statement", text: s.query})
 		}
 	case s.query == "sp_executesql":
-		s.to.add(call{what: "statement", text: args[0].Value.(string), declared: args[1].Value.(string)})
+		s.to.add(call{what: "statement", text: as[string](args[0].Value), declared: as[string](args[1].Value)})
 	default:
 		var declared []string
 		for _, arg := range args {

@@ -90,23 +90,28 @@ func (d *DB) sets(r *rows) ([]set, error) {
 	sets := []set{
 		{name: "contacts", remove: s.ContactsDelete, add: s.ContactsAdd, stage: stage{
 			s.StageContactsCreate, s.ContactsInsert, s.StageContactsDrop,
-			target{"#stage_contacts", s.StageContactsInsert, contactColumns}, valuesOf(contacts, contactRow),
+			target{"#stage_contacts", s.StageContactsInsert, contactColumns},
+			valuesOf(contacts, contactRow),
 		}},
 		{name: "phones", remove: s.PhonesDelete, add: s.PhonesAdd, stage: stage{
 			s.StagePhonesCreate, s.PhonesInsert, s.StagePhonesDrop,
-			target{"#stage_phones", s.StagePhonesInsert, phoneColumns}, valuesOf(phones, phoneRow),
+			target{"#stage_phones", s.StagePhonesInsert, phoneColumns},
+			valuesOf(phones, phoneRow),
 		}},
 		{name: "solutions", remove: s.SolutionDelete, add: s.SolutionAdd, stage: stage{
 			s.StageSolutionsCreate, s.SolutionInsert, s.StageSolutionsDrop,
-			target{"#stage_solutions", s.StageSolutionsInsert, solutionColumns}, valuesOf(solutions, solutionRow),
+			target{"#stage_solutions", s.StageSolutionsInsert, solutionColumns},
+			valuesOf(solutions, solutionRow),
 		}},
 		{name: "fields", remove: s.FieldsDelete, add: s.FieldsAdd, stage: stage{
 			s.StageFieldsCreate, s.FieldsInsert, s.StageFieldsDrop,
-			target{"#stage_fields", s.StageFieldsInsert, fieldColumns}, valuesOf(fields, fieldRow),
+			target{"#stage_fields", s.StageFieldsInsert, fieldColumns},
+			valuesOf(fields, fieldRow),
 		}},
 		{name: "cuts", gone: "[]", add: s.CutsAdd, stage: stage{
 			s.StageCutsCreate, s.CutsInsert, s.StageCutsDrop,
-			target{"#stage_cuts", s.StageCutsInsert, cutColumns}, r.cuts,
+			target{"#stage_cuts", s.StageCutsInsert, cutColumns},
+			r.cuts,
 		}},
 	}
 	for i, ids := range [][]int64{keys(contactsGone), keys(phonesGone), keys(solutionsGone)} {
@@ -253,9 +258,9 @@ func (d *DB) writeLead(ctx context.Context, tx *sql.Tx, lead *leadToWrite) error
 	for i, column := range leadColumns {
 		args = append(args, sql.Named(column, lead.values[i]))
 	}
-	body, createdAt := sql.NullString{}, sql.NullString{}
+	var body, createdAt any = sql.NullString{}, sql.NullString{}
 	if lead.outbox != nil {
-		body, createdAt = text(lead.outbox[3].(string)), lead.outbox[4].(sql.NullString)
+		body, createdAt = lead.outbox[3], lead.outbox[4]
 	}
 	args = append(args, sql.Named("body", body), sql.Named("created_at", createdAt))
 	n, err := d.writeTogether(ctx, tx, args, statement, d.dialect.sql.OutboxAdd)
