@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -157,19 +158,27 @@ type session struct {
 	wire      *wire
 	era       int64
 	rests     time.Time // since when it is back in the pool
+	staged    bool      // it had temporary tables since its last reset
+}
+
+// PrepareContext is the driver's. It notes temporary tables: plans for one that is gone must not
+// outlive it, and nor must the table itself where a transaction ended early.
+func (s *session) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	s.staged = s.staged || strings.Contains(query, "CREATE TABLE #")
+	return s.Conn.PrepareContext(ctx, query)
 }
 
 // ResetSession is called when the pool gives the connection out again. What has rested for a
 // while is reset, with the contract, which also shows that the server still answers: a
 // connection that gives no answer here is dead, and so are those beside it. What was in use just
-// now is not: no statement of leadsync changes a session, and a reset costs a round trip. A
-// reset does not end with the caller's context, which would cost the connection; it has a short
-// limit of its own.
+// now is not, unless it had temporary tables: nothing else changes a session, and a reset costs
+// a round trip. A reset does not end with the caller's context, which would cost the connection;
+// it has a short limit of its own.
 func (s *session) ResetSession(ctx context.Context) error {
 	if s.era != s.connector.era.Load() {
 		return driver.ErrBadConn
 	}
-	if time.Since(s.rests) < s.connector.limits.rest && s.Conn.IsValid() {
+	if !s.staged && time.Since(s.rests) < s.connector.limits.rest && s.Conn.IsValid() {
 		s.wire.expect(isPatient(ctx))
 		return nil
 	}
@@ -177,6 +186,7 @@ func (s *session) ResetSession(ctx context.Context) error {
 	defer cancel()
 	s.wire.expect(isPatient(ctx))
 	err := s.Conn.ResetSession(limited)
+	s.staged = s.staged && err != nil
 	if err != nil && limited.Err() != nil {
 		s.connector.doubt()
 	}

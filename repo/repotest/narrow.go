@@ -46,7 +46,7 @@ func Narrow(t *testing.T, server Server) {
 		m.exec(statement)
 	}
 	m.DB = m.again(repo.Config{SolutionField: "UF_CRM_A"})
-	if _, err := m.Migrate(m.ctx); err != nil {
+	if _, err := m.Adopt(m.ctx, nil); err != nil {
 		t.Fatal(err)
 	}
 	m.refill(m.DB, "leadsync_phones", "leadsync_lead_fields", "bitrix_lead_solution")
