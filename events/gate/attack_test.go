@@ -1,8 +1,12 @@
 package gate_test
 
 import (
+	"context"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +19,7 @@ import (
 
 	"leadsync/events"
 	"leadsync/events/eventstest"
+	"leadsync/retry"
 )
 
 // attacker is a subscriber who tries to do harm.
@@ -252,33 +257,95 @@ func TestSubscribersDoNoHarmEmbedded(t *testing.T) {
 
 // The configuration that operators get does the same.
 func TestSubscribersDoNoHarmOnAServerOfItsOwn(t *testing.T) {
-	for _, name := range []string{"LEADSYNC", "OPERATOR", "BILLING", "BI"} {
-		t.Setenv("NATS_"+name+"_PASSWORD", "password-of-"+strings.ToLower(name))
-	}
-	opts, err := server.ProcessConfigFile("../../deployments/nats/nats.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts.Port, opts.HTTPPort, opts.StoreDir, opts.NoSigs, opts.NoLog = server.RANDOM_PORT, 0, t.TempDir(), true, true
-	opts.Host, opts.HTTPHost = "127.0.0.1", ""
-	ns, err := server.NewServer(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns.Start()
-	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-	if !ns.ReadyForConnections(30 * time.Second) {
-		t.Fatal("the server is not ready")
-	}
+	harmlessAt(t, startConfigured(t, 1), 1)
+}
+
+// On a cluster, too, where any server may be asked.
+func TestSubscribersDoNoHarmOnACluster(t *testing.T) {
+	harmlessAt(t, startConfigured(t, 3), 3)
+}
+
+func harmlessAt(t *testing.T, servers []*server.Server, replicas int) {
+	t.Helper()
 	bus := eventstest.Connect(t, func() (*nats.Conn, error) {
-		return events.Connect(events.Server{URL: ns.ClientURL(), User: "leadsync", Password: "password-of-leadsync"})
+		return events.Connect(events.Server{URL: servers[0].ClientURL(), User: "leadsync", Password: "password-of-leadsync"})
 	})
-	serve(t, bus)
+	serve(t, bus, replicas)
 	login := func(name string) jetstream.JetStream {
-		return connect(t, ns.ClientURL(), nats.UserInfo(name, "password-of-"+name))
+		return connect(t, servers[len(servers)-1].ClientURL(), nats.UserInfo(name, "password-of-"+name))
 	}
 	readsLikeAnyClient(t, login("billing"))
 	harmless(t, bus, login("billing"), login("bi"))
+}
+
+// startConfigured starts servers with the configuration that operators get; several are a
+// cluster.
+func startConfigured(t *testing.T, count int) (servers []*server.Server) {
+	t.Helper()
+	for _, name := range []string{"LEADSYNC", "OPERATOR", "BILLING", "BI"} {
+		t.Setenv("NATS_"+name+"_PASSWORD", "password-of-"+strings.ToLower(name))
+	}
+	routes := freeRoutes(t, count)
+	for n := range count {
+		opts, err := server.ProcessConfigFile("../../deployments/nats/nats.conf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		opts.Port, opts.HTTPPort, opts.StoreDir, opts.NoSigs, opts.NoLog = server.RANDOM_PORT, 0, t.TempDir(), true, true
+		opts.Host, opts.HTTPHost = "127.0.0.1", ""
+		if count > 1 {
+			opts.ServerName, opts.Routes, opts.JetStreamMaxStore = fmt.Sprintf("n%d", n), routes, 1<<40
+			port, err := strconv.Atoi(routes[n].Port())
+			if err != nil {
+				t.Fatal(err)
+			}
+			opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: port}
+		}
+		ns, err := server.NewServer(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go ns.Start()
+		t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
+		servers = append(servers, ns)
+	}
+	for _, ns := range servers {
+		until(t, "the server listens", func() bool { return ns.ReadyForConnections(time.Second) })
+	}
+	if count > 1 {
+		until(t, "the cluster has a leader", func() bool {
+			return slices.ContainsFunc(servers, func(ns *server.Server) bool {
+				return ns.JetStreamIsLeader() && len(ns.JetStreamClusterPeers()) == count
+			})
+		})
+	}
+	return servers
+}
+
+// freeRoutes are addresses on which nobody listens at the moment.
+func freeRoutes(t *testing.T, count int) (routes []*url.URL) {
+	t.Helper()
+	for range count {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() // at the end, so that each gets another port
+		routes = append(routes, &url.URL{Scheme: "nats-route", Host: l.Addr().String()})
+	}
+	return routes
+}
+
+// until polls until done is true.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	for !done() {
+		if retry.Wait(ctx, 10*time.Millisecond) != nil {
+			t.Fatalf("still waiting: %s", what)
+		}
+	}
 }
 
 // What stands in deployments is what the embedded server uses, for two subscribers.

@@ -19,6 +19,7 @@ import (
 	"leadsync/events/gate"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
+	"leadsync/retry"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, eventstest.Goroutines()...) }
@@ -49,14 +50,16 @@ func newGround(t *testing.T) *ground {
 	t.Cleanup(server.Close)
 	g := &ground{t: t, server: server}
 	g.bus = eventstest.Connect(t, func() (*nats.Conn, error) { return server.Connect(events.Options()...) })
-	serve(t, g.bus)
+	serve(t, g.bus, 1)
 	return g
 }
 
 // serve sets the streams up, opens the gate and publishes.
-func serve(t *testing.T, bus *events.Bus) {
+func serve(t *testing.T, bus *events.Bus, replicas int) {
 	t.Helper()
-	if err := events.Setup(t.Context(), bus, 1); err != nil {
+	// A service tries again, too, while a cluster chooses leaders.
+	loop := retry.Loop{Policy: retry.Near, Final: func(err error) bool { return !events.Unavailable(err) }}
+	if err := loop.Until(t.Context(), func(ctx context.Context) error { return events.Setup(ctx, bus, replicas) }); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -314,7 +317,7 @@ func TestSubscribersReadWithAPrefix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, bus)
+	serve(t, bus, 1)
 	js := connect(t, server.URL(), nats.Token(billing))
 	consumer, err := js.CreateConsumer(t.Context(), "berlin_LEADS", jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: "berlin.leads.>"})
 	if err != nil {
