@@ -159,14 +159,19 @@ func wantOwn(t *testing.T, bus *events.Bus, prefix string) {
 		t.Fatal(err)
 	}
 	var walked []string
-	if err := topic.Walk(ctx, member, func(changes []leads.Change) error {
-		for _, c := range changes {
-			walked = append(walked, title(c))
+	until(t, "the servers of the topic answer", func() bool { // those of a cluster do so in their own time
+		walked = nil
+		err := topic.Walk(ctx, member, func(changes []leads.Change) error {
+			for _, c := range changes {
+				walked = append(walked, title(c))
+			}
+			return nil
+		})
+		if err != nil && !events.Unavailable(err) {
+			t.Fatal(err)
 		}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+		return err == nil
+	})
 	if diff := cmp.Diff([]string{"1 of " + prefix}, walked); diff != "" {
 		t.Errorf("prefix %q: a walk sees (-want +got):\n%s", prefix, diff)
 	}
