@@ -34,10 +34,10 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 	e := &environment{lookup: lookup}
 	cfg := Config{
 		DataDir:         e.text("LEADSYNC_DATA_DIR", "data"),
-		NATSURL:         e.natsURL("LEADSYNC_NATS_URL"),
+		NATSURL:         readNATSURL(e, "LEADSYNC_NATS_URL"),
 		NATS:            natsLogin(e),
-		Subscribers:     e.subscribers("LEADSYNC_NATS_SUBSCRIBERS"),
-		NATSPrefix:      e.natsPrefix("LEADSYNC_NATS_PREFIX"),
+		Subscribers:     readSubscribers(e, "LEADSYNC_NATS_SUBSCRIBERS"),
+		NATSPrefix:      readNATSPrefix(e, "LEADSYNC_NATS_PREFIX"),
 		NATSListen:      e.address("LEADSYNC_NATS_LISTEN", "127.0.0.1:4222"),
 		Replicas:        e.replicas("LEADSYNC_NATS_REPLICAS"),
 		HTTPAddr:        e.address("LEADSYNC_HTTP_ADDR", ":8080"),
@@ -152,7 +152,7 @@ func (e *environment) webhookTokens(name string) leads.Secret {
 	return value
 }
 
-func (e *environment) natsURL(name string) string {
+func readNATSURL(e *environment, name string) string {
 	value := e.text(name, Embedded)
 	if value == Embedded {
 		return value
@@ -206,9 +206,9 @@ func (e *environment) file(name string) string {
 	return path
 }
 
-// subscribers reads name:token, several with commas between them, or the name of a file
+// readSubscribers reads name:token, several with commas between them, or the name of a file
 // with one on each line.
-func (e *environment) subscribers(name string) []broker.Subscriber {
+func readSubscribers(e *environment, name string) []broker.Subscriber {
 	const should = "name:token, several with commas between them, or @ and the name of a file with one on each line; names of lower-case letters and digits, tokens of at least 16 characters"
 	value := e.text(name, "")
 	if path, ok := strings.CutPrefix(value, "@"); ok {
@@ -236,7 +236,7 @@ func (e *environment) subscribers(name string) []broker.Subscriber {
 	return list
 }
 
-func (e *environment) natsPrefix(name string) string {
+func readNATSPrefix(e *environment, name string) string {
 	value := e.text(name, "")
 	if value != "" && !events.ValidPrefix(value) {
 		e.fault(name, "not a prefix", "up to 32 lower-case letters, digits and hyphens, a letter first, such as berlin")
