@@ -79,7 +79,7 @@ func (a *app) migrateUp(ctx context.Context, db *repo.DB) error {
 		return err
 	}
 	began := time.Now()
-	done, err := db.Adopt(ctx, newSteps(a.stdout).show)
+	done, err := db.Adopt(ctx, service.NewSteps(a.stdout).Show)
 	for _, name := range done.Applied {
 		fmt.Fprintln(a.stdout, "applied", name)
 	}
@@ -151,29 +151,4 @@ func (a *app) printPlan(ctx context.Context, db *repo.DB) error {
 			name, len(statements), strings.Join(statements, "\n\n"))
 	}
 	return stopped
-}
-
-// steps prints how far the work on an adopted database has come: each step when it begins, and then
-// every few seconds.
-type steps struct {
-	out     io.Writer
-	step    string
-	printed time.Time
-}
-
-func newSteps(out io.Writer) *steps { return &steps{out: out} }
-
-func (s *steps) show(p repo.Progress) {
-	if p.Step == s.step && p.Done != p.Total && time.Since(s.printed) < plainEvery {
-		return
-	}
-	s.step, s.printed = p.Step, time.Now()
-	switch {
-	case p.Done == 0:
-		fmt.Fprintln(s.out, p.Step)
-	case p.Total == 0:
-		fmt.Fprintf(s.out, "%s: %d rows\n", p.Step, p.Done)
-	default:
-		fmt.Fprintf(s.out, "%s: %d of %d rows, %d %%\n", p.Step, p.Done, p.Total, 100*p.Done/p.Total)
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"leadsync/repo"
+	"leadsync/service"
 )
 
 type portalsClaimCmd struct {
@@ -31,7 +32,7 @@ func (c portalsClaimCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		show := newSteps(a.stdout).show
+		show := service.NewSteps(a.stdout).Show
 		if c.JSON {
 			show = nil
 		}

@@ -74,7 +74,7 @@ func awaitBinding(ctx context.Context, b *service.Backend, portal leads.Portal, 
 		if err == nil && standing.BoundAt.After(before) {
 			return nil
 		}
-		if retry.Wait(ctx, followEvery) != nil {
+		if retry.Wait(ctx, time.Second/4) != nil {
 			return fmt.Errorf("the owner of portal %s has not bound its events; its log says why", portal.Domain)
 		}
 	}

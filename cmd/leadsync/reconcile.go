@@ -12,10 +12,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
-	"leadsync/consumers"
-	"leadsync/events"
 	"leadsync/leads"
-	"leadsync/owner"
 	"leadsync/repo"
 	"leadsync/service"
 )
@@ -35,9 +32,6 @@ type passCmd struct {
 	Restart    bool   `help:"Give up a pass that is under way or paused, and begin a new one." xor:"begin"`
 	JSON       bool   `name:"json" help:"Print one JSON object at the end."`
 }
-
-// followEvery is how often the progress of a run is looked up.
-const followEvery = 250 * time.Millisecond
 
 // Run brings a pass of each portal to its end: through the portal's owner where one is
 // at work, else on its own.
@@ -99,11 +93,11 @@ func (r passCmd) one(ctx context.Context, b *service.Backend, portal leads.Porta
 	work, stop := context.WithCancel(ctx)
 	defer stop()
 	group, work := errgroup.WithContext(work)
-	group.Go(func() error { return workAlone(work, b, portal) })
+	group.Go(func() error { return b.WorkAlone(work, portal) })
 	var run leads.Run
 	group.Go(func() error {
 		defer stop()
-		run, err = follow(work, b, id, newProgress(out, total, r.mode()))
+		run, err = b.FollowRun(work, id, service.NewProgress(out, total, r.mode()))
 		return err
 	})
 	err = group.Wait()
@@ -224,74 +218,6 @@ func (r passCmd) pause(ctx context.Context, b *service.Backend, id string) error
 	}
 	return fmt.Errorf("paused at lead %d, %d leads compared, %d differences so far; go on with: leadsync reconcile%s --resume",
 		run.Checkpoint, run.Scanned, run.Found(), flags)
-}
-
-// workAlone does the owner's work as long as no service does: passes and the relay.
-func workAlone(ctx context.Context, b *service.Backend, portal leads.Portal) error {
-	topic, err := events.OpenTopic(ctx, b.Bus())
-	if err != nil {
-		return err
-	}
-	stats, wake := &consumers.Stats{}, make(chan struct{}, 1)
-	relay := &consumers.Relay{Bus: b.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: wake, Stats: stats, Log: b.Log}
-	cfg := b.OwnerConfig(stats, func() {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
-	})
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return relay.Run(ctx) })
-	group.Go(func() error { return owner.RunPasses(ctx, cfg, portal, b.DB.CheckRules) })
-	return group.Wait()
-}
-
-// follow shows a run's progress until it has ended and what it wrote is announced.
-func follow(ctx context.Context, b *service.Backend, id string, shown *progress) (leads.Run, error) {
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
-	for {
-		run, ok, err := b.DB.Run(ctx, id)
-		if err != nil {
-			return run, err
-		}
-		if !ok {
-			return run, fmt.Errorf("run %s has disappeared from leadsync_runs", id)
-		}
-		shown.show(run)
-		if standing, _, err := b.DB.Standing(ctx, run.MemberID); err == nil {
-			shown.warn(standing.Problem)
-		}
-		switch {
-		case run.Finished():
-			return run, announced(ctx, b, run.FinishedAt)
-		case run.State == leads.RunPaused:
-			return run, fmt.Errorf("somebody paused the pass at lead %d; go on with: leadsync reconcile --resume", run.Checkpoint)
-		}
-		select {
-		case <-ctx.Done():
-			return run, ctx.Err()
-		case <-tick.C:
-		}
-	}
-}
-
-// announced waits until nothing of what was written by then waits in the outbox; of a
-// portal that lives there is always something newer.
-func announced(ctx context.Context, b *service.Backend, by time.Time) error {
-	tick := time.NewTicker(followEvery / 5)
-	defer tick.Stop()
-	for {
-		oldest, err := b.DB.OutboxOldest(ctx)
-		if err != nil || oldest.IsZero() || oldest.After(by) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
 }
 
 // report prints the sums: one object, with "portals" where there are several. What needs

@@ -189,7 +189,7 @@ func harmless(t *testing.T, bus *events.Bus, mine, own jetstream.JetStream) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := orders.Next(jetstream.FetchMaxWait(5 * time.Second)); err != nil {
+	if _, err := orders.Next(jetstream.FetchMaxWait(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	notices, err := events.Notices(ctx, bus, member)

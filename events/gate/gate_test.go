@@ -124,7 +124,7 @@ func connect(t *testing.T, url string, opts ...nats.Option) jetstream.JetStream 
 // receive takes a number of messages, and acknowledges each twice over.
 func receive(t *testing.T, consumer jetstream.Consumer, count int) {
 	t.Helper()
-	batch, err := consumer.Fetch(count, jetstream.FetchMaxWait(5*time.Second))
+	batch, err := consumer.Fetch(count, jetstream.FetchMaxWait(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func readsLikeAnyClient(t *testing.T, js jetstream.JetStream) {
 		t.Fatal(err)
 	}
 	for range 5 {
-		if _, err := ordered.Next(jetstream.FetchMaxWait(5 * time.Second)); err != nil {
+		if _, err := ordered.Next(jetstream.FetchMaxWait(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -224,7 +224,7 @@ func TestSubscribersDoNotTouchEachOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	underWay, err := durable.Next(jetstream.FetchMaxWait(5 * time.Second))
+	underWay, err := durable.Next(jetstream.FetchMaxWait(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"fmt"
@@ -8,14 +8,14 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"leadsync/leads"
-	"leadsync/service"
+	"leadsync/repo"
 )
 
 // plainEvery is how often a line is printed where there is no terminal.
 const plainEvery = 2 * time.Second
 
-// progress shows how far a pass has come: a bar on a terminal, lines elsewhere.
-type progress struct {
+// Progress shows how far a pass has come: a bar on a terminal, lines elsewhere.
+type Progress struct {
 	out   io.Writer
 	total int64 // leads, as the mirror has them; 0 unknown
 	bar   *progressbar.ProgressBar
@@ -25,12 +25,13 @@ type progress struct {
 	printed time.Time
 }
 
-func newProgress(out io.Writer, total int64, mode leads.RunMode) *progress {
-	p := &progress{out: out, total: total}
+// NewProgress shows a pass over that many leads; 0 is unknown.
+func NewProgress(out io.Writer, total int64, mode leads.RunMode) *Progress {
+	p := &Progress{out: out, total: total}
 	if mode == leads.RunChanged {
 		p.total = 0 // nobody knows how much was changed
 	}
-	if service.IsTerminal(out) {
+	if IsTerminal(out) {
 		size := p.total
 		if size == 0 {
 			size = -1
@@ -43,7 +44,7 @@ func newProgress(out io.Writer, total int64, mode leads.RunMode) *progress {
 }
 
 // show is called again and again with the run as it stands.
-func (p *progress) show(run leads.Run) {
+func (p *Progress) show(run leads.Run) {
 	if p.bar != nil {
 		p.draw(run)
 		return
@@ -58,14 +59,14 @@ func (p *progress) show(run leads.Run) {
 }
 
 // warn says why the pass may not get on, once for each reason.
-func (p *progress) warn(problem string) {
+func (p *Progress) warn(problem string) {
 	if problem != "" && problem != p.problem {
 		fmt.Fprintf(p.out, "\nThe portal has a problem, the pass waits: %s\n", problem)
 	}
 	p.problem = problem
 }
 
-func (p *progress) draw(run leads.Run) {
+func (p *Progress) draw(run leads.Run) {
 	if p.total > 0 && run.Scanned > p.total {
 		p.bar.ChangeMax64(run.Scanned)
 	}
@@ -76,7 +77,7 @@ func (p *progress) draw(run leads.Run) {
 	}
 }
 
-func (p *progress) of(run leads.Run) string {
+func (p *Progress) of(run leads.Run) string {
 	if p.total == 0 || run.Finished() {
 		return ""
 	}
@@ -84,7 +85,7 @@ func (p *progress) of(run leads.Run) string {
 }
 
 // remaining is the rate so far and the time that is left at it.
-func (p *progress) remaining(run leads.Run) string {
+func (p *Progress) remaining(run leads.Run) string {
 	if run.StartedAt.IsZero() || run.Finished() || run.Scanned == 0 {
 		return ""
 	}
@@ -95,4 +96,31 @@ func (p *progress) remaining(run leads.Run) string {
 		words += fmt.Sprintf(", about %s left", left.Round(time.Second))
 	}
 	return words
+}
+
+// Steps prints how far the work on an adopted database has come: each step when it begins, and then
+// every few seconds.
+type Steps struct {
+	out     io.Writer
+	step    string
+	printed time.Time
+}
+
+// NewSteps prints on out.
+func NewSteps(out io.Writer) *Steps { return &Steps{out: out} }
+
+// Show is called again and again with the work as it stands.
+func (s *Steps) Show(p repo.Progress) {
+	if p.Step == s.step && p.Done != p.Total && time.Since(s.printed) < plainEvery {
+		return
+	}
+	s.step, s.printed = p.Step, time.Now()
+	switch {
+	case p.Done == 0:
+		fmt.Fprintln(s.out, p.Step)
+	case p.Total == 0:
+		fmt.Fprintf(s.out, "%s: %d rows\n", p.Step, p.Done)
+	default:
+		fmt.Fprintf(s.out, "%s: %d of %d rows, %d %%\n", p.Step, p.Done, p.Total, 100*p.Done/p.Total)
+	}
 }

@@ -1,0 +1,87 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"leadsync/consumers"
+	"leadsync/events"
+	"leadsync/leads"
+	"leadsync/owner"
+)
+
+// followEvery is how often the progress of a run is looked up.
+const followEvery = 250 * time.Millisecond
+
+// WorkAlone does the work of a portal's owner as long as no service does: passes and the
+// relay. It ends with the context, or with what neither can mend.
+func (b *Backend) WorkAlone(ctx context.Context, portal leads.Portal) error {
+	topic, err := events.OpenTopic(ctx, b.Bus())
+	if err != nil {
+		return err
+	}
+	stats, wake := &consumers.Stats{}, make(chan struct{}, 1)
+	relay := &consumers.Relay{Bus: b.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: wake, Stats: stats, Log: b.Log}
+	cfg := b.OwnerConfig(stats, func() {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	})
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return relay.Run(ctx) })
+	group.Go(func() error { return owner.RunPasses(ctx, cfg, portal, b.DB.CheckRules) })
+	return group.Wait()
+}
+
+// FollowRun shows a run's progress until it has ended and what it wrote is announced.
+// A run that disappears or that somebody pauses is an error.
+func (b *Backend) FollowRun(ctx context.Context, id string, shown *Progress) (leads.Run, error) {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		run, ok, err := b.DB.Run(ctx, id)
+		if err != nil {
+			return run, err
+		}
+		if !ok {
+			return run, fmt.Errorf("run %s has disappeared from leadsync_runs", id)
+		}
+		shown.show(run)
+		if standing, _, err := b.DB.Standing(ctx, run.MemberID); err == nil {
+			shown.warn(standing.Problem)
+		}
+		switch {
+		case run.Finished():
+			return run, b.announced(ctx, run.FinishedAt)
+		case run.State == leads.RunPaused:
+			return run, fmt.Errorf("somebody paused the pass at lead %d; go on with: leadsync reconcile --resume", run.Checkpoint)
+		}
+		select {
+		case <-ctx.Done():
+			return run, ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// announced waits until nothing of what was written by then waits in the outbox; of a
+// portal that lives there is always something newer.
+func (b *Backend) announced(ctx context.Context, by time.Time) error {
+	tick := time.NewTicker(followEvery / 5)
+	defer tick.Stop()
+	for {
+		oldest, err := b.DB.OutboxOldest(ctx)
+		if err != nil || oldest.IsZero() || oldest.After(by) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
