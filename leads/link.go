@@ -181,18 +181,18 @@ func newParameter(name string, level int) parameter {
 func (p parameter) cut(s string) string {
 	var b strings.Builder
 	last := 0
-	for i := 0; i < len(s); {
+	for i := 0; ; {
 		skip := strings.IndexAny(s[i:], p.begins)
 		if skip < 0 {
 			break
 		}
 		i += skip
-		at := p.run.FindStringSubmatchIndex(s[i:])
-		if at == nil {
+		found := p.run.FindStringSubmatch(s[i:])
+		if found == nil {
 			i++
 			continue
 		}
-		first, after, end := part(s[i:], at, 1), part(s[i:], at, 3), i+at[1]
+		first, after, end := found[1], found[3], i+len(found[0])
 		if p.entity.MatchString(s[end:]) { // not a separator, but an entity behind the link
 			end -= len(after)
 			after = ""
@@ -212,11 +212,4 @@ func (p parameter) cut(s string) string {
 	}
 	b.WriteString(s[last:])
 	return b.String()
-}
-
-func part(s string, at []int, n int) string {
-	if at[2*n] < 0 {
-		return ""
-	}
-	return s[at[2*n]:at[2*n+1]]
 }
