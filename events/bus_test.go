@@ -34,6 +34,12 @@ func prefixesDoNotMix(t *testing.T, url string, replicas int) {
 		buses[prefix] = open(t, url, prefix)
 		setUp(t, buses[prefix], replicas)
 	}
+	settled := func() { // any server of a cluster may answer
+		for _, bus := range buses {
+			until(t, "all servers have everything", func() bool { _, current := placed(t, bus); return current || replicas == 1 })
+		}
+	}
+	settled()
 	heard := map[string]chan string{}
 	for prefix, bus := range buses {
 		heard[prefix] = subscribed(t, bus)
@@ -41,11 +47,7 @@ func prefixesDoNotMix(t *testing.T, url string, replicas int) {
 	for prefix, bus := range buses {
 		fill(t, bus, prefix)
 	}
-	if replicas > 1 { // any server may answer
-		for _, bus := range buses {
-			until(t, "all servers have everything", func() bool { _, current := placed(t, bus); return current })
-		}
-	}
+	settled()
 	for prefix, bus := range buses {
 		wantOwn(t, bus, prefix)
 		if got, want := <-heard[prefix], "1 of "+prefix; got != want {

@@ -159,11 +159,16 @@ func Unavailable(err error) bool {
 	return errors.As(err, &api) && (api.Code == http.StatusServiceUnavailable || slices.Contains(passing, api.ErrorCode)) || Refused(err)
 }
 
-// passing are the answers of a cluster without a majority, or of one that is choosing a
-// leader, beside all those with the code 503.
+// passing are the answers of a cluster without a majority, of one that is choosing a leader,
+// or of one that misses servers, beside all those with the code 503.
 var passing = []jetstream.ErrorCode{
+	10005, // no suitable peers for placement: fewer servers are up than a stream has replicas
+	10007, // JetStream cluster not assigned to this server: its leader has not told it yet
 	10009, // JetStream cluster can not handle request: this server leads no longer
 	10118, // stream is offline
+	10119, // consumer is offline
+	10194, // stream is offline, with a reason
+	10195, // consumer is offline, with a reason
 	10158, // duplicate message id is in process: nobody has confirmed its first try
 }
 

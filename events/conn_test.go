@@ -28,6 +28,9 @@ func TestUnavailable(t *testing.T) {
 		{&jetstream.APIError{Code: 503, ErrorCode: 10008}, true},
 		{&jetstream.APIError{Code: 409, ErrorCode: 10158}, true},
 		{&jetstream.APIError{Code: 500, ErrorCode: 10009}, true},
+		{&jetstream.APIError{Code: 400, ErrorCode: 10005}, true}, // a server is down
+		{&jetstream.APIError{Code: 500, ErrorCode: 10119}, true},
+		{&jetstream.APIError{Code: 500, ErrorCode: 10047}, false}, // the disk is full
 		{&jetstream.APIError{Code: 400, ErrorCode: 10065}, false},
 		{context.DeadlineExceeded, true},
 		{nats.ErrNoResponders, true},
