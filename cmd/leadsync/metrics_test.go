@@ -91,6 +91,15 @@ func (m *metricsTest) wantIncrease(what string, do func(), metrics ...string) {
 	}
 }
 
+// atRest waits until nothing is under way: a gauge that something raised before would not
+// increase again.
+func (m *metricsTest) atRest() {
+	m.h.t.Helper()
+	for _, name := range []string{"leadsync_notices_waiting", "leadsync_spool_entries", "leadsync_outbox_changes"} {
+		m.untilZero(name)
+	}
+}
+
 // untilZero waits until a gauge is zero.
 func (m *metricsTest) untilZero(name string) {
 	m.h.t.Helper()
@@ -182,6 +191,7 @@ func (m *metricsTest) refusals() {
 // replaced.
 func (m *metricsTest) coalescing(id int64) {
 	m.h.t.Helper()
+	m.atRest()
 	m.h.portal.SetFaults(emulator.Faults{SlowMS: 1500})
 	missing := map[string]bool{"leadsync_notices_coalesced": true, "leadsync_notices_waiting": true}
 	before := m.read()
@@ -203,6 +213,7 @@ func (m *metricsTest) coalescing(id int64) {
 // withoutNATS stops NATS, and checks the spool and what /readyz reports of both.
 func (m *metricsTest) withoutNATS(id int64) {
 	m.h.t.Helper()
+	m.atRest()
 	m.h.nats.stop()
 	m.wantIncrease("NATS is down", func() { m.post(m.callback(id)) }, "leadsync_callbacks_spooled_total", "leadsync_spool_entries", "leadsync_spool_bytes")
 	m.wantProblem("nats", "not connected")
@@ -218,6 +229,7 @@ func (m *metricsTest) withoutNATS(id int64) {
 // database can say whose it is.
 func (m *metricsTest) withoutDatabase() {
 	m.h.t.Helper()
+	m.atRest()
 	folder := filepath.Dir(m.h.dbPath)
 	if err := os.Rename(folder, folder+".away"); err != nil {
 		m.h.t.Fatal(err)
@@ -240,6 +252,7 @@ func (m *metricsTest) withoutDatabase() {
 // outbox takes the relay's lease and publishes nothing.
 func (m *metricsTest) outbox(id int64) {
 	m.h.t.Helper()
+	m.atRest()
 	m.h.serve.stop()
 	nc, err := events.Connect(events.Server{URL: m.h.natsAt, Token: m.h.natsToken})
 	if err != nil {
