@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -158,14 +159,19 @@ func state(t *testing.T, bus *events.Bus) map[string]any {
 	streams := js.ListStreams(t.Context())
 	for info := range streams.Info() {
 		all[info.Config.Name] = info.Config
-		s, err := js.Stream(t.Context(), info.Config.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for seq := info.State.FirstSeq; seq <= info.State.LastSeq; seq++ {
-			if msg, err := s.GetMsg(t.Context(), seq); err == nil {
-				all[fmt.Sprintf("%s %d %s", info.Config.Name, seq, msg.Subject)] = string(msg.Data)
-			}
+		var s jetstream.Stream
+		insist(t, func(ctx context.Context) (err error) { s, err = js.Stream(ctx, info.Config.Name); return err })
+		for seq := max(info.State.FirstSeq, 1); seq <= info.State.LastSeq; seq++ {
+			insist(t, func(ctx context.Context) error {
+				msg, err := s.GetMsg(ctx, seq)
+				if err == nil {
+					all[fmt.Sprintf("%s %d %s", info.Config.Name, seq, msg.Subject)] = string(msg.Data)
+				}
+				if errors.Is(err, jetstream.ErrMsgNotFound) {
+					return nil
+				}
+				return err
+			})
 		}
 		for c := range s.ListConsumers(t.Context()).Info() {
 			// Consumers of clients that only read end by themselves when they are not used.
@@ -185,20 +191,20 @@ func state(t *testing.T, bus *events.Bus) map[string]any {
 func harmless(t *testing.T, bus *events.Bus, mine, own jetstream.JetStream) {
 	t.Helper()
 	ctx := t.Context()
-	orders, err := mine.CreateConsumer(ctx, events.StreamLeads, jetstream.ConsumerConfig{Durable: "billing-orders", AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var orders jetstream.Consumer
+	insist(t, func(ctx context.Context) (err error) {
+		orders, err = mine.CreateConsumer(ctx, events.StreamLeads, jetstream.ConsumerConfig{Durable: "billing-orders", AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour})
+		return err
+	})
 	if _, err := orders.Next(jetstream.FetchMaxWait(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	notices, err := events.Notices(ctx, bus, member)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := own.CreateConsumer(ctx, events.StreamLeads, jetstream.ConsumerConfig{Durable: "bi-own", AckPolicy: jetstream.AckExplicitPolicy}); err != nil {
-		t.Fatal(err)
-	}
+	var notices jetstream.Consumer
+	insist(t, func(ctx context.Context) (err error) { notices, err = events.Notices(ctx, bus, member); return err })
+	insist(t, func(ctx context.Context) error {
+		_, err := own.CreateConsumer(ctx, events.StreamLeads, jetstream.ConsumerConfig{Durable: "bi-own", AckPolicy: jetstream.AckExplicitPolicy})
+		return err
+	})
 	before := state(t, bus)
 	heard, err := own.Conn().SubscribeSync(">")
 	if err != nil {
@@ -245,12 +251,11 @@ func harmless(t *testing.T, bus *events.Bus, mine, own jetstream.JetStream) {
 func settle(t *testing.T, nc *nats.Conn, bus *events.Bus) {
 	t.Helper()
 	for range 3 {
-		if _, err := nc.Request("$JS.API.STREAM.INFO.LEADS", nil, 10*time.Second); err != nil {
-			t.Fatalf("the gate does not answer any more: %v", err)
-		}
-		if _, err := bus.JetStream().AccountInfo(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		insist(t, func(context.Context) error { // the gate answers still
+			_, err := nc.Request("$JS.API.STREAM.INFO.LEADS", nil, 10*time.Second)
+			return err
+		})
+		insist(t, func(ctx context.Context) error { _, err := bus.JetStream().AccountInfo(ctx); return err })
 	}
 }
 

@@ -57,11 +57,7 @@ func newGround(t *testing.T) *ground {
 // serve sets the streams up, opens the gate and publishes.
 func serve(t *testing.T, bus *events.Bus, replicas int) {
 	t.Helper()
-	// A service tries again, too, while a cluster chooses leaders.
-	loop := retry.Loop{Policy: retry.Near, Final: func(err error) bool { return !events.Unavailable(err) }}
-	if err := loop.Until(t.Context(), func(ctx context.Context) error { return events.Setup(ctx, bus, replicas) }); err != nil {
-		t.Fatal(err)
-	}
+	insist(t, func(ctx context.Context) error { return events.Setup(ctx, bus, replicas) })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- gate.New(bus, leadstest.Silent(), broker.Streams...).Run(ctx) }()
@@ -71,25 +67,27 @@ func serve(t *testing.T, bus *events.Bus, replicas int) {
 			t.Error(err)
 		}
 	})
-	topic, err := events.OpenTopic(t.Context(), bus)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var topic *events.Topic
+	insist(t, func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, bus); return err })
 	for id := range int64(5) {
-		_, err := topic.Publish(t.Context(), leads.Change{
-			MemberID: member, LeadID: id + 1, Revision: 1, Kind: leads.Added, Lead: json.RawMessage(`{"TITLE":"Anna"}`), ReadAt: time.Unix(1, 0),
+		insist(t, func(ctx context.Context) error {
+			_, err := topic.Publish(ctx, leads.Change{
+				MemberID: member, LeadID: id + 1, Revision: 1, Kind: leads.Added, Lead: json.RawMessage(`{"TITLE":"Anna"}`), ReadAt: time.Unix(1, 0),
+			})
+			return err
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
-	for _, err := range []error{
-		events.PublishNotice(t.Context(), bus, events.Notice{Ref: leads.Ref{MemberID: member, LeadID: 1}}),
-		events.PublishDead(t.Context(), bus, events.DeadLetter{Notice: events.Notice{Ref: leads.Ref{MemberID: member, LeadID: 1}}}),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
+	n := events.Notice{Ref: leads.Ref{MemberID: member, LeadID: 1}}
+	insist(t, func(ctx context.Context) error { return events.PublishNotice(ctx, bus, n) })
+	insist(t, func(ctx context.Context) error { return events.PublishDead(ctx, bus, events.DeadLetter{Notice: n}) })
+}
+
+// insist repeats what a cluster refuses while it chooses leaders, as a service does.
+func insist(t *testing.T, do func(ctx context.Context) error) {
+	t.Helper()
+	loop := retry.Loop{Policy: retry.Near, Final: func(err error) bool { return !events.Unavailable(err) }}
+	if err := loop.Until(t.Context(), do); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -105,7 +103,7 @@ func connect(t *testing.T, url string, opts ...nats.Option) jetstream.JetStream 
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(5*time.Second))
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
