@@ -95,7 +95,11 @@ func launchServe(t *testing.T, p *emulator.Portal, more map[string]string, serve
 		}
 		return stopped
 	}
-	t.Cleanup(func() { s.stop() })
+	t.Cleanup(func() {
+		if s.stop(); t.Failed() {
+			t.Logf("the log of the service at %s:\n%s", s.url, s.log)
+		}
+	})
 	return s
 }
 
