@@ -55,64 +55,80 @@ func encoded(tb testing.TB, v any) string {
 	return string(data)
 }
 
+// stranger is a stream that leadsync did not make.
+type stranger struct {
+	name    string
+	theirs  jetstream.StreamConfig
+	needed  string
+	message string // subject of a message in it
+	cluster bool   // seen on a cluster, too
+}
+
 // A stream that leadsync did not make, with a name or subjects that it needs: leadsync names it,
 // leaves it as it is, byte for byte, and publishes nothing until it is gone.
 func TestStreamsOfStrangersAreLeftAlone(t *testing.T) {
-	for _, test := range []struct {
-		name    string
-		theirs  jetstream.StreamConfig
-		needed  string
-		message string // subject of a message in it
-	}{
-		{"the name alone", jetstream.StreamConfig{Name: "LEADS", Subjects: []string{"shop.leads.*"}}, "LEADS", "shop.leads.1"},
-		{"the name, with our subjects", jetstream.StreamConfig{Name: "BITRIX24_NOTICES", Subjects: []string{"bitrix24.notices.*.*"}}, "BITRIX24_NOTICES", "bitrix24.notices.x.1"},
-		{"the name, with another mark", jetstream.StreamConfig{Name: "LEADS", Subjects: []string{"shop.leads.*"}, Metadata: map[string]string{"made-by": "shop"}}, "LEADS", "shop.leads.1"},
-		{"our topic", jetstream.StreamConfig{Name: "SHOP", Subjects: []string{"leads.>"}}, "LEADS", "leads.orders"},
-		{"one of many subjects", jetstream.StreamConfig{Name: "SHOP", Subjects: []string{"shop.>", "leadsync.dead.>"}}, "LEADSYNC_DEAD", "shop.1"},
-		{"notices", jetstream.StreamConfig{Name: "SHOP", Subjects: []string{"bitrix24.>"}}, "BITRIX24_NOTICES", "bitrix24.orders"},
-		{"everything", jetstream.StreamConfig{Name: "AUDIT", Subjects: []string{">"}, NoAck: true}, "BITRIX24_NOTICES", "shop.1"},
-		{"the bucket's name", jetstream.StreamConfig{Name: "KV_LEADSYNC_LEASES", Subjects: []string{"shop.leases.*"}}, "KV_LEADSYNC_LEASES", "shop.leases.1"},
-		{"a bucket of the same name", jetstream.StreamConfig{Name: "KV_LEADSYNC_LEASES", Subjects: []string{"$KV.LEADSYNC_LEASES.>"}}, "KV_LEADSYNC_LEASES", "$KV.LEADSYNC_LEASES.x"},
-		{"all buckets", jetstream.StreamConfig{Name: "BUCKETS", Subjects: []string{"$KV.>"}}, "KV_LEADSYNC_LEASES", "$KV.SHOP.x"},
+	for _, test := range []stranger{
+		{"the name alone", jetstream.StreamConfig{Name: "LEADS", Subjects: []string{"shop.leads.*"}}, "LEADS", "shop.leads.1", true},
+		{"the name, with our subjects", jetstream.StreamConfig{Name: "BITRIX24_NOTICES", Subjects: []string{"bitrix24.notices.*.*"}}, "BITRIX24_NOTICES", "bitrix24.notices.x.1", false},
+		{"the name, with another mark", jetstream.StreamConfig{Name: "LEADS", Subjects: []string{"shop.leads.*"}, Metadata: map[string]string{"made-by": "shop"}}, "LEADS", "shop.leads.1", false},
+		{"our topic", jetstream.StreamConfig{Name: "SHOP", Subjects: []string{"leads.>"}}, "LEADS", "leads.orders", true},
+		{"one of many subjects", jetstream.StreamConfig{Name: "SHOP", Subjects: []string{"shop.>", "leadsync.dead.>"}}, "LEADSYNC_DEAD", "shop.1", false},
+		{"notices", jetstream.StreamConfig{Name: "SHOP", Subjects: []string{"bitrix24.>"}}, "BITRIX24_NOTICES", "bitrix24.orders", true},
+		{"everything", jetstream.StreamConfig{Name: "AUDIT", Subjects: []string{">"}, NoAck: true}, "BITRIX24_NOTICES", "shop.1", false},
+		{"the bucket's name", jetstream.StreamConfig{Name: "KV_LEADSYNC_LEASES", Subjects: []string{"shop.leases.*"}}, "KV_LEADSYNC_LEASES", "shop.leases.1", false},
+		{"a bucket of the same name", jetstream.StreamConfig{Name: "KV_LEADSYNC_LEASES", Subjects: []string{"$KV.LEADSYNC_LEASES.>"}}, "KV_LEADSYNC_LEASES", "$KV.LEADSYNC_LEASES.x", true},
+		{"all buckets", jetstream.StreamConfig{Name: "BUCKETS", Subjects: []string{"$KV.>"}}, "KV_LEADSYNC_LEASES", "$KV.SHOP.x", false},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			url := single(t)
-			theirs, bus := open(t, url, "").JetStream(), open(t, url, "")
-			if _, err := theirs.CreateStream(t.Context(), test.theirs); err != nil {
-				t.Fatal(err)
+		t.Run(test.name, func(t *testing.T) { strangerIsLeftAlone(t, single(t), 1, test) })
+		if test.cluster {
+			t.Run(test.name+", on a cluster", func(t *testing.T) { strangerIsLeftAlone(t, startCluster(t)[0].ClientURL(), 3, test) })
+		}
+	}
+}
+
+func strangerIsLeftAlone(t *testing.T, url string, replicas int, test stranger) {
+	t.Helper()
+	theirs, bus := open(t, url, "").JetStream(), open(t, url, "")
+	insist(t, func() error { _, err := theirs.CreateStream(t.Context(), test.theirs); return err })
+	insist(t, func() error {
+		if test.theirs.NoAck {
+			return theirs.Conn().Publish(test.message, []byte("theirs"))
+		}
+		_, err := theirs.Publish(t.Context(), test.message, []byte("theirs"))
+		return err
+	})
+	until(t, "their message is in it", func() bool { return len(ofStream(t, bus, test.theirs)) == 2 })
+	before := ofStream(t, bus, test.theirs)
+	var foreign *events.ForeignError
+	for range 2 { // what the first try has made must not make the second another one
+		insist(t, func() error {
+			err := events.Setup(t.Context(), bus, replicas)
+			if events.Unavailable(err) {
+				return err
 			}
-			if err := theirs.Conn().Publish(test.message, []byte("theirs")); err != nil {
-				t.Fatal(err)
+			if !errors.As(err, &foreign) || foreign.Stream != test.theirs.Name || foreign.Needed != test.needed {
+				t.Fatalf("set up: %v", err)
 			}
-			until(t, "their message is in it", func() bool { return len(ofStream(t, bus, test.theirs)) == 2 })
-			before := ofStream(t, bus, test.theirs)
-			var foreign *events.ForeignError
-			for range 2 { // what the first try has made must not make the second another one
-				if err := events.Setup(t.Context(), bus, 1); !errors.As(err, &foreign) || foreign.Stream != test.theirs.Name || foreign.Needed != test.needed {
-					t.Fatalf("set up: %v", err)
-				}
-			}
-			if diff := cmp.Diff(test.theirs.Subjects, foreign.Subjects); diff != "" || !strings.Contains(foreign.Error(), test.theirs.Name) {
-				t.Errorf("%s: subjects (-want +got):\n%s", foreign, diff)
-			}
-			if problem := bus.Problem(); problem == nil || problem.Error() != foreign.Error() {
-				t.Errorf("the problem is %v", problem)
-			}
-			wantNothingTaken(t, bus)
-			if diff := cmp.Diff(before, ofStream(t, bus, test.theirs)); diff != "" {
-				t.Errorf("their stream was changed (-before +after):\n%s", diff)
-			}
-			if err := theirs.DeleteStream(t.Context(), test.theirs.Name); err != nil {
-				t.Fatal(err)
-			}
-			// The server may still be clearing its files away, as the service's next try finds out.
-			until(t, "the streams are set up after it was removed", func() bool { return events.Setup(t.Context(), bus, 1) == nil })
-			if problem := bus.Problem(); problem != nil {
-				t.Fatalf("after it was removed: problem %v", problem)
-			}
-			publish(t, bus, notice(1, "ONCRMLEADADD"))
+			return nil
 		})
 	}
+	if diff := cmp.Diff(test.theirs.Subjects, foreign.Subjects); diff != "" || !strings.Contains(foreign.Error(), test.theirs.Name) {
+		t.Errorf("%s: subjects (-want +got):\n%s", foreign, diff)
+	}
+	if problem := bus.Problem(); problem == nil || problem.Error() != foreign.Error() {
+		t.Errorf("the problem is %v", problem)
+	}
+	wantNothingTaken(t, bus)
+	if diff := cmp.Diff(before, ofStream(t, bus, test.theirs)); diff != "" {
+		t.Errorf("their stream was changed (-before +after):\n%s", diff)
+	}
+	insist(t, func() error { return theirs.DeleteStream(t.Context(), test.theirs.Name) })
+	// The server may still be clearing its files away, as the service's next try finds out.
+	until(t, "the streams are set up after it was removed", func() bool { return events.Setup(t.Context(), bus, replicas) == nil })
+	if problem := bus.Problem(); problem != nil {
+		t.Fatalf("after it was removed: problem %v", problem)
+	}
+	insist(t, func() error { return events.PublishNotice(t.Context(), bus, notice(1, "ONCRMLEADADD")) })
 }
 
 // ofStream is what there is of a stranger's stream. In one that takes everything, also what we

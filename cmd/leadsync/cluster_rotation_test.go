@@ -2,9 +2,13 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,10 +25,16 @@ var rotationFor = flag.Duration("rotation", 5*time.Second, "how long TestRotated
 // password is right again.
 func TestRotatedPasswordLosesNothing(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*guardedNATS, string){"reloaded": (*guardedNATS).reload, "restarted": (*guardedNATS).restart} {
+	for name, test := range map[string]struct {
+		servers int
+		change  func(*guardedNATS, string)
+	}{
+		"reloaded": {1, (*guardedNATS).reload}, "restarted": {1, (*guardedNATS).restart}, "a cluster": {3, (*guardedNATS).reload},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRotation(t)
+			change := test.change
+			r := newRotation(t, test.servers)
 			r.install()
 			stop := r.changeLeads()
 			r.untilCallbacks(20)
@@ -67,22 +77,23 @@ type rotation struct {
 	server *guardedNATS
 }
 
-func newRotation(t *testing.T) *rotation {
+func newRotation(t *testing.T, servers int) *rotation {
 	t.Helper()
 	p := startFullEmulator(t, emulator.Config{
 		Leads: 100, Seed: 17, NoLimits: true, Delay: time.Millisecond, DelayMax: 80 * time.Millisecond, Switches: emulator.Switches{NoOffline: true},
 	})
-	r := &rotation{server: newGuardedNATS(t)}
+	r := &rotation{server: newGuardedNATS(t, servers)}
 	address, dir := freeAddress(t), t.TempDir()
 	r.harness = &harness{
-		t: t, portal: p, url: "http://" + address, natsAt: "nats://reader:reader@" + r.server.address(), dataDir: dir,
+		t: t, portal: p, url: "http://" + address, natsAt: "nats://reader:reader@" + r.server.addresses()[0], dataDir: dir,
 		dbPath: filepath.Join(dir, "db", "leadsync.db"), rng: rand.New(rand.NewPCG(17, 0)), faults: map[string]int{}, secrets: map[string]string{},
 	}
 	r.openDatabase()
 	info := p.Info()
 	r.serve = newChild(t, "serve",
 		"LEADSYNC_DATA_DIR="+dir, "LEADSYNC_HTTP_ADDR="+address, "LEADSYNC_PUBLIC_URL="+r.url, "LEADSYNC_DATABASE_URL="+r.dbURL,
-		"LEADSYNC_NATS_URL=nats://"+r.server.address(), "LEADSYNC_NATS_USER=leadsync", "LEADSYNC_NATS_PASSWORD="+rightPassword,
+		"LEADSYNC_NATS_URL=nats://"+strings.Join(r.server.addresses(), ",nats://"), "LEADSYNC_NATS_REPLICAS="+strconv.Itoa(servers),
+		"LEADSYNC_NATS_USER=leadsync", "LEADSYNC_NATS_PASSWORD="+rightPassword,
 		"LEADSYNC_B24_INSECURE_HOSTS="+host(info.Portal)+","+host(info.OAuth), "LEADSYNC_CATCHUP_EVERY=off", "LEADSYNC_RECONCILE_AT=off",
 		"LEADSYNC_B24_CLIENT_ID="+info.ClientID, "LEADSYNC_B24_CLIENT_SECRET="+info.ClientSecret)
 	r.secrets["password of NATS"] = rightPassword
@@ -98,56 +109,81 @@ func (r *rotation) untilCallbacks(more int) {
 	r.until("callbacks come", func() bool { return len(r.portal.Callbacks()) >= before+more })
 }
 
-// guardedNATS is a NATS server whose password can be changed.
+// guardedNATS is a NATS server, or a cluster, whose password can be changed.
 type guardedNATS struct {
-	t      *testing.T
-	port   int
-	dir    string
-	server *server.Server
+	t       *testing.T
+	ports   []int
+	routes  []*url.URL
+	dirs    []string
+	servers []*server.Server
 }
 
-func newGuardedNATS(t *testing.T) *guardedNATS {
+func newGuardedNATS(t *testing.T, count int) *guardedNATS {
 	t.Helper()
-	n := &guardedNATS{t: t, port: portOf(t, freeAddress(t)), dir: t.TempDir()}
+	n := &guardedNATS{t: t}
+	for range count {
+		n.ports = append(n.ports, portOf(t, freeAddress(t)))
+		n.routes = append(n.routes, &url.URL{Scheme: "nats-route", Host: freeAddress(t)})
+		n.dirs = append(n.dirs, t.TempDir())
+	}
 	n.start(rightPassword)
 	t.Cleanup(func() { n.stop() })
 	return n
 }
 
-func (n *guardedNATS) address() string { return n.server.Addr().String() }
+func (n *guardedNATS) addresses() (all []string) {
+	for _, ns := range n.servers {
+		all = append(all, ns.Addr().String())
+	}
+	return all
+}
 
-func (n *guardedNATS) options(password string) *server.Options {
-	return &server.Options{
-		Host: "127.0.0.1", Port: n.port, NoSigs: true, NoLog: true, JetStream: true, StoreDir: n.dir, JetStreamMaxStore: 1 << 50, SyncAlways: true,
+func (n *guardedNATS) options(i int, password string) *server.Options {
+	opts := &server.Options{
+		Host: "127.0.0.1", Port: n.ports[i], NoSigs: true, NoLog: true, JetStream: true, StoreDir: n.dirs[i], JetStreamMaxStore: 1 << 40, SyncAlways: true,
 		Users: []*server.User{{Username: "leadsync", Password: password}, {Username: "reader", Password: "reader"}},
 	}
+	if len(n.ports) > 1 {
+		opts.ServerName, opts.Routes = fmt.Sprintf("n%d", i), n.routes
+		opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: portOf(n.t, n.routes[i].Host)}
+	}
+	return opts
 }
 
 func (n *guardedNATS) start(password string) {
 	n.t.Helper()
-	ns, err := server.NewServer(n.options(password))
-	if err != nil {
-		n.t.Fatal(err)
+	n.servers = nil
+	for i := range n.ports {
+		ns, err := server.NewServer(n.options(i, password))
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		go ns.Start()
+		n.servers = append(n.servers, ns)
 	}
-	ns.Start()
-	within(n.t, time.Minute, "NATS listens", func() bool { return ns.ReadyForConnections(time.Second) })
-	n.server = ns
+	within(n.t, time.Minute, "NATS listens", func() bool {
+		return !slices.ContainsFunc(n.servers, func(ns *server.Server) bool { return !ns.ReadyForConnections(time.Second) })
+	})
 }
 
 func (n *guardedNATS) stop() {
-	n.server.Shutdown()
-	n.server.WaitForShutdown()
-}
-
-// reload changes the password of a server that runs.
-func (n *guardedNATS) reload(password string) {
-	n.t.Helper()
-	if err := n.server.ReloadOptions(n.options(password)); err != nil {
-		n.t.Fatal(err)
+	for _, ns := range n.servers {
+		ns.Shutdown()
+		ns.WaitForShutdown()
 	}
 }
 
-// restart starts the server again with another password.
+// reload changes the password of servers that run.
+func (n *guardedNATS) reload(password string) {
+	n.t.Helper()
+	for i, ns := range n.servers {
+		if err := ns.ReloadOptions(n.options(i, password)); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+}
+
+// restart starts the servers again with another password.
 func (n *guardedNATS) restart(password string) {
 	n.t.Helper()
 	n.stop()
