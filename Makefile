@@ -41,9 +41,11 @@ test-scale: ## large imports and backlogs, 100,000 sabotaged leads, 1,000,000 co
 	$(GO) test -count=1 -v -timeout 60m -run TestMemoryStaysConstant ./cmd/leadsync -million 1000000
 	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -timeout 60m -run 'AmongAMillion|LookupTimes' ./repo ./handlers
 
-test-subscribers: ## each example subscriber reads 100,000 leads and 1,000 changes; needs node and npm
+test-subscribers: ## each example subscriber reads 100,000 leads and 1,000 changes, embedded, from one server, from a cluster; needs node and npm
 	npm ci --silent --prefix examples/subscribers/node
 	LEADSYNC_TEST_SCALE=1 LEADSYNC_TEST_CLIENTS=1 $(GO) test ./examples/subscribers -run LargePortal -count=1 -v -timeout 60m
+	LEADSYNC_TEST_SCALE=1 $(GO) test ./examples/subscribers -run LargePortal -count=1 -v -timeout 60m -servers 1
+	LEADSYNC_TEST_SCALE=1 $(GO) test ./examples/subscribers -run LargePortal -count=1 -v -timeout 60m -servers 3
 
 test-replicas: ## three replicas with short-lived tokens for five minutes; the owner is killed at random
 	LEADSYNC_TEST_REPLICAS=5m $(GO) test -count=1 -v -timeout 15m -run ReplicasShare ./cmd/leadsync

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -259,6 +256,9 @@ func settle(t *testing.T, nc *nats.Conn, bus *events.Bus) {
 	}
 }
 
+// configuration is what operators get.
+const configuration = "../../deployments/nats/nats.conf"
+
 func TestSubscribersDoNoHarmEmbedded(t *testing.T) {
 	g := newGround(t)
 	harmless(t, g.bus, g.connect(billing), g.connect(bi))
@@ -266,12 +266,12 @@ func TestSubscribersDoNoHarmEmbedded(t *testing.T) {
 
 // The configuration that operators get does the same.
 func TestSubscribersDoNoHarmOnAServerOfItsOwn(t *testing.T) {
-	harmlessAt(t, startConfigured(t, 1), 1)
+	harmlessAt(t, eventstest.Configured(t, configuration, 1), 1)
 }
 
 // On a cluster, too, where any server may be asked.
 func TestSubscribersDoNoHarmOnACluster(t *testing.T) {
-	harmlessAt(t, startConfigured(t, 3), 3)
+	harmlessAt(t, eventstest.Configured(t, configuration, 3), 3)
 }
 
 func harmlessAt(t *testing.T, servers []*server.Server, replicas int) {
@@ -285,64 +285,6 @@ func harmlessAt(t *testing.T, servers []*server.Server, replicas int) {
 	}
 	readsLikeAnyClient(t, login("billing"))
 	harmless(t, bus, login("billing"), login("bi"))
-}
-
-// startConfigured starts servers with the configuration that operators get; several are a
-// cluster.
-func startConfigured(t *testing.T, count int) (servers []*server.Server) {
-	t.Helper()
-	for _, name := range []string{"LEADSYNC", "OPERATOR", "BILLING", "BI"} {
-		t.Setenv("NATS_"+name+"_PASSWORD", "password-of-"+strings.ToLower(name))
-	}
-	routes := freeRoutes(t, count)
-	for n := range count {
-		opts, err := server.ProcessConfigFile("../../deployments/nats/nats.conf")
-		if err != nil {
-			t.Fatal(err)
-		}
-		opts.Port, opts.HTTPPort, opts.StoreDir, opts.NoSigs, opts.NoLog = server.RANDOM_PORT, 0, t.TempDir(), true, true
-		opts.Host, opts.HTTPHost = "127.0.0.1", ""
-		if count > 1 {
-			opts.ServerName, opts.Routes, opts.JetStreamMaxStore = fmt.Sprintf("n%d", n), routes, 1<<40
-			port, err := strconv.Atoi(routes[n].Port())
-			if err != nil {
-				t.Fatal(err)
-			}
-			opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: port}
-		}
-		ns, err := server.NewServer(opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		go ns.Start()
-		t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-		servers = append(servers, ns)
-	}
-	for _, ns := range servers {
-		until(t, "the server listens", func() bool { return ns.ReadyForConnections(time.Second) })
-	}
-	if count > 1 {
-		until(t, "the cluster has a leader", func() bool {
-			return slices.ContainsFunc(servers, func(ns *server.Server) bool {
-				return ns.JetStreamIsLeader() && len(ns.JetStreamClusterPeers()) == count
-			})
-		})
-	}
-	return servers
-}
-
-// freeRoutes are addresses on which nobody listens at the moment.
-func freeRoutes(t *testing.T, count int) (routes []*url.URL) {
-	t.Helper()
-	for range count {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close() // at the end, so that each gets another port
-		routes = append(routes, &url.URL{Scheme: "nats-route", Host: l.Addr().String()})
-	}
-	return routes
 }
 
 // until polls until done is true.
@@ -363,7 +305,7 @@ func TestConfigurationOfAServerOfItsOwnIsUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.ReadFile("../../deployments/nats/nats.conf")
+	file, err := os.ReadFile(configuration)
 	if err != nil {
 		t.Fatal(err)
 	}

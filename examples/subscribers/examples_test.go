@@ -3,6 +3,7 @@ package subscribers_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,6 +33,26 @@ func TestPythonExampleEndsEqual(t *testing.T) {
 	lives(t, pythonExample(t))
 }
 
+// On a NATS server of its own, and on a cluster, as deployments/nats/nats.conf makes them.
+func TestGoExampleOnOtherServers(t *testing.T) {
+	for _, count := range []int{1, 3} {
+		t.Run(strconv.Itoa(count), func(t *testing.T) {
+			e, w := goExample(t), newWorld(t, 300)
+			e.url, e.password = w.outside(count), "password-of-"+name
+			w.start()
+			w.install()
+			e.start()
+			w.equal(e)
+			e.kill()
+			w.live("killed", 30)
+			e.start()
+			w.equal(e)
+		})
+	}
+}
+
+var servers = flag.Int("servers", 0, "TestExamplesOnALargePortal: how many NATS servers beside the service, 1 or 3; 0 is the embedded one")
+
 // The same with as many leads as a large portal has.
 func TestExamplesOnALargePortal(t *testing.T) {
 	if os.Getenv("LEADSYNC_TEST_SCALE") == "" {
@@ -43,14 +64,17 @@ func TestExamplesOnALargePortal(t *testing.T) {
 		examples = append(examples, nodeExample(t))
 	}
 	w := newWorld(t, count)
+	url, password := "nats://"+w.cfg.NATSListen, token
+	if *servers > 0 {
+		url, password = w.outside(*servers), "password-of-"+name
+	}
 	w.start()
 	begun := time.Now()
 	w.install()
 	t.Logf("imported %d leads in %s", count, time.Since(begun).Round(time.Second))
 	for _, e := range examples {
 		t.Run(filepath.Base(e.command[0]), func(t *testing.T) {
-			e.t = t
-			e.url = "nats://" + w.cfg.NATSListen
+			e.t, e.url, e.password = t, url, password
 			begun := time.Now()
 			e.start()
 			w.until("there is a file for each lead", func() string {
@@ -210,18 +234,19 @@ func title(card json.RawMessage) string {
 
 // example is a program that keeps a file for each lead.
 type example struct {
-	t       *testing.T
-	command []string
-	dir     string
-	state   string
-	url     string
-	log     string
-	process *exec.Cmd
+	t        *testing.T
+	command  []string
+	dir      string
+	state    string
+	url      string
+	password string
+	log      string
+	process  *exec.Cmd
 }
 
 func newExample(t *testing.T, dir string, command ...string) *example {
 	t.Helper()
-	e := &example{t: t, command: command, dir: dir, state: t.TempDir(), log: filepath.Join(t.TempDir(), "log")}
+	e := &example{t: t, command: command, dir: dir, password: token, state: t.TempDir(), log: filepath.Join(t.TempDir(), "log")}
 	t.Cleanup(func() {
 		e.kill()
 		if data, err := os.ReadFile(e.log); err == nil && t.Failed() {
@@ -268,7 +293,7 @@ func (e *example) start() {
 	defer out.Close() // the process has its own
 	e.process = exec.Command(e.command[0], e.command[1:]...)
 	e.process.Dir, e.process.Stdout, e.process.Stderr = e.dir, out, out
-	e.process.Env = append(os.Environ(), "NATS_URL="+e.url, "NATS_USER="+name, "NATS_PASSWORD="+token, "STATE="+e.state)
+	e.process.Env = append(os.Environ(), "NATS_URL="+e.url, "NATS_USER="+name, "NATS_PASSWORD="+e.password, "STATE="+e.state)
 	if err := e.process.Start(); err != nil {
 		e.t.Fatal(err)
 	}

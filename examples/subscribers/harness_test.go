@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
 	"leadsync/events/broker"
+	"leadsync/events/eventstest"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
 	"leadsync/service"
@@ -52,6 +54,19 @@ func newWorld(t *testing.T, count int) *world {
 		Trust:  bitrix24.Trust{Insecure: []string{host(t, info.Portal), host(t, info.OAuth)}},
 		Tuning: service.Tuning{Grace: time.Second, MinAge: time.Nanosecond, DeleteFloor: 1_000_000},
 	}}
+}
+
+// outside makes the service use NATS servers of its own, and returns where a subscriber connects:
+// at the last of them.
+func (w *world) outside(count int) string {
+	w.t.Helper()
+	var all []string
+	for _, ns := range eventstest.Configured(w.t, "../../deployments/nats/nats.conf", count) {
+		all = append(all, ns.ClientURL())
+	}
+	w.cfg.NATSURL, w.cfg.NATSListen, w.cfg.Subscribers, w.cfg.Replicas = strings.Join(all, ","), "", nil, count
+	w.cfg.NATS = service.NATSLogin{User: "leadsync", Password: "password-of-leadsync"}
+	return all[count-1]
 }
 
 // start runs the service until stop.
