@@ -64,7 +64,7 @@ func Configured(t *testing.T, file string, count int) (servers []*server.Server)
 func freeRoutes(t *testing.T, count int) (routes []*url.URL) {
 	t.Helper()
 	for range count {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}

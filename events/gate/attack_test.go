@@ -17,7 +17,6 @@ import (
 
 	"leadsync/events"
 	"leadsync/events/eventstest"
-	"leadsync/retry"
 )
 
 // attacker is a subscriber who tries to do harm.
@@ -285,18 +284,6 @@ func harmlessAt(t *testing.T, servers []*server.Server, replicas int) {
 	}
 	readsLikeAnyClient(t, login("billing"))
 	harmless(t, bus, login("billing"), login("bi"))
-}
-
-// until polls until done is true.
-func until(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	for !done() {
-		if retry.Wait(ctx, 10*time.Millisecond) != nil {
-			t.Fatalf("still waiting: %s", what)
-		}
-	}
 }
 
 // What stands in deployments is what the embedded server uses, for two subscribers.
