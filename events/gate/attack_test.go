@@ -192,9 +192,7 @@ func harmless(t *testing.T, bus *events.Bus, mine, own jetstream.JetStream) {
 		orders, err = mine.CreateConsumer(ctx, events.StreamLeads, jetstream.ConsumerConfig{Durable: "billing-orders", AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour})
 		return err
 	})
-	if _, err := orders.Next(jetstream.FetchMaxWait(time.Minute)); err != nil {
-		t.Fatal(err)
-	}
+	insist(t, func(context.Context) error { _, err := orders.Next(jetstream.FetchMaxWait(time.Minute)); return err })
 	var notices jetstream.Consumer
 	insist(t, func(ctx context.Context) (err error) { notices, err = events.Notices(ctx, bus, member); return err })
 	insist(t, func(ctx context.Context) error {

@@ -122,20 +122,29 @@ func connect(t *testing.T, url string, opts ...nats.Option) jetstream.JetStream 
 // receive takes a number of messages, and acknowledges each twice over.
 func receive(t *testing.T, consumer jetstream.Consumer, count int) {
 	t.Helper()
-	batch, err := consumer.Fetch(count, jetstream.FetchMaxWait(time.Minute))
-	if err != nil {
-		t.Fatal(err)
-	}
 	got := 0
-	for msg := range batch.Messages() {
-		got++
-		if err := msg.DoubleAck(t.Context()); err != nil {
-			t.Errorf("acknowledge: %v", err)
+	insist(t, func(ctx context.Context) error {
+		batch, err := consumer.Fetch(count-got, jetstream.FetchMaxWait(time.Minute))
+		if err != nil {
+			return err
 		}
+		for msg := range batch.Messages() {
+			got++
+			insist(t, msg.DoubleAck)
+		}
+		return batch.Error()
+	})
+	if got != count {
+		t.Fatalf("%d messages of %d", got, count)
 	}
-	if batch.Error() != nil || got != count {
-		t.Fatalf("%d messages of %d, %v", got, count, batch.Error())
-	}
+}
+
+// made is what do returns, however often it has to be asked.
+func made[T any](t *testing.T, do func(ctx context.Context) (T, error)) T {
+	t.Helper()
+	var value T
+	insist(t, func(ctx context.Context) (err error) { value, err = do(ctx); return err })
+	return value
 }
 
 func TestSubscribersReadWithOrdinaryClients(t *testing.T) {
@@ -146,40 +155,31 @@ func TestSubscribersReadWithOrdinaryClients(t *testing.T) {
 func readsLikeAnyClient(t *testing.T, js jetstream.JetStream) {
 	t.Helper()
 	ctx := t.Context()
-	stream, err := js.Stream(ctx, events.StreamLeads)
-	if err != nil {
-		t.Fatal(err)
+	stream := made(t, func(ctx context.Context) (jetstream.Stream, error) { return js.Stream(ctx, events.StreamLeads) })
+	last := made(t, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+		return stream.GetLastMsgForSubject(ctx, "leads."+member+".3")
+	})
+	if !strings.Contains(string(last.Data), "Anna") {
+		t.Errorf("the last message of a lead: %s", last.Data)
 	}
-	if msg, err := stream.GetLastMsgForSubject(ctx, "leads."+member+".3"); err != nil || !strings.Contains(string(msg.Data), "Anna") {
-		t.Errorf("the last message of a lead: %v", err)
+	consumer := func(cfg jetstream.ConsumerConfig) jetstream.Consumer {
+		return made(t, func(ctx context.Context) (jetstream.Consumer, error) { return stream.CreateOrUpdateConsumer(ctx, cfg) })
 	}
-	durable, err := stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{Durable: "billing-orders", AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: "leads.>"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	receive(t, durable, 2)
-	again, err := js.Consumer(ctx, events.StreamLeads, "billing-orders")
-	if err != nil {
-		t.Fatal(err)
-	}
+	receive(t, consumer(jetstream.ConsumerConfig{Durable: "billing-orders", AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: "leads.>"}), 2)
+	again := made(t, func(ctx context.Context) (jetstream.Consumer, error) {
+		return js.Consumer(ctx, events.StreamLeads, "billing-orders")
+	})
 	receive(t, again, 3)
-	if info, err := again.Info(ctx); err != nil || info.NumAckPending != 0 || info.NumPending != 0 {
-		t.Errorf("after all is acknowledged: %+v, %v", info, err)
+	if info := made(t, again.Info); info.NumAckPending != 0 || info.NumPending != 0 {
+		t.Errorf("after all is acknowledged: %+v", info)
 	}
-	ordered, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ordered := made(t, func(ctx context.Context) (jetstream.Consumer, error) {
+		return stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy})
+	})
 	for range 5 {
-		if _, err := ordered.Next(jetstream.FetchMaxWait(time.Minute)); err != nil {
-			t.Fatal(err)
-		}
+		made(t, func(context.Context) (jetstream.Msg, error) { return ordered.Next(jetstream.FetchMaxWait(time.Minute)) })
 	}
-	temporary, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy})
-	if err != nil {
-		t.Fatal(err)
-	}
-	receive(t, temporary, 5)
+	receive(t, consumer(jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy}), 5)
 	var names []string
 	for name := range stream.ConsumerNames(ctx).Name() {
 		names = append(names, name)
@@ -187,15 +187,12 @@ func readsLikeAnyClient(t *testing.T, js jetstream.JetStream) {
 	if len(names) != 3 {
 		t.Errorf("consumers: %v", names)
 	}
-	if name, err := js.StreamNameBySubject(ctx, "leads.>"); err != nil || name != events.StreamLeads {
-		t.Errorf("the stream of leads is %q, %v", name, err)
+	name := made(t, func(ctx context.Context) (string, error) { return js.StreamNameBySubject(ctx, "leads.>") })
+	if name != events.StreamLeads {
+		t.Errorf("the stream of leads is %q", name)
 	}
-	if _, err := js.AccountInfo(ctx); err != nil {
-		t.Errorf("account: %v", err)
-	}
-	if err := stream.DeleteConsumer(ctx, "billing-orders"); err != nil {
-		t.Error(err)
-	}
+	made(t, js.AccountInfo)
+	insist(t, func(ctx context.Context) error { return stream.DeleteConsumer(ctx, "billing-orders") })
 }
 
 // What one subscriber has made, no other sees, changes or deletes.
