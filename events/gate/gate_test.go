@@ -122,20 +122,22 @@ func connect(t *testing.T, url string, opts ...nats.Option) jetstream.JetStream 
 // receive takes a number of messages, and acknowledges each twice over.
 func receive(t *testing.T, consumer jetstream.Consumer, count int) {
 	t.Helper()
-	got := 0
-	insist(t, func(ctx context.Context) error {
-		batch, err := consumer.Fetch(count-got, jetstream.FetchMaxWait(time.Minute))
+	var got []jetstream.Msg
+	insist(t, func(context.Context) error {
+		batch, err := consumer.Fetch(count-len(got), jetstream.FetchMaxWait(time.Minute))
 		if err != nil {
 			return err
 		}
 		for msg := range batch.Messages() {
-			got++
-			insist(t, msg.DoubleAck)
+			got = append(got, msg)
 		}
 		return batch.Error()
 	})
-	if got != count {
-		t.Fatalf("%d messages of %d", got, count)
+	if len(got) != count {
+		t.Fatalf("%d messages of %d", len(got), count)
+	}
+	for _, msg := range got {
+		insist(t, msg.DoubleAck)
 	}
 }
 
