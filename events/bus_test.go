@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/events"
+	"leadsync/events/eventstest"
 	"leadsync/leads"
 )
 
@@ -291,13 +292,7 @@ func TestLostRequestsAreGivenUpSoon(t *testing.T) {
 // muteServer takes all requests of JetStream, and answers none or those about streams only.
 func muteServer(t *testing.T, answers bool) (url string) {
 	t.Helper()
-	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-	ns.Start()
-	until(t, "the server listens", func() bool { return ns.ReadyForConnections(time.Second) })
+	ns := eventstest.Run(t, &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true})[0]
 	nc := open(t, ns.ClientURL(), "").Conn()
 	for _, subject := range []string{"$JS.>", "$KV.>"} {
 		if _, err := nc.Subscribe(subject, func(msg *nats.Msg) {

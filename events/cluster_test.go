@@ -3,18 +3,15 @@ package events_test
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/events"
-	"leadsync/retry"
+	"leadsync/events/eventstest"
 )
 
 // cluster is three NATS servers in this process.
@@ -22,35 +19,7 @@ type cluster []*server.Server
 
 func startCluster(tb testing.TB) cluster {
 	tb.Helper()
-	ports, routes := freePorts(tb, 3), []*url.URL(nil)
-	for _, port := range ports {
-		routes = append(routes, &url.URL{Scheme: "nats-route", Host: fmt.Sprintf("127.0.0.1:%d", port)})
-	}
-	var servers cluster
-	for n, port := range ports {
-		ns, err := server.NewServer(&server.Options{
-			ServerName: fmt.Sprintf("n%d", n), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, JetStream: true, StoreDir: tb.TempDir(),
-			JetStreamMaxStore: 1 << 40, Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: port}, Routes: routes,
-		})
-		if err != nil {
-			tb.Fatal(err)
-		}
-		tb.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-		go ns.Start()
-		servers = append(servers, ns)
-	}
-	for _, ns := range servers {
-		until(tb, "the server listens", func() bool { return ns.ReadyForConnections(time.Second) })
-	}
-	until(tb, "the cluster has a leader", func() bool {
-		for _, ns := range servers {
-			if ns.JetStreamIsLeader() && len(ns.JetStreamClusterPeers()) == len(servers) {
-				return true
-			}
-		}
-		return false
-	})
-	return servers
+	return eventstest.Run(tb, eventstest.Several(tb, 3, func() *server.Options { return eventstest.Options(tb) })...)
 }
 
 // bus is connected to the first server alone.
@@ -59,38 +28,10 @@ func (c cluster) bus(tb testing.TB) *events.Bus {
 	return open(tb, c[0].ClientURL(), "")
 }
 
-// freePorts are ports on which nobody listens at the moment.
-func freePorts(tb testing.TB, count int) []int {
-	tb.Helper()
-	var ports []int
-	for range count {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			tb.Fatal(err)
-		}
-		defer l.Close()
-		at, ok := l.Addr().(*net.TCPAddr)
-		if !ok {
-			tb.Fatalf("the listener is at %s", l.Addr())
-		}
-		ports = append(ports, at.Port)
-	}
-	return ports
-}
-
 // single is one server without any stream.
 func single(tb testing.TB) string {
 	tb.Helper()
-	ns, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, JetStream: true, StoreDir: tb.TempDir(), JetStreamMaxStore: 1 << 40,
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-	ns.Start()
-	until(tb, "the server listens", func() bool { return ns.ReadyForConnections(time.Second) })
-	return ns.ClientURL()
+	return eventstest.Run(tb, eventstest.Options(tb))[0].ClientURL()
 }
 
 // open opens a bus with a prefix, on a connection of its own.
@@ -108,20 +49,10 @@ func open(tb testing.TB, url, prefix string) *events.Bus {
 	return bus
 }
 
-// setUp sets the streams up as a service does: again, while a cluster is choosing leaders.
+// setUp sets the streams up.
 func setUp(tb testing.TB, bus *events.Bus, replicas int) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 2*time.Minute)
-	defer cancel()
-	for {
-		err := events.Setup(ctx, bus, replicas)
-		if err == nil {
-			return
-		}
-		if !events.Unavailable(err) || retry.Wait(ctx, 50*time.Millisecond) != nil {
-			tb.Fatalf("set up with %d replicas: %v", replicas, err)
-		}
-	}
+	eventstest.Insist(tb, func(ctx context.Context) error { return events.Setup(ctx, bus, replicas) })
 }
 
 // placed is how many servers hold each stream and each durable consumer, and whether all of

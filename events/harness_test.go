@@ -40,16 +40,6 @@ func messages(tb testing.TB, bus *events.Bus, name string) uint64 {
 	return info.State.Msgs
 }
 
-// insist repeats what a cluster refuses while it chooses leaders, as a service does.
-func insist(tb testing.TB, do func() error) {
-	tb.Helper()
-	var err error
-	until(tb, "the cluster does it", func() bool { err = do(); return !events.Unavailable(err) })
-	if err != nil {
-		tb.Fatal(err)
-	}
-}
-
 // until polls until done is true.
 func until(tb testing.TB, what string, done func() bool) {
 	tb.Helper()

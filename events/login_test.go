@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"leadsync/events"
+	"leadsync/events/eventstest"
 )
 
 // Each way to log in that a NATS server may ask for is tried against one, with the right key
@@ -60,14 +61,7 @@ func guarded(t *testing.T, opts *server.Options) (url string) {
 	t.Helper()
 	opts.Host, opts.Port, opts.NoSigs, opts.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
 	opts.JetStream, opts.StoreDir, opts.JetStreamMaxStore = true, t.TempDir(), 1<<40
-	ns, err := server.NewServer(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-	ns.Start()
-	until(t, "the server listens", func() bool { return ns.ReadyForConnections(time.Second) })
-	return ns.ClientURL()
+	return eventstest.Run(t, opts)[0].ClientURL()
 }
 
 // file writes a file that only its owner may read.

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/events"
+	"leadsync/events/eventstest"
 	"leadsync/leads"
 )
 
@@ -89,20 +90,20 @@ func TestStreamsOfStrangersAreLeftAlone(t *testing.T) {
 func strangerIsLeftAlone(t *testing.T, url string, replicas int, test stranger) {
 	t.Helper()
 	theirs, bus := open(t, url, "").JetStream(), open(t, url, "")
-	insist(t, func() error { _, err := theirs.CreateStream(t.Context(), test.theirs); return err })
-	insist(t, func() error {
+	eventstest.Insist(t, func(ctx context.Context) error { _, err := theirs.CreateStream(ctx, test.theirs); return err })
+	eventstest.Insist(t, func(ctx context.Context) error {
 		if test.theirs.NoAck {
 			return theirs.Conn().Publish(test.message, []byte("theirs"))
 		}
-		_, err := theirs.Publish(t.Context(), test.message, []byte("theirs"))
+		_, err := theirs.Publish(ctx, test.message, []byte("theirs"))
 		return err
 	})
 	until(t, "their message is in it", func() bool { return len(ofStream(t, bus, test.theirs)) == 2 })
 	before := ofStream(t, bus, test.theirs)
 	var foreign *events.ForeignError
 	for range 2 { // what the first try has made must not make the second another one
-		insist(t, func() error {
-			err := events.Setup(t.Context(), bus, replicas)
+		eventstest.Insist(t, func(ctx context.Context) error {
+			err := events.Setup(ctx, bus, replicas)
 			if events.Unavailable(err) {
 				return err
 			}
@@ -122,13 +123,13 @@ func strangerIsLeftAlone(t *testing.T, url string, replicas int, test stranger) 
 	if diff := cmp.Diff(before, ofStream(t, bus, test.theirs)); diff != "" {
 		t.Errorf("their stream was changed (-before +after):\n%s", diff)
 	}
-	insist(t, func() error { return theirs.DeleteStream(t.Context(), test.theirs.Name) })
+	eventstest.Insist(t, func(ctx context.Context) error { return theirs.DeleteStream(ctx, test.theirs.Name) })
 	// The server may still be clearing its files away, as the service's next try finds out.
 	until(t, "the streams are set up after it was removed", func() bool { return events.Setup(t.Context(), bus, replicas) == nil })
 	if problem := bus.Problem(); problem != nil {
 		t.Fatalf("after it was removed: problem %v", problem)
 	}
-	insist(t, func() error { return events.PublishNotice(t.Context(), bus, notice(1, "ONCRMLEADADD")) })
+	eventstest.Insist(t, func(ctx context.Context) error { return events.PublishNotice(ctx, bus, notice(1, "ONCRMLEADADD")) })
 }
 
 // ofStream is what there is of a stranger's stream. In one that takes everything, also what we

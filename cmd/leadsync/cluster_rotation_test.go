@@ -2,12 +2,9 @@ package main
 
 import (
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +13,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"leadsync/bitrix24/emulator"
+	"leadsync/events/eventstest"
 )
 
 var rotationFor = flag.Duration("rotation", 5*time.Second, "how long TestRotatedPasswordLosesNothing lets NATS refuse the service")
@@ -112,22 +110,18 @@ func (r *rotation) untilCallbacks(more int) {
 // guardedNATS is a NATS server, or a cluster, whose password can be changed.
 type guardedNATS struct {
 	t       *testing.T
-	ports   []int
-	routes  []*url.URL
-	dirs    []string
+	setup   []*server.Options // without users
 	servers []*server.Server
 }
 
 func newGuardedNATS(t *testing.T, count int) *guardedNATS {
 	t.Helper()
-	n := &guardedNATS{t: t}
-	for range count {
-		n.ports = append(n.ports, portOf(t, freeAddress(t)))
-		n.routes = append(n.routes, &url.URL{Scheme: "nats-route", Host: freeAddress(t)})
-		n.dirs = append(n.dirs, t.TempDir())
-	}
-	n.start(rightPassword)
-	t.Cleanup(func() { n.stop() })
+	n := &guardedNATS{t: t, setup: eventstest.Several(t, count, func() *server.Options {
+		opts := eventstest.Options(t)
+		opts.Port, opts.SyncAlways = portOf(t, freeAddress(t)), true // the same after a restart
+		return opts
+	})}
+	n.servers = eventstest.Run(t, n.options(rightPassword)...)
 	return n
 }
 
@@ -138,46 +132,20 @@ func (n *guardedNATS) addresses() (all []string) {
 	return all
 }
 
-func (n *guardedNATS) options(i int, password string) *server.Options {
-	opts := &server.Options{
-		Host: "127.0.0.1", Port: n.ports[i], NoSigs: true, NoLog: true, JetStream: true, StoreDir: n.dirs[i], JetStreamMaxStore: 1 << 40, SyncAlways: true,
-		Users: []*server.User{{Username: "leadsync", Password: password}, {Username: "reader", Password: "reader"}},
+func (n *guardedNATS) options(password string) (all []*server.Options) {
+	for _, opts := range n.setup {
+		opts = opts.Clone()
+		opts.Users = []*server.User{{Username: "leadsync", Password: password}, {Username: "reader", Password: "reader"}}
+		all = append(all, opts)
 	}
-	if len(n.ports) > 1 {
-		opts.ServerName, opts.Routes = fmt.Sprintf("n%d", i), n.routes
-		opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: portOf(n.t, n.routes[i].Host)}
-	}
-	return opts
-}
-
-func (n *guardedNATS) start(password string) {
-	n.t.Helper()
-	n.servers = nil
-	for i := range n.ports {
-		ns, err := server.NewServer(n.options(i, password))
-		if err != nil {
-			n.t.Fatal(err)
-		}
-		go ns.Start()
-		n.servers = append(n.servers, ns)
-	}
-	within(n.t, time.Minute, "NATS listens", func() bool {
-		return !slices.ContainsFunc(n.servers, func(ns *server.Server) bool { return !ns.ReadyForConnections(time.Second) })
-	})
-}
-
-func (n *guardedNATS) stop() {
-	for _, ns := range n.servers {
-		ns.Shutdown()
-		ns.WaitForShutdown()
-	}
+	return all
 }
 
 // reload changes the password of servers that run.
 func (n *guardedNATS) reload(password string) {
 	n.t.Helper()
-	for i, ns := range n.servers {
-		if err := ns.ReloadOptions(n.options(i, password)); err != nil {
+	for i, opts := range n.options(password) {
+		if err := n.servers[i].ReloadOptions(opts); err != nil {
 			n.t.Fatal(err)
 		}
 	}
@@ -186,6 +154,9 @@ func (n *guardedNATS) reload(password string) {
 // restart starts the servers again with another password.
 func (n *guardedNATS) restart(password string) {
 	n.t.Helper()
-	n.stop()
-	n.start(password)
+	for _, ns := range n.servers {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+	}
+	n.servers = eventstest.Run(n.t, n.options(password)...)
 }

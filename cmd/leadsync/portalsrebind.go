@@ -67,6 +67,9 @@ func rebind(ctx context.Context, b *service.Backend, portal leads.Portal) error 
 	return awaitBinding(ctx, b, portal, before.BoundAt)
 }
 
+// lookEvery is how often a command asks whether the owner has done something.
+const lookEvery = 250 * time.Millisecond
+
 // awaitBinding returns when the owner has noted what is bound.
 func awaitBinding(ctx context.Context, b *service.Backend, portal leads.Portal, before time.Time) error {
 	for {
@@ -74,7 +77,7 @@ func awaitBinding(ctx context.Context, b *service.Backend, portal leads.Portal, 
 		if err == nil && standing.BoundAt.After(before) {
 			return nil
 		}
-		if retry.Wait(ctx, time.Second/4) != nil {
+		if retry.Wait(ctx, lookEvery) != nil {
 			return fmt.Errorf("the owner of portal %s has not bound its events; its log says why", portal.Domain)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 
 	"leadsync/events"
 	"leadsync/events/broker"
-	"leadsync/retry"
 )
 
 // Bus is connected to an embedded server of the test's own.
@@ -31,11 +30,7 @@ func Start(tb testing.TB, dir string) (*broker.Broker, *events.Bus) {
 	}
 	tb.Cleanup(server.Close)
 	bus := Connect(tb, func() (*nats.Conn, error) { return server.Connect(events.Options()...) })
-	// A service tries again, too, where a busy machine takes too long.
-	loop := retry.Loop{Policy: retry.Near, Final: func(err error) bool { return !events.Unavailable(err) }}
-	if err := loop.Until(tb.Context(), func(ctx context.Context) error { return events.Setup(ctx, bus, 1) }); err != nil {
-		tb.Fatal(err)
-	}
+	Insist(tb, func(ctx context.Context) error { return events.Setup(ctx, bus, 1) })
 	return server, bus
 }
 

@@ -156,9 +156,9 @@ func state(t *testing.T, bus *events.Bus) map[string]any {
 	for info := range streams.Info() {
 		all[info.Config.Name] = info.Config
 		var s jetstream.Stream
-		insist(t, func(ctx context.Context) (err error) { s, err = js.Stream(ctx, info.Config.Name); return err })
+		eventstest.Insist(t, func(ctx context.Context) (err error) { s, err = js.Stream(ctx, info.Config.Name); return err })
 		for seq := max(info.State.FirstSeq, 1); seq <= info.State.LastSeq; seq++ {
-			insist(t, func(ctx context.Context) error {
+			eventstest.Insist(t, func(ctx context.Context) error {
 				msg, err := s.GetMsg(ctx, seq)
 				if err == nil {
 					all[fmt.Sprintf("%s %d %s", info.Config.Name, seq, msg.Subject)] = string(msg.Data)
@@ -188,14 +188,14 @@ func harmless(t *testing.T, bus *events.Bus, mine, own jetstream.JetStream) {
 	t.Helper()
 	ctx := t.Context()
 	var orders jetstream.Consumer
-	insist(t, func(ctx context.Context) (err error) {
+	eventstest.Insist(t, func(ctx context.Context) (err error) {
 		orders, err = mine.CreateConsumer(ctx, events.StreamLeads, jetstream.ConsumerConfig{Durable: "billing-orders", AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour})
 		return err
 	})
-	insist(t, func(context.Context) error { _, err := orders.Next(jetstream.FetchMaxWait(time.Minute)); return err })
+	eventstest.Insist(t, func(context.Context) error { _, err := orders.Next(jetstream.FetchMaxWait(time.Minute)); return err })
 	var notices jetstream.Consumer
-	insist(t, func(ctx context.Context) (err error) { notices, err = events.Notices(ctx, bus, member); return err })
-	insist(t, func(ctx context.Context) error {
+	eventstest.Insist(t, func(ctx context.Context) (err error) { notices, err = events.Notices(ctx, bus, member); return err })
+	eventstest.Insist(t, func(ctx context.Context) error {
 		_, err := own.CreateConsumer(ctx, events.StreamLeads, jetstream.ConsumerConfig{Durable: "bi-own", AckPolicy: jetstream.AckExplicitPolicy})
 		return err
 	})
@@ -245,16 +245,21 @@ func harmless(t *testing.T, bus *events.Bus, mine, own jetstream.JetStream) {
 func settle(t *testing.T, nc *nats.Conn, bus *events.Bus) {
 	t.Helper()
 	for range 3 {
-		insist(t, func(context.Context) error { // the gate answers still
+		eventstest.Insist(t, func(context.Context) error { // the gate answers still
 			_, err := nc.Request("$JS.API.STREAM.INFO.LEADS", nil, 10*time.Second)
 			return err
 		})
-		insist(t, func(ctx context.Context) error { _, err := bus.JetStream().AccountInfo(ctx); return err })
+		eventstest.Insist(t, func(ctx context.Context) error { _, err := bus.JetStream().AccountInfo(ctx); return err })
 	}
 }
 
 // configuration is what operators get.
 const configuration = "../../deployments/nats/nats.conf"
+
+func configured(t *testing.T, count int) []*server.Server {
+	t.Helper()
+	return eventstest.Run(t, eventstest.Several(t, count, func() *server.Options { return eventstest.Configured(t, configuration) })...)
+}
 
 func TestSubscribersDoNoHarmEmbedded(t *testing.T) {
 	g := newGround(t)
@@ -263,12 +268,12 @@ func TestSubscribersDoNoHarmEmbedded(t *testing.T) {
 
 // The configuration that operators get does the same.
 func TestSubscribersDoNoHarmOnAServerOfItsOwn(t *testing.T) {
-	harmlessAt(t, eventstest.Configured(t, configuration, 1), 1)
+	harmlessAt(t, configured(t, 1), 1)
 }
 
 // On a cluster, too, where any server may be asked.
 func TestSubscribersDoNoHarmOnACluster(t *testing.T) {
-	harmlessAt(t, eventstest.Configured(t, configuration, 3), 3)
+	harmlessAt(t, configured(t, 3), 3)
 }
 
 func harmlessAt(t *testing.T, servers []*server.Server, replicas int) {

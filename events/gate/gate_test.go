@@ -19,7 +19,6 @@ import (
 	"leadsync/events/gate"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
-	"leadsync/retry"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, eventstest.Goroutines()...) }
@@ -57,7 +56,7 @@ func newGround(t *testing.T) *ground {
 // serve sets the streams up, opens the gate and publishes.
 func serve(t *testing.T, bus *events.Bus, replicas int) {
 	t.Helper()
-	insist(t, func(ctx context.Context) error { return events.Setup(ctx, bus, replicas) })
+	eventstest.Insist(t, func(ctx context.Context) error { return events.Setup(ctx, bus, replicas) })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- gate.New(bus, leadstest.Silent(), broker.Streams...).Run(ctx) }()
@@ -68,9 +67,9 @@ func serve(t *testing.T, bus *events.Bus, replicas int) {
 		}
 	})
 	var topic *events.Topic
-	insist(t, func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, bus); return err })
+	eventstest.Insist(t, func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, bus); return err })
 	for id := range int64(5) {
-		insist(t, func(ctx context.Context) error {
+		eventstest.Insist(t, func(ctx context.Context) error {
 			_, err := topic.Publish(ctx, leads.Change{
 				MemberID: member, LeadID: id + 1, Revision: 1, Kind: leads.Added, Lead: json.RawMessage(`{"TITLE":"Anna"}`), ReadAt: time.Unix(1, 0),
 			})
@@ -78,17 +77,8 @@ func serve(t *testing.T, bus *events.Bus, replicas int) {
 		})
 	}
 	n := events.Notice{Ref: leads.Ref{MemberID: member, LeadID: 1}}
-	insist(t, func(ctx context.Context) error { return events.PublishNotice(ctx, bus, n) })
-	insist(t, func(ctx context.Context) error { return events.PublishDead(ctx, bus, events.DeadLetter{Notice: n}) })
-}
-
-// insist repeats what a cluster refuses while it chooses leaders, as a service does.
-func insist(t *testing.T, do func(ctx context.Context) error) {
-	t.Helper()
-	loop := retry.Loop{Policy: retry.Near, Final: func(err error) bool { return !events.Unavailable(err) }}
-	if err := loop.Until(t.Context(), do); err != nil {
-		t.Fatal(err)
-	}
+	eventstest.Insist(t, func(ctx context.Context) error { return events.PublishNotice(ctx, bus, n) })
+	eventstest.Insist(t, func(ctx context.Context) error { return events.PublishDead(ctx, bus, events.DeadLetter{Notice: n}) })
 }
 
 func (g *ground) connect(token string) jetstream.JetStream {
@@ -123,7 +113,7 @@ func connect(t *testing.T, url string, opts ...nats.Option) jetstream.JetStream 
 func receive(t *testing.T, consumer jetstream.Consumer, count int) {
 	t.Helper()
 	var got []jetstream.Msg
-	insist(t, func(context.Context) error {
+	eventstest.Insist(t, func(context.Context) error {
 		batch, err := consumer.Fetch(count-len(got), jetstream.FetchMaxWait(time.Minute))
 		if err != nil {
 			return err
@@ -137,7 +127,7 @@ func receive(t *testing.T, consumer jetstream.Consumer, count int) {
 		t.Fatalf("%d messages of %d", len(got), count)
 	}
 	for _, msg := range got {
-		insist(t, msg.DoubleAck)
+		eventstest.Insist(t, msg.DoubleAck)
 	}
 }
 
@@ -145,7 +135,7 @@ func receive(t *testing.T, consumer jetstream.Consumer, count int) {
 func made[T any](t *testing.T, do func(ctx context.Context) (T, error)) T {
 	t.Helper()
 	var value T
-	insist(t, func(ctx context.Context) (err error) { value, err = do(ctx); return err })
+	eventstest.Insist(t, func(ctx context.Context) (err error) { value, err = do(ctx); return err })
 	return value
 }
 
@@ -194,7 +184,7 @@ func readsLikeAnyClient(t *testing.T, js jetstream.JetStream) {
 		t.Errorf("the stream of leads is %q", name)
 	}
 	made(t, js.AccountInfo)
-	insist(t, func(ctx context.Context) error { return stream.DeleteConsumer(ctx, "billing-orders") })
+	eventstest.Insist(t, func(ctx context.Context) error { return stream.DeleteConsumer(ctx, "billing-orders") })
 }
 
 // What one subscriber has made, no other sees, changes or deletes.

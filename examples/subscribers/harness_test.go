@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
 	"leadsync/events/broker"
@@ -61,7 +63,8 @@ func newWorld(t *testing.T, count int) *world {
 func (w *world) outside(count int) string {
 	w.t.Helper()
 	var all []string
-	for _, ns := range eventstest.Configured(w.t, "../../deployments/nats/nats.conf", count) {
+	options := eventstest.Several(w.t, count, func() *server.Options { return eventstest.Configured(w.t, "../../deployments/nats/nats.conf") })
+	for _, ns := range eventstest.Run(w.t, options...) {
 		all = append(all, ns.ClientURL())
 	}
 	w.cfg.NATSURL, w.cfg.NATSListen, w.cfg.Subscribers, w.cfg.Replicas = strings.Join(all, ","), "", nil, count
