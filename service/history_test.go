@@ -117,7 +117,7 @@ func TestScrapesReadNoTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := gathered(t, func(out sink) { collector{&Service{history: h}}.collectHistory(out) })
-	if _, ok := shown["leadsync_table_rows bitrix_leads"]; !ok || shown["leadsync_pruned_rows_total leadsync_runs"] != 3 || len(shown) != 14 {
+	if _, ok := shown["leadsync_table_rows bitrix_leads"]; !ok || shown["leadsync_pruned_rows_total leadsync_runs"] != 3 || len(shown) != 15 {
 		t.Errorf("shown: %v", shown)
 	}
 }
