@@ -125,6 +125,9 @@ func TestTornEndIsSkipped(t *testing.T) {
 		}
 		var log bytes.Buffer
 		for range 2 {
+			open(t, journal.Config{Dir: killed, Owner: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		}
+		for range 2 {
 			again := open(t, journal.Config{Dir: killed, Owner: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
 			again.Add(row(9))
 			if err := again.Close(); err != nil {
@@ -137,6 +140,31 @@ func TestTornEndIsSkipped(t *testing.T) {
 		if diff := cmp.Diff(append(left, row(9), row(9)), told(t, killed)); diff != "" {
 			t.Errorf("of %d bytes (-want +got):\n%s", size, diff)
 		}
+	}
+}
+
+// A record whose bytes were changed is not read, nor what follows in its segment.
+func TestChangedBytesAreNotRead(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, journal.Config{Dir: dir, Owner: true})
+	for n := range 2 {
+		j.Add(row(n))
+		j.Flush()
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "*.journal"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("segments %v, %v", names, err)
+	}
+	data, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)-1] ^= 1
+	if err := os.WriteFile(names[0], data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]journal.Entry{row(0)}, told(t, dir)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
