@@ -114,28 +114,28 @@ func (b *block) add(e *Entry) {
 			p = binary.AppendUvarint(p, b.text(f))
 		}
 	}
-	since := int64(0)
 	if !e.Since.IsZero() {
-		since = e.Since.UnixMilli() - b.base
-		p = b.number(p, true, since)
+		p = binary.AppendVarint(p, e.Since.UnixMilli()-b.base)
 	}
-	p = b.number(p, e.Revision != 0, e.Revision)
-	p = b.number(p, e.Sequence != 0, int64(e.Sequence)) //nolint:gosec // a stream's sequences stay far below
-	p = b.number(p, e.Ticket != 0, e.Ticket)
-	p = b.number(p, e.Count != 0, e.Count)
-	p = b.number(p, e.Waited != 0, int64(e.Waited/time.Microsecond))
-	p = b.number(p, e.Took != 0, int64(e.Took/time.Microsecond))
+	for _, n := range [...]struct {
+		there bool
+		value int64
+	}{
+		{e.Revision != 0, e.Revision},
+		{e.Sequence != 0, int64(e.Sequence)}, //nolint:gosec // a stream's sequences stay far below
+		{e.Ticket != 0, e.Ticket},
+		{e.Count != 0, e.Count},
+		{e.Waited != 0, int64(e.Waited / time.Microsecond)},
+		{e.Took != 0, int64(e.Took / time.Microsecond)},
+	} {
+		if n.there {
+			p = binary.AppendVarint(p, n.value)
+		}
+	}
 	b.scratch = p
 	b.entries = binary.AppendUvarint(b.entries, uint64(len(p)))
 	b.entries = append(b.entries, p...)
 	b.count++
-}
-
-func (b *block) number(p []byte, there bool, n int64) []byte {
-	if !there {
-		return p
-	}
-	return binary.AppendVarint(p, n)
 }
 
 func mask(e *Entry) (m uint64) {
@@ -210,9 +210,9 @@ func search(payload []byte, q Query, each func(Entry)) error {
 	for i, t := range texts {
 		switch string(t) {
 		case q.MemberID:
-			portal = uint64(i) //nolint:gosec // an index
+			portal = uint64(i)
 		case "":
-			all = uint64(i) //nolint:gosec // an index
+			all = uint64(i)
 		}
 	}
 	for len(c.rest) > 0 && !c.bad {

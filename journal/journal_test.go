@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -232,7 +233,7 @@ func TestHangingDiskStopsNobody(t *testing.T) {
 	e := row(1)
 	e.Fields = []string{strings.Repeat("F", 1000)}
 	for n := range 400_000 {
-		e.Fields[0] = fmt.Sprint(n) + e.Fields[0][:100]
+		e.Fields[0] = strconv.Itoa(n) + e.Fields[0][:100]
 		if j.Add(e); j.Stats().Dropped > 0 {
 			return
 		}

@@ -49,8 +49,11 @@ func (c *cost) measure(tb testing.TB, do func()) {
 // compare runs two ways in turn, each first every other time, and reports the ratio.
 func compare(b *testing.B, rounds int, without, with func(round int)) {
 	b.Helper()
-	var one, two cost
+	var one, two, warm cost
 	for round := range rounds {
+		if round == 2 { // the first ones warm up
+			one, two = warm, warm
+		}
 		first := func() { one.measure(b, func() { without(round) }) }
 		second := func() { two.measure(b, func() { with(round) }) }
 		if round%2 == 1 {

@@ -34,8 +34,14 @@ func Why(ctx context.Context, db *repo.DB, cfg Config, portal leads.Portal, lead
 		what string
 		do   func(context.Context) error
 	}{
-		{"the row", ask.row}, {"the history of changes", ask.changes}, {"findings of passes", ask.findings}, {"failures", ask.failure},
-		{"outages", ask.incidents}, {"the last callback", ask.callback}, {"passes", ask.runs}, {"the mirror's status", ask.status},
+		{"the row", ask.row},
+		{"the history of changes", ask.changes},
+		{"findings of passes", ask.findings},
+		{"failures", ask.failure},
+		{"outages", ask.incidents},
+		{"the last callback", ask.callback},
+		{"passes", ask.runs},
+		{"the mirror's status", ask.status},
 	} {
 		if err := step.do(ctx); err != nil {
 			failed = errors.Join(failed, err)

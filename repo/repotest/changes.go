@@ -40,14 +40,14 @@ func (m *mirror) past(db *repo.DB, id int64) []string {
 	m.must(err)
 	var lines []string
 	for _, c := range list {
-		line := fmt.Sprintf("%d %s %s", c.Revision, c.Kind, c.Cause)
+		words := []string{fmt.Sprintf("%d %s %s", c.Revision, c.Kind, c.Cause)}
 		for _, f := range c.Fields {
-			line += " " + f.Field
 			if f.Old != nil {
-				line += "=" + *f.Old + ">" + *f.New
+				f.Field += "=" + *f.Old + ">" + *f.New
 			}
+			words = append(words, f.Field)
 		}
-		lines = append(lines, line)
+		lines = append(lines, strings.Join(words, " "))
 	}
 	return lines
 }
