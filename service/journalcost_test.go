@@ -120,7 +120,7 @@ func BenchmarkJournalIngest(b *testing.B) {
 				}
 			}
 		}
-		compare(b, 12, func(round int) { take(plain, 2*round) }, func(round int) { take(recorded, 2*round+1); j.Flush() })
+		compare(b, 60, func(round int) { take(plain, 2*round) }, func(round int) { take(recorded, 2*round+1); j.Flush() })
 	}
 }
 
