@@ -149,8 +149,8 @@ func (t *Topic) publishBatch(ctx context.Context, wave []*draft) (count int, err
 		return count, fmt.Errorf("publish %d changes from %s on: %w", len(batch), batch[0].Subject, err)
 	}
 	for i, d := range sent { // the server stores a batch without anything between
-		if before := uint64(len(sent) - 1 - i); last > before {
-			d.on.Sequence = last - before
+		if behind := uint64(len(sent) - i); last >= behind { //nolint:gosec // positive
+			d.on.Sequence = last - behind + 1
 		}
 	}
 	return count, nil

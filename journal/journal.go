@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,10 +117,10 @@ func Open(cfg Config) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := len(list) - 1; i >= 0; i-- {
-		if list[i].mine {
-			j.disk.last = list[i].began
-			j.mend(list[i])
+	for _, s := range slices.Backward(list) {
+		if s.mine {
+			j.disk.last = s.began
+			j.mend(s)
 			break
 		}
 	}
