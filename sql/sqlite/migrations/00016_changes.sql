@@ -1,7 +1,7 @@
 -- What changed when, lead by lead, for reports and for people who ask why a lead is as it is.
 -- +goose Up
 
--- leadsync_changes: one row for each revision, written with the lead's row and deleted after LEADSYNC_KEEP_CHANGES. fields is a JSON list of
+-- leadsync_changes: one row for each revision, written with the lead's row and deleted after LEADSYNC_KEEP_CHANGES. fields is a list of
 -- {"field", "old", "new"}, without the values unless LEADSYNC_HISTORY_VALUES is on; NULL where the lead was added or deleted as a whole.
 CREATE TABLE leadsync_changes (
     id INTEGER NOT NULL CONSTRAINT pk_leadsync_changes PRIMARY KEY AUTOINCREMENT,
