@@ -57,6 +57,8 @@ func (e *brokenError) Unwrap() error { return e.err }
 
 // admit waits until the limits allow a request of that method, and counts it.
 func (c *Client) admit(ctx context.Context, method string) error {
+	began := time.Now()
+	defer func() { addWait(ctx, time.Since(began)) }()
 	if err := c.awaitMethod(ctx, method); err != nil {
 		return err
 	}

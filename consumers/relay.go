@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"leadsync/events"
+	"leadsync/journal"
 	"leadsync/leads"
 	"leadsync/retry"
 )
@@ -36,7 +37,9 @@ type Relay struct {
 	Holder string // names this process
 	Wake   <-chan struct{}
 	Stats  *Stats
-	Log    *slog.Logger
+	// Journal keeps which revision went to which place of the topic; nil keeps nothing.
+	Journal *journal.Journal
+	Log     *slog.Logger
 }
 
 // Run relays until the context ends.
@@ -127,7 +130,23 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 	for _, change := range changes {
 		r.Stats.announced(change)
 	}
+	r.note(changes, on)
 	return len(rows), nil
+}
+
+// note writes into the journal what was published.
+func (r *Relay) note(changes []leads.Change, on []leads.OnTopic) {
+	if r.Journal == nil {
+		return
+	}
+	now, entries := time.Now(), make([]journal.Entry, len(changes))
+	for i := range changes {
+		c := &changes[i]
+		entries[i] = journal.Entry{
+			At: now, Kind: journal.Published, MemberID: c.MemberID, LeadID: c.LeadID, Revision: c.Revision, Sequence: on[i].Sequence,
+		}
+	}
+	r.Journal.Add(entries...)
 }
 
 // raiseRevisions deals with changes that are behind the topic. Mostly a relay published

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/events"
+	"leadsync/journal"
 	"leadsync/leads"
 	"leadsync/retry"
 )
@@ -71,8 +72,9 @@ type Worker struct {
 	Report func(error)
 	// Heard is called before each read with the time at which the last callback came that
 	// the read is for; nil is nothing.
-	Heard func(receivedAt time.Time)
-	Log   *slog.Logger
+	Heard   func(receivedAt time.Time)
+	Journal *journal.Journal // what was read; nil keeps nothing
+	Log     *slog.Logger
 
 	failing map[int64]leads.Failing // leads that could not be written, by id
 }
@@ -155,6 +157,7 @@ func (w *Worker) handle(ctx context.Context, msgs []jetstream.Msg) error {
 	}
 	stop()
 	if err != nil {
+		w.Journal.Add(journal.Entry{At: w.Now(), Kind: journal.Troubled, MemberID: w.MemberID, Count: int64(len(msgs)), Text: journal.Plain(err.Error())})
 		events.GiveBack(msgs)
 		return err
 	}
@@ -221,6 +224,7 @@ func (w *Worker) readAndApply(ctx context.Context, notices map[int64]events.Noti
 		return nil, nil, fmt.Errorf("read %d leads of %s: %w", len(ids), w.MemberID, err)
 	}
 	w.Stats.Read.Add(int64(len(snaps)))
+	w.noteReads(snaps, notices, time.Since(started))
 	for i := range snaps {
 		n := notices[snaps[i].LeadID]
 		snaps[i].MemberID, snaps[i].Cause = w.MemberID, n.Cause
@@ -237,6 +241,26 @@ func (w *Worker) readAndApply(ctx context.Context, notices map[int64]events.Noti
 	w.Wake()
 	w.Log.DebugContext(ctx, "notices handled", "member_id", w.MemberID, "leads", len(ids), "took", time.Since(started))
 	return outcomes, snaps, nil
+}
+
+// noteReads writes into the journal what the portal answered.
+func (w *Worker) noteReads(snaps []leads.Snapshot, notices map[int64]events.Notice, took time.Duration) {
+	if w.Journal == nil {
+		return
+	}
+	entries := make([]journal.Entry, len(snaps))
+	for i, s := range snaps {
+		n := notices[s.LeadID]
+		word := [...]string{leads.Present: "present", leads.Absent: "absent", leads.Denied: "denied"}[s.Sight]
+		if s.Err != nil {
+			word = "unusable"
+		}
+		entries[i] = journal.Entry{
+			At: s.ReadAt, Kind: journal.Read, MemberID: w.MemberID, LeadID: s.LeadID, Word: word, Event: n.Event, Cause: string(n.Cause),
+			Sequence: n.Sequence, Ticket: int64(s.Ticket), Since: n.ReceivedAt, Waited: s.Waited, Took: max(0, took-s.Waited),
+		}
+	}
+	w.Journal.Add(entries...)
 }
 
 // Write writes snapshots, except those whose answer was no lead: their outcome is Failed.

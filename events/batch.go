@@ -122,6 +122,7 @@ func (t *Topic) publishLooked(ctx context.Context, d *draft) (err error) {
 // skips those that the topic is known to have.
 func (t *Topic) publishBatch(ctx context.Context, wave []*draft) (count int, err error) {
 	var batch []*nats.Msg
+	var sent []*draft
 	for size := 0; count < len(wave) && len(batch) < batchMost && size < batchBytes; count++ {
 		d := wave[count]
 		msg, err := t.message(d.change)
@@ -134,8 +135,8 @@ func (t *Topic) publishBatch(ctx context.Context, wave []*draft) (count int, err
 		}
 		expect(msg, d.last)
 		msg.Header.Set(jetstream.MsgIDHeader, d.change.ID())
-		d.on = published(d.change)
-		batch, size = append(batch, msg), size+len(msg.Data)
+		d.on = published(d.change, 0)
+		batch, sent, size = append(batch, msg), append(sent, d), size+len(msg.Data)
 	}
 	switch {
 	case len(batch) == 0:
@@ -143,15 +144,21 @@ func (t *Topic) publishBatch(ctx context.Context, wave []*draft) (count int, err
 	case len(batch) < batchLeast:
 		return count, errFew
 	}
-	if err := t.commit(ctx, batch); err != nil {
+	last, err := t.commit(ctx, batch)
+	if err != nil {
 		return count, fmt.Errorf("publish %d changes from %s on: %w", len(batch), batch[0].Subject, err)
+	}
+	for i, d := range sent { // the server stores a batch without anything between
+		if behind := uint64(len(sent) - i); last >= behind { //nolint:gosec // positive
+			d.on.Sequence = last - behind + 1
+		}
 	}
 	return count, nil
 }
 
 // commit sends the messages, the last as a request, and returns when the server has all of
-// them on disk. If one is lost on the way, the server notices the gap and refuses the batch.
-func (t *Topic) commit(ctx context.Context, batch []*nats.Msg) error {
+// them on disk, with the sequence of the last. If one is lost on the way, the server notices the gap and refuses the batch.
+func (t *Topic) commit(ctx context.Context, batch []*nats.Msg) (sequence uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, t.batchLimit)
 	defer cancel()
 	id, last := uuid.NewString(), len(batch)-1
@@ -162,34 +169,35 @@ func (t *Topic) commit(ctx context.Context, batch []*nats.Msg) error {
 	batch[last].Header.Set(batchCommitHeader, "1")
 	for _, msg := range batch[:last] {
 		if err := t.bus.Conn().PublishMsg(msg); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	reply, err := t.bus.Conn().RequestMsgWithContext(ctx, batch[last])
 	if err != nil {
-		return err
+		return 0, err
 	}
 	return confirmed(reply, id, len(batch))
 }
 
 // confirmed reads the server's answer. A server that does not know batches takes the
 // messages one by one and answers for the last only, so the answer must name the batch.
-func confirmed(reply *nats.Msg, id string, count int) error {
+func confirmed(reply *nats.Msg, id string, count int) (sequence uint64, err error) {
 	var ack struct {
-		Batch string              `json:"batch"`
-		Count int                 `json:"count"`
-		Error *jetstream.APIError `json:"error"`
+		Batch    string              `json:"batch"`
+		Count    int                 `json:"count"`
+		Sequence uint64              `json:"seq"`
+		Error    *jetstream.APIError `json:"error"`
 	}
 	if err := json.Unmarshal(reply.Data, &ack); err != nil {
-		return fmt.Errorf("%w: %w", errRefused, err)
+		return 0, fmt.Errorf("%w: %w", errRefused, err)
 	}
 	if ack.Error != nil {
-		return fmt.Errorf("%w: %w", errRefused, ack.Error)
+		return 0, fmt.Errorf("%w: %w", errRefused, ack.Error)
 	}
 	if ack.Batch != id || ack.Count != count {
-		return fmt.Errorf("%w: %d of %d messages are confirmed", errRefused, ack.Count, count)
+		return 0, fmt.Errorf("%w: %d of %d messages are confirmed", errRefused, ack.Count, count)
 	}
-	return nil
+	return ack.Sequence, nil
 }
 
 // each calls do for all drafts, many at the same time.

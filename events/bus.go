@@ -137,15 +137,16 @@ func (b *Bus) purge(ctx context.Context, name, subject string) error {
 }
 
 // publish returns when the stream that the subject belongs to has the message on disk.
-func (b *Bus) publish(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) error {
+func (b *Bus) publish(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) (sequence uint64, err error) {
 	if err := b.ours(); err != nil {
-		return fmt.Errorf("publish %s: %w", subject, err)
+		return 0, fmt.Errorf("publish %s: %w", subject, err)
 	}
 	opts = append(opts, jetstream.WithExpectStream(b.Name(streamOf(subject))))
-	if _, err := b.js.Publish(ctx, b.Subject(subject), data, opts...); err != nil {
-		return fmt.Errorf("publish %s: %w", b.Subject(subject), named(err))
+	ack, err := b.js.Publish(ctx, b.Subject(subject), data, opts...)
+	if err != nil {
+		return 0, fmt.Errorf("publish %s: %w", b.Subject(subject), named(err))
 	}
-	return nil
+	return ack.Sequence, nil
 }
 
 // streamOf is the stream that keeps a subject.

@@ -69,5 +69,11 @@ func decodeEntry(payload []byte) (e Entry, err error) {
 // PublishEntry returns when the stream has the entry on disk. It does not retry if no
 // stream answers: the spool is faster.
 func PublishEntry(ctx context.Context, bus *Bus, e Entry) error {
+	_, err := StoreEntry(ctx, bus, e)
+	return err
+}
+
+// StoreEntry is PublishEntry; it returns the entry's sequence on its stream.
+func StoreEntry(ctx context.Context, bus *Bus, e Entry) (sequence uint64, err error) {
 	return bus.publish(ctx, e.Subject, e.Data, jetstream.WithRetryAttempts(0))
 }

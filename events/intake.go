@@ -1,15 +1,18 @@
 package events
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"leadsync/events/spool"
+	"leadsync/journal"
 )
 
 // Limits that let a callback be answered in time.
@@ -22,14 +25,15 @@ const (
 // Intake stores callbacks: on their stream or, if that fails or takes too long, in a
 // spool.
 type Intake struct {
-	// Publish returns when the stream has the entry on disk.
-	Publish func(context.Context, Entry) error
+	// Publish returns when the stream has the entry on disk, and its sequence there.
+	Publish func(context.Context, Entry) (sequence uint64, err error)
 	// Verified keeps entries until their stream is back; Unverified keeps those that must be
 	// verified first. They are separate so that forgeries, which anybody can send while the
 	// database is down, can only fill a spool of their own. Both are opened with EntryTime.
 	Verified   *spool.Spool
 	Unverified *spool.Spool
 	Now        func() time.Time
+	Journal    *journal.Journal // what became of entries; nil keeps nothing
 	Log        *slog.Logger
 
 	// Entries that this process published, spooled and lost since it started.
@@ -50,7 +54,7 @@ func (i *Intake) Take(ctx context.Context, e Entry) error {
 	if !i.tryStream() {
 		return i.spool(ctx, i.Verified, e, nil)
 	}
-	refused := i.publish(ctx, e)
+	refused := i.publish(ctx, e, journal.Received)
 	i.probing.Store(false)
 	if refused == nil {
 		return nil
@@ -65,13 +69,15 @@ func (i *Intake) tryStream() bool {
 	return until == nil || !i.Now().Before(*until) && i.probing.CompareAndSwap(false, true)
 }
 
-func (i *Intake) publish(ctx context.Context, e Entry) error {
+func (i *Intake) publish(ctx context.Context, e Entry, as journal.Kind) error {
 	// A client that hangs up must not stop what is about to be confirmed.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishLimit)
 	defer cancel()
-	err := i.Publish(ctx, e)
+	began := time.Now()
+	sequence, err := i.Publish(ctx, e)
 	switch {
 	case err == nil:
+		i.note(as, e, journal.Entry{Sequence: sequence, Took: time.Since(began)})
 		i.Published.Add(1)
 		i.direct.Store(nil)
 		i.losing.Store(nil)
@@ -93,6 +99,7 @@ func (i *Intake) spool(ctx context.Context, to *spool.Spool, e Entry, refused er
 		err = to.Append(context.WithoutCancel(ctx), payload, e.At)
 	}
 	if err == nil {
+		i.note(journal.Spooled, e, journal.Entry{Word: unverified(e)})
 		i.Spooled.Add(1)
 		i.full.Store(false)
 		i.losing.Store(nil)
@@ -102,10 +109,11 @@ func (i *Intake) spool(ctx context.Context, to *spool.Spool, e Entry, refused er
 		i.Log.ErrorContext(ctx, "the spool is full: callbacks are lost until NATS and the database are back", "limit_bytes", to.Stats().Limit)
 	}
 	if refused == nil && e.TokenHash == "" {
-		if refused = i.publish(ctx, e); refused == nil {
+		if refused = i.publish(ctx, e, journal.Received); refused == nil {
 			return nil
 		}
 	}
+	i.note(journal.Lost, e, journal.Entry{})
 	i.Lost.Add(1)
 	now := i.Now()
 	i.losing.Store(&now)
@@ -147,6 +155,9 @@ func (i *Intake) Run(ctx context.Context, verify func(context.Context, Entry) (b
 	err := i.drain(ctx, i.Unverified, func(ctx context.Context, e Entry) error {
 		genuine, err := verify(ctx, e)
 		if err != nil || !genuine {
+			if err == nil {
+				i.note(journal.Forged, e, journal.Entry{Since: e.At})
+			}
 			return err
 		}
 		return i.deliver(ctx, e)
@@ -169,10 +180,51 @@ func (i *Intake) drain(ctx context.Context, from *spool.Spool, deliver func(cont
 func (i *Intake) deliver(ctx context.Context, e Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*publishLimit)
 	defer cancel()
-	if err := i.Publish(ctx, e); err != nil {
+	sequence, err := i.Publish(ctx, e)
+	if err != nil {
 		return err
 	}
+	i.note(journal.Drained, e, journal.Entry{Sequence: sequence, Since: e.At, Word: unverified(e)})
 	i.Published.Add(1)
 	i.direct.Store(nil) // NATS answers again, even if no callback comes to try it
 	return nil
+}
+
+// unverified is the journal's word for an entry that had to be verified first.
+func unverified(e Entry) string {
+	if e.TokenHash != "" {
+		return journal.Unverified
+	}
+	return ""
+}
+
+// noticeSubjects is how subjects of leads' notices begin.
+const noticeSubjects = "bitrix24.notices."
+
+// note writes into the journal what became of a lead's callback.
+func (i *Intake) note(kind journal.Kind, e Entry, about journal.Entry) {
+	if i.Journal == nil || !strings.HasPrefix(e.Subject, noticeSubjects) {
+		return
+	}
+	ref, err := parseRef(e.Subject)
+	if err != nil {
+		return
+	}
+	about.Kind, about.MemberID, about.LeadID = kind, ref.MemberID, ref.LeadID
+	about.Event, about.Cause = word(e.Data, `"event":"`), word(e.Data, `"cause":"`)
+	if about.At = e.At; kind == journal.Drained || kind == journal.Forged {
+		about.At = i.Now()
+	}
+	i.Journal.Add(about)
+}
+
+// word is the text behind a name in the JSON of a notice; "" where there is none. Reading all of
+// it would cost as much as the rest of the entry.
+func word(data []byte, name string) string {
+	_, rest, _ := bytes.Cut(data, []byte(name))
+	text, _, _ := bytes.Cut(rest, []byte{'"'})
+	if bytes.IndexByte(text, '\\') >= 0 {
+		return ""
+	}
+	return string(text)
 }

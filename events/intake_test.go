@@ -11,12 +11,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 
 	"leadsync/events"
 	"leadsync/events/broker"
 	"leadsync/events/eventstest"
 	"leadsync/events/spool"
+	"leadsync/journal"
 	"leadsync/leads/leadstest"
 )
 
@@ -28,20 +30,20 @@ type fakeStream struct {
 	tries     atomic.Int64
 }
 
-func (m *fakeStream) publish(ctx context.Context, e events.Entry) error {
+func (m *fakeStream) publish(ctx context.Context, e events.Entry) (uint64, error) {
 	m.tries.Add(1)
 	m.mu.Lock()
 	do := m.do
 	m.mu.Unlock()
 	if do != nil {
 		if err := do(ctx); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.published = append(m.published, e)
-	return nil
+	return uint64(len(m.published)), nil
 }
 
 func (m *fakeStream) set(do func(context.Context) error) {
@@ -238,7 +240,7 @@ func TestIntakeOutlivesTheBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := intake(t, &fakeStream{}, 0)
-	i.Publish = func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, bus, e) }
+	i.Publish = func(ctx context.Context, e events.Entry) (uint64, error) { return events.StoreEntry(ctx, bus, e) }
 	take := func(from, to int) {
 		for n := from; n <= to; n++ {
 			if err := i.Take(t.Context(), entry(n)); err != nil {
@@ -296,5 +298,53 @@ func TestIntakeDropsForeignRecords(t *testing.T) {
 	stop()
 	if err := <-done; err != nil || len(m.published) != 1 {
 		t.Errorf("%v, published %v", err, m.published)
+	}
+}
+
+// The journal has what became of each callback.
+func TestJournalHasWhatBecameOfCallbacks(t *testing.T) {
+	dir := t.TempDir()
+	j, err := journal.Open(journal.Config{Dir: dir, Owner: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	m := &fakeStream{}
+	i := intake(t, m, 0)
+	i.Journal = j
+	take := func(e events.Entry) {
+		t.Helper()
+		if err := i.Take(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take(entry(1))
+	m.set(refuse)
+	take(entry(1))
+	take(entry(1).Unverified(member, "hash"))
+	m.set(nil)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- i.Run(ctx, func(context.Context, events.Entry) (bool, error) { return false, nil }) }()
+	until(t, "the spools are empty", func() bool { return i.Waiting().Entries == 0 })
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	j.Flush()
+	r, err := journal.Look(t.Context(), dir, journal.Query{MemberID: member, LeadID: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int{}
+	for _, e := range r.Entries {
+		got[fmt.Sprintf("%d %d %s", e.Kind, e.Sequence, e.Word)]++
+	}
+	want := map[string]int{
+		fmt.Sprintf("%d 1 ", journal.Received): 1, fmt.Sprintf("%d 0 ", journal.Spooled): 1, fmt.Sprintf("%d 0 unverified", journal.Spooled): 1,
+		fmt.Sprintf("%d 2 ", journal.Drained): 1, fmt.Sprintf("%d 0 ", journal.Forged): 1,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
 	}
 }

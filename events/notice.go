@@ -25,6 +25,7 @@ type Notice struct {
 	Cause      leads.Cause `json:"cause"`       // how leadsync learnt of it
 	SentAt     int64       `json:"ts"`          // unix seconds, from the callback; when it was sent, not when the change was made
 	ReceivedAt time.Time   `json:"received_at"` // our clock
+	Sequence   uint64      `json:"-"`           // on the stream, where it was read from there
 }
 
 // PublishNotice returns when the stream has the notice on disk.
@@ -40,6 +41,9 @@ func ParseNotice(msg jetstream.Msg) (Notice, error) {
 	}
 	ref, err := parseRef(msg.Subject())
 	n.Ref = ref
+	if meta, missing := msg.Metadata(); missing == nil {
+		n.Sequence = meta.Sequence.Stream
+	}
 	return n, err
 }
 
@@ -80,7 +84,8 @@ func publishJSON(ctx context.Context, bus *Bus, subject string, body any) error 
 	if err != nil {
 		return fmt.Errorf("encode for %s: %w", subject, err)
 	}
-	return bus.publish(ctx, subject, data)
+	_, err = bus.publish(ctx, subject, data)
+	return err
 }
 
 // parseRef reads the lead from the last two tokens of a subject.

@@ -80,7 +80,7 @@ func (t *Topic) publish(ctx context.Context, c leads.Change, last latest) (leads
 			// What it holds decides, not what it had.
 			forgotten = true
 		default:
-			return published(c), nil
+			return published(c, ack.Sequence), nil
 		}
 		if last, err = t.last(ctx, c.Ref()); err != nil {
 			return leads.OnTopic{}, err
@@ -89,8 +89,8 @@ func (t *Topic) publish(ctx context.Context, c leads.Change, last latest) (leads
 }
 
 // published is what the topic holds of a lead whose change it has just taken.
-func published(c leads.Change) leads.OnTopic {
-	return leads.OnTopic{LeadID: c.LeadID, Revision: c.Revision, Deleted: c.Kind == leads.RemovedKind}
+func published(c leads.Change, sequence uint64) leads.OnTopic {
+	return leads.OnTopic{LeadID: c.LeadID, Revision: c.Revision, Sequence: sequence, Deleted: c.Kind == leads.RemovedKind}
 }
 
 // expect makes the stream refuse the message if it holds anything else of the lead than
@@ -136,7 +136,7 @@ func (l latest) onTopic(c leads.Change, msg *nats.Msg) leads.OnTopic {
 	var there, mine leads.Change
 	readable := errors.Join(json.Unmarshal(l.data, &there), json.Unmarshal(msg.Data, &mine)) == nil
 	return leads.OnTopic{
-		LeadID: c.LeadID, Revision: l.revision, Deleted: there.Kind == leads.RemovedKind,
+		LeadID: c.LeadID, Revision: l.revision, Sequence: l.seq, Deleted: there.Kind == leads.RemovedKind,
 		Distinct: l.revision == c.Revision && (!readable || !there.SameState(&mine)),
 	}
 }

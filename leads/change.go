@@ -55,6 +55,7 @@ type Announcement struct {
 type OnTopic struct {
 	LeadID   int64
 	Revision int64
+	Sequence uint64 // on the topic; 0 where it was not looked up
 	Deleted  bool
 	// Distinct says that the mirror's change of the same revision has a different card.
 	Distinct bool

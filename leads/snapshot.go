@@ -34,6 +34,8 @@ type Snapshot struct {
 	ReadAt time.Time // when the answer arrived, by our clock
 	Cause  Cause
 	Sight  Sight
+	// Waited is for how long the read waited until the portal's limits allowed it; 0 where nobody measured.
+	Waited time.Duration
 	Lead   Lead // set where Sight is Present
 	// Proven says that an Absent lead is known to be deleted: its delete callback arrived,
 	// or it has been absent for at least the grace period.

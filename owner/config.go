@@ -14,6 +14,7 @@ import (
 	"leadsync/bitrix24"
 	"leadsync/consumers"
 	"leadsync/events"
+	"leadsync/journal"
 	"leadsync/leads"
 	"leadsync/reconcile"
 )
@@ -59,7 +60,9 @@ type Config struct {
 	Now    func() time.Time // our clock; nil means time.Now
 	Stats  *consumers.Stats
 	Wake   func() // called when there is something to relay
-	Log    *slog.Logger
+	// Journal keeps what happens to leads; nil keeps nothing. See Recorded.
+	Journal *journal.Journal
+	Log     *slog.Logger
 }
 
 // Mirror is the database, by what an owner uses it for. One repo.DB is all of them.

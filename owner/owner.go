@@ -109,7 +109,7 @@ func (o *owner) worker() *consumers.Worker {
 		MemberID: s.memberID(), Bus: o.cfg.Bus, Reader: s.reader, Mirror: o.cfg.Mirror.Leads, ReadOrder: s.own.ReadOrder,
 		RetryPolicy: o.cfg.RetryPolicy, Now: o.cfg.now, Stats: o.cfg.Stats, Wake: o.cfg.Wake, Log: o.cfg.Log,
 		Report: func(err error) { h.report(PartNotices, err); h.begin(PartNotices) }, // the next step begins at once
-		Heard:  s.heard,
+		Heard:  s.heard, Journal: o.cfg.Journal,
 	}
 }
 

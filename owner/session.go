@@ -114,7 +114,11 @@ type liveReader struct{ s *Session }
 
 // Leads implements consumers.Reader.
 func (r liveReader) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
+	ctx, waited := bitrix24.CountWaits(ctx)
 	snaps, err := r.s.client.Leads().Read(ctx, ids, r.s.own.Tickets.Draw)
+	for i := range snaps {
+		snaps[i].Waited = waited()
+	}
 	if err == nil {
 		r.s.readAt.Store(r.s.cfg.now().UnixMilli())
 		r.s.fields.see(snaps)

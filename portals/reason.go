@@ -96,6 +96,7 @@ type Decision struct {
 	MemberID string
 	Known    bool
 	Domain   string // the portal's host, where it is known
+	LeadID   int64  // of a callback; 0 where it names no lead, or is decided on before that is known
 	// Verified is false for an accepted callback that nobody could check yet: it must be
 	// stored as unverified and go through Registry.Verify before it is used.
 	Verified bool

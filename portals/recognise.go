@@ -68,7 +68,7 @@ func (r *Registry) Recognise(ctx context.Context, cb bitrix24.Callback) Decision
 	if err != nil {
 		return r.recogniseByHash(ctx, cb, err)
 	}
-	d := Decision{Reason: reason, MemberID: cb.MemberID, Known: reason != UnknownPortal, Domain: portal.Domain}
+	d := Decision{Reason: reason, MemberID: cb.MemberID, Known: reason != UnknownPortal, Domain: portal.Domain, LeadID: cb.LeadID}
 	if reason == TokenNotLearnt {
 		d.Reason = r.learnToken(ctx, &portal, cb)
 	}

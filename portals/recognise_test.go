@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"leadsync/bitrix24"
+	"leadsync/journal"
 	"leadsync/leads"
 	"leadsync/portals"
 )
@@ -250,5 +252,32 @@ func TestTokensAreComparedInConstantTime(t *testing.T) {
 	}
 	if !constant {
 		t.Error("Portal.RecognisesHash does not use subtle.ConstantTimeCompare")
+	}
+}
+
+// Refused callbacks of a known portal are in the journal, and a flood of them is bounded.
+func TestRefusalsAreInTheJournal(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, func(f *fixture) {
+		j, err := journal.Open(journal.Config{Dir: dir, Owner: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = j.Close() })
+		f.cfg.Journal = j
+	})
+	f.installed()
+	for range 300 {
+		d := f.registry.Recognise(t.Context(), bitrix24.Callback{Event: bitrix24.LeadUpdate, MemberID: f.info.MemberID, ApplicationToken: "wrong", LeadID: 17})
+		f.registry.Count(t.Context(), d)
+		f.registry.Count(t.Context(), portals.Decision{Reason: portals.UnknownPortal, MemberID: f.info.MemberID})
+	}
+	f.cfg.Journal.Flush()
+	r, err := journal.Look(t.Context(), dir, journal.Query{MemberID: f.info.MemberID, LeadID: 17})
+	if err != nil || len(r.Entries) != 100 {
+		t.Fatalf("%d entries, %v; want 100", len(r.Entries), err)
+	}
+	if e := r.Entries[0]; e.Kind != journal.Refused || e.LeadID != 17 || e.Word != "wrong_token" {
+		t.Errorf("%+v", e)
 	}
 }

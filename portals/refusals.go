@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"leadsync/journal"
 	"leadsync/leads"
 )
 
@@ -75,10 +76,26 @@ func (r *refusals) due(one refusal, now time.Time) (int64, bool) {
 	return count, true
 }
 
+// Anybody can send callbacks that are refused: so many of a portal get an entry in the journal.
+var (
+	refusedOfOne = allowance{burst: 100, pause: time.Second}
+	refusedInAll = allowance{burst: 1000, pause: 100 * time.Millisecond}
+)
+
+// journal notes in the journal that a portal's callback was refused. The intake notes what it
+// could not store, and what was found to be forged.
+func (r *Registry) journal(d Decision) {
+	if r.cfg.Journal == nil || !d.Known || d.Reason == Accepted || d.Reason == NotStored || d.Reason == Forged || !r.noted.allow(d.MemberID, r.cfg.Now()) {
+		return
+	}
+	r.cfg.Journal.Add(journal.Entry{At: r.cfg.Now(), Kind: journal.Refused, MemberID: d.MemberID, LeadID: d.LeadID, Word: d.Reason.String()})
+}
+
 // Count counts the decision on a callback, and logs why it is refused: once a minute by
 // reason and portal.
 func (r *Registry) Count(ctx context.Context, d Decision) {
 	r.Stats.Count(d.Reason)
+	r.journal(d)
 	hint, ok := hints[d.Reason]
 	if !ok {
 		return

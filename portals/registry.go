@@ -8,6 +8,7 @@ import (
 
 	"leadsync/bitrix24"
 	"leadsync/events"
+	"leadsync/journal"
 	"leadsync/leads"
 )
 
@@ -43,6 +44,7 @@ type Config struct {
 	Keep func(context.Context, events.Entry) error
 	// Started is closed when the database is ready, at the start of a service; nil where it is.
 	Started <-chan struct{}
+	Journal *journal.Journal // refused callbacks of known portals; nil keeps none
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -61,6 +63,7 @@ type Registry struct {
 	kept      *bound // callbacks that wait for verification while the database answers
 	deadlines learnDeadlines
 	refused   refusals
+	noted     *bound // refusals in the journal
 }
 
 // New returns a registry that has not read anything yet; Learn and Adopt do.
@@ -75,7 +78,7 @@ func New(cfg Config) *Registry {
 			installs: newBound(installsOfOne, installsInAll), now: cfg.Now,
 		},
 		known: cache{load: cfg.Store.Portal, now: cfg.Now, rereads: newBound(rereadsOfOne, rereadsInAll)},
-		kept:  newBound(keptOfOne, keptInAll),
+		kept:  newBound(keptOfOne, keptInAll), noted: newBound(refusedOfOne, refusedInAll),
 	}
 }
 

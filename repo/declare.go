@@ -153,7 +153,7 @@ const shortText = 4000
 var longTexts = map[string]bool{
 	"ids": true, "rows": true, "marks": true, "contacts": true, "contacts_gone": true, "phones": true, "phones_gone": true,
 	"fields": true, "fields_gone": true, "solutions": true, "solutions_gone": true, "cuts": true,
-	"raw_json": true, "body": true, "sql_COMMENTS": true, "sql_full_lead_info": true, "payload": true, "error": true,
+	"raw_json": true, "body": true, "changed_fields": true, "sql_COMMENTS": true, "sql_full_lead_info": true, "payload": true, "error": true,
 	"note": true, "problem": true, "bound_events": true, "value": true,
 }
 

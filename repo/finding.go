@@ -109,6 +109,13 @@ func (d *DB) Findings(ctx context.Context, runID string) ([]leads.Finding, error
 	return findings, nil
 }
 
+// FindingsOf returns the newest findings of a lead, at most limit, the newest first.
+func (d *DB) FindingsOf(ctx context.Context, ref leads.Ref, limit int) ([]leads.Finding, error) {
+	findings, err := queryList(ctx, d, scanFinding, d.dialect.sql.FindingListLead,
+		sql.Named("member_id", ref.MemberID), sql.Named("lead_id", ref.LeadID), sql.Named("limit", limit))
+	return findings, wrap(err, "findings of %s", ref)
+}
+
 func scanFinding(row scanner) (f leads.Finding, err error) {
 	var fields, repaired string
 	var behind sql.NullInt64

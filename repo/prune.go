@@ -21,7 +21,9 @@ const ownFailuresSetting = "own_failures_after"
 
 // Pruning says what Prune deletes.
 type Pruning struct {
-	Before time.Time // what is older goes
+	Before time.Time // what is older goes; zero keeps all of it
+	// Changes is the same for the history of changes.
+	Changes time.Time
 	// Rest is called after each transaction with the time that it took, so that others have
 	// their turn; an error ends the work. Nil does not rest.
 	Rest func(ctx context.Context, took time.Duration) error
@@ -35,7 +37,8 @@ type Pruning struct {
 //     a mode and what has come since, which passes and the mirror's status go by, and not those
 //     with findings that were not repaired, unless a full pass has completed since;
 //   - incidents and the last callbacks of leads;
-//   - rows of bitrix_import_lead_error that leadsync has written, unless the lead still fails.
+//   - rows of bitrix_import_lead_error that leadsync has written, unless the lead still fails;
+//   - the history of changes.
 //
 // Each transaction deletes at most 1,000 rows and a run. If Prune is interrupted, the next
 // call goes on with what is left.
@@ -48,14 +51,19 @@ func (d *DB) Prune(ctx context.Context, p Pruning) error {
 	}
 	work := pruner{d, p}
 	for _, step := range []struct {
-		table string
-		do    func(context.Context) error
+		table  string
+		before time.Time
+		do     func(context.Context) error
 	}{
-		{"leadsync_runs", work.runs},
-		{"leadsync_incidents", work.incidents},
-		{"leadsync_callbacks", work.callbacks},
-		{"bitrix_import_lead_error", work.failures},
+		{"leadsync_runs", p.Before, work.runs},
+		{"leadsync_incidents", p.Before, work.incidents},
+		{"leadsync_callbacks", p.Before, work.callbacks},
+		{"bitrix_import_lead_error", p.Before, work.failures},
+		{"leadsync_changes", p.Changes, work.changes},
 	} {
+		if step.before.IsZero() {
+			continue
+		}
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("delete old rows of %s: %w", step.table, err)
 		}
@@ -175,6 +183,15 @@ func (p pruner) failures(ctx context.Context) error {
 	})
 }
 
+// changes walks through the rows in the order in which they were written, up to those that are
+// young.
+func (p pruner) changes(ctx context.Context) error {
+	return p.walk(ctx, walk{
+		table: "leadsync_changes", next: p.d.dialect.sql.PruneChangeRange, old: p.d.dialect.sql.PruneChanges, ordered: true,
+		args: []any{sql.Named("before", instant(p.cfg.Changes))},
+	})
+}
+
 // ownFailures is the last Id of bitrix_import_lead_error that may be the call centre's. The
 // migration stores it. Where somebody has emptied leadsync_settings, nobody knows any more
 // whose the rows are: all that are there now stay.
@@ -199,6 +216,7 @@ type walk struct {
 	after     int64
 	next, old string // statements: the next keys, and deletes the old rows among them
 	args      []any
+	ordered   bool // by time, too: behind a batch without old rows there are none
 }
 
 // walked are the last key of a batch, 0 at the end, and the number of its old rows.
@@ -219,7 +237,7 @@ func (p pruner) walk(ctx context.Context, w walk) error {
 			_, err = p.delete(ctx, w.table, w.old, append([]any{after, sql.Named("up_to", found.upTo)}, w.args...)...)
 			return err
 		})
-		if err != nil || found.upTo == 0 {
+		if err != nil || found.upTo == 0 || w.ordered && found.old == 0 {
 			return err
 		}
 		w.after = found.upTo

@@ -40,6 +40,7 @@ type Config struct {
 	Schema        string        // of the tables on SQL Server; "" is dbo
 	SecretKey     []byte        // 32 bytes that encrypt tokens and webhook URLs at rest; nil stores plain text
 	SolutionField string        // the UF_CRM_* field copied to bitrix_lead_solution; "" copies none (see Refill)
+	HistoryValues bool          // leadsync_changes keeps the old and the new value of each field, too
 	PhoneRegion   string        // country of phone numbers without a country code, ISO 3166-1; "" is RU
 	Grace         time.Duration // how long a lead must be absent to count as deleted; 0 is 60 s
 	Lazy          bool          // do not ping the database in Open
@@ -76,8 +77,11 @@ type DB struct {
 
 	deleteFloor int64 // see breaker.go
 	adoptBatch  int   // see batches.go
-	now         func() time.Time
-	log         *slog.Logger
+
+	historyValues bool
+
+	now func() time.Time
+	log *slog.Logger
 }
 
 // Open opens the database and pings it. It creates a missing SQLite file, but does not
@@ -89,7 +93,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	db := &DB{
 		sealer: sealer, rules: leads.Rules{Region: cfg.PhoneRegion, Solution: cfg.SolutionField}, grace: cfg.Grace,
-		deleteFloor: cfg.DeleteFloor, now: cfg.Now, log: cfg.Logger,
+		deleteFloor: cfg.DeleteFloor, historyValues: cfg.HistoryValues, now: cfg.Now, log: cfg.Logger,
 	}
 	if db.grace == 0 {
 		db.grace = time.Minute

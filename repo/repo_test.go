@@ -151,7 +151,7 @@ func alone(tb testing.TB, url, database string) {
 // ours are the tables of the migrations and goose's table.
 var ours = []string{
 	"bitrix_leads", "bitrix_lead_contacts", "bitrix_lead_solution", "bitrix_import_lead_error", "bitrix_lead_runtime",
-	"bitrix_oauth", "leadsync_portals", "leadsync_owners", "leadsync_outbox", "leadsync_runs", "leadsync_findings", "leadsync_callbacks", "leadsync_failures",
+	"bitrix_oauth", "leadsync_portals", "leadsync_owners", "leadsync_outbox", "leadsync_changes", "leadsync_runs", "leadsync_findings", "leadsync_callbacks", "leadsync_failures",
 	"leadsync_allowances", "leadsync_incidents", "leadsync_lead_fields", "leadsync_field_types", "leadsync_duplicate_leads",
 	"leadsync_phones", "leadsync_settings",
 	"leadsync_migrations",
@@ -169,6 +169,7 @@ func wipe(tb testing.TB, url string) {
 		"IF OBJECT_ID(N'dbo.bitrix_open_leads', N'V') IS NOT NULL DROP VIEW dbo.bitrix_open_leads",
 		"IF OBJECT_ID(N'dbo.bitrix_phone_leads', N'V') IS NOT NULL DROP VIEW dbo.bitrix_phone_leads",
 		"IF OBJECT_ID(N'dbo.bitrix_mirror_status', N'V') IS NOT NULL DROP VIEW dbo.bitrix_mirror_status",
+		"IF OBJECT_ID(N'dbo.bitrix_lead_changes', N'V') IS NOT NULL DROP VIEW dbo.bitrix_lead_changes",
 	} {
 		if _, err := db.ExecContext(tb.Context(), statement); err != nil {
 			tb.Fatal(err)

@@ -17,7 +17,7 @@ var (
 	fieldKeyColumns = fieldColumns[:4]
 	solutionColumns = []string{"member_id", "sql_LEAD_ID", "sql_solution"}
 	cutColumns      = []string{"member_id", "sql_ID", "sql_error", "sql_date_error", "sql_full_lead_info"}
-	outboxColumns   = []string{"member_id", "lead_id", "revision", "body", "created_at"}
+	outboxColumns   = []string{"member_id", "lead_id", "revision", "body", "created_at", "change_kind", "cause", "changed_fields"}
 )
 
 func leadColumnNames() []string {
@@ -226,7 +226,7 @@ func (d *DB) writeListed(ctx context.Context, tx *sql.Tx, s *staged) error {
 		}
 	}
 	for _, row := range s.rows.outbox {
-		if _, err := d.writeTogether(ctx, tx, outboxParameters(row), d.dialect.sql.OutboxAdd); err != nil {
+		if _, err := d.writeTogether(ctx, tx, outboxParameters(row), d.dialect.sql.OutboxAdd, d.dialect.sql.ChangesAdd); err != nil {
 			return err
 		}
 	}
@@ -248,32 +248,38 @@ func (d *DB) writeListed(ctx context.Context, tx *sql.Tx, s *staged) error {
 	return nil
 }
 
-// writeLead writes one lead and its announcement.
+// announced is the first of outboxColumns that the statement of a lead does not have anyway.
+const announced = 3
+
+// writeLead writes one lead, its announcement and its change.
 func (d *DB) writeLead(ctx context.Context, tx *sql.Tx, lead *leadToWrite) error {
 	statement := d.dialect.sql.LeadUpdate
 	if lead.isNew {
 		statement = d.dialect.sql.LeadInsert
 	}
-	args := make([]any, 0, len(leadColumns)+2)
+	args := make([]any, 0, len(leadColumns)+5)
 	for i, column := range leadColumns {
 		args = append(args, sql.Named(column, lead.values[i]))
 	}
-	var body, createdAt any = sql.NullString{}, sql.NullString{}
-	if lead.outbox != nil {
-		body, createdAt = lead.outbox[3], lead.outbox[4]
+	for i, column := range outboxColumns[announced:] {
+		var value any = sql.NullString{}
+		if lead.outbox != nil {
+			value = lead.outbox[announced+i]
+		}
+		args = append(args, sql.Named(column, value))
 	}
-	args = append(args, sql.Named("body", body), sql.Named("created_at", createdAt))
-	n, err := d.writeTogether(ctx, tx, args, statement, d.dialect.sql.OutboxAdd)
+	n, err := d.writeTogether(ctx, tx, args, statement, d.dialect.sql.OutboxAdd, d.dialect.sql.ChangesAdd)
 	return cmpStale(err, n, 1)
 }
 
 // outboxParameters are the parameters of an announcement: the lead's id is sql_ID, as in the
 // statement that writes the lead with it.
 func outboxParameters(row []any) []any {
-	return []any{
-		sql.Named("member_id", row[0]), sql.Named("sql_ID", row[1]), sql.Named("revision", row[2]),
-		sql.Named("body", row[3]), sql.Named("created_at", row[4]),
+	args := []any{sql.Named("member_id", row[0]), sql.Named("sql_ID", row[1]), sql.Named("revision", row[2])}
+	for i, column := range outboxColumns[announced:] {
+		args = append(args, sql.Named(column, row[announced+i]))
 	}
+	return args
 }
 
 // cmpStale returns errStale where the first statement, which skips rows whose ticket has
@@ -303,7 +309,7 @@ func (d *DB) writeStaged(ctx context.Context, tx *sql.Tx, s *staged) error {
 		statements = append(statements, set.stage.insert)
 	}
 	stages := d.stages(s)
-	statements = append(statements, q.OutboxInsert)
+	statements = append(statements, q.OutboxInsert, q.ChangesInsert)
 	for _, t := range stages {
 		statements = append(statements, t.drop)
 	}

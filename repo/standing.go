@@ -117,7 +117,7 @@ func (d *DB) ErasePortal(ctx context.Context, memberID string) error {
 	for _, statement := range []string{
 		s.EraseLeads, s.EraseContacts, s.ErasePhones, s.EraseSolutions, s.EraseFields, s.EraseFieldTypes, s.EraseDuplicates, s.EraseFailures,
 		s.EraseFieldsRead, s.EraseFailing, s.EraseCallbacks,
-		s.EraseOutbox, s.EraseFindings, s.EraseRuns, s.EraseGrants, s.ErasePortal,
+		s.EraseOutbox, s.EraseChanges, s.EraseFindings, s.EraseRuns, s.EraseGrants, s.ErasePortal,
 	} {
 		for {
 			n, err := d.exec(ctx, statement, sql.Named("member_id", memberID))

@@ -26,6 +26,7 @@ type rows struct {
 	by        leads.Rules
 	columns   columns
 	cleaning  bool // the rows keep their tickets: no lead was read
+	values    bool // the history of changes keeps values
 	leads     []leadToWrite
 	marks     [][]any // new tickets, absences and tombstones of existing rows
 	cuts      [][]any // values that are too long for their columns, or have the wrong shape
@@ -36,7 +37,7 @@ type rows struct {
 	solutions sideRows[string]
 }
 
-func (d *DB) newRows() *rows { return &rows{now: d.now(), by: d.rules} }
+func (d *DB) newRows() *rows { return &rows{now: d.now(), by: d.rules, values: d.historyValues} }
 
 // inserted is the number of new leads.
 func (r *rows) inserted() (n int64) {
@@ -146,7 +147,11 @@ func (r *rows) add(e *entry) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errData, err)
 		}
-		outbox = []any{change.MemberID, change.LeadID, change.Revision, body, instant(r.now)}
+		history, err := r.changeRow(e, change)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errData, err)
+		}
+		outbox = append([]any{change.MemberID, change.LeadID, change.Revision, body, instant(r.now)}, history...)
 	}
 	switch {
 	case e.decision.action == writeRow:
@@ -227,11 +232,11 @@ func exact(t time.Time) sql.NullString {
 }
 
 // encode is json.Marshal without escaping <, > and &.
-func encode(change *leads.Change) (string, error) {
+func encode(body any) (string, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(change); err != nil {
+	if err := enc.Encode(body); err != nil {
 		return "", err
 	}
 	return strings.TrimSuffix(b.String(), "\n"), nil

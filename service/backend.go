@@ -18,6 +18,7 @@ import (
 	"leadsync/consumers"
 	"leadsync/events"
 	"leadsync/events/broker"
+	"leadsync/journal"
 	"leadsync/leads"
 	"leadsync/owner"
 	"leadsync/repo"
@@ -31,6 +32,8 @@ type Backend struct {
 	Log    *slog.Logger
 	Holder string // names this process in leases
 	DB     *repo.DB
+	// Journal keeps what happens to leads; nil where LEADSYNC_JOURNAL_KEEP is off.
+	Journal *journal.Journal
 
 	data         *dataDir     // nil where a running service owns it
 	serviceToken leads.Secret // of the embedded server
@@ -103,6 +106,7 @@ func hold(ctx context.Context, cfg Config, log *slog.Logger, inUse func(error) e
 			return nil, err
 		}
 	}
+	b.openJournal(ctx)
 	if b.DB, err = OpenDatabase(ctx, cfg, log); err != nil {
 		return nil, err
 	}
@@ -157,7 +161,7 @@ func (b *Backend) closing(f func() error) {
 // OpenDatabase opens the database alone, for commands that need nothing else.
 func OpenDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*repo.DB, error) {
 	return repo.Open(ctx, repo.Config{
-		URL: cfg.DatabaseURL, Schema: cfg.DatabaseSchema, Lazy: cfg.TolerateOutages, SecretKey: cfg.SecretKey, SolutionField: cfg.SolutionField, PhoneRegion: cfg.PhoneRegion,
+		URL: cfg.DatabaseURL, Schema: cfg.DatabaseSchema, Lazy: cfg.TolerateOutages, SecretKey: cfg.SecretKey, SolutionField: cfg.SolutionField, PhoneRegion: cfg.PhoneRegion, HistoryValues: cfg.HistoryValues,
 		Grace: cfg.grace(), DeleteFloor: cfg.Tuning.DeleteFloor, Now: cfg.Now, Logger: log,
 	})
 }
@@ -321,9 +325,9 @@ func (b *Backend) OwnerConfig(stats *consumers.Stats, wake func()) owner.Config 
 	cfg, db := b.Config, b.DB
 	return owner.Config{
 		Bus: b.Bus(), Holder: b.Holder, OAuth: cfg.OAuth(), CallbackURL: cfg.CallbackURL(), SolutionField: cfg.SolutionField,
-		Mirror: owner.Mirror{
+		Mirror: owner.Recorded(owner.Mirror{
 			Leads: db, Portals: db, Standing: db, Tokens: db, Runs: db, Rows: db, Ledger: db, Evidence: db, Status: db, Repairs: db, Reports: db,
-		},
+		}, b.Journal, cfg.Now), Journal: b.Journal,
 		Grace: cfg.grace(), MinAge: cfg.Tuning.MinAge, TimeScale: cfg.Tuning.TimeScale, Now: cfg.Now, Stats: stats, Wake: wake, Log: b.Log,
 	}
 }

@@ -42,6 +42,9 @@ type Config struct {
 	ReconcileAt   *TimeOfDay    // nil is off
 	CatchUpEvery  time.Duration // 0 is off
 	Keep          time.Duration // of history in the database; 0 keeps all
+	KeepChanges   time.Duration // of the history of changes; 0 keeps all
+	HistoryValues bool          // the history of changes has values
+	JournalKeep   time.Duration // of the journal; 0 has none
 	SolutionField string
 	LogLevel      slog.Level
 	LogFormat     string // text, json or "" for what the terminal suggests

@@ -54,7 +54,10 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 		SecretKey:     e.key("LEADSYNC_SECRET_KEY"),
 		ReconcileAt:   e.clock("LEADSYNC_RECONCILE_AT", "03:00"),
 		CatchUpEvery:  e.interval("LEADSYNC_CATCHUP_EVERY", "10m"),
-		Keep:          e.keep("LEADSYNC_KEEP", "400d"),
+		Keep:          e.keep("LEADSYNC_KEEP", "400d", shortestKeep),
+		KeepChanges:   e.keep("LEADSYNC_KEEP_CHANGES", "90d", day),
+		HistoryValues: e.onOff("LEADSYNC_HISTORY_VALUES"),
+		JournalKeep:   e.keep("LEADSYNC_JOURNAL_KEEP", "7d", time.Hour),
 		SolutionField: e.field("LEADSYNC_SOLUTION_FIELD"),
 		LogLevel:      e.level("LEADSYNC_LOG_LEVEL"),
 		LogFormat:     e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
@@ -367,7 +370,7 @@ const (
 )
 
 // keep reads a number of days, or a duration in hours; 0 is off.
-func (e *environment) keep(name, otherwise string) time.Duration {
+func (e *environment) keep(name, otherwise string, shortest time.Duration) time.Duration {
 	value := e.text(name, otherwise)
 	if value == "off" {
 		return 0
@@ -378,11 +381,18 @@ func (e *environment) keep(name, otherwise string) time.Duration {
 		n, err = strconv.Atoi(days)
 		d = time.Duration(min(max(n, 0), int(longestKeep/day)+1)) * day
 	}
-	if err != nil || d < shortestKeep || d > longestKeep {
-		e.fault(name, "not a time to keep history", `days, at least 30d, such as 400d, or "off"`)
+	if err != nil || d < shortest || d > longestKeep {
+		least := strconv.Itoa(int(shortest/day)) + "d"
+		if shortest < day {
+			least = strconv.Itoa(int(shortest/time.Hour)) + "h"
+		}
+		e.fault(name, "not a time to keep history", fmt.Sprintf(`days, at least %s, such as %s, or "off"`, least, otherwise))
 	}
 	return d
 }
+
+// onOff reads a switch that is off by itself.
+func (e *environment) onOff(name string) bool { return e.choice(name, "on", "off") == "on" }
 
 func (e *environment) field(name string) string {
 	value := e.text(name, "")

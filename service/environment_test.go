@@ -56,3 +56,29 @@ func TestTimeToKeepHistoryIsRead(t *testing.T) {
 		}
 	}
 }
+
+func TestHistoryOfChangesAndJournalAreRead(t *testing.T) {
+	read := func(name, value string) (service.Config, error) {
+		return service.ReadConfig(func(asked string) (string, bool) { return value, asked == name })
+	}
+	for value, want := range map[string]string{"": "2160h0m0s", "1d": "24h0m0s", "off": "0s", "23h": "", "x": ""} {
+		cfg, err := read("LEADSYNC_KEEP_CHANGES", value)
+		if (err != nil) != (want == "") || err == nil && cfg.KeepChanges.String() != want {
+			t.Errorf("changes %q: %s, %v; want %s", value, cfg.KeepChanges, err, want)
+		}
+	}
+	for value, want := range map[string]string{"": "168h0m0s", "1h": "1h0m0s", "off": "0s", "59m": ""} {
+		cfg, err := read("LEADSYNC_JOURNAL_KEEP", value)
+		if (err != nil) != (want == "") || err == nil && cfg.JournalKeep.String() != want {
+			t.Errorf("journal %q: %s, %v; want %s", value, cfg.JournalKeep, err, want)
+		}
+	}
+	for value, want := range map[string]bool{"": false, "off": false, "on": true} {
+		if cfg, err := read("LEADSYNC_HISTORY_VALUES", value); err != nil || cfg.HistoryValues != want {
+			t.Errorf("values %q: %v, %v", value, cfg.HistoryValues, err)
+		}
+	}
+	if _, err := read("LEADSYNC_HISTORY_VALUES", "yes"); err == nil {
+		t.Error("values yes: no error")
+	}
+}

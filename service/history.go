@@ -30,14 +30,17 @@ const (
 	forgetAtOnce = 100
 )
 
-// history deletes what is older than LEADSYNC_KEEP, in one process at a time, and counts it.
+// history deletes what is older than LEADSYNC_KEEP and LEADSYNC_KEEP_CHANGES, in one process at a
+// time, and counts it.
 type history struct {
-	db     *repo.DB
-	keep   time.Duration
-	holder string // names this process in the lease
-	scaled func(time.Duration) time.Duration
-	now    func() time.Time
-	log    *slog.Logger
+	db   *repo.DB
+	keep time.Duration // 0 keeps all
+	// keepChanges is the same for leadsync_changes.
+	keepChanges time.Duration
+	holder      string // names this process in the lease
+	scaled      func(time.Duration) time.Duration
+	now         func() time.Time
+	log         *slog.Logger
 
 	deleted tally
 	sizes   atomic.Pointer[map[string]int64] // of tables, as they were seen last; nil at first
@@ -45,7 +48,7 @@ type history struct {
 
 // run deletes old history once a day, until the context ends.
 func (h *history) run(ctx context.Context, bus *events.Bus) error {
-	if h.keep == 0 {
+	if h.keep == 0 && h.keepChanges == 0 {
 		return nil
 	}
 	_ = retry.Wait(ctx, h.scaled(pruneAfter)) // the loop looks whether the context has ended
@@ -72,22 +75,30 @@ func (h *history) once(ctx context.Context, bus *events.Bus) error {
 
 // prune deletes what is old now.
 func (h *history) prune(ctx context.Context, bus *events.Bus) error {
-	before, was := h.now().Add(-h.keep), h.deleted.rows()
+	before, changes, was := h.before(h.keep), h.before(h.keepChanges), h.deleted.rows()
 	err := h.db.Prune(ctx, repo.Pruning{
-		Before: before, Deleted: h.deleted.add,
+		Before: before, Changes: changes, Deleted: h.deleted.add,
 		Rest: func(ctx context.Context, took time.Duration) error {
 			return retry.Wait(ctx, h.scaled(max(took, pruneRest)))
 		},
 	})
-	if err == nil {
+	if err == nil && h.keep > 0 {
 		err = h.forget(ctx, consumers.Parked{Bus: bus, Failures: h.db}, before)
 	}
 	now := h.deleted.rows()
 	maps.DeleteFunc(now, func(table string, n int64) bool { return n == was[table] })
 	if len(now) > 0 {
-		h.log.InfoContext(ctx, "old history deleted", "before", before.UTC(), "rows_since_start", now)
+		h.log.InfoContext(ctx, "old history deleted", "before", before.UTC(), "changes_before", changes.UTC(), "rows_since_start", now)
 	}
 	return err
+}
+
+// before is the moment before which history goes; zero keeps all.
+func (h *history) before(keep time.Duration) time.Time {
+	if keep == 0 {
+		return time.Time{}
+	}
+	return h.now().Add(-keep)
 }
 
 // forget forgets leads that were given up and have not failed since a moment: their rows in

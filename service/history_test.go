@@ -117,7 +117,7 @@ func TestScrapesReadNoTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := gathered(t, func(out sink) { collector{&Service{history: h}}.collectHistory(out) })
-	if _, ok := shown["leadsync_table_rows bitrix_leads"]; !ok || shown["leadsync_pruned_rows_total leadsync_runs"] != 3 || len(shown) != 14 {
+	if _, ok := shown["leadsync_table_rows bitrix_leads"]; !ok || shown["leadsync_pruned_rows_total leadsync_runs"] != 3 || len(shown) != 15 {
 		t.Errorf("shown: %v", shown)
 	}
 }
@@ -166,3 +166,32 @@ func (c collectorFunc) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (c collectorFunc) Collect(to chan<- prometheus.Metric) { c(to) }
+
+// The history of changes has a time of its own; where one of both is off, the other goes on.
+func TestChangesAreDeletedByTheirOwnTime(t *testing.T) {
+	db, member := emptyMirror(t)
+	lead, err := leads.Parse([]byte(`{"ID":"1","TITLE":"x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Apply(t.Context(), []leads.Snapshot{{Ref: leads.Ref{MemberID: member, LeadID: 1}, Ticket: 1, Lead: lead}}); err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-1000 * day)
+	if err := db.AddIncident(t.Context(), leads.Incident{MemberID: member, Kind: leads.IncidentDown, From: long, To: long}); err != nil {
+		t.Fatal(err)
+	}
+	h := &history{
+		db: db, keepChanges: 90 * day, scaled: func(time.Duration) time.Duration { return 0 }, log: leadstest.Silent(),
+		now: func() time.Time { return time.Now().Add(89 * day) },
+	}
+	for _, want := range []int64{0, 1} {
+		if err := h.prune(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.deleted.rows(); got["leadsync_changes"] != want || got["leadsync_incidents"] != 0 {
+			t.Errorf("deleted %v, want %d changes and no incident", got, want)
+		}
+		h.now = func() time.Time { return time.Now().Add(91 * day) }
+	}
+}

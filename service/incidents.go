@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"leadsync/events"
+	"leadsync/journal"
 	"leadsync/leads"
+	"leadsync/owner"
 	"leadsync/repo"
 	"leadsync/retry"
 )
@@ -25,6 +27,7 @@ type incidentRecorder struct {
 	now     func() time.Time
 	began   time.Time // when the process began to take callbacks
 	catchUp bool      // passes may be requested
+	journal *journal.Journal
 	log     *slog.Logger
 }
 
@@ -61,11 +64,13 @@ func (r *incidentRecorder) record(ctx context.Context, done *recorded) {
 		if i.count == *i.done {
 			continue
 		}
-		err := r.db.AddIncident(ctx, leads.Incident{Kind: i.kind, From: done.until, To: now, Detail: fmt.Sprintf("%d callbacks of any portal", i.count-*i.done)})
+		incident := leads.Incident{Kind: i.kind, From: done.until, To: now, Detail: fmt.Sprintf("%d callbacks of any portal", i.count-*i.done)}
+		err := r.db.AddIncident(ctx, incident)
 		if err != nil {
 			r.log.WarnContext(ctx, "incident waits to be recorded", "kind", i.kind, "error", err)
 			continue
 		}
+		r.journal.Add(owner.OutageEntry(incident))
 		*i.done = i.count
 		r.catchUpAfter(ctx, i.kind)
 	}

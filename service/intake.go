@@ -16,19 +16,19 @@ const unverifiedLimit = 64 << 20
 var errStarting = errors.New("NATS is not ready yet")
 
 // publish puts an entry on its stream.
-func (b *Backend) publish(ctx context.Context, e events.Entry) error {
+func (b *Backend) publish(ctx context.Context, e events.Entry) (sequence uint64, err error) {
 	bus := b.Bus()
 	if bus == nil {
-		return errStarting
+		return 0, errStarting
 	}
-	return events.PublishEntry(ctx, bus, e)
+	return events.StoreEntry(ctx, bus, e)
 }
 
 // openIntake opens the spools and puts them beside the streams.
 func openIntake(b *Backend) (*events.Intake, error) {
 	in := &events.Intake{
 		Publish: b.publish,
-		Now:     time.Now, Log: b.Log,
+		Now:     time.Now, Journal: b.Journal, Log: b.Log,
 	}
 	for _, part := range []struct {
 		to    **spool.Spool

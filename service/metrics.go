@@ -54,6 +54,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	c.collectIntake(out)
 	c.collectWaiting(out)
 	c.collectHistory(out)
+	c.collectJournal(out)
 	c.collectPortals(out)
 	c.collectWork(out)
 }

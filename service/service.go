@@ -106,12 +106,12 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 	notify, wake := signal()
 	s := &Service{
 		Backend: b, Stats: &consumers.Stats{}, listener: listener, intake: intake, database: make(chan struct{}), notify: notify, wake: wake,
-		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, began: cfg.Now(), catchUp: cfg.CatchUpEvery > 0, log: b.Log},
-		history:   &history{db: b.DB, keep: cfg.Keep, holder: b.Holder, scaled: cfg.scaled, now: cfg.Now, log: b.Log},
+		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, began: cfg.Now(), catchUp: cfg.CatchUpEvery > 0, journal: b.Journal, log: b.Log},
+		history:   &history{db: b.DB, keep: cfg.Keep, keepChanges: cfg.KeepChanges, holder: b.Holder, scaled: cfg.scaled, now: cfg.Now, log: b.Log},
 	}
 	s.Portals = portals.New(portals.Config{
 		Store: b.DB, OAuth: cfg.OAuth(), Allowed: cfg.Portals, Webhook: webhookPortal(cfg), Hashes: hashes,
-		Keep: intake.Take, Started: s.database, Now: cfg.Now, Log: b.Log,
+		Keep: intake.Take, Started: s.database, Journal: b.Journal, Now: cfg.Now, Log: b.Log,
 	})
 	s.server = handlers.New(handlers.Config{
 		Portals: s.Portals, StateKey: cfg.stateKey(), PublicURL: cfg.PublicURL, Lookup: b.DB, PhoneRegion: b.DB.PhoneRegion(), APIToken: apiToken,
@@ -209,7 +209,7 @@ func (s *Service) mirror(ctx context.Context, starting startup) error {
 	b.Log.InfoContext(ctx, "database and NATS are ready", "nats", events.WithoutPassword(b.NATSURL()))
 	owners := owner.NewOwners(s.ownerConfig())
 	s.owners.Store(owners)
-	relay := &consumers.Relay{Bus: b.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: s.wake, Stats: s.Stats, Log: b.Log}
+	relay := &consumers.Relay{Bus: b.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: s.wake, Stats: s.Stats, Journal: b.Journal, Log: b.Log}
 	statuses := &consumers.Statuses{Bus: b.Bus(), Store: b.DB, Holder: b.Holder, Now: b.Config.Now, Log: b.Log}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return owners.Run(ctx) })

@@ -28,6 +28,7 @@ type Statements struct {
 	CallbacksInsert, CallbacksUpdate                                                                              string
 	CallersList                                                                                                   string
 	CardGet                                                                                                       string
+	ChangesAdd, ChangesInsert, ChangesList                                                                        string
 	ClaimAsk, ClaimContacts, ClaimContactsStale, ClaimContactsUpto, ClaimDuplicates, ClaimDuplicatesUpto          string
 	ClaimFailures, ClaimFailuresUpto, ClaimHold, ClaimLeads, ClaimLeadsLosers, ClaimLeadsUpto, ClaimSolutions     string
 	ClaimSolutionsStale, ClaimSolutionsUpto                                                                       string
@@ -37,17 +38,18 @@ type Statements struct {
 	DuplicatesDelete, DuplicatesInsert                                                                            string
 	EraseCallbacks, EraseContacts, EraseDuplicates, EraseFailing, EraseFailures, EraseFieldTypes, EraseFields     string
 	EraseFieldsRead, EraseFindings, EraseGrants, EraseLeads, EraseOutbox, ErasePhones, ErasePortal, EraseRuns     string
-	EraseSolutions                                                                                                string
+	EraseChanges, EraseSolutions                                                                                  string
 	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate                                          string
 	FailureClean, FailureInsert, FailureLast, FailureList, FailurePayload, FailureUpdate                          string
 	FieldTypesDelete, FieldTypesInsert, FieldTypesList                                                            string
 	FieldsAdd, FieldsDelete, FieldsInsert, FieldsLook                                                             string
 	FindingInsert, FindingList, FindingMissingList, FindingPendingDelete, FindingPendingList, FindingUpdate       string
+	FindingListLead                                                                                               string
 	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                                                  string
 	IncidentInsert, IncidentList                                                                                  string
 	LeadInsert, LeadUpdate                                                                                        string
 	LeadsCandidates, LeadsClean, LeadsCount, LeadsInsert, LeadsLock, LeadsLook, LeadsMark, LeadsMissing           string
-	LeadsTouch, LeadsUpdate                                                                                       string
+	LeadsAround, LeadsTouch, LeadsUpdate                                                                          string
 	LevelAsk                                                                                                      string
 	MigrationsApplied, MigrationsTable                                                                            string
 	MirrorStatuses                                                                                                string
@@ -59,7 +61,7 @@ type Statements struct {
 	PortalApplication, PortalAuthorize, PortalBound, PortalDomain, PortalGet, PortalInsert, PortalLearn           string
 	PortalList, PortalMove, PortalStanding, PortalState, PortalStateFrom, PortalUpdate                            string
 	PruneCallbackRange, PruneCallbacks, PruneFailureRange, PruneFailures, PruneFindings, PruneIncidents, PruneRun string
-	PruneRunList                                                                                                  string
+	PruneChangeRange, PruneChanges, PruneRunList                                                                  string
 	RowGet, RowGetContacts, RowGetFields, RowGetPhones, RowGetSolutions, RowKeys, RowRange, RowRangeContacts      string
 	RowRangeFields, RowRangePhones, RowRangeSolutions                                                             string
 	RunClaim, RunGet, RunInsert, RunLastCompleted, RunLastFull, RunList, RunNext, RunProofs, RunResume, RunStop   string

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"leadsync/events"
+	"leadsync/journal"
 	"leadsync/leads"
 	"leadsync/service"
 )
@@ -83,6 +84,7 @@ func (d deadReplayCmd) Run(ctx context.Context, a *app) error {
 		if err := events.PublishNotice(ctx, b.Bus(), letter.Notice); err != nil {
 			return err
 		}
+		b.Journal.Add(journal.Entry{At: b.Config.Now(), Kind: journal.Replayed, MemberID: letter.Ref.MemberID, LeadID: letter.Ref.LeadID, Event: letter.Event})
 		return events.DropDead(ctx, b.Bus(), letter.Ref)
 	})
 }

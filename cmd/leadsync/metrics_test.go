@@ -25,6 +25,8 @@ var gaugesElsewhere = []string{
 	"leadsync_spool_limit_bytes",            // a constant
 	"leadsync_table_rows",                   // repotest: Prune, and service: TestScrapesReadNoTables
 	"leadsync_pruned_rows_total",            // the same
+	"leadsync_journal_entries_total",        // journal: TestFullDiskDropsEntries
+	"leadsync_journal_dropped_total",        // the same
 	"leadsync_callbacks_lost_total",         // TestFullDisk
 	"leadsync_portal_odd_rows_total",        // bitrix24: odd_test.go
 	"leadsync_portal_failing_seconds",       // TestReadinessNamesAFailingPortal

@@ -39,6 +39,7 @@ type cli struct {
 	Reconcile reconcileCmd `cmd:"" help:"Compare every lead of the portal with the mirror and repair what differs."`
 	Portals   portalsCmd   `cmd:"" help:"List, show, add, rebind or remove portals."`
 	Lookup    lookupCmd    `cmd:"" help:"Find the leads of a telephone number."`
+	Why       whyCmd       `cmd:"" help:"Tell what happened to a lead, and why: callbacks, reads, rows, announcements, passes, outages."`
 	Republish republishCmd `cmd:"" help:"Make the topic equal to the tables, after NATS or the database was lost or restored."`
 	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced."`
 	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that leadsync gave up."`

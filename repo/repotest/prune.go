@@ -32,6 +32,7 @@ func pruning(t *testing.T, server Server) {
 		{"callbacks", pruneCallbacks},
 		{"rows of leads that could not be written", pruneFailures},
 		{"settings that somebody has emptied", emptiedSettings},
+		{"the history of changes", pruneChanges},
 		{"sizes of tables", tableRows},
 	} {
 		t.Run(c.name, func(t *testing.T) { m.with(t, c.test) })

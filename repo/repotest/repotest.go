@@ -56,6 +56,7 @@ var tests = []struct {
 	{"OutboxFairly", outboxFairly},
 	{"OutboxTogether", outboxTogether},
 	{"Announce", announcing},
+	{"History", history},
 	{"Values", values},
 	{"Fields", customFields},
 	{"Shapes", shapes},

@@ -23,4 +23,6 @@ SELECT 'leadsync_callbacks', COUNT(*) FROM leadsync_callbacks
 UNION ALL
 SELECT 'leadsync_failures', COUNT(*) FROM leadsync_failures
 UNION ALL
+SELECT 'leadsync_changes', COUNT(*) FROM leadsync_changes
+UNION ALL
 SELECT 'leadsync_duplicate_leads', COUNT(*) FROM leadsync_duplicate_leads

@@ -15,6 +15,7 @@ WHERE p.index_id IN (0, 1) AND t.object_id IN (
     OBJECT_ID(N'dbo.leadsync_incidents'),
     OBJECT_ID(N'dbo.leadsync_callbacks'),
     OBJECT_ID(N'dbo.leadsync_failures'),
+    OBJECT_ID(N'dbo.leadsync_changes'),
     OBJECT_ID(N'dbo.leadsync_duplicate_leads')
 )
 GROUP BY t.name

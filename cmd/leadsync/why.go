@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"leadsync/leads"
+	"leadsync/repo"
+	"leadsync/service"
+)
+
+// whyCmd tells a lead's story.
+type whyCmd struct {
+	Lead  string        `arg:"" name:"portal/lead" help:"The lead: the portal's host or member_id, a slash, and the lead's id, such as my.bitrix24.ru/17."`
+	Since time.Duration `default:"168h" help:"How far back to look."`
+	JSON  bool          `name:"json" help:"Print one JSON object."`
+}
+
+// Run tells it from the journal and the database; neither a running service nor NATS is needed.
+func (w whyCmd) Run(ctx context.Context, a *app) error {
+	name, number, _ := strings.Cut(w.Lead, "/")
+	id, err := leads.ParseID(number)
+	if err != nil || w.Since <= 0 {
+		return usageError{errors.New("why takes PORTAL/LEAD, such as my.bitrix24.ru/17, and a --since above 0")}
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	return a.withDatabase(ctx, func(db *repo.DB) error {
+		portal, err := findPortal(ctx, db, name)
+		if err != nil {
+			return err
+		}
+		told, err := service.Why(ctx, db, cfg, portal, id, cfg.Now().Add(-w.Since))
+		if err != nil {
+			return err
+		}
+		if w.JSON {
+			return json.NewEncoder(a.stdout).Encode(told)
+		}
+		_, err = fmt.Fprint(a.stdout, told.In(time.Local))
+		return err
+	})
+}

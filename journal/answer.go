@@ -1,0 +1,125 @@
+package journal
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"leadsync/leads"
+)
+
+// answer says how the lead stands, and what may be the reason.
+func (a *assembly) answer() []string {
+	k := a.known
+	var says []string
+	say := func(format string, args ...any) { says = append(says, fmt.Sprintf(format, args...)) }
+	switch {
+	case k.Row == nil && !a.came():
+		return append(a.neverCame(), a.state()...)
+	case k.Row == nil:
+		say("The mirror has no row of the lead, although something was heard of it.")
+	case k.Row.Deleted:
+		say("The portal no longer has the lead: its row is a tombstone, revision %d.", k.Row.Revision)
+	default:
+		say("The row is at revision %d.%s", k.Row.Revision, a.lastChange())
+		if k.Row.Absent {
+			say("The portal did not find the lead at the last read; the row stays until a second look.")
+		}
+	}
+	switch f := k.Failing; {
+	case f == nil:
+	case f.Parked():
+		say("It cannot be written and was given up after %d attempts, the last at %s: %s. leadsync dead replay --lead %d has it read again.", f.Attempts, clock(f.LastAt), f.Reason, a.ref.LeadID)
+	default:
+		say("It cannot be written; the next attempt is at %s: %s.", clock(f.NextAttemptAt), f.Reason)
+	}
+	if waiting := a.waiting(); !waiting.IsZero() {
+		say("The event of %s was not read yet, as far as this machine knows.", clock(waiting))
+	}
+	return append(says, a.state()...)
+}
+
+// came reports whether anything is known of the lead itself.
+func (a *assembly) came() bool {
+	k := a.known
+	return k.Failing != nil || k.Callback != nil || slices.ContainsFunc(k.Journal.Entries, func(e Entry) bool { return e.LeadID != 0 })
+}
+
+// lastChange says when and by what the row changed last.
+func (a *assembly) lastChange() string {
+	for _, m := range slices.Backward(a.moments) {
+		if m.What == "row" && changing(m.Text) {
+			return fmt.Sprintf(" Its last change was at %s: %s.", clock(m.At), m.Text)
+		}
+	}
+	if len(a.known.Changes) > 0 { // before the time that is told of
+		c := a.known.Changes[0]
+		return fmt.Sprintf(" Its last change was at %s: revision %d, %s.", clock(c.At), c.Revision, c.Kind)
+	}
+	return " Nothing is known of its last change: it was before the history begins."
+}
+
+// waiting is when the last event came that was not read; zero where there is none.
+func (a *assembly) waiting() time.Time {
+	n := a.notices
+	if len(n.stored) == 0 {
+		return time.Time{}
+	}
+	last := n.stored[len(n.stored)-1]
+	if slices.ContainsFunc(n.read, func(read uint64) bool { return read >= last.Sequence }) {
+		return time.Time{}
+	}
+	return last.At
+}
+
+// neverCame says what is known of the time when a lead should have come.
+func (a *assembly) neverCame() []string {
+	k := a.known
+	says := []string{fmt.Sprintf("The mirror has no row of the lead, and no event of it arrived here since %s.", clock(k.Since))}
+	say := func(format string, args ...any) { says = append(says, fmt.Sprintf(format, args...)) }
+	from, to := k.Below.CreatedAt, k.Above.CreatedAt
+	switch {
+	case k.Below.LeadID == 0 && k.Above.LeadID == 0:
+		say("The mirror has no lead of this portal at all.")
+	case k.Above.LeadID == 0:
+		say("The newest lead that the mirror has is %d: perhaps the portal has not created lead %d yet.", k.Below.LeadID, a.ref.LeadID)
+	case !from.IsZero() && !to.IsZero():
+		say("If it exists, it was created between %s (lead %d) and %s (lead %d).", clock(from), k.Below.LeadID, clock(to), k.Above.LeadID)
+	}
+	refused := 0
+	for _, e := range k.Journal.Entries {
+		if e.Kind == Refused || e.Kind == Lost {
+			refused++
+		}
+	}
+	if refused > 0 {
+		say("In this time %d callbacks of the portal were refused; the lines below say why.", refused)
+	}
+	during := slices.DeleteFunc(slices.Clone(k.Incidents), func(i leads.Incident) bool {
+		return !from.IsZero() && !to.IsZero() && (i.To.Before(from.Add(-time.Minute)) || i.From.After(to.Add(time.Minute)))
+	})
+	for _, i := range during {
+		say("Perhaps this is why: %s.", outage(i.Kind, i.From, i.To, i.Detail))
+	}
+	if len(during) == 0 && refused == 0 {
+		say("No outage, refusal or silence is known of that time.")
+	}
+	switch {
+	case k.Pass.ID == "":
+		say("No pass has looked at all leads of the portal yet.")
+	case !k.Above.CreatedAt.IsZero() && k.Pass.StartedAt.After(k.Above.CreatedAt):
+		say("The pass of %s looked at all leads and did not see it: the portal had no such lead, or does not show it to leadsync.", clock(k.Pass.StartedAt))
+	default:
+		say("The last pass that looked at all leads began at %s; leadsync reconcile looks again.", clock(k.Pass.StartedAt))
+	}
+	return says
+}
+
+// state says whether the portal's mirror can be trusted now.
+func (a *assembly) state() []string {
+	s := a.known.Status
+	if s.State == "" || s.State == leads.MirrorCurrent {
+		return nil
+	}
+	return []string{fmt.Sprintf("The portal's mirror is %s since %s%s.", s.State, clock(s.Since), reason(s.Reason))}
+}

@@ -1,0 +1,326 @@
+package journal_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadsync/journal"
+	"leadsync/leads/leadstest"
+)
+
+const (
+	member = "a223c6b3710f85df22e9377d6c4f7553"
+	other  = "bbbbc6b3710f85df22e9377d6c4f7553"
+)
+
+var start = time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)
+
+func open(tb testing.TB, cfg journal.Config) *journal.Journal {
+	tb.Helper()
+	j, err := journal.Open(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = j.Close() })
+	return j
+}
+
+// told is what a directory's journal has about lead 17.
+func told(tb testing.TB, dir string) []journal.Entry {
+	tb.Helper()
+	r, err := journal.Look(tb.Context(), dir, journal.Query{MemberID: member, LeadID: 17, To: start.AddDate(1, 0, 0)})
+	if err != nil || r.Damaged > 0 {
+		tb.Fatalf("%d damaged, %v", r.Damaged, err)
+	}
+	return r.Entries
+}
+
+// row is an entry about lead 17.
+func row(n int) journal.Entry {
+	return journal.Entry{
+		At: start.Add(time.Duration(n) * time.Second), Kind: journal.Wrote, MemberID: member, LeadID: 17, Word: "updated", Cause: "event",
+		Revision: int64(n), Fields: []string{"TITLE", "UF_CRM_1"},
+	}
+}
+
+func TestEntriesComeBack(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, journal.Config{Dir: dir, Owner: true})
+	want := []journal.Entry{
+		{At: start, Kind: journal.Received, MemberID: member, LeadID: 17, Event: "ONCRMLEADADD", Cause: "event", Sequence: 1 << 40, Took: 3 * time.Millisecond},
+		{
+			At: start.Add(time.Second), Kind: journal.Read, MemberID: member, LeadID: 17, Word: "present", Event: "ONCRMLEADADD", Cause: "event", Sequence: 1 << 40,
+			Ticket: 5<<32 + 7, Since: start, Waited: 80 * time.Millisecond, Took: 210 * time.Millisecond,
+		},
+		row(2),
+		{At: start.Add(3 * time.Second), Kind: journal.Status, MemberID: member, Word: "blind", Text: "the portal refuses", Since: start.Add(-time.Hour)},
+		{At: start.Add(4 * time.Second), Kind: journal.Outage, Word: "spooled", Count: 12, Since: start}, // of every portal
+	}
+	j.Add(want[0])
+	j.Add(journal.Entry{At: start, Kind: journal.Wrote, MemberID: member, LeadID: 18}, journal.Entry{At: start, Kind: journal.Wrote, MemberID: other, LeadID: 17})
+	j.Add(want[1:]...)
+	j.Flush()
+	if diff := cmp.Diff(want, told(t, dir)); diff != "" {
+		t.Errorf("while it is written (-want +got):\n%s", diff)
+	}
+	beside := open(t, journal.Config{Dir: dir}) // a command
+	beside.Add(row(5))
+	if err := errors.Join(beside.Close(), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(append(want, row(5)), told(t, dir)); diff != "" {
+		t.Errorf("with what a command added (-want +got):\n%s", diff)
+	}
+	r, err := journal.Look(t.Context(), dir, journal.Query{MemberID: member, LeadID: 17, From: start.Add(2 * time.Second), To: start.Add(3 * time.Second)})
+	if err != nil || len(r.Entries) != 2 {
+		t.Errorf("of two seconds: %v, %v", r.Entries, err)
+	}
+}
+
+// Entries are on their way to the disk within a second, whoever waits for them.
+func TestEntriesAreWrittenSoon(t *testing.T) {
+	dir := t.TempDir()
+	open(t, journal.Config{Dir: dir, Owner: true}).Add(row(1))
+	for len(told(t, dir)) == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("nothing was written")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// A kill leaves a part of the last write. What is whole is read; the torn end is named once.
+func TestTornEndIsSkipped(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, journal.Config{Dir: dir, Owner: true})
+	for n := range 3 {
+		j.Add(row(n))
+		j.Flush()
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "*.journal"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("segments %v, %v", names, err)
+	}
+	whole, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := len(whole) - 1; size >= 0; size -= 7 {
+		killed := t.TempDir()
+		if err := os.WriteFile(filepath.Join(killed, filepath.Base(names[0])), whole[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		left := told(t, killed)
+		if len(left) > 2 || size > len(whole)*3/4 && len(left) != 2 {
+			t.Errorf("of %d bytes: %d entries", size, len(left))
+		}
+		var log bytes.Buffer
+		for range 2 {
+			open(t, journal.Config{Dir: killed, Owner: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		}
+		for range 2 {
+			again := open(t, journal.Config{Dir: killed, Owner: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			again.Add(row(9))
+			if err := again.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := strings.Count(log.String(), "torn"); n > 1 || n == 0 && size == len(whole)-1 {
+			t.Errorf("of %d bytes: the torn end is named %d times", size, n)
+		}
+		if diff := cmp.Diff(append(left, row(9), row(9)), told(t, killed)); diff != "" {
+			t.Errorf("of %d bytes (-want +got):\n%s", size, diff)
+		}
+	}
+}
+
+// A record whose bytes were changed is not read, nor what follows in its segment.
+func TestChangedBytesAreNotRead(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, journal.Config{Dir: dir, Owner: true})
+	for n := range 2 {
+		j.Add(row(n))
+		j.Flush()
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "*.journal"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("segments %v, %v", names, err)
+	}
+	data, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)-1] ^= 1
+	if err := os.WriteFile(names[0], data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]journal.Entry{row(0)}, told(t, dir)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// fullFile takes a part of what is written and fails.
+type fullFile struct {
+	*os.File
+	full *bool
+}
+
+func (f fullFile) Write(b []byte) (int, error) {
+	if *f.full {
+		n, _ := f.File.Write(b[:len(b)/2])
+		return n, errors.New("no space left on device")
+	}
+	return f.File.Write(b)
+}
+
+// A full disk stops nobody: entries are dropped and counted, and later the journal says so.
+func TestFullDiskDropsEntries(t *testing.T) {
+	dir, full, clock := t.TempDir(), false, leadstest.NewClock(start)
+	var log bytes.Buffer
+	j := open(t, journal.Config{
+		Dir: dir, Owner: true, Now: clock.Now, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Create: func(path string) (journal.File, error) {
+			f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+			return fullFile{f, &full}, err
+		},
+	})
+	add := func(n int) {
+		j.Add(row(n))
+		j.Flush()
+		clock.Advance(time.Minute)
+	}
+	add(1)
+	full = true
+	for n := range 10 {
+		add(10 + n)
+	}
+	full = false
+	add(2)
+	var got []string
+	for _, e := range told(t, dir) {
+		got = append(got, fmt.Sprintf("%d:%d:%d", e.Kind, e.Revision, e.Count))
+	}
+	want := []string{fmt.Sprintf("%d:1:0", journal.Wrote), fmt.Sprintf("%d:2:0", journal.Wrote), fmt.Sprintf("%d:0:10", journal.Gap)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+	if s := j.Stats(); s.Dropped != 10 || s.Taken != 12 {
+		t.Errorf("%+v, want 12 taken and 10 of them dropped", s)
+	}
+	if n := strings.Count(log.String(), "cannot be written"); n != 1 {
+		t.Errorf("said %d times that it cannot be written, want once", n)
+	}
+}
+
+// While the disk hangs, entries are dropped and nobody waits.
+func TestHangingDiskStopsNobody(t *testing.T) {
+	release := make(chan struct{})
+	j := open(t, journal.Config{Dir: t.TempDir(), Owner: true, Create: func(string) (journal.File, error) {
+		<-release
+		return nil, errors.New("gone")
+	}})
+	defer close(release)
+	e := row(1)
+	e.Fields = []string{strings.Repeat("F", 1000)}
+	for n := range 400_000 {
+		e.Fields[0] = strconv.Itoa(n) + e.Fields[0][:100]
+		if j.Add(e); j.Stats().Dropped > 0 {
+			return
+		}
+	}
+	t.Error("nothing was dropped: it takes memory without end")
+}
+
+func TestOldSegmentsGo(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		cfg  journal.Config
+		left int // of 40 hours, one entry in each
+	}{
+		{"by age", journal.Config{Keep: 10 * time.Hour}, 11},
+		{"by size", journal.Config{Keep: 1000 * time.Hour, Segment: 1, Limit: 1000}, 10},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			clock := leadstest.NewClock(start)
+			test.cfg.Dir, test.cfg.Owner, test.cfg.Now = t.TempDir(), true, clock.Now
+			j := open(t, test.cfg)
+			for n := range 40 {
+				j.Add(row(n))
+				j.Flush()
+				clock.Advance(time.Hour)
+			}
+			left := told(t, test.cfg.Dir)
+			if len(left) > test.left+1 || len(left) < test.left-2 || left[len(left)-1].Revision != 39 {
+				t.Errorf("%d entries are left, the last of hour %d; want about %d", len(left), left[len(left)-1].Revision, test.left)
+			}
+		})
+	}
+}
+
+func TestPlainHasNothingPersonal(t *testing.T) {
+	for text, want := range map[string]string{
+		"database unavailable": "database unavailable",
+		`mssql: String or binary data would be truncated in table 'x', column 'y'. Truncated value: 'Иван`: "mssql: String or binary data would be truncated in table …, column …. …",
+		`value "Ivan" of ivan@example.com, +7 (912) 345-67-89`:                                             "value … of … …",
+		"since 2026-11-26T10:00:00Z: HTTP 503":                                                             "since 2026-11-26T10:00:00Z: HTTP 503",
+	} {
+		if got := journal.Plain(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
+
+// A journal that is off takes everything and does nothing.
+func TestNoJournal(t *testing.T) {
+	var j *journal.Journal
+	j.Add(row(1))
+	j.Flush()
+	if err := j.Close(); err != nil || j.Stats() != (journal.Stats{}) {
+		t.Errorf("%v, %+v", err, j.Stats())
+	}
+}
+
+func BenchmarkAdd(b *testing.B) {
+	j := open(b, journal.Config{Dir: b.TempDir(), Owner: true})
+	e := row(1)
+	for b.Loop() {
+		e.LeadID++
+		j.Add(e)
+	}
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(j.Stats().Bytes)/float64(b.N), "B/entry")
+	b.ReportMetric(float64(j.Stats().Dropped), "dropped")
+}
+
+// BenchmarkLook looks for one lead in a journal of the largest size.
+func BenchmarkLook(b *testing.B) {
+	dir := b.TempDir()
+	j := open(b, journal.Config{Dir: dir, Owner: true})
+	for n := 0; j.Stats().Bytes < 250<<20; n++ {
+		e := row(n)
+		e.LeadID = int64(1 + n%1_000_000)
+		if j.Add(e); n%1000 == 0 {
+			j.Flush()
+		}
+	}
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if len(told(b, dir)) == 0 {
+			b.Fatal("not found")
+		}
+	}
+}

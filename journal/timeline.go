@@ -1,0 +1,299 @@
+package journal
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"leadsync/leads"
+)
+
+// Known is what a timeline is made of: the journal, and what the database knows.
+type Known struct {
+	Portal leads.Portal
+	Now    time.Time
+	Since  time.Time // how far back to tell
+
+	Journal   Record
+	Row       *leads.Row // nil where the mirror has none
+	Changes   []leads.Revised
+	Findings  []leads.Finding
+	Failing   *leads.Failing // nil where nothing fails
+	Incidents []leads.Incident
+	Callback  *leads.LastCallback
+	Pass      leads.Run // the last that looked at all leads; zero where none did
+	Status    leads.MirrorStatus
+	// Below and Above are the neighbours of a lead that the mirror lacks.
+	Below, Above leads.Neighbour
+
+	notes []string
+}
+
+// Note adds what could not be found out.
+func (k *Known) Note(note string) { k.notes = append(k.notes, note) }
+
+// Timeline is what happened to a lead. Its JSON form is that of leadsync why --json.
+type Timeline struct {
+	Portal   string    `json:"portal"` // host
+	MemberID string    `json:"member_id"`
+	LeadID   int64     `json:"lead_id"`
+	Since    time.Time `json:"since"`
+	// Answer says in a few sentences how the lead stands, and why.
+	Answer  []string `json:"answer"`
+	Moments []Moment `json:"moments"`
+	Notes   []string `json:"notes,omitempty"` // what could not be found out
+}
+
+// Moment is one thing that happened.
+type Moment struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"` // callback, spool, read, row, topic, pass, failure, replay, refused, outage, status, journal
+	Text string    `json:"text"`
+	// Whole says that it is about the portal as a whole.
+	Whole    bool                `json:"whole_portal,omitempty"`
+	Source   string              `json:"source"` // journal, database or both
+	Revision int64               `json:"revision,omitempty"`
+	Sequence uint64              `json:"sequence,omitempty"`
+	Cause    string              `json:"cause,omitempty"`
+	Lag      float64             `json:"lag_seconds,omitempty"` // since the callback came
+	Fields   []leads.FieldChange `json:"fields,omitempty"`
+}
+
+const (
+	fromJournal  = "journal"
+	fromDatabase = "database"
+	fromBoth     = "both"
+)
+
+// Assemble makes the timeline of a lead, in the order of time.
+func Assemble(ref leads.Ref, known Known) Timeline {
+	t := Timeline{Portal: known.Portal.Domain, MemberID: ref.MemberID, LeadID: ref.LeadID, Since: known.Since, Notes: known.notes}
+	a := assembly{ref: ref, known: &known, notices: noticesOf(known.Journal.Entries)}
+	a.addEntries()
+	a.addChanges()
+	a.addFindings()
+	a.addRest()
+	slices.SortStableFunc(a.moments, func(x, y Moment) int {
+		return cmp.Or(x.At.Truncate(time.Millisecond).Compare(y.At.Truncate(time.Millisecond)), cmp.Compare(x.order(), y.order()))
+	})
+	t.Moments = a.moments
+	t.Answer = a.answer()
+	t.Notes = append(t.Notes, a.notes()...)
+	return t
+}
+
+// order is that of the way of a change, for moments of the same millisecond.
+func (m Moment) order() int {
+	return slices.Index([]string{"outage", "status", "callback", "spool", "refused", "replay", "read", "row", "topic", "pass"}, m.What)
+}
+
+// assembly is a timeline in the making.
+type assembly struct {
+	ref     leads.Ref
+	known   *Known
+	notices notices
+	moments []Moment
+}
+
+// notices are what is known of the notices of a lead, by their sequences, which rise.
+type notices struct {
+	stored []Entry // callbacks that became notices
+	read   []uint64
+}
+
+func noticesOf(entries []Entry) (n notices) {
+	for _, e := range entries {
+		switch {
+		case e.LeadID == 0 || e.Sequence == 0:
+		case e.Kind == Received || e.Kind == Drained:
+			n.stored = append(n.stored, e)
+		case e.Kind == Read:
+			n.read = append(n.read, e.Sequence)
+		}
+	}
+	slices.SortFunc(n.stored, func(a, b Entry) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return n
+}
+
+// fate says what became of a notice: the stream keeps the last one of a lead.
+func (n notices) fate(sequence uint64) string {
+	if slices.Contains(n.read, sequence) {
+		return ""
+	}
+	for _, later := range n.stored {
+		if later.Sequence > sequence {
+			return fmt.Sprintf("; it was not read yet when notice %d of %s replaced it: one read serves both", later.Sequence, later.At.Format("15:04:05.000"))
+		}
+	}
+	for _, read := range n.read {
+		if read > sequence {
+			return fmt.Sprintf("; it was not read yet when notice %d replaced it: one read serves both", read)
+		}
+	}
+	return "; the journal knows of no read yet"
+}
+
+// addEntries adds what the journal has, but what the database knows better.
+func (a *assembly) addEntries() {
+	for i := range a.known.Journal.Entries {
+		e := &a.known.Journal.Entries[i]
+		if e.Kind == Found && a.hasFinding(e) || e.Kind == Outage && a.hasIncident(e) {
+			continue
+		}
+		m := a.moment(e)
+		m.At, m.Source, m.Whole, m.Revision, m.Sequence = e.At, fromJournal, e.LeadID == 0, e.Revision, e.Sequence
+		m.Cause = e.Cause
+		a.moments = append(a.moments, m)
+	}
+}
+
+func (a *assembly) hasFinding(e *Entry) bool {
+	return slices.ContainsFunc(a.known.Findings, func(f leads.Finding) bool {
+		return string(f.Kind) == e.Word && f.FoundAt.Sub(e.At).Abs() < time.Second
+	})
+}
+
+func (a *assembly) hasIncident(e *Entry) bool {
+	return slices.ContainsFunc(a.known.Incidents, func(i leads.Incident) bool {
+		return string(i.Kind) == e.Word && i.From.Sub(e.Since).Abs() < time.Second
+	})
+}
+
+// moment puts an entry in words.
+func (a *assembly) moment(e *Entry) Moment {
+	switch e.Kind {
+	case Received, Spooled, Drained, Forged, Refused, Lost:
+		return a.callback(e)
+	case Read:
+		return Moment{What: "read", Lag: lag(e), Text: read(e)}
+	case Wrote:
+		return Moment{What: "row", Text: wrote(leads.Cause(e.Cause), e.Word, e.Revision, leads.FieldChanges(e.Fields)) + within(e.Took), Fields: leads.FieldChanges(e.Fields)}
+	case Published:
+		return Moment{What: "topic", Text: fmt.Sprintf("revision %d was announced to subscribers, sequence %d", e.Revision, e.Sequence)}
+	case Found:
+		return Moment{What: "pass", Text: found(leads.FindingKind(e.Word), e.Fields, e.Event, "", e.Took)}
+	case Failure:
+		return Moment{What: "failure", Text: fmt.Sprintf("the lead could not be written, attempt %d; it is tried again", e.Count)}
+	case Parked:
+		return Moment{What: "failure", Text: fmt.Sprintf("the lead could not be written, attempt %d; leadsync gave it up: it is a dead letter", e.Count)}
+	case Replayed:
+		return Moment{What: "replay", Text: "somebody had its dead letter read again"}
+	case Status:
+		return Moment{What: "status", Text: "the mirror is " + e.Word + reason(e.Text)}
+	case Outage:
+		return Moment{What: "outage", Text: outage(leads.IncidentKind(e.Word), e.Since, e.At, e.Text)}
+	case Troubled:
+		return Moment{What: "failure", Text: fmt.Sprintf("%d notices of the portal could not be read or written, and come again", e.Count) + reason(e.Text)}
+	case Gap:
+		return Moment{What: "journal", Text: fmt.Sprintf("the journal could not be written since %s: %d entries of all portals are missing", clock(e.Since), e.Count)}
+	default:
+		return Moment{What: "journal", Text: fmt.Sprintf("an entry of kind %d, which this version does not know", e.Kind)}
+	}
+}
+
+// callback tells what became of a callback.
+func (a *assembly) callback(e *Entry) Moment {
+	event := cmp.Or(e.Event, "of unknown kind")
+	if e.Cause == string(leads.CauseOffline) {
+		event += " from the portal's own queue"
+	}
+	switch e.Kind {
+	case Received:
+		return Moment{What: "callback", Text: fmt.Sprintf("event %s arrived and was stored as notice %d%s", event, e.Sequence, within(e.Took)) + a.notices.fate(e.Sequence)}
+	case Spooled:
+		text := fmt.Sprintf("event %s arrived and was kept on disk, because NATS did not take it", event)
+		if e.Word == Unverified {
+			text = fmt.Sprintf("event %s arrived and was kept on disk, because nobody could say yet whether it is genuine", event)
+		}
+		return Moment{What: "spool", Text: text}
+	case Drained:
+		text := "left the disk"
+		if e.Word == Unverified {
+			text = "was found genuine, left the disk"
+		}
+		return Moment{What: "spool", Lag: lag(e), Text: fmt.Sprintf("the event of %s %s and was stored as notice %d", clock(e.Since), text, e.Sequence) + a.notices.fate(e.Sequence)}
+	case Forged:
+		return Moment{What: "refused", Text: fmt.Sprintf("the event of %s was not genuine and was dropped", clock(e.Since))}
+	case Lost:
+		return Moment{What: "refused", Text: fmt.Sprintf("event %s arrived and could be kept nowhere: it is lost", event)}
+	default:
+		return Moment{What: "refused", Text: "a callback was refused: " + e.Word}
+	}
+}
+
+// addChanges adds the history of changes: to what the journal has of the same revision, or as
+// moments of their own.
+func (a *assembly) addChanges() {
+	for _, c := range a.known.Changes {
+		if c.At.Before(a.known.Since) {
+			continue
+		}
+		i := slices.IndexFunc(a.moments, func(m Moment) bool { return m.What == "row" && m.Revision == c.Revision && changing(m.Text) })
+		if i >= 0 {
+			a.moments[i].Source, a.moments[i].Fields = fromBoth, c.Fields
+			continue
+		}
+		verdict := map[leads.ChangeKind]string{leads.Added: "inserted", leads.Changed: "updated", leads.RemovedKind: "deleted"}[c.Kind]
+		a.moments = append(a.moments, Moment{
+			At: c.At, What: "row", Source: fromDatabase, Revision: c.Revision, Cause: string(c.Cause), Fields: c.Fields,
+			Text: wrote(c.Cause, verdict, c.Revision, c.Fields),
+		})
+	}
+}
+
+// changing tells a moment in which the row changed from one that left it as it was.
+func changing(text string) bool {
+	return strings.HasPrefix(text, rowInserted) || strings.HasPrefix(text, rowUpdated) || strings.HasPrefix(text, rowDeleted)
+}
+
+func (a *assembly) addFindings() {
+	for _, f := range a.known.Findings {
+		if !f.FoundAt.Before(a.known.Since) {
+			a.moments = append(a.moments, Moment{
+				At: f.FoundAt, What: "pass", Source: fromDatabase, Fields: leads.FieldChanges(f.Fields), Cause: f.Cause,
+				Text: found(f.Kind, f.Fields, f.Repaired.String(), f.Cause, f.Behind),
+			})
+		}
+	}
+}
+
+// addRest adds what only the database knows.
+func (a *assembly) addRest() {
+	for _, i := range a.known.Incidents {
+		a.moments = append(a.moments, Moment{
+			At: i.From, What: "outage", Source: fromDatabase, Whole: true, Text: outage(i.Kind, i.From, i.To, i.Detail),
+		})
+	}
+	if c := a.known.Callback; c != nil && !c.ReceivedAt.Before(a.known.Since) && !a.heard(c.ReceivedAt) {
+		a.moments = append(a.moments, Moment{At: c.ReceivedAt, What: "callback", Source: fromDatabase, Text: "event " + c.Event + " arrived, the last that was dealt with"})
+	}
+	if f := a.known.Failing; f != nil && !f.LastAt.Before(a.known.Since) {
+		text := fmt.Sprintf("could not be written in %d attempts since %s: %s", f.Attempts, clock(f.FirstAt), f.Reason)
+		a.moments = append(a.moments, Moment{At: f.LastAt, What: "failure", Source: fromDatabase, Text: text})
+	}
+}
+
+// heard reports whether the journal has a callback of that moment.
+func (a *assembly) heard(at time.Time) bool {
+	return slices.ContainsFunc(a.known.Journal.Entries, func(e Entry) bool {
+		return e.LeadID != 0 && (e.Kind == Received && e.At.Sub(at).Abs() < 2*time.Millisecond ||
+			(e.Kind == Drained || e.Kind == Read) && e.Since.Sub(at).Abs() < 2*time.Millisecond)
+	})
+}
+
+// notes say how far the journal goes.
+func (a *assembly) notes() (notes []string) {
+	r := a.known.Journal
+	switch {
+	case r.Oldest.IsZero():
+		notes = append(notes, "the journal of this machine is empty: what other replicas did is in theirs")
+	case r.Oldest.After(a.known.Since):
+		notes = append(notes, "the journal of this machine begins at "+clock(r.Oldest))
+	}
+	if r.Damaged > 0 {
+		notes = append(notes, fmt.Sprintf("%d files of the journal are damaged in part", r.Damaged))
+	}
+	return notes
+}

@@ -1,0 +1,157 @@
+package journal_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadsync/journal"
+	"leadsync/leads"
+)
+
+func at(second float64) time.Time { return start.Add(time.Duration(second * float64(time.Second))) }
+
+var portal = leads.Portal{MemberID: member, Domain: "my.bitrix24.ru"}
+
+// assembled is a timeline of lead 17, as lines.
+func assembled(known journal.Known) (answer string, moments []string) {
+	known.Portal, known.Now, known.Since = portal, at(3600), at(-3600)
+	t := journal.Assemble(leads.Ref{MemberID: member, LeadID: 17}, known)
+	for _, m := range t.Moments {
+		line := m.What + ": " + m.Text
+		if m.Whole {
+			line = "portal " + line
+		}
+		moments = append(moments, m.Source+" "+line)
+	}
+	return strings.Join(t.Answer, "\n"), moments
+}
+
+// of is an entry about lead 17.
+func of(second float64, kind journal.Kind, e journal.Entry) journal.Entry {
+	e.At, e.Kind, e.MemberID, e.LeadID = at(second), kind, member, 17
+	return e
+}
+
+func TestTimelineTellsTheWayOfAChange(t *testing.T) {
+	old, fresh := "a", "b"
+	answer, got := assembled(journal.Known{
+		Journal: journal.Record{Oldest: at(-7200), Entries: []journal.Entry{
+			of(0, journal.Received, journal.Entry{Event: "ONCRMLEADUPDATE", Cause: "event", Sequence: 5, Took: 2 * time.Millisecond}),
+			of(0.1, journal.Received, journal.Entry{Event: "ONCRMLEADUPDATE", Cause: "event", Sequence: 7, Took: 2 * time.Millisecond}),
+			of(0.9, journal.Read, journal.Entry{
+				Word: "present", Sequence: 7, Ticket: 3<<32 + 9, Since: at(0.1), Waited: 80 * time.Millisecond, Took: 200 * time.Millisecond, Cause: "event",
+			}),
+			of(1, journal.Wrote, journal.Entry{Word: "updated", Revision: 4, Cause: "event", Fields: []string{"TITLE"}, Took: 9 * time.Millisecond}),
+			of(1.1, journal.Published, journal.Entry{Revision: 4, Sequence: 77}),
+			of(2, journal.Wrote, journal.Entry{Word: "older", Revision: 4, Cause: "reconcile"}),
+		}},
+		Row: &leads.Row{Revision: 4},
+		Changes: []leads.Revised{
+			{Revision: 4, At: at(1), Kind: leads.Changed, Cause: leads.CauseEvent, Fields: []leads.FieldChange{{Field: "TITLE", Old: &old, New: &fresh}}},
+			{Revision: 3, At: at(-60), Kind: leads.Changed, Cause: leads.CauseReconcile, Fields: leads.FieldChanges([]string{"NAME"})},
+		},
+		Findings: []leads.Finding{{Kind: leads.FindingStale, FoundAt: at(-60.5), Fields: []string{"NAME"}, Repaired: leads.Updated, Cause: "no callback seen", Behind: time.Minute}},
+	})
+	want := []string{
+		"database pass: a pass found the row different from the portal in NAME, for about 1m0s; repair: updated: no callback seen",
+		"database row: the row was updated, revision 3: NAME (by a pass)",
+		"journal callback: event ONCRMLEADUPDATE arrived and was stored as notice 5 within 2ms; it was not read yet when notice 7 of 10:00:00.100 replaced it: one read serves both",
+		"journal callback: event ONCRMLEADUPDATE arrived and was stored as notice 7 within 2ms",
+		"journal read: the portal sent the lead within 200ms, after 80ms of waiting for its limits, because of notice 7; ticket 3.9",
+		"both row: the row was updated, revision 4: TITLE within 9ms",
+		"journal topic: revision 4 was announced to subscribers, sequence 77",
+		"journal row: a later read had reached the row already, this one was dropped (by a pass)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("moments (-want +got):\n%s", diff)
+	}
+	if want := "The row is at revision 4. Its last change was at 2026-11-26 10:00:01 UTC: the row was updated, revision 4: TITLE within 9ms."; answer != want {
+		t.Errorf("answer:\n%s, want\n%s", answer, want)
+	}
+}
+
+func TestTimelineSaysWhatWaits(t *testing.T) {
+	answer, got := assembled(journal.Known{
+		Journal: journal.Record{Oldest: at(-7200), Entries: []journal.Entry{
+			of(0, journal.Spooled, journal.Entry{Event: "ONCRMLEADADD", Word: journal.Unverified}),
+			of(30, journal.Drained, journal.Entry{Event: "ONCRMLEADADD", Word: journal.Unverified, Sequence: 9, Since: at(0)}),
+		}},
+		Failing: &leads.Failing{Attempts: 2, FirstAt: at(-50), LastAt: at(-10), NextAttemptAt: at(60), Reason: "refused"},
+		Status:  leads.MirrorStatus{State: leads.MirrorBehind, Since: at(5), Reason: "callbacks wait"},
+	})
+	want := []string{
+		"database failure: could not be written in 2 attempts since 2026-11-26 09:59:10 UTC: refused",
+		"journal spool: event ONCRMLEADADD arrived and was kept on disk, because nobody could say yet whether it is genuine",
+		"journal spool: the event of 2026-11-26 10:00:00 UTC was found genuine, left the disk and was stored as notice 9; the journal knows of no read yet",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("moments (-want +got):\n%s", diff)
+	}
+	for _, part := range []string{"has no row", "next attempt is at 2026-11-26 10:01:00 UTC: refused", "was not read yet", "is behind since 2026-11-26 10:00:05 UTC: callbacks wait"} {
+		if !strings.Contains(answer, part) {
+			t.Errorf("answer lacks %q:\n%s", part, answer)
+		}
+	}
+}
+
+// Of a lead that never came, the outages of the time when it was created are told.
+func TestTimelineOfALeadThatNeverCame(t *testing.T) {
+	known := journal.Known{
+		Below: leads.Neighbour{LeadID: 16, CreatedAt: at(-600)}, Above: leads.Neighbour{LeadID: 18, CreatedAt: at(-300)},
+		Incidents: []leads.Incident{
+			{MemberID: member, Kind: leads.IncidentDown, From: at(-500), To: at(-400)},
+			{Kind: leads.IncidentSpooled, From: at(100), To: at(200)},
+		},
+		Journal: journal.Record{Oldest: at(-7200), Entries: []journal.Entry{
+			{At: at(-450), Kind: journal.Refused, MemberID: member, Word: "wrong_token"},
+			{At: at(-500), Kind: journal.Outage, MemberID: member, Word: "down", Since: at(-500)}, // the database has it, too
+		}},
+		Pass: leads.Run{ID: "x", StartedAt: at(-900)},
+	}
+	answer, got := assembled(known)
+	want := []string{
+		"database outage: no leadsync process served the portal from 2026-11-26 09:51:40 UTC to 2026-11-26 09:53:20 UTC",
+		"journal refused: a callback was refused: wrong_token",
+		"database outage: callbacks waited on disk from 2026-11-26 10:01:40 UTC to 2026-11-26 10:03:20 UTC",
+	}
+	for i := range want {
+		source, rest, _ := strings.Cut(want[i], " ")
+		want[i] = source + " portal " + rest
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("moments (-want +got):\n%s", diff)
+	}
+	for part, there := range map[string]bool{
+		"no event of it arrived": true, "created between 2026-11-26 09:50:00 UTC (lead 16) and 2026-11-26 09:55:00 UTC (lead 18)": true,
+		"1 callbacks of the portal were refused": true, "Perhaps this is why: no leadsync process served": true,
+		"waited on disk": false, "leadsync reconcile looks again": true,
+	} {
+		if strings.Contains(answer, part) != there {
+			t.Errorf("answer has %q: %v, want %v\n%s", part, !there, there, answer)
+		}
+	}
+	known.Incidents, known.Journal.Entries, known.Pass.StartedAt = nil, nil, at(0)
+	answer, _ = assembled(known)
+	for _, part := range []string{"No outage, refusal or silence is known", "looked at all leads and did not see it"} {
+		if !strings.Contains(answer, part) {
+			t.Errorf("answer lacks %q:\n%s", part, answer)
+		}
+	}
+}
+
+func TestTimelineAsText(t *testing.T) {
+	line := journal.Assemble(leads.Ref{MemberID: member, LeadID: 17}, journal.Known{Portal: portal, Since: start, Journal: journal.Record{
+		Oldest: at(60), Damaged: 1, Entries: []journal.Entry{of(61, journal.Read, journal.Entry{Word: "absent", Since: at(60.5)})},
+	}}).In(time.FixedZone("", 3*3600))
+	for _, part := range []string{
+		"my.bitrix24.ru, lead 17, since 2026-11-26 13:00:00", "2026-11-26 13:01:01.000  read", `"Not found"`, "(500ms after the event arrived)",
+		"Note: the journal of this machine begins at 2026-11-26 10:01:00 UTC", "damaged",
+	} {
+		if !strings.Contains(line, part) {
+			t.Errorf("lacks %q:\n%s", part, line)
+		}
+	}
+}

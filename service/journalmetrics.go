@@ -1,0 +1,17 @@
+package service
+
+import "github.com/prometheus/client_golang/prometheus"
+
+var (
+	journalTakenDesc   = prometheus.NewDesc("leadsync_journal_entries_total", "Entries that the journal of this process took.", nil, nil)
+	journalDroppedDesc = prometheus.NewDesc("leadsync_journal_dropped_total", "Entries that the journal dropped because the disk was full or too slow.", nil, nil)
+)
+
+// collectJournal shows what the journal took and lost.
+func (c collector) collectJournal(out sink) {
+	if j := c.s.Backend.Journal; j != nil {
+		stats := j.Stats()
+		out.counter(journalTakenDesc, stats.Taken)
+		out.counter(journalDroppedDesc, stats.Dropped)
+	}
+}

@@ -1,0 +1,4 @@
+-- changes_insert.sql for one change, whose values are the parameters of outbox_add.sql; none where @change_kind is NULL.
+INSERT INTO dbo.leadsync_changes (member_id, lead_id, revision, changed_at, change_kind, cause, fields)
+SELECT @member_id, @sql_ID, @revision, CONVERT(datetimeoffset(3), @created_at, 127), @change_kind, @cause, @changed_fields
+WHERE @change_kind IS NOT NULL
