@@ -27,7 +27,8 @@ type Config struct {
 	Subscribers    []broker.Subscriber // of the embedded server; none is one with a token in the data directory
 	NATSPrefix     string              // of streams and subjects; "" for none
 	Replicas       int                 // of the streams; 0 leaves those that exist as they are
-	HTTPAddr       string
+	HTTPAddr       string              // of the public face
+	Admin          Admin
 	PublicURL      string // without a slash at its end; "" where Bitrix24 cannot reach us
 
 	ClientID        string
@@ -46,7 +47,7 @@ type Config struct {
 	LogLevel      slog.Level
 	LogFormat     string // text, json or "" for what the terminal suggests
 	PhoneRegion   string
-	APIToken      leads.Secret // "" where one is kept in the data directory
+	APIToken      leads.Secret // for reading; "" where one is kept in the data directory
 
 	// TolerateOutages starts without database and NATS where they are down; serve does.
 	TolerateOutages bool

@@ -97,7 +97,7 @@ func TestPortalsAreListedShownReboundAndRemoved(t *testing.T) {
 
 func (s *testServer) metrics(tb testing.TB) string {
 	tb.Helper()
-	resp, err := http.Get(s.url + "/metrics")
+	resp, err := http.Get(s.admin() + "/metrics")
 	if err != nil {
 		tb.Fatal(err)
 	}
