@@ -42,7 +42,8 @@ type Statements struct {
 	FailureClean, FailureInsert, FailureLast, FailureList, FailurePayload, FailureUpdate                          string
 	FieldTypesDelete, FieldTypesInsert, FieldTypesList                                                            string
 	FieldsAdd, FieldsDelete, FieldsInsert, FieldsLook                                                             string
-	FindingInsert, FindingList, FindingMissingList, FindingPendingDelete, FindingPendingList, FindingUpdate       string
+	FindingInsert, FindingList, FindingMissingList, FindingPage, FindingPendingDelete, FindingPendingList         string
+	FindingUpdate                                                                                                 string
 	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                                                  string
 	IncidentInsert, IncidentList                                                                                  string
 	LeadInsert, LeadUpdate                                                                                        string
