@@ -3,6 +3,7 @@ package service
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -126,6 +127,9 @@ type TimeOfDay struct {
 	hour, minute int
 	zone         *time.Location
 }
+
+// String is the time as a setting has it.
+func (c TimeOfDay) String() string { return fmt.Sprintf("%02d:%02d", c.hour, c.minute) }
 
 // stateKey signs the state of log-ins. It comes from the secret key, which all replicas
 // share, and is none of its uses; nil without one.

@@ -4,6 +4,7 @@ import (
 	"leadsync/docs"
 	"leadsync/handlers"
 	"leadsync/handlers/access"
+	"leadsync/handlers/console"
 )
 
 // openFaces makes the two faces.
@@ -21,11 +22,12 @@ func (s *Service) openFaces(tokens access.Tokens) {
 	if s.listeners.Admin == nil {
 		return
 	}
+	pages := s.newConsole()
 	s.operators = handlers.NewOperators(handlers.OperatorsConfig{
 		Guard: access.New(access.Config{
 			Tokens: tokens, Local: local(s.listeners.Admin), TrustHeader: cfg.Admin.TrustHeader, Operators: cfg.Admin.Operators,
-			Themselves: []string{handlers.HealthPath, handlers.CardPath}, Now: cfg.Now, Log: b.Log,
+			Themselves: []string{handlers.HealthPath, handlers.CardPath}, Open: console.Static, Now: cfg.Now, Log: b.Log,
 		}),
-		Calls: calls, Ready: s.problems, Notes: s.notes, Metrics: metricsHandler(s), Topics: docs.Topics, Log: b.Log,
+		Calls: calls, Ready: s.problems, Notes: s.notes, Metrics: metricsHandler(s), Topics: docs.Topics, Console: pages, Stopping: pages.Stop, Log: b.Log,
 	})
 }
