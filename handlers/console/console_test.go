@@ -174,12 +174,15 @@ type office struct {
 	client  *http.Client
 }
 
-func open(t *testing.T, h *house) *office {
+func open(t *testing.T, h *house) *office { t.Helper(); return openLive(t, h, 10*time.Millisecond) }
+
+// openLive is open where pages are told that often what is new.
+func openLive(t *testing.T, h *house, every time.Duration) *office {
 	t.Helper()
 	o := &office{house: h, t: t}
 	o.console = console.New(console.Config{
 		Status: h, Passes: h, Leads: h, Letters: h, Portals: h, Settings: func() []console.Setting { return []console.Setting{{Name: "LEADSYNC_X", Value: "y"}} },
-		PhoneRegion: "RU", PublicURL: "https://leads.example.com", Version: "v1", LiveEvery: time.Millisecond, Log: leadstest.Silent(),
+		PhoneRegion: "RU", PublicURL: "https://leads.example.com", Version: "v1", LiveEvery: every, Log: leadstest.Silent(),
 	})
 	guard := access.New(access.Config{
 		Tokens: access.Tokens{Read: readToken}, Local: true, Open: console.Static, Now: time.Now, Log: leadstest.Silent(),
@@ -635,7 +638,7 @@ func TestPagesAreLive(t *testing.T) {
 }
 
 func TestStreamsAreBounded(t *testing.T) {
-	o := open(t, furnished("plain"))
+	o := openLive(t, furnished("plain"), time.Hour)
 	for i := range 64 {
 		response, err := o.client.Get(o.url + "/live/overview")
 		if err != nil || response.StatusCode != http.StatusOK {

@@ -28,10 +28,10 @@ func (c *Console) stream(page string, find func(*http.Request) (view, error)) ht
 		w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it
 		tick := time.NewTicker(c.cfg.LiveEvery)
 		defer tick.Stop()
-		for last := ""; ; {
+		for last, first := "", true; ; first = false {
 			text := c.part(r, page, find)
 			sent := ": nothing new\n\n"
-			if text != last {
+			if first || text != last {
 				sent, last = event(text), text
 			}
 			_ = connection.SetWriteDeadline(time.Now().Add(writeLimit))
