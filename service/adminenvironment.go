@@ -49,8 +49,8 @@ func (e *environment) adminAddress(name, otherwise string) string {
 // isLocal tells addresses that only this machine can reach; that of a name nobody knows yet.
 func isLocal(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return strings.HasPrefix(addr, unixScheme)
+	if strings.HasPrefix(addr, unixScheme) || err != nil { // what is no address has been reported
+		return true
 	}
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()

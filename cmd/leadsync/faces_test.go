@@ -13,6 +13,11 @@ import (
 	"leadsync/bitrix24/emulator"
 )
 
+// serveCommand is leadsync serve.
+func serveCommand(ctx context.Context, s *testServer) int {
+	return run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log)
+}
+
 // answerOf is how an address is answered to somebody with a token; redirects are not followed.
 func answerOf(t *testing.T, client *http.Client, address, token string) (int, string) {
 	t.Helper()
@@ -38,10 +43,17 @@ func answerOf(t *testing.T, client *http.Client, address, token string) (int, st
 // What Bitrix24 reaches shows nothing of what operators see, and the other way round.
 func TestServiceHasTwoFaces(t *testing.T) {
 	t.Parallel()
-	s := startServe(t, startEmulator(t, emulator.Config{}), map[string]string{"LEADSYNC_ADMIN_ADDR": "0.0.0.0:0"})
-	operators := strings.Replace(s.admin(), "0.0.0.0", "127.0.0.1", 1)
-	operators = strings.Replace(operators, "[::]", "127.0.0.1", 1)
-	token := s.token(t, "api-token")
+	s := launchServe(t, startEmulator(t, emulator.Config{}), map[string]string{"LEADSYNC_ADMIN_ADDR": "0.0.0.0:0"}, serveCommand)
+	eventually(t, "it listens", func() bool { return s.admin() != "" })
+	_, port, err := net.SplitHostPort(host(s.admin()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	operators, token := "http://127.0.0.1:"+port, s.token(t, "api-token")
+	eventually(t, "it is ready", func() bool {
+		got, _ := answerOf(t, http.DefaultClient, operators+"/readyz", token)
+		return got == http.StatusOK
+	})
 	for _, test := range []struct {
 		path, token           string
 		atPublic, atOperators int
@@ -108,9 +120,7 @@ func TestOperatorsFaceOnASocket(t *testing.T) {
 		_ = stale.Close()
 	}
 	vars := map[string]string{"LEADSYNC_ADMIN_ADDR": "unix:" + path, "LEADSYNC_ADMIN_TRUST_HEADER": "X-Remote-User"}
-	s := launchServe(t, startEmulator(t, emulator.Config{}), vars, func(ctx context.Context, s *testServer) int {
-		return run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log)
-	})
+	s := launchServe(t, startEmulator(t, emulator.Config{}), vars, serveCommand)
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", path)
 	}}}
@@ -140,9 +150,7 @@ func TestOperatorsFaceOnASocket(t *testing.T) {
 // Callbacks are taken where nobody wants an operators' face.
 func TestServiceWithoutOperatorsFace(t *testing.T) {
 	t.Parallel()
-	s := launchServe(t, startEmulator(t, emulator.Config{}), map[string]string{"LEADSYNC_ADMIN_ADDR": "off"}, func(ctx context.Context, s *testServer) int {
-		return run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log)
-	})
+	s := launchServe(t, startEmulator(t, emulator.Config{}), map[string]string{"LEADSYNC_ADMIN_ADDR": "off"}, serveCommand)
 	eventually(t, "it serves", func() bool { return strings.Contains(s.log.String(), "database and NATS are ready") })
 	if got, _ := answerOf(t, http.DefaultClient, s.url+"/healthz", ""); got != http.StatusOK || s.admin() != "" {
 		t.Errorf("health %d, operators' face at %q", got, s.admin())
