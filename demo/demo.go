@@ -89,18 +89,18 @@ func Run(ctx context.Context, opts Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, p.Close()) }() //nolint:contextcheck // it lives until Close, not as long as a context
 	cfg := config(dir, p.Info())
-	listener, err := service.Listen(ctx, cfg)
+	listeners, err := service.Listen(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = listener.Close() }() // the service closes it, too
-	cfg.PublicURL = "http://" + listener.Addr().String()
+	defer func() { _ = listeners.Close() }() // the service closes it, too
+	cfg.PublicURL = "http://" + listeners.Public.Addr().String()
 	b, err := service.Open(ctx, cfg, opts.Log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	s, err := service.New(b, listener)
+	s, err := service.New(b, listeners)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func directory(data string) (dir string, remove func() error, err error) {
 func config(dir string, info emulator.Info) service.Config {
 	return service.Config{
 		DataDir: dir, DatabaseURL: "sqlite:" + filepath.Join(dir, "leadsync.db"),
-		NATSURL: service.Embedded, NATSListen: "127.0.0.1:0", Replicas: 1, HTTPAddr: "127.0.0.1:0",
+		NATSURL: service.Embedded, NATSListen: "127.0.0.1:0", Replicas: 1, HTTPAddr: "127.0.0.1:0", Admin: service.Admin{Addr: "127.0.0.1:0"},
 		ClientID: info.ClientID, ClientSecret: leads.Secret(info.ClientSecret),
 		Trust:  bitrix24.Trust{Insecure: []string{host(info.Portal), host(info.OAuth)}},
 		Tuning: service.Tuning{Grace: grace, MinAge: minAge, DeleteFloor: deleteFloor},

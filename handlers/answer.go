@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 
+	"leadsync/handlers/language"
 	"leadsync/leads"
 	"leadsync/portals"
 )
@@ -62,8 +63,8 @@ var answers = map[portals.Reason]answer{
 	},
 	portals.Unavailable: {
 		status: http.StatusServiceUnavailable,
-		en:     words{"The database does not answer", "Begin again in a minute. /readyz reports what is failing."},
-		ru:     words{"База данных не отвечает", "Начните снова через минуту. /readyz покажет, что не работает."},
+		en:     words{"The database does not answer", "Begin again in a minute. Operators see at /readyz what is failing."},
+		ru:     words{"База данных не отвечает", "Начните снова через минуту. Что не работает, операторы видят на /readyz."},
 	},
 	portals.NotStarted: {
 		status: http.StatusForbidden,
@@ -133,8 +134,8 @@ func answerTo(reason portals.Reason) answer {
 }
 
 // in is what the answer's page says in a language.
-func (a answer) in(language string) words {
-	if language == russian {
+func (a answer) in(lang string) words {
+	if lang == language.Russian {
 		return a.ru
 	}
 	return a.en

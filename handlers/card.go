@@ -3,6 +3,9 @@ package handlers
 import (
 	"net/http"
 
+	"leadsync/handlers/access"
+	"leadsync/handlers/language"
+
 	"github.com/labstack/echo/v4"
 )
 
@@ -11,8 +14,8 @@ type cardNotice struct{ title, advice string }
 
 // cardNotices are in English and Russian: most operators' browsers ask for the latter.
 var cardNotices = map[string]map[int]cardNotice{
-	english: {
-		http.StatusUnauthorized: {"This link does not work", "It needs leadsync's token: /card?phone=…&token=…. Tell the person who set up the telephone system."},
+	language.English: {
+		http.StatusUnauthorized: {"This link does not work", "It needs the token for cards: /card?phone=…&token=…. Tell the person who set up the telephone system."},
 		http.StatusBadRequest:   {"This is not a telephone number", "The caller's number is hidden, or the telephone system passes it on in a wrong form. Example: /card?phone=+79123456789"},
 		http.StatusNotFound:     {"Nobody with this number", "No lead in Bitrix24 has it. A new lead appears here within seconds."},
 		http.StatusConflict:     {"The lead is known, its portal's address is not", "leadsync has lost its connection to the portal. Tell your administrator."},
@@ -20,8 +23,8 @@ var cardNotices = map[string]map[int]cardNotice{
 			"Leads cannot be looked up now", "The database does not answer. Try again in a minute.",
 		},
 	},
-	russian: {
-		http.StatusUnauthorized: {"Эта ссылка не работает", "В ней нет ключа leadsync: /card?phone=…&token=…. Сообщите тому, кто настраивал телефонию."},
+	language.Russian: {
+		http.StatusUnauthorized: {"Эта ссылка не работает", "В ней нет ключа для карточек: /card?phone=…&token=…. Сообщите тому, кто настраивал телефонию."},
 		http.StatusBadRequest:   {"Это не номер телефона", "Номер скрыт, или телефония передаёт его неверно. Пример: /card?phone=+79123456789"},
 		http.StatusNotFound:     {"Такого номера нет ни у одного лида", "В Битрикс24 он не найден. Только что созданный лид появится здесь через несколько секунд."},
 		http.StatusConflict:     {"Лид найден, но адрес портала неизвестен", "leadsync потерял связь с порталом. Сообщите администратору."},
@@ -32,9 +35,11 @@ var cardNotices = map[string]map[int]cardNotice{
 }
 
 // card redirects the browser to the card of a caller's best lead. A browser cannot send a
-// bearer token, so the token may be in the address.
-func (cc *callCentre) card(c echo.Context) error {
-	if !cc.trusts(c.QueryParam("token")) && !cc.trusts(bearerOf(c.Request())) {
+// bearer token, so a token is in the address; that one opens nothing but cards, because
+// addresses are kept in logs and histories.
+func (cc *CallCentre) card(c echo.Context) error {
+	bearer, _ := access.Bearer(c.Request())
+	if cc.Tokens.Right(c.QueryParam("token")) != access.Card && cc.Tokens.Right(bearer) < access.Card {
 		return cardPage(c, http.StatusUnauthorized)
 	}
 	found, isNumber, err := cc.callers(c, 1)
@@ -53,7 +58,7 @@ func (cc *callCentre) card(c echo.Context) error {
 
 // cardPage answers in the language of the browser.
 func cardPage(c echo.Context, status int) error {
-	language := languageOf(c.Request(), "")
-	n := cardNotices[language][status]
-	return show(c, status, pageContent{Language: language, Title: n.title, Advice: n.advice})
+	lang := language.Of(c.Request(), "")
+	n := cardNotices[lang][status]
+	return show(c, status, pageContent{Language: lang, Title: n.title, Advice: n.advice})
 }

@@ -38,16 +38,20 @@ func TestAnySpellingOfThePathIsServed(t *testing.T) {
 	}
 }
 
-// A proxy may close the operators' pages by their path: no other spelling opens them.
-func TestOperatorsPagesHaveOneSpelling(t *testing.T) {
-	h := open(t, nil)
+// The public face has no other page, by no spelling, not even for those who have a token.
+func TestPublicFaceHasNoOperatorsPage(t *testing.T) {
+	h := open(t, func(h *harness) { h.admin.Calls, h.cfg.Calls = h.cfg.Calls, nil })
 	for _, path := range []string{
+		"/metrics", "/readyz", "/asyncapi.yaml", "/schemas/change.json", "/login", "/logout", "/api/v1/status", "/api/v1/lookup?phone=1234567", "/card?phone=1234567&token=" + cardToken,
 		"//metrics", "/METRICS", "/readyz/", "/bitrix24/../metrics", "/bitrix24/%2e%2e/readyz", "/x/../bitrix24/events", "/Card",
-		"/metrics.", "/readyz/index.php", "/%2Fmetrics", "/bitrix24/%252e%252e/metrics", "/bitrix24/.../metrics",
+		"/metrics.", "/readyz/index.php", "/%2Fmetrics", "/bitrix24/%252e%252e/metrics", "/bitrix24/.../metrics", "/", "/static/console.css",
 	} {
-		if response, text := h.send(http.MethodGet, path, ""); response.StatusCode != http.StatusNotFound || text != "" {
+		if response, text := h.send(http.MethodGet, path, "", "Authorization", "Bearer "+operatorToken); response.StatusCode != http.StatusNotFound || text != "" {
 			t.Errorf("%s is answered %d %q", path, response.StatusCode, text)
 		}
+	}
+	if status, _ := h.get("/healthz"); status != http.StatusOK {
+		t.Errorf("health is answered %d", status)
 	}
 }
 
@@ -154,7 +158,7 @@ func TestCallbacksAtWrongAddressesAreCounted(t *testing.T) {
 // Scanners post to everything, and so do load balancers.
 func TestOtherFormsAtOtherAddressesAreNobodys(t *testing.T) {
 	h := open(t, nil)
-	for path, status := range map[string]int{"/": 404, "/events": 404, "/card": 405, "/healthz": 200, "/readyz": 200} {
+	for path, status := range map[string]int{"/": 404, "/events": 404, "/card": 405, "/healthz": 200, "/readyz": 404} {
 		for _, body := range []string{"", "a=b", "event=click", "data=ONCRMLEADADD", "%zz", `{"event":1}`} {
 			if response, _ := h.send(http.MethodPost, path, body); response.StatusCode != status {
 				t.Errorf("%q at %s is answered %d", body, path, response.StatusCode)

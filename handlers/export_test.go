@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -23,7 +24,7 @@ func (s *Server) Fails(path string, err error) {
 }
 
 // Limits are the times within which a connection has to do something.
-func (s *Server) Limits() []time.Duration {
-	l := s.limited()
+func Limits() []time.Duration {
+	l := limited(http.NotFoundHandler())
 	return []time.Duration{l.ReadHeaderTimeout, l.ReadTimeout, l.WriteTimeout, l.IdleTimeout}
 }

@@ -19,6 +19,7 @@ import (
 	"leadsync/events"
 	"leadsync/events/eventstest"
 	"leadsync/handlers"
+	"leadsync/handlers/access"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
 	"leadsync/portals"
@@ -26,8 +27,12 @@ import (
 	"leadsync/repo/repotest"
 )
 
-// apiToken lets the tests ask as the call centre does.
-const apiToken = "the-token-of-the-call-centre"
+// The tokens of the call centre, of its browsers, and of operators.
+const (
+	apiToken      = "the-token-of-the-call-centre"
+	cardToken     = "the-token-of-its-browsers"
+	operatorToken = "the-token-of-operators"
+)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, eventstest.Goroutines()...) }
 
@@ -35,10 +40,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, eventstest.Goroutines()..
 type harness struct {
 	t        testing.TB
 	cfg      handlers.Config
+	admin    handlers.OperatorsConfig
+	access   access.Config
 	registry portals.Config
 	stats    *portals.Stats
 	server   *handlers.Server
-	url      string
+	url      string // of the public face
+	adminURL string // of the operators' face
 	client   *http.Client
 	portal   *emulator.Portal
 	db       *repo.DB
@@ -68,10 +76,15 @@ func open(tb testing.TB, change func(*harness)) *harness {
 		Keep: func(ctx context.Context, e events.Entry) error { return h.cfg.Store(ctx, e) }, Now: h.clock.Now, Log: h.log.Logger(),
 	}
 	h.cfg = handlers.Config{
-		PublicURL: "https://leads.example.com", Lookup: h.db, APIToken: apiToken,
-		Store:   func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, h.bus(), e) },
+		PublicURL: "https://leads.example.com",
+		Calls:     &handlers.CallCentre{Lookup: h.db, Tokens: access.Tokens{Card: cardToken, Read: apiToken, Operate: operatorToken}, Log: h.log.Logger()},
+		Store:     func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, h.bus(), e) },
+		Now:       h.clock.Now, Log: h.log.Logger(),
+	}
+	h.access = access.Config{Tokens: h.cfg.Calls.Tokens, Local: true, Themselves: []string{handlers.HealthPath, handlers.CardPath}, Now: h.clock.Now, Log: h.log.Logger()}
+	h.admin = handlers.OperatorsConfig{
 		Ready:   func(context.Context) map[string]string { return nil },
-		Metrics: http.NotFoundHandler(), Now: h.clock.Now, Log: h.log.Logger(),
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "some_metric 1\n") }), Log: h.log.Logger(),
 	}
 	if change != nil {
 		change(h)
@@ -87,6 +100,12 @@ func (h *harness) serve() {
 	h.stats = &h.cfg.Portals.Stats
 	h.server = handlers.New(h.cfg)
 	server := httptest.NewServer(h.server)
+	h.admin.Guard = access.New(h.access)
+	if h.admin.Calls == nil {
+		h.admin.Calls = h.cfg.Calls
+	}
+	operators := httptest.NewServer(handlers.NewOperators(h.admin))
+	h.adminURL = operators.URL
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		h.t.Fatal(err)
@@ -98,6 +117,7 @@ func (h *harness) serve() {
 		h.client.CloseIdleConnections()
 		h.registry.OAuth.HTTP.CloseIdleConnections()
 		server.Close()
+		operators.Close()
 	})
 }
 
@@ -148,7 +168,17 @@ func served(s http.Handler, request *http.Request) int {
 	return w.Code
 }
 
-// get asks for a path.
+// operators asks for a path of the operators' face.
+func (h *harness) operators(path string) (status int, answer string) {
+	h.t.Helper()
+	response, err := h.client.Get(h.adminURL + path)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return response.StatusCode, read(h.t, response)
+}
+
+// get asks for a path of the public face.
 func (h *harness) get(path string) (status int, answer string) {
 	h.t.Helper()
 	response := h.ask(path)

@@ -2,8 +2,6 @@ package handlers
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"leadsync/handlers/access"
 	"leadsync/leads"
 )
 
@@ -32,21 +31,23 @@ const (
 	lookupLimit = 5 * time.Second
 )
 
-// callCentre answers telephone systems and operators: whose number it is, what the mirror
+// CallCentre answers telephone systems and operators: whose number it is, what the mirror
 // has of a lead, and how far it can be trusted.
-type callCentre struct {
-	found  Lookup
-	region string // of numbers without a country code
-	token  leads.Secret
-	log    *slog.Logger
+type CallCentre struct {
+	Lookup Lookup
+	// PhoneRegion is the country of callers' numbers without a country code.
+	PhoneRegion string
+	// Tokens open the look-ups (Read) and the redirect to a card (Card); see access.Right.
+	Tokens access.Tokens
+	Log    *slog.Logger
 }
 
 // route adds the addresses.
-func (cc *callCentre) route(e *echo.Echo) {
+func (cc *CallCentre) route(e *echo.Echo) {
 	e.GET("/api/v1/lookup", cc.lookup, private, cc.bearer)
 	e.GET("/api/v1/status", cc.status, private, cc.bearer)
 	e.GET("/api/v1/leads/:member_id/:id", cc.lead, private, cc.bearer)
-	e.GET("/card", cc.card, private)
+	e.GET(CardPath, cc.card, private)
 }
 
 // apiError is the body of an answer that is not a success.
@@ -75,10 +76,10 @@ func private(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// bearer refuses requests without the token.
-func (cc *callCentre) bearer(next echo.HandlerFunc) echo.HandlerFunc {
+// bearer refuses requests without a token that may read.
+func (cc *CallCentre) bearer(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if !cc.trusts(bearerOf(c.Request())) {
+		if token, _ := access.Bearer(c.Request()); cc.Tokens.Right(token) < access.Read {
 			c.Response().Header().Set("WWW-Authenticate", `Bearer realm="leadsync"`)
 			return c.JSON(http.StatusUnauthorized, unauthorized)
 		}
@@ -86,47 +87,33 @@ func (cc *callCentre) bearer(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-func bearerOf(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
-}
-
-// trusts compares in constant time, whatever the length.
-func (cc *callCentre) trusts(token string) bool {
-	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(cc.token.Reveal()))
-	return cc.token != "" && subtle.ConstantTimeCompare(got[:], want[:]) == 1
-}
-
 // callers finds the leads of the parameter phone. A plus that was not escaped arrives as a
 // space.
-func (cc *callCentre) callers(c echo.Context, limit int) (found []leads.Caller, isNumber bool, err error) {
+func (cc *CallCentre) callers(c echo.Context, limit int) (found []leads.Caller, isNumber bool, err error) {
 	number := c.QueryParam("phone")
 	if strings.HasPrefix(number, " ") {
 		number = "+" + strings.TrimSpace(number)
 	}
-	digits, ok := leads.CallerDigits(number, cc.region)
+	digits, ok := leads.CallerDigits(number, cc.PhoneRegion)
 	if !ok {
 		return nil, false, nil
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), lookupLimit)
 	defer cancel()
-	found, err = cc.found.Callers(ctx, digits, limit)
+	found, err = cc.Lookup.Callers(ctx, digits, limit)
 	cc.logFailure(ctx, err)
 	return found, true, err
 }
 
 // logFailure logs why a look-up failed, without what was looked up.
-func (cc *callCentre) logFailure(ctx context.Context, err error) {
+func (cc *CallCentre) logFailure(ctx context.Context, err error) {
 	if err != nil {
-		cc.log.WarnContext(ctx, "look-up not answered", "error", err)
+		cc.Log.WarnContext(ctx, "look-up not answered", "error", err)
 	}
 }
 
 // lookup answers whose number it is. No lead is a successful answer, too.
-func (cc *callCentre) lookup(c echo.Context) error {
+func (cc *CallCentre) lookup(c echo.Context) error {
 	found, isNumber, err := cc.callers(c, maxCallers)
 	switch {
 	case err != nil:
@@ -138,14 +125,14 @@ func (cc *callCentre) lookup(c echo.Context) error {
 }
 
 // lead answers one lead with all fields that the portal shows.
-func (cc *callCentre) lead(c echo.Context) error {
+func (cc *CallCentre) lead(c echo.Context) error {
 	id, err := leads.ParseID(c.Param("id"))
 	if err != nil || !leads.ValidMemberID(c.Param("member_id")) {
 		return c.JSON(http.StatusBadRequest, noLead)
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), lookupLimit)
 	defer cancel()
-	card, ok, err := cc.found.Card(ctx, leads.Ref{MemberID: leads.CanonicalMemberID(c.Param("member_id")), LeadID: id})
+	card, ok, err := cc.Lookup.Card(ctx, leads.Ref{MemberID: leads.CanonicalMemberID(c.Param("member_id")), LeadID: id})
 	cc.logFailure(ctx, err)
 	switch {
 	case err != nil:
@@ -160,12 +147,12 @@ func (cc *callCentre) lead(c echo.Context) error {
 
 // status answers with the status of every portal's mirror: while one is blind, "not found"
 // may be false.
-func (cc *callCentre) status(c echo.Context) error {
+func (cc *CallCentre) status(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), lookupLimit)
 	defer cancel()
-	statuses, err := cc.found.MirrorStatuses(ctx)
+	statuses, err := cc.Lookup.MirrorStatuses(ctx)
 	if err != nil {
-		cc.log.ErrorContext(ctx, "status of the mirrors cannot be read", "error", err)
+		cc.Log.ErrorContext(ctx, "status of the mirrors cannot be read", "error", err)
 		return c.JSON(http.StatusServiceUnavailable, unavailable)
 	}
 	if statuses == nil {

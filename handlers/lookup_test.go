@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"leadsync/handlers/access"
 	"leadsync/leads"
 	"leadsync/repo"
 	"leadsync/repo/repotest"
@@ -159,10 +160,23 @@ func TestOnlyTheTokenLetsAsk(t *testing.T) {
 			t.Errorf("%s with a small letter: %d", path, response.status)
 		}
 	}
+	for _, token := range []string{apiToken, operatorToken} {
+		if response := h.asked("/card?phone=83433456789&token="+token, ""); response.status != http.StatusUnauthorized {
+			t.Errorf("a token of the API in the address of a card: %d", response.status)
+		}
+	}
+	for _, path := range []string{"/api/v1/lookup?phone=83433456789", "/api/v1/leads/" + member + "/7", "/api/v1/status"} {
+		if response := h.asked(path, cardToken); response.status != http.StatusUnauthorized {
+			t.Errorf("%s with the token of cards: %d", path, response.status)
+		}
+		if response := h.asked(path, operatorToken); response.status != http.StatusOK {
+			t.Errorf("%s with an operator's token: %d", path, response.status)
+		}
+	}
 	if response := h.asked("/api/v1/lookup?phone=83433456789&token="+apiToken, ""); response.status != http.StatusUnauthorized {
 		t.Errorf("the token in an address of the API: %d", response.status)
 	}
-	none := open(t, func(h *harness) { h.cfg.APIToken = "" })
+	none := open(t, func(h *harness) { h.cfg.Calls.Tokens = access.Tokens{} })
 	for _, path := range []string{"/api/v1/lookup?phone=1234567", "/card?phone=1234567&token="} {
 		if response := none.asked(path, ""); response.status != http.StatusUnauthorized {
 			t.Errorf("%s of a server without a token: %d", path, response.status)
@@ -178,7 +192,7 @@ func TestCardOpensTheBestLead(t *testing.T) {
 	stranger := leads.Snapshot{Ref: leads.Ref{MemberID: "stranger", LeadID: 1}, Ticket: 1}
 	stranger.Lead, _ = leads.Parse([]byte(`{"ID":"1","PHONE":[{"ID":"1","VALUE":"4055"}]}`))
 	h.applied(stranger)
-	response := h.asked("/card?phone=+7+343+345-67-89&token="+apiToken, "")
+	response := h.asked("/card?phone=+7+343+345-67-89&token="+cardToken, "")
 	want := "https://" + host(t, h.portal.Info().Portal) + "/crm/lead/details/7/"
 	if got := response.header.Get("Location"); response.status != http.StatusFound || got != want {
 		t.Errorf("%d to %s, want %s", response.status, got, want)
@@ -188,15 +202,15 @@ func TestCardOpensTheBestLead(t *testing.T) {
 		status               int
 		want                 string
 	}{
-		{"nobody", "/card?phone=84950000000&token=" + apiToken, "", 404, "Nobody with this number"},
-		{"nobody, in Russian", "/card?phone=84950000000&token=" + apiToken, "ru-RU,ru;q=0.9,en;q=0.8", 404, "Такого номера нет ни у одного лида"},
-		{"no number", "/card?phone=anonymous&token=" + apiToken, "", 400, "not a telephone number"},
+		{"nobody", "/card?phone=84950000000&token=" + cardToken, "", 404, "Nobody with this number"},
+		{"nobody, in Russian", "/card?phone=84950000000&token=" + cardToken, "ru-RU,ru;q=0.9,en;q=0.8", 404, "Такого номера нет ни у одного лида"},
+		{"no number", "/card?phone=anonymous&token=" + cardToken, "", 400, "not a telephone number"},
 		{"no token", "/card?phone=84950000000", "", 401, "token"},
-		{"a portal without address", "/card?phone=4055&token=" + apiToken, "", 409, "address"},
+		{"a portal without address", "/card?phone=4055&token=" + cardToken, "", 409, "address"},
 	} {
 		response := h.asked(c.path, "", "Accept-Language", c.language)
 		body := response.body
-		if response.status != c.status || !strings.Contains(body, c.want) || strings.Contains(body, apiToken) {
+		if response.status != c.status || !strings.Contains(body, c.want) || strings.Contains(body, cardToken) {
 			t.Errorf("%s: %d\n%s", c.name, response.status, body)
 		}
 		if response.header.Get("Referrer-Policy") != "no-referrer" || response.header.Get("Cache-Control") != "no-store" {
@@ -224,15 +238,15 @@ func TestNeitherNumbersNorTokensAreLogged(t *testing.T) {
 	h := open(t, nil)
 	h.installed()
 	h.mirrored(openLead)
-	failing := open(t, func(h *harness) { h.cfg.Lookup = downLookup{} })
+	failing := open(t, func(h *harness) { h.cfg.Calls.Lookup = downLookup{} })
 	for _, h := range []*harness{h, failing} {
 		for _, path := range []string{
-			"/api/v1/lookup?phone=83433456789", "/api/v1/lookup?phone=x3433456789x&phone=2", "/card?phone=83433456789&token=" + apiToken,
-			"/card?phone=83433456789&token=wrong" + apiToken, "/api/v1/leads/m/7?phone=3433456789", "/card/3433456789?token=" + apiToken,
+			"/api/v1/lookup?phone=83433456789", "/api/v1/lookup?phone=x3433456789x&phone=2", "/card?phone=83433456789&token=" + cardToken,
+			"/card?phone=83433456789&token=wrong" + cardToken, "/api/v1/leads/m/7?phone=3433456789", "/card/3433456789?token=" + cardToken,
 		} {
 			h.asked(path, apiToken)
 		}
-		for _, secret := range []string{"3433456789", apiToken, url.QueryEscape(apiToken), "Петров"} {
+		for _, secret := range []string{"3433456789", apiToken, cardToken, url.QueryEscape(cardToken), "Петров"} {
 			if strings.Contains(h.log.String(), secret) {
 				t.Errorf("the log shows %s:\n%s", secret, h.log)
 			}
@@ -268,7 +282,7 @@ func TestLookupTimes(t *testing.T) {
 		t.Fatal(err)
 	}
 	repotest.Fill(t, url, many)
-	h := open(t, func(h *harness) { h.cfg.Lookup = db })
+	h := open(t, func(h *harness) { h.cfg.Calls.Lookup = db })
 	var took []time.Duration
 	for range rounds {
 		path := "/api/v1/lookup?phone=+7" + repotest.FilledDigits(1+rand.IntN(many))

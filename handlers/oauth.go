@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"leadsync/handlers/language"
 	"leadsync/leads"
 	"leadsync/portals"
 )
@@ -78,11 +79,11 @@ func (s *Server) start(c echo.Context) error {
 	nonce := rand.Text()
 	c.SetCookie(s.stateCookie(nonce, int(stateLife.Seconds())))
 	query := url.Values{"client_id": {to.ClientID}, "state": {s.oauth.issue(nonce)}}
-	language := languageOf(c.Request(), "")
-	text := startWords(language, to)
+	lang := language.Of(c.Request(), "")
+	text := startWords(lang, to)
 	return show(c, http.StatusOK, pageContent{
-		Language: language, Title: text.title, Advice: text.advice, Good: true,
-		Link: to.Endpoint + "oauth/authorize/?" + query.Encode(), Label: loginLabels[language] + to.Domain,
+		Language: lang, Title: text.title, Advice: text.advice, Good: true,
+		Link: to.Endpoint + "oauth/authorize/?" + query.Encode(), Label: loginLabels[lang] + to.Domain,
 	})
 }
 
@@ -96,14 +97,14 @@ func (s *Server) postedToStart(c echo.Context) error {
 	return s.wrongMethod(c, sent)
 }
 
-var loginLabels = map[string]string{english: "Log in at ", russian: "Войти на "}
+var loginLabels = map[string]string{language.English: "Log in at ", language.Russian: "Войти на "}
 
 // startWords says what a log-in does.
-func startWords(language string, to portals.Destination) words {
+func startWords(lang string, to portals.Destination) words {
 	switch {
-	case language == russian && to.Known:
+	case lang == language.Russian && to.Known:
 		return words{"Подключить " + to.Domain + "?", "leadsync будет читать лиды с правами того, кто сейчас войдёт на портал. Это должен быть администратор " + to.Domain + "."}
-	case language == russian:
+	case lang == language.Russian:
 		return words{"Подключить " + to.Domain + "?", "leadsync ещё не знает этого портала. Если " + to.Domain + " ваш, войдите на него как администратор:"}
 	case to.Known:
 		return words{"Connect " + to.Domain + "?", "leadsync will read leads with the rights of whoever logs in there now. That has to be an administrator of " + to.Domain + "."}
@@ -142,12 +143,12 @@ func (s *Server) finish(c echo.Context) error {
 	if decision.Reason != portals.Accepted {
 		return s.refusalPage(c, decision)
 	}
-	language := languageOf(c.Request(), "")
+	lang := language.Of(c.Request(), "")
 	text := words{"Portal " + decision.Domain + " is connected", "leadsync now binds its events and imports the leads. You can close this page."}
-	if language == russian {
+	if lang == language.Russian {
 		text = words{"Портал " + decision.Domain + " подключён", "leadsync подписывается на события и импортирует лиды. Эту страницу можно закрыть."}
 	}
-	return show(c, http.StatusOK, pageContent{Language: language, Title: text.title, Advice: text.advice, Good: true})
+	return show(c, http.StatusOK, pageContent{Language: lang, Title: text.title, Advice: text.advice, Good: true})
 }
 
 // reads tells requests of browsers that look at a page.
@@ -158,20 +159,20 @@ func (s *Server) wrongMethod(c echo.Context, sent message) error {
 	return s.refuse(c, sent.decision(portals.WrongMethod, nil), sent)
 }
 
-var againLabels = map[string]string{english: "Begin again", russian: "Начать снова"}
+var againLabels = map[string]string{language.English: "Begin again", language.Russian: "Начать снова"}
 
 // refusalPage says why a log-in is refused and what to do, with a link to begin again
 // where that helps.
 func (s *Server) refusalPage(c echo.Context, decision portals.Decision) error {
-	language := languageOf(c.Request(), "")
+	lang := language.Of(c.Request(), "")
 	a := answerTo(decision.Reason)
-	text := a.in(language)
+	text := a.in(lang)
 	if a.explained && decision.Err != nil {
 		text.advice = decision.Err.Error()
 	}
-	content := pageContent{Language: language, Title: text.title, Advice: text.advice}
+	content := pageContent{Language: lang, Title: text.title, Advice: text.advice}
 	if domain := c.QueryParam("domain"); domain != "" && decision.Reason != portals.BadDomain && decision.Reason != portals.NotServed {
-		content.Link, content.Label = pathOf(s.cfg.PublicURL)+leads.LoginPath+"?"+url.Values{"domain": {domain}}.Encode(), againLabels[language]
+		content.Link, content.Label = pathOf(s.cfg.PublicURL)+leads.LoginPath+"?"+url.Values{"domain": {domain}}.Encode(), againLabels[lang]
 	}
 	return show(c, a.status, content)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"leadsync/handlers/language"
 	"leadsync/leads"
 	"leadsync/portals"
 )
@@ -19,9 +20,9 @@ func (s *Server) refuse(c echo.Context, d portals.Decision, sent message) error 
 	if a.status == http.StatusMethodNotAllowed && c.Response().Header().Get("Allow") == "" {
 		c.Response().Header().Set("Allow", http.MethodPost)
 	}
-	language := languageOf(c.Request(), sent.value("LANG"))
-	if text := a.in(language); text.title != "" && (a.framed || strings.Contains(c.Request().Header.Get("Accept"), "text/html")) {
-		content := pageContent{Language: language, Title: text.title, Advice: text.advice}
+	lang := language.Of(c.Request(), sent.value("LANG"))
+	if text := a.in(lang); text.title != "" && (a.framed || strings.Contains(c.Request().Header.Get("Accept"), "text/html")) {
+		content := pageContent{Language: lang, Title: text.title, Advice: text.advice}
 		if a.framed {
 			content.Frame = frameOf(sent)
 		}

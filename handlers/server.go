@@ -3,10 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"time"
@@ -17,9 +14,6 @@ import (
 	"leadsync/leads"
 	"leadsync/portals"
 )
-
-// stopLimit is how long requests under way may take after a stop.
-const stopLimit = 3 * time.Second
 
 // Config is what a Server works with.
 type Config struct {
@@ -32,27 +26,16 @@ type Config struct {
 	// end.
 	PublicURL string
 
-	// Lookup finds leads for the call centre.
-	Lookup Lookup
-	// PhoneRegion is the country of callers' numbers without a country code.
-	PhoneRegion string
-	// APIToken is the bearer token of the look-up; with "" every look-up is refused.
-	APIToken leads.Secret
+	// Calls answers look-ups on this face, too; nil where it does not.
+	Calls *CallCentre
 
 	// Store returns when an entry is on disk, on its stream or in the spool.
 	Store func(context.Context, events.Entry) error
-	// Ready returns the problems by the name of the component, in words; empty is ready.
-	Ready func(context.Context) map[string]string
-	// Notes returns what people should know and is no problem, in the same way; nil is none.
-	Notes   func() map[string]string
-	Metrics http.Handler
-	// Topics is the description of what travels on NATS: asyncapi.yaml and its schemas; nil is none.
-	Topics fs.FS
-	Now    func() time.Time
-	Log    *slog.Logger
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
-// Server answers HTTP requests.
+// Server is the public face: what Bitrix24 calls, and browsers at a log-in.
 type Server struct {
 	cfg    Config
 	echo   *echo.Echo
@@ -61,27 +44,19 @@ type Server struct {
 }
 
 // probes are the methods by which load balancers ask whether a server is well.
-var probes = []string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPost}
+var probes = append([]string{http.MethodPost}, looks...)
 
 // New wires the routes.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, echo: echo.New(), oauth: newOAuthState(cfg.StateKey, cfg.Now), prefix: pathOf(cfg.PublicURL)}
+	s := &Server{cfg: cfg, echo: newEcho(), oauth: newOAuthState(cfg.StateKey, cfg.Now), prefix: pathOf(cfg.PublicURL)}
 	e := s.echo
-	e.HideBanner, e.HidePort = true, true
-	e.IPExtractor = echo.ExtractIPDirect() // Echo trusts X-Forwarded-For from anybody otherwise
 	e.HTTPErrorHandler = s.fail
 	e.Any(leads.CallbackPath, s.callback)
 	e.Any(leads.LoginPath, s.start)
 	e.Any(leads.RedirectPath, s.finish)
-	e.Match(probes, "/healthz", s.healthz)
-	e.Match(probes, "/readyz", s.readyz)
-	e.GET("/metrics", echo.WrapHandler(cfg.Metrics))
-	calls := &callCentre{found: cfg.Lookup, region: cfg.PhoneRegion, token: cfg.APIToken, log: cfg.Log}
-	calls.route(e)
-	if cfg.Topics != nil {
-		topics := echo.WrapHandler(http.FileServerFS(cfg.Topics))
-		e.GET("/asyncapi.yaml", topics)
-		e.GET("/schemas/*", topics)
+	e.Match(probes, HealthPath, s.healthz)
+	if cfg.Calls != nil {
+		cfg.Calls.route(e)
 	}
 	return s
 }
@@ -94,33 +69,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Serve answers requests on l until the context ends. It returns when those under way are
 // answered, or after stopLimit.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server := s.limited()
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
-	defer cancel()
-	if err := server.Shutdown(stop); err != nil {
-		return fmt.Errorf("stop HTTP: %w", errors.Join(err, server.Close()))
-	}
-	return nil
-}
-
-// limited is the HTTP server. Whoever connects and says nothing, or says it slowly, does not
-// hold a connection for long.
-func (s *Server) limited() *http.Server {
-	return &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-	}
+	return serve(ctx, limited(s), l)
 }
 
 // fail answers errors that no handler has answered. It sends no body, so that callers learn
@@ -157,20 +106,4 @@ func (s *Server) healthz(c echo.Context) error {
 		return err
 	}
 	return c.String(http.StatusOK, "ok\n")
-}
-
-// readyz reports each failing component with a reason.
-func (s *Server) readyz(c echo.Context) error {
-	if refused, err := s.refusesPost(c); refused {
-		return err
-	}
-	problems := s.cfg.Ready(c.Request().Context())
-	if len(problems) > 0 {
-		return c.JSON(http.StatusServiceUnavailable, problems)
-	}
-	answer := map[string]string{"status": "ready"}
-	if s.cfg.Notes != nil {
-		maps.Copy(answer, s.cfg.Notes())
-	}
-	return c.JSON(http.StatusOK, answer)
 }

@@ -11,23 +11,24 @@ import (
 	"time"
 
 	"leadsync/events"
+	"leadsync/handlers"
 )
 
 func TestReadinessReportsEachProblem(t *testing.T) {
 	problems := map[string]string{}
 	h := open(t, func(h *harness) {
-		h.cfg.Ready = func(context.Context) map[string]string { return problems }
+		h.admin.Ready = func(context.Context) map[string]string { return problems }
 	})
-	if status, text := h.get("/readyz"); status != http.StatusOK || !strings.Contains(text, "ready") {
+	if status, text := h.operators("/readyz"); status != http.StatusOK || !strings.Contains(text, "ready") {
 		t.Errorf("answered %d %s", status, text)
 	}
-	h.cfg.Notes = func() map[string]string { return map[string]string{"note": "worth knowing"} }
+	h.admin.Notes = func() map[string]string { return map[string]string{"note": "worth knowing"} }
 	h.serve()
-	if status, text := h.get("/readyz"); status != http.StatusOK || strings.TrimSpace(text) != `{"note":"worth knowing","status":"ready"}` {
+	if status, text := h.operators("/readyz"); status != http.StatusOK || strings.TrimSpace(text) != `{"note":"worth knowing","status":"ready"}` {
 		t.Errorf("answered %d %s", status, text)
 	}
 	problems["nats"] = "not connected"
-	if status, text := h.get("/readyz"); status != http.StatusServiceUnavailable || strings.TrimSpace(text) != `{"nats":"not connected"}` {
+	if status, text := h.operators("/readyz"); status != http.StatusServiceUnavailable || strings.TrimSpace(text) != `{"nats":"not connected"}` {
 		t.Errorf("answered %d %s", status, text)
 	}
 	if status, _ := h.get("/healthz"); status != http.StatusOK {
@@ -38,10 +39,8 @@ func TestReadinessReportsEachProblem(t *testing.T) {
 func TestHealthAnswersEveryBalancer(t *testing.T) {
 	h := open(t, nil)
 	for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST"} {
-		for _, path := range []string{"/healthz", "/readyz"} {
-			if response, _ := h.send(method, path, ""); response.StatusCode != http.StatusOK {
-				t.Errorf("%s %s is answered %d", method, path, response.StatusCode)
-			}
+		if response, _ := h.send(method, "/healthz", ""); response.StatusCode != http.StatusOK {
+			t.Errorf("%s is answered %d", method, response.StatusCode)
 		}
 	}
 	if response, _ := h.send("DELETE", "/healthz", ""); response.StatusCode != http.StatusMethodNotAllowed {
@@ -75,7 +74,7 @@ func TestAHandlersFailureIsLogged(t *testing.T) {
 
 // Nobody can show within a test that a slow sender is cut off; without these it is not.
 func TestConnectionsHaveLimits(t *testing.T) {
-	for i, limit := range open(t, nil).server.Limits() {
+	for i, limit := range handlers.Limits() {
 		if limit < time.Second || limit > 5*time.Minute {
 			t.Errorf("limit %d is %s", i, limit)
 		}

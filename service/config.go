@@ -3,6 +3,7 @@ package service
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -27,7 +28,8 @@ type Config struct {
 	Subscribers    []broker.Subscriber // of the embedded server; none is one with a token in the data directory
 	NATSPrefix     string              // of streams and subjects; "" for none
 	Replicas       int                 // of the streams; 0 leaves those that exist as they are
-	HTTPAddr       string
+	HTTPAddr       string              // of the public face
+	Admin          Admin
 	PublicURL      string // without a slash at its end; "" where Bitrix24 cannot reach us
 
 	ClientID        string
@@ -49,7 +51,7 @@ type Config struct {
 	LogLevel      slog.Level
 	LogFormat     string // text, json or "" for what the terminal suggests
 	PhoneRegion   string
-	APIToken      leads.Secret // "" where one is kept in the data directory
+	APIToken      leads.Secret // for reading; "" where one is kept in the data directory
 
 	// TolerateOutages starts without database and NATS where they are down; serve does.
 	TolerateOutages bool
@@ -128,6 +130,9 @@ type TimeOfDay struct {
 	hour, minute int
 	zone         *time.Location
 }
+
+// String is the time as a setting has it.
+func (c TimeOfDay) String() string { return fmt.Sprintf("%02d:%02d", c.hour, c.minute) }
 
 // stateKey signs the state of log-ins. It comes from the secret key, which all replicas
 // share, and is none of its uses; nil without one.

@@ -55,15 +55,16 @@ type running struct {
 	NATSToken       string `json:"nats_token"`       // every right: the file is readable by its owner only
 	SubscriberToken string `json:"subscriber_token"` // of the first subscriber: reads the topic
 	HTTP            string `json:"http"`
+	Admin           string `json:"admin"` // "" without an operators' face
 	PID             int    `json:"pid"`
 }
 
 func runFile(dir string) string { return filepath.Join(dir, "run.json") }
 
 // announce writes run.json.
-func (d *dataDir) announce(url string, service, subscriber leads.Secret, http string) error {
+func (d *dataDir) announce(url string, service, subscriber leads.Secret, http, admin string) error {
 	data, err := json.Marshal(running{
-		NATSURL: url, NATSToken: service.Reveal(), SubscriberToken: subscriber.Reveal(), HTTP: http, PID: os.Getpid(),
+		NATSURL: url, NATSToken: service.Reveal(), SubscriberToken: subscriber.Reveal(), HTTP: http, Admin: admin, PID: os.Getpid(),
 	})
 	if err != nil {
 		return fmt.Errorf("write run.json: %w", err)
@@ -106,8 +107,15 @@ func MakeDataDir(cfg Config) error {
 	return nil
 }
 
-// RunningAddress is the HTTP address of the service that runs on the data directory.
+// RunningAddress is the public HTTP address of the service that runs on the data directory.
 func RunningAddress(cfg Config) (string, error) {
 	r, err := readRunning(cfg.DataDir)
 	return r.HTTP, err
+}
+
+// RunningAdminAddress is where the operators' face of that service listens; "" where it has
+// none.
+func RunningAdminAddress(cfg Config) (string, error) {
+	r, err := readRunning(cfg.DataDir)
+	return r.Admin, err
 }

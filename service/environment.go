@@ -41,6 +41,7 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 		NATSListen:      e.address("LEADSYNC_NATS_LISTEN", "127.0.0.1:4222"),
 		Replicas:        e.replicas("LEADSYNC_NATS_REPLICAS"),
 		HTTPAddr:        e.address("LEADSYNC_HTTP_ADDR", ":8080"),
+		Admin:           e.admin(),
 		PublicURL:       e.publicURL("LEADSYNC_PUBLIC_URL"),
 		ClientID:        e.text("LEADSYNC_B24_CLIENT_ID", ""),
 		ClientSecret:    leads.Secret(e.text("LEADSYNC_B24_CLIENT_SECRET", "")),
@@ -64,6 +65,7 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 		PhoneRegion:   e.region("LEADSYNC_PHONE_REGION", "RU"),
 		APIToken:      e.apiToken("LEADSYNC_API_TOKEN"),
 	}
+	e.differ(cfg)
 	cfg.DatabaseURL = e.databaseURL("LEADSYNC_DATABASE_URL", "sqlite:"+filepath.Join(cfg.DataDir, "leadsync.db"))
 	cfg.DatabaseSchema = e.schema("LEADSYNC_DATABASE_SCHEMA", cfg.DatabaseURL)
 	cfg.WebhookURL = e.webhook("LEADSYNC_B24_WEBHOOK_URL", cfg.Trust)

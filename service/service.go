@@ -6,7 +6,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
@@ -17,7 +16,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadsync/consumers"
-	"leadsync/docs"
 	"leadsync/events"
 	"leadsync/events/broker"
 	"leadsync/events/gate"
@@ -35,7 +33,8 @@ type Service struct {
 	Portals *portals.Registry
 
 	server    *handlers.Server
-	listener  net.Listener
+	operators *handlers.Operators // nil where there is no operators' face
+	listeners *Listeners
 	owners    atomic.Pointer[owner.Owners] // nil until database and NATS are there
 	intake    *events.Intake
 	database  chan struct{}          // closed when it is ready, or the service is being stopped
@@ -57,39 +56,30 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	listener, err := Listen(ctx, cfg)
+	listeners, err := Listen(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ignoreClosed(listener.Close())) }()
+	defer func() { err = errors.Join(err, listeners.Close()) }()
 	if cfg.NATSURL == Embedded {
 		if err := broker.Check(b.brokerConfig()); err != nil {
 			return err
 		}
 	}
-	s, err := New(b, listener)
+	s, err := New(b, listeners)
 	if err != nil {
 		return err
 	}
 	s.announce(ctx)
 	warn(ctx, cfg, log)
-	log.InfoContext(ctx, "leadsync serves", "http", s.Address(), "nats", events.WithoutPassword(cfg.NATSURL), "database", b.DB.Dialect(), "data", cfg.DataDir,
-		"api_token", apiTokenPlace(cfg, b.data))
+	log.InfoContext(ctx, "leadsync serves", "http", s.Address(), "admin", s.AdminAddress(), "nats", events.WithoutPassword(cfg.NATSURL), "database", b.DB.Dialect(), "data", cfg.DataDir,
+		"api_token", tokenPlace(cfg.APIToken, "LEADSYNC_API_TOKEN", b.data, apiTokenFile),
+		"operator_token", tokenPlace(cfg.Admin.OperatorToken, "LEADSYNC_OPERATOR_TOKEN", b.data, operatorTokenFile))
 	return s.Run(ctx)
 }
 
-// Listen takes the address of the HTTP face, before the service starts: an address that is
-// taken is reported at once.
-func Listen(ctx context.Context, cfg Config) (net.Listener, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.HTTPAddr)
-	if err != nil {
-		return nil, fmt.Errorf("LEADSYNC_HTTP_ADDR: cannot listen on %s: %w", cfg.HTTPAddr, err)
-	}
-	return listener, nil
-}
-
-// New wires the parts of a service that answers on a listener.
-func New(b *Backend, listener net.Listener) (*Service, error) {
+// New wires the parts of a service that answers on listeners.
+func New(b *Backend, listeners *Listeners) (*Service, error) {
 	cfg := b.Config
 	intake, err := openIntake(b)
 	if err != nil {
@@ -99,13 +89,13 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	apiToken, err := apiToken(cfg, b.data)
+	tokens, err := accessTokens(cfg, b.data)
 	if err != nil {
 		return nil, err
 	}
 	notify, wake := signal()
 	s := &Service{
-		Backend: b, Stats: &consumers.Stats{}, listener: listener, intake: intake, database: make(chan struct{}), notify: notify, wake: wake,
+		Backend: b, Stats: &consumers.Stats{}, listeners: listeners, intake: intake, database: make(chan struct{}), notify: notify, wake: wake,
 		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, began: cfg.Now(), catchUp: cfg.CatchUpEvery > 0, journal: b.Journal, log: b.Log},
 		history:   &history{db: b.DB, keep: cfg.Keep, keepChanges: cfg.KeepChanges, holder: b.Holder, scaled: cfg.scaled, now: cfg.Now, log: b.Log},
 	}
@@ -113,10 +103,7 @@ func New(b *Backend, listener net.Listener) (*Service, error) {
 		Store: b.DB, OAuth: cfg.OAuth(), Allowed: cfg.Portals, Webhook: webhookPortal(cfg), Hashes: hashes,
 		Keep: intake.Take, Started: s.database, Journal: b.Journal, Now: cfg.Now, Log: b.Log,
 	})
-	s.server = handlers.New(handlers.Config{
-		Portals: s.Portals, StateKey: cfg.stateKey(), PublicURL: cfg.PublicURL, Lookup: b.DB, PhoneRegion: b.DB.PhoneRegion(), APIToken: apiToken,
-		Store: intake.Take, Ready: s.problems, Notes: s.notes, Metrics: metricsHandler(s), Topics: docs.Topics, Now: cfg.Now, Log: b.Log,
-	})
+	s.openFaces(tokens)
 	return s, nil
 }
 
@@ -139,7 +126,10 @@ func (s *Service) Run(ctx context.Context) error {
 	face, work := errgroup.Group{}, errgroup.Group{}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	face.Go(func() error { defer stop(); return s.server.Serve(taking, s.listener) })
+	face.Go(func() error { defer stop(); return s.server.Serve(taking, s.listeners.Public) })
+	if s.operators != nil {
+		face.Go(func() error { defer stop(); return s.operators.Serve(taking, s.listeners.Admin) })
+	}
 	face.Go(func() error { defer stop(); return s.intake.Run(taking, s.Portals.Verify) })
 	work.Go(func() error { defer stop(); return unlessStopped(ctx, s.work(ctx)) })
 	err := work.Wait()
@@ -227,7 +217,7 @@ func (s *Service) mirror(ctx context.Context, starting startup) error {
 // knows. Without that only these commands fail.
 func (s *Service) announce(ctx context.Context) {
 	b := s.Backend
-	if err := b.data.announce(b.NATSURL(), b.serviceToken, b.SubscriberToken(), s.Address()); err != nil {
+	if err := b.data.announce(b.NATSURL(), b.serviceToken, b.SubscriberToken(), s.Address(), s.AdminAddress()); err != nil {
 		b.Log.ErrorContext(ctx, "commands beside this service will not find it", "error", err)
 	}
 }
@@ -242,8 +232,12 @@ func (s *Service) keepLearning(ctx context.Context) error {
 	return loop.Run(ctx, s.Portals.Learn)
 }
 
-// Address is where the HTTP face listens, as a URL.
-func (s *Service) Address() string { return "http://" + s.listener.Addr().String() }
+// Address is where the public face listens, as a URL.
+func (s *Service) Address() string { return addressOf(s.listeners.Public) }
+
+// AdminAddress is where the operators' face listens: a URL, or unix: and a path; "" without
+// such a face.
+func (s *Service) AdminAddress() string { return addressOf(s.listeners.Admin) }
 
 // webhookPortal is the portal that the configuration reaches by webhooks; nil where there
 // is none.

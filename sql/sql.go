@@ -43,8 +43,8 @@ type Statements struct {
 	FailureClean, FailureInsert, FailureLast, FailureList, FailurePayload, FailureUpdate                          string
 	FieldTypesDelete, FieldTypesInsert, FieldTypesList                                                            string
 	FieldsAdd, FieldsDelete, FieldsInsert, FieldsLook                                                             string
-	FindingInsert, FindingList, FindingMissingList, FindingPendingDelete, FindingPendingList, FindingUpdate       string
-	FindingListLead                                                                                               string
+	FindingInsert, FindingList, FindingListLead, FindingMissingList, FindingPage, FindingPendingDelete            string
+	FindingPendingList, FindingUpdate                                                                             string
 	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                                                  string
 	IncidentInsert, IncidentList                                                                                  string
 	LeadInsert, LeadUpdate                                                                                        string

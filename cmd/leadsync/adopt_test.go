@@ -127,7 +127,7 @@ func (s *testServer) waitsForAPerson(t *testing.T, db *repo.DB) {
 
 func (s *testServer) body(tb testing.TB, path string) string {
 	tb.Helper()
-	resp, err := http.Get(s.url + path)
+	resp, err := http.Get(s.admin() + path)
 	if err != nil {
 		return ""
 	}

@@ -7,6 +7,7 @@ import (
 
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
+	"leadsync/service"
 )
 
 // An administrator deletes the application and adds it again: it gets another client_id and
@@ -20,7 +21,7 @@ func TestRecreatedApplicationBecomesThePortalsOwn(t *testing.T) {
 	p.Install(s.url+"/bitrix24/events", s.url+"/bitrix24/oauth/callback")
 	eventually(t, "the leads are imported", func() bool { n, err := db.CountLeads(t.Context(), s.member()); return err == nil && n == 30 })
 	eventually(t, "the budget follows the Enterprise plan", func() bool {
-		b := jsonOf[portalReport](t, s, "portals", "show", s.member()).Budget
+		b := jsonOf[service.PortalReport](t, s, "portals", "show", s.member()).Budget
 		return b != nil && b.Plan == "enterprise" && b.Depth == 200
 	})
 
@@ -70,7 +71,7 @@ func TestRecreatedApplicationBecomesThePortalsOwn(t *testing.T) {
 	if p.Stats().Requests["oauth.token"] != refreshes+1 {
 		t.Errorf("%d refreshes", p.Stats().Requests["oauth.token"]-refreshes)
 	}
-	if shown := jsonOf[portalReport](t, s, "portals", "show", s.member()); shown.ClientID != now.ClientID {
+	if shown := jsonOf[service.PortalReport](t, s, "portals", "show", s.member()); shown.ClientID != now.ClientID {
 		t.Errorf("shown %+v", shown)
 	}
 	var text string

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -134,6 +135,26 @@ func newChild(tb testing.TB, role string, env ...string) *child {
 	return c
 }
 
+// admin is where the operators' face of a service listens.
+func (c *child) admin() string {
+	for _, variable := range c.env {
+		if dir, ok := strings.CutPrefix(variable, "LEADSYNC_DATA_DIR="); ok {
+			return adminOf(dir)
+		}
+	}
+	return ""
+}
+
+// adminOf is where the operators' face of the service on a data directory listens; "" where
+// none has said so.
+func adminOf(dir string) string {
+	address, err := service.RunningAdminAddress(service.Config{DataDir: dir})
+	if err != nil {
+		return ""
+	}
+	return address
+}
+
 func (c *child) start() {
 	c.tb.Helper()
 	out, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -142,7 +163,7 @@ func (c *child) start() {
 	}
 	defer out.Close() // the process has its own
 	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$", "-test.timeout=0")
-	cmd.Env = append([]string{childRole + "=" + c.role, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "LEADSYNC_TEST_CLOCK=" + c.clock.String()}, c.env...)
+	cmd.Env = append([]string{childRole + "=" + c.role, "LEADSYNC_ADMIN_ADDR=127.0.0.1:0", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "LEADSYNC_TEST_CLOCK=" + c.clock.String()}, c.env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	if c.stdin, err = cmd.StdinPipe(); err != nil {
 		c.tb.Fatal(err)

@@ -95,12 +95,13 @@ func (d *drill) start() {
 	info := d.portal.Info()
 	for range 3 {
 		address := freeAddress(t)
-		d.front.targets = append(d.front.targets, &target{url: "http://" + address})
-		d.replicas = append(d.replicas, newChild(t, "serve",
+		replica := newChild(t, "serve",
 			"LEADSYNC_DATA_DIR="+t.TempDir(), "LEADSYNC_HTTP_ADDR="+address, "LEADSYNC_PUBLIC_URL="+d.url,
 			"LEADSYNC_NATS_URL="+d.natsAt, "LEADSYNC_NATS_REPLICAS=3", "LEADSYNC_DATABASE_URL="+d.dbURL, "LEADSYNC_LOG_LEVEL=debug",
 			"LEADSYNC_B24_INSECURE_HOSTS="+host(info.Portal)+","+host(info.OAuth), "LEADSYNC_CATCHUP_EVERY=off", "LEADSYNC_RECONCILE_AT=off",
-			"LEADSYNC_B24_CLIENT_ID="+info.ClientID, "LEADSYNC_B24_CLIENT_SECRET="+info.ClientSecret))
+			"LEADSYNC_B24_CLIENT_ID="+info.ClientID, "LEADSYNC_B24_CLIENT_SECRET="+info.ClientSecret)
+		d.front.targets = append(d.front.targets, &target{url: "http://" + address, replica: replica})
+		d.replicas = append(d.replicas, replica)
 	}
 	for _, r := range d.replicas {
 		r.start()
@@ -426,8 +427,9 @@ type frontend struct {
 }
 
 type target struct {
-	url   string
-	avoid atomic.Int64 // until when it gets nothing, in Unix milliseconds
+	url     string
+	replica *child
+	avoid   atomic.Int64 // until when it gets nothing, in Unix milliseconds
 }
 
 func newFrontend(t *testing.T) *frontend {
@@ -479,7 +481,7 @@ func (f *frontend) ready() (n int) {
 // problems is what each service says that is not ready.
 func (f *frontend) problems() (all []string) {
 	for _, to := range f.targets {
-		resp, err := f.client.Get(to.url + "/readyz")
+		resp, err := f.client.Get(to.replica.admin() + "/readyz")
 		if err != nil {
 			all = append(all, err.Error())
 			continue

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"leadsync/events"
-	"leadsync/journal"
 	"leadsync/leads"
 	"leadsync/service"
 )
@@ -74,18 +73,10 @@ func (d deadShowCmd) Run(ctx context.Context, a *app) error {
 
 type deadReplayCmd struct{ deadFilter }
 
-// Run publishes the notices again. The failures are forgotten first and the letter last:
-// whatever is cut off between costs an attempt, never the letter.
+// Run publishes the notices again.
 func (d deadReplayCmd) Run(ctx context.Context, a *app) error {
 	return d.each(ctx, a, "replay", func(ctx context.Context, b *service.Backend, letter events.DeadLetter, _ *deadView) error {
-		if err := b.DB.ForgetFailures(ctx, letter.Ref.MemberID, []int64{letter.Ref.LeadID}); err != nil {
-			return err
-		}
-		if err := events.PublishNotice(ctx, b.Bus(), letter.Notice); err != nil {
-			return err
-		}
-		b.Journal.Add(journal.Entry{At: b.Config.Now(), Kind: journal.Replayed, MemberID: letter.Ref.MemberID, LeadID: letter.Ref.LeadID, Event: letter.Event})
-		return events.DropDead(ctx, b.Bus(), letter.Ref)
+		return b.ReplayDead(ctx, letter)
 	})
 }
 
@@ -100,10 +91,7 @@ func (d deadDropCmd) Run(ctx context.Context, a *app) error {
 		return usageError{errors.New("dead drop: say which, by --portal, --lead, --reason or --older-than, or --all")}
 	}
 	return d.each(ctx, a, "drop", func(ctx context.Context, b *service.Backend, letter events.DeadLetter, _ *deadView) error {
-		if err := b.DB.ForgetFailures(ctx, letter.Ref.MemberID, []int64{letter.Ref.LeadID}); err != nil {
-			return err
-		}
-		return events.DropDead(ctx, b.Bus(), letter.Ref)
+		return b.DropDead(ctx, letter.Ref)
 	})
 }
 
@@ -128,7 +116,7 @@ func (f deadFilter) each(ctx context.Context, a *app, action string, do deadActi
 // report does it with every letter that fits the filter.
 func (f deadFilter) report(ctx context.Context, b *service.Backend, action string, do deadAction) (deadReport, error) {
 	report := deadReport{Action: action, Letters: []deadView{}}
-	letters, err := events.DeadLetters(ctx, b.Bus(), f.Portal)
+	letters, err := b.DeadLetters(ctx, f.Portal)
 	if err != nil {
 		return report, err
 	}

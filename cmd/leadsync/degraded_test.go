@@ -16,7 +16,7 @@ import (
 // readiness is the answer of /readyz.
 func (h *harness) readiness() (status int, words string) {
 	h.t.Helper()
-	response, err := http.Get(h.url + "/readyz")
+	response, err := http.Get(h.serve.admin() + "/readyz")
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -143,7 +143,7 @@ func TestAPortalThatHangsIsReportedAfterTwoMinutes(t *testing.T) {
 // readiness is the answer of /readyz.
 func (s *testServer) readiness(tb testing.TB) (int, string) {
 	tb.Helper()
-	resp, err := http.Get(s.url + "/readyz")
+	resp, err := http.Get(s.admin() + "/readyz")
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -91,6 +91,9 @@ func (f findingsCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
+// historyBack is how many passes of a portal are looked through.
+const historyBack = 500
+
 func (f findingsCmd) id(ctx context.Context, db *repo.DB) (string, error) {
 	if f.ID != "last" {
 		_, ok, err := db.Run(ctx, f.ID)

@@ -15,7 +15,7 @@ import (
 // lookup sends a request as the telephone system does.
 func (s *testServer) lookup(t *testing.T, path, token string) (status int, body string, header http.Header) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, http.NoBody)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.admin()+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +34,16 @@ func (s *testServer) lookup(t *testing.T, path, token string) (status int, body 
 	return response.StatusCode, string(text), response.Header
 }
 
+// token is a token that the first start has generated.
+func (s *testServer) token(t *testing.T, name string) string {
+	t.Helper()
+	kept, err := os.ReadFile(filepath.Join(s.vars["LEADSYNC_DATA_DIR"], name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(kept))
+}
+
 func TestLookupFindsTheCallersLead(t *testing.T) {
 	t.Parallel()
 	s := serveImported(t, 5, noPasses)
@@ -45,7 +55,7 @@ func TestLookupFindsTheCallersLead(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the token's file: %v, %v", info.Mode(), err)
 	}
-	token := strings.TrimSpace(string(kept))
+	token, cardToken := strings.TrimSpace(string(kept)), s.token(t, "card-token")
 	id, _ := s.portal.RandomID()
 	set := func(number string) {
 		t.Helper()
@@ -66,7 +76,7 @@ func TestLookupFindsTheCallersLead(t *testing.T) {
 	if found.LeadID != id || found.Extension != "5" || found.Rank != 1 || !strings.HasPrefix(found.CardURL, "https://"+host(s.portal.Info().Portal)+"/crm/lead/details/") {
 		t.Errorf("%+v", found)
 	}
-	if status, _, header := s.lookup(t, "/card?phone=83430001122&token="+token, ""); status != http.StatusFound || header.Get("Location") != found.CardURL {
+	if status, _, header := s.lookup(t, "/card?phone=83430001122&token="+cardToken, ""); status != http.StatusFound || header.Get("Location") != found.CardURL {
 		t.Errorf("the card: %d, %s", status, header.Get("Location"))
 	}
 	if got := jsonOf[leads.Answer](t, s, "lookup", "8 343 000 11 22"); got.Count != 1 || got.Leads[0] != found {
@@ -82,7 +92,7 @@ func TestLookupFindsTheCallersLead(t *testing.T) {
 	if code := s.stop(); code != exitOK {
 		t.Errorf("serve ended with %d", code)
 	}
-	for _, secret := range []string{token, "3430001122", "000-11-22"} {
+	for _, secret := range []string{token, cardToken, "3430001122", "000-11-22"} {
 		if strings.Contains(s.log.String(), secret) {
 			t.Errorf("the log shows %s", secret)
 		}

@@ -50,7 +50,7 @@ type metricsTest struct {
 func (m *metricsTest) read() map[string]float64 {
 	m.h.t.Helper()
 	values := map[string]float64{}
-	response, err := http.Get(m.h.url + "/metrics")
+	response, err := http.Get(m.h.serve.admin() + "/metrics")
 	if err != nil {
 		m.h.t.Fatal(err)
 	}

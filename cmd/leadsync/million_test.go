@@ -48,7 +48,7 @@ func TestMemoryStaysConstant(t *testing.T) {
 		"LEADSYNC_B24_INSECURE_HOSTS="+host(info.Portal)+","+host(info.OAuth), "LEADSYNC_B24_CLIENT_ID="+info.ClientID, "LEADSYNC_B24_CLIENT_SECRET="+info.ClientSecret)
 	service.start()
 	longEventually(t, "the service is ready", time.Second, func() bool {
-		resp, err := http.Get("http://" + httpAt + "/readyz")
+		resp, err := http.Get(service.admin() + "/readyz")
 		if err != nil {
 			return false
 		}

@@ -7,8 +7,8 @@ import (
 	"io"
 	"time"
 
-	"leadsync/leads"
 	"leadsync/repo"
+	"leadsync/service"
 )
 
 // portalsCmd deals with the portals that are served.
@@ -21,27 +21,10 @@ type portalsCmd struct {
 	Remove portalsRemoveCmd `cmd:"" help:"Forget a portal and erase everything leadsync keeps of it."`
 }
 
-// portalView is a portal as it is printed. It has no secret in it.
-type portalView struct {
-	MemberID  string            `json:"member_id"`
-	Domain    string            `json:"domain"`
-	State     leads.PortalState `json:"state"`
-	Way       string            `json:"way"` // application or webhook
-	UpdatedAt time.Time         `json:"updated_at"`
-}
-
-func viewPortal(p leads.Portal) portalView {
-	v := portalView{MemberID: p.MemberID, Domain: p.Domain, State: p.State, Way: "application", UpdatedAt: p.UpdatedAt}
-	if p.WebhookURL != "" {
-		v.Way = "webhook"
-	}
-	return v
-}
-
 // portalsView is the list as JSON.
 type portalsView struct {
-	Portals   []portalView `json:"portals"`
-	Unclaimed int64        `json:"unclaimed_leads"` // of an adopted database, of no portal
+	Portals   []service.PortalView `json:"portals"`
+	Unclaimed int64                `json:"unclaimed_leads"` // of an adopted database, of no portal
 }
 
 type portalsListCmd struct {
@@ -55,9 +38,9 @@ func (l portalsListCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		views := make([]portalView, len(portals))
+		views := make([]service.PortalView, len(portals))
 		for i, p := range portals {
-			views[i] = viewPortal(p)
+			views[i] = service.ViewPortal(p)
 		}
 		unclaimed, err := db.Unclaimed(ctx)
 		if err != nil {
@@ -84,49 +67,6 @@ type portalsShowCmd struct {
 	JSON   bool   `name:"json" help:"Print one JSON object."`
 }
 
-// portalReport is what show prints.
-type portalReport struct {
-	portalView
-
-	Endpoint   string         `json:"endpoint"`             // of a webhook the host alone
-	AuthServer string         `json:"authorization_server"` // "" for a webhook
-	ClientID   string         `json:"client_id"`            // of the portal's own application; "" is the one of the settings
-	TokenKnown bool           `json:"application_token_known"`
-	Tokens     []tokenReport  `json:"tokens"`
-	Bound      []string       `json:"bound_events"`
-	BoundAt    *time.Time     `json:"bound_at"`
-	Owner      string         `json:"owner"` // the process that took it last
-	Epoch      int64          `json:"epoch"`
-	Budget     *budgetReport  `json:"budget"`
-	Problem    string         `json:"problem,omitempty"` // why the portal cannot be read, and what to do
-	ProblemAt  *time.Time     `json:"problem_since,omitempty"`
-	Note       string         `json:"note,omitempty"`
-	Leads      int64          `json:"leads"`           // rows that are no tombstones
-	Unclaimed  int64          `json:"unclaimed_leads"` // of an adopted database, of no portal
-	LastPass   *leads.Summary `json:"last_pass"`
-}
-
-// tokenReport is a pair of tokens, without them.
-type tokenReport struct {
-	UserID     int64     `json:"user_id"`
-	SystemUser bool      `json:"system_user"`
-	ExpiresAt  time.Time `json:"access_token_expires_at"`
-	Idle       time.Time `json:"refresh_token_dies_about"` // unless it is used before
-}
-
-// refreshLife is how long a refresh token lives that is not used (docs/bitrix24.md 1.5).
-const refreshLife = 180 * 24 * time.Hour
-
-// budgetReport is how an owner has noted its budget.
-type budgetReport struct {
-	At       time.Time `json:"at"`
-	Level    float64   `json:"level"`
-	Depth    float64   `json:"depth"`
-	Plan     string    `json:"plan"` // standard or enterprise
-	Share    float64   `json:"share"`
-	Refusals int64     `json:"refusals"`
-}
-
 // Run shows one portal, from the database alone: the portal is not asked.
 func (s portalsShowCmd) Run(ctx context.Context, a *app) error {
 	return a.withDatabase(ctx, func(db *repo.DB) error {
@@ -134,59 +74,18 @@ func (s portalsShowCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		r, err := reportPortal(ctx, db, p)
+		r, err := service.ReportPortal(ctx, db, p)
 		if err != nil {
 			return err
 		}
 		if s.JSON {
 			return json.NewEncoder(a.stdout).Encode(r)
 		}
-		return r.print(a.stdout)
+		return printPortal(a.stdout, r)
 	})
 }
 
-func reportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (portalReport, error) {
-	r := portalReport{portalView: viewPortal(p), Endpoint: p.ClientEndpoint, AuthServer: p.ServerEndpoint, ClientID: p.ClientID, TokenKnown: p.TokenHash != "", Tokens: []tokenReport{}}
-	if p.WebhookURL != "" {
-		r.Endpoint = "https://" + p.Domain + "/rest/…"
-	}
-	grants, err := db.Grants(ctx, p.MemberID)
-	if err != nil {
-		return r, err
-	}
-	for _, g := range grants {
-		r.Tokens = append(r.Tokens, tokenReport{g.UserID, g.System, g.ExpiresAt, g.ExpiresAt.Add(refreshLife - time.Hour)})
-	}
-	standing, _, err := db.Standing(ctx, p.MemberID)
-	if err != nil {
-		return r, err
-	}
-	r.Bound, r.Owner, r.Epoch = standing.Bound, standing.Owner, standing.Epoch
-	if !standing.BoundAt.IsZero() {
-		r.BoundAt = &standing.BoundAt
-	}
-	r.Note = standing.Note
-	if r.Problem = standing.Problem; r.Problem != "" {
-		r.ProblemAt = &standing.ProblemSince
-	}
-	if b := standing.Budget; !b.At.IsZero() {
-		r.Budget = &budgetReport{b.At, b.Level, b.Depth, b.Plan, b.Share, b.Refusals}
-	}
-	if r.Leads, err = db.CountLeads(ctx, p.MemberID); err != nil {
-		return r, err
-	}
-	if r.Unclaimed, err = db.Unclaimed(ctx); err != nil {
-		return r, err
-	}
-	run, ok, err := db.LastCompleted(ctx, p.MemberID)
-	if ok {
-		summary := run.Summary()
-		r.LastPass = &summary
-	}
-	return r, err
-}
-
-func (r portalReport) print(out io.Writer) error {
+func printPortal(out io.Writer, r service.PortalReport) error {
 	var err error
 	line := func(format string, args ...any) {
 		if err == nil {

@@ -12,6 +12,7 @@ import (
 
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
+	"leadsync/service"
 )
 
 // jsonOf runs a command that must succeed and reads what it prints.
@@ -25,7 +26,7 @@ func jsonOf[T any](t *testing.T, s *testServer, args ...string) T {
 	return v
 }
 
-type portalsListed struct{ Portals []portalView }
+type portalsListed struct{ Portals []service.PortalView }
 
 func TestPortalsAreListedShownReboundAndRemoved(t *testing.T) {
 	t.Parallel()
@@ -41,16 +42,16 @@ func TestPortalsAreListedShownReboundAndRemoved(t *testing.T) {
 	if len(listed.Portals) != 1 || listed.Portals[0].MemberID != s.member() || listed.Portals[0].State != leads.PortalActive || listed.Portals[0].Way != "application" {
 		t.Errorf("listed %+v", listed)
 	}
-	var shown portalReport
+	var shown service.PortalReport
 	eventually(t, "the owner notes its budget", func() bool {
-		shown = jsonOf[portalReport](t, s, "portals", "show", s.member())
+		shown = jsonOf[service.PortalReport](t, s, "portals", "show", s.member())
 		return shown.Budget != nil
 	})
 	if len(shown.Bound) < 5 || shown.BoundAt == nil || shown.Owner == "" || len(shown.Tokens) != 1 || !shown.TokenKnown || shown.Leads != 60 ||
 		shown.LastPass == nil || shown.Budget.Share != 1 || time.Until(shown.Tokens[0].Idle) < 170*24*time.Hour {
 		t.Errorf("shown %+v", shown)
 	}
-	if again := jsonOf[portalReport](t, s, "portals", "rebind", host(p.Info().Portal)); !again.BoundAt.After(*shown.BoundAt) {
+	if again := jsonOf[service.PortalReport](t, s, "portals", "rebind", host(p.Info().Portal)); !again.BoundAt.After(*shown.BoundAt) {
 		t.Errorf("looked up %s, before %s", again.BoundAt, shown.BoundAt)
 	}
 	grant, _, err := db.Grant(t.Context(), s.member())
@@ -97,7 +98,7 @@ func TestPortalsAreListedShownReboundAndRemoved(t *testing.T) {
 
 func (s *testServer) metrics(tb testing.TB) string {
 	tb.Helper()
-	resp, err := http.Get(s.url + "/metrics")
+	resp, err := http.Get(s.admin() + "/metrics")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -175,8 +176,8 @@ func TestARenamedPortalIsFoundAgain(t *testing.T) {
 func TestPortalsShowTellsTheProblem(t *testing.T) {
 	since := time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)
 	var text strings.Builder
-	report := portalReport{Problem: "the webhook lacks the permission CRM", ProblemAt: &since}
-	if err := report.print(&text); err != nil || !strings.Contains(text.String(), report.Problem+", since "+stamp(since)) {
+	report := service.PortalReport{Problem: "the webhook lacks the permission CRM", ProblemAt: &since}
+	if err := printPortal(&text, report); err != nil || !strings.Contains(text.String(), report.Problem+", since "+stamp(since)) {
 		t.Errorf("shown %s, %v", text.String(), err)
 	}
 	body, err := json.Marshal(report)

@@ -56,7 +56,7 @@ func (p portalsAddCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 		if p.JSON {
-			return json.NewEncoder(a.stdout).Encode(viewPortal(portal))
+			return json.NewEncoder(a.stdout).Encode(service.ViewPortal(portal))
 		}
 		_, err = fmt.Fprintf(a.stdout, "portal %s (%s) %s\n", portal.MemberID, portal.Domain, done)
 		return err

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"leadsync/leads"
@@ -125,73 +124,13 @@ func (r passCmd) withdraw(ctx context.Context, b *service.Backend, run leads.Run
 
 // begin returns the run to follow: a new one, the paused one, or one that is under way.
 func (r passCmd) begin(ctx context.Context, b *service.Backend, memberID string, out io.Writer) (string, error) {
-	open, err := r.open(ctx, b, memberID)
-	if err != nil {
-		return "", err
+	id, err := b.RequestPass(ctx, service.PassRequest{
+		MemberID: memberID, Mode: r.mode(), DryRun: r.DryRun, MaxDeletes: r.MaxDeletes, Resume: r.Resume, Restart: r.Restart,
+	}, func(note string) { fmt.Fprintln(out, note) })
+	if errors.Is(err, service.ErrNotThatPass) {
+		return "", usageError{err}
 	}
-	for _, run := range open {
-		switch {
-		case r.Restart:
-			if _, err := b.DB.StopRun(ctx, run.ID, leads.RunIncomplete, "given up for a new pass (--restart)"); err != nil {
-				return "", err
-			}
-		case r.Resume && run.State == leads.RunPaused:
-			if run.MaxDeletes = max(run.MaxDeletes, r.MaxDeletes); run.DryRun != r.DryRun {
-				return "", usageError{fmt.Errorf("the paused pass is %sa dry run; resume it as it was, or --restart", not(!run.DryRun))}
-			}
-			ok, err := b.DB.ResumeRun(ctx, run)
-			if err != nil || ok {
-				return run.ID, err
-			}
-		case run.State == leads.RunPaused:
-			fmt.Fprintf(out, "A pass was paused at lead %d; --resume would go on with it. This is a new one.\n", run.Checkpoint)
-		case run.DryRun != r.DryRun || run.MaxDeletes < r.MaxDeletes:
-			return "", fmt.Errorf("another pass is under way, with other flags, at lead %d: wait for it, or start again with --restart", run.Checkpoint)
-		case run.State == leads.RunRunning && run.Checkpoint > 0:
-			fmt.Fprintf(out, "A pass is under way at lead %d: going on with it.\n", run.Checkpoint)
-			return run.ID, nil
-		default: // it has not read anything yet
-			return run.ID, nil
-		}
-	}
-	if r.Resume && len(open) == 0 {
-		return "", usageError{errors.New("there is no paused pass to go on with")}
-	}
-	return b.DB.RequestRun(ctx, leads.Run{
-		ID: uuid.NewString(), MemberID: memberID, Mode: r.mode(), DryRun: r.DryRun, MaxDeletes: r.MaxDeletes, RequestedAt: time.Now().UTC(),
-	})
-}
-
-func not(yes bool) string {
-	if yes {
-		return "not "
-	}
-	return ""
-}
-
-// historyBack is how many runs are looked through for one that is not over.
-const historyBack = 500
-
-// open are the portal's runs of the mode that are not over, the newest paused one only:
-// later ones have replaced those before.
-func (r passCmd) open(ctx context.Context, b *service.Backend, memberID string) ([]leads.Run, error) {
-	runs, err := b.DB.Runs(ctx, memberID, historyBack)
-	if err != nil {
-		return nil, err
-	}
-	var open []leads.Run
-	for _, run := range runs {
-		if run.Mode != r.mode() {
-			continue
-		}
-		if run.State == leads.RunCompleted && !run.DryRun {
-			break
-		}
-		if !run.Finished() {
-			open = append(open, run)
-		}
-	}
-	return open, nil
+	return id, err
 }
 
 // pauseLimit is how long pausing may take after Ctrl-C.

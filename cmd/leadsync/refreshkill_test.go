@@ -77,7 +77,7 @@ func newRefreshHarness(t *testing.T, lenient bool) *refreshHarness {
 		"LEADSYNC_DATABASE_URL=sqlite:"+h.path, "LEADSYNC_B24_INSECURE_HOSTS="+host(info.Portal)+","+host(info.OAuth),
 		"LEADSYNC_B24_CLIENT_ID="+info.ClientID, "LEADSYNC_B24_CLIENT_SECRET="+info.ClientSecret, "LEADSYNC_RECONCILE_AT=off")
 	h.serve.start()
-	eventually(t, "the service is ready", func() bool { return (&balancer{targets: []string{h.url}}).ready() == 1 })
+	eventually(t, "the service is ready", func() bool { return (&balancer{replicas: []*child{h.serve}}).ready() == 1 })
 	var err error
 	if h.db, err = repo.Open(t.Context(), repo.Config{URL: "sqlite:" + h.path}); err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ func (h *refreshHarness) logged() string {
 }
 
 func (h *refreshHarness) get(path string) string {
-	resp, err := http.Get(h.url + path)
+	resp, err := http.Get(h.serve.admin() + path)
 	if err != nil {
 		return ""
 	}

@@ -48,6 +48,7 @@ func TestReplicasShareOneTokenChain(t *testing.T) {
 			"LEADSYNC_B24_CLIENT_ID="+info.ClientID, "LEADSYNC_B24_CLIENT_SECRET="+info.ClientSecret, "LEADSYNC_RECONCILE_AT=off",
 			"LEADSYNC_SECRET_KEY=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 		r.start()
+		balancer.replicas = append(balancer.replicas, r)
 		replicas = append(replicas, r)
 	}
 	eventually(t, "all are ready", func() bool { return balancer.ready() == len(replicas) })
@@ -154,9 +155,10 @@ func equalMirror(t *testing.T, p *emulator.Portal, db *repo.DB) bool {
 type balancer struct {
 	URL string
 
-	targets []string
-	next    int
-	lock    chan struct{}
+	targets  []string
+	replicas []*child
+	next     int
+	lock     chan struct{}
 }
 
 func newBalancer(t *testing.T) *balancer {
@@ -172,8 +174,8 @@ func newBalancer(t *testing.T) *balancer {
 func (b *balancer) add(target string) { b.targets = append(b.targets, target) }
 
 func (b *balancer) ready() (n int) {
-	for _, target := range b.targets {
-		if resp, err := http.Get(target + "/readyz"); err == nil {
+	for _, replica := range b.replicas {
+		if resp, err := http.Get(replica.admin() + "/readyz"); err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
 				n++

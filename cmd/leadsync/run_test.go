@@ -65,6 +65,16 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"an invalid country and a short token", []string{"serve"}, map[string]string{
 			"LEADSYNC_PHONE_REGION": "Russia", "LEADSYNC_API_TOKEN": "hunter2",
 		}, []string{"LEADSYNC_PHONE_REGION: unknown country", "LEADSYNC_API_TOKEN", "at least 16"}},
+		{"an operators' face that anybody could enter", []string{"serve"}, map[string]string{
+			"LEADSYNC_ADMIN_ADDR": ":8081", "LEADSYNC_ADMIN_TRUST_HEADER": "X-Remote-User", "LEADSYNC_API_TOKEN": "one-token-for-everything", "LEADSYNC_CARD_TOKEN": "one-token-for-everything",
+			"LEADSYNC_OPERATOR_TOKEN": "hunter2", "LEADSYNC_PUBLIC_API": "yes",
+		}, []string{
+			"LEADSYNC_ADMIN_TRUST_HEADER: set while others can reach", "LEADSYNC_CARD_TOKEN: the same as LEADSYNC_API_TOKEN", "LEADSYNC_OPERATOR_TOKEN: not a token", "LEADSYNC_PUBLIC_API: unknown value, want on or off",
+		}},
+		{"names without a proxy", []string{"serve"}, map[string]string{"LEADSYNC_ADMIN_OPERATORS": "anna", "LEADSYNC_ADMIN_ADDR": "unix:admin.sock"}, []string{
+			"LEADSYNC_ADMIN_OPERATORS: set without LEADSYNC_ADMIN_TRUST_HEADER", "LEADSYNC_ADMIN_ADDR: not the path of a socket",
+		}},
+		{"a header that is none", []string{"serve"}, map[string]string{"LEADSYNC_ADMIN_TRUST_HEADER": "X Remote:"}, []string{"LEADSYNC_ADMIN_TRUST_HEADER: not a name of a header"}},
 		{"a schema that is none", []string{"serve"}, map[string]string{
 			"LEADSYNC_DATABASE_URL": "sqlserver://h:1433?database=d", "LEADSYNC_DATABASE_SCHEMA": "a]b",
 		}, []string{"LEADSYNC_DATABASE_SCHEMA: not a name of a schema"}},
@@ -108,7 +118,7 @@ func TestUnreachableServersAreNamed(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			vars := map[string]string{"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_HTTP_ADDR": "127.0.0.1:0", test.variable: test.value}
+			vars := map[string]string{"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_HTTP_ADDR": "127.0.0.1:0", "LEADSYNC_ADMIN_ADDR": "127.0.0.1:0", test.variable: test.value}
 			code, _, stderr := command(t.Context(), t, vars, test.command)
 			if code != exitFailure || !strings.Contains(stderr, test.want) || strings.Contains(stderr, "hunter2") || strings.Contains(stderr, "goroutine") {
 				t.Errorf("exit %d:\n%s", code, stderr)

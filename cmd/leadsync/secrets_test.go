@@ -14,7 +14,7 @@ import (
 func (h *harness) collectOutput() {
 	h.t.Helper()
 	for _, path := range []string{"/metrics", "/readyz", "/healthz"} {
-		response, err := http.Get(h.url + path)
+		response, err := http.Get(h.serve.admin() + path)
 		if err != nil {
 			return // it was killed again
 		}

@@ -23,7 +23,7 @@ import (
 type testServer struct {
 	portal *emulator.Portal
 	vars   map[string]string
-	url    string
+	url    string // of the public face
 	log    *leadstest.Log
 	stop   func() int // stops it and returns its exit code
 	ended  chan int   // has the exit code when it has ended
@@ -79,7 +79,7 @@ func launchServe(t *testing.T, p *emulator.Portal, more map[string]string, serve
 	address := freeAddress(t)
 	s := &testServer{portal: p, url: "http://" + address, log: &leadstest.Log{}}
 	s.vars = map[string]string{
-		"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_HTTP_ADDR": address, "LEADSYNC_PUBLIC_URL": s.url,
+		"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_HTTP_ADDR": address, "LEADSYNC_ADMIN_ADDR": "127.0.0.1:0", "LEADSYNC_PUBLIC_URL": s.url,
 		"LEADSYNC_NATS_LISTEN": "127.0.0.1:0", "LEADSYNC_B24_INSECURE_HOSTS": host(p.Info().Portal) + "," + host(p.Info().OAuth),
 		"LEADSYNC_B24_CLIENT_ID": p.Info().ClientID, "LEADSYNC_B24_CLIENT_SECRET": p.Info().ClientSecret,
 	}
@@ -103,9 +103,13 @@ func launchServe(t *testing.T, p *emulator.Portal, more map[string]string, serve
 	return s
 }
 
+// admin is where the operators' face listens.
+func (s *testServer) admin() string { return adminOf(s.vars["LEADSYNC_DATA_DIR"]) }
+
+// status is how a path of the operators' face is answered.
 func (s *testServer) status(tb testing.TB, path string) int {
 	tb.Helper()
-	resp, err := http.Get(s.url + path)
+	resp, err := http.Get(s.admin() + path)
 	if err != nil {
 		return 0
 	}

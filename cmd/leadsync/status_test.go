@@ -21,7 +21,7 @@ func (h *harness) mirrorStatus() leads.MirrorStatus {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.url+"/api/v1/status", nil)
+	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.serve.admin()+"/api/v1/status", nil)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestServiceServesItsAsyncAPI(t *testing.T) {
 	h.serve.start()
 	h.untilUp()
 	for path, want := range map[string]string{"/asyncapi.yaml": "asyncapi: 3.0.0", "/schemas/change.json": "member_id", "/schemas/status.json": "blind"} {
-		response, err := http.Get(h.url + path)
+		response, err := http.Get(h.serve.admin() + path)
 		if err != nil {
 			t.Fatal(err)
 		}

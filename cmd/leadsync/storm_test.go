@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,7 +132,7 @@ func (s *storm) collect() {
 		_ = sealed.Close()
 	}
 	for _, path := range []string{"/metrics", "/readyz"} {
-		resp, err := http.Get(s.url + path)
+		resp, err := http.Get(s.admin() + path)
 		if err != nil {
 			continue
 		}
@@ -176,7 +177,7 @@ func (s *storm) wantNoTokens() {
 	s.t.Helper()
 	places := map[string][]byte{"log": []byte(s.log.String()), "answers": s.shown.Bytes()}
 	err := filepath.WalkDir(s.vars["LEADSYNC_DATA_DIR"], func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || entry.Name() == "api-token" {
+		if err != nil || entry.IsDir() || strings.HasSuffix(entry.Name(), "-token") {
 			return err
 		}
 		places[path], err = os.ReadFile(path)

@@ -76,7 +76,7 @@ func (w *world) outside(count int) string {
 func (w *world) start() {
 	w.t.Helper()
 	w.cfg.PublicURL = "http://" + w.cfg.HTTPAddr
-	listener, err := service.Listen(w.t.Context(), w.cfg)
+	listeners, err := service.Listen(w.t.Context(), w.cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s, err := service.New(b, listener)
+	s, err := service.New(b, listeners)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func (w *world) start() {
 		if err := <-done; err != nil {
 			w.t.Error(err)
 		}
-		_ = listener.Close() // the service closes it, too
+		_ = listeners.Close() // the service closes it, too
 		if err := b.Close(); err != nil {
 			w.t.Error(err)
 		}

@@ -243,8 +243,31 @@ func findings(m *mirror) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		m.t.Errorf("findings (-want +got):\n%s", diff)
 	}
+	pagesOfFindings(m, want)
 	if got, err = m.Findings(m.ctx, "run-2"); err != nil || len(got) != 1 || !got[0].FoundAt.Equal(m.clock.Now()) {
 		m.t.Errorf("findings of another run: %+v, %v", got, err)
+	}
+}
+
+// pagesOfFindings reads the findings of run-1 page by page.
+func pagesOfFindings(m *mirror, want []leads.Finding) {
+	m.t.Helper()
+	for limit := 1; limit <= len(want)+1; limit++ {
+		var got []leads.Finding
+		for after, more := int64(0), true; more; more = after > 0 {
+			page, next, err := m.FindingPage(m.ctx, "run-1", "", after, limit)
+			if err != nil || len(page) > limit {
+				m.t.Fatal(len(page), err)
+			}
+			got, after = append(got, page...), next
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			m.t.Errorf("pages of %d (-want +got):\n%s", limit, diff)
+		}
+	}
+	page, next, err := m.FindingPage(m.ctx, "run-1", leads.FindingPhantom, 0, 10)
+	if diff := cmp.Diff(want[2:3], page); diff != "" || next != 0 || err != nil {
+		m.t.Errorf("of one kind, next %d, %v:\n%s", next, err, diff)
 	}
 }
 

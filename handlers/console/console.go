@@ -1,0 +1,275 @@
+// Package console has the operators' pages: whether all is current, passes and what they found,
+// leads, dead letters, portals, settings. It shows what it is given and asks for what people
+// click on. Who may do what is decided before it, by package access; it must not know where the
+// data come from.
+package console
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"leadsync/events"
+	"leadsync/handlers/access"
+	"leadsync/leads"
+)
+
+// Config is what the pages show and do.
+type Config struct {
+	Status   Status
+	Passes   Passes
+	Leads    Leads
+	Letters  Letters
+	Portals  Portals
+	Settings func() []Setting
+	// PhoneRegion is the country of numbers without a country code.
+	PhoneRegion string
+	// PublicURL is where Bitrix24 reaches leadsync; "" where it is not set.
+	PublicURL string
+	Version   string
+	// LiveEvery is how often pages that are open are told what is new; 0 is two seconds.
+	LiveEvery time.Duration
+	Log       *slog.Logger
+}
+
+// Status says how everything stands.
+type Status interface {
+	Overview(ctx context.Context) (Overview, error)
+}
+
+// Passes are the passes over portals.
+type Passes interface {
+	// Runs returns a portal's runs, newest first.
+	Runs(ctx context.Context, memberID string, limit int) ([]leads.Run, error)
+	Run(ctx context.Context, id string) (leads.Run, bool, error)
+	Findings(ctx context.Context, q FindingQuery) (FindingPage, error)
+	// StartPass returns the run that does what is asked for.
+	StartPass(ctx context.Context, memberID string, mode leads.RunMode, dryRun bool) (id string, err error)
+	// PausePass is false where the run is not under way.
+	PausePass(ctx context.Context, id string) (bool, error)
+	// ResumePass is false where the run is not paused.
+	ResumePass(ctx context.Context, id string) (bool, error)
+}
+
+// FindingQuery asks for some findings of a run.
+type FindingQuery struct {
+	RunID string
+	Kind  leads.FindingKind // "" is all
+	After int64             // the Next of the page before; 0 is the beginning
+	Limit int
+}
+
+// FindingPage is some findings, in the order in which they were found.
+type FindingPage struct {
+	Findings []leads.Finding
+	Next     int64 // for the query of the next page; 0 where there is none
+}
+
+// Leads finds leads of the mirror.
+type Leads interface {
+	Callers(ctx context.Context, digits string, limit int) ([]leads.Caller, error)
+	Card(ctx context.Context, ref leads.Ref) (leads.Card, bool, error)
+}
+
+// Letters are the dead letters.
+type Letters interface {
+	// All returns them, the oldest first.
+	All(ctx context.Context) ([]events.DeadLetter, error)
+	// Payload is what the portal sent of a lead; false where nothing is kept.
+	Payload(ctx context.Context, ref leads.Ref) (string, bool, error)
+	// Replay and Drop return how many were dealt with, also beside an error.
+	Replay(ctx context.Context, letters []events.DeadLetter) (int, error)
+	Drop(ctx context.Context, letters []events.DeadLetter) (int, error)
+}
+
+// Portals are the portals that are served.
+type Portals interface {
+	Reports(ctx context.Context) ([]Portal, error)
+	// Rebind asks the portal's owner to bind its events again.
+	Rebind(ctx context.Context, memberID string) error
+}
+
+// Overview is how everything stands.
+type Overview struct {
+	At       time.Time
+	Problems map[string]string // by component, in words; empty is well
+	Notes    map[string]string
+	Portals  []PortalStatus
+	Spooled  int   // callbacks that wait on disk
+	Notices  int64 // that wait to be read
+	Outbox   int64 // changes that wait to be announced
+	Dead     int64 // dead letters
+	Received int64 // callbacks since the process started
+	Lost     int64
+}
+
+// PortalStatus is how a portal stands.
+type PortalStatus struct {
+	MemberID, Domain string
+	State            leads.PortalState
+	Mirror           leads.MirrorStatus // State is "" where nothing is known yet
+	Leads            int64              // rows; -1 where it is not known
+	Waiting          time.Time          // since when the oldest notice waits; zero where none does
+	Budget           leads.Budget
+	Last             *leads.Run // the newest that has ended
+	Running          *leads.Run // that is under way, requested or paused
+	Next             time.Time  // when the next full pass begins; zero where none will
+}
+
+// Portal is a portal with what a person needs to know of it, without secrets.
+type Portal struct {
+	MemberID, Domain string
+	State            leads.PortalState
+	Webhook          bool
+	TokenKnown       bool // of callbacks
+	Tokens           []Tokens
+	Bound            []string // events, as "EVENT URL"
+	BoundAt          time.Time
+	Owner            string
+	Problem, Note    string
+	Leads            int64
+	Remedy           string // what a person does where the portal no longer accepts us; "" where it does
+}
+
+// Tokens are a pair of tokens, without them.
+type Tokens struct {
+	UserID     int64
+	System     bool
+	AccessEnds time.Time
+	// RefreshEnds is about when the refresh token dies unless it is used before.
+	RefreshEnds time.Time
+}
+
+// Setting is a setting as it is in force.
+type Setting struct{ Name, Value string }
+
+// ErrConflict says that what was asked for does not fit what is under way.
+var ErrConflict = errors.New("something else is under way")
+
+//go:embed templates static
+var files embed.FS
+
+// Static are the paths that the log-in needs, too; they show nothing of anybody.
+var Static = []string{"/static/console.css", "/static/console.js"}
+
+// Console has the pages.
+type Console struct {
+	cfg   Config
+	mux   *http.ServeMux
+	pages map[string]pages // by language
+
+	stopping chan struct{}
+	stop     sync.Once
+	live     chan struct{} // a place for each stream
+}
+
+// mostStreams is how many pages may be live at once; others show what was when they were loaded.
+const mostStreams = 64
+
+// New makes the pages.
+func New(cfg Config) *Console {
+	if cfg.LiveEvery == 0 {
+		cfg.LiveEvery = 2 * time.Second
+	}
+	c := &Console{cfg: cfg, mux: http.NewServeMux(), pages: parsePages(), stopping: make(chan struct{}), live: make(chan struct{}, mostStreams)}
+	static, err := fs.Sub(files, "static")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	assets := http.StripPrefix("/static/", http.FileServerFS(static))
+	for _, path := range Static {
+		c.mux.Handle("GET "+path, assets)
+	}
+	for pattern, handle := range map[string]func(*http.Request) (view, error){
+		"GET /{$}":                      c.overview,
+		"GET /passes":                   c.passes,
+		"GET /passes/{id}":              c.pass,
+		"GET /leads":                    c.search,
+		"GET /leads/{member}/{id}":      c.lead,
+		"GET /dead":                     c.dead,
+		"GET /dead/{member}/{id}":       c.letter,
+		"GET /portals":                  c.portals,
+		"GET /settings":                 c.settings,
+		"POST /passes":                  c.startPass,
+		"POST /passes/{id}/pause":       c.pausePass,
+		"POST /passes/{id}/resume":      c.resumePass,
+		"POST /dead/replay":             c.replay,
+		"POST /dead/drop":               c.drop,
+		"POST /portals/{member}/rebind": c.rebind,
+	} {
+		c.mux.Handle(pattern, c.handler(handle))
+	}
+	c.mux.HandleFunc("GET /passes/{id}/findings.csv", c.findingsCSV)
+	c.mux.HandleFunc("GET /live/overview", c.stream("overview", c.overview))
+	c.mux.HandleFunc("GET /live/passes", c.stream("passes", c.passes))
+	c.mux.HandleFunc("GET /live/pass/{id}", c.stream("pass", c.pass))
+	c.mux.Handle("/", c.handler(func(*http.Request) (view, error) { return view{}, errNotFound }))
+	return c
+}
+
+// ServeHTTP implements http.Handler.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.ServeHTTP(w, r) }
+
+// Stop ends streams that are open. It may be called more than once.
+func (c *Console) Stop() { c.stop.Do(func() { close(c.stopping) }) }
+
+// view is an answer: a page with its data, or where to go.
+type view struct {
+	page string
+	data any
+	to   string // "" is no redirect
+}
+
+// seeOther leads back to a page after an action, which says what was done; see doneWords.
+func seeOther(to string) (view, error) { return view{to: to}, nil }
+
+// pageLimit is how long a page may take to find its data.
+const pageLimit = 10 * time.Second
+
+func (c *Console) handler(find func(*http.Request) (view, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), pageLimit)
+		defer cancel()
+		v, err := find(r.WithContext(ctx))
+		switch {
+		case err != nil:
+			c.fail(w, r, err)
+		case v.to != "":
+			http.Redirect(w, r, v.to, http.StatusSeeOther)
+		default:
+			c.show(w, r, http.StatusOK, v)
+		}
+	})
+}
+
+var (
+	errNotFound = errors.New("not found")
+	errBadForm  = errors.New("bad form")
+)
+
+// fail shows a page that says what is wrong.
+func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status, said := http.StatusServiceUnavailable, failure{Title: "This cannot be shown now", Advice: "Load the page again in a minute. The cause:", Cause: err.Error()}
+	switch {
+	case errors.Is(err, errNotFound):
+		status, said = http.StatusNotFound, failure{Title: "There is no such page", Advice: "What it showed may have been deleted."}
+	case errors.Is(err, errBadForm):
+		status, said = http.StatusBadRequest, failure{Title: "This form is incomplete", Advice: "Go back, load the page again and repeat."}
+	case errors.Is(err, ErrConflict):
+		status, said = http.StatusConflict, failure{Title: "Not done", Advice: "The cause:", Cause: err.Error()}
+	default:
+		c.cfg.Log.WarnContext(r.Context(), "page cannot be shown", "path", r.Pattern, "error", err)
+	}
+	c.show(w, r, status, view{page: "failure", data: said})
+}
+
+// failure is what a page says where something went wrong.
+type failure struct{ Title, Advice, Cause string }
+
+// mayOperate tells pages whether to show what operators click on.
+func mayOperate(r *http.Request) bool { return access.CallerOf(r.Context()).Right >= access.Operate }

@@ -1,0 +1,128 @@
+package console
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"leadsync/leads"
+)
+
+const (
+	callersShown = 50
+	// mostText is how much of a field is shown, in characters.
+	mostText = 2000
+)
+
+type searchData struct {
+	Query   string
+	Found   []leads.Caller
+	Asked   bool // something that can be looked up
+	Nothing bool // what was asked for is neither an id nor a number
+}
+
+// search finds leads by id, in every portal, and by telephone number.
+func (c *Console) search(r *http.Request) (view, error) {
+	d := searchData{Query: strings.TrimSpace(r.URL.Query().Get("q"))}
+	if d.Query == "" {
+		return view{page: "search", data: d}, nil
+	}
+	if id, err := leads.ParseID(d.Query); err == nil {
+		d.Asked = true
+		o, err := c.cfg.Status.Overview(r.Context())
+		if err != nil {
+			return view{}, err
+		}
+		for _, p := range o.Portals {
+			card, ok, err := c.cfg.Leads.Card(r.Context(), leads.Ref{MemberID: p.MemberID, LeadID: id})
+			if err != nil {
+				return view{}, err
+			}
+			if ok {
+				d.Found = append(d.Found, card.Caller)
+			}
+		}
+	}
+	if digits, ok := leads.CallerDigits(d.Query, c.cfg.PhoneRegion); ok {
+		d.Asked = true
+		callers, err := c.cfg.Leads.Callers(r.Context(), digits, callersShown)
+		if err != nil {
+			return view{}, err
+		}
+		d.Found = append(d.Found, callers...)
+	}
+	d.Nothing = !d.Asked
+	if len(d.Found) == 1 {
+		return seeOther(leadPath(d.Found[0].MemberID, d.Found[0].LeadID))
+	}
+	return view{page: "search", data: d}, nil
+}
+
+func leadPath(member string, id int64) string {
+	return "/leads/" + url.PathEscape(member) + "/" + strconv.FormatInt(id, 10)
+}
+
+// refOf is the lead that an address names.
+func refOf(r *http.Request) (leads.Ref, error) {
+	id, err := leads.ParseID(r.PathValue("id"))
+	if err != nil || !leads.ValidMemberID(r.PathValue("member")) {
+		return leads.Ref{}, errNotFound
+	}
+	return leads.Ref{MemberID: leads.CanonicalMemberID(r.PathValue("member")), LeadID: id}, nil
+}
+
+// field is a field of a card.
+type field struct{ Name, Value string }
+
+type leadData struct {
+	leads.Card
+
+	Fields []field
+}
+
+// lead shows one lead as the mirror has it.
+func (c *Console) lead(r *http.Request) (view, error) {
+	ref, err := refOf(r)
+	if err != nil {
+		return view{}, err
+	}
+	card, ok, err := c.cfg.Leads.Card(r.Context(), ref)
+	switch {
+	case err != nil:
+		return view{}, err
+	case !ok:
+		return view{}, errNotFound
+	}
+	return view{page: "lead", data: leadData{Card: card, Fields: fieldsOf(card.Lead)}}, nil
+}
+
+// fieldsOf are the fields that the portal sent, by name, without those that are empty.
+func fieldsOf(card json.RawMessage) []field {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(card, &all) != nil {
+		return nil // an adopted row has no card
+	}
+	var fields []field
+	for name, raw := range all {
+		value := string(raw)
+		var text string
+		if json.Unmarshal(raw, &text) == nil {
+			value = text
+		}
+		if value != "" && value != "null" && value != "[]" {
+			fields = append(fields, field{name, cut(value)})
+		}
+	}
+	slices.SortFunc(fields, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
+	return fields
+}
+
+func cut(text string) string {
+	if runes := []rune(text); len(runes) > mostText {
+		return string(runes[:mostText]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,71 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// writeLimit is how long a browser may take to read what is sent to it.
+const writeLimit = 10 * time.Second
+
+// stream sends the live part of a page whenever it has changed, as server-sent events.
+func (c *Console) stream(page string, find func(*http.Request) (view, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case c.live <- struct{}{}:
+			defer func() { <-c.live }()
+		default:
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		connection := http.NewResponseController(w)
+		_ = connection.SetReadDeadline(time.Time{}) // that of requests is short, and this one does not end
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it
+		tick := time.NewTicker(c.cfg.LiveEvery)
+		defer tick.Stop()
+		for last, first := "", true; ; first = false {
+			text := c.part(r, page, find)
+			sent := ": nothing new\n\n"
+			if first || text != last {
+				sent, last = event(text), text
+			}
+			_ = connection.SetWriteDeadline(time.Now().Add(writeLimit))
+			if _, err := fmt.Fprint(w, sent); err != nil || connection.Flush() != nil {
+				return
+			}
+			select {
+			case <-c.stopping:
+				return
+			case <-r.Context().Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}
+}
+
+// part is the live part of a page; "" where it cannot be found now.
+func (c *Console) part(r *http.Request, page string, find func(*http.Request) (view, error)) string {
+	ctx, cancel := context.WithTimeout(r.Context(), pageLimit)
+	defer cancel()
+	v, err := find(r.WithContext(ctx))
+	var text bytes.Buffer
+	if err != nil || v.page != page || c.render(&text, r, v, "live") != nil {
+		return ""
+	}
+	return text.String()
+}
+
+// event is a text as an event: each of its lines is one of data.
+func event(text string) string {
+	if text == "" {
+		return "event: unknown\ndata:\n\n"
+	}
+	lines := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
+	return "data: " + strings.ReplaceAll(lines, "\n", "\ndata: ") + "\n\n"
+}

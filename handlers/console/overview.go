@@ -1,0 +1,77 @@
+package console
+
+import (
+	"net/http"
+	"time"
+
+	"leadsync/leads"
+)
+
+// overviewData is what the first page shows.
+type overviewData struct {
+	Overview
+
+	Worst leads.MirrorState // of all portals; "" where there is none, or nothing is known
+	// NotCurrent is how many portals are not current.
+	NotCurrent int
+}
+
+func (c *Console) overview(r *http.Request) (view, error) {
+	o, err := c.cfg.Status.Overview(r.Context())
+	if err != nil {
+		return view{}, err
+	}
+	return view{page: "overview", data: judge(o)}, nil
+}
+
+// judge finds the sentence for all portals.
+func judge(o Overview) overviewData {
+	d := overviewData{Overview: o}
+	order := map[leads.MirrorState]int{leads.MirrorCurrent: 1, leads.MirrorBehind: 2, leads.MirrorBlind: 3}
+	for _, p := range o.Portals {
+		if p.State != leads.PortalActive {
+			continue
+		}
+		if p.Mirror.State != leads.MirrorCurrent {
+			d.NotCurrent++
+		}
+		if order[p.Mirror.State] > order[d.Worst] {
+			d.Worst = p.Mirror.State
+		}
+	}
+	return d
+}
+
+// Percent is how far a run has come, from 0 to 100; -1 where nobody can know.
+func Percent(run leads.Run, total int64) int {
+	if total <= 0 || run.Mode == leads.RunChanged || run.Scanned <= 0 {
+		return -1
+	}
+	return int(min(100, run.Scanned*100/total))
+}
+
+// Percent is how far the pass that is under way has come.
+func (p PortalStatus) Percent() int {
+	if p.Running == nil {
+		return -1
+	}
+	return Percent(*p.Running, p.Leads)
+}
+
+// Active tells portals that are read.
+func (p PortalStatus) Active() bool { return p.State == leads.PortalActive }
+
+// BudgetKnown tells whether an owner has noted the portal's budget.
+func (p PortalStatus) BudgetKnown() bool { return !p.Budget.At.IsZero() && p.Budget.Depth > 0 }
+
+// took is how long a run took, or has been running.
+func took(run leads.Run, now time.Time) time.Duration {
+	end := run.FinishedAt
+	if end.IsZero() {
+		end = now
+	}
+	if run.StartedAt.IsZero() || end.Before(run.StartedAt) {
+		return 0
+	}
+	return end.Sub(run.StartedAt).Round(time.Second)
+}

@@ -1,0 +1,160 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"leadsync/handlers/access"
+	"leadsync/handlers/language"
+)
+
+// pages are the templates of one language, by name.
+type pages map[string]*template.Template
+
+// pageNames are the pages there are, each a file beside layout.html.
+var pageNames = []string{"overview", "passes", "pass", "search", "lead", "dead", "letter", "portals", "settings", "failure"}
+
+// parsePages parses every page in every language.
+func parsePages() map[string]pages {
+	all := map[string]pages{}
+	for _, lang := range []string{language.English, language.Russian} {
+		all[lang] = pages{}
+		for _, name := range pageNames {
+			parsed := template.New("layout.html").Funcs(funcsOf(lang))
+			all[lang][name] = template.Must(parsed.ParseFS(files, "templates/layout.html", "templates/"+name+".html"))
+		}
+	}
+	return all
+}
+
+// funcsOf are what templates of a language call.
+func funcsOf(lang string) template.FuncMap {
+	return template.FuncMap{
+		"t":      func(text string, args ...any) string { return say(lang, text, args...) },
+		"when":   when,
+		"ago":    func(t time.Time) template.HTML { return ago(lang, t) },
+		"number": func(n int64) string { return number(lang, n) },
+		"int":    func(n int) string { return number(lang, int64(n)) },
+		"join":   func(list []string) string { return strings.Join(list, ", ") },
+	}
+}
+
+// frame is what every page has around its content.
+type frame struct {
+	Language string
+	Page     string
+	Caller   access.Caller
+	Operates bool
+	Version  string
+	Done     string // what was just done, in words
+	Live     string // the address of the page's stream; "" without one
+	Data     any
+}
+
+// show renders a page. It is rendered as a whole before the first byte is sent: half a page
+// would look like one.
+func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, v view) {
+	var text bytes.Buffer
+	if err := c.render(&text, r, v, "layout.html"); err != nil {
+		c.cfg.Log.ErrorContext(r.Context(), "page cannot be rendered", "page", v.page, "error", err)
+		http.Error(w, "This page cannot be shown; the log says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(text.Bytes()) // the browser may be gone
+}
+
+// render writes a page, or the part of it that is live.
+func (c *Console) render(to *bytes.Buffer, r *http.Request, v view, part string) error {
+	lang := language.Of(r, "")
+	f := frame{
+		Language: lang, Page: v.page, Caller: access.CallerOf(r.Context()), Operates: mayOperate(r), Version: c.cfg.Version,
+		Done: doneIn(lang, r), Live: liveOf(v.page, r), Data: v.data,
+	}
+	return c.pages[lang][v.page].ExecuteTemplate(to, part, f)
+}
+
+// liveOf is the stream of a page.
+func liveOf(page string, r *http.Request) string {
+	switch page {
+	case "overview", "passes":
+		return "/live/" + page
+	case "pass":
+		if r.URL.RawQuery == "" { // whoever pages through findings is not interrupted
+			return "/live/pass/" + r.PathValue("id")
+		}
+	}
+	return ""
+}
+
+// done is what an action was, as the address of the next page names it, with how many things it
+// was done to.
+var doneWords = map[string]string{
+	"started":  "The pass is requested. It begins as soon as the portal's owner is free.",
+	"paused":   "The pass is paused.",
+	"resumed":  "The pass goes on.",
+	"replayed": "Leads to be read again: %s.",
+	"dropped":  "Dead letters forgotten: %s.",
+	"rebound":  "The portal's owner binds the events within a minute.",
+}
+
+// doneIn never repeats what the address says: anybody can make an address.
+func doneIn(lang string, r *http.Request) string {
+	what, count, _ := strings.Cut(r.URL.Query().Get("done"), "-")
+	words, known := doneWords[what]
+	n, err := strconv.ParseInt(count, 10, 32)
+	switch {
+	case !known, strings.Contains(words, "%s") != (err == nil):
+		return ""
+	case err == nil:
+		return say(lang, words, number(lang, n))
+	}
+	return say(lang, words)
+}
+
+// when is a moment; the page's script shows it in the reader's time zone.
+func when(t time.Time) template.HTML {
+	if t.IsZero() {
+		return "–"
+	}
+	t = t.UTC()
+	//nolint:gosec // digits alone
+	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s UTC</time>`, t.Format(time.RFC3339), t.Format(time.DateTime)))
+}
+
+// ago is how long ago a moment was; the page's script counts on.
+func ago(lang string, t time.Time) template.HTML {
+	if t.IsZero() {
+		return "–"
+	}
+	t = t.UTC()
+	//nolint:gosec // digits, and words of ours
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-ago="%s">%s UTC</time>`, t.Format(time.RFC3339), template.HTMLEscapeString(say(lang, "%s ago")), t.Format(time.DateTime)))
+}
+
+// number groups the digits of a number as the language does.
+func number(lang string, n int64) string {
+	text, separator := strconv.FormatInt(n, 10), ","
+	if lang == language.Russian {
+		separator = "\u202f"
+	}
+	sign := ""
+	if n < 0 {
+		sign, text = "−", text[1:]
+	}
+	var groups []string
+	for len(text) > 3 {
+		groups = append(groups, text[len(text)-3:])
+		text = text[:len(text)-3]
+	}
+	groups = append(groups, text)
+	slices.Reverse(groups)
+	return sign + strings.Join(groups, separator)
+}

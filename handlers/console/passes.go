@@ -1,0 +1,220 @@
+package console
+
+import (
+	"context"
+	"encoding/csv"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"leadsync/leads"
+)
+
+const (
+	runsShown     = 50
+	findingsShown = 200
+	// findingsRead is how many findings are read at once for a file.
+	findingsRead = 2000
+)
+
+// runView is a pass as pages show it.
+type runView struct {
+	leads.Run
+
+	Domain  string
+	Percent int // -1 where nobody can know
+	Took    time.Duration
+}
+
+// Rate is how many leads are compared in a second; 0 where nobody can know.
+func (v runView) Rate() int64 {
+	if s := int64(v.Took.Seconds()); s > 0 {
+		return v.Scanned / s
+	}
+	return 0
+}
+
+// Left is how long the pass will still take; 0 where nobody can know.
+func (v runView) Left() time.Duration {
+	if v.State != leads.RunRunning || v.Percent < 1 {
+		return 0
+	}
+	return (v.Took * time.Duration(100-v.Percent) / time.Duration(v.Percent)).Round(time.Second)
+}
+
+// CanPause and CanResume tell which buttons a pass has.
+func (v runView) CanPause() bool {
+	return v.State == leads.RunRunning || v.State == leads.RunRequested
+}
+
+// CanResume is CanPause for the other button.
+func (v runView) CanResume() bool { return v.State == leads.RunPaused }
+
+// Differences is what the pass found, without zeros.
+func (v runView) Differences() []count {
+	return slices.DeleteFunc([]count{
+		{"missed", v.Missed}, {"stale", v.Stale}, {"phantom", v.Phantom}, {"unreadable", v.Unreadable}, {"unprocessable", v.Unprocessable},
+	}, func(c count) bool { return c.N == 0 })
+}
+
+// count is how many findings of a kind there are.
+type count struct {
+	Kind string
+	N    int64
+}
+
+type passesData struct {
+	Portals []PortalStatus
+	Runs    []runView
+}
+
+// passes lists the passes of all portals, newest first.
+func (c *Console) passes(r *http.Request) (view, error) {
+	o, err := c.cfg.Status.Overview(r.Context())
+	if err != nil {
+		return view{}, err
+	}
+	d := passesData{Portals: o.Portals}
+	for _, p := range o.Portals {
+		runs, err := c.cfg.Passes.Runs(r.Context(), p.MemberID, runsShown)
+		if err != nil {
+			return view{}, err
+		}
+		for _, run := range runs {
+			d.Runs = append(d.Runs, viewRun(run, p, o.At))
+		}
+	}
+	slices.SortStableFunc(d.Runs, func(a, b runView) int { return b.RequestedAt.Compare(a.RequestedAt) })
+	d.Runs = d.Runs[:min(len(d.Runs), runsShown)]
+	return view{page: "passes", data: d}, nil
+}
+
+func viewRun(run leads.Run, p PortalStatus, now time.Time) runView {
+	return runView{Run: run, Domain: p.Domain, Percent: Percent(run, p.Leads), Took: took(run, now)}
+}
+
+type passData struct {
+	Run      runView
+	Kinds    []count
+	Kind     leads.FindingKind
+	Findings []leads.Finding
+	Next     int64
+}
+
+// pass shows one pass and what it found.
+func (c *Console) pass(r *http.Request) (view, error) {
+	run, ok, err := c.cfg.Passes.Run(r.Context(), r.PathValue("id"))
+	switch {
+	case err != nil:
+		return view{}, err
+	case !ok:
+		return view{}, errNotFound
+	}
+	o, err := c.cfg.Status.Overview(r.Context())
+	if err != nil {
+		return view{}, err
+	}
+	var of PortalStatus
+	for _, p := range o.Portals {
+		if p.MemberID == run.MemberID {
+			of = p
+		}
+	}
+	after, _ := strconv.ParseInt(r.URL.Query().Get("after"), 10, 64) // nonsense is the beginning
+	q := FindingQuery{RunID: run.ID, Kind: kindOf(r), After: max(0, after), Limit: findingsShown}
+	found, err := c.cfg.Passes.Findings(r.Context(), q)
+	if err != nil {
+		return view{}, err
+	}
+	v := viewRun(run, of, o.At)
+	return view{page: "pass", data: passData{Run: v, Kinds: v.Differences(), Kind: q.Kind, Findings: found.Findings, Next: found.Next}}, nil
+}
+
+// kindOf is the kind of findings that an address asks for; "" where there is no such kind.
+func kindOf(r *http.Request) leads.FindingKind {
+	kinds := []leads.FindingKind{leads.FindingMissed, leads.FindingStale, leads.FindingPhantom, leads.FindingUnreadable, leads.FindingUnprocessable}
+	if kind := leads.FindingKind(r.URL.Query().Get("kind")); slices.Contains(kinds, kind) {
+		return kind
+	}
+	return ""
+}
+
+// findingsCSV sends all findings as a file, some at a time.
+func (c *Console) findingsCSV(w http.ResponseWriter, r *http.Request) {
+	run, ok, err := c.cfg.Passes.Run(r.Context(), r.PathValue("id"))
+	if err != nil || !ok {
+		if err == nil {
+			err = errNotFound
+		}
+		c.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="findings.csv"`)
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{"lead", "portal", "kind", "fields", "found_at", "seconds_behind", "repaired", "cause"}) // the last error counts
+	connection := http.NewResponseController(w)
+	for q := (FindingQuery{RunID: run.ID, Kind: kindOf(r), Limit: findingsRead}); ; {
+		page, err := c.cfg.Passes.Findings(r.Context(), q)
+		if err != nil {
+			c.cfg.Log.WarnContext(r.Context(), "file of findings cut off", "run", run.ID, "error", err)
+			panic(http.ErrAbortHandler) // the browser sees that the file is not whole
+		}
+		for _, f := range page.Findings {
+			_ = out.Write([]string{
+				strconv.FormatInt(f.Ref.LeadID, 10), f.Ref.MemberID, string(f.Kind), strings.Join(f.Fields, " "), f.FoundAt.UTC().Format(time.RFC3339),
+				strconv.FormatInt(int64(f.Behind.Seconds()), 10), f.Repaired.String(), cell(f.Cause),
+			})
+		}
+		out.Flush()
+		_ = connection.SetWriteDeadline(time.Now().Add(writeLimit))
+		if page.Next == 0 || out.Error() != nil {
+			return
+		}
+		q.After = page.Next
+	}
+}
+
+// cell is a text that no spreadsheet takes for a formula.
+func cell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+func (c *Console) startPass(r *http.Request) (view, error) {
+	mode := leads.RunMode(r.PostFormValue("mode"))
+	member := r.PostFormValue("portal")
+	if mode != leads.RunFull && mode != leads.RunChanged || !leads.ValidMemberID(member) {
+		return view{}, errBadForm
+	}
+	id, err := c.cfg.Passes.StartPass(r.Context(), member, mode, r.PostFormValue("dry_run") != "")
+	if err != nil {
+		return view{}, err
+	}
+	return seeOther("/passes/" + url.PathEscape(id) + "?done=started")
+}
+
+func (c *Console) pausePass(r *http.Request) (view, error) {
+	return c.change(r, "paused", c.cfg.Passes.PausePass)
+}
+
+func (c *Console) resumePass(r *http.Request) (view, error) {
+	return c.change(r, "resumed", c.cfg.Passes.ResumePass)
+}
+
+// change pauses or resumes a pass. One that has ended meanwhile is shown as it is.
+func (c *Console) change(r *http.Request, done string, do func(context.Context, string) (bool, error)) (view, error) {
+	to := "/passes/" + url.PathEscape(r.PathValue("id"))
+	switch ok, err := do(r.Context(), r.PathValue("id")); {
+	case err != nil:
+		return view{}, err
+	case ok:
+		to += "?done=" + done
+	}
+	return seeOther(to)
+}

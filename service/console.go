@@ -1,0 +1,270 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"leadsync/events"
+	"leadsync/handlers/console"
+	"leadsync/leads"
+)
+
+// newConsole makes the operators' pages.
+func (s *Service) newConsole() *console.Console {
+	b := s.Backend
+	d := &desk{s: s}
+	return console.New(console.Config{
+		Status: d, Passes: d, Leads: b.DB, Letters: &deadDesk{b: b}, Portals: portalDesk{b}, Settings: func() []console.Setting { return settingsInForce(b.Config) },
+		PhoneRegion: b.DB.PhoneRegion(), PublicURL: b.Config.PublicURL, Version: leads.Version(), Log: b.Log,
+	})
+}
+
+// desk is what the pages know and do of the state of things and of passes.
+type desk struct {
+	s *Service
+
+	overview kept[console.Overview]
+	counts   caches // of leads, by portal
+}
+
+// overviewAge is how old an overview may be: many pages may be open, and each is live.
+const overviewAge = time.Second
+
+// Overview implements console.Status.
+func (d *desk) Overview(ctx context.Context) (console.Overview, error) {
+	return d.overview.get(ctx, overviewAge, d.look)
+}
+
+// look finds how everything stands. Without the database it still says what fails.
+func (d *desk) look(ctx context.Context) (console.Overview, error) {
+	s, b := d.s, d.s.Backend
+	o := console.Overview{
+		At: b.Config.Now(), Problems: s.problems(ctx), Notes: s.notes(), Spooled: s.intake.Waiting().Entries,
+		Received: s.Portals.Stats.Received.Load(), Lost: s.intake.Lost.Load(),
+	}
+	if bus := b.Bus(); bus != nil {
+		o.Notices, _ = events.Depth(ctx, bus, events.StreamNotices) // NATS has a problem of its own then
+		o.Dead, _ = events.Depth(ctx, bus, events.StreamDead)
+	}
+	if n, err := s.outboxDepth.get(ctx, b.DB.OutboxDepth); err == nil {
+		o.Outbox = n
+	}
+	portals, err := b.DB.Portals(ctx)
+	if err != nil {
+		return d.without(o, err)
+	}
+	mirrors, err := b.DB.MirrorStatuses(ctx)
+	if err != nil {
+		return d.without(o, err)
+	}
+	for _, p := range portals {
+		status, err := d.portal(ctx, p, mirrors)
+		if err != nil {
+			return d.without(o, err)
+		}
+		o.Portals = append(o.Portals, status)
+	}
+	return o, nil
+}
+
+// without is an overview where the database does not answer: its problem is shown.
+func (d *desk) without(o console.Overview, err error) (console.Overview, error) {
+	if o.Problems["database"] == "" {
+		return o, err
+	}
+	return o, nil
+}
+
+// recentRuns is how many runs are looked through for the last one and one that is under way.
+const recentRuns = 20
+
+func (d *desk) portal(ctx context.Context, p leads.Portal, mirrors []leads.MirrorStatus) (console.PortalStatus, error) {
+	b := d.s.Backend
+	v := console.PortalStatus{MemberID: p.MemberID, Domain: cmp.Or(p.Domain, p.MemberID), State: p.State, Leads: -1}
+	for _, m := range mirrors {
+		if m.MemberID == p.MemberID {
+			v.Mirror = m
+		}
+	}
+	for _, owned := range d.s.statuses() {
+		if owned.MemberID == p.MemberID {
+			v.Waiting = owned.Waiting
+		}
+	}
+	standing, _, err := b.DB.Standing(ctx, p.MemberID)
+	if err != nil {
+		return v, err
+	}
+	v.Budget = standing.Budget
+	if n, err := d.counts.of(p.MemberID).get(ctx, func(ctx context.Context) (int64, error) { return b.DB.CountLeads(ctx, p.MemberID) }); err == nil {
+		v.Leads = n
+	}
+	runs, err := b.DB.Runs(ctx, p.MemberID, recentRuns)
+	if err != nil {
+		return v, err
+	}
+	v.Last, v.Running = newest(runs)
+	if at := b.Config.ReconcileAt; at != nil && p.State == leads.PortalActive {
+		v.Next = at.Next(b.Config.Now())
+	}
+	return v, nil
+}
+
+// newest are the newest run that has ended, and the newest that has not, where that is the
+// newer one.
+func newest(runs []leads.Run) (ended, open *leads.Run) {
+	for i := range runs {
+		run := &runs[i]
+		switch {
+		case run.Finished():
+			return run, open
+		case open == nil:
+			open = run
+		}
+	}
+	return nil, open
+}
+
+// Runs implements console.Passes.
+func (d *desk) Runs(ctx context.Context, memberID string, limit int) ([]leads.Run, error) {
+	return d.s.Backend.DB.Runs(ctx, memberID, limit)
+}
+
+// Run implements console.Passes.
+func (d *desk) Run(ctx context.Context, id string) (leads.Run, bool, error) {
+	return d.s.Backend.DB.Run(ctx, id)
+}
+
+// Findings implements console.Passes.
+func (d *desk) Findings(ctx context.Context, q console.FindingQuery) (console.FindingPage, error) {
+	found, next, err := d.s.Backend.DB.FindingPage(ctx, q.RunID, q.Kind, q.After, q.Limit)
+	return console.FindingPage{Findings: found, Next: next}, err
+}
+
+// StartPass implements console.Passes.
+func (d *desk) StartPass(ctx context.Context, memberID string, mode leads.RunMode, dryRun bool) (string, error) {
+	b := d.s.Backend
+	portal, ok, err := b.DB.Portal(ctx, memberID)
+	switch {
+	case err != nil:
+		return "", err
+	case !ok || portal.State != leads.PortalActive:
+		return "", fmt.Errorf("%w: portal %s is not active", console.ErrConflict, cmp.Or(portal.Domain, memberID))
+	}
+	open, err := b.openRuns(ctx, memberID, mode)
+	if err != nil {
+		return "", err
+	}
+	for _, run := range open {
+		if run.State != leads.RunPaused && run.DryRun != dryRun {
+			return "", fmt.Errorf("%w: another pass is under way, wait for it or pause it", console.ErrConflict)
+		}
+	}
+	return b.RequestPass(ctx, PassRequest{MemberID: memberID, Mode: mode, DryRun: dryRun}, func(string) {})
+}
+
+// PausePass implements console.Passes.
+func (d *desk) PausePass(ctx context.Context, id string) (bool, error) {
+	return d.s.Backend.DB.StopRun(ctx, id, leads.RunPaused, "")
+}
+
+// ResumePass implements console.Passes.
+func (d *desk) ResumePass(ctx context.Context, id string) (bool, error) {
+	db := d.s.Backend.DB
+	run, ok, err := db.Run(ctx, id)
+	if err != nil || !ok {
+		return false, err
+	}
+	return db.ResumeRun(ctx, run)
+}
+
+// deadDesk is what the pages know and do of dead letters.
+type deadDesk struct {
+	b *Backend
+
+	letters kept[[]events.DeadLetter]
+}
+
+// lettersAge is how old a list of dead letters may be that nobody here has changed.
+const lettersAge = 5 * time.Second
+
+// All implements console.Letters. Ten thousand letters take a second to read: a list is used
+// again until something was done to it here, or for lettersAge.
+func (d *deadDesk) All(ctx context.Context) ([]events.DeadLetter, error) {
+	return d.letters.get(ctx, lettersAge, func(ctx context.Context) ([]events.DeadLetter, error) { return d.b.DeadLetters(ctx, "") })
+}
+
+// Payload implements console.Letters.
+func (d *deadDesk) Payload(ctx context.Context, ref leads.Ref) (string, bool, error) {
+	return d.b.DB.FailedPayload(ctx, ref)
+}
+
+// Replay implements console.Letters.
+func (d *deadDesk) Replay(ctx context.Context, letters []events.DeadLetter) (int, error) {
+	return d.each(ctx, letters, d.b.ReplayDead)
+}
+
+// Drop implements console.Letters.
+func (d *deadDesk) Drop(ctx context.Context, letters []events.DeadLetter) (int, error) {
+	return d.each(ctx, letters, func(ctx context.Context, letter events.DeadLetter) error { return d.b.DropDead(ctx, letter.Ref) })
+}
+
+func (d *deadDesk) each(ctx context.Context, letters []events.DeadLetter, do func(context.Context, events.DeadLetter) error) (n int, err error) {
+	defer d.letters.forget()
+	for _, letter := range letters {
+		if err := do(ctx, letter); err != nil {
+			return n, fmt.Errorf("%d of %d done, then lead %s: %w", n, len(letters), letter.Ref, err)
+		}
+		n++
+	}
+	return n, nil
+}
+
+// portalDesk is what the pages know and do of portals.
+type portalDesk struct{ b *Backend }
+
+// Reports implements console.Portals.
+func (d portalDesk) Reports(ctx context.Context) ([]console.Portal, error) {
+	portals, err := d.b.DB.Portals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var reports []console.Portal
+	for _, p := range portals {
+		r, err := ReportPortal(ctx, d.b.DB, p)
+		if err != nil {
+			return nil, err
+		}
+		v := console.Portal{
+			MemberID: p.MemberID, Domain: cmp.Or(p.Domain, p.MemberID), State: p.State, Webhook: p.WebhookURL != "", TokenKnown: r.TokenKnown,
+			Bound: r.Bound, Owner: r.Owner, Problem: r.Problem, Note: r.Note, Leads: r.Leads,
+		}
+		if r.BoundAt != nil {
+			v.BoundAt = *r.BoundAt
+		}
+		if p.State == leads.PortalNeedsAuthorization {
+			v.Remedy = p.Remedy(d.b.Config.PublicURL)
+		}
+		for _, t := range r.Tokens {
+			v.Tokens = append(v.Tokens, console.Tokens{UserID: t.UserID, System: t.SystemUser, AccessEnds: t.ExpiresAt, RefreshEnds: t.Idle})
+		}
+		reports = append(reports, v)
+	}
+	return reports, nil
+}
+
+// Rebind implements console.Portals.
+func (d portalDesk) Rebind(ctx context.Context, memberID string) error {
+	portal, ok, err := d.b.DB.Portal(ctx, memberID)
+	switch {
+	case err != nil:
+		return err
+	case !ok || portal.State != leads.PortalActive || portal.WebhookURL != "":
+		return fmt.Errorf("%w: leadsync binds no events of portal %s", console.ErrConflict, cmp.Or(portal.Domain, memberID))
+	case d.b.Bus() == nil:
+		return errNoNATS
+	}
+	return d.b.NotifyOwner(ctx, portal, events.Rebind)
+}

@@ -1,0 +1,112 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+// PortalView is a portal as it is printed. It has no secret in it.
+type PortalView struct {
+	MemberID  string            `json:"member_id"`
+	Domain    string            `json:"domain"`
+	State     leads.PortalState `json:"state"`
+	Way       string            `json:"way"` // application or webhook
+	UpdatedAt time.Time         `json:"updated_at"`
+}
+
+// ViewPortal is the portal without its secrets.
+func ViewPortal(p leads.Portal) PortalView {
+	v := PortalView{MemberID: p.MemberID, Domain: p.Domain, State: p.State, Way: "application", UpdatedAt: p.UpdatedAt}
+	if p.WebhookURL != "" {
+		v.Way = "webhook"
+	}
+	return v
+}
+
+// PortalReport is a portal as `leadsync portals show` prints it.
+type PortalReport struct {
+	PortalView
+
+	Endpoint   string         `json:"endpoint"`             // of a webhook the host alone
+	AuthServer string         `json:"authorization_server"` // "" for a webhook
+	ClientID   string         `json:"client_id"`            // of the portal's own application; "" is the one of the settings
+	TokenKnown bool           `json:"application_token_known"`
+	Tokens     []TokenReport  `json:"tokens"`
+	Bound      []string       `json:"bound_events"`
+	BoundAt    *time.Time     `json:"bound_at"`
+	Owner      string         `json:"owner"` // the process that took it last
+	Epoch      int64          `json:"epoch"`
+	Budget     *BudgetReport  `json:"budget"`
+	Problem    string         `json:"problem,omitempty"` // why the portal cannot be read, and what to do
+	ProblemAt  *time.Time     `json:"problem_since,omitempty"`
+	Note       string         `json:"note,omitempty"`
+	Leads      int64          `json:"leads"`           // rows that are no tombstones
+	Unclaimed  int64          `json:"unclaimed_leads"` // of an adopted database, of no portal
+	LastPass   *leads.Summary `json:"last_pass"`
+}
+
+// TokenReport is a pair of tokens, without them.
+type TokenReport struct {
+	UserID     int64     `json:"user_id"`
+	SystemUser bool      `json:"system_user"`
+	ExpiresAt  time.Time `json:"access_token_expires_at"`
+	Idle       time.Time `json:"refresh_token_dies_about"` // unless it is used before
+}
+
+// refreshLife is how long a refresh token lives that is not used (docs/bitrix24.md 1.5).
+const refreshLife = 180 * 24 * time.Hour
+
+// BudgetReport is how an owner has noted its budget.
+type BudgetReport struct {
+	At       time.Time `json:"at"`
+	Level    float64   `json:"level"`
+	Depth    float64   `json:"depth"`
+	Plan     string    `json:"plan"` // standard or enterprise
+	Share    float64   `json:"share"`
+	Refusals int64     `json:"refusals"`
+}
+
+// ReportPortal reads everything about a portal from the database alone.
+func ReportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (PortalReport, error) {
+	r := PortalReport{PortalView: ViewPortal(p), Endpoint: p.ClientEndpoint, AuthServer: p.ServerEndpoint, ClientID: p.ClientID, TokenKnown: p.TokenHash != "", Tokens: []TokenReport{}}
+	if p.WebhookURL != "" {
+		r.Endpoint = "https://" + p.Domain + "/rest/…"
+	}
+	grants, err := db.Grants(ctx, p.MemberID)
+	if err != nil {
+		return r, err
+	}
+	for _, g := range grants {
+		r.Tokens = append(r.Tokens, TokenReport{g.UserID, g.System, g.ExpiresAt, g.ExpiresAt.Add(refreshLife - time.Hour)})
+	}
+	standing, _, err := db.Standing(ctx, p.MemberID)
+	if err != nil {
+		return r, err
+	}
+	r.Bound, r.Owner, r.Epoch = standing.Bound, standing.Owner, standing.Epoch
+	if !standing.BoundAt.IsZero() {
+		r.BoundAt = &standing.BoundAt
+	}
+	r.Note = standing.Note
+	if r.Problem = standing.Problem; r.Problem != "" {
+		r.ProblemAt = &standing.ProblemSince
+	}
+	if b := standing.Budget; !b.At.IsZero() {
+		r.Budget = &BudgetReport{b.At, b.Level, b.Depth, b.Plan, b.Share, b.Refusals}
+	}
+	if r.Leads, err = db.CountLeads(ctx, p.MemberID); err != nil {
+		return r, err
+	}
+	if r.Unclaimed, err = db.Unclaimed(ctx); err != nil {
+		return r, err
+	}
+	run, ok, err := db.LastCompleted(ctx, p.MemberID)
+	if ok {
+		summary := run.Summary()
+		r.LastPass = &summary
+	}
+	return r, err
+}
