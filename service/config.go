@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"leadsync/alert"
 	"leadsync/bitrix24"
 	"leadsync/events"
 	"leadsync/events/broker"
@@ -47,6 +48,8 @@ type Config struct {
 	LogFormat     string // text, json or "" for what the terminal suggests
 	PhoneRegion   string
 	APIToken      leads.Secret // "" where one is kept in the data directory
+
+	Alerts alert.Settings // where people are told of problems
 
 	// TolerateOutages starts without database and NATS where they are down; serve does.
 	TolerateOutages bool

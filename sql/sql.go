@@ -62,7 +62,7 @@ type Statements struct {
 	PruneRunList                                                                                                  string
 	RowGet, RowGetContacts, RowGetFields, RowGetPhones, RowGetSolutions, RowKeys, RowRange, RowRangeContacts      string
 	RowRangeFields, RowRangePhones, RowRangeSolutions                                                             string
-	RunClaim, RunGet, RunInsert, RunLastCompleted, RunLastFull, RunList, RunNext, RunProofs, RunResume, RunStop   string
+	RunClaim, RunGet, RunInsert, RunLastCompleted, RunLastEnded, RunLastFull, RunList, RunNext, RunProofs, RunResume, RunStop   string
 	RunUnfinished, RunUpdate, RunWatermark                                                                        string
 	RuntimeInsert, RuntimeTouchGet, RuntimeTouchList                                                              string
 	SettingInsert, SettingList, SettingUpdate                                                                     string

@@ -114,9 +114,6 @@ type tokenReport struct {
 	Idle       time.Time `json:"refresh_token_dies_about"` // unless it is used before
 }
 
-// refreshLife is how long a refresh token lives that is not used (docs/bitrix24.md 1.5).
-const refreshLife = 180 * 24 * time.Hour
-
 // budgetReport is how an owner has noted its budget.
 type budgetReport struct {
 	At       time.Time `json:"at"`
@@ -155,7 +152,7 @@ func reportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (portalRepor
 		return r, err
 	}
 	for _, g := range grants {
-		r.Tokens = append(r.Tokens, tokenReport{g.UserID, g.System, g.ExpiresAt, g.ExpiresAt.Add(refreshLife - time.Hour)})
+		r.Tokens = append(r.Tokens, tokenReport{g.UserID, g.System, g.ExpiresAt, g.DiesAt()})
 	}
 	standing, _, err := db.Standing(ctx, p.MemberID)
 	if err != nil {
