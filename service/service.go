@@ -46,7 +46,7 @@ type Service struct {
 	incidents *incidentRecorder
 	history   *history
 
-	outboxDepth cache[int64]            // for scrapes
+	outboxDepth cache[int64] // for scrapes
 	alarms      *alert.Alarms
 	watched     atomic.Pointer[watched] // nil until the service has looked at itself
 }
