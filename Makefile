@@ -1,11 +1,12 @@
 # make help lists the targets.
 GO ?= go
 GREMLINS = $(GO) run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
+PROMTOOL = $(GO) run github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 PKG ?= ./leads
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients mutants lint fmt demo bench bench-import fuzz
+.PHONY: help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +54,9 @@ test-replicas: ## three replicas with short-lived tokens for five minutes; the o
 test-cluster: ## three NATS servers and three services, killed, stopped and cut off for ten minutes; a minute with a wrong password
 	$(GO) test -count=1 -v -timeout 30m -run '^TestClusterDrill$$' ./cmd/leadsync -cluster 10m
 	$(GO) test -count=1 -v -timeout 15m -run '^TestRotatedPassword' ./cmd/leadsync -rotation 1m
+
+monitoring-check: ## promtool over the alerts of deployments/monitoring and their tests; the first time it is built, which takes minutes
+	cd deployments/monitoring && $(PROMTOOL) check rules rules.yml && $(PROMTOOL) test rules rules_test.yml
 
 mutants: ## mutate one package (PKG=./leads), list the mutants its tests miss and count them; takes minutes
 	$(GREMLINS) unleash --timeout-coefficient 20 --output-statuses lt $(PKG)

@@ -74,11 +74,11 @@ func (l *lags) ready() *lags {
 	l.once.Do(func() {
 		buckets := []float64{.1, .25, .5, .75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800}
 		l.row = prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "leadsync_lag_row_seconds", Help: "From the arrival of a callback to its lead's row.", Buckets: buckets,
+			Name: "leadsync_lag_row_seconds", Help: "Time from the arrival of a callback until the lead's row in SQL shows the change.", Buckets: buckets,
 		})
 		l.topic = prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "leadsync_lag_topic_seconds", Buckets: buckets,
-			Help: "From the arrival of a callback to its change on the topic, where this process did both.",
+			Help: "Time from the arrival of a callback until the change is on the topic, where this process did both.",
 		})
 		l.waiting = map[revision]time.Time{}
 	})

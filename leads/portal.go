@@ -106,6 +106,16 @@ type Grant struct {
 	RefreshBegan time.Time
 }
 
+// A refresh token that is not used lives for refreshLife, and the access token that came with it
+// for accessLife. Source: docs/bitrix24.md 1.5.
+const (
+	refreshLife = 180 * 24 * time.Hour
+	accessLife  = time.Hour
+)
+
+// DiesAt is about when an administrator has to log in again, unless the pair is refreshed before.
+func (g Grant) DiesAt() time.Time { return g.ExpiresAt.Add(refreshLife - accessLife) }
+
 // Same reports whether two records are equal, apart from UpdatedAt.
 func (p Portal) Same(q Portal) bool {
 	p.UpdatedAt, q.UpdatedAt = time.Time{}, time.Time{}

@@ -33,6 +33,7 @@ type Session struct {
 
 	readAt    atomic.Int64 // when a lead was read last, in Unix milliseconds
 	simpleCRM atomic.Bool  // the portal has no leads
+	held      atomic.Int64 // leads whose deletion is held back
 	beaten    atomic.Bool  // what was missed before this owner is noted
 }
 

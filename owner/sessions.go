@@ -19,6 +19,7 @@ type Status struct {
 	// Unreachable says why Bitrix24 may not reach us; "" if there is no sign of that.
 	Unreachable string
 	SimpleCRM   bool      // the portal has no leads
+	Held        int64     // leads whose deletion the breaker holds back
 	Problems    []Problem // parts of the work that fail or take too long, the oldest first
 	// Waiting is since when the oldest notice of a lead waits to be read; zero where none does.
 	Waiting time.Time
@@ -29,7 +30,7 @@ func (s *Session) status() Status {
 	return Status{
 		MemberID: s.memberID(), Domain: s.own.Portal.Domain, Client: s.client.State(),
 		Queued: s.queue.drainer.Taken.Load(), Missed: s.queue.drainer.Lost.Load(), Unreachable: s.unreachable(),
-		SimpleCRM: s.simpleCRM.Load(), Problems: s.problems(), Waiting: s.health.oldest(),
+		SimpleCRM: s.simpleCRM.Load(), Held: s.held.Load(), Problems: s.problems(), Waiting: s.health.oldest(),
 	}
 }
 

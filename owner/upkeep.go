@@ -137,7 +137,9 @@ func (u *upkeep) checkDeletions(ctx context.Context, now time.Time) error {
 	}
 	u.deletionsAt = now.Add(u.s.cfg.scaled(deletionsEvery))
 	var held error
+	u.s.held.Store(0)
 	if breaker.Open() {
+		u.s.held.Store(breaker.Candidates)
 		held = fmt.Errorf("%w: %d leads are gone from the portal, at most %d may be deleted within an hour; look at `leadsync reconcile findings last`, "+
 			"and if somebody deleted them in Bitrix24, allow it with `leadsync reconcile --max-deletes %d`", errHeldBack, breaker.Candidates, breaker.Limit, breaker.Candidates)
 	}

@@ -23,7 +23,8 @@ type dialect struct {
 	locker     lock.SessionLocker            // lets one process migrate at a time; nil where transactions do that
 	schema     string                        // of the tables; "" where there are none
 	checks     []check                       // before a migration, see preflight.go
-	preflight  map[string]string             // their statements
+	health     []check                       // of a database in use, see health.go
+	preflight  map[string]string             // the statements of both
 	room       func(bytes int64) []Condition // whether the disk has room for tables of that size; nil where a check finds out
 	// batches says that several statements are sent as one text, because each round trip costs.
 	batches bool

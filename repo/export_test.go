@@ -149,6 +149,20 @@ func Judge(name string, before map[string][]map[string]string, rows ...map[strin
 	return sqliteChecks[0].judge(about, facts(rows))
 }
 
+// JudgeHealth is Judge for a check of Health.
+func JudgeHealth(name string, rows ...map[string]string) []Condition {
+	facts := make([]fact, len(rows))
+	for i, row := range rows {
+		facts[i] = row
+	}
+	for _, c := range sqlServerHealth {
+		if c.name == name {
+			return c.judge(&surroundings{schema: "dbo"}, facts)
+		}
+	}
+	panic("no such check: " + name)
+}
+
 // ScriptColumn is a column of the call centre's script, as a catalogue would show it.
 func ScriptColumns() (rows []map[string]string) {
 	for table, columns := range scriptColumns(leadsql.SQLServerMigrations) {

@@ -31,6 +31,7 @@ var polled = map[string]string{
 	"RunWatermark":         "every ten minutes and with each pass",
 	"RunLastCompleted":     "when a portal gets an owner",
 	"RunLastFull":          "every 30 s, each portal",
+	"RunLastEnded":         "every 10 s, each portal",
 	"FindingPendingList":   "with each window of a pass",
 	"FindingPendingDelete": "with each window of a pass",
 	"FindingMissingList":   "at the end of each pass, for 50 leads at a time",
@@ -63,7 +64,7 @@ var polled = map[string]string{
 	"OwnerProblem":         "when a problem begins or ends",
 	"OwnerNote":            "every ten minutes, each portal",
 	"OwnerFieldsGet":       "when a portal gets an owner",
-	"GrantList":            "with each refresh of tokens, and when a portal gets an owner",
+	"GrantList":            "every 10 s, each portal",
 	"RuntimeTouchGet":      "every 5 s while leads are read",
 	"RuntimeTouchList":     "with each full pass",
 	"SettingList":          "when the service starts",
@@ -109,6 +110,7 @@ var inOrder = map[string]string{
 	"OutboxOldestPortal": "MIN of an index",
 	"OutboxPortals":      "EXISTS ends with the first",
 	"RunLastFull":        "MAX of an index",
+	"RunLastEnded":       "the end of an index: at most the pass that runs is before it",
 	"FailingList":        "leads that fail now, all of them",
 }
 

@@ -70,21 +70,36 @@ func (d *DB) Preflight(ctx context.Context) ([]Condition, error) {
 		if !foreign && !c.always {
 			continue
 		}
-		facts, err := query(ctx, d.read, scanFact, d.dialect.preflight[c.name])
-		if ctx.Err() != nil || d.faultOf(err) == faultBroken {
-			return found, wrap(d.explain(ctx, err), "preflight: %s", c.name)
-		}
+		conditions, err := d.ask(ctx, c, about)
 		if err != nil {
-			found = append(found, Condition{c.name, Tells, "not checked: " + firstLine(err), ""})
-			continue
+			return found, wrap(err, "preflight: %s", c.name)
 		}
-		for _, condition := range c.judge(about, facts) {
-			condition.Check = c.name
-			found = append(found, condition)
-		}
+		found = append(found, conditions...)
 	}
 	if foreign && d.dialect.room != nil {
 		found = append(found, d.dialect.room(about.bytes)...)
+	}
+	return found, nil
+}
+
+// notChecked begins what is found where the login may not ask, or the server does not know.
+const notChecked = "not checked: "
+
+// Unchecked tells that the condition could not be found out.
+func (c Condition) Unchecked() bool { return strings.HasPrefix(c.Found, notChecked) }
+
+// ask makes one check. Its error says that the database does not answer.
+func (d *DB) ask(ctx context.Context, c check, about *surroundings) (found []Condition, err error) {
+	facts, err := query(ctx, d.read, scanFact, d.dialect.preflight[c.name])
+	if ctx.Err() != nil || d.faultOf(err) == faultBroken {
+		return nil, d.explain(ctx, err)
+	}
+	if err != nil {
+		return []Condition{{c.name, Tells, notChecked + firstLine(err), ""}}, nil
+	}
+	for _, condition := range c.judge(about, facts) {
+		condition.Check = c.name
+		found = append(found, condition)
 	}
 	return found, nil
 }

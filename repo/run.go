@@ -189,6 +189,13 @@ func (d *DB) LastFull(ctx context.Context, memberID string) (leads.Run, bool, er
 	return run, ok, wrap(err, "last full run of %s", memberID)
 }
 
+// LastEnded returns the newest full pass, imports included, that has ended, completed or given
+// up; without dry runs. It returns false where there is none.
+func (d *DB) LastEnded(ctx context.Context, memberID string) (leads.Run, bool, error) {
+	run, ok, err := queryOne(ctx, d, scanRun, d.dialect.sql.RunLastEnded, sql.Named("member_id", memberID))
+	return run, ok, wrap(err, "last ended run of %s", memberID)
+}
+
 // Watermark returns the start of the newest completed pass that read the leads.
 func (d *DB) Watermark(ctx context.Context, memberID string) (leads.Watermark, error) {
 	mark, _, err := queryOne(ctx, d, func(row scanner) (w leads.Watermark, err error) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"leadsync/alert"
 	"leadsync/bitrix24"
 	"leadsync/events"
 	"leadsync/events/broker"
@@ -52,6 +53,8 @@ type Config struct {
 	LogFormat     string // text, json or "" for what the terminal suggests
 	PhoneRegion   string
 	APIToken      leads.Secret // for reading; "" where one is kept in the data directory
+
+	Alerts alert.Settings // where people are told of problems
 
 	// TolerateOutages starts without database and NATS where they are down; serve does.
 	TolerateOutages bool

@@ -64,6 +64,7 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 		LogFormat:     e.choice("LEADSYNC_LOG_FORMAT", "text", "json"),
 		PhoneRegion:   e.region("LEADSYNC_PHONE_REGION", "RU"),
 		APIToken:      e.apiToken("LEADSYNC_API_TOKEN"),
+		Alerts:        readAlerts(e),
 	}
 	e.differ(cfg)
 	cfg.DatabaseURL = e.databaseURL("LEADSYNC_DATABASE_URL", "sqlite:"+filepath.Join(cfg.DataDir, "leadsync.db"))

@@ -33,14 +33,14 @@ func (c sink) gauge(desc *prometheus.Desc, value float64, labels ...string) {
 }
 
 var (
-	receivedDesc  = prometheus.NewDesc("leadsync_callbacks_received_total", "Callbacks that were stored and answered 200.", nil, nil)
-	refusedDesc   = prometheus.NewDesc("leadsync_callbacks_refused_total", "Callbacks that were refused or left alone, by reason.", []string{"reason"}, nil)
-	readDesc      = prometheus.NewDesc("leadsync_leads_read_total", "Leads read from portals because of notices.", nil, nil)
-	outcomesDesc  = prometheus.NewDesc("leadsync_outcomes_total", "What became of leads that were read because of notices.", []string{"outcome"}, nil)
-	publishedDesc = prometheus.NewDesc("leadsync_changes_published_total", "Changes put on the topic of leads.", nil, nil)
-	takenDesc     = prometheus.NewDesc("leadsync_notices_taken_total", "Notices dealt with.", nil, nil)
-	parkedDesc    = prometheus.NewDesc("leadsync_notices_parked_total", "Notices given up and kept as dead letters.", nil, nil)
-	ignoredDesc   = prometheus.NewDesc("leadsync_portal_notices_ignored_total", "Notices about portals of no known kind.", nil, nil)
+	receivedDesc  = prometheus.NewDesc("leadsync_callbacks_received_total", "Callbacks that leadsync accepted, stored and answered with 200.", nil, nil)
+	refusedDesc   = prometheus.NewDesc("leadsync_callbacks_refused_total", "Callbacks that leadsync refused or ignored, by reason. The README explains each reason.", []string{"reason"}, nil)
+	readDesc      = prometheus.NewDesc("leadsync_leads_read_total", "Leads read from portals because of callbacks; passes are not counted.", nil, nil)
+	outcomesDesc  = prometheus.NewDesc("leadsync_lead_outcomes_total", "What the reads of leads because of callbacks led to: a row inserted, updated, deleted, unchanged and so on.", []string{"outcome"}, nil)
+	publishedDesc = prometheus.NewDesc("leadsync_changes_published_total", "Changes of leads published on the topic.", nil, nil)
+	takenDesc     = prometheus.NewDesc("leadsync_notices_taken_total", "Notices that were processed: their lead was read and written, or given up.", nil, nil)
+	parkedDesc    = prometheus.NewDesc("leadsync_notices_parked_total", "Notices given up after repeated failures and kept as dead letters.", nil, nil)
+	ignoredDesc   = prometheus.NewDesc("leadsync_portal_notices_ignored_total", "Notices about a portal itself, such as an installation, whose kind this version does not know.", nil, nil)
 )
 
 // Describe implements prometheus.Collector. Which metrics there are depends on what the
@@ -57,6 +57,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	c.collectJournal(out)
 	c.collectPortals(out)
 	c.collectWork(out)
+	c.collectWatched(out)
 }
 
 func (c collector) collectCallbacks(out sink) {

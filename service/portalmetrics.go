@@ -9,23 +9,23 @@ import (
 )
 
 var (
-	oddRowsDesc   = prometheus.NewDesc("leadsync_portal_odd_rows_total", "Rows that the portal sent and leadsync left out: ids that do not fit, leads that nobody asked for.", portalLabel, nil)
-	failingDesc   = prometheus.NewDesc("leadsync_portal_failing_seconds", "How long a part of the work on a portal has been failing; only parts that fail are shown.", []string{"member_id", "part"}, nil)
-	waitingDesc   = prometheus.NewDesc("leadsync_portal_oldest_notice_seconds", "How long the oldest notice of a portal's leads has been waiting to be read; 0 where none waits.", portalLabel, nil)
-	ownedDesc     = prometheus.NewDesc("leadsync_portal_owned", "1 for each portal that this process owns.", portalLabel, nil)
-	requestsDesc  = prometheus.NewDesc("leadsync_portal_requests_total", "HTTP requests sent to a portal, since this process owns it.", portalLabel, nil)
-	levelDesc     = prometheus.NewDesc("leadsync_budget_level", "Our requests in the portal's leaky bucket.", portalLabel, nil)
-	depthDesc     = prometheus.NewDesc("leadsync_budget_depth", "Requests up to which leadsync fills the bucket.", portalLabel, nil)
-	shareDesc     = prometheus.NewDesc("leadsync_budget_share", "Part of our budget that is used: less than 1 while others call from the same address.", portalLabel, nil)
-	limitedDesc   = prometheus.NewDesc("leadsync_budget_refusals_total", "QUERY_LIMIT_EXCEEDED although we were within our budget.", portalLabel, nil)
-	queuedDesc    = prometheus.NewDesc("leadsync_budget_waiting", "Requests that wait for the budget, by lane.", []string{"member_id", "lane"}, nil)
-	operatingDesc = prometheus.NewDesc("leadsync_operating_seconds", "Operating time of a method within ten minutes, as the portal counts it.", methodLabels, nil)
-	blockedDesc   = prometheus.NewDesc("leadsync_operating_refusals_total", "OPERATION_TIME_LIMIT: times that the portal blocked a method.", methodLabels, nil)
-	restedDesc    = prometheus.NewDesc("leadsync_operating_pauses_total", "Times that a call waited so that a method is not blocked.", methodLabels, nil)
-	offlineDesc   = prometheus.NewDesc("leadsync_offline_events_total", "Events of the portal's own queue that were stored, since this process owns it.", portalLabel, nil)
-	missedDesc    = prometheus.NewDesc("leadsync_callbacks_missed_total", "Changes reported by the offline queue without a callback.", portalLabel, nil)
-	silentDesc    = prometheus.NewDesc("leadsync_callbacks_silent", "1 where test events or callbacks do not come: Bitrix24 may not reach us.", portalLabel, nil)
-	statesDesc    = prometheus.NewDesc("leadsync_portals", "Known portals, by state; an administrator must act on needs_authorization.", []string{"state"}, nil)
+	oddRowsDesc   = prometheus.NewDesc("leadsync_portal_odd_rows_total", "Rows in the portal's answers that leadsync ignored: ids that do not fit, leads that nobody asked for.", portalLabel, nil)
+	failingDesc   = prometheus.NewDesc("leadsync_portal_failing_seconds", "How long a part of the work on a portal has been failing. Only parts that fail are shown; /readyz has the reason.", []string{"member_id", "part"}, nil)
+	waitingDesc   = prometheus.NewDesc("leadsync_portal_oldest_notice_seconds", "Age of the oldest callback of a portal whose lead was not read yet. 0 where none waits.", portalLabel, nil)
+	ownedDesc     = prometheus.NewDesc("leadsync_portal_owned", "1 for each portal that this process serves. Of several leadsync processes exactly one serves a portal.", portalLabel, nil)
+	requestsDesc  = prometheus.NewDesc("leadsync_portal_requests_total", "HTTP requests sent to a portal since this process began to serve it. A batch is one request.", portalLabel, nil)
+	levelDesc     = prometheus.NewDesc("leadsync_portal_budget_used_requests", "Requests that fill the portal's rate limit (a leaky bucket) at the moment, as leadsync counts them.", portalLabel, nil)
+	depthDesc     = prometheus.NewDesc("leadsync_portal_budget_limit_requests", "Up to how many requests leadsync fills the portal's rate limit; above that its requests wait.", portalLabel, nil)
+	shareDesc     = prometheus.NewDesc("leadsync_portal_budget_share_ratio", "Part of the portal's rate limit that leadsync uses. Less than 1 where the portal refused requests within the limit: others call it from the same address.", portalLabel, nil)
+	limitedDesc   = prometheus.NewDesc("leadsync_portal_budget_refusals_total", "Requests that the portal refused with QUERY_LIMIT_EXCEEDED although leadsync was within the limit.", portalLabel, nil)
+	queuedDesc    = prometheus.NewDesc("leadsync_portal_requests_waiting", "Requests that wait for the rate limit, by lane: live (callbacks) goes before operator (commands), then background (passes).", []string{"member_id", "lane"}, nil)
+	operatingDesc = prometheus.NewDesc("leadsync_portal_method_operating_seconds", "Operating time of a REST method within the last ten minutes, as the portal counts it. At a limit of the portal (480 seconds in the documentation) the method is blocked.", methodLabels, nil)
+	blockedDesc   = prometheus.NewDesc("leadsync_portal_method_refusals_total", "Times that the portal blocked a REST method because of its operating time (OPERATION_TIME_LIMIT).", methodLabels, nil)
+	restedDesc    = prometheus.NewDesc("leadsync_portal_method_pauses_total", "Times that leadsync paused a REST method so that the portal does not block it.", methodLabels, nil)
+	offlineDesc   = prometheus.NewDesc("leadsync_portal_offline_events_total", "Events taken from the portal's own queue (event.offline) since this process began to serve the portal.", portalLabel, nil)
+	missedDesc    = prometheus.NewDesc("leadsync_portal_callbacks_missed_total", "Changes that only the portal's own queue reported: no callback came for them.", portalLabel, nil)
+	silentDesc    = prometheus.NewDesc("leadsync_portal_callbacks_silent", "1 where callbacks or test events do not arrive, so that Bitrix24 may not reach LEADSYNC_PUBLIC_URL; else 0.", portalLabel, nil)
+	statesDesc    = prometheus.NewDesc("leadsync_portals", "Portals in the database, by state. Those in needs_authorization are not read until an administrator logs in again.", []string{"state"}, nil)
 
 	portalLabel  = []string{"member_id"}
 	methodLabels = []string{"member_id", "method"}
@@ -48,11 +48,8 @@ func (c collector) collectPortals(out sink) {
 		for _, problem := range owned.Problems {
 			out.gauge(failingDesc, c.age(problem.Since), id, string(problem.Part))
 		}
-		silent := 0.0
-		if owned.Unreachable != "" {
-			silent = 1
-		}
-		out.gauge(silentDesc, silent, id)
+		out.gauge(silentDesc, truth(owned.Unreachable != ""), id)
+		out.gauge(heldDesc, float64(owned.Held), id)
 		for lane, n := range client.Budget.Waiting {
 			out.gauge(queuedDesc, float64(n), id, lane.String())
 		}

@@ -56,9 +56,6 @@ type TokenReport struct {
 	Idle       time.Time `json:"refresh_token_dies_about"` // unless it is used before
 }
 
-// refreshLife is how long a refresh token lives that is not used (docs/bitrix24.md 1.5).
-const refreshLife = 180 * 24 * time.Hour
-
 // BudgetReport is how an owner has noted its budget.
 type BudgetReport struct {
 	At       time.Time `json:"at"`
@@ -80,7 +77,7 @@ func ReportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (PortalRepor
 		return r, err
 	}
 	for _, g := range grants {
-		r.Tokens = append(r.Tokens, TokenReport{g.UserID, g.System, g.ExpiresAt, g.ExpiresAt.Add(refreshLife - time.Hour)})
+		r.Tokens = append(r.Tokens, TokenReport{g.UserID, g.System, g.ExpiresAt, g.DiesAt()})
 	}
 	standing, _, err := db.Standing(ctx, p.MemberID)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"leadsync/alert"
 	"leadsync/consumers"
 	"leadsync/events"
 	"leadsync/events/broker"
@@ -45,6 +46,8 @@ type Service struct {
 	history   *history
 
 	outboxDepth cache[int64] // for scrapes
+	alarms      *alert.Alarms
+	watched     atomic.Pointer[watched] // nil until the service has looked at itself
 }
 
 // Serve runs a service until the context ends. It takes callbacks before database and NATS
@@ -93,9 +96,13 @@ func New(b *Backend, listeners *Listeners) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	alarms, err := openAlarms(b)
+	if err != nil {
+		return nil, err
+	}
 	notify, wake := signal()
 	s := &Service{
-		Backend: b, Stats: &consumers.Stats{}, listeners: listeners, intake: intake, database: make(chan struct{}), notify: notify, wake: wake,
+		Backend: b, Stats: &consumers.Stats{}, listeners: listeners, intake: intake, database: make(chan struct{}), notify: notify, wake: wake, alarms: alarms,
 		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, began: cfg.Now(), catchUp: cfg.CatchUpEvery > 0, journal: b.Journal, log: b.Log},
 		history:   &history{db: b.DB, keep: cfg.Keep, keepChanges: cfg.KeepChanges, holder: b.Holder, scaled: cfg.scaled, now: cfg.Now, log: b.Log},
 	}
@@ -132,6 +139,8 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	face.Go(func() error { defer stop(); return s.intake.Run(taking, s.Portals.Verify) })
 	work.Go(func() error { defer stop(); return unlessStopped(ctx, s.work(ctx)) })
+	work.Go(func() error { return s.watch(ctx) })
+	work.Go(func() error { return s.alarms.Run(ctx) })
 	err := work.Wait()
 	stopTaking()
 	return errors.Join(err, face.Wait())

@@ -14,21 +14,21 @@ import (
 const scrapeLimit = 2 * time.Second
 
 var (
-	blindDesc       = prometheus.NewDesc("leadsync_callbacks_without_database_total", "Callbacks that came while the database could not say whose they were.", nil, nil)
-	storedDesc      = prometheus.NewDesc("leadsync_notices_published_total", "Notices put on their stream, those from the spool included.", nil, nil)
-	spooledDesc     = prometheus.NewDesc("leadsync_callbacks_spooled_total", "Callbacks kept on disk because NATS or the database did not answer.", nil, nil)
-	lostDesc        = prometheus.NewDesc("leadsync_callbacks_lost_total", "Callbacks that could be kept nowhere, and were answered 500.", nil, nil)
-	spoolDesc       = prometheus.NewDesc("leadsync_spool_entries", "Callbacks that wait in the spool.", nil, nil)
+	blindDesc       = prometheus.NewDesc("leadsync_callbacks_without_database_total", "Callbacks that came while the database could not say which portal sent them. They wait in the spool until it can.", nil, nil)
+	storedDesc      = prometheus.NewDesc("leadsync_notices_published_total", "Notices (one for each accepted callback) put on their NATS stream, those from the spool included.", nil, nil)
+	spooledDesc     = prometheus.NewDesc("leadsync_callbacks_spooled_total", "Callbacks written to the spool on this machine's disk because NATS or the database did not answer. They follow when both are back.", nil, nil)
+	lostDesc        = prometheus.NewDesc("leadsync_callbacks_lost_total", "Callbacks that could be stored neither in NATS nor on disk and were answered 500. Bitrix24 does not repeat them; the next pass finds what they changed.", nil, nil)
+	spoolDesc       = prometheus.NewDesc("leadsync_spool_entries", "Callbacks that wait in the spool on this machine's disk. 0 while NATS and the database answer.", nil, nil)
 	spoolBytesDesc  = prometheus.NewDesc("leadsync_spool_bytes", "Size of the spool on disk.", nil, nil)
-	spoolLimitDesc  = prometheus.NewDesc("leadsync_spool_limit_bytes", "Size at which the spool refuses.", nil, nil)
-	spoolAgeDesc    = prometheus.NewDesc("leadsync_spool_age_seconds", "Age of the oldest callback in the spool.", nil, nil)
-	coalescedDesc   = prometheus.NewDesc("leadsync_notices_coalesced", "Notices that a newer one of the same lead replaced; exact where one process takes and reads them all.", nil, nil)
-	pendingDesc     = prometheus.NewDesc("leadsync_notices_waiting", "Notices on their stream, all portals.", nil, nil)
-	outboxDesc      = prometheus.NewDesc("leadsync_outbox_changes", "Changes that wait to be announced, as they were counted last: a count that takes a second is used again for 100 seconds.", nil, nil)
-	outboxAgeDesc   = prometheus.NewDesc("leadsync_outbox_age_seconds", "Age of the oldest change that waits to be announced.", nil, nil)
+	spoolLimitDesc  = prometheus.NewDesc("leadsync_spool_limit_bytes", "Size at which the spool is full: from then on callbacks are lost.", nil, nil)
+	spoolAgeDesc    = prometheus.NewDesc("leadsync_spool_age_seconds", "Age of the oldest callback in the spool. 0 where it is empty.", nil, nil)
+	coalescedDesc   = prometheus.NewDesc("leadsync_notices_coalesced", "Notices that a newer one of the same lead replaced before they were read, which saves requests. Exact where one process takes and reads them all.", nil, nil)
+	pendingDesc     = prometheus.NewDesc("leadsync_notices_waiting", "Notices of all portals that wait on their NATS stream to be read.", nil, nil)
+	outboxDesc      = prometheus.NewDesc("leadsync_outbox_changes", "Changes in SQL that wait to be published on the topic, as they were counted last: a count that takes a second is used again for 100 seconds.", nil, nil)
+	outboxAgeDesc   = prometheus.NewDesc("leadsync_outbox_age_seconds", "Age of the oldest change in SQL that waits to be published on the topic. 0 where none waits.", nil, nil)
 	tableRowsDesc   = prometheus.NewDesc("leadsync_table_rows", "Rows of the tables that grow, looked up every ten minutes: on SQL Server the approximate number of its catalogue, on SQLite counted.", tableLabel, nil)
 	prunedDesc      = prometheus.NewDesc("leadsync_pruned_rows_total", "Rows of history that this process deleted because they were older than LEADSYNC_KEEP.", tableLabel, nil)
-	deadLettersDesc = prometheus.NewDesc("leadsync_dead_letters", "Notices that are parked.", nil, nil)
+	deadLettersDesc = prometheus.NewDesc("leadsync_dead_letters", "Leads that leadsync gave up after repeated failures: leadsync dead list shows them with the reason.", nil, nil)
 
 	tableLabel = []string{"table"}
 )

@@ -3,6 +3,7 @@ package sql_test
 import (
 	"io/fs"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -66,12 +67,15 @@ func readMigration(t *testing.T, dir fs.FS, name string) string {
 	return string(text)
 }
 
+// right is the name of a right in a question.
+var right = regexp.MustCompile(`N'(?:INSERT|UPDATE|DELETE)\b`)
+
 // What a check asks has no other names than those of both databases' call centre.
 func TestPreflightQuestionsAreReads(t *testing.T) {
 	for _, texts := range []map[string]string{leadsql.SQLServerPreflight, leadsql.SQLitePreflight} {
 		for name, text := range texts {
 			for _, word := range []string{"INSERT", "UPDATE ", "DELETE", "DROP", "EXEC"} {
-				if strings.Contains(strings.ReplaceAll(text, "N'UPDATE", ""), word) {
+				if strings.Contains(right.ReplaceAllString(text, ""), word) {
 					t.Errorf("%s: %s is in %s", name, word, text)
 				}
 			}

@@ -56,9 +56,9 @@ func TestOfflineQueueAloneBringsEveryChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "everything arrives without a callback", func() bool { return s.equal(t, db) })
-	eventually(t, "what callbacks lost is counted", func() bool { return s.metric(t, "leadsync_callbacks_missed_total") >= 20 })
-	eventually(t, "the alarm is raised", func() bool { return s.metric(t, "leadsync_callbacks_silent") == 1 })
-	if n := s.metric(t, "leadsync_offline_events_total"); n < 20 {
+	eventually(t, "what callbacks lost is counted", func() bool { return s.metric(t, "leadsync_portal_callbacks_missed_total") >= 20 })
+	eventually(t, "the alarm is raised", func() bool { return s.metric(t, "leadsync_portal_callbacks_silent") == 1 })
+	if n := s.metric(t, "leadsync_portal_offline_events_total"); n < 20 {
 		t.Errorf("%v offline events", n)
 	}
 	wantCause(t, s, changed[0], leads.CauseOffline)

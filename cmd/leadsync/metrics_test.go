@@ -19,20 +19,26 @@ import (
 // gaugesElsewhere are shown per portal and method, and tested where their numbers come
 // from: TestPortalsAreListedShownReboundAndRemoved, and the limits and budget of bitrix24.
 var gaugesElsewhere = []string{
-	"leadsync_portal_owned", "leadsync_portal_requests_total", "leadsync_portals", "leadsync_budget_level", "leadsync_budget_depth",
-	"leadsync_budget_share", "leadsync_budget_refusals_total", "leadsync_budget_waiting", "leadsync_operating_seconds",
-	"leadsync_operating_refusals_total", "leadsync_operating_pauses_total",
-	"leadsync_spool_limit_bytes",            // a constant
-	"leadsync_table_rows",                   // repotest: Prune, and service: TestScrapesReadNoTables
-	"leadsync_pruned_rows_total",            // the same
+	"leadsync_portal_owned", "leadsync_portal_requests_total", "leadsync_portals", "leadsync_portal_budget_used_requests", "leadsync_portal_budget_limit_requests",
+	"leadsync_portal_budget_share_ratio", "leadsync_portal_budget_refusals_total", "leadsync_portal_requests_waiting", "leadsync_portal_method_operating_seconds",
+	"leadsync_portal_method_refusals_total", "leadsync_portal_method_pauses_total",
+	"leadsync_spool_limit_bytes",     // a constant
+	"leadsync_table_rows",            // repotest: Prune, and service: TestScrapesReadNoTables
+	"leadsync_pruned_rows_total",     // the same
+	"leadsync_callbacks_lost_total",  // TestFullDisk
+	"leadsync_portal_odd_rows_total", // bitrix24: odd_test.go
+	"leadsync_build_info",            // a constant
+	// TestMetricsAreNamedByConvention, TestReconcileExitsOneWhenAPersonIsNeeded.
+	"leadsync_ready", "leadsync_problem", "leadsync_portal_deletions_held_back", "leadsync_portal_last_pass_timestamp_seconds",
+	"leadsync_portal_last_full_pass_timestamp_seconds", "leadsync_portal_last_full_pass_success", "leadsync_portal_last_full_pass_duration_seconds",
+	"leadsync_portal_last_full_pass_leads", "leadsync_portal_last_full_pass_differences", "leadsync_portal_access_token_expiry_timestamp_seconds",
+	"leadsync_portal_login_expiry_timestamp_seconds",
 	"leadsync_journal_entries_total",        // journal: TestFullDiskDropsEntries
 	"leadsync_journal_dropped_total",        // the same
-	"leadsync_callbacks_lost_total",         // TestFullDisk
-	"leadsync_portal_odd_rows_total",        // bitrix24: odd_test.go
 	"leadsync_portal_failing_seconds",       // TestReadinessNamesAFailingPortal
 	"leadsync_portal_oldest_notice_seconds", // TestAPortalThatHangsIsReportedAfterTwoMinutes
 	// The second channel: TestOfflineQueueAloneBringsEveryChange, TestTestEventsProveThatCallbacksArrive.
-	"leadsync_offline_events_total", "leadsync_callbacks_missed_total", "leadsync_callbacks_silent",
+	"leadsync_portal_offline_events_total", "leadsync_portal_callbacks_missed_total", "leadsync_portal_callbacks_silent",
 }
 
 // unknownPortalCallback is a callback of a portal that is not known.
@@ -126,10 +132,10 @@ func TestEveryMetricChangesWithItsEvent(t *testing.T) {
 	a, b, c, _ := m.h.sampleIDs()
 	m.wantIncrease("a lead is edited", func() { m.h.edit(a, "measured") },
 		"leadsync_callbacks_received_total", "leadsync_notices_published_total", "leadsync_notices_taken_total", "leadsync_leads_read_total",
-		`leadsync_outcomes_total{outcome="updated"}`, "leadsync_changes_published_total", "leadsync_lag_row_seconds_count", "leadsync_lag_topic_seconds_count")
-	m.wantIncrease("a lead is added", func() { m.h.portal.Add(1) }, `leadsync_outcomes_total{outcome="inserted"}`)
-	m.wantIncrease("a lead is deleted", func() { _ = m.h.portal.Delete(b) }, `leadsync_outcomes_total{outcome="deleted"}`)
-	m.wantIncrease("a callback says nothing new", func() { m.post(m.callback(a)) }, `leadsync_outcomes_total{outcome="unchanged"}`)
+		`leadsync_lead_outcomes_total{outcome="updated"}`, "leadsync_changes_published_total", "leadsync_lag_row_seconds_count", "leadsync_lag_topic_seconds_count")
+	m.wantIncrease("a lead is added", func() { m.h.portal.Add(1) }, `leadsync_lead_outcomes_total{outcome="inserted"}`)
+	m.wantIncrease("a lead is deleted", func() { _ = m.h.portal.Delete(b) }, `leadsync_lead_outcomes_total{outcome="deleted"}`)
+	m.wantIncrease("a callback says nothing new", func() { m.post(m.callback(a)) }, `leadsync_lead_outcomes_total{outcome="unchanged"}`)
 	m.unknownNotice()
 	m.refusals()
 	m.coalescing(a)
@@ -300,7 +306,7 @@ func (m *metricsTest) poison(id int64) {
 	if err != nil {
 		m.h.t.Fatal(err)
 	}
-	failed := `leadsync_outcomes_total{outcome="failed"}`
+	failed := `leadsync_lead_outcomes_total{outcome="failed"}`
 	m.wantIncrease("a lead cannot be written", func() { m.h.edit(id, "poison") }, failed)
 	late := time.Duration(0)
 	for _, wait := range []time.Duration{10 * time.Second, time.Minute, 6 * time.Minute} {

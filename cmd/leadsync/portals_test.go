@@ -64,7 +64,7 @@ func TestPortalsAreListedShownReboundAndRemoved(t *testing.T) {
 			t.Error("a token is shown")
 		}
 	}
-	for _, want := range []string{`leadsync_budget_share{member_id="` + s.member() + `"} 1`, `leadsync_portals{state="active"} 1`, `leadsync_operating_seconds{member_id="` + s.member() + `",method="crm.lead.list"}`} {
+	for _, want := range []string{`leadsync_portal_budget_share_ratio{member_id="` + s.member() + `"} 1`, `leadsync_portals{state="active"} 1`, `leadsync_portal_method_operating_seconds{member_id="` + s.member() + `",method="crm.lead.list"}`} {
 		if !strings.Contains(s.metrics(t), want) {
 			t.Errorf("metrics lack %s", want)
 		}

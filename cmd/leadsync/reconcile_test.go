@@ -84,6 +84,9 @@ func TestReconcileExitsOneWhenAPersonIsNeeded(t *testing.T) {
 	if sums := summary(t, stdout); code != exitFailure || sums.Deleted != 0 || sums.Phantom != 150 || !strings.Contains(stderr, "--max-deletes 150") {
 		t.Errorf("too many deletions, exit %d: %s%s", code, stdout, stderr)
 	}
+	eventually(t, "metrics show the deletions that are held back, and the problem", func() bool {
+		return s.metric(t, "leadsync_portal_deletions_held_back") > 0 && s.metric(t, "leadsync_problem") == 1 && s.metric(t, "leadsync_ready") == 0
+	})
 	if code, _, _ = command(t.Context(), t, s.vars, "reconcile", "--resume"); code != exitUsage {
 		t.Errorf("nothing was paused, exit %d", code)
 	}

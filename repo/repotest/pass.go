@@ -179,6 +179,23 @@ func watermarks(m *mirror) {
 	if run, ok, err := m.LastFull(m.ctx, memberID); err != nil || !ok || run.State != leads.RunIncomplete {
 		m.t.Errorf("last full pass: %+v, %v, %v", run, ok, err)
 	}
+	m.lastEnded(memberID)
+}
+
+// lastEnded wants the full pass that was given up, also while another one runs, and then that.
+func (m *mirror) lastEnded(memberID string) {
+	m.t.Helper()
+	if run, ok, err := m.LastEnded(m.ctx, "nobody"); err != nil || ok {
+		m.t.Errorf("last pass of a portal without one: %+v, %v", run, err)
+	}
+	id := m.request(leads.Run{MemberID: memberID, Mode: leads.RunFull})
+	if run, ok, err := m.LastEnded(m.ctx, memberID); err != nil || !ok || run.State != leads.RunIncomplete || run.ID == id {
+		m.t.Errorf("last pass that ended, while one runs: %+v, %v, %v", run, ok, err)
+	}
+	m.finish(id, leads.RunCompleted)
+	if run, ok, err := m.LastEnded(m.ctx, memberID); err != nil || !ok || run.State != leads.RunCompleted || run.ID != id {
+		m.t.Errorf("last pass that ended: %+v, %v, %v", run, ok, err)
+	}
 }
 
 func incidents(m *mirror) {

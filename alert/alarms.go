@@ -1,0 +1,236 @@
+package alert
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"leadsync/retry"
+)
+
+// Config says who is told, and when.
+type Config struct {
+	Channels []Channel
+	// Delay is how long a problem lasts before it is reported, and how long it has been over
+	// before that is: a blip is no alarm.
+	Delay time.Duration
+	// File keeps what was reported: a start reports nothing twice, and what ended while the
+	// process was down is reported as over.
+	File              string
+	Instance, Version string // of messages
+	Now               func() time.Time
+	Log               *slog.Logger
+}
+
+// alarm is a problem that lasts, or has ended and is still to be reported as over.
+type alarm struct {
+	ID        string            `json:"id"`
+	Component string            `json:"component"`
+	Reason    string            `json:"reason"`
+	Since     time.Time         `json:"since"`
+	Gone      time.Time         `json:"gone,omitzero"` // when it was seen to be over; zero while it lasts
+	Fired     bool              `json:"fired"`         // it lasted longer than the delay
+	Ended     bool              `json:"ended"`         // it has been over for the delay
+	Told      map[string]Status `json:"told"`          // by channel
+}
+
+// Alarms report problems. Observe and Run may be called at the same time.
+type Alarms struct {
+	cfg  Config
+	wake map[string]chan struct{} // of each channel
+
+	mu     sync.Mutex
+	alarms []*alarm
+}
+
+// Open reads what an earlier process has reported. A damaged file is left behind.
+func Open(cfg Config) (*Alarms, error) {
+	a := &Alarms{cfg: cfg, wake: map[string]chan struct{}{}}
+	for _, c := range cfg.Channels {
+		a.wake[c.Name()] = make(chan struct{}, 1)
+	}
+	data, err := os.ReadFile(cfg.File)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, fmt.Errorf("read reported alarms: %w", err)
+	default:
+		if err := json.Unmarshal(data, &a.alarms); err != nil {
+			cfg.Log.Warn("file of reported alarms is damaged, starting a new one", "file", cfg.File, "error", err)
+			a.alarms = nil
+		}
+	}
+	for _, one := range a.alarms {
+		if one.Told == nil {
+			one.Told = map[string]Status{}
+		}
+	}
+	return a, nil
+}
+
+// Observe takes the problems as they are now, by component.
+func (a *Alarms) Observe(problems map[string]string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now, news := a.cfg.Now(), false
+	lasting := map[string]bool{}
+	for _, one := range a.alarms {
+		if one.Ended {
+			continue
+		}
+		reason, still := problems[one.Component]
+		lasting[one.Component] = true
+		news = one.see(reason, still, now, a.cfg.Delay) || news
+	}
+	a.alarms = slices.DeleteFunc(a.alarms, func(one *alarm) bool { return one.Ended && !one.Fired })
+	for component, reason := range problems {
+		if !lasting[component] {
+			a.alarms = append(a.alarms, &alarm{ID: uuid.NewString(), Component: component, Reason: reason, Since: now, Told: map[string]Status{}})
+		}
+	}
+	if news {
+		a.save()
+		for _, wake := range a.wake {
+			select {
+			case wake <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// see notes whether the problem lasts. It returns true where that is to be reported.
+func (o *alarm) see(reason string, still bool, now time.Time, delay time.Duration) bool {
+	if o.Since.After(now) { // the clock was set back
+		o.Since = now
+	}
+	if o.Gone.After(now) {
+		o.Gone = now
+	}
+	switch {
+	case still:
+		o.Gone, o.Reason = time.Time{}, reason
+		if fires := !o.Fired && now.Sub(o.Since) >= delay; fires {
+			o.Fired = true
+			return true
+		}
+		return false
+	case o.Gone.IsZero():
+		o.Gone = now
+	}
+	o.Ended = !o.Fired || now.Sub(o.Gone) >= delay
+	return o.Ended && o.Fired
+}
+
+// Run sends what is to be reported until the context ends.
+func (a *Alarms) Run(ctx context.Context) error {
+	var sending sync.WaitGroup
+	for _, c := range a.cfg.Channels {
+		sending.Go(func() { a.serve(ctx, c) })
+	}
+	sending.Wait()
+	return nil
+}
+
+// repeat is how long to wait after a message that could not be sent.
+var repeat = retry.Policy{First: 5 * time.Second, Max: 5 * time.Minute, Jitter: 10}
+
+// serve sends what is to be reported on one channel. One that fails does not keep the others
+// from their work, and what is over by the time that it works again is reported once.
+func (a *Alarms) serve(ctx context.Context, c Channel) {
+	loop := retry.Loop{Policy: repeat, Failed: func(err error, _ int, pause time.Duration) {
+		a.cfg.Log.WarnContext(ctx, "alarm could not be sent, trying again", "channel", c.Name(), "error", err, "pause", pause)
+	}}
+	for {
+		if loop.Until(ctx, func(ctx context.Context) error { return a.deliver(ctx, c) }) != nil {
+			return // the context has ended
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.wake[c.Name()]:
+		}
+	}
+}
+
+// deliver sends everything that a channel has not been told.
+func (a *Alarms) deliver(ctx context.Context, c Channel) error {
+	for {
+		one, message := a.next(c.Name())
+		if one == nil {
+			return nil
+		}
+		if err := c.Send(ctx, message); err != nil {
+			return err
+		}
+		a.cfg.Log.InfoContext(ctx, "alarm sent", "channel", c.Name(), "status", message.Status, "component", message.Component)
+		a.told(one, c.Name(), message.Status)
+	}
+}
+
+// next is the oldest message that a channel has not sent; nil where there is none.
+func (a *Alarms) next(channel string) (*alarm, Message) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, one := range a.alarms {
+		if one.Fired && one.Told[channel] != one.status() {
+			return one, a.message(one)
+		}
+	}
+	return nil, Message{}
+}
+
+func (o *alarm) status() Status {
+	if o.Ended {
+		return Resolved
+	}
+	return Firing
+}
+
+func (a *Alarms) message(one *alarm) Message {
+	m := Message{
+		ID: one.ID, Status: one.status(), Component: one.Component, Reason: one.Reason, Since: one.Since,
+		Instance: a.cfg.Instance, Version: a.cfg.Version,
+	}
+	if one.Ended {
+		until := one.Gone
+		m.Until = &until
+	}
+	m.Text = m.sentence()
+	return m
+}
+
+// told notes that a channel has sent a message, and forgets what is over for all of them.
+func (a *Alarms) told(one *alarm, channel string, status Status) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	one.Told[channel] = status
+	a.alarms = slices.DeleteFunc(a.alarms, func(one *alarm) bool {
+		waits := func(c Channel) bool { return one.Told[c.Name()] != Resolved }
+		return one.Ended && !slices.ContainsFunc(a.cfg.Channels, waits)
+	})
+	a.save()
+}
+
+// save keeps what was reported. Without the file the next start may report something twice.
+func (a *Alarms) save() {
+	data, err := json.Marshal(a.alarms)
+	if err == nil {
+		err = os.WriteFile(a.cfg.File+".new", data, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(a.cfg.File+".new", a.cfg.File)
+	}
+	if err != nil {
+		a.cfg.Log.Warn("reported alarms could not be kept", "error", err)
+	}
+}

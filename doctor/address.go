@@ -1,0 +1,143 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"leadsync/leads"
+)
+
+// Address is how the check of the public address asks.
+type Address struct {
+	URL     string // LEADSYNC_PUBLIC_URL; "" where there is none
+	Resolve func(ctx context.Context, host string) ([]net.IP, error)
+	HTTP    *http.Client // follows no redirect
+	Now     func() time.Time
+}
+
+// certificateSoon is how long before its end a certificate is reported: they are renewed a month before.
+const certificateSoon = 14 * 24 * time.Hour
+
+// CheckAddress looks at name, certificate and reachability of the public address, from this
+// machine: only a test event of the service proves that Bitrix24 reaches it.
+func CheckAddress(a Address) Check {
+	return check{"public address", func(ctx context.Context) []Finding {
+		u, err := url.Parse(a.URL)
+		if a.URL == "" || err != nil {
+			return []Finding{unknown("there is none: portals that are reached by webhooks may not need it")}
+		}
+		found := a.name(ctx, u)
+		if !Healthy(found) {
+			return found
+		}
+		return append(found, a.answer(ctx, u)...)
+	}}
+}
+
+// name looks the host up.
+func (a Address) name(ctx context.Context, u *url.URL) (found []Finding) {
+	ips, err := a.Resolve(ctx, u.Hostname())
+	if err != nil || len(ips) == 0 {
+		return []Finding{fault(fmt.Sprintf("%s has no address in DNS", u.Hostname()), "Bitrix24 cannot send events", "create the DNS record, or correct LEADSYNC_PUBLIC_URL")}
+	}
+	for _, ip := range ips {
+		if ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
+			return []Finding{warning(fmt.Sprintf("%s is %s here, an address of a private network", u.Hostname(), ip), "a portal in Bitrix24's cloud cannot reach it, unless DNS answers differently outside", "ask DNS from outside your network")}
+		}
+	}
+	return []Finding{ok(fmt.Sprintf("%s is %s", u.Hostname(), ips[0]))}
+}
+
+// answer asks the address for what only leadsync answers.
+func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL+leads.CallbackPath, nil)
+	if err != nil {
+		return []Finding{fault(err.Error(), "Bitrix24 cannot send events", "correct LEADSYNC_PUBLIC_URL")}
+	}
+	response, err := a.HTTP.Do(request)
+	if err != nil {
+		return []Finding{fault(fmt.Sprintf("it does not answer: %v", cause(err)), "Bitrix24 cannot send events, unless only this machine cannot reach it", "start the service; check the reverse proxy, the firewall and the certificate's names and chain")}
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
+	found = append(found, a.certificate(u, response.TLS)...)
+	switch code := response.StatusCode; {
+	case code >= 500:
+		found = append(found, fault(fmt.Sprintf("it answers %d", code), "the reverse proxy does not reach leadsync", "start the service; compare the proxy's target with LEADSYNC_HTTP_ADDR"))
+	case code >= 300 && code < 400:
+		found = append(found, fault(fmt.Sprintf("it redirects (%d)", code), "Bitrix24's POST would arrive as a GET without its body", "set LEADSYNC_PUBLIC_URL to the address that it redirects to"))
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+		found = append(found, fault(fmt.Sprintf("it answers %d", code), "something in front of leadsync asks for a log-in, which Bitrix24 does not have", "let "+leads.CallbackPath+" through"))
+	case code == http.StatusNotFound:
+		found = append(found, fault("it answers 404 for "+leads.CallbackPath, "another program answers there", "pass /bitrix24/ on to leadsync in the reverse proxy"))
+	default:
+		found = append(found, ok("it answers, from this machine; whether Bitrix24 reaches it is shown by the portal's callbacks below"))
+	}
+	return found
+}
+
+// certificate looks when it ends.
+func (a Address) certificate(u *url.URL, state *tls.ConnectionState) []Finding {
+	if u.Scheme == "http" {
+		return []Finding{warning("it is plain http", "tokens in callbacks can be read on their way", "put a reverse proxy with a certificate in front of leadsync")}
+	}
+	if state == nil || len(state.PeerCertificates) == 0 {
+		return []Finding{unknown("its certificate")}
+	}
+	end := state.PeerCertificates[0].NotAfter
+	words := "its certificate ends on " + end.Format(time.DateOnly)
+	if end.Sub(a.Now()) < certificateSoon {
+		return []Finding{warning(words, "Bitrix24 sends no events to an address whose certificate has ended", "renew it, and find out why it was not renewed by itself")}
+	}
+	return []Finding{ok(words)}
+}
+
+// cause is an error without the address, which is known.
+func cause(err error) string {
+	text := err.Error()
+	if _, after, found := strings.Cut(text, `": `); found {
+		return after
+	}
+	return text
+}
+
+// How far clocks may differ before that is a warning, and a fault.
+const (
+	skewWarning = 5 * time.Second
+	skewFault   = 2 * time.Minute
+)
+
+// CheckClock compares our clock with a portal's. The name that ask returns is empty where there is
+// no portal.
+func CheckClock(now func() time.Time, ask func(ctx context.Context) (theirs time.Time, who string, err error)) Check {
+	return check{"clock", func(ctx context.Context) []Finding {
+		began := now()
+		theirs, who, err := ask(ctx)
+		ended := now()
+		if err != nil {
+			return []Finding{unknown("it could not be compared: " + cause(err))}
+		}
+		if who == "" {
+			return []Finding{unknown("there is no portal to compare it with yet")}
+		}
+		middle := began.Add(ended.Sub(began) / 2)
+		skew := middle.Sub(theirs)
+		skew = max(0, skew.Abs()-time.Second-ended.Sub(began)/2) // the header has whole seconds
+		words := fmt.Sprintf("it differs from that of %s by %s", who, skew.Round(time.Second))
+		do := "let the machine follow a time server (chrony, systemd-timesyncd, w32time)"
+		switch {
+		case skew > skewFault:
+			return []Finding{fault(words, "tokens seem to be valid when they are not, and ages in reports and alarms are wrong", do)}
+		case skew > skewWarning:
+			return []Finding{warning(words, "ages in reports are wrong by as much", do)}
+		}
+		return []Finding{ok(words)}
+	}}
+}

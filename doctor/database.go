@@ -1,0 +1,60 @@
+package doctor
+
+import (
+	"context"
+	"strings"
+
+	"leadsync/repo"
+)
+
+// Database is what the check of the database asks.
+type Database interface {
+	Ping(ctx context.Context) error
+	Dialect() string
+	MigrationPlan(ctx context.Context) ([]string, error)
+	Health(ctx context.Context) ([]repo.Condition, error)
+}
+
+// CheckDatabase looks at connection, version of the tables, settings, rights, room and statistics.
+func CheckDatabase(db Database) Check {
+	return check{"database", func(ctx context.Context) []Finding {
+		if err := db.Ping(ctx); err != nil {
+			return []Finding{fault(err.Error(), "callbacks are kept, and nothing else works", "start the server; check LEADSYNC_DATABASE_URL and the network")}
+		}
+		found := []Finding{ok("it answers (" + db.Dialect() + ")")}
+		found = append(found, tables(ctx, db))
+		conditions, err := db.Health(ctx)
+		if err != nil {
+			return append(found, fault(err.Error(), "the server did not answer all questions", "run doctor again; look at the server's log"))
+		}
+		for _, c := range conditions {
+			found = append(found, finding(c))
+		}
+		return found
+	}}
+}
+
+// tables says whether they are those of this version.
+func tables(ctx context.Context, db Database) Finding {
+	pending, err := db.MigrationPlan(ctx)
+	switch {
+	case err != nil:
+		return fault(err.Error(), "it is not known whether the tables fit", "run leadsync migrate --plan")
+	case len(pending) > 0:
+		return fault("the tables are not up to date: "+strings.Join(pending, ", "), "the service waits until they are", "run leadsync migrate")
+	}
+	return ok("the tables are those of this version")
+}
+
+// finding is what the database said, as a finding.
+func finding(c repo.Condition) Finding {
+	switch {
+	case c.Unchecked():
+		return unknown(c.Check + ": " + c.Found)
+	case c.Severity == repo.Stops:
+		return fault(c.Found, "leadsync cannot work with it", c.Do)
+	case c.Severity == repo.Warns:
+		return warning(c.Found, "", c.Do)
+	}
+	return ok(c.Found)
+}

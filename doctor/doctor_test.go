@@ -1,0 +1,251 @@
+package doctor_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/doctor"
+	"leadsync/events"
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.FixedZone("MSK", 3*3600))
+
+func clock() time.Time { return now }
+
+// wantLevel wants a finding with these words of a level, and what to do where something is wrong.
+func wantLevel(t *testing.T, name string, c doctor.Check, level doctor.Level, words string) {
+	t.Helper()
+	found := doctor.Run(t.Context(), []doctor.Check{c})
+	hit := slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Level == level && strings.Contains(f.Found+" "+f.Do, words) })
+	for _, f := range found {
+		if f.Check == "" || f.Level == doctor.Fault && f.Found == "" {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	if !hit || doctor.Healthy(found) != (level != doctor.Fault) {
+		t.Errorf("%s: want %s with %q: %+v", name, level, words, found)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	well := doctor.Settings{PublicURL: "https://leads.example.com", SecretKey: true, Nightly: true, Alarms: true}
+	for name, c := range map[string]struct {
+		change func(*doctor.Settings)
+		level  doctor.Level
+		words  string
+	}{
+		"well":              {func(*doctor.Settings) {}, doctor.OK, "can be read"},
+		"no public address": {func(s *doctor.Settings) { s.PublicURL = "" }, doctor.Fault, "LEADSYNC_PUBLIC_URL"},
+		"no key":            {func(s *doctor.Settings) { s.SecretKey = false }, doctor.Warning, "LEADSYNC_SECRET_KEY"},
+		"no pass":           {func(s *doctor.Settings) { s.Nightly = false }, doctor.Warning, "LEADSYNC_RECONCILE_AT"},
+		"no alarms":         {func(s *doctor.Settings) { s.Alarms = false }, doctor.Warning, "LEADSYNC_ALERT_URL"},
+	} {
+		s := well
+		c.change(&s)
+		wantLevel(t, name, doctor.CheckSettings(s), c.level, c.words)
+	}
+}
+
+func TestMachine(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	wantLevel(t, "no directory", doctor.CheckDirectory(dir), doctor.Warning, "does not exist")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	wantLevel(t, "a directory", doctor.CheckDirectory(dir), doctor.OK, "written")
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	wantLevel(t, "an open directory", doctor.CheckDirectory(dir), doctor.Warning, "chmod 700")
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantLevel(t, "a file", doctor.CheckDirectory(file), doctor.Fault, "not a directory")
+	for room, level := range map[int64]doctor.Level{10 << 20: doctor.Fault, 1 << 30: doctor.Warning, 10 << 30: doctor.OK, -1: doctor.Unknown} {
+		wantLevel(t, "room", doctor.CheckRoom(dir, func(string) (int64, bool) { return room, room >= 0 }), level, "disk of "+dir)
+	}
+	wantLevel(t, "a pass", doctor.CheckZone(now), doctor.OK, "+03:00")
+	wantLevel(t, "a pass in UTC", doctor.CheckZone(now.UTC()), doctor.Warning, "TZ")
+	wantLevel(t, "no pass", doctor.CheckZone(time.Time{}), doctor.Warning, "LEADSYNC_RECONCILE_AT")
+}
+
+func TestPublicAddress(t *testing.T) {
+	t.Parallel()
+	status := http.StatusMethodNotAllowed
+	target := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(status)
+	}))
+	defer target.Close()
+	client := target.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	end := target.Certificate().NotAfter
+	at := end.Add(-100 * 24 * time.Hour)
+	well := doctor.Address{
+		URL: target.URL, HTTP: client, Now: func() time.Time { return at },
+		Resolve: func(context.Context, string) ([]net.IP, error) { return []net.IP{net.IPv4(203, 0, 113, 5)}, nil },
+	}
+	wantLevel(t, "well", doctor.CheckAddress(well), doctor.OK, "it answers")
+	for status = range map[int]bool{http.StatusFound: true, http.StatusBadGateway: true, http.StatusNotFound: true, http.StatusUnauthorized: true} {
+		wantLevel(t, http.StatusText(status), doctor.CheckAddress(well), doctor.Fault, "it ")
+	}
+	status = http.StatusMethodNotAllowed
+	at = end.Add(-24 * time.Hour)
+	wantLevel(t, "a certificate near its end", doctor.CheckAddress(well), doctor.Warning, "renew")
+	stranger := well
+	stranger.HTTP = &http.Client{}
+	wantLevel(t, "an unknown certificate", doctor.CheckAddress(stranger), doctor.Fault, "does not answer")
+	inside := well
+	inside.Resolve = func(context.Context, string) ([]net.IP, error) { return []net.IP{net.IPv4(192, 168, 0, 9)}, nil }
+	wantLevel(t, "a private address", doctor.CheckAddress(inside), doctor.Warning, "private network")
+	nowhere := well
+	nowhere.Resolve = func(context.Context, string) ([]net.IP, error) { return nil, errors.New("no such host") }
+	wantLevel(t, "no name", doctor.CheckAddress(nowhere), doctor.Fault, "DNS")
+	wantLevel(t, "none", doctor.CheckAddress(doctor.Address{}), doctor.Unknown, "there is none")
+}
+
+func TestClock(t *testing.T) {
+	t.Parallel()
+	for skew, level := range map[time.Duration]doctor.Level{0: doctor.OK, -4 * time.Second: doctor.OK, 30 * time.Second: doctor.Warning, -time.Hour: doctor.Fault} {
+		ask := func(context.Context) (time.Time, string, error) { return now.Add(skew), "portal", nil }
+		wantLevel(t, skew.String(), doctor.CheckClock(clock, ask), level, "portal")
+	}
+	none := func(context.Context) (time.Time, string, error) { return time.Time{}, "", nil }
+	wantLevel(t, "no portal", doctor.CheckClock(clock, none), doctor.Unknown, "no portal")
+	silent := func(context.Context) (time.Time, string, error) { return time.Time{}, "", errors.New("timeout") }
+	wantLevel(t, "a silent portal", doctor.CheckClock(clock, silent), doctor.Unknown, "timeout")
+}
+
+// database is one as a test wants it.
+type database struct {
+	down       error
+	pending    []string
+	conditions []repo.Condition
+}
+
+func (d database) Ping(context.Context) error                       { return d.down }
+func (d database) Dialect() string                                  { return "sqlserver" }
+func (d database) MigrationPlan(context.Context) ([]string, error)  { return d.pending, nil }
+func (d database) Health(context.Context) ([]repo.Condition, error) { return d.conditions, nil }
+
+func TestDatabase(t *testing.T) {
+	t.Parallel()
+	of := func(severity repo.Severity, found string) database {
+		return database{conditions: []repo.Condition{{Check: "x", Severity: severity, Found: found, Do: "do this"}}}
+	}
+	wantLevel(t, "well", doctor.CheckDatabase(database{}), doctor.OK, "those of this version")
+	wantLevel(t, "down", doctor.CheckDatabase(database{down: errors.New("refused")}), doctor.Fault, "refused")
+	wantLevel(t, "old tables", doctor.CheckDatabase(database{pending: []string{"00017_x"}}), doctor.Fault, "leadsync migrate")
+	wantLevel(t, "a right is missing", doctor.CheckDatabase(of(repo.Stops, "lacks DELETE")), doctor.Fault, "do this")
+	wantLevel(t, "readers wait", doctor.CheckDatabase(of(repo.Warns, "RCSI")), doctor.Warning, "do this")
+	wantLevel(t, "a fact", doctor.CheckDatabase(of(repo.Tells, "version 16")), doctor.OK, "version 16")
+	wantLevel(t, "not allowed to ask", doctor.CheckDatabase(of(repo.Tells, "not checked: permission")), doctor.Unknown, "permission")
+}
+
+func TestNATS(t *testing.T) {
+	t.Parallel()
+	idle := errors.New("idle")
+	check := func(embedded bool, state events.State, err error) doctor.Check {
+		return doctor.CheckNATS(doctor.NATS{
+			Embedded: embedded, Idle: func(err error) bool { return errors.Is(err, idle) },
+			State: func(context.Context) (events.State, error) { return state, err },
+		})
+	}
+	of := func(version, cluster string, replicas, lagging int) events.State {
+		return events.State{Version: version, Cluster: cluster, Streams: []events.StreamState{{Name: "LEADS", Replicas: replicas, Lagging: lagging}}}
+	}
+	well := of("2.15.2", "", 1, 0)
+	wantLevel(t, "embedded", check(true, well, nil), doctor.OK, "on disk before")
+	wantLevel(t, "no service", check(true, events.State{}, idle), doctor.OK, "does not run now")
+	wantLevel(t, "a server of its own", check(false, well, nil), doctor.Unknown, "sync_interval")
+	wantLevel(t, "an old server", check(false, of("2.10.4", "", 1, 0), nil), doctor.Fault, "2.10.4")
+	wantLevel(t, "one copy in a cluster", check(false, of("2.15.2", "c", 1, 0), nil), doctor.Warning, "LEADSYNC_NATS_REPLICAS=3")
+	wantLevel(t, "a copy is behind", check(false, of("2.15.2", "c", 3, 1), nil), doctor.Warning, "behind")
+	wantLevel(t, "not reached", check(false, events.State{}, errors.New("refused")), doctor.Fault, "refused")
+	wantLevel(t, "a stranger's stream", check(false, events.State{}, &events.ForeignError{Stream: "LEADS"}), doctor.Fault, "not made by leadsync")
+	wantLevel(t, "no streams", check(false, events.State{}, events.ErrNoStreams), doctor.Warning, "no streams")
+}
+
+// store has one portal.
+type store struct {
+	portals  []leads.Portal
+	standing leads.Standing
+	grants   []leads.Grant
+}
+
+func (s store) Portals(context.Context) ([]leads.Portal, error) { return s.portals, nil }
+func (s store) Standing(context.Context, string) (leads.Standing, bool, error) {
+	return s.standing, true, nil
+}
+func (s store) Grants(context.Context, string) ([]leads.Grant, error) { return s.grants, nil }
+
+func TestPortals(t *testing.T) {
+	t.Parallel()
+	const handler = "https://leads.example.com/bitrix24/events"
+	var bound []string
+	for _, event := range bitrix24.Bound {
+		bound = append(bound, string(event)+" "+handler)
+	}
+	for name, c := range map[string]struct {
+		change  func(*store)
+		answers map[string]string
+		level   doctor.Level
+		words   string
+	}{
+		"well":                {nil, nil, doctor.OK, "an administrator's"},
+		"no portal":           {func(s *store) { s.portals = nil }, nil, doctor.Warning, "none is connected"},
+		"tokens refused":      {func(s *store) { s.portals[0].State = leads.PortalNeedsAuthorization }, nil, doctor.Fault, "open"},
+		"removed":             {func(s *store) { s.portals[0].State = leads.PortalUninstalled }, nil, doctor.OK, "removed"},
+		"a problem":           {func(s *store) { s.standing.Problem = "OVERLOAD_LIMIT" }, nil, doctor.Fault, "OVERLOAD_LIMIT"},
+		"served by nobody":    {func(s *store) { s.standing.BeatAt = now.Add(-time.Hour) }, nil, doctor.Warning, "serve"},
+		"an event is missing": {func(s *store) { s.standing.Bound = bound[1:] }, nil, doctor.Fault, "rebind"},
+		"no offline queue":    {func(s *store) { s.standing.Bound = bound }, nil, doctor.Unknown, "offline"},
+		"no tokens":           {func(s *store) { s.grants = nil }, nil, doctor.Fault, "no tokens"},
+		"an old login":        {func(s *store) { s.grants[0].ExpiresAt = now.Add(-170 * 24 * time.Hour) }, nil, doctor.Warning, "log-in ends"},
+		"an old token":        {func(s *store) { s.grants[0].ExpiresAt = now.Add(-time.Hour) }, nil, doctor.Unknown, "expired"},
+		"no permission":       {nil, map[string]string{"scope": `["task"]`}, doctor.Fault, "CRM"},
+		"silent":              {nil, map[string]string{"scope": ""}, doctor.Fault, "does not answer"},
+		"no administrator":    {nil, map[string]string{"user.admin": "false"}, doctor.Fault, "not an administrator's"},
+		"a webhook":           {func(s *store) { s.portals[0].WebhookURL, s.portals[0].TokenHash = "https://x/rest/1/s/", "h" }, nil, doctor.Unknown, "webhook"},
+		"a webhook's token":   {func(s *store) { s.portals[0].WebhookURL = "https://x/rest/1/s/" }, nil, doctor.Fault, "LEADSYNC_B24_APPLICATION_TOKEN"},
+	} {
+		s := store{
+			portals:  []leads.Portal{{MemberID: "m", Domain: "company.bitrix24.com", State: leads.PortalActive}},
+			standing: leads.Standing{Bound: append(slices.Clone(bound), "ONCRMLEADADD offline"), BoundAt: now, BeatAt: now},
+			grants:   []leads.Grant{{MemberID: "m", AccessToken: "t", ExpiresAt: now.Add(time.Hour)}},
+		}
+		if c.change != nil {
+			c.change(&s)
+		}
+		answers := map[string]string{"scope": `["crm","user"]`, "user.admin": "true", "app.info": `{"LICENSE":"ru_ent","LICENSE_FAMILY":"ent"}`}
+		for method, answer := range c.answers {
+			answers[method] = answer
+		}
+		call := func(_ context.Context, _ leads.Portal, _ leads.Secret, method string) (json.RawMessage, error) {
+			if answers[method] == "" {
+				return nil, errors.New("timeout")
+			}
+			return json.RawMessage(answers[method]), nil
+		}
+		wantLevel(t, name, doctor.CheckPortals(doctor.Portals{Store: s, CallbackURL: handler, PublicURL: "https://leads.example.com", Now: clock, Call: call}), c.level, c.words)
+	}
+}

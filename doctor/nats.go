@@ -1,0 +1,82 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"leadsync/events"
+)
+
+// NATS is how the check of NATS asks.
+type NATS struct {
+	Embedded bool
+	// State looks at the server and its streams, and changes nothing.
+	State func(ctx context.Context) (events.State, error)
+	// Idle tells that the server is embedded in a service that does not run.
+	Idle func(error) bool
+}
+
+// CheckNATS looks at the server's version, at the streams, whose they are, and how safely they
+// are stored.
+func CheckNATS(n NATS) Check {
+	return check{"nats", func(ctx context.Context) []Finding {
+		state, err := n.State(ctx)
+		switch foreign := (*events.ForeignError)(nil); {
+		case err == nil:
+		case n.Idle(err):
+			return []Finding{ok("the embedded server starts with `leadsync serve`, which does not run now")}
+		case errors.As(err, &foreign):
+			return []Finding{fault(err.Error(), "callbacks are kept in the spool until then", "")}
+		case errors.Is(err, events.ErrNoStreams):
+			return []Finding{warning(err.Error(), "", "")}
+		default:
+			return []Finding{fault(err.Error(), "callbacks are kept in the spool until it answers", "start the server; check LEADSYNC_NATS_URL, the log-in and the network")}
+		}
+		found := []Finding{version(state.Version), ok(fmt.Sprintf("%d streams, made by leadsync", len(state.Streams)))}
+		found = append(found, replicas(state)...)
+		if n.Embedded {
+			return append(found, ok("every message is on disk before it is confirmed (sync_interval: always)"))
+		}
+		unsaid := unknown("whether the server writes every message to disk before it confirms it: it does not say")
+		unsaid.Means, unsaid.Do = "by default a power cut loses the last two minutes", "look for `sync_interval: always` in the jetstream block of the configuration of each server"
+		return append(found, unsaid)
+	}}
+}
+
+// oldest is the oldest version of the server that leadsync's streams need.
+var oldest = [2]int{2, 12}
+
+func version(text string) Finding {
+	var major, minor int
+	if _, err := fmt.Sscanf(text, "%d.%d", &major, &minor); err != nil {
+		return unknown("the server's version: " + text)
+	}
+	if major < oldest[0] || major == oldest[0] && minor < oldest[1] {
+		return fault("the server's version is "+text, "leadsync publishes in atomic batches, which it does not know", fmt.Sprintf("use nats-server %d.%d or newer", oldest[0], oldest[1]))
+	}
+	return ok("version " + text)
+}
+
+func replicas(state events.State) (found []Finding) {
+	var single, lagging []string
+	for _, s := range state.Streams {
+		if s.Replicas == 1 {
+			single = append(single, s.Name)
+		}
+		if s.Lagging > 0 {
+			lagging = append(lagging, s.Name)
+		}
+	}
+	switch {
+	case state.Cluster != "" && len(single) > 0:
+		found = append(found, warning("one copy only in the cluster "+state.Cluster+": "+strings.Join(single, ", "), "the loss of one server loses what only it had", "set LEADSYNC_NATS_REPLICAS=3 and restart"))
+	case len(state.Streams) > 0:
+		found = append(found, ok(fmt.Sprintf("copies of each stream: %d", state.Streams[0].Replicas)))
+	}
+	if len(lagging) > 0 {
+		found = append(found, warning("copies that are behind or offline: "+strings.Join(lagging, ", "), "another failure may stop the streams", "look at the servers of the cluster"))
+	}
+	return found
+}

@@ -1,0 +1,175 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/leads"
+)
+
+// Store is what the checks of portals read.
+type Store interface {
+	Portals(ctx context.Context) ([]leads.Portal, error)
+	Standing(ctx context.Context, memberID string) (leads.Standing, bool, error)
+	Grants(ctx context.Context, memberID string) ([]leads.Grant, error)
+}
+
+// Portals is how the checks of portals ask.
+type Portals struct {
+	Store       Store
+	CallbackURL string // where Bitrix24 is to send events; "" where it cannot
+	PublicURL   string
+	Now         func() time.Time
+	// Call calls a method of a portal, with a token where there is one.
+	Call func(ctx context.Context, p leads.Portal, token leads.Secret, method string) (json.RawMessage, error)
+}
+
+// servedWithin is how long ago an owner must have noted that it serves a portal.
+const servedWithin = time.Minute
+
+// loginSoon is how long before the end of a log-in somebody should look.
+const loginSoon = 20 * 24 * time.Hour
+
+// CheckPortals looks at each portal: state, owner, tokens, permissions, administrator, plan,
+// bound events, the offline queue.
+func CheckPortals(p Portals) Check {
+	return check{"portals", func(ctx context.Context) []Finding {
+		portals, err := p.Store.Portals(ctx)
+		if err != nil {
+			return []Finding{unknown("the database does not say which there are: " + err.Error())}
+		}
+		if len(portals) == 0 {
+			return []Finding{warning("none is connected yet", "nothing is mirrored", "install the application in Bitrix24, or run leadsync portals add --webhook")}
+		}
+		var found []Finding
+		for _, portal := range portals {
+			for _, f := range p.one(ctx, portal) {
+				f.Found = portal.Domain + ": " + f.Found
+				found = append(found, f)
+			}
+		}
+		return found
+	}}
+}
+
+func (p Portals) one(ctx context.Context, portal leads.Portal) []Finding {
+	switch portal.State {
+	case leads.PortalNeedsAuthorization:
+		return []Finding{fault("it does not accept leadsync any more", "its leads are not mirrored", portal.Remedy(p.PublicURL))}
+	case leads.PortalUninstalled:
+		return []Finding{ok("the application was removed there; leadsync portals remove erases what is left")}
+	}
+	standing, _, err := p.Store.Standing(ctx, portal.MemberID)
+	if err != nil {
+		return []Finding{unknown(err.Error())}
+	}
+	found := []Finding{p.served(standing)}
+	if portal.WebhookURL != "" {
+		return append(found, p.webhook(ctx, portal)...)
+	}
+	return append(append(found, p.bound(standing)...), p.rights(ctx, portal)...)
+}
+
+func (p Portals) served(s leads.Standing) Finding {
+	switch {
+	case s.Problem != "":
+		return fault(s.Problem, "its leads may be shown wrong", "")
+	case s.BeatAt.IsZero() || p.Now().Sub(s.BeatAt) > servedWithin:
+		return warning("no leadsync process serves it now", "nothing is mirrored until one does", "start leadsync serve")
+	}
+	return ok("served, without a problem")
+}
+
+// bound looks which events the portal sends to us, as its owner has seen it last.
+func (p Portals) bound(s leads.Standing) []Finding {
+	if s.BoundAt.IsZero() {
+		return []Finding{unknown("which events are bound: no owner has looked yet")}
+	}
+	var missing []string
+	offline := false
+	for _, event := range bitrix24.Bound {
+		if !slices.Contains(s.Bound, string(event)+" "+p.CallbackURL) {
+			missing = append(missing, string(event))
+		}
+	}
+	for _, line := range s.Bound {
+		offline = offline || strings.HasSuffix(line, " offline")
+	}
+	found := []Finding{ok("all events are bound")}
+	if len(missing) > 0 {
+		found[0] = fault("not bound to "+p.CallbackURL+": "+strings.Join(missing, ", "), "no callbacks come for them", "run leadsync portals rebind; if the address has changed, check LEADSYNC_PUBLIC_URL")
+	}
+	if offline {
+		return append(found, ok("the offline queue is used"))
+	}
+	return append(found, unknown("no offline queue is bound, perhaps because the plan has none: what callbacks miss is found by passes alone"))
+}
+
+// rights asks the portal what the tokens may do. It refreshes none: that is its owner's.
+func (p Portals) rights(ctx context.Context, portal leads.Portal) []Finding {
+	grants, err := p.Store.Grants(ctx, portal.MemberID)
+	if err != nil {
+		return []Finding{fault(err.Error(), "the tokens cannot be used", "is LEADSYNC_SECRET_KEY that of the service?")}
+	}
+	if len(grants) == 0 {
+		return []Finding{fault("there are no tokens", "its leads cannot be read", portal.Remedy(p.PublicURL))}
+	}
+	grant := grants[0]
+	if left := grant.DiesAt().Sub(p.Now()); left < loginSoon {
+		return []Finding{warning(fmt.Sprintf("its log-in ends on %s", grant.DiesAt().Format(time.DateOnly)), "then an administrator has to log in again", "have the service run: it refreshes the tokens")}
+	}
+	if !grant.ExpiresAt.After(p.Now()) {
+		return []Finding{unknown("permissions, administrator and plan: the access token has expired, and the running service alone refreshes it")}
+	}
+	return append(append(p.scope(ctx, portal, grant.AccessToken), p.administrator(ctx, portal, grant.AccessToken)), p.plan(ctx, portal, grant.AccessToken))
+}
+
+func (p Portals) scope(ctx context.Context, portal leads.Portal, token leads.Secret) []Finding {
+	answer, err := p.Call(ctx, portal, token, "scope")
+	if err != nil {
+		return []Finding{fault("it does not answer: "+err.Error(), "its leads cannot be read", "open the portal in a browser; can this machine reach it?")}
+	}
+	if !strings.Contains(strings.ToLower(string(answer)), `"crm"`) {
+		return []Finding{fault("the permission CRM is missing", "its leads cannot be read", "tick CRM in the application's form in Bitrix24, save it, and log in again")}
+	}
+	return []Finding{ok("it answers, and has given the permission CRM")}
+}
+
+func (p Portals) administrator(ctx context.Context, portal leads.Portal, token leads.Secret) Finding {
+	answer, err := p.Call(ctx, portal, token, "user.admin")
+	if err != nil {
+		return unknown("whether the tokens are an administrator's: " + err.Error())
+	}
+	if !slices.Contains([]string{"true", "y", "1"}, strings.ToLower(strings.Trim(string(answer), `" `))) {
+		return fault("the tokens are not an administrator's", "leadsync sees only the leads of that user, and may take others for deleted", portal.Remedy(p.PublicURL))
+	}
+	return ok("the tokens are an administrator's")
+}
+
+func (p Portals) plan(ctx context.Context, portal leads.Portal, token leads.Secret) Finding {
+	var info struct {
+		License string `json:"LICENSE"`
+		Family  string `json:"LICENSE_FAMILY"`
+	}
+	answer, err := p.Call(ctx, portal, token, "app.info")
+	if err == nil {
+		err = json.Unmarshal(answer, &info)
+	}
+	if err != nil {
+		return unknown("its plan: " + err.Error())
+	}
+	return ok(fmt.Sprintf("plan %s, so leadsync's limits are those of %s", info.License, bitrix24.PlanOf(info.Family).Name))
+}
+
+// webhook asks whether the inbound webhook may read leads.
+func (p Portals) webhook(ctx context.Context, portal leads.Portal) []Finding {
+	if portal.TokenHash == "" {
+		return []Finding{fault("no token of an outgoing webhook is known", "callbacks cannot be told from forgeries and are refused", "set LEADSYNC_B24_APPLICATION_TOKEN")}
+	}
+	return append(p.scope(ctx, portal, ""), unknown("plan, events and administrator: a webhook may not ask; check in Bitrix24 that the outgoing webhook has the events of leads, and that an administrator made the inbound one"))
+}

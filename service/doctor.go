@@ -1,0 +1,149 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/doctor"
+	"leadsync/events"
+	"leadsync/leads"
+	"leadsync/repo"
+)
+
+// errIdle says that the embedded server's service does not run.
+var errIdle = errors.New("no service runs on the data directory")
+
+// Examine looks at everything that a service stands on, and changes nothing.
+func Examine(ctx context.Context, cfg Config, log *slog.Logger) []doctor.Finding {
+	checks := []doctor.Check{
+		doctor.CheckSettings(doctor.Settings{
+			PublicURL: cfg.PublicURL, Webhook: cfg.WebhookURL != "", SecretKey: cfg.SecretKey != nil, Nightly: cfg.ReconcileAt != nil, Alarms: len(cfg.Alerts.Channels()) > 0,
+		}),
+		doctor.CheckDirectory(cfg.DataDir), doctor.CheckRoom(cfg.DataDir, repo.FreeBytes), doctor.CheckZone(nextPass(cfg)),
+		doctor.CheckAddress(doctor.Address{URL: cfg.PublicURL, Resolve: resolve, HTTP: bitrix24.NewHTTP(), Now: cfg.Now}),
+		doctor.CheckNATS(doctor.NATS{
+			Embedded: cfg.NATSURL == Embedded, Idle: func(err error) bool { return errors.Is(err, errIdle) },
+			State: func(ctx context.Context) (events.State, error) { return natsState(ctx, cfg) },
+		}),
+	}
+	if file, ok := strings.CutPrefix(cfg.DatabaseURL, "sqlite:"); ok && missing(file) { // opening would make it
+		return append(doctor.Run(ctx, checks), doctor.Finding{Check: "database", Level: doctor.Warning, Found: file + " does not exist", Means: "the first start of `leadsync serve` creates it"})
+	}
+	db, err := OpenDatabase(ctx, cfg, log)
+	if err != nil {
+		return append(doctor.Run(ctx, checks), doctor.Finding{Check: "database", Level: doctor.Fault, Found: err.Error(), Means: "callbacks are kept, and nothing else works", Do: "start the server; check LEADSYNC_DATABASE_URL and the network"})
+	}
+	defer func() { _ = db.Close() }() // it was only read
+	checks = append(checks, doctor.CheckDatabase(db), doctor.CheckClock(cfg.Now, func(ctx context.Context) (time.Time, string, error) { return portalClock(ctx, cfg, db) }),
+		doctor.CheckPortals(doctor.Portals{Store: db, CallbackURL: cfg.CallbackURL(), PublicURL: cfg.PublicURL, Now: cfg.Now, Call: caller(cfg)}))
+	return doctor.Run(ctx, checks)
+}
+
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+func nextPass(cfg Config) time.Time {
+	if cfg.ReconcileAt == nil {
+		return time.Time{}
+	}
+	return cfg.ReconcileAt.Next(cfg.Now())
+}
+
+func resolve(ctx context.Context, host string) ([]net.IP, error) {
+	return net.DefaultResolver.LookupIP(ctx, "ip", host)
+}
+
+// natsState looks at the NATS server, also at that of a running service.
+func natsState(ctx context.Context, cfg Config) (events.State, error) {
+	server := cfg.NATSServer()
+	if cfg.NATSURL == Embedded {
+		r, err := readRunning(cfg.DataDir)
+		if err != nil || r.NATSURL == "" {
+			return events.State{}, errIdle
+		}
+		server = events.Server{URL: r.NATSURL, Token: r.NATSToken}
+	}
+	nc, err := events.Connect(server)
+	if err != nil {
+		return events.State{}, err
+	}
+	defer nc.Close()
+	bus, err := events.Open(nc, cfg.NATSPrefix)
+	if err != nil {
+		return events.State{}, err
+	}
+	return events.Examine(ctx, bus)
+}
+
+// portalClock asks an active portal for the time, without a token.
+func portalClock(ctx context.Context, cfg Config, db *repo.DB) (time.Time, string, error) {
+	portals, err := db.Portals(ctx)
+	if err != nil {
+		return time.Time{}, "", err
+	}
+	for _, p := range portals {
+		if p.State != leads.PortalActive {
+			continue
+		}
+		address := "https://" + p.Domain + "/"
+		if insecure, err := cfg.Trust.Endpoint("http://" + p.Domain + "/rest/"); err == nil {
+			address = insecure
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodHead, address, nil)
+		if err != nil {
+			return time.Time{}, "", err
+		}
+		response, err := bitrix24.NewHTTP().Do(request)
+		if err != nil {
+			return time.Time{}, "", err
+		}
+		_ = response.Body.Close() // a HEAD has none
+		at, err := http.ParseTime(response.Header.Get("Date"))
+		if err != nil {
+			return at, "", fmt.Errorf("the answer of %s has no date", p.Domain)
+		}
+		return at, p.Domain, nil
+	}
+	return time.Time{}, "", nil
+}
+
+// storedToken is a token that doctor does not replace: that is the owner's.
+type storedToken leads.Secret
+
+// Token implements bitrix24.Tokens.
+func (t storedToken) Token(context.Context) (leads.Secret, error) { return leads.Secret(t), nil }
+
+// Refresh implements bitrix24.Tokens.
+func (t storedToken) Refresh(context.Context, leads.Secret) (leads.Secret, error) {
+	return "", leads.ErrUnauthorized
+}
+
+// Abandon implements bitrix24.Tokens.
+func (t storedToken) Abandon(context.Context, leads.Secret) (bool, error) { return false, nil }
+
+// caller calls portals as they are stored.
+func caller(cfg Config) func(context.Context, leads.Portal, leads.Secret, string) (json.RawMessage, error) {
+	return func(ctx context.Context, p leads.Portal, token leads.Secret, method string) (json.RawMessage, error) {
+		client := bitrix24.ClientConfig{Endpoint: p.WebhookURL, Now: cfg.Now}
+		if p.WebhookURL == "" {
+			endpoint, err := cfg.Trust.Endpoint(p.ClientEndpoint)
+			if err != nil {
+				return nil, err
+			}
+			client.Endpoint, client.Tokens = leads.Secret(endpoint), storedToken(token)
+		}
+		answer, err := bitrix24.NewClient(client).Call(ctx, method, nil)
+		return answer.Result, err
+	}
+}
