@@ -19,6 +19,7 @@ var (
 	inserted   = regexp.MustCompile(`(?i)INSERT INTO dbo\.(\w+)`)
 	written    = regexp.MustCompile(`(?i)\b(UPDATE|DELETE)\s+(?:TOP \([@\w]+\)\s+)?(?:FROM\s+)?dbo\.(\w+)`)
 	byAlias    = regexp.MustCompile(`(?i)^\s*(UPDATE|DELETE)\s+(\w)\s`)
+	askedRight = regexp.MustCompile(`\(N'(\w+)', N'([SIUD]+)'\)`)
 	granted    = regexp.MustCompile(`(?m)^GRANT ([A-Z, ]+) ON dbo\.(\w+) TO (\w+);`)
 )
 
@@ -49,8 +50,21 @@ func neededRights() map[string][]string {
 	return needed
 }
 
+// askedRights are those for which leadsync doctor asks.
+func askedRights() map[string][]string {
+	asked := map[string][]string{}
+	for _, m := range askedRight.FindAllStringSubmatch(leadsql.SQLServerPreflight["rights"], -1) {
+		for _, right := range []string{"DELETE", "INSERT", "SELECT", "UPDATE"} {
+			if strings.Contains(m[2], right[:1]) {
+				asked[m[1]] = append(asked[m[1]], right)
+			}
+		}
+	}
+	return asked
+}
+
 // The script for database administrators grants the service the rights that its statements
-// need, and no others; users who only read reports cannot read tokens.
+// need, and no others, and leadsync doctor asks for these; users who only read reports cannot read tokens.
 func TestGrantsAreWhatTheStatementsNeed(t *testing.T) {
 	script, err := os.ReadFile("../deployments/sqlserver/grants.sql")
 	if err != nil {
@@ -67,6 +81,9 @@ func TestGrantsAreWhatTheStatementsNeed(t *testing.T) {
 	}
 	if diff := cmp.Diff(neededRights(), given["leadsync_service"]); diff != "" {
 		t.Errorf("rights of leadsync_service (-needed +given):\n%s", diff)
+	}
+	if diff := cmp.Diff(given["leadsync_service"], askedRights()); diff != "" {
+		t.Errorf("rights that leadsync doctor asks for (-given +asked):\n%s", diff)
 	}
 	for table, rights := range given["leadsync_reports"] {
 		if !slices.Equal(rights, []string{"SELECT"}) {

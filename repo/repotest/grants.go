@@ -37,6 +37,7 @@ func Grants(t *testing.T, server Server, script string) {
 	limited := m.as("leadsync_test_service", "leadsync_service")
 	limited.DB = limited.again(repo.Config{SolutionField: "UF_CRM_SOLUTION"})
 	limited.serve()
+	limited.lacks(limited.DB, "")
 	limited.refused("CREATE TABLE dbo.leadsync_new (a int)")
 	limited.refused("SELECT secret FROM dbo.somebody_elses")
 	limited.refused("DROP TABLE dbo.leadsync_outbox")
@@ -69,6 +70,7 @@ func (m *mirror) withoutRole() {
 	m.t.Helper()
 	nobody := m.as("leadsync_test_nobody", "")
 	db := nobody.again(repo.Config{})
+	m.lacks(db, "DELETE on dbo.leadsync_changes")
 	outcomes, apply := db.Apply(m.ctx, m.threeLeads(1))
 	if outcomes != nil {
 		m.t.Errorf("a login without rights marks leads: %+v", outcomes)
@@ -84,6 +86,7 @@ func (m *mirror) withoutRole() {
 func (m *mirror) loses(right string, owner *mirror) {
 	m.t.Helper()
 	owner.exec("REVOKE " + right + " FROM leadsync_service")
+	m.lacks(m.DB, strings.Replace(right, " ON ", " on ", 1))
 	batch := m.threeLeads(leads.NewTickets(1000).Draw())
 	outcomes, err := m.Apply(m.ctx, batch)
 	if !errors.Is(err, repo.ErrRights) || outcomes != nil {

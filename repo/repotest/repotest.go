@@ -46,6 +46,7 @@ var tests = []struct {
 	{"Adopt", adopting},
 	{"Claim", claiming},
 	{"Preflight", preflight},
+	{"Health", health},
 	{"Apply", applying},
 	{"Absence", absence},
 	{"Fence", fencing},
