@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,6 +44,7 @@ type Intake struct {
 	probing atomic.Bool               // one callback is trying whether NATS answers again
 	full    atomic.Bool               // a full spool was logged
 	losing  atomic.Pointer[time.Time] // when the last entry was lost; nil if it was kept
+	doubts  doubts                    // lost entries that nobody could verify
 }
 
 // Take returns when the entry is on disk, on its stream or in a spool. After an error it
@@ -113,11 +115,34 @@ func (i *Intake) spool(ctx context.Context, to *spool.Spool, e Entry, refused er
 			return nil
 		}
 	}
-	i.note(journal.Lost, e, journal.Entry{})
+	if e.TokenHash == "" || i.doubts.allow(i.Now()) {
+		i.note(journal.Lost, e, journal.Entry{})
+	}
 	i.Lost.Add(1)
 	now := i.Now()
 	i.losing.Store(&now)
 	return fmt.Errorf("%w; %w", errors.Join(refused), err)
+}
+
+// doubtsMost is how many lost entries that nobody could verify the journal keeps of a minute:
+// anybody can send them, and they must not push everything else out of it.
+const doubtsMost = 100
+
+// doubts counts them.
+type doubts struct {
+	mu     sync.Mutex
+	minute time.Time
+	count  int
+}
+
+func (d *doubts) allow(now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if minute := now.Truncate(time.Minute); !minute.Equal(d.minute) {
+		d.minute, d.count = minute, 0
+	}
+	d.count++
+	return d.count <= doubtsMost
 }
 
 // Waiting sums up what waits in both spools.

@@ -301,6 +301,33 @@ func TestIntakeDropsForeignRecords(t *testing.T) {
 	}
 }
 
+// Anybody can send callbacks while the database is down: they do not fill the journal.
+func TestFloodOfForgeriesLeavesTheJournalAlone(t *testing.T) {
+	dir := t.TempDir()
+	j, err := journal.Open(journal.Config{Dir: dir, Owner: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	i := intake(t, &fakeStream{do: refuse}, 1)
+	i.Journal, i.Now = j, func() time.Time { return entry(0).At }
+	for range 300 {
+		if err := i.Take(t.Context(), entry(1).Unverified(member, "hash")); err == nil {
+			t.Fatal("the spool takes it")
+		}
+	}
+	for range 200 {
+		if err := i.Take(t.Context(), entry(1)); err == nil {
+			t.Fatal("the spool takes it")
+		}
+	}
+	j.Flush()
+	r, err := journal.Look(t.Context(), dir, journal.Query{MemberID: member, LeadID: 1})
+	if err != nil || len(r.Entries) != 300 {
+		t.Errorf("%d entries, %v; want 100 forgeries and 200 verified", len(r.Entries), err)
+	}
+}
+
 // The journal has what became of each callback.
 func TestJournalHasWhatBecameOfCallbacks(t *testing.T) {
 	dir := t.TempDir()
