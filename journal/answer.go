@@ -14,6 +14,8 @@ func (a *assembly) answer() []string {
 	var says []string
 	say := func(format string, args ...any) { says = append(says, fmt.Sprintf(format, args...)) }
 	switch {
+	case k.NoRow:
+		say("The database did not say whether the mirror has a row of the lead.")
 	case k.Row == nil && !a.came():
 		return append(a.neverCame(), a.state()...)
 	case k.Row == nil:
@@ -29,7 +31,7 @@ func (a *assembly) answer() []string {
 	switch f := k.Failing; {
 	case f == nil:
 	case f.Parked():
-		say("It cannot be written and was given up after %d attempts, the last at %s: %s. leadsync dead replay --lead %d has it read again.", f.Attempts, clock(f.LastAt), f.Reason, a.ref.LeadID)
+		say("It cannot be written and was given up after %s, the last at %s: %s. leadsync dead replay --lead %d has it read again.", count(int64(f.Attempts), "attempt"), clock(f.LastAt), f.Reason, a.ref.LeadID)
 	default:
 		say("It cannot be written; the next attempt is at %s: %s.", clock(f.NextAttemptAt), f.Reason)
 	}
@@ -42,7 +44,7 @@ func (a *assembly) answer() []string {
 // came reports whether anything is known of the lead itself.
 func (a *assembly) came() bool {
 	k := a.known
-	return k.Failing != nil || k.Callback != nil || slices.ContainsFunc(k.Journal.Entries, func(e Entry) bool { return e.LeadID != 0 })
+	return k.seen() || slices.ContainsFunc(k.Journal.Entries, func(e Entry) bool { return e.LeadID != 0 })
 }
 
 // lastChange says when and by what the row changed last.
@@ -75,7 +77,7 @@ func (a *assembly) waiting() time.Time {
 // neverCame says what is known of the time when a lead should have come.
 func (a *assembly) neverCame() []string {
 	k := a.known
-	says := []string{fmt.Sprintf("The mirror has no row of the lead, and no event of it arrived here since %s.", clock(k.Since))}
+	says := []string{a.heardOf()}
 	say := func(format string, args ...any) { says = append(says, fmt.Sprintf(format, args...)) }
 	from, to := k.Below.CreatedAt, k.Above.CreatedAt
 	switch {
@@ -86,14 +88,14 @@ func (a *assembly) neverCame() []string {
 	case !from.IsZero() && !to.IsZero():
 		say("If it exists, it was created between %s (lead %d) and %s (lead %d).", clock(from), k.Below.LeadID, clock(to), k.Above.LeadID)
 	}
-	refused := 0
+	refused := int64(0)
 	for _, e := range k.Journal.Entries {
 		if e.Kind == Refused || e.Kind == Lost {
 			refused++
 		}
 	}
 	if refused > 0 {
-		say("In this time %d callbacks of the portal were refused; the lines below say why.", refused)
+		say("Refused in this time: %s of the portal; the lines below say why.", count(refused, "callback"))
 	}
 	during := slices.DeleteFunc(slices.Clone(k.Incidents), func(i leads.Incident) bool {
 		return !from.IsZero() && !to.IsZero() && (i.To.Before(from.Add(-time.Minute)) || i.From.After(to.Add(time.Minute)))

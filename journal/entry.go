@@ -95,6 +95,9 @@ func (b *block) text(s string) uint64 {
 	return n
 }
 
+// full says that the block is to be written: texts count, too, because a stranger may choose them.
+func (b *block) full() bool { return len(b.entries)+len(b.texts) >= blockSize }
+
 // add appends an entry: its length, then what a search looks at, then the rest.
 func (b *block) add(e *Entry) {
 	p := b.scratch[:0]

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,7 +14,7 @@ import (
 )
 
 const (
-	// blockSize is how many bytes of entries are written at once, if flushEvery does not come first.
+	// blockSize is how many bytes are written at once, if flushEvery does not come first.
 	blockSize = 64 << 10
 	// flushEvery is how much a kill can cost.
 	flushEvery = 500 * time.Millisecond
@@ -25,6 +26,7 @@ const (
 	defaultKeep    = 7 * 24 * time.Hour
 	defaultLimit   = 256 << 20
 	defaultSegment = 8 << 20
+	defaultHang    = 5 * time.Second
 
 	// ownWriter marks segments of the process that owns the directory.
 	ownWriter = "s"
@@ -36,9 +38,11 @@ type Config struct {
 	Keep    time.Duration // 0 is seven days
 	Limit   int64         // bytes of all segments; 0 is 256 MiB. The oldest are deleted
 	Segment int64         // bytes after which a new segment begins; 0 is 8 MiB
-	// Owner says that this process owns the directory: it cuts off the torn end that a kill left,
-	// and deletes what is old. Other processes add segments of their own.
+	// Owner says that this process owns the directory: it makes it, cuts off the torn end that a
+	// kill left, and deletes what is old. Other processes add segments of their own, where there
+	// is a directory: one that they make might belong to a user whose files the owner cannot read.
 	Owner  bool
+	Hang   time.Duration                   // how long Close waits for a disk; 0 is 5 s
 	Create func(path string) (File, error) // nil makes a real file
 	Now    func() time.Time                // nil is time.Now
 	Log    *slog.Logger                    // nil logs nothing
@@ -96,6 +100,9 @@ func Open(cfg Config) (*Journal, error) {
 	if cfg.Segment == 0 {
 		cfg.Segment = defaultSegment
 	}
+	if cfg.Hang == 0 {
+		cfg.Hang = defaultHang
+	}
 	if cfg.Create == nil {
 		cfg.Create = createFile
 	}
@@ -107,6 +114,9 @@ func Open(cfg Config) (*Journal, error) {
 	}
 	j := &Journal{cfg: cfg, writer: fmt.Sprintf("c%d", os.Getpid()), wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
 	if !cfg.Owner {
+		if _, err := os.Stat(cfg.Dir); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil //nolint:nilnil // a nil journal takes entries and forgets them
+		}
 		return j, nil
 	}
 	j.writer = ownWriter
@@ -134,6 +144,9 @@ func (j *Journal) mend(s segment) {
 	if err != nil {
 		j.cfg.Log.Warn("journal cannot be read", "segment", filepath.Base(s.path), "error", err)
 		return
+	}
+	if len(data) >= len(segmentMagic) && !ours(data) {
+		return // a newer version's
 	}
 	good := records(data, func([]byte) {})
 	if good == len(data) {
@@ -169,7 +182,7 @@ func (j *Journal) Add(entries ...Entry) {
 		}
 		j.current.add(&entries[i])
 		j.taken.Add(1)
-		if len(j.current.entries) >= blockSize {
+		if j.current.full() {
 			j.queue, j.current = append(j.queue, j.current), nil
 			j.signal()
 		}
@@ -279,12 +292,10 @@ func (j *Journal) put(b *block, now time.Time) error {
 		record = append([]byte(segmentMagic), record...)
 	}
 	if _, err := d.file.Write(record); err != nil {
-		fresh := d.size == 0
-		err = errors.Join(err, j.end())
-		if fresh {
-			err = errors.Join(err, os.Remove(d.path))
+		if err = errors.Join(err, j.end()); d.size == 0 {
+			return errors.Join(err, os.Remove(d.path))
 		}
-		return err
+		return errors.Join(err, os.Truncate(d.path, d.size))
 	}
 	d.size += int64(len(record))
 	j.bytes.Add(int64(len(record)))
@@ -297,8 +308,10 @@ func (j *Journal) begin(now time.Time) error {
 	if !began.After(d.last) {
 		began = d.last.Add(time.Millisecond)
 	}
-	if err := os.MkdirAll(j.cfg.Dir, 0o700); err != nil {
-		return err
+	if j.cfg.Owner { // somebody may have deleted the directory
+		if err := os.MkdirAll(j.cfg.Dir, 0o700); err != nil {
+			return err
+		}
 	}
 	path := filepath.Join(j.cfg.Dir, segmentName(began, j.writer))
 	file, err := j.cfg.Create(path)
@@ -330,8 +343,12 @@ func (j *Journal) prune(now time.Time) {
 	for _, s := range list {
 		sum += s.size
 	}
-	for i, s := range list[:max(0, len(list)-1)] { // the next one began when this one had ended
-		if now.Sub(list[i+1].began) < j.cfg.Keep && sum <= j.cfg.Limit {
+	for i, s := range list {
+		next := slices.IndexFunc(list[i+1:], func(later segment) bool { return later.mine })
+		if next < 0 { // this process may still write it
+			return
+		}
+		if now.Sub(list[i+1+next].began) < j.cfg.Keep && sum <= j.cfg.Limit { // when the next one began, this one had ended
 			return
 		}
 		if err := os.Remove(s.path); err != nil {
@@ -349,7 +366,8 @@ func (j *Journal) Stats() Stats {
 	return Stats{Taken: j.taken.Load(), Dropped: j.dropped.Load(), Bytes: j.bytes.Load()}
 }
 
-// Close writes what is left and closes the journal. What is added later is forgotten.
+// Close writes what is left and closes the journal. What is added later is forgotten. Where the
+// disk hangs, it gives up.
 func (j *Journal) Close() error {
 	if j == nil {
 		return nil
@@ -362,6 +380,20 @@ func (j *Journal) Close() error {
 		return nil
 	}
 	close(j.quit)
+	ended := make(chan error, 1)
+	go func() { ended <- j.finish(started) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(j.cfg.Hang):
+		return errHangs
+	}
+}
+
+// errHangs says that the disk did not take the last entries.
+var errHangs = errors.New("journal: the disk does not answer, the last entries are lost")
+
+func (j *Journal) finish(started bool) error {
 	if started {
 		<-j.done
 	}

@@ -167,6 +167,147 @@ func TestChangedBytesAreNotRead(t *testing.T) {
 	if diff := cmp.Diff([]journal.Entry{row(0)}, told(t, dir)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	// Nobody writes it any more: this is no torn end.
+	writeSegment(t, dir, start.AddDate(1, 0, 0), "s", nil)
+	if r := look(t, dir, 0); r.Damaged != 1 {
+		t.Errorf("%d segments are damaged, want 1", r.Damaged)
+	}
+}
+
+func look(tb testing.TB, dir string, most int) journal.Record {
+	tb.Helper()
+	r, err := journal.Look(tb.Context(), dir, journal.Query{MemberID: member, LeadID: 17, To: start.AddDate(2, 0, 0), Most: most})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+// writeSegment makes a segment by hand and returns its path.
+func writeSegment(tb testing.TB, dir string, began time.Time, writer string, data []byte) string {
+	tb.Helper()
+	path := filepath.Join(dir, fmt.Sprintf("%016x-%s.journal", began.UnixMilli(), writer))
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// After a downgrade there are segments that this version does not know: they stay as they are.
+func TestNewerSegmentsAreLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	path := writeSegment(t, dir, start, "s", []byte("LSYNCJN9 of a newer version"))
+	j := open(t, journal.Config{Dir: dir, Owner: true})
+	if data, err := os.ReadFile(path); err != nil || len(data) != 27 {
+		t.Errorf("left of it: %q, %v", data, err)
+	}
+	j.Add(row(1))
+	j.Flush()
+	if r := look(t, dir, 0); len(r.Entries) != 1 || r.Damaged != 1 {
+		t.Errorf("%d entries, %d damaged; want one each", len(r.Entries), r.Damaged)
+	}
+}
+
+// What another user has written, or the disk does not give, hides nothing else.
+func TestUnreadableSegmentsHideNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, journal.Config{Dir: dir, Owner: true})
+	j.Add(row(1))
+	j.Flush()
+	if err := os.Mkdir(filepath.Join(dir, "0000000000000001-c1.journal"), 0o700); err != nil { // root may read every file
+		t.Fatal(err)
+	}
+	if r := look(t, dir, 0); len(r.Entries) != 1 || r.Unreadable != 1 {
+		t.Errorf("%d entries, %d unreadable; want one each", len(r.Entries), r.Unreadable)
+	}
+}
+
+// A lead with very many entries takes little memory: the newest are looked at.
+func TestLookIsBounded(t *testing.T) {
+	for _, segment := range []int64{1, 1 << 30} {
+		dir := t.TempDir()
+		j := open(t, journal.Config{Dir: dir, Owner: true, Segment: segment})
+		for n := range 1000 {
+			if j.Add(row(n)); n%25 == 24 {
+				j.Flush()
+			}
+		}
+		r := look(t, dir, 30)
+		if len(r.Entries) != 30 || !r.Cut || r.Entries[0].Revision != 970 || r.Entries[29].Revision != 999 {
+			t.Errorf("segments of %d bytes: %d entries, cut %v; want the last 30", segment, len(r.Entries), r.Cut)
+		}
+		if r := look(t, dir, 1000); len(r.Entries) != 1000 || r.Cut {
+			t.Errorf("segments of %d bytes: %d entries, cut %v; want all", segment, len(r.Entries), r.Cut)
+		}
+	}
+}
+
+// widest is a file that remembers its largest write.
+type widest struct{ most int }
+
+func (w *widest) Write(b []byte) (int, error) { w.most = max(w.most, len(b)); return len(b), nil }
+func (w *widest) Close() error                { return nil }
+
+// Strangers may choose texts, such as the member_id of a callback that nobody can verify yet.
+func TestTextsAreWrittenInTime(t *testing.T) {
+	var file widest
+	j := open(t, journal.Config{Dir: t.TempDir(), Owner: true, Create: func(string) (journal.File, error) { return &file, nil }})
+	for n := range 2000 {
+		j.Add(journal.Entry{At: start, Kind: journal.Spooled, MemberID: strconv.Itoa(n) + strings.Repeat("m", 1000), LeadID: 17})
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if file.most > 100_000 {
+		t.Errorf("%d bytes were written at once, want about 64 KiB", file.most)
+	}
+}
+
+// A command of another user must not make a directory that the service could not use then.
+func TestOnlyTheOwnerMakesTheDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	j := open(t, journal.Config{Dir: dir})
+	j.Add(row(1))
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory: %v, want none", err)
+	}
+}
+
+// The segment that is being written stays, even where a command began one later and all are too
+// large.
+func TestRunningSegmentStays(t *testing.T) {
+	dir, clock := t.TempDir(), leadstest.NewClock(start)
+	j := open(t, journal.Config{Dir: dir, Owner: true, Now: clock.Now, Limit: 1})
+	add := func(to *journal.Journal, n int) {
+		to.Add(row(n))
+		to.Flush()
+		clock.Advance(time.Hour)
+	}
+	add(j, 1)
+	add(open(t, journal.Config{Dir: dir, Now: clock.Now}), 2)
+	add(j, 3)
+	if n := len(told(t, dir)); n != 3 {
+		t.Errorf("%d entries are left, want all 3", n)
+	}
+}
+
+// A clock that was a year ahead costs nothing, and what comes later is found.
+func TestClockIsSetBack(t *testing.T) {
+	dir, clock := t.TempDir(), leadstest.NewClock(start.AddDate(1, 0, 0))
+	for n := range 3 {
+		j := open(t, journal.Config{Dir: dir, Owner: true, Now: clock.Now})
+		j.Add(row(n))
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(start.Add(time.Duration(n) * time.Hour).Sub(clock.Now()))
+	}
+	if diff := cmp.Diff([]journal.Entry{row(0), row(1), row(2)}, told(t, dir)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
 
 // fullFile takes a part of what is written and fails.
@@ -239,6 +380,22 @@ func TestHangingDiskStopsNobody(t *testing.T) {
 		}
 	}
 	t.Error("nothing was dropped: it takes memory without end")
+}
+
+// A stop does not wait for a disk that hangs.
+func TestCloseGivesUpOnAHangingDisk(t *testing.T) {
+	release, hangs := make(chan struct{}), make(chan struct{})
+	j := open(t, journal.Config{Dir: t.TempDir(), Owner: true, Hang: time.Millisecond, Create: func(string) (journal.File, error) {
+		close(hangs)
+		<-release
+		return nil, errors.New("gone")
+	}})
+	defer close(release)
+	j.Add(row(1))
+	<-hangs
+	if err := j.Close(); err == nil {
+		t.Error("a journal that lost entries is closed without an error")
+	}
 }
 
 func TestOldSegmentsGo(t *testing.T) {

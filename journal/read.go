@@ -2,7 +2,8 @@ package journal
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"sync"
@@ -15,6 +16,7 @@ type Query struct {
 	MemberID string
 	LeadID   int64
 	From, To time.Time // To zero is until now
+	Most     int       // entries, the newest; 0 is 10,000
 }
 
 // Record is what a journal has about a lead.
@@ -23,9 +25,19 @@ type Record struct {
 	Entries []Entry
 	// Oldest is when the journal begins; zero where it is empty.
 	Oldest time.Time
-	// Damaged are segments of which a part cannot be read.
-	Damaged int
+	// Cut says that there are earlier entries than the newest Query.Most.
+	Cut bool
+	// Damaged are segments of which a part cannot be read; Unreadable are those that another user
+	// has written, or that the disk does not give.
+	Damaged, Unreadable int
 }
+
+const (
+	// readersMost is how many segments are read at the same time.
+	readersMost = 4
+	// entriesMost is how many entries of a lead are kept in memory, as long as nobody says more.
+	entriesMost = 10_000
+)
 
 // Look reads the journal of a directory, while it is written or not. A directory that does not
 // exist is an empty journal.
@@ -33,51 +45,55 @@ func Look(ctx context.Context, dir string, q Query) (Record, error) {
 	if q.To.IsZero() {
 		q.To = time.Now().Add(24 * time.Hour) // clocks are set back
 	}
+	if q.Most <= 0 {
+		q.Most = entriesMost
+	}
 	list, err := segments(dir)
 	if err != nil {
+		return Record{}, err
+	}
+	found := lookAll(ctx, list, q)
+	if err := ctx.Err(); err != nil {
 		return Record{}, err
 	}
 	var r Record
 	if len(list) > 0 {
 		r.Oldest = list[0].began
 	}
+	for _, p := range found {
+		r.Entries = append(r.Entries, p.entries...)
+		r.Cut = r.Cut || p.cut
+		r.Damaged += p.damaged
+		r.Unreadable += p.unreadable
+	}
+	slices.SortStableFunc(r.Entries, func(a, b Entry) int { return a.At.Compare(b.At) })
+	if more := len(r.Entries) - q.Most; more > 0 {
+		r.Entries, r.Cut = r.Entries[more:], true
+	}
+	return r, nil
+}
+
+// lookAll looks into segments, the newest first, until there is enough.
+func lookAll(ctx context.Context, list []segment, q Query) []part {
 	found := make([]part, len(list))
 	var readers sync.WaitGroup
-	next := atomic.Int64{}
+	var next, enough atomic.Int64
 	for range min(readersMost, len(list)) {
 		readers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(list) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				if !endedBefore(list[i:], q.From) {
-					found[i] = look(list[i], q)
+			for i := len(list) - int(next.Add(1)); i >= 0 && ctx.Err() == nil; i = len(list) - int(next.Add(1)) {
+				switch {
+				case endedBefore(list[i:], q.From):
+				case enough.Load() >= int64(q.Most):
+					found[i].cut = true
+				default:
+					found[i] = look(list[i], q, mayGrow(list[i:]))
+					enough.Add(int64(len(found[i].entries)))
 				}
 			}
 		})
 	}
 	readers.Wait()
-	if ctx.Err() != nil {
-		return r, ctx.Err()
-	}
-	for _, p := range found {
-		if p.err != nil {
-			return r, fmt.Errorf("journal: %w", p.err)
-		}
-		if p.damaged {
-			r.Damaged++
-		}
-		r.Entries = append(r.Entries, p.entries...)
-	}
-	slices.SortStableFunc(r.Entries, func(a, b Entry) int { return a.At.Compare(b.At) })
-	return r, nil
-}
-
-// readersMost is how many segments are read at the same time.
-const readersMost = 4
-
-// part is what a segment has.
-type part struct {
-	entries []Entry
-	damaged bool
-	err     error
+	return found
 }
 
 // endedBefore reports whether the first of these segments ended before a moment: its process
@@ -86,16 +102,39 @@ func endedBefore(list []segment, from time.Time) bool {
 	return len(list) > 1 && list[0].mine && list[1].mine && list[1].began.Before(from)
 }
 
-func look(s segment, q Query) (p part) {
+// mayGrow reports whether somebody may be writing the first of these segments, or was killed
+// while writing it, so that a torn end is no damage.
+func mayGrow(list []segment) bool {
+	return !list[0].mine || !slices.ContainsFunc(list[1:], func(s segment) bool { return s.mine })
+}
+
+// part is what a segment has.
+type part struct {
+	entries             []Entry
+	cut                 bool // not all of them
+	damaged, unreadable int  // 1 where it is
+}
+
+func look(s segment, q Query, growing bool) (p part) {
 	data, err := os.ReadFile(s.path)
-	if os.IsNotExist(err) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return p // it was too old
 	}
 	if err != nil {
-		return part{err: err}
+		return part{unreadable: 1}
 	}
-	records(data, func(payload []byte) {
-		p.damaged = search(payload, q, func(e Entry) { p.entries = append(p.entries, e) }) != nil || p.damaged
+	whole := true
+	good := records(data, func(payload []byte) {
+		err := search(payload, q, func(e Entry) {
+			if len(p.entries) >= 2*q.Most {
+				p.entries, p.cut = append(p.entries[:0], p.entries[q.Most:]...), true
+			}
+			p.entries = append(p.entries, e)
+		})
+		whole = whole && err == nil
 	})
+	if !whole || good < len(data) && (!growing || len(data) >= len(segmentMagic) && !ours(data)) {
+		p.damaged = 1
+	}
 	return p
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func appendRecord(to, payload []byte) []byte {
 // records calls each for every whole record of a segment and returns how many bytes they take,
 // the head included. What follows is torn: a kill or a full disk cut a write off.
 func records(data []byte, each func(payload []byte)) (good int) {
-	if !strings.HasPrefix(string(data[:min(len(data), len(segmentMagic))]), segmentMagic) {
+	if !ours(data) {
 		return 0
 	}
 	good = len(segmentMagic)
@@ -56,6 +57,9 @@ func records(data []byte, each func(payload []byte)) (good int) {
 	}
 	return good
 }
+
+// ours tells segments of this form from others.
+func ours(data []byte) bool { return bytes.HasPrefix(data, []byte(segmentMagic)) }
 
 // File is what a journal writes to.
 type File interface{ io.WriteCloser }

@@ -15,9 +15,13 @@ type Known struct {
 	Portal leads.Portal
 	Now    time.Time
 	Since  time.Time // how far back to tell
+	Most   int       // moments to tell of, the newest; 0 is all
 
-	Journal   Record
+	Journal Record
+	// NoJournal says why no journal could be asked; "" where one was.
+	NoJournal string
 	Row       *leads.Row // nil where the mirror has none
+	NoRow     bool       // the row could not be asked for
 	Changes   []leads.Revised
 	Findings  []leads.Finding
 	Failing   *leads.Failing // nil where nothing fails
@@ -43,7 +47,8 @@ type Timeline struct {
 	// Answer says in a few sentences how the lead stands, and why.
 	Answer  []string `json:"answer"`
 	Moments []Moment `json:"moments"`
-	Notes   []string `json:"notes,omitempty"` // what could not be found out
+	Omitted int      `json:"omitted,omitempty"` // earlier moments that are left out
+	Notes   []string `json:"notes,omitempty"`   // what could not be found out
 }
 
 // Moment is one thing that happened.
@@ -78,9 +83,15 @@ func Assemble(ref leads.Ref, known Known) Timeline {
 	slices.SortStableFunc(a.moments, func(x, y Moment) int {
 		return cmp.Or(x.At.Truncate(time.Millisecond).Compare(y.At.Truncate(time.Millisecond)), cmp.Compare(x.order(), y.order()))
 	})
-	t.Moments = a.moments
 	t.Answer = a.answer()
+	if known.Most > 0 {
+		t.Omitted = max(0, len(a.moments)-known.Most)
+	}
+	t.Moments = append([]Moment{}, a.moments[t.Omitted:]...) // never null in JSON
 	t.Notes = append(t.Notes, a.notes()...)
+	if t.Omitted > 0 {
+		t.Notes = append(t.Notes, fmt.Sprintf("only the newest %s; left out: %d earlier", count(int64(known.Most), "moment"), t.Omitted))
+	}
 	return t
 }
 
@@ -114,25 +125,25 @@ func noticesOf(entries []Entry) (n notices) {
 		}
 	}
 	slices.SortFunc(n.stored, func(a, b Entry) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	slices.Sort(n.read)
 	return n
 }
 
 // fate says what became of a notice: the stream keeps the last one of a lead.
 func (n notices) fate(sequence uint64) string {
-	if slices.Contains(n.read, sequence) {
+	read, found := slices.BinarySearch(n.read, sequence)
+	later, _ := slices.BinarySearchFunc(n.stored, sequence+1, func(e Entry, s uint64) int { return cmp.Compare(e.Sequence, s) })
+	switch {
+	case found:
 		return ""
+	case later < len(n.stored):
+		by := n.stored[later]
+		return fmt.Sprintf("; it was not read yet when notice %d of %s replaced it: one read serves both", by.Sequence, by.At.Format("15:04:05.000"))
+	case read < len(n.read):
+		return fmt.Sprintf("; it was not read yet when notice %d replaced it: one read serves both", n.read[read])
+	default:
+		return "; the journal knows of no read yet"
 	}
-	for _, later := range n.stored {
-		if later.Sequence > sequence {
-			return fmt.Sprintf("; it was not read yet when notice %d of %s replaced it: one read serves both", later.Sequence, later.At.Format("15:04:05.000"))
-		}
-	}
-	for _, read := range n.read {
-		if read > sequence {
-			return fmt.Sprintf("; it was not read yet when notice %d replaced it: one read serves both", read)
-		}
-	}
-	return "; the journal knows of no read yet"
 }
 
 // addEntries adds what the journal has, but what the database knows better.
@@ -185,9 +196,9 @@ func (a *assembly) moment(e *Entry) Moment {
 	case Outage:
 		return Moment{What: "outage", Text: outage(leads.IncidentKind(e.Word), e.Since, e.At, e.Text)}
 	case Troubled:
-		return Moment{What: "failure", Text: fmt.Sprintf("%d notices of the portal could not be read or written, and come again", e.Count) + reason(e.Text)}
+		return Moment{What: "failure", Text: count(e.Count, "notice") + " of the portal could not be read or written: each comes again" + reason(e.Text)}
 	case Gap:
-		return Moment{What: "journal", Text: fmt.Sprintf("the journal could not be written since %s: %d entries of all portals are missing", clock(e.Since), e.Count)}
+		return Moment{What: "journal", Text: fmt.Sprintf("the journal could not be written since %s; missing: %s of any lead", clock(e.Since), count(e.Count, "step"))}
 	default:
 		return Moment{What: "journal", Text: fmt.Sprintf("an entry of kind %d, which this version does not know", e.Kind)}
 	}
@@ -270,7 +281,7 @@ func (a *assembly) addRest() {
 		a.moments = append(a.moments, Moment{At: c.ReceivedAt, What: "callback", Source: fromDatabase, Text: "event " + c.Event + " arrived, the last that was dealt with"})
 	}
 	if f := a.known.Failing; f != nil && !f.LastAt.Before(a.known.Since) {
-		text := fmt.Sprintf("could not be written in %d attempts since %s: %s", f.Attempts, clock(f.FirstAt), f.Reason)
+		text := fmt.Sprintf("could not be written in %s since %s: %s", count(int64(f.Attempts), "attempt"), clock(f.FirstAt), f.Reason)
 		a.moments = append(a.moments, Moment{At: f.LastAt, What: "failure", Source: fromDatabase, Text: text})
 	}
 }
@@ -281,19 +292,4 @@ func (a *assembly) heard(at time.Time) bool {
 		return e.LeadID != 0 && (e.Kind == Received && e.At.Sub(at).Abs() < 2*time.Millisecond ||
 			(e.Kind == Drained || e.Kind == Read) && e.Since.Sub(at).Abs() < 2*time.Millisecond)
 	})
-}
-
-// notes say how far the journal goes.
-func (a *assembly) notes() (notes []string) {
-	r := a.known.Journal
-	switch {
-	case r.Oldest.IsZero():
-		notes = append(notes, "the journal of this machine is empty: what other replicas did is in theirs")
-	case r.Oldest.After(a.known.Since):
-		notes = append(notes, "the journal of this machine begins at "+clock(r.Oldest))
-	}
-	if r.Damaged > 0 {
-		notes = append(notes, fmt.Sprintf("%d files of the journal are damaged in part", r.Damaged))
-	}
-	return notes
 }

@@ -1,6 +1,9 @@
 package journal_test
 
 import (
+	"encoding/json"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -126,7 +129,7 @@ func TestTimelineOfALeadThatNeverCame(t *testing.T) {
 	}
 	for part, there := range map[string]bool{
 		"no event of it arrived": true, "created between 2026-11-26 09:50:00 UTC (lead 16) and 2026-11-26 09:55:00 UTC (lead 18)": true,
-		"1 callbacks of the portal were refused": true, "Perhaps this is why: no leadsync process served": true,
+		"Refused in this time: 1 callback of the portal": true, "Perhaps this is why: no leadsync process served": true,
 		"waited on disk": false, "leadsync reconcile looks again": true,
 	} {
 		if strings.Contains(answer, part) != there {
@@ -147,11 +150,130 @@ func TestTimelineAsText(t *testing.T) {
 		Oldest: at(60), Damaged: 1, Entries: []journal.Entry{of(61, journal.Read, journal.Entry{Word: "absent", Since: at(60.5)})},
 	}}).In(time.FixedZone("", 3*3600))
 	for _, part := range []string{
-		"my.bitrix24.ru, lead 17, since 2026-11-26 13:00:00", "2026-11-26 13:01:01.000  read", `"Not found"`, "(500ms after the event arrived)",
+		"my.bitrix24.ru, lead 17, since 2026-11-26 13:00:00 +03", "2026-11-26 13:01:01.000  read", `"Not found"`, "(500ms after the event arrived)",
 		"Note: the journal of this machine begins at 2026-11-26 10:01:00 UTC", "damaged",
 	} {
 		if !strings.Contains(line, part) {
 			t.Errorf("lacks %q:\n%s", part, line)
 		}
+	}
+}
+
+// Where nothing can be known, nothing is denied.
+func TestTimelineClaimsOnlyWhatItKnows(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		known journal.Known
+		says  string
+		never string
+	}{
+		{"a young journal", journal.Known{Journal: journal.Record{Oldest: at(-60)}}, "arrived here since 2026-11-26 09:59:00 UTC.", "09:00:00"},
+		{"no journal", journal.Known{NoJournal: "it is off"}, "Whether an event of it arrived is not known", "no event"},
+		{"a damaged journal", journal.Known{Journal: journal.Record{Oldest: at(-7200), Damaged: 1}}, "as far as the journal is whole", ""},
+		{"a journal with gaps", journal.Known{Journal: journal.Record{Oldest: at(-7200), Entries: []journal.Entry{{At: at(0), Kind: journal.Gap, Since: at(-9), Count: 3}}}}, "as far as the journal is whole", ""},
+		{"no database", journal.Known{NoRow: true, Journal: journal.Record{Oldest: at(-7200)}}, "The database did not say", "has no row"},
+		{
+			"a finding without a row",
+			journal.Known{Findings: []leads.Finding{{Kind: leads.FindingMissed, FoundAt: at(-60), Repaired: leads.Failed}}, Pass: leads.Run{ID: "x", StartedAt: at(0)}, Above: leads.Neighbour{LeadID: 18, CreatedAt: at(-90)}},
+			"something was heard of it", "did not see it",
+		},
+	} {
+		answer, _ := assembled(c.known)
+		if !strings.Contains(answer, c.says) || c.never != "" && strings.Contains(answer, c.never) {
+			t.Errorf("%s: want %q and not %q:\n%s", c.name, c.says, c.never, answer)
+		}
+	}
+}
+
+// What another replica did is missing here, and the timeline says so.
+func TestTimelineNamesOtherReplicas(t *testing.T) {
+	change := func(revision int64, second float64) leads.Revised {
+		return leads.Revised{Revision: revision, At: at(second), Kind: leads.Changed, Cause: leads.CauseEvent}
+	}
+	read := func(second float64, sequence uint64) journal.Entry {
+		return of(second, journal.Read, journal.Entry{Word: "present", Sequence: sequence, Since: at(second - 1)})
+	}
+	for _, c := range []struct {
+		name    string
+		entries []journal.Entry
+		changes []leads.Revised
+		note    string
+	}{
+		{"nothing", nil, nil, ""},
+		{"all of it", []journal.Entry{
+			of(9, journal.Received, journal.Entry{Sequence: 5}), read(10, 5), of(11, journal.Wrote, journal.Entry{Word: "updated", Revision: 2}),
+		}, []leads.Revised{change(2, 11)}, ""},
+		{"before the journal", []journal.Entry{read(-1800, 5)}, []leads.Revised{change(2, -1799)}, ""},
+		{"on its way to the disk", nil, []leads.Revised{change(2, 3599)}, ""},
+		{"a dead letter that is read again", []journal.Entry{of(9.5, journal.Replayed, journal.Entry{}), read(10, 5)}, nil, ""},
+		{"a change", nil, []leads.Revised{change(2, 11)}, "lacks 1 change of the row and the arrival of 0 events:"},
+		{"an event", []journal.Entry{read(10, 5)}, nil, "lacks 0 changes of the row and the arrival of 1 event:"},
+	} {
+		notes := strings.Join(journal.Assemble(leads.Ref{MemberID: member, LeadID: 17}, journal.Known{
+			Portal: portal, Now: at(3600), Since: at(-3600), Row: &leads.Row{Revision: 2}, Changes: c.changes, Journal: journal.Record{Oldest: at(-1000), Entries: c.entries},
+		}).Notes, "\n")
+		if strings.Contains(notes, "another replica") != (c.note != "") || !strings.Contains(notes, c.note) {
+			t.Errorf("%s: want %q:\n%s", c.name, c.note, notes)
+		}
+	}
+}
+
+// Of a lead with a long history the newest part is told, and how much is left out.
+func TestTimelineIsBounded(t *testing.T) {
+	entries := make([]journal.Entry, 10_000)
+	for i := range entries {
+		kind := []journal.Kind{journal.Received, journal.Read}[i%2]
+		entries[i] = of(float64(i), kind, journal.Entry{Word: "present", Sequence: uint64(i/2 + 1)})
+	}
+	told := journal.Assemble(leads.Ref{MemberID: member, LeadID: 17}, journal.Known{
+		Portal: portal, Now: at(20_000), Since: at(-1), Most: 100, Journal: journal.Record{Oldest: at(-7200), Cut: true, Entries: entries},
+	})
+	if len(told.Moments) != 100 || told.Omitted != 9900 || !told.Moments[99].At.Equal(entries[9999].At) {
+		t.Errorf("%d moments, %d left out", len(told.Moments), told.Omitted)
+	}
+	text := told.In(time.UTC)
+	for _, part := range []string{"only the newest 100 moments; left out: 9900 earlier", "only the newest 10000 entries of the journal were looked at"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("lacks %q:\n%s", part, text)
+		}
+	}
+}
+
+// The JSON form is what programs read: docs/why.md has each of its names.
+func TestTimelineAsJSON(t *testing.T) {
+	old, fresh := "a", "b"
+	got, err := json.Marshal(journal.Assemble(leads.Ref{MemberID: member, LeadID: 17}, journal.Known{
+		Portal: portal, Now: at(3600), Since: start, Most: 3, Row: &leads.Row{Revision: 4},
+		Changes: []leads.Revised{{Revision: 4, At: at(61), Kind: leads.Changed, Cause: leads.CauseEvent, Fields: []leads.FieldChange{{Field: "TITLE", Old: &old, New: &fresh}}}},
+		Journal: journal.Record{Oldest: at(60), Entries: []journal.Entry{
+			{At: at(60), Kind: journal.Status, MemberID: member, Word: "behind"},
+			{At: at(60.2), Kind: journal.Status, MemberID: member, Word: "current"},
+			of(60.5, journal.Read, journal.Entry{Word: "present", Sequence: 7, Cause: "event", Since: at(60), Took: time.Millisecond}),
+			of(61, journal.Wrote, journal.Entry{Word: "updated", Revision: 4, Cause: "event", Fields: []string{"TITLE"}}),
+		}},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"portal":"my.bitrix24.ru","member_id":"` + member + `","lead_id":17,"since":"2026-11-26T10:00:00Z",` +
+		`"answer":["The row is at revision 4. Its last change was at 2026-11-26 10:01:01 UTC: the row was updated, revision 4: TITLE."],"moments":[` +
+		`{"at":"2026-11-26T10:01:00.2Z","what":"status","text":"the mirror is current","whole_portal":true,"source":"journal"},` +
+		`{"at":"2026-11-26T10:01:00.5Z","what":"read","text":"the portal sent the lead within 1ms, because of notice 7; ticket 0.0","source":"journal","sequence":7,"cause":"event","lag_seconds":0.5},` +
+		`{"at":"2026-11-26T10:01:01Z","what":"row","text":"the row was updated, revision 4: TITLE","source":"both","revision":4,"cause":"event","fields":[{"field":"TITLE","old":"a","new":"b"}]}],` +
+		`"omitted":1,"notes":["the journal of this machine begins at 2026-11-26 10:01:00 UTC","only the newest 3 moments; left out: 1 earlier"]}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	doc, err := os.ReadFile("../docs/why.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(want, -1) {
+		if !strings.Contains(string(doc), "`"+name[1]+"`") {
+			t.Errorf("docs/why.md lacks %s", name[1])
+		}
+	}
+	if got, err := json.Marshal(journal.Assemble(leads.Ref{}, journal.Known{}).Moments); err != nil || string(got) != "[]" {
+		t.Errorf("no moments: %s, %v", got, err)
 	}
 }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,14 @@ func about(d time.Duration) string {
 	default:
 		return d.Round(time.Second).String()
 	}
+}
+
+// count is a number of things.
+func count(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.FormatInt(n, 10) + " " + thing + "s"
 }
 
 func within(took time.Duration) string {
@@ -145,7 +154,7 @@ func outage(kind leads.IncidentKind, from, to time.Time, detail string) string {
 // In is the timeline as text, with the times of a zone.
 func (t Timeline) In(zone *time.Location) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, lead %d, since %s\n\n", t.Portal, t.LeadID, t.Since.In(zone).Format(time.DateTime))
+	fmt.Fprintf(&b, "%s, lead %d, since %s\n\n", t.Portal, t.LeadID, t.Since.In(zone).Format(time.DateTime+" MST"))
 	for _, sentence := range t.Answer {
 		fmt.Fprintln(&b, sentence)
 	}

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -19,17 +20,14 @@ const (
 )
 
 // Why tells what happened to a lead since a moment: from the journal of this machine and from the
-// database. What one of them cannot say is a note. The error is about both together.
-func Why(ctx context.Context, db *repo.DB, cfg Config, portal leads.Portal, leadID int64, since time.Time) (journal.Timeline, error) {
+// database; at most the newest moments. What one of them cannot say is a note. The error is that
+// neither says anything of the lead.
+func Why(ctx context.Context, db *repo.DB, cfg Config, portal leads.Portal, leadID int64, span Span) (journal.Timeline, error) {
 	ref := leads.Ref{MemberID: portal.MemberID, LeadID: leadID}
-	known := journal.Known{Portal: portal, Now: cfg.Now(), Since: since}
-	var failed error
-	if cfg.JournalKeep == 0 {
-		known.Note("LEADSYNC_JOURNAL_KEEP is off: only the database is asked")
-	} else if known.Journal, failed = journal.Look(ctx, journalDir(cfg), journal.Query{MemberID: ref.MemberID, LeadID: leadID, From: since}); failed != nil {
-		known.Note("the journal cannot be read: " + failed.Error())
-	}
+	known := journal.Known{Portal: portal, Now: cfg.Now(), Since: span.Since, Most: span.Most}
+	known.Journal, known.NoJournal = lookUp(ctx, cfg, journal.Query{MemberID: ref.MemberID, LeadID: leadID, From: span.Since, Most: span.entries()})
 	ask := asking{db, ref, &known}
+	var failed error
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
@@ -48,10 +46,37 @@ func Why(ctx context.Context, db *repo.DB, cfg Config, portal leads.Portal, lead
 			known.Note(step.what + ": the database cannot say: " + err.Error())
 		}
 	}
-	if failed != nil && len(known.Journal.Entries) == 0 && known.Row == nil {
+	if err := ctx.Err(); err != nil {
+		return journal.Timeline{}, err
+	}
+	if known.NoRow && len(known.Journal.Entries) == 0 {
 		return journal.Timeline{}, failed
 	}
 	return journal.Assemble(ref, known), nil
+}
+
+// Span says how much to tell of a lead.
+type Span struct {
+	Since time.Time
+	Most  int // moments, the newest; 0 is all that are kept in memory
+}
+
+// entries is how many entries of the journal that takes: the answer looks at more than is told.
+func (s Span) entries() int { return max(s.Most, 10_000) }
+
+// lookUp asks the journal of this machine, or says why it cannot.
+func lookUp(ctx context.Context, cfg Config, q journal.Query) (journal.Record, string) {
+	if cfg.JournalKeep == 0 {
+		return journal.Record{}, "LEADSYNC_JOURNAL_KEEP is off: only the database was asked"
+	}
+	record, err := journal.Look(ctx, journalDir(cfg), q)
+	switch {
+	case err != nil:
+		return record, "the journal cannot be read, so only the database was asked: " + err.Error()
+	case record.Oldest.IsZero():
+		return record, "there is no journal in " + journalDir(cfg) + ", so only the database was asked: run leadsync why on the machine of the service, with its settings"
+	}
+	return record, ""
 }
 
 // asking asks the database for what it knows of a lead.
@@ -64,6 +89,7 @@ type asking struct {
 func (a asking) row(ctx context.Context) error {
 	row, ok, err := a.db.Row(ctx, a.ref)
 	if err != nil {
+		a.known.NoRow = true
 		return err
 	}
 	if ok {
@@ -76,11 +102,17 @@ func (a asking) row(ctx context.Context) error {
 
 func (a asking) changes(ctx context.Context) (err error) {
 	a.known.Changes, err = a.db.Changes(ctx, a.ref, whyChanges)
+	if n := len(a.known.Changes); n == whyChanges && a.known.Changes[n-1].At.After(a.known.Since) {
+		a.known.Note(fmt.Sprintf("only the newest %d rows of leadsync_changes were looked at", n))
+	}
 	return err
 }
 
 func (a asking) findings(ctx context.Context) (err error) {
 	a.known.Findings, err = a.db.FindingsOf(ctx, a.ref, whyChanges)
+	if n := len(a.known.Findings); n == whyChanges && a.known.Findings[n-1].FoundAt.After(a.known.Since) {
+		a.known.Note(fmt.Sprintf("only the newest %d findings of passes were looked at", n))
+	}
 	return err
 }
 

@@ -17,6 +17,7 @@ import (
 type whyCmd struct {
 	Lead  string        `arg:"" name:"portal/lead" help:"The lead: the portal's host or member_id, a slash, and the lead's id, such as my.bitrix24.ru/17."`
 	Since time.Duration `default:"168h" help:"How far back to look."`
+	Limit int           `default:"1000" help:"How many moments to tell, the newest."`
 	JSON  bool          `name:"json" help:"Print one JSON object."`
 }
 
@@ -24,8 +25,8 @@ type whyCmd struct {
 func (w whyCmd) Run(ctx context.Context, a *app) error {
 	name, number, _ := strings.Cut(w.Lead, "/")
 	id, err := leads.ParseID(number)
-	if err != nil || w.Since <= 0 {
-		return usageError{errors.New("why takes PORTAL/LEAD, such as my.bitrix24.ru/17, and a --since above 0")}
+	if err != nil || w.Since <= 0 || w.Limit <= 0 {
+		return usageError{errors.New("why takes PORTAL/LEAD, such as my.bitrix24.ru/17, a --since and a --limit above 0")}
 	}
 	cfg, err := a.config()
 	if err != nil {
@@ -36,7 +37,7 @@ func (w whyCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		told, err := service.Why(ctx, db, cfg, portal, id, cfg.Now().Add(-w.Since))
+		told, err := service.Why(ctx, db, cfg, portal, id, service.Span{Since: cfg.Now().Add(-w.Since), Most: w.Limit})
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,94 @@
+package journal
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"leadsync/leads"
+)
+
+// notes say how far the journal goes.
+func (a *assembly) notes() (notes []string) {
+	r := a.known.Journal
+	switch {
+	case a.known.NoJournal != "":
+		return []string{a.known.NoJournal}
+	case r.Oldest.After(a.known.Since):
+		notes = append(notes, "the journal of this machine begins at "+clock(r.Oldest))
+	}
+	if r.Cut {
+		notes = append(notes, fmt.Sprintf("only the newest %d entries of the journal were looked at", len(r.Entries)))
+	}
+	if r.Damaged > 0 {
+		notes = append(notes, count(int64(r.Damaged), "file")+" of the journal: damaged in part")
+	}
+	if r.Unreadable > 0 {
+		notes = append(notes, count(int64(r.Unreadable), "file")+" of the journal: not readable; run leadsync commands as the user of the service")
+	}
+	if changes, events := a.elsewhere(); changes+events > 0 {
+		notes = append(notes, fmt.Sprintf("the journal of this machine lacks %s of the row and the arrival of %s: another replica dealt with them, and leadsync why on its machine tells more",
+			count(changes, "change"), count(events, "event")))
+	}
+	return notes
+}
+
+// settling is how long an entry may be on its way to the disk.
+const settling = 2 * time.Second
+
+// elsewhere counts the changes and the events that the journal would have if this machine had
+// dealt with them.
+func (a *assembly) elsewhere() (changes, events int64) {
+	from := a.begins().Add(settling)
+	for _, c := range a.known.Changes {
+		known := slices.ContainsFunc(a.moments, func(m Moment) bool { return m.Source == fromBoth && m.Revision == c.Revision })
+		if !known && c.At.After(from) && c.At.Before(a.known.Now.Add(-settling)) {
+			changes++
+		}
+	}
+	stored, replayed := map[uint64]bool{}, time.Time{} // a dead letter's notice came from no callback
+	for _, e := range a.known.Journal.Entries {
+		if e.Kind == Replayed {
+			replayed = e.At
+		}
+	}
+	for _, e := range a.notices.stored {
+		stored[e.Sequence] = true
+	}
+	for _, e := range a.known.Journal.Entries {
+		if e.Kind == Read && e.Sequence != 0 && !stored[e.Sequence] && e.Since.After(from) && e.Since.After(replayed) {
+			events++
+		}
+	}
+	return changes, events
+}
+
+// begins is the moment since which the journal should have everything.
+func (a *assembly) begins() time.Time {
+	r, from := a.known.Journal, a.known.Since
+	if r.Oldest.After(from) {
+		from = r.Oldest
+	}
+	if r.Cut && len(r.Entries) > 0 && r.Entries[0].At.After(from) {
+		from = r.Entries[0].At
+	}
+	return from
+}
+
+// heardOf says since when no event of the lead arrived, and how sure that is.
+func (a *assembly) heardOf() string {
+	k := a.known
+	if k.NoJournal != "" {
+		return "The mirror has no row of the lead. Whether an event of it arrived is not known: there is no journal to ask."
+	}
+	sure := ""
+	if k.Journal.Damaged+k.Journal.Unreadable > 0 || slices.ContainsFunc(k.Journal.Entries, func(e Entry) bool { return e.Kind == Gap }) {
+		sure = ", as far as the journal is whole"
+	}
+	return fmt.Sprintf("The mirror has no row of the lead, and no event of it arrived here since %s%s.", clock(a.begins()), sure)
+}
+
+// seen reports whether the database knows something of the lead beside its row.
+func (k *Known) seen() bool {
+	return k.Failing != nil || k.Callback != nil || len(k.Changes) > 0 || slices.ContainsFunc(k.Findings, func(f leads.Finding) bool { return f.Kind != leads.FindingPhantom })
+}
