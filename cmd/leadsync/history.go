@@ -126,7 +126,7 @@ func (f findingsCmd) id(ctx context.Context, db *repo.DB) (string, error) {
 			return "", err
 		}
 		for _, run := range runs {
-			if run.Found() > 0 && run.RequestedAt.After(last.RequestedAt) {
+			if run.Mode != leads.RunImport && run.Found() > 0 && run.RequestedAt.After(last.RequestedAt) {
 				last = run
 			}
 		}
@@ -162,7 +162,7 @@ func (f findingsCmd) print(out io.Writer, id string, found []leads.Finding) erro
 		return json.NewEncoder(out).Encode(map[string]any{"run": id, "findings": rows, "left_out": left})
 	}
 	if len(rows) == 0 {
-		_, err := fmt.Fprintln(out, "the pass found no difference")
+		_, err := fmt.Fprintln(out, "the pass has noted no difference (to an import every lead is new, so it notes none)")
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

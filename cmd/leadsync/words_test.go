@@ -44,6 +44,9 @@ func TestAPassIsPrintedInWords(t *testing.T) {
 func TestPassesAccountForEveryLead(t *testing.T) {
 	t.Parallel()
 	s := serveImported(t, 60, noPasses)
+	if code, _, stderr := command(t.Context(), t, s.vars, "reconcile", "findings", "last"); code != exitFailure || !strings.Contains(stderr, "no pass has found anything") {
+		t.Errorf("an import has no findings, exit %d: %s", code, stderr)
+	}
 	s.portal.SetFaults(emulator.Faults{Lose: 1})
 	edited := 0
 	for id := range s.portal.Leads() {
