@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,6 +76,7 @@ func Open(cfg Config) (*Alarms, error) {
 			one.Told = map[string]Status{}
 		}
 	}
+	a.forget()
 	return a, nil
 }
 
@@ -81,6 +84,7 @@ func Open(cfg Config) (*Alarms, error) {
 func (a *Alarms) Observe(problems map[string]string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	problems = a.fewer(problems)
 	now, news := a.cfg.Now(), false
 	lasting := map[string]bool{}
 	for _, one := range a.alarms {
@@ -91,7 +95,7 @@ func (a *Alarms) Observe(problems map[string]string) {
 		lasting[one.Component] = true
 		news = one.see(reason, still, now, a.cfg.Delay) || news
 	}
-	a.alarms = slices.DeleteFunc(a.alarms, func(one *alarm) bool { return one.Ended && !one.Fired })
+	a.forget()
 	for component, reason := range problems {
 		if !lasting[component] {
 			a.alarms = append(a.alarms, &alarm{ID: uuid.NewString(), Component: component, Reason: reason, Since: now, Told: map[string]Status{}})
@@ -105,6 +109,63 @@ func (a *Alarms) Observe(problems map[string]string) {
 			default:
 			}
 		}
+	}
+}
+
+const (
+	// most is how many problems are reported one by one: nobody reads more messages than that.
+	most = 20
+	// theRest is the component of the one message about all others.
+	theRest = "more problems"
+	// mostEnded is how many problems that are over wait for a channel that does not work.
+	mostEnded = 100
+)
+
+// fewer are at most most problems, those first that are reported already, and one for the rest.
+func (a *Alarms) fewer(problems map[string]string) map[string]string {
+	if len(problems) <= most {
+		return problems
+	}
+	known := map[string]bool{}
+	for _, one := range a.alarms {
+		known[one.Component] = known[one.Component] || !one.Ended
+	}
+	names := slices.SortedFunc(maps.Keys(problems), func(x, y string) int {
+		if known[x] != known[y] {
+			if known[x] {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(x, y)
+	})
+	kept := map[string]string{theRest: fmt.Sprintf("%d further components have a problem; GET /readyz names them", len(names)-most)}
+	for _, name := range names[:most] {
+		kept[name] = problems[name]
+	}
+	return kept
+}
+
+// forget drops what no channel has to be told any more. Of what is over and could not be sent it
+// keeps the newest, and first of all those whose beginning a channel has reported.
+func (a *Alarms) forget() {
+	ended := 0
+	a.alarms = slices.DeleteFunc(a.alarms, func(one *alarm) bool {
+		waits := func(c Channel) bool { return one.Told[c.Name()] != Resolved }
+		drop := one.Ended && (!one.Fired || !slices.ContainsFunc(a.cfg.Channels, waits))
+		if one.Ended && !drop {
+			ended++
+		}
+		return drop
+	})
+	for _, told := range []bool{false, true} {
+		a.alarms = slices.DeleteFunc(a.alarms, func(one *alarm) bool {
+			drop := one.Ended && ended > mostEnded && len(one.Told) > 0 == told
+			if drop {
+				ended--
+			}
+			return drop
+		})
 	}
 }
 
@@ -214,10 +275,7 @@ func (a *Alarms) told(one *alarm, channel string, status Status) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	one.Told[channel] = status
-	a.alarms = slices.DeleteFunc(a.alarms, func(one *alarm) bool {
-		waits := func(c Channel) bool { return one.Told[c.Name()] != Resolved }
-		return one.Ended && !slices.ContainsFunc(a.cfg.Channels, waits)
-	})
+	a.forget()
 	a.save()
 }
 

@@ -3,13 +3,19 @@ package alert_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"leadsync/alert"
+	"leadsync/leads"
 	"leadsync/leads/leadstest"
 )
 
@@ -182,4 +188,133 @@ func TestAnUnsentAlarmSurvivesARestart(t *testing.T) {
 	r.set(nil)
 	d.start()
 	d.want(r, "firing database")
+}
+
+// Without a channel nothing piles up, and a channel that is added later hears nothing of the past.
+func TestWithoutChannelsNothingIsKept(t *testing.T) {
+	d := newDesk(t)
+	for range 3 {
+		d.see(time.Minute, database)
+		d.see(time.Minute, database)
+		d.see(time.Minute, nil)
+		d.see(time.Minute, nil)
+	}
+	d.stop()
+	if kept, err := os.ReadFile(d.cfg.File); err != nil || strings.Contains(string(kept), "database") {
+		t.Errorf("kept %s, %v", kept, err)
+	}
+	r := &receiver{name: "new"}
+	d.cfg.Channels = []alert.Channel{r}
+	d.start()
+	d.see(time.Minute, map[string]string{"nats": "down"})
+	d.see(time.Minute, map[string]string{"nats": "down"})
+	d.want(r, "firing nats")
+}
+
+// Ten thousand problems at once are some messages and one about the rest, once each, a restart
+// in between or not, and so is their end.
+func TestManyProblemsAreFewMessages(t *testing.T) {
+	problems := map[string]string{}
+	for i := range 10_000 {
+		problems[fmt.Sprintf("portal %05d", i)] = "is blocked"
+	}
+	r := &receiver{name: "one"}
+	d := newDesk(t, r)
+	late := map[string]string{"zz first": "down"}
+	d.see(0, late)
+	d.see(time.Minute, late)
+	d.want(r, "firing zz first")
+	problems["zz first"] = "down"
+	d.see(0, problems)
+	d.see(time.Minute, problems)
+	eventually(t, func() bool { return len(r.said()) == 21 })
+	d.stop()
+	d.start()
+	d.see(time.Minute, problems)
+	d.see(time.Minute, nil)
+	d.see(time.Minute, nil)
+	eventually(t, func() bool { return len(r.said()) >= 42 })
+	got := map[string]int{}
+	for _, line := range r.said() {
+		got[line]++
+	}
+	for _, want := range []string{"firing zz first", "firing more problems", "firing portal 00000", "resolved zz first", "resolved more problems", "resolved portal 00018"} {
+		if got[want] != 1 {
+			t.Errorf("%d × %s", got[want], want)
+		}
+	}
+	if len(got) != 42 || !strings.Contains(reasons(r), "9981 further components") {
+		t.Errorf("%d messages: %v", len(got), got)
+	}
+}
+
+func reasons(r *receiver) (all string) {
+	for _, m := range r.got {
+		all += m.Reason + "\n"
+	}
+	return all
+}
+
+func eventually(t *testing.T, done func() bool) {
+	t.Helper()
+	for limit := time.Now().Add(5 * time.Minute); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("it did not happen")
+		}
+	}
+}
+
+// A receiver that takes a message and never answers keeps no other waiting, stops no service, and
+// however long it hangs, little is kept for it.
+func TestAReceiverThatHangsHoldsNothingUp(t *testing.T) {
+	arrived, release := make(chan struct{}, 1000), make(chan struct{})
+	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-release }))
+	defer target.Close()
+	defer close(release)
+	var log leadstest.Log
+	good := &receiver{name: "good"}
+	d := newDesk(t, &alert.Webhook{URL: leads.Secret(target.URL + "/SECRET")}, good)
+	d.stop()
+	d.cfg.Log = log.Logger()
+	d.start()
+	d.see(0, database)
+	d.see(time.Minute, database)
+	<-arrived
+	d.want(good, "firing database")
+	for range 300 {
+		d.see(time.Second, nil)
+		d.see(time.Minute, nil)
+		d.see(time.Second, database)
+		d.see(time.Minute, database)
+	}
+	eventually(t, func() bool { said := good.said(); return said[len(said)-1] == "firing database" && len(said) > 1 })
+	d.stop()
+	kept, err := os.ReadFile(d.cfg.File)
+	if n := strings.Count(string(kept), `"component"`); err != nil || n < 100 || n > 102 {
+		t.Errorf("%d alarms are kept, %v", n, err)
+	}
+	if strings.Contains(log.String(), "SECRET") || strings.Contains(string(kept), "SECRET") {
+		t.Error("the address is in a log or a file")
+	}
+}
+
+// Neither an answer nor a receiver that is gone brings the secret of an address into the log.
+func TestLogsHaveNoSecret(t *testing.T) {
+	target := httptest.NewServer(http.NotFoundHandler())
+	var log leadstest.Log
+	d := newDesk(t, &alert.Webhook{URL: leads.Secret(target.URL + "/SECRET?key=SECRET")})
+	d.stop()
+	d.cfg.Log = log.Logger()
+	for range 2 {
+		d.start()
+		before := strings.Count(log.String(), "trying again")
+		d.see(time.Minute, database)
+		d.see(time.Minute, database)
+		eventually(t, func() bool { return strings.Count(log.String(), "trying again") > before })
+		d.stop()
+		target.Close()
+	}
+	if !strings.Contains(log.String(), "404") || strings.Contains(log.String(), "SECRET") {
+		t.Errorf("the log: %s", &log)
+	}
 }

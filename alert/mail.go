@@ -2,7 +2,12 @@ package alert
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 
 	"github.com/wneessen/go-mail"
@@ -15,6 +20,10 @@ type Mail struct {
 	Server leads.Secret // see Settings.SMTP
 	From   string
 	To     []string
+	// TLS is how the server's certificate is checked; nil is by the roots of the system.
+	TLS *tls.Config
+	// Dial connects to a server of smtp://; nil is a net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Name implements Channel.
@@ -24,18 +33,49 @@ func (m *Mail) Name() string { return "e-mail" }
 func (m *Mail) Send(ctx context.Context, message Message) error {
 	ctx, cancel := context.WithTimeout(ctx, sendLimit)
 	defer cancel()
-	client, err := m.client()
+	var open net.Conn
+	client, err := m.client(func(conn net.Conn) { open = conn })
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if open != nil { // the client leaves it open where the server does not encrypt
+			_ = open.Close()
+		}
+	}()
 	letter, err := m.letter(message)
 	if err != nil {
 		return err
 	}
-	return client.DialAndSendWithContext(ctx, letter)
+	err = client.DialAndSendWithContext(ctx, letter)
+	if letter.IsDelivered() { // whatever failed after that: it is not to be sent twice
+		return nil
+	}
+	return m.withoutPassword(err)
 }
 
-func (m *Mail) client() (*mail.Client, error) {
+// withoutPassword is an error without the password, in no form in which a log-in sends it: some
+// servers repeat what they refuse.
+func (m *Mail) withoutPassword(err error) error {
+	s, wrong := parseSMTP(m.Server)
+	if err == nil || wrong != nil || s.password == "" {
+		return err
+	}
+	encode := base64.StdEncoding.EncodeToString
+	text := err.Error()
+	for _, form := range []string{
+		s.password, url.QueryEscape(s.password), url.PathEscape(s.password), encode([]byte(s.password)), encode([]byte("\x00" + s.user + "\x00" + s.password)),
+	} {
+		text = strings.ReplaceAll(text, form, "[redacted]")
+	}
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
+}
+
+// client connects when it sends, and then calls opened.
+func (m *Mail) client(opened func(net.Conn)) (*mail.Client, error) {
 	s, err := parseSMTP(m.Server)
 	if err != nil {
 		return nil, err
@@ -48,6 +88,24 @@ func (m *Mail) client() (*mail.Client, error) {
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
 	default:
 		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
+	}
+	if m.TLS != nil {
+		config := m.TLS.Clone()
+		config.ServerName = s.host
+		options = append(options, mail.WithTLSConfig(config))
+	}
+	if !s.tls {
+		options = append(options, mail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+			dial := m.Dial
+			if dial == nil {
+				dial = (&net.Dialer{}).DialContext
+			}
+			conn, err := dial(ctx, network, address)
+			if err == nil {
+				opened(conn)
+			}
+			return conn, err
+		}))
 	}
 	if s.user != "" {
 		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(s.user), mail.WithPassword(s.password))

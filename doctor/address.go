@@ -3,6 +3,8 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -62,6 +64,9 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 		return []Finding{fault(err.Error(), "Bitrix24 cannot send events", "correct LEADSYNC_PUBLIC_URL")}
 	}
 	response, err := a.HTTP.Do(request)
+	if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+		return []Finding{fault("its certificate is out of date: "+invalid.Detail, "Bitrix24 sends no events to such an address", "renew the certificate, and find out why it was not renewed by itself")}
+	}
 	if err != nil {
 		return []Finding{fault(fmt.Sprintf("it does not answer: %v", cause(err)), "Bitrix24 cannot send events, unless only this machine cannot reach it", "start the service; check the reverse proxy, the firewall and the certificate's names and chain")}
 	}
@@ -77,6 +82,8 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 		found = append(found, fault(fmt.Sprintf("it answers %d", code), "something in front of leadsync asks for a log-in, which Bitrix24 does not have", "let "+leads.CallbackPath+" through"))
 	case code == http.StatusNotFound:
 		found = append(found, fault("it answers 404 for "+leads.CallbackPath, "another program answers there", "pass /bitrix24/ on to leadsync in the reverse proxy"))
+	case code != http.StatusMethodNotAllowed: // what leadsync answers to a GET
+		found = append(found, fault(fmt.Sprintf("it answers %d for a GET of %s, which leadsync does not", code, leads.CallbackPath), "another program answers there", "pass /bitrix24/ on to leadsync in the reverse proxy"))
 	default:
 		found = append(found, ok("it answers, from this machine; whether Bitrix24 reaches it is shown by the portal's callbacks below"))
 	}

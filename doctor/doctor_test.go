@@ -2,8 +2,16 @@ package doctor_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"io"
+	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -83,9 +91,10 @@ func TestMachine(t *testing.T) {
 	for room, level := range map[int64]doctor.Level{10 << 20: doctor.Fault, 1 << 30: doctor.Warning, 10 << 30: doctor.OK, -1: doctor.Unknown} {
 		wantLevel(t, "room", doctor.CheckRoom(dir, func(string) (int64, bool) { return room, room >= 0 }), level, "disk of "+dir)
 	}
-	wantLevel(t, "a pass", doctor.CheckZone(now), doctor.OK, "+03:00")
-	wantLevel(t, "a pass in UTC", doctor.CheckZone(now.UTC()), doctor.Warning, "TZ")
-	wantLevel(t, "no pass", doctor.CheckZone(time.Time{}), doctor.Warning, "LEADSYNC_RECONCILE_AT")
+	wantLevel(t, "a pass", doctor.CheckZone(now, "Europe/Moscow"), doctor.OK, "+03:00")
+	wantLevel(t, "a pass in UTC", doctor.CheckZone(now.UTC(), ""), doctor.Warning, "TZ")
+	wantLevel(t, "an unknown zone", doctor.CheckZone(now.UTC(), "Europe/Moskow"), doctor.Fault, "Europe/Moskow")
+	wantLevel(t, "no pass", doctor.CheckZone(time.Time{}, ""), doctor.Warning, "LEADSYNC_RECONCILE_AT")
 }
 
 func TestPublicAddress(t *testing.T) {
@@ -105,12 +114,18 @@ func TestPublicAddress(t *testing.T) {
 		Resolve: func(context.Context, string) ([]net.IP, error) { return []net.IP{net.IPv4(203, 0, 113, 5)}, nil },
 	}
 	wantLevel(t, "well", doctor.CheckAddress(well), doctor.OK, "it answers")
-	for status = range map[int]bool{http.StatusFound: true, http.StatusBadGateway: true, http.StatusNotFound: true, http.StatusUnauthorized: true} {
+	for status = range map[int]bool{http.StatusOK: true, http.StatusFound: true, http.StatusBadGateway: true, http.StatusNotFound: true, http.StatusUnauthorized: true} {
 		wantLevel(t, http.StatusText(status), doctor.CheckAddress(well), doctor.Fault, "it ")
 	}
 	status = http.StatusMethodNotAllowed
 	at = end.Add(-24 * time.Hour)
 	wantLevel(t, "a certificate near its end", doctor.CheckAddress(well), doctor.Warning, "renew")
+	for name, ended := range map[string]time.Time{"a certificate that has ended": time.Now().Add(-time.Hour)} {
+		old := outdated(t, ended)
+		expired := well
+		expired.URL, expired.HTTP = old.URL, old.Client()
+		wantLevel(t, name, doctor.CheckAddress(expired), doctor.Fault, "renew")
+	}
 	stranger := well
 	stranger.HTTP = &http.Client{}
 	wantLevel(t, "an unknown certificate", doctor.CheckAddress(stranger), doctor.Fault, "does not answer")
@@ -121,6 +136,26 @@ func TestPublicAddress(t *testing.T) {
 	nowhere.Resolve = func(context.Context, string) ([]net.IP, error) { return nil, errors.New("no such host") }
 	wantLevel(t, "no name", doctor.CheckAddress(nowhere), doctor.Fault, "DNS")
 	wantLevel(t, "none", doctor.CheckAddress(doctor.Address{}), doctor.Unknown, "there is none")
+}
+
+// outdated is a server whose certificate ended then.
+func outdated(t *testing.T, ended time.Time) *httptest.Server {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: ended.AddDate(-1, 0, 0), NotAfter: ended, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server
 }
 
 func TestClock(t *testing.T) {
@@ -163,10 +198,10 @@ func TestDatabase(t *testing.T) {
 
 func TestNATS(t *testing.T) {
 	t.Parallel()
-	idle := errors.New("idle")
+	idle, wanted := errors.New("idle"), 0
 	check := func(embedded bool, state events.State, err error) doctor.Check {
 		return doctor.CheckNATS(doctor.NATS{
-			Embedded: embedded, Idle: func(err error) bool { return errors.Is(err, idle) },
+			Embedded: embedded, Wanted: wanted, Idle: func(err error) bool { return errors.Is(err, idle) },
 			State: func(context.Context) (events.State, error) { return state, err },
 		})
 	}
@@ -179,6 +214,9 @@ func TestNATS(t *testing.T) {
 	wantLevel(t, "a server of its own", check(false, well, nil), doctor.Unknown, "sync_interval")
 	wantLevel(t, "an old server", check(false, of("2.10.4", "", 1, 0), nil), doctor.Fault, "2.10.4")
 	wantLevel(t, "one copy in a cluster", check(false, of("2.15.2", "c", 1, 0), nil), doctor.Warning, "LEADSYNC_NATS_REPLICAS=3")
+	wanted = 3
+	wantLevel(t, "one copy where three are wanted", check(false, well, nil), doctor.Warning, "LEADS (1)")
+	wantLevel(t, "three copies", check(false, of("2.15.2", "c", 3, 0), nil), doctor.OK, "copies of each stream: 3")
 	wantLevel(t, "a copy is behind", check(false, of("2.15.2", "c", 3, 1), nil), doctor.Warning, "behind")
 	wantLevel(t, "not reached", check(false, events.State{}, errors.New("refused")), doctor.Fault, "refused")
 	wantLevel(t, "a stranger's stream", check(false, events.State{}, &events.ForeignError{Stream: "LEADS"}), doctor.Fault, "not made by leadsync")
@@ -225,6 +263,10 @@ func TestPortals(t *testing.T) {
 		"no permission":       {nil, map[string]string{"scope": `["task"]`}, doctor.Fault, "CRM"},
 		"silent":              {nil, map[string]string{"scope": ""}, doctor.Fault, "does not answer"},
 		"no administrator":    {nil, map[string]string{"user.admin": "false"}, doctor.Fault, "not an administrator's"},
+		"an unknown client":   {nil, map[string]string{"client": "WRONG_CLIENT"}, doctor.Fault, "LEADSYNC_B24_CLIENT_ID"},
+		"a wrong secret":      {nil, map[string]string{"client": "INVALID_CLIENT"}, doctor.Fault, "LEADSYNC_B24_CLIENT_SECRET"},
+		"a right secret":      {nil, nil, doctor.OK, "client id and secret are right"},
+		"no answer of theirs": {nil, map[string]string{"client": ""}, doctor.Unknown, "client id and secret"},
 		"a webhook":           {func(s *store) { s.portals[0].WebhookURL, s.portals[0].TokenHash = "https://x/rest/1/s/", "h" }, nil, doctor.Unknown, "webhook"},
 		"a webhook's token":   {func(s *store) { s.portals[0].WebhookURL = "https://x/rest/1/s/" }, nil, doctor.Fault, "LEADSYNC_B24_APPLICATION_TOKEN"},
 	} {
@@ -236,7 +278,7 @@ func TestPortals(t *testing.T) {
 		if c.change != nil {
 			c.change(&s)
 		}
-		answers := map[string]string{"scope": `["crm","user"]`, "user.admin": "true", "app.info": `{"LICENSE":"ru_ent","LICENSE_FAMILY":"ent"}`}
+		answers := map[string]string{"client": "INVALID_GRANT", "scope": `["crm","user"]`, "user.admin": "true", "app.info": `{"LICENSE":"ru_ent","LICENSE_FAMILY":"ent"}`}
 		for method, answer := range c.answers {
 			answers[method] = answer
 		}
@@ -246,6 +288,12 @@ func TestPortals(t *testing.T) {
 			}
 			return json.RawMessage(answers[method]), nil
 		}
-		wantLevel(t, name, doctor.CheckPortals(doctor.Portals{Store: s, CallbackURL: handler, PublicURL: "https://leads.example.com", Now: clock, Call: call}), c.level, c.words)
+		try := func(context.Context, leads.Portal) error {
+			if answers["client"] == "" {
+				return errors.New("timeout")
+			}
+			return &bitrix24.Error{Code: answers["client"]}
+		}
+		wantLevel(t, name, doctor.CheckPortals(doctor.Portals{Store: s, CallbackURL: handler, PublicURL: "https://leads.example.com", Now: clock, Call: call, Client: try}), c.level, c.words)
 	}
 }

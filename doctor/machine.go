@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -93,11 +94,16 @@ func CheckRoom(dir string, free func(dir string) (int64, bool)) Check {
 	}}
 }
 
-// CheckZone says when the nightly pass starts. next is the next start, zero where it is off.
-func CheckZone(next time.Time) Check {
+// CheckZone says when the nightly pass starts. next is the next start, zero where it is off; zone is
+// the variable TZ. A zone that the machine does not know is taken for UTC, without a word.
+func CheckZone(next time.Time, zone string) Check {
 	return check{"nightly pass", func(context.Context) []Finding {
 		if next.IsZero() {
 			return []Finding{warning("switched off", "nobody notices what events miss", "set LEADSYNC_RECONCILE_AT")}
+		}
+		if _, err := time.LoadLocation(strings.TrimPrefix(zone, ":")); zone != "" && !strings.HasPrefix(zone, "/") && !strings.HasPrefix(zone, ":/") && err != nil {
+			return []Finding{fault("TZ is "+zone+", a time zone that this machine does not know", "the pass starts at that time in UTC, perhaps while people work",
+				"correct TZ, such as Europe/Moscow, or install the package tzdata")}
 		}
 		words := "the next one starts at " + next.Format("2006-01-02 15:04 -07:00 (MST)")
 		if next.Format("-07:00") == "+00:00" {

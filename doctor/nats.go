@@ -12,6 +12,7 @@ import (
 // NATS is how the check of NATS asks.
 type NATS struct {
 	Embedded bool
+	Wanted   int // LEADSYNC_NATS_REPLICAS; 0 where it is not set
 	// State looks at the server and its streams, and changes nothing.
 	State func(ctx context.Context) (events.State, error)
 	// Idle tells that the server is embedded in a service that does not run.
@@ -35,7 +36,7 @@ func CheckNATS(n NATS) Check {
 			return []Finding{fault(err.Error(), "callbacks are kept in the spool until it answers", "start the server; check LEADSYNC_NATS_URL, the log-in and the network")}
 		}
 		found := []Finding{version(state.Version), ok(fmt.Sprintf("%d streams, made by leadsync", len(state.Streams)))}
-		found = append(found, replicas(state)...)
+		found = append(found, n.replicas(state)...)
 		if n.Embedded {
 			return append(found, ok("every message is on disk before it is confirmed (sync_interval: always)"))
 		}
@@ -59,9 +60,12 @@ func version(text string) Finding {
 	return ok("version " + text)
 }
 
-func replicas(state events.State) (found []Finding) {
-	var single, lagging []string
+func (n NATS) replicas(state events.State) (found []Finding) {
+	var single, lagging, others []string
 	for _, s := range state.Streams {
+		if n.Wanted > 0 && s.Replicas != n.Wanted {
+			others = append(others, fmt.Sprintf("%s (%d)", s.Name, s.Replicas))
+		}
 		if s.Replicas == 1 {
 			single = append(single, s.Name)
 		}
@@ -70,6 +74,9 @@ func replicas(state events.State) (found []Finding) {
 		}
 	}
 	switch {
+	case len(others) > 0:
+		found = append(found, warning(fmt.Sprintf("not %d copies, as LEADSYNC_NATS_REPLICAS wants: %s", n.Wanted, strings.Join(others, ", ")), "the loss of a server may lose what is in them, or stop them",
+			"run leadsync migrate or restart the service, which set the copies; a single server has one"))
 	case state.Cluster != "" && len(single) > 0:
 		found = append(found, warning("one copy only in the cluster "+state.Cluster+": "+strings.Join(single, ", "), "the loss of one server loses what only it had", "set LEADSYNC_NATS_REPLICAS=3 and restart"))
 	case len(state.Streams) > 0:

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,6 +28,9 @@ type Portals struct {
 	Now         func() time.Time
 	// Call calls a method of a portal, with a token where there is one.
 	Call func(ctx context.Context, p leads.Portal, token leads.Secret, method string) (json.RawMessage, error)
+	// Client asks the authorization server for tokens with the client id and secret that the portal's
+	// tokens are refreshed with, and with a refresh token that does not exist, so that none is spent.
+	Client func(ctx context.Context, p leads.Portal) error
 }
 
 // servedWithin is how long ago an owner must have noted that it serves a portal.
@@ -72,7 +76,8 @@ func (p Portals) one(ctx context.Context, portal leads.Portal) []Finding {
 	if portal.WebhookURL != "" {
 		return append(found, p.webhook(ctx, portal)...)
 	}
-	return append(append(found, p.bound(standing)...), p.rights(ctx, portal)...)
+	found = append(append(found, p.bound(standing)...), p.client(ctx, portal))
+	return append(found, p.rights(ctx, portal)...)
 }
 
 func (p Portals) served(s leads.Standing) Finding {
@@ -83,6 +88,23 @@ func (p Portals) served(s leads.Standing) Finding {
 		return warning("no leadsync process serves it now", "nothing is mirrored until one does", "start leadsync serve")
 	}
 	return ok("served, without a problem")
+}
+
+// client looks whether the tokens can be refreshed.
+func (p Portals) client(ctx context.Context, portal leads.Portal) Finding {
+	err := p.Client(ctx, portal)
+	var refusal *bitrix24.Error
+	if !errors.As(err, &refusal) {
+		return unknown(fmt.Sprintf("whether client id and secret are right: %v", err))
+	}
+	switch strings.ToUpper(refusal.Code) {
+	case "INVALID_GRANT": // it knows the client, and not the token
+		return ok("client id and secret are right")
+	case "WRONG_CLIENT", "INVALID_CLIENT", "INVALID_REQUEST":
+		return fault("the authorization server refuses client id and secret: "+refusal.Code, "the tokens cannot be refreshed: the connection ends within the hour",
+			"set LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET as Bitrix24 shows them in the application's form, or run leadsync portals add --client-id for an application of the portal's own; then restart")
+	}
+	return unknown("whether client id and secret are right: " + refusal.Error())
 }
 
 // bound looks which events the portal sends to us, as its owner has seen it last.

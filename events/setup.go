@@ -66,16 +66,17 @@ func (b *Bus) look(ctx context.Context) error {
 	for _, cfg := range streams() {
 		names = append(names, b.Name(cfg.Name))
 	}
-	for _, name := range names {
+	var missing error
+	for _, name := range names { // a stranger's stream has to go first, also where others of ours are missing
 		_, found, err := b.lookUp(ctx, name)
 		if err != nil {
 			return err
 		}
-		if !found {
-			return fmt.Errorf("%w (%s is missing): start `leadsync serve`, or run `leadsync migrate`", ErrNoStreams, name)
+		if !found && missing == nil {
+			missing = fmt.Errorf("%w (%s is missing): start `leadsync serve`, or run `leadsync migrate`", ErrNoStreams, name)
 		}
 	}
-	return nil
+	return missing
 }
 
 // lookUp looks a stream up. One that leadsync did not make is a ForeignError.

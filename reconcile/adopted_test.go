@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"leadsync/bitrix24/emulator"
@@ -37,6 +38,15 @@ func TestFullPassRepairsAdoptedDatabase(t *testing.T) {
 	run := h.pass(leads.Run{Mode: leads.RunFull})
 	h.wantFindings(run, found)
 	h.wantEqual()
+	noted, err := h.db.Findings(t.Context(), run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range noted { // no event was missed: nobody listened
+		if f.Kind == leads.FindingStale && (!strings.Contains(f.Cause, "taken over") || f.Behind != 0) {
+			t.Errorf("lead %d: %s, behind %s", f.Ref.LeadID, f.Cause, f.Behind)
+		}
+	}
 	for _, id := range found[leads.FindingStale] {
 		row, ok, err := h.db.Row(t.Context(), leads.Ref{MemberID: h.member(), LeadID: id})
 		if err != nil || !ok || row.Revision != 1 || len(row.Raw) == 0 {

@@ -36,7 +36,14 @@ func (p *Pass) alarm(ctx context.Context) (string, error) {
 }
 
 func stoppedAlarm(run *leads.Run, breaker leads.Breaker, limit int64) string {
-	return fmt.Sprintf("deletions are stopped: the portal no longer lists %d leads, and at most %d may be deleted at once; "+
+	number := fmt.Sprintf("%d leads", run.Phantom)
+	if run.Phantom == 1 {
+		number = "1 lead"
+	}
+	if run.Phantom <= limit { // those of the pass alone would be few enough
+		number += fmt.Sprintf("; with those that were deleted within the last hour or wait to be deleted these are %d", breaker.Candidates)
+	}
+	return fmt.Sprintf("deletions are stopped: the portal no longer lists %s, and at most %d may be deleted within an hour; "+
 		"look at `leadsync reconcile findings %s`, and if they were deleted in Bitrix24, allow it with `leadsync reconcile --max-deletes %d`",
-		run.Phantom, limit, run.ID, max(run.Phantom, breaker.Candidates))
+		number, limit, run.ID, max(run.Phantom, breaker.Candidates))
 }

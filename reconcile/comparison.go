@@ -152,7 +152,10 @@ func (c *Comparison) compareCard(snap leads.Snapshot, row leads.Row) {
 	f.Fields = fields
 	stored, err := leads.Parse(row.Raw)
 	card := snap.Lead.Completed(&row)
-	if row.Hash == card.Hash() || err == nil && len(leads.Diff(&stored, card)) == 0 {
+	switch {
+	case row.Hash == "" && len(row.Raw) == 0:
+		f.Cause, f.Behind = causeAdopted, 0
+	case row.Hash == card.Hash() || err == nil && len(leads.Diff(&stored, card)) == 0:
 		f.Cause, f.Behind = causeAltered, 0
 	}
 	c.addStale(snap, f)

@@ -25,6 +25,7 @@ const CauseSilent = "no callback seen"
 
 // The other causes; operators group by them.
 const (
+	causeAdopted        = "the row comes from the database that was taken over: leadsync had not read the lead before"
 	causeAltered        = "the row was altered in the mirror: the portal's card is the one that was written"
 	causeRemoved        = "the mirror has no row although the lead is older than the last pass: somebody removed the row, or the portal did not show the lead to leadsync before"
 	causeDenied         = "the portal denies access to it"
@@ -88,7 +89,9 @@ func (e *explainer) explain(ctx context.Context, repairs []Repair) error {
 		switch {
 		case r.Finding.Cause != "":
 		case known:
-			r.Finding.Cause = e.causeOfChange(r.Finding, changed, callbacks)
+			if r.Finding.Cause = e.causeOfChange(r.Finding, changed, callbacks); r.Finding.Cause == causeRemoved {
+				r.Finding.Behind = 0 // nobody knows when the row was removed
+			}
 		default:
 			r.Finding.Cause = e.causeOfAbsence(r.Finding, callbacks)
 		}

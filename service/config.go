@@ -48,6 +48,7 @@ type Config struct {
 	KeepChanges   time.Duration // of the history of changes; 0 keeps all
 	HistoryValues bool          // the history of changes has values
 	JournalKeep   time.Duration // of the journal; 0 has none
+	Zone          string        // the variable TZ, which Go itself reads
 	SolutionField string
 	LogLevel      slog.Level
 	LogFormat     string // text, json or "" for what the terminal suggests

@@ -28,14 +28,14 @@ func Examine(ctx context.Context, cfg Config, log *slog.Logger) []doctor.Finding
 		doctor.CheckSettings(doctor.Settings{
 			PublicURL: cfg.PublicURL, Webhook: cfg.WebhookURL != "", SecretKey: cfg.SecretKey != nil, Nightly: cfg.ReconcileAt != nil, Alarms: len(cfg.Alerts.Channels()) > 0,
 		}),
-		doctor.CheckDirectory(cfg.DataDir), doctor.CheckRoom(cfg.DataDir, repo.FreeBytes), doctor.CheckZone(nextPass(cfg)),
+		doctor.CheckDirectory(cfg.DataDir), doctor.CheckRoom(cfg.DataDir, repo.FreeBytes), doctor.CheckZone(nextPass(cfg), cfg.Zone),
 		doctor.CheckAddress(doctor.Address{URL: cfg.PublicURL, Resolve: resolve, HTTP: bitrix24.NewHTTP(), Now: cfg.Now}),
 		doctor.CheckNATS(doctor.NATS{
-			Embedded: cfg.NATSURL == Embedded, Idle: func(err error) bool { return errors.Is(err, errIdle) },
+			Embedded: cfg.NATSURL == Embedded, Wanted: cfg.Replicas, Idle: func(err error) bool { return errors.Is(err, errIdle) },
 			State: func(ctx context.Context) (events.State, error) { return natsState(ctx, cfg) },
 		}),
 	}
-	if file, ok := strings.CutPrefix(cfg.DatabaseURL, "sqlite:"); ok && missing(file) { // opening would make it
+	if file, missing := cfg.MissingDatabase(); missing { // opening would make it
 		return append(doctor.Run(ctx, checks), doctor.Finding{Check: "database", Level: doctor.Warning, Found: file + " does not exist", Means: "the first start of `leadsync serve` creates it"})
 	}
 	db, err := OpenDatabase(ctx, cfg, log)
@@ -44,13 +44,19 @@ func Examine(ctx context.Context, cfg Config, log *slog.Logger) []doctor.Finding
 	}
 	defer func() { _ = db.Close() }() // it was only read
 	checks = append(checks, doctor.CheckDatabase(db), doctor.CheckClock(cfg.Now, func(ctx context.Context) (time.Time, string, error) { return portalClock(ctx, cfg, db) }),
-		doctor.CheckPortals(doctor.Portals{Store: db, CallbackURL: cfg.CallbackURL(), PublicURL: cfg.PublicURL, Now: cfg.Now, Call: caller(cfg)}))
+		doctor.CheckPortals(doctor.Portals{Store: db, CallbackURL: cfg.CallbackURL(), PublicURL: cfg.PublicURL, Now: cfg.Now, Call: caller(cfg), Client: clientCheck(cfg)}))
 	return doctor.Run(ctx, checks)
 }
 
-func missing(path string) bool {
-	_, err := os.Stat(path)
-	return errors.Is(err, os.ErrNotExist)
+// MissingDatabase names a SQLite database that does not exist yet.
+func (c Config) MissingDatabase() (file string, missing bool) {
+	path, ok := strings.CutPrefix(c.DatabaseURL, "sqlite:")
+	file, _, _ = strings.Cut(path, "?")
+	if !ok || file == ":memory:" {
+		return file, false
+	}
+	_, err := os.Stat(file)
+	return file, errors.Is(err, os.ErrNotExist)
 }
 
 func nextPass(cfg Config) time.Time {
@@ -131,6 +137,21 @@ func (t storedToken) Refresh(context.Context, leads.Secret) (leads.Secret, error
 
 // Abandon implements bitrix24.Tokens.
 func (t storedToken) Abandon(context.Context, leads.Secret) (bool, error) { return false, nil }
+
+// noToken is a refresh token that no server has issued.
+const noToken = leads.Secret("leadsync-doctor")
+
+// clientCheck asks an authorization server about client id and secret, and spends no token.
+func clientCheck(cfg Config) func(context.Context, leads.Portal) error {
+	return func(ctx context.Context, p leads.Portal) error {
+		oauth := cfg.OAuth().As(p.ClientID, p.ClientSecret)
+		if oauth.ClientID == "" {
+			return &bitrix24.Error{Method: "refresh_token", Code: "WRONG_CLIENT", Description: "there is no client id"}
+		}
+		_, err := oauth.Refresh(ctx, p.ServerEndpoint, noToken)
+		return err
+	}
+}
 
 // caller calls portals as they are stored.
 func caller(cfg Config) func(context.Context, leads.Portal, leads.Secret, string) (json.RawMessage, error) {

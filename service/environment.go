@@ -65,6 +65,7 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 		PhoneRegion:   e.region("LEADSYNC_PHONE_REGION", "RU"),
 		APIToken:      e.apiToken("LEADSYNC_API_TOKEN"),
 		Alerts:        readAlerts(e),
+		Zone:          e.text("TZ", ""),
 	}
 	e.differ(cfg)
 	cfg.DatabaseURL = e.databaseURL("LEADSYNC_DATABASE_URL", "sqlite:"+filepath.Join(cfg.DataDir, "leadsync.db"))

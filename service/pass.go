@@ -56,7 +56,7 @@ func (b *Backend) FollowRun(ctx context.Context, id string, shown *Progress) (le
 		}
 		switch {
 		case run.Finished():
-			return run, b.announced(ctx, run.FinishedAt)
+			return run, b.announced(ctx, run.FinishedAt, shown)
 		case run.State == leads.RunPaused:
 			return run, fmt.Errorf("somebody paused the pass at lead %d; go on with: leadsync reconcile --resume", run.Checkpoint)
 		}
@@ -70,13 +70,16 @@ func (b *Backend) FollowRun(ctx context.Context, id string, shown *Progress) (le
 
 // announced waits until nothing of what was written by then waits in the outbox; of a
 // portal that lives there is always something newer.
-func (b *Backend) announced(ctx context.Context, by time.Time) error {
-	tick := time.NewTicker(followEvery / 5)
+func (b *Backend) announced(ctx context.Context, by time.Time, shown *Progress) error {
+	tick, began := time.NewTicker(followEvery/5), time.Now()
 	defer tick.Stop()
 	for {
 		oldest, err := b.DB.OutboxOldest(ctx)
 		if err != nil || oldest.IsZero() || oldest.After(by) {
 			return err
+		}
+		if time.Since(began) > plainEvery {
+			shown.wait("The rows are written. Waiting until the changes are published on the topic.")
 		}
 		select {
 		case <-ctx.Done():

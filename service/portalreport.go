@@ -46,6 +46,7 @@ type PortalReport struct {
 	Leads      int64          `json:"leads"`           // rows that are no tombstones
 	Unclaimed  int64          `json:"unclaimed_leads"` // of an adopted database, of no portal
 	LastPass   *leads.Summary `json:"last_pass"`
+	LastPassAt *time.Time     `json:"last_pass_at"` // when it completed
 }
 
 // TokenReport is a pair of tokens, without them.
@@ -103,7 +104,7 @@ func ReportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (PortalRepor
 	run, ok, err := db.LastCompleted(ctx, p.MemberID)
 	if ok {
 		summary := run.Summary()
-		r.LastPass = &summary
+		r.LastPass, r.LastPassAt = &summary, &run.FinishedAt
 	}
 	return r, err
 }

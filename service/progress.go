@@ -22,12 +22,14 @@ type Progress struct {
 
 	last    leads.Run
 	problem string
+	waits   string // what was said last of what is waited for
+	began   time.Time
 	printed time.Time
 }
 
 // NewProgress shows a pass over that many leads; 0 is unknown.
 func NewProgress(out io.Writer, total int64, mode leads.RunMode) *Progress {
-	p := &Progress{out: out, total: total}
+	p := &Progress{out: out, total: total, began: time.Now()}
 	if mode == leads.RunChanged {
 		p.total = 0 // nobody knows how much was changed
 	}
@@ -45,6 +47,7 @@ func NewProgress(out io.Writer, total int64, mode leads.RunMode) *Progress {
 
 // show is called again and again with the run as it stands.
 func (p *Progress) show(run leads.Run) {
+	defer p.wait(p.waitsFor(run))
 	if p.bar != nil {
 		p.draw(run)
 		return
@@ -54,14 +57,42 @@ func (p *Progress) show(run leads.Run) {
 		return
 	}
 	p.last, p.printed = run, time.Now()
-	fmt.Fprintf(p.out, "%s: %d leads compared%s, %d differences, %d repaired%s\n",
-		run.State, run.Scanned, p.of(run), run.Found(), run.Repaired(), p.remaining(run))
+	fmt.Fprintf(p.out, "%s: %s compared%s, %s, %d repaired%s\n",
+		run.State, Number(run.Scanned, "lead"), p.of(run), Number(run.Found(), "difference"), run.Repaired(), p.remaining(run))
+}
+
+// waitsFor says what a pass waits for while nothing else happens; "" is nothing.
+func (p *Progress) waitsFor(run leads.Run) string {
+	switch {
+	case run.State == leads.RunRequested && time.Since(p.began) > plainEvery:
+		return "The pass is requested and has not begun: waiting for the portal's owner."
+	case run.State == leads.RunRunning && run.Checkpoint >= leads.MaxID && run.Phantom > 0 && !run.DryRun:
+		return fmt.Sprintf("All leads are compared. The portal lacks %s of the mirror: waiting a minute before asking again, because only a second \"Not found\" counts as deleted.",
+			Number(run.Phantom, "lead"))
+	}
+	return ""
+}
+
+// wait says what is waited for, once for each reason.
+func (p *Progress) wait(words string) {
+	if words != "" && words != p.waits {
+		p.say(words)
+	}
+	p.waits = words
+}
+
+// say prints a line, below the bar where there is one.
+func (p *Progress) say(words string) {
+	if p.bar != nil {
+		words = "\n" + words
+	}
+	fmt.Fprintln(p.out, words)
 }
 
 // warn says why the pass may not get on, once for each reason.
 func (p *Progress) warn(problem string) {
 	if problem != "" && problem != p.problem {
-		fmt.Fprintf(p.out, "\nThe portal has a problem, the pass waits: %s\n", problem)
+		p.say("The portal has a problem, the pass waits: " + problem)
 	}
 	p.problem = problem
 }
@@ -70,7 +101,7 @@ func (p *Progress) draw(run leads.Run) {
 	if p.total > 0 && run.Scanned > p.total {
 		p.bar.ChangeMax64(run.Scanned)
 	}
-	p.bar.Describe(fmt.Sprintf("%s, %d differences, %d repaired", run.State, run.Found(), run.Repaired()))
+	p.bar.Describe(fmt.Sprintf("%s, %s, %d repaired", run.State, Number(run.Found(), "difference"), run.Repaired()))
 	_ = p.bar.Set64(run.Scanned) // a terminal that is gone is no failure of the pass
 	if run.Finished() {
 		_ = p.bar.Finish()
@@ -119,8 +150,8 @@ func (s *Steps) Show(p repo.Progress) {
 	case p.Done == 0:
 		fmt.Fprintln(s.out, p.Step)
 	case p.Total == 0:
-		fmt.Fprintf(s.out, "%s: %d rows\n", p.Step, p.Done)
+		fmt.Fprintf(s.out, "%s: %s\n", p.Step, Number(p.Done, "row"))
 	default:
-		fmt.Fprintf(s.out, "%s: %d of %d rows, %d %%\n", p.Step, p.Done, p.Total, 100*p.Done/p.Total)
+		fmt.Fprintf(s.out, "%s: %d of %s, %d %%\n", p.Step, p.Done, Number(p.Total, "row"), 100*p.Done/p.Total)
 	}
 }

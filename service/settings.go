@@ -2,8 +2,10 @@ package service
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"leadsync/events"
 	"leadsync/handlers/console"
@@ -12,19 +14,12 @@ import (
 
 // settingsInForce are the settings as they are in force, without secrets.
 func settingsInForce(c Config) []console.Setting {
-	at, every, keep := "off", "off", "off"
+	at, every := "off", "off"
 	if c.ReconcileAt != nil {
 		at = c.ReconcileAt.String()
 	}
 	if c.CatchUpEvery > 0 {
 		every = c.CatchUpEvery.String()
-	}
-	if c.Keep > 0 {
-		keep = strconv.Itoa(int(c.Keep/day)) + "d"
-	}
-	publicAPI := "off"
-	if c.Admin.PublicAPI {
-		publicAPI = "on"
 	}
 	var all []console.Setting
 	for _, setting := range [][2]string{
@@ -41,7 +36,7 @@ func settingsInForce(c Config) []console.Setting {
 		{"LEADSYNC_HTTP_ADDR", c.HTTPAddr},
 		{"LEADSYNC_ADMIN_ADDR", c.Admin.Addr},
 		{"LEADSYNC_PUBLIC_URL", c.PublicURL},
-		{"LEADSYNC_PUBLIC_API", publicAPI},
+		{"LEADSYNC_PUBLIC_API", onOrOff(c.Admin.PublicAPI)},
 		{"LEADSYNC_API_TOKEN", whetherSet(c.APIToken)},
 		{"LEADSYNC_OPERATOR_TOKEN", whetherSet(c.Admin.OperatorToken)},
 		{"LEADSYNC_CARD_TOKEN", whetherSet(c.Admin.CardToken)},
@@ -57,16 +52,53 @@ func settingsInForce(c Config) []console.Setting {
 		{"LEADSYNC_B24_INSECURE_HOSTS", strings.Join(c.Trust.Insecure, ",")},
 		{"LEADSYNC_SECRET_KEY", whetherSet(leads.Secret(c.SecretKey))},
 		{"LEADSYNC_RECONCILE_AT", at},
+		{"TZ", c.Zone},
 		{"LEADSYNC_CATCHUP_EVERY", every},
-		{"LEADSYNC_KEEP", keep},
+		{"LEADSYNC_KEEP", howLong(c.Keep)},
+		{"LEADSYNC_KEEP_CHANGES", howLong(c.KeepChanges)},
+		{"LEADSYNC_HISTORY_VALUES", onOrOff(c.HistoryValues)},
+		{"LEADSYNC_JOURNAL_KEEP", howLong(c.JournalKeep)},
 		{"LEADSYNC_SOLUTION_FIELD", c.SolutionField},
 		{"LEADSYNC_PHONE_REGION", c.PhoneRegion},
+		{"LEADSYNC_ALERT_URL", whetherSet(c.Alerts.Webhook)},
+		{"LEADSYNC_ALERT_SMTP_URL", whetherSet(c.Alerts.SMTP)},
+		{"LEADSYNC_ALERT_SMTP_FROM", c.Alerts.From},
+		{"LEADSYNC_ALERT_SMTP_TO", strings.Join(c.Alerts.To, ",")},
 		{"LEADSYNC_LOG_LEVEL", c.LogLevel.String()},
 		{"LEADSYNC_LOG_FORMAT", c.LogFormat},
 	} {
 		all = append(all, console.Setting{Name: setting[0], Value: setting[1]})
 	}
 	return all
+}
+
+// SettingNames are the names of the variables that a configuration is read from.
+func SettingNames() (names []string) {
+	_, _ = ReadConfig(func(name string) (string, bool) { // what is wrong without values does not matter
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		return "", false
+	})
+	return names
+}
+
+// howLong is how long something is kept; 0 is off.
+func howLong(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "off"
+	case d%day == 0:
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	return d.String()
+}
+
+func onOrOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }
 
 // whetherSet is all that is shown of a secret.

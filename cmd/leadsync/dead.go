@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"leadsync/events"
-	"leadsync/leads"
 	"leadsync/service"
 )
 
@@ -24,7 +23,7 @@ type deadCmd struct {
 
 // deadFilter chooses dead letters; all that is given must fit.
 type deadFilter struct {
-	Portal    string        `help:"Only this portal's, by its member_id."`
+	Portal    string        `help:"Only this portal's, by its member_id or its domain."`
 	Lead      int64         `help:"Only this lead's."`
 	Reason    string        `help:"Only those whose reason contains this text."`
 	OlderThan time.Duration `help:"Only letters whose last failure is at least this old."`
@@ -100,11 +99,10 @@ type deadAction func(context.Context, *service.Backend, events.DeadLetter, *dead
 
 // each does something with every letter that fits, and reports; do may be nil.
 func (f deadFilter) each(ctx context.Context, a *app, action string, do deadAction) error {
-	if f.Portal != "" && !leads.ValidMemberID(f.Portal) {
-		return usageError{errors.New("--portal takes a member_id, as Bitrix24 sends it")}
-	}
-	f.Portal = leads.CanonicalMemberID(f.Portal)
-	return a.join(ctx, func(b *service.Backend) error {
+	return a.join(ctx, func(b *service.Backend) (err error) {
+		if f.Portal, err = memberOf(ctx, b.DB, f.Portal); err != nil {
+			return err
+		}
 		report, err := f.report(ctx, b, action, do)
 		if err != nil {
 			return err
@@ -152,8 +150,8 @@ func (r deadReport) print(out io.Writer, asJSON bool) error {
 		return json.NewEncoder(out).Encode(r)
 	}
 	for _, v := range r.Letters {
-		_, err := fmt.Fprintf(out, "%s  %s/%d  %s  %d attempts since %s  %s\n", v.LastAt.Local().Format(time.DateTime), v.Portal, v.Lead,
-			v.Event, v.Attempts, v.FirstAt.Local().Format(time.DateTime), v.Reason)
+		_, err := fmt.Fprintf(out, "%s  %s/%d  %s  %s since %s  %s\n", v.LastAt.Local().Format(time.DateTime), v.Portal, v.Lead,
+			v.Event, service.Number(int64(v.Attempts), "attempt"), v.FirstAt.Local().Format(time.DateTime), v.Reason)
 		if err == nil && len(v.Payload) > 0 {
 			_, err = fmt.Fprintf(out, "    %s\n", v.Payload)
 		}
@@ -162,6 +160,6 @@ func (r deadReport) print(out io.Writer, asJSON bool) error {
 		}
 	}
 	done := map[string]string{"list": "parked", "show": "parked", "replay": "will be read again", "drop": "forgotten"}[r.Action]
-	_, err := fmt.Fprintf(out, "%d %s\n", r.Count, done)
+	_, err := fmt.Fprintf(out, "%s %s\n", service.Number(int64(r.Count), "lead"), done)
 	return err
 }

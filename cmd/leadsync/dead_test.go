@@ -120,7 +120,7 @@ func TestDeadLettersArePrintedAsText(t *testing.T) {
 	if code := run(t.Context(), []string{"dead", "show", "--lead", "1"}, lookup, &out, &log); code != 0 {
 		t.Fatal(log.String())
 	}
-	for _, want := range []string{"abc/1", "5 attempts", "a poem", `{"ID":"a poem"}`, "1 parked"} {
+	for _, want := range []string{"abc/1", "5 attempts", "a poem", `{"ID":"a poem"}`, "1 lead parked"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in:\n%s", want, out.String())
 		}

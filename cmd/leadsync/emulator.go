@@ -11,6 +11,7 @@ import (
 
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
+	"leadsync/service"
 )
 
 type emulatorCmd struct {
@@ -57,7 +58,7 @@ func (e emulatorCmd) announce(a *app, info emulator.Info) error {
 	if e.JSON {
 		return json.NewEncoder(a.stdout).Encode(info) //nolint:gosec // these secrets are made up, and what the command is asked for
 	}
-	_, err := fmt.Fprintf(a.stdout, `A Bitrix24 portal with %d leads is ready.
+	_, err := fmt.Fprintf(a.stdout, `A Bitrix24 portal with %s is ready.
 
   portal                 %s   (open it in a browser)
   authorization server   %s
@@ -72,7 +73,7 @@ To connect leadsync to it:
   LEADSYNC_PUBLIC_URL=http://127.0.0.1:8080 leadsync serve
 then install the application, as saving its form in Bitrix24 does:
   curl -X POST %s/_portal/install -d '{"events_url":"http://127.0.0.1:8080%s"}'
-`, e.Leads, info.Portal, info.OAuth, info.MemberID, info.Webhook, info.WebhookApplicationToken, info.ClientID, info.ClientSecret,
+`, service.Number(int64(e.Leads), "lead"), info.Portal, info.OAuth, info.MemberID, info.Webhook, info.WebhookApplicationToken, info.ClientID, info.ClientSecret,
 		host(info.Portal), host(info.OAuth), info.ClientID, info.ClientSecret, info.Portal, leads.CallbackPath)
 	return err
 }

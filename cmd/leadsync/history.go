@@ -15,7 +15,7 @@ import (
 )
 
 type historyCmd struct {
-	Portal string `help:"Only this portal, by its member_id."`
+	Portal string `help:"Only this portal, by its member_id or its domain."`
 	Limit  int    `default:"20" help:"The most passes of a portal."`
 	JSON   bool   `name:"json" help:"Print one JSON object."`
 }
@@ -30,14 +30,15 @@ type findingsCmd struct {
 func (h historyCmd) Run(ctx context.Context, a *app) error {
 	return a.withDatabase(ctx, func(db *repo.DB) error {
 		portals, err := db.Portals(ctx)
+		if h.Portal != "" && err == nil {
+			portals = make([]leads.Portal, 1)
+			portals[0], err = findPortal(ctx, db, h.Portal)
+		}
 		if err != nil {
 			return err
 		}
 		var runs []leads.Run
 		for _, p := range portals {
-			if h.Portal != "" && !strings.EqualFold(h.Portal, p.MemberID) {
-				continue
-			}
 			more, err := db.Runs(ctx, p.MemberID, h.Limit)
 			if err != nil {
 				return err
@@ -50,23 +51,35 @@ func (h historyCmd) Run(ctx context.Context, a *app) error {
 
 func (h historyCmd) print(out io.Writer, runs []leads.Run) error {
 	if h.JSON {
-		summaries := make([]leads.Summary, len(runs))
-		for i := range runs {
-			summaries[i] = runs[i].Summary()
+		views := make([]passView, len(runs))
+		for i, run := range runs {
+			views[i] = viewPass(run)
 		}
-		return json.NewEncoder(out).Encode(map[string]any{"runs": summaries})
+		return json.NewEncoder(out).Encode(map[string]any{"runs": views})
+	}
+	if len(runs) == 0 {
+		_, err := fmt.Fprintln(out, "no pass has been requested yet")
+		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RUN\tPORTAL\tMODE\tSTATE\tSTARTED\tCOMPARED\tMISSED\tSTALE\tPHANTOM\tUNREADABLE\tREPAIRED\tWHAT TO DO")
+	fmt.Fprintln(w, "RUN\tPORTAL\tMODE\tSTATE\tSTARTED\tTOOK\tCOMPARED\tMISSED\tSTALE\tPHANTOM\tUNREADABLE\tREPAIRED\tWHAT TO DO")
 	for _, r := range runs {
 		mode := string(r.Mode)
 		if r.DryRun {
 			mode += " (dry)"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", r.ID, r.MemberID, mode, r.State, wallTime(r.StartedAt),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", r.ID, r.MemberID, mode, r.State, wallTime(r.StartedAt), took(r),
 			r.Scanned, r.Missed, r.Stale, r.Phantom, r.Unreadable, r.Repaired(), r.Error)
 	}
 	return w.Flush()
+}
+
+// took is how long a pass took; "-" where it has not ended.
+func took(r leads.Run) string {
+	if r.StartedAt.IsZero() || r.FinishedAt.IsZero() {
+		return "-"
+	}
+	return max(0, r.FinishedAt.Sub(r.StartedAt)).Round(time.Second / 10).String()
 }
 
 func wallTime(t time.Time) string {
@@ -113,7 +126,7 @@ func (f findingsCmd) id(ctx context.Context, db *repo.DB) (string, error) {
 			return "", err
 		}
 		for _, run := range runs {
-			if run.Found() > 0 && run.RequestedAt.After(last.RequestedAt) {
+			if run.Mode != leads.RunImport && run.Found() > 0 && run.RequestedAt.After(last.RequestedAt) {
 				last = run
 			}
 		}
@@ -131,7 +144,7 @@ type findingRow struct {
 	Kind          leads.FindingKind `json:"kind"`
 	Fields        []string          `json:"fields,omitempty"`
 	FoundAt       time.Time         `json:"found_at"`
-	SecondsBehind int64             `json:"seconds_behind,omitempty"`
+	SecondsBehind int64             `json:"seconds_behind,omitempty"` // since the lead's last change; missing where unknown
 	Repaired      string            `json:"repaired"`
 	Cause         string            `json:"cause"`
 }
@@ -148,10 +161,14 @@ func (f findingsCmd) print(out io.Writer, id string, found []leads.Finding) erro
 	if f.JSON {
 		return json.NewEncoder(out).Encode(map[string]any{"run": id, "findings": rows, "left_out": left})
 	}
+	if len(rows) == 0 {
+		_, err := fmt.Fprintln(out, "the pass has noted no difference (to an import every lead is new, so it notes none)")
+		return err
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "LEAD\tKIND\tBEHIND\tREPAIR\tLIKELY CAUSE\tFIELDS")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", r.LeadID, r.Kind, time.Duration(r.SecondsBehind)*time.Second, r.Repaired, r.Cause, strings.Join(r.Fields, " "))
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", r.LeadID, r.Kind, span(time.Duration(r.SecondsBehind)*time.Second), r.Repaired, r.Cause, strings.Join(r.Fields, " "))
 	}
 	if left > 0 {
 		fmt.Fprintf(w, "and %d more; --limit shows them\n", left)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"leadsync/leads"
@@ -41,8 +42,8 @@ func (a *app) withDatabase(ctx context.Context, work func(*repo.DB) error) (err 
 	if err != nil {
 		return err
 	}
-	if err := service.MakeDataDir(cfg); err != nil {
-		return err
+	if file, missing := cfg.MissingDatabase(); missing {
+		return fmt.Errorf("there is no database %s: is LEADSYNC_DATA_DIR that of the service? The first start of `leadsync serve` creates it", file)
 	}
 	db, err := service.OpenDatabase(ctx, cfg, service.NewLog(a.stderr, cfg))
 	if err != nil {
@@ -55,11 +56,14 @@ func (a *app) withDatabase(ctx context.Context, work func(*repo.DB) error) (err 
 	return work(db)
 }
 
-// findPortal finds a portal by its member_id or its domain.
+// findPortal finds a portal by its member_id or its domain, which may be the address in a browser.
 func findPortal(ctx context.Context, db *repo.DB, name string) (leads.Portal, error) {
 	portals, err := db.Portals(ctx)
 	if err != nil {
 		return leads.Portal{}, err
+	}
+	if u, err := url.Parse(name); err == nil && u.Host != "" {
+		name = u.Host
 	}
 	for _, p := range portals {
 		if strings.EqualFold(p.MemberID, name) || strings.EqualFold(p.Domain, name) {
@@ -67,4 +71,14 @@ func findPortal(ctx context.Context, db *repo.DB, name string) (leads.Portal, er
 		}
 	}
 	return leads.Portal{}, usageError{fmt.Errorf("portal %q is not known here; `leadsync portals list` shows those that are", name)}
+}
+
+// memberOf is the member_id of a portal that a flag names by it or by the domain; "" where it
+// names none. A member_id is taken as it is.
+func memberOf(ctx context.Context, db *repo.DB, name string) (string, error) {
+	if name == "" || leads.ValidMemberID(name) {
+		return leads.CanonicalMemberID(name), nil
+	}
+	portal, err := findPortal(ctx, db, name)
+	return portal.MemberID, err
 }

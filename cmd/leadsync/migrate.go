@@ -96,9 +96,9 @@ func (a *app) migrateUp(ctx context.Context, db *repo.DB) error {
 func printAdopted(out io.Writer, done repo.Adopted, took time.Duration) {
 	fmt.Fprintf(out, `
 The call centre's tables are taken over, in %s:
-  %d leads, %d contacts, %d solutions and %d import errors are kept
-  %d older rows of the same leads are in leadsync_duplicate_leads
-  %d leads belong to no portal yet
+  kept: %s, %s, %s and %s
+  in leadsync_duplicate_leads: %s of the same leads
+  %s to no portal yet
 
 What comes next:
   1. Run deployments/sqlserver/grants.sql, so that the service and the reports have their rights (on SQL Server).
@@ -106,7 +106,8 @@ What comes next:
   3. Install the application in the portal. If the database names that portal, or no other one is connected, it gets the leads by itself;
      otherwise say whose they are: leadsync portals claim <member_id or domain>.
   4. The first pass then rewrites every lead as the portal shows it; leadsync reconcile history shows it.
-`, took.Round(time.Second/10), done.Leads, done.Contacts, done.Solutions, done.Failures, done.Duplicates, done.Unclaimed)
+`, took.Round(time.Second/10), service.Number(done.Leads, "lead"), service.Number(done.Contacts, "contact"), service.Number(done.Solutions, "solution"),
+		service.Number(done.Failures, "import error"), service.Number(done.Duplicates, "older row"), belong(done.Unclaimed, ""))
 }
 
 // sayUnclaimed prints how many leads belong to no portal, where there are any.
@@ -120,7 +121,15 @@ func (a *app) sayUnclaimed(ctx context.Context, db *repo.DB) error {
 
 // unclaimedWords says what leads without a portal mean and what to do.
 func unclaimedWords(leads int64) string {
-	return fmt.Sprintf("%d leads of an adopted database belong to no portal: say whose they are with leadsync portals claim <member_id or domain>", leads)
+	return belong(leads, " of an adopted database") + " to no portal: say whose they are with leadsync portals claim <member_id or domain>"
+}
+
+// belong is so many leads of something with their verb.
+func belong(leads int64, of string) string {
+	if leads == 1 {
+		return "1 lead" + of + " belongs"
+	}
+	return fmt.Sprintf("%d leads%s belong", leads, of)
 }
 
 // printPlan prints what a database administrator wants to read before it is run.

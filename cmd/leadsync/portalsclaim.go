@@ -47,10 +47,11 @@ func (c portalsClaimCmd) Run(ctx context.Context, a *app) error {
 			_, err = fmt.Fprintln(a.stdout, "no rows wait for a portal")
 			return err
 		}
-		_, err = fmt.Fprintf(a.stdout, `portal %s (%s) has got %d leads, %d contacts, %d solutions and %d import errors
-%d rows moved to leadsync_duplicate_leads, because the portal has a newer row of the lead
-%d contacts and solutions are deleted, because leadsync has read newer ones from the portal
-`, portal.MemberID, portal.Domain, done.Leads, done.Contacts, done.Solutions, done.Failures, done.Duplicates, done.Outdated)
+		_, err = fmt.Fprintf(a.stdout, `portal %s (%s) has got %s, %s, %s and %s
+%s moved to leadsync_duplicate_leads, because the portal has a newer row of the lead
+%d contacts and solutions deleted, because leadsync has read newer ones from the portal
+`, portal.MemberID, portal.Domain, service.Number(done.Leads, "lead"), service.Number(done.Contacts, "contact"), service.Number(done.Solutions, "solution"),
+			service.Number(done.Failures, "import error"), service.Number(done.Duplicates, "row"), done.Outdated)
 		return err
 	})
 }

@@ -23,7 +23,7 @@ type reconcileCmd struct {
 }
 
 type passCmd struct {
-	Portal     string `help:"Only this portal, by its member_id; otherwise all that are active."`
+	Portal     string `help:"Only this portal, by its member_id or its domain; otherwise all that are active."`
 	Changed    bool   `help:"Only leads that were changed since the pass before."`
 	DryRun     bool   `help:"Record what differs and repair nothing."`
 	MaxDeletes int64  `help:"Allow up to N deletions in this pass (otherwise leadsync stops above 100 and 2 %)." placeholder:"N"`
@@ -53,18 +53,19 @@ func (r passCmd) Run(ctx context.Context, a *app) error {
 }
 
 func (r passCmd) portals(ctx context.Context, b *service.Backend) ([]leads.Portal, error) {
+	if r.Portal != "" {
+		portal, err := findPortal(ctx, b.DB, r.Portal)
+		return []leads.Portal{portal}, err
+	}
 	all, err := b.DB.Portals(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var chosen []leads.Portal
 	for _, p := range all {
-		if r.Portal == "" && p.State == leads.PortalActive || strings.EqualFold(p.MemberID, r.Portal) {
+		if p.State == leads.PortalActive {
 			chosen = append(chosen, p)
 		}
-	}
-	if len(chosen) == 0 && r.Portal != "" {
-		return nil, usageError{fmt.Errorf("portal %s is not known here", r.Portal)}
 	}
 	if len(chosen) == 0 {
 		return nil, errors.New("no portal is connected yet: install the application in Bitrix24, or configure a webhook")
@@ -155,8 +156,8 @@ func (r passCmd) pause(ctx context.Context, b *service.Backend, id string) error
 	if r.DryRun {
 		flags += " --dry-run"
 	}
-	return fmt.Errorf("paused at lead %d, %d leads compared, %d differences so far; go on with: leadsync reconcile%s --resume",
-		run.Checkpoint, run.Scanned, run.Found(), flags)
+	return fmt.Errorf("paused at lead %d, %s compared, %s so far; go on with: leadsync reconcile%s --resume",
+		run.Checkpoint, service.Number(run.Scanned, "lead"), service.Number(run.Found(), "difference"), flags)
 }
 
 // report prints the sums: one object, with "portals" where there are several. What needs
@@ -180,29 +181,45 @@ func (r passCmd) report(out io.Writer, runs []leads.Run) error {
 func (r passCmd) print(out io.Writer, runs []leads.Run) error {
 	if r.JSON {
 		if len(runs) == 1 {
-			return json.NewEncoder(out).Encode(runs[0].Summary())
+			return json.NewEncoder(out).Encode(viewPass(runs[0]))
 		}
 		return json.NewEncoder(out).Encode(severalReports(runs))
 	}
 	for _, run := range runs {
-		s := run.Summary()
-		_, err := fmt.Fprintf(out, `Portal %s: pass %s in %.1f s, %d requests, %d of them refused by a limit
-  %8d leads compared, %d of them right
-  %8d missed by events (not in the mirror)
-  %8d stale (in the mirror, but different)
-  %8d phantoms (in the mirror, deleted in the portal)
-  %8d unreadable (kept: the portal denies access)
-  %8d unprocessable (kept: the portal's answer cannot be used)
-  %8d rows inserted, %d updated, %d deleted
-`, s.Portal, s.State, s.Seconds, s.Requests, s.Refused, s.Scanned, s.Unchanged, s.Missed, s.Stale, s.Phantom, s.Unreadable, s.Unprocessable, s.Inserted, s.Updated, s.Deleted)
-		if err == nil && run.Found() > 0 {
-			_, err = fmt.Fprintf(out, "Each difference and its likely cause: leadsync reconcile findings %s\n", run.ID)
-		}
-		if err != nil {
+		if _, err := io.WriteString(out, passText(run)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// passText is a pass as people read it. Its numbers add up to the leads that were compared.
+func passText(run leads.Run) string {
+	var text strings.Builder
+	s, what := run.Summary(), "pass"
+	if run.DryRun {
+		what = "dry run"
+	}
+	fmt.Fprintf(&text, "Portal %s: %s %s in %.1f s, %s, %d of them refused by a limit\n", s.Portal, what, s.State, s.Seconds, service.Number(s.Requests, "request"), s.Refused)
+	line := func(n int64, words string) { fmt.Fprintf(&text, "  %8d %s\n", n, words) }
+	line(s.Scanned, fmt.Sprintf("%s compared, %d of them right", service.Noun(s.Scanned, "lead"), s.Unchanged))
+	if n := tooRecent(s.Sums); n > 0 {
+		line(n, "not counted (changed less than a minute ago: events may still bring them)")
+	}
+	line(s.Missed, "missed by events (not in the mirror)")
+	line(s.Stale, "stale (in the mirror, but different)")
+	line(s.Phantom, service.Noun(s.Phantom, "phantom")+" (in the mirror, deleted in the portal)")
+	line(s.Unreadable, "unreadable (kept: the portal denies access)")
+	line(s.Unprocessable, "unprocessable (kept: the portal's answer cannot be used)")
+	if run.DryRun {
+		text.WriteString("Nothing was repaired: this was a dry run.\n")
+	} else {
+		line(s.Inserted, fmt.Sprintf("%s inserted, %d updated, %d deleted", service.Noun(s.Inserted, "row"), s.Updated, s.Deleted))
+	}
+	if run.Found() > 0 {
+		fmt.Fprintf(&text, "Each difference and its likely cause: leadsync reconcile findings %s\n", run.ID)
+	}
+	return text.String()
 }
 
 // severalReports is the sums over all portals, and each of them.
@@ -210,14 +227,16 @@ func severalReports(runs []leads.Run) any {
 	var all struct {
 		leads.Summary
 
-		Portals []leads.Summary `json:"portals"`
+		TooRecent int64      `json:"too_recent"`
+		Portals   []passView `json:"portals"`
 	}
 	all.Mode, all.State = runs[0].Mode, leads.RunCompleted
 	for _, run := range runs {
-		s := run.Summary()
-		all.Portals = append(all.Portals, s)
-		all.Add(s.Sums)
-		all.Seconds += s.Seconds
+		v := viewPass(run)
+		all.Portals = append(all.Portals, v)
+		all.Add(v.Sums)
+		all.TooRecent += v.TooRecent
+		all.Seconds += v.Seconds
 		if run.State != leads.RunCompleted {
 			all.State = run.State
 		}

@@ -50,7 +50,7 @@ func TestReconcileReportsWhatItFoundAndWhy(t *testing.T) {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 	code, stdout, _ = command(t.Context(), t, s.vars, "reconcile", "findings", "last")
-	if code != exitOK || !strings.Contains(stdout, "stale") || !strings.Contains(stdout, "no callback seen") || !strings.Contains(stdout, "TITLE") {
+	if code != exitOK || !strings.Contains(stdout, "stale") || !strings.Contains(stdout, "no callback seen") || !strings.Contains(stdout, "TITLE") || !strings.Contains(stdout, "1 h ") {
 		t.Errorf("findings, exit %d: %s", code, stdout)
 	}
 	code, stdout, _ = command(t.Context(), t, s.vars, "reconcile", "history")

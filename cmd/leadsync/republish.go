@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 
 // republishCmd makes the topic of leads say what the tables say.
 type republishCmd struct {
-	Portal string `help:"Only this portal, by its member_id."`
+	Portal string `help:"Only this portal, by its member_id or its domain."`
 	JSON   bool   `name:"json" help:"Print one JSON object."`
 }
 
@@ -35,12 +34,13 @@ type republishView struct {
 // Run compares every row with the topic, beside a running service or without one, and
 // returns when all that differs is announced.
 func (r republishCmd) Run(ctx context.Context, a *app) error {
-	if r.Portal != "" && !leads.ValidMemberID(r.Portal) {
-		return usageError{errors.New("--portal takes a member_id, as Bitrix24 sends it")}
-	}
 	var report republishReport
-	err := a.join(ctx, func(b *service.Backend) (err error) {
-		report, err = republish(ctx, b, leads.CanonicalMemberID(r.Portal))
+	err := a.join(ctx, func(b *service.Backend) error {
+		only, err := memberOf(ctx, b.DB, r.Portal)
+		if err == nil {
+			fmt.Fprintln(a.stderr, "Comparing every row with the topic, and waiting until all that differs is published.")
+			report, err = republish(ctx, b, only)
+		}
 		return err
 	})
 	if err != nil {
@@ -49,9 +49,13 @@ func (r republishCmd) Run(ctx context.Context, a *app) error {
 	if r.JSON {
 		return json.NewEncoder(a.stdout).Encode(report)
 	}
+	if len(report.Portals) == 0 {
+		_, err := fmt.Fprintln(a.stdout, "no portal is connected yet: there is nothing to announce")
+		return err
+	}
 	for _, p := range report.Portals {
-		if _, err := fmt.Fprintf(a.stdout, "%s  %d rows compared, %d announced, %d raised above the topic, %d found on the topic alone\n",
-			p.Portal, p.Rows, p.Announced, p.Raised, p.Restored); err != nil {
+		if _, err := fmt.Fprintf(a.stdout, "%s  %s compared, %d announced, %d raised above the topic, %d found on the topic alone\n",
+			p.Portal, service.Number(int64(p.Rows), "row"), p.Announced, p.Raised, p.Restored); err != nil {
 			return err
 		}
 	}

@@ -53,7 +53,7 @@ type cli struct {
 
 const about = `Keeps Bitrix24 leads in SQL Server (or SQLite) about a second behind the portal, and proves that nothing is missing.
 
-The service is configured by environment variables LEADSYNC_…; the README lists them. Without any, everything is embedded under ./data.`
+The service is configured by environment variables LEADSYNC_…; leadsync serve --help lists them. Without any, everything is embedded under ./data.`
 
 // exit carries kong's wish to end the program, after --help, out of its parser.
 type exit int
@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string, lookupEnv func(string) (string, boo
 	a := &app{lookupEnv: lookupEnv, stdout: stdout, stderr: stderr}
 	parser := kong.Must(&cli{}, kong.Name("leadsync"), kong.Description(about), kong.UsageOnError(),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp))
 	command, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(stderr, "leadsync: %v\nTry: leadsync --help\n", err)

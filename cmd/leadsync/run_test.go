@@ -84,7 +84,6 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		}, []string{"LEADSYNC_B24_AUTH_HOSTS: an entry is not the name of a host", "LEADSYNC_B24_APPLICATION_TOKEN: not a list of tokens"}},
 		{"a fraction that is not a number", []string{"demo", "--lose", "NaN"}, nil, []string{"--lose is a fraction"}},
 		{"a database without a name", []string{"migrate"}, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@h:1433"}, []string{"no database name"}},
-		{"an invalid member id", []string{"watch", "--portal", "a.b"}, nil, []string{"member_id"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -12,13 +11,14 @@ import (
 
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/repo"
 	"leadsync/service"
 )
 
 type watchCmd struct {
 	JSON      bool   `name:"json" help:"Print the messages as they are, one JSON object a line."`
 	FromStart bool   `help:"Print the current state of every lead first."`
-	Portal    string `help:"Only this portal, by its member_id."`
+	Portal    string `help:"Only this portal, by its member_id or its domain."`
 }
 
 // Run prints changes until the context ends.
@@ -27,8 +27,9 @@ func (w watchCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if w.Portal != "" && !leads.ValidMemberID(w.Portal) {
-		return usageError{errors.New("--portal takes a member_id, as Bitrix24 sends it")}
+	member, err := w.member(ctx, a)
+	if err != nil {
+		return err
 	}
 	nc, err := service.ConnectSubscriber(cfg)
 	if err != nil {
@@ -39,11 +40,24 @@ func (w watchCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return events.Subscribe(ctx, bus, leads.CanonicalMemberID(w.Portal), w.FromStart, func(msg jetstream.Msg) {
+	return events.Subscribe(ctx, bus, member, w.FromStart, func(msg jetstream.Msg) {
 		if err := w.print(a.stdout, msg); err != nil {
 			fmt.Fprintf(a.stderr, "leadsync: %s: %v\n", msg.Subject(), err)
 		}
 	})
+}
+
+// member is the member_id of the portal to watch; "" is all. The database is needed for a domain
+// alone: subscribers often have none.
+func (w watchCmd) member(ctx context.Context, a *app) (member string, err error) {
+	if w.Portal == "" || leads.ValidMemberID(w.Portal) {
+		return leads.CanonicalMemberID(w.Portal), nil
+	}
+	err = a.withDatabase(ctx, func(db *repo.DB) error {
+		member, err = memberOf(ctx, db, w.Portal)
+		return err
+	})
+	return member, err
 }
 
 func (w watchCmd) print(out io.Writer, msg jetstream.Msg) error {

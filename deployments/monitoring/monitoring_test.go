@@ -194,3 +194,25 @@ func TestEachAlertHasATest(t *testing.T) {
 		}
 	}
 }
+
+// The operators' face has the metrics, and wants a token of machines that are not this one.
+func TestPageSaysWhereMetricsAre(t *testing.T) {
+	page := read(t, "../../docs/monitoring.md")
+	_, example, _ := strings.Cut(page, "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	for _, want := range []string{":8081", "credentials_file", "LEADSYNC_API_TOKEN", "LEADSYNC_ADMIN_ADDR"} {
+		if !strings.Contains(example, want) {
+			t.Errorf("the example of a scrape lacks %s:\n%s", want, example)
+		}
+	}
+	for _, path := range []string{"../../docs/monitoring.md", "rules.yml", "dashboard.json"} {
+		if strings.Contains(read(t, path), "8080") {
+			t.Errorf("%s names the public address", path)
+		}
+	}
+	for line := range strings.Lines(read(t, "rules.yml")) {
+		if strings.Contains(line, "/readyz") && !strings.Contains(line, "LEADSYNC_ADMIN_ADDR") {
+			t.Errorf("a rule does not say where /readyz is: %s", line)
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"leadsync/bitrix24/emulator"
+	"leadsync/leads"
+	"leadsync/leads/leadstest"
+)
+
+// One thing has a singular, and the numbers of a pass add up.
+func TestAPassIsPrintedInWords(t *testing.T) {
+	t.Parallel()
+	one := leads.Sums{Scanned: 1, Unchanged: 1, Missed: 1, Stale: 1, Phantom: 1, Unreadable: 1, Unprocessable: 1, Inserted: 1, Updated: 1, Deleted: 1, Requests: 1, Refused: 1}
+	for _, dry := range []bool{false, true} {
+		text := passText(leads.Run{ID: "r", MemberID: "m", State: leads.RunCompleted, DryRun: dry, Sums: one})
+		if wrong := regexp.MustCompile(`\b1 (leads|rows|requests|phantoms|differences)\b`).FindString(text); wrong != "" {
+			t.Errorf("%q in %s", wrong, text)
+		}
+		if strings.Contains(text, "dry run") != dry || strings.Contains(text, "inserted") == dry || strings.Contains(text, "not counted") {
+			t.Errorf("dry run %v: %s", dry, text)
+		}
+	}
+	if text := passText(leads.Run{Sums: leads.Sums{Scanned: 1001, Unchanged: 996}}); !strings.Contains(text, "1001 leads compared, 996 of them right") || !strings.Contains(text, "5 not counted") {
+		t.Errorf("five leads are missing: %s", text)
+	}
+	for d, want := range map[time.Duration]string{
+		0: "unknown", 1500 * time.Millisecond: "2s", 90 * time.Second: "1 min", 47*time.Hour + 59*time.Minute: "47 h 59 min", 49293*time.Hour + 34*time.Minute: "2053 days",
+	} {
+		if got := span(d); got != want {
+			t.Errorf("%s is printed as %s, want %s", d, got, want)
+		}
+	}
+	if got := belong(1, ""); got != "1 lead belongs" {
+		t.Errorf("%q", got)
+	}
+}
+
+// A dry run accounts for leads that it leaves out, times are printed, and nobody is told how far a
+// row was behind that somebody removed.
+func TestPassesAccountForEveryLead(t *testing.T) {
+	t.Parallel()
+	s := serveImported(t, 60, noPasses)
+	if code, _, stderr := command(t.Context(), t, s.vars, "reconcile", "findings", "last"); code != exitFailure || !strings.Contains(stderr, "no pass has found anything") {
+		t.Errorf("an import has no findings, exit %d: %s", code, stderr)
+	}
+	s.portal.SetFaults(emulator.Faults{Lose: 1})
+	edited := 0
+	for id := range s.portal.Leads() {
+		if edited++; edited > 5 {
+			break
+		}
+		if err := s.portal.Edit(id, map[string]any{"TITLE": "a moment ago"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, stdout, stderr := command(t.Context(), t, s.vars, "reconcile", "--dry-run", "--portal", host(s.portal.Info().Portal))
+	if code != exitOK || !strings.Contains(stdout, "60 leads compared, 55 of them right") || !strings.Contains(stdout, "5 not counted") || !strings.Contains(stdout, "Nothing was repaired") {
+		t.Errorf("a dry run, exit %d: %s%s", code, stdout, stderr)
+	}
+	type history struct{ Runs []passView }
+	quiet := jsonOf[history](t, s, "reconcile", "history").Runs[0].Run
+	if _, stdout, _ := command(t.Context(), t, s.vars, "reconcile", "findings", quiet); !strings.Contains(stdout, "no difference") {
+		t.Errorf("findings of a pass without any: %s", stdout)
+	}
+	s.portal.Advance(time.Hour)
+	s.exec(t, "DELETE FROM bitrix_leads WHERE sql_ID = (SELECT MAX(sql_ID) FROM bitrix_leads)")
+	dry := jsonOf[passView](t, s, "reconcile", "--dry-run")
+	if !dry.DryRun || dry.TooRecent != 0 || dry.Stale != 5 || dry.Missed != 1 || dry.StartedAt == nil || dry.FinishedAt == nil || dry.RequestedAt.IsZero() {
+		t.Errorf("an hour later: %+v", dry)
+	}
+	type findings struct{ Findings []map[string]any }
+	for _, f := range jsonOf[findings](t, s, "reconcile", "findings", dry.Run).Findings {
+		if _, known := f["seconds_behind"]; known == (f["kind"] == "missed") {
+			t.Errorf("%v", f)
+		}
+	}
+	if _, stdout, _ := command(t.Context(), t, s.vars, "reconcile", "findings", dry.Run); !strings.Contains(stdout, "unknown") || !strings.Contains(stdout, "somebody removed the row") {
+		t.Errorf("a row that was removed: %s", stdout)
+	}
+	for _, run := range jsonOf[history](t, s, "reconcile", "history").Runs {
+		if run.StartedAt == nil || run.FinishedAt == nil || run.RequestedAt.IsZero() {
+			t.Errorf("history without times: %+v", run)
+		}
+	}
+}
+
+// Each command takes a portal by its domain, and by the address in a browser.
+func TestPortalsAreNamedByTheirDomain(t *testing.T) {
+	t.Parallel()
+	s := serveImported(t, 3, noPasses)
+	domain := host(s.portal.Info().Portal)
+	for _, name := range []string{domain, "http://" + domain + "/crm/lead/", strings.ToUpper(s.member())} {
+		for _, args := range [][]string{
+			{"reconcile", "--dry-run", "--portal"}, {"reconcile", "history", "--portal"}, {"dead", "list", "--portal"}, {"republish", "--portal"}, {"portals", "show"},
+		} {
+			if code, stdout, stderr := command(t.Context(), t, s.vars, append(args, name)...); code != exitOK || strings.Contains(stdout, "no pass") {
+				t.Errorf("%v %s: exit %d: %s%s", args, name, code, stdout, stderr)
+			}
+		}
+		if lines := watchLines(t, s, 3, "--from-start", "--portal", name); len(lines) != 3 {
+			t.Errorf("watch --portal %s: %v", name, lines)
+		}
+	}
+	for _, args := range [][]string{
+		{"reconcile", "--portal"}, {"reconcile", "history", "--portal"}, {"dead", "drop", "--portal"}, {"republish", "--portal"}, {"watch", "--portal"}, {"portals", "show"},
+	} {
+		if code, _, stderr := command(t.Context(), t, s.vars, append(args, "other.bitrix24.com")...); code != exitUsage || !strings.Contains(stderr, "not known here") {
+			t.Errorf("%v of an unknown portal: exit %d: %s", args, code, stderr)
+		}
+	}
+}
+
+// Help shows what a command takes: the flags of the one that it is short for, and the settings.
+func TestHelpShowsFlagsAndSettings(t *testing.T) {
+	t.Parallel()
+	for command, want := range map[string][]string{
+		"reconcile": {"--dry-run", "--max-deletes", "findings"}, "dead": {"--older-than", "replay"}, "portals": {"claim", "--json"},
+		"serve": {"LEADSYNC_HTTP_ADDR", "LEADSYNC_ALERT_SMTP_TO", "README.md"},
+	} {
+		var out leadstest.Log
+		code := run(t.Context(), []string{command, "--help"}, environmentOf(nil), &out, &out)
+		for _, words := range want {
+			if code != exitOK || !strings.Contains(out.String(), words) {
+				t.Errorf("%s --help, exit %d, lacks %s:\n%s", command, code, words, &out)
+			}
+		}
+	}
+}
