@@ -47,7 +47,7 @@ func Close() {
 	defer chromium.mu.Unlock()
 	if chromium.tabs != nil {
 		chromium.stop()
-		chromium.tabs = nil
+		chromium.tabs = nil //nolint:fatcontext // it is replaced, not nested
 	}
 }
 
@@ -71,7 +71,7 @@ func start(path string) (context.Context, error) {
 		chromium.stop()
 		return nil, err
 	}
-	chromium.tabs = tabs
+	chromium.tabs = tabs //nolint:fatcontext // it is replaced, not nested
 	return tabs, nil
 }
 

@@ -151,9 +151,10 @@ func (p *Page) TabTo(selector string) {
 // Downloads has files that are downloaded stored in a folder.
 func (p *Page) Downloads(folder string) {
 	p.t.Helper()
+	own := chromedp.FromContext(p.browser).BrowserContextID
 	p.call(func(ctx context.Context) error {
 		_, err := chromedp.CallBrowser(ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
-			Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: folder, BrowserContextID: chromedp.FromContext(p.browser).BrowserContextID,
+			Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: folder, BrowserContextID: own,
 		})
 		return err
 	})
