@@ -6,7 +6,7 @@ PKG ?= ./leads
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check mutants lint fmt demo bench bench-import fuzz
+.PHONY: help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check test-browser mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ test-clients: ## Bitrix24's own SDK against the emulator, example subscribers, A
 	npm test --silent --prefix docs/testdata/asyncapi
 	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./bitrix24/emulator -run TestClients -count=1 -v
 	LEADSYNC_TEST_CLIENTS=1 $(GO) test ./examples/subscribers -run 'TestNode|TestPython' -count=1 -v
+
+test-browser: ## the operators' pages in Chromium, with axe-core; needs chromium and npm
+	npm ci --silent --prefix handlers/console/testdata/axe
+	LEADSYNC_TEST_BROWSER=1 $(GO) test -count=1 -run Browser ./handlers/console ./cmd/leadsync
 
 test-scale: ## large imports and backlogs, 100,000 sabotaged leads, 1,000,000 compared, look-ups among as many; half an hour
 	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -run 'FewestRequests|AMillionLeads|Sparingly' ./bitrix24 ./cmd/leadsync

@@ -17,6 +17,7 @@ var loginTemplate = template.Must(template.New("login").Parse(`<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{.Words.Title}} – leadsync</title>
+<link rel="icon" href="/static/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/static/console.css">
 <main class="login">
 <h1>{{.Words.Title}}</h1>

@@ -1,63 +1,419 @@
 package console_test
 
 import (
-	"context"
+	"cmp"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"leadsync/handlers/access"
+	"leadsync/handlers/console"
+	"leadsync/handlers/console/consoletest"
+	"leadsync/leads"
+	"leadsync/leads/leadstest"
 )
 
-// browser is Chromium, or the reason to leave its tests out.
-func browser(t *testing.T) string {
+const operatorToken = "the-token-of-operators"
+
+// shown are the pages that a browser can show: those with something on them, the log-in, and
+// one that there is not.
+func shown() []string { return append([]string{"/login", "/none"}, everyPage...) }
+
+// browse opens a browser at the pages of a house.
+func browse(t *testing.T, h *house) (*office, *consoletest.Page) {
 	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
+	o := open(t, h) // before the page: who looks at a closed office sees faults
+	p := consoletest.Open(t)
+	p.Expect("/none") // is where the browser complains that there is no page
+	p.As(consoletest.Reader{})
+	return o, p
+}
+
+func (o *office) visit(p *consoletest.Page, path string) {
+	o.t.Helper()
+	p.Visit(o.url + path)
+}
+
+// wantDone checks what was done since the last look.
+func (o *office) wantDone(want string) {
+	o.t.Helper()
+	if got := o.done(); got != want {
+		o.t.Errorf("did %q, want %q", got, want)
+	}
+	o.change(func() { o.did = nil })
+}
+
+// What these tests look for is seen where it is.
+func TestBrowserSeesFaults(t *testing.T) {
+	faulty := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>x</title><main>
+<p style="color: #999; width: 2000px">a faint text</p><a href="/a" style="outline: none">a link</a><a href="/b" tabindex="-1">another</a><img src="https://outside.example/x.png">
+</main><script>console.error("a complaint"); setTimeout(() => { throw new Error("an exception"); });</script>`)
+	}))
+	t.Cleanup(faulty.Close)
+	p := consoletest.Open(t)
+	p.As(consoletest.Reader{})
+	p.Visit(faulty.URL)
+	p.Wait("the faults are seen", func() bool { return len(p.Faults()) >= 4 })
+	got := strings.Join(p.Faults(), "\n")
+	for _, want := range []string{"leaves the machine: https://outside.example/x.png", "complains: error", "Error: an exception", "ERR_NAME_NOT_RESOLVED"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not among the faults: %s", want, got)
+		}
+		p.Expect(want)
+	}
+	if look := p.Look(); look.Wider < 700 || !slices.Equal(look.Faint, []string{"a faint text"}) {
+		t.Errorf("the page looks like %+v", look)
+	}
+	if wrong := p.ByKeyboard(); len(wrong) != 2 || !strings.Contains(wrong[0], "cannot be seen") || !strings.Contains(wrong[1], "does not reach") {
+		t.Errorf("by keyboard: %q", wrong)
+	}
+}
+
+func TestBrowserPagesCanBeReadByEverybody(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	for _, reader := range []consoletest.Reader{
+		{Width: 360}, {Width: 360, Language: "ru", Dark: true}, {Dark: true}, {Language: "ru"},
+	} {
+		p.As(reader)
+		for _, path := range shown() {
+			o.visit(p, path)
+			o.wantReadable(p, reader, path)
 		}
 	}
-	t.Skip("there is no chromium: apt-get install chromium")
-	return ""
 }
 
-// shown is a page as Chromium has it after its script has run, at a width in pixels; with a
-// file, also a picture of it.
-func (o *office) shown(path string, width int, file string, flags ...string) string {
+// What comes from outside may be long and without a space.
+func TestBrowserLongTextsFitSmallScreens(t *testing.T) {
+	o, p := browse(t, furnished(strings.Repeat("Household", 40)))
+	small := consoletest.Reader{Width: 360}
+	p.As(small)
+	for _, path := range everyPage {
+		o.visit(p, path)
+		o.wantReadable(p, small, path)
+	}
+}
+
+func (o *office) wantReadable(p *consoletest.Page, reader consoletest.Reader, path string) {
 	o.t.Helper()
-	ctx, cancel := context.WithTimeout(o.t.Context(), 5*time.Minute)
-	defer cancel()
-	args := append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--user-data-dir=" + o.t.TempDir(),
-		"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", // no request leaves the machine
-		"--window-size=" + strconv.Itoa(width) + ",1000", "--hide-scrollbars", "--timeout=5000",
-	}, flags...)
-	if file != "" {
-		args = append(args, "--screenshot="+file)
-	} else {
-		args = append(args, "--dump-dom")
+	look := p.Look()
+	if look.Wider > 0 {
+		o.t.Errorf("%s is %d pixels wider than a window of %d", path, look.Wider, reader.Width)
 	}
-	out, err := exec.CommandContext(ctx, browser(o.t), append(args, o.url+path)...).Output()
-	if err != nil {
-		o.t.Fatalf("%s: %v", path, err)
+	if len(look.Faint) > 0 {
+		o.t.Errorf("%s (dark: %t) has texts without contrast: %q", path, reader.Dark, look.Faint)
 	}
-	return string(out)
+	if language := cmp.Or(reader.Language, "en"); look.Language != language || look.Cyrillic != (language == "ru") {
+		o.t.Errorf("%s is in %q and has Cyrillic letters: %t, want %q", path, look.Language, look.Cyrillic, language)
+	}
 }
 
-// The script shows times in the reader's zone and takes up what is new.
-func TestBrowserShowsPages(t *testing.T) {
-	browser(t)
+func TestBrowserPagesAreAccessible(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	axe := p.LoadAxe(filepath.Join("testdata", "axe"))
+	for _, dark := range []bool{false, true} {
+		p.As(consoletest.Reader{Dark: dark})
+		for _, path := range shown() {
+			o.visit(p, path)
+			for _, fault := range p.Inaccessible(axe) {
+				t.Errorf("%s (dark: %t): %s", path, dark, fault)
+			}
+		}
+	}
+}
+
+func TestBrowserShowsTimesInTheReadersZone(t *testing.T) {
+	h := furnished("plain")
+	moment := time.Date(2026, 3, 1, 20, 30, 0, 0, time.UTC)
+	h.letters[0].FirstAt, h.overview.Portals[0].Mirror.Since = moment, moment
+	h.overview.Portals[0].Mirror.At = time.Now().Add(-150 * time.Minute)
+	o, p := browse(t, h)
+	for _, test := range []struct{ zone, language, want, ago string }{
+		{"Asia/Tokyo", "en", "Mar 2, 2026, 5:30:00 AM", "2 hr ago"},
+		{"America/New_York", "en", "Mar 1, 2026, 3:30:00 PM", "2 hr ago"},
+		{"Asia/Vladivostok", "ru", "2 мар. 2026 г., 06:30:00", "2 ч назад"},
+	} {
+		p.As(consoletest.Reader{Zone: test.zone, Language: test.language})
+		times := `[...document.querySelectorAll("time")].map(e => e.textContent.replace(/\s/g, " "))`
+		o.visit(p, "/dead/"+member+"/17")
+		if got := consoletest.Value[[]string](p, times); !slices.Contains(got, test.want) {
+			t.Errorf("in %s: %q", test.zone, got)
+		}
+		o.visit(p, "/")
+		o.change(func() { o.overview.Portals[0].Domain = "new in " + test.zone })
+		p.UntilSays("new in " + test.zone)
+		if got := consoletest.Value[[]string](p, times); !slices.Contains(got, test.want) || !slices.Contains(got, test.ago) {
+			t.Errorf("what is new in %s: %q", test.zone, got)
+		}
+	}
+}
+
+func TestBrowserLogsIn(t *testing.T) {
 	o := open(t, furnished("plain"))
-	page := o.shown("/", 1200, "")
-	if strings.Contains(page, " UTC</time>") || !strings.Contains(page, "ago</time>") {
-		t.Errorf("times are not the reader's: %s", page)
+	guard := access.New(access.Config{
+		Tokens: access.Tokens{Read: readToken, Operate: operatorToken}, Open: console.Static, Now: time.Now, Log: leadstest.Silent(),
+	})
+	guarded := httptest.NewServer(guard.Wrap(o.console))
+	t.Cleanup(func() { o.console.Stop(); guarded.Close() })
+	p := consoletest.Open(t)
+	p.Expect("401") // is what the browser complains of where the token is wrong
+	p.As(consoletest.Reader{})
+
+	p.Visit(guarded.URL + "/dead")
+	p.UntilAt("/login?next=%2Fdead")
+	p.Fill("#token", "a wrong one")
+	p.Press(consoletest.Enter)
+	p.UntilAt("/login")
+	p.Until(`document.querySelector("#token").value === ""`)
+	p.Fill("#token", operatorToken)
+	p.Click("main button")
+	p.UntilAt("/dead")
+	p.Until(`document.querySelector("form[action='/dead/replay']")`)
+	p.Click("form[action='/logout'] button")
+	p.UntilAt("/login")
+
+	p.Visit(guarded.URL + "/passes")
+	p.Fill("#token", readToken)
+	p.Press(consoletest.Enter)
+	p.UntilAt("/passes")
+	if consoletest.Value[bool](p, `!!document.querySelector("form[method=post]:not(.logout)")`) {
+		t.Error("readers have buttons")
 	}
-	o.portals = o.portals[:1]
-	if page := o.shown("/passes/run-1", 1200, ""); !strings.Contains(page, "/leads/"+member+"/17") {
-		t.Errorf("the pass: %s", page)
+}
+
+func TestBrowserStartsPausesAndResumesAPass(t *testing.T) {
+	h := furnished("plain")
+	h.runs[0].State, h.runs[0].Scanned = leads.RunRequested, 1234
+	o, p := browse(t, h)
+	h.then = func(what string) {
+		switch {
+		case strings.HasPrefix(what, "pause"):
+			h.runs[0].State = leads.RunPaused
+		case strings.HasPrefix(what, "resume"):
+			h.runs[0].State = leads.RunRunning
+		}
 	}
+	o.visit(p, "/passes")
+	p.Click("form[action='/passes'] input[type=checkbox]")
+	p.Click("form[action='/passes'] button")
+	p.UntilAt("/passes/run-1?done=started")
+	p.Until(`document.querySelector("[role=status].done")`)
+	o.wantDone("start " + member + " full true")
+
+	o.change(func() { o.runs[0].State, o.runs[0].Scanned = leads.RunRunning, 5678 })
+	p.UntilSays("5,678")
+	p.Click("form[action$='/pause'] button")
+	p.UntilAt("/passes/run-1?done=paused")
+	o.wantDone("pause run-1")
+	p.Click("form[action$='/resume'] button")
+	p.UntilAt("/passes/run-1")
+	o.wantDone("resume run-1")
+	o.change(func() { o.runs[0].State, o.runs[0].FinishedAt = leads.RunCompleted, time.Now() })
+	p.Until(`document.querySelector("#live .state.completed") && !document.querySelector("#live form")`)
+}
+
+func TestBrowserFiltersFindings(t *testing.T) {
+	h := furnished("plain")
+	missed := h.findings[0]
+	missed.Ref.LeadID, missed.Kind = 18, leads.FindingMissed
+	h.findings = append(h.findings, missed)
+	o, p := browse(t, h)
+	p.Expect("/leads/" + member + "/18") // the house has no card of it
+	folder := t.TempDir()
+	p.Downloads(folder)
+	o.visit(p, "/passes/run-1")
+	p.Until(`document.querySelector("td a[href$='/17']") && document.querySelector("td a[href$='/18']")`)
+	p.Click(".filters a[href$='kind=missed']")
+	p.UntilAt("/passes/run-1?kind=missed")
+	p.Until(`document.querySelector(".filters [aria-current]").href.endsWith("missed") && !document.querySelector("td a[href$='/17']")`)
+	p.Click(".filters a[download]")
+	var text []byte
+	p.Wait("the file is there", func() bool {
+		var err error
+		text, err = os.ReadFile(filepath.Join(folder, "findings.csv"))
+		return err == nil
+	})
+	if !strings.HasPrefix(string(text), "lead,portal,") || !strings.Contains(string(text), "\n18,") || strings.Contains(string(text), "\n17,") {
+		t.Errorf("the file: %s", text)
+	}
+	p.Click("td a[href$='/18']")
+	p.UntilAt("/leads/" + member + "/18")
+}
+
+func TestBrowserFindsLeads(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	o.visit(p, "/leads")
+	p.Type("8 (912) 345-67-89") // the field has the focus
+	p.Press(consoletest.Enter)
+	p.Until(`document.querySelectorAll("tbody tr").length === 2`)
+	p.Click("tbody a")
+	p.UntilAt("/leads/" + member + "/17")
+	p.UntilSays("UF_CRM_1")
+	o.visit(p, "/leads")
+	p.Fill("input[name=q]", "17")
+	p.Click("form[role=search] button")
+	p.UntilAt("/leads/" + member + "/17")
+	o.visit(p, "/leads?q=nobody")
+	p.UntilSays("neither the id")
+}
+
+func TestBrowserReplaysAndDropsDeadLetters(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	o.visit(p, "/dead")
+	p.Click("form[action='/dead/replay'] button")
+	p.UntilAt("/dead?done=replayed-2")
+	p.UntilSays("read again: 2")
+	o.wantDone("replay 2")
+	if consoletest.Value[bool](p, `[...document.querySelectorAll("button.danger")].some(e => e.checkVisibility())`) {
+		t.Error("one click drops letters")
+	}
+	p.Click(".group summary")
+	p.Click("button.danger")
+	p.UntilAt("/dead?done=dropped-2")
+	o.wantDone("drop 2 17")
+
+	p.Click(".group h2 a")
+	p.Click("td a[href$='/18']")
+	p.UntilAt("/dead/" + member + "/18")
+	if strings.Contains(p.Text(), "UF_CRM_1") {
+		t.Error("personal data can be read at once")
+	}
+	p.Click("main > details summary")
+	p.UntilSays("UF_CRM_1")
+	p.Click("form[action='/dead/replay'] button")
+	p.UntilAt("/dead?done=replayed-1")
+	o.visit(p, "/dead/"+member+"/18")
+	p.Click(".row summary")
+	p.Click("button.danger")
+	p.UntilAt("/dead?done=dropped-1")
+	o.wantDone("replay 1; drop 1 18")
+}
+
+func TestBrowserBindsEventsAgain(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	o.visit(p, "/portals")
+	p.Click("code.copy")
+	if got := consoletest.Value[string](p, "getSelection().toString()"); got != "https://leads.example.com"+leads.RedirectPath {
+		t.Errorf("a click on an address selects %q", got)
+	}
+	p.Click("form[action$='/rebind'] button")
+	p.UntilAt("/portals?done=rebound")
+	o.wantDone("rebind " + member)
+}
+
+func TestBrowserPagesNeedNoMouse(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	for _, path := range shown() {
+		o.visit(p, path)
+		for _, wrong := range p.ByKeyboard() {
+			t.Errorf("%s: %s", path, wrong)
+		}
+	}
+	o.visit(p, "/")
+	p.TabTo(".skip")
+	p.Press(consoletest.Enter)
+	p.Until(`location.hash === "#content"`)
+	o.visit(p, "/")
+	p.TabTo("nav a[href='/passes']")
+	p.Press(consoletest.Enter)
+	p.UntilAt("/passes")
+	p.TabTo("select[name=mode]")
+	p.Press(consoletest.Down)
+	p.TabTo("input[name=dry_run]")
+	p.Press(consoletest.Space)
+	p.TabTo("form[action='/passes'] button")
+	p.Press(consoletest.Enter)
+	p.UntilAt("/passes/run-1?done=started")
+	o.wantDone("start " + member + " changed true")
+	o.visit(p, "/dead")
+	p.TabTo(".group summary")
+	p.Press(consoletest.Enter)
+	p.TabTo("button.danger")
+	p.Press(consoletest.Enter)
+	p.UntilAt("/dead?done=dropped-2")
+	o.wantDone("drop 2 17")
+}
+
+// What is new does not take away what somebody is about to do.
+func TestBrowserIsNotInterrupted(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	o.visit(p, "/passes")
+	p.TabTo("#live a[href='/passes/run-2']")
+	newer := leads.Run{ID: "run-3", MemberID: member, Mode: leads.RunFull, State: leads.RunRunning, RequestedAt: time.Now().Add(time.Hour)}
+	o.change(func() { o.runs = append(o.runs, newer) })
+	p.Until(`document.querySelector("#live a[href='/passes/run-3']")`)
+	p.Press(consoletest.Enter)
+	p.UntilAt("/passes/run-2")
+
+	o.visit(p, "/")
+	p.Until(`getSelection().selectAllChildren(document.querySelector("#live h1")), true`)
+	o.change(func() { o.overview.Portals[0].Domain = "another.example" })
+	p.Wait("what is new was sent", func() bool { return p.Received("another.example") })
+	if strings.Contains(p.Text(), "another.example") {
+		t.Error("a text that is being copied is replaced")
+	}
+	p.Until(`getSelection().removeAllRanges(), true`)
+	p.UntilSays("another.example")
+}
+
+func TestBrowserSaysThatItsPageIsOld(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	old := `document.querySelector("#stale").checkVisibility()`
+	o.visit(p, "/")
+	o.change(func() { o.broken = errors.New("the database is down") })
+	p.Until(old)
+	o.change(func() { o.broken = nil })
+	p.Until("!" + old)
+}
+
+// lifelike is a house with what an operator may see on a common day.
+func lifelike() *house {
+	h := furnished("")
+	now := time.Now()
+	at := func(id int64) leads.Ref { return leads.Ref{MemberID: member, LeadID: id} }
+	done := leads.Run{
+		ID: "run-1", MemberID: member, Mode: leads.RunFull, State: leads.RunCompleted, RequestedAt: now.Add(-7 * time.Hour), StartedAt: now.Add(-7 * time.Hour),
+		FinishedAt: now.Add(-7*time.Hour + 4*time.Minute), Sums: leads.Sums{Scanned: 48210, Missed: 2, Stale: 1, Inserted: 2, Updated: 1, Requests: 981, Refused: 1},
+	}
+	h.overview.Problems, h.overview.Notes, h.overview.Notices, h.overview.Received, h.overview.Dead = nil, nil, 3, 18422, 3
+	h.overview.Portals[0] = console.PortalStatus{
+		MemberID: member, Domain: "company.bitrix24.ru", State: leads.PortalActive, Leads: 48212, Last: &done, Waiting: now.Add(-2 * time.Second), Next: now.Add(17 * time.Hour),
+		Mirror: leads.MirrorStatus{State: leads.MirrorCurrent, Since: now.Add(-31 * time.Hour), At: now.Add(-3 * time.Second)}, Budget: leads.Budget{At: now, Level: 3, Depth: 40},
+	}
+	h.runs = []leads.Run{done, {
+		ID: "run-2", MemberID: member, Mode: leads.RunChanged, State: leads.RunPaused, DryRun: true, RequestedAt: now.Add(-9 * time.Hour), StartedAt: now.Add(-9 * time.Hour), Sums: leads.Sums{Scanned: 812},
+	}}
+	outage := "no callback came from " + now.Add(-10*time.Hour).UTC().Format("15:04") + " on for six minutes"
+	h.findings = []leads.Finding{
+		{Ref: at(48190), Kind: leads.FindingMissed, FoundAt: now.Add(-7 * time.Hour), Cause: outage, Repaired: leads.Inserted, Behind: 3*time.Hour + 2*time.Minute},
+		{Ref: at(48191), Kind: leads.FindingMissed, FoundAt: now.Add(-7 * time.Hour), Cause: outage, Repaired: leads.Inserted, Behind: 3 * time.Hour},
+		{Ref: at(17), Kind: leads.FindingStale, Fields: []string{"STATUS_ID", "UF_CRM_CALLBACK"}, FoundAt: now.Add(-7 * time.Hour), Cause: "no callback was seen", Repaired: leads.Updated, Behind: 41 * time.Minute},
+	}
+	h.card.Caller = leads.Caller{
+		MemberID: member, LeadID: 17, Title: "Заявка с сайта", Name: "Анна Иванова", Company: "ООО «Ромашка»", StatusID: "IN_PROCESS", Open: true, E164: "+79123456789",
+		CardURL: "https://company.bitrix24.ru/crm/lead/details/17/", ModifiedAt: now.Add(-48 * time.Minute), ReadAt: now.Add(-48 * time.Minute),
+	}
+	h.card.Revision, h.card.DeletedAt, h.card.Lead = 6, time.Time{}, []byte(`{"ID":"17","TITLE":"Заявка с сайта","NAME":"Анна","LAST_NAME":"Иванова","SOURCE_ID":"WEB","UF_CRM_CALLBACK":"2026-11-27T10:00:00+03:00"}`)
+	h.callers = []leads.Caller{h.card.Caller, h.card.Caller}
+	for i := range h.letters {
+		h.letters[i].Event, h.letters[i].Attempts, h.letters[i].FirstAt, h.letters[i].LastAt = "ONCRMLEADUPDATE", 9, now.Add(-5*time.Hour), now.Add(-4*time.Hour)
+		h.letters[i].Reason = "lead " + strconv.FormatInt(h.letters[i].Ref.LeadID, 10) + ": column title is too short for its 300 characters"
+	}
+	h.payload = string(h.card.Lead)
+	h.portals[0] = console.Portal{
+		MemberID: member, Domain: "company.bitrix24.ru", State: leads.PortalActive, TokenKnown: true, Bound: []string{"ONCRMLEADADD https://leads.example.com/bitrix24/events"},
+		BoundAt: now.Add(-time.Hour), Owner: "host-1", Leads: 48212, Tokens: []console.Tokens{{UserID: 1, AccessEnds: now.Add(time.Hour), RefreshEnds: now.Add(27 * 24 * time.Hour)}},
+	}
+	h.portals = h.portals[:1]
+	return h
 }
 
 // TestBrowserPictures writes pictures of every page into the folder LEADSYNC_TEST_PICTURES.
@@ -66,12 +422,16 @@ func TestBrowserPictures(t *testing.T) {
 	if folder == "" {
 		t.Skip("LEADSYNC_TEST_PICTURES names no folder")
 	}
-	h := furnished("a text from outside")
-	h.overview.Portals[0].Domain, h.portals[0].Domain = "company.bitrix24.ru", "company.bitrix24.ru"
-	o := open(t, h)
-	for i, path := range append([]string{"/login"}, everyPage...) {
-		for _, width := range []int{1200, 500} { // Chromium's windows are not narrower than 500
-			o.shown(path, width, filepath.Join(folder, strconv.Itoa(i)+"-"+strconv.Itoa(width)+".png"))
+	readers := map[string]consoletest.Reader{"light": {}, "dark": {Dark: true}, "small": {Width: 360, Language: "ru"}, "small-dark": {Width: 360, Dark: true}}
+	o, p := browse(t, lifelike())
+	for i, path := range shown() {
+		for name, reader := range readers {
+			name = strconv.Itoa(i) + "-" + name
+			t.Run(name, func(*testing.T) {
+				p.As(reader)
+				o.visit(p, path)
+				p.Picture(filepath.Join(folder, name+".png"))
+			})
 		}
 	}
 }

@@ -155,7 +155,7 @@ var ErrConflict = errors.New("something else is under way")
 var files embed.FS
 
 // Static are the paths that the log-in needs, too; they show nothing of anybody.
-var Static = []string{"/static/console.css", "/static/console.js"}
+var Static = []string{"/static/console.css", "/static/console.js", "/static/icon.svg"}
 
 // Console has the pages.
 type Console struct {

@@ -25,11 +25,12 @@ import (
 	"leadsync/events"
 	"leadsync/handlers/access"
 	"leadsync/handlers/console"
+	"leadsync/handlers/console/consoletest"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(consoletest.Main{Tests: m}) }
 
 const (
 	member    = "a223c6b3710f85df22e9377d6c4f7553"
@@ -49,17 +50,34 @@ type house struct {
 	portals  []console.Portal
 	did      []string
 	conflict error
+	broken   error             // how everything stands is not known
+	then     func(what string) // follows what is done; the house is locked
 }
 
 func (h *house) Overview(context.Context) (console.Overview, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.overview, nil
+	o := h.overview
+	o.Portals = slices.Clone(o.Portals)
+	return o, h.broken
 }
 
-func (h *house) Runs(context.Context, string, int) ([]leads.Run, error) { return h.runs, nil }
+// change lets something happen while pages are open.
+func (h *house) change(how func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	how()
+}
+
+func (h *house) Runs(context.Context, string, int) ([]leads.Run, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.runs), nil
+}
 
 func (h *house) Run(_ context.Context, id string) (leads.Run, bool, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for _, run := range h.runs {
 		if run.ID == id {
 			return run, true, nil
@@ -82,7 +100,21 @@ func (h *house) Findings(_ context.Context, q console.FindingQuery) (page consol
 	return page, nil
 }
 
-func (h *house) note(what ...any) { h.did = append(h.did, strings.TrimSpace(fmt.Sprintln(what...))) }
+func (h *house) note(what ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	said := strings.TrimSpace(fmt.Sprintln(what...))
+	if h.did = append(h.did, said); h.then != nil {
+		h.then(said)
+	}
+}
+
+// done is what was done.
+func (h *house) done() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.Join(h.did, "; ")
+}
 
 func (h *house) StartPass(_ context.Context, memberID string, mode leads.RunMode, dry bool) (string, error) {
 	h.note("start", memberID, mode, dry)

@@ -39,6 +39,7 @@ func funcsOf(lang string) template.FuncMap {
 		"t":      func(text string, args ...any) string { return say(lang, text, args...) },
 		"when":   when,
 		"ago":    func(t time.Time) template.HTML { return ago(lang, t) },
+		"lasts":  func(d time.Duration) string { return lasts(lang, d) },
 		"number": func(n int64) string { return number(lang, n) },
 		"int":    func(n int) string { return number(lang, int64(n)) },
 		"join":   func(list []string) string { return strings.Join(list, ", ") },
@@ -87,7 +88,7 @@ func liveOf(page string, r *http.Request) string {
 	case "overview", "passes":
 		return "/live/" + page
 	case "pass":
-		if r.URL.RawQuery == "" { // whoever pages through findings is not interrupted
+		if q := r.URL.Query(); !q.Has("kind") && !q.Has("after") { // whoever pages through findings is not interrupted
 			return "/live/pass/" + r.PathValue("id")
 		}
 	}
@@ -137,6 +138,25 @@ func ago(lang string, t time.Time) template.HTML {
 	t = t.UTC()
 	//nolint:gosec // digits, and words of ours
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-ago="%s">%s UTC</time>`, t.Format(time.RFC3339), template.HTMLEscapeString(say(lang, "%s ago")), t.Format(time.DateTime)))
+}
+
+// lasts is how long something takes, in its two largest units: nobody needs the seconds of hours.
+func lasts(lang string, d time.Duration) string {
+	units := []struct {
+		size time.Duration
+		word string
+	}{{24 * time.Hour, "%s d"}, {time.Hour, "%s h"}, {time.Minute, "%s min"}, {time.Second, "%s s"}}
+	for i, unit := range units {
+		if d < unit.size && i < len(units)-1 {
+			continue
+		}
+		text := say(lang, unit.word, number(lang, int64(d/unit.size)))
+		if rest := d % unit.size; i < len(units)-1 && rest >= units[i+1].size {
+			text += " " + say(lang, units[i+1].word, number(lang, int64(rest/units[i+1].size)))
+		}
+		return text
+	}
+	return ""
 }
 
 // number groups the digits of a number as the language does.

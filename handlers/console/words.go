@@ -35,6 +35,10 @@ var inRussian = map[string]string{
 	"You may read. To start, pause, replay or drop something, log in with the operator's token.": "У вас есть право чтения. Чтобы запускать, останавливать, повторять или удалять, войдите с ключом оператора.",
 	"The connection to leadsync is lost: what you see is old.":                                   "Связь с leadsync потеряна: данные на странице устарели.",
 	"%s ago": "%s назад",
+	"%s d":   "%s д",
+	"%s h":   "%s ч",
+	"%s min": "%s мин",
+	"%s s":   "%s с",
 
 	// states, kinds and modes
 	"current":             "актуален",
@@ -135,7 +139,8 @@ var inRussian = map[string]string{
 	"Repair":                              "Исправление",
 	"Likely cause":                        "Вероятная причина",
 	"Nothing differs.":                    "Расхождений нет.",
-	"More findings":                       "Ещё находки",
+	"missed: the mirror lacked the lead; stale: its row was older than the portal's; phantom: the portal no longer has it; unreadable, unprocessable: leadsync could not read it.": "пропущен – лида не было в базе; устарел – строка старее, чем на портале; лишний – на портале его уже нет; нет доступа, ответ непригоден – прочитать лид не удалось.",
+	"More findings": "Ещё находки",
 	"The pass is requested. It begins as soon as the portal's owner is free.": "Проход запрошен. Он начнётся, как только освободится владелец портала.",
 	"The pass is paused.": "Проход приостановлен.",
 	"The pass goes on.":   "Проход продолжается.",
