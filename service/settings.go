@@ -2,8 +2,10 @@ package service
 
 import (
 	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"leadsync/events"
 	"leadsync/handlers/console"
@@ -12,19 +14,12 @@ import (
 
 // settingsInForce are the settings as they are in force, without secrets.
 func settingsInForce(c Config) []console.Setting {
-	at, every, keep := "off", "off", "off"
+	at, every := "off", "off"
 	if c.ReconcileAt != nil {
 		at = c.ReconcileAt.String()
 	}
 	if c.CatchUpEvery > 0 {
 		every = c.CatchUpEvery.String()
-	}
-	if c.Keep > 0 {
-		keep = strconv.Itoa(int(c.Keep/day)) + "d"
-	}
-	publicAPI := "off"
-	if c.Admin.PublicAPI {
-		publicAPI = "on"
 	}
 	var all []console.Setting
 	for _, setting := range [][2]string{
@@ -41,7 +36,7 @@ func settingsInForce(c Config) []console.Setting {
 		{"LEADSYNC_HTTP_ADDR", c.HTTPAddr},
 		{"LEADSYNC_ADMIN_ADDR", c.Admin.Addr},
 		{"LEADSYNC_PUBLIC_URL", c.PublicURL},
-		{"LEADSYNC_PUBLIC_API", publicAPI},
+		{"LEADSYNC_PUBLIC_API", onOrOff(c.Admin.PublicAPI)},
 		{"LEADSYNC_API_TOKEN", whetherSet(c.APIToken)},
 		{"LEADSYNC_OPERATOR_TOKEN", whetherSet(c.Admin.OperatorToken)},
 		{"LEADSYNC_CARD_TOKEN", whetherSet(c.Admin.CardToken)},
@@ -58,7 +53,14 @@ func settingsInForce(c Config) []console.Setting {
 		{"LEADSYNC_SECRET_KEY", whetherSet(leads.Secret(c.SecretKey))},
 		{"LEADSYNC_RECONCILE_AT", at},
 		{"LEADSYNC_CATCHUP_EVERY", every},
-		{"LEADSYNC_KEEP", keep},
+		{"LEADSYNC_KEEP", period(c.Keep)},
+		{"LEADSYNC_KEEP_CHANGES", period(c.KeepChanges)},
+		{"LEADSYNC_HISTORY_VALUES", onOrOff(c.HistoryValues)},
+		{"LEADSYNC_JOURNAL_KEEP", period(c.JournalKeep)},
+		{"LEADSYNC_ALERT_URL", whetherSet(c.Alerts.Webhook)},
+		{"LEADSYNC_ALERT_SMTP_URL", whetherSet(c.Alerts.SMTP)},
+		{"LEADSYNC_ALERT_SMTP_FROM", c.Alerts.From},
+		{"LEADSYNC_ALERT_SMTP_TO", strings.Join(c.Alerts.To, ",")},
 		{"LEADSYNC_SOLUTION_FIELD", c.SolutionField},
 		{"LEADSYNC_PHONE_REGION", c.PhoneRegion},
 		{"LEADSYNC_LOG_LEVEL", c.LogLevel.String()},
@@ -67,6 +69,49 @@ func settingsInForce(c Config) []console.Setting {
 		all = append(all, console.Setting{Name: setting[0], Value: setting[1]})
 	}
 	return all
+}
+
+func onOrOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+// period is how long something is kept, as a setting has it: in whole days where it is some.
+func period(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "off"
+	case d%day == 0:
+		return strconv.Itoa(int(d/day)) + "d"
+	default:
+		return d.String()
+	}
+}
+
+// about are the versions of what runs, and under which licence.
+func about(b *Backend) []console.Setting {
+	return []console.Setting{
+		{Name: "leadsync", Value: leads.Version()},
+		{Name: "Go", Value: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH},
+		{Name: "SQL", Value: b.DB.Dialect()},
+		{Name: "NATS", Value: natsVersion(b)},
+		{Name: "licence", Value: "MIT"},
+	}
+}
+
+// natsVersion is that of the server, the embedded or another; "" until there is a connection.
+func natsVersion(b *Backend) string {
+	n := b.nats.Load()
+	if n == nil {
+		return ""
+	}
+	version := n.nc.ConnectedServerVersion()
+	if n.broker != nil {
+		version += " (embedded)"
+	}
+	return version
 }
 
 // whetherSet is all that is shown of a secret.
