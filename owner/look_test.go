@@ -18,6 +18,9 @@ func TestLookReadsALeadAndWritesNothing(t *testing.T) {
 		t.Errorf("before the portal is ours: %v", err)
 	}
 	h.background(owners.Run)
+	if _, err := h.db.RequestRun(t.Context(), leads.Run{MemberID: h.member(), Mode: leads.RunImport}); err != nil {
+		t.Fatal(err)
+	}
 	h.until("the import is done", func() bool { return h.written(ids[0]) && h.written(ids[1]) && h.written(ids[2]) })
 	if err := h.portal.Edit(ids[0], map[string]any{"TITLE": "Looked at"}); err != nil {
 		t.Fatal(err)
