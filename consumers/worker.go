@@ -228,7 +228,7 @@ func (w *Worker) readAndApply(ctx context.Context, notices map[int64]events.Noti
 	for i := range snaps {
 		n := notices[snaps[i].LeadID]
 		snaps[i].MemberID, snaps[i].Cause = w.MemberID, n.Cause
-		snaps[i].Proven = n.Event == leads.EventDeleted
+		snaps[i].Proven, snaps[i].Force = n.Event == leads.EventDeleted, n.Force
 	}
 	outcomes, err := Write(ctx, w.Mirror, snaps)
 	if err != nil {

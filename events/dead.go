@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/leads"
+	"leadsync/retry"
 )
 
 // DeadLetter is a notice that leadsync gave up.
@@ -46,22 +47,68 @@ func DeadLetters(ctx context.Context, bus *Bus, memberID string) ([]DeadLetter, 
 	if memberID != "" {
 		filter = "leadsync.dead." + memberID + ".*"
 	}
-	var letters []DeadLetter
-	for seq := uint64(1); ; {
-		msg, err := stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(bus.Subject(filter)))
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return letters, nil
+	return readLetters(ctx, stream, bus.Subject(filter))
+}
+
+// lettersAtOnce is how many dead letters are asked for together.
+const lettersAtOnce = 1000
+
+// lettersPause is how long the server gets where it had nothing to send yet.
+const lettersPause = 10 * time.Millisecond
+
+// readLetters reads what the stream has now: letters that go meanwhile are not waited for.
+func readLetters(ctx context.Context, stream jetstream.Stream, filter string) (letters []DeadLetter, err error) {
+	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}})
+	if err != nil {
+		return nil, fmt.Errorf("read dead letters: %w", err)
+	}
+	defer func() {
+		gone, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = stream.DeleteConsumer(gone, consumer.CachedInfo().Name) // else the server forgets it by itself
+	}()
+	for left := consumer.CachedInfo().NumPending; left > 0; {
+		batch, err := consumer.FetchNoWait(int(min(left, lettersAtOnce))) //nolint:gosec // at most a thousand
+		if err != nil {
+			return nil, fmt.Errorf("read dead letters: %w", err)
+		}
+		read := 0
+		for msg := range batch.Messages() {
+			read++
+			meta, err := msg.Metadata()
+			if err != nil {
+				return nil, fmt.Errorf("read dead letters: %w", err)
+			}
+			left = meta.NumPending
+			if letter, ok := parseLetter(msg); ok {
+				letters = append(letters, letter)
+			}
+		}
+		if err := errors.Join(batch.Error(), ctx.Err()); err != nil {
+			return nil, fmt.Errorf("read dead letters: %w", err)
+		}
+		if read > 0 {
+			continue
+		}
+		// They have gone meanwhile, or the server was not quick enough.
+		info, err := consumer.Info(ctx)
+		if err == nil {
+			err = retry.Wait(ctx, lettersPause)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read dead letters: %w", err)
 		}
-		seq = msg.Sequence + 1
-		var letter DeadLetter
-		ref, err := parseRef(msg.Subject)
-		if err != nil || json.Unmarshal(msg.Data, &letter) != nil {
-			continue
-		}
-		letter.Ref = ref
-		letters = append(letters, letter)
+		left = info.NumPending
 	}
+	return letters, nil
+}
+
+// parseLetter reads what PublishDead wrote; false for what leadsync did not write.
+func parseLetter(msg jetstream.Msg) (letter DeadLetter, ok bool) {
+	ref, err := parseRef(msg.Subject())
+	if err != nil || json.Unmarshal(msg.Data(), &letter) != nil {
+		return letter, false
+	}
+	letter.Ref = ref
+	return letter, true
 }

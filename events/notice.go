@@ -25,7 +25,10 @@ type Notice struct {
 	Cause      leads.Cause `json:"cause"`       // how leadsync learnt of it
 	SentAt     int64       `json:"ts"`          // unix seconds, from the callback; when it was sent, not when the change was made
 	ReceivedAt time.Time   `json:"received_at"` // our clock
-	Sequence   uint64      `json:"-"`           // on the stream, where it was read from there
+	// Force has the columns of the row compared although its hash says that nothing has changed:
+	// somebody may have edited them.
+	Force    bool   `json:"force,omitempty"`
+	Sequence uint64 `json:"-"` // on the stream, where it was read from there
 }
 
 // PublishNotice returns when the stream has the notice on disk.

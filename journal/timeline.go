@@ -190,7 +190,7 @@ func (a *assembly) moment(e *Entry) Moment {
 	case Parked:
 		return Moment{What: "failure", Text: fmt.Sprintf("the lead could not be written, attempt %d; leadsync gave it up: it is a dead letter", e.Count)}
 	case Replayed:
-		return Moment{What: "replay", Text: "somebody had its dead letter read again"}
+		return Moment{What: "replay", Text: "somebody had the lead read again"}
 	case Status:
 		return Moment{What: "status", Text: "the mirror is " + e.Word + reason(e.Text)}
 	case Outage:

@@ -75,6 +75,13 @@ func (l *sessions) remove(s *Session) {
 	}
 }
 
+// find returns the session of a portal; nil where this process does not own it.
+func (l *sessions) find(memberID string) *Session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all[memberID]
+}
+
 func (l *sessions) list() []*Session {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,8 +15,10 @@ import (
 func (s *Service) newConsole() *console.Console {
 	b := s.Backend
 	d := &desk{s: s}
+	s.jobs = newJobs()
 	return console.New(console.Config{
-		Status: d, Passes: d, Leads: b.DB, Letters: &deadDesk{b: b}, Portals: portalDesk{b}, Settings: func() []console.Setting { return settingsInForce(b.Config) },
+		Status: d, Passes: d, Leads: b.DB, Stories: storyDesk{s}, Letters: &deadDesk{b: b}, Portals: &portalDesk{b: b, jobs: s.jobs}, Doctor: &doctorDesk{b: b, jobs: s.jobs}, Settings: func() []console.Setting { return settingsInForce(b.Config) },
+		About: func() []console.Setting { return about(b) }, Now: b.Config.Now,
 		PhoneRegion: b.DB.PhoneRegion(), PublicURL: b.Config.PublicURL, Version: leads.Version(), Log: b.Log,
 	})
 }
@@ -26,7 +28,8 @@ type desk struct {
 	s *Service
 
 	overview kept[console.Overview]
-	counts   caches // of leads, by portal
+	counts   caches[int64] // of leads, by portal
+	missed   caches[console.Missed]
 }
 
 // overviewAge is how old an overview may be: many pages may be open, and each is live.
@@ -37,6 +40,17 @@ func (d *desk) Overview(ctx context.Context) (console.Overview, error) {
 	return d.overview.get(ctx, overviewAge, d.look)
 }
 
+const (
+	// lagSpan and rateSpan are for how long back lags and callbacks a minute are told.
+	lagSpan  = time.Hour
+	rateSpan = 5 * time.Minute
+)
+
+// Trend implements console.Status.
+func (d *desk) Trend(span, step time.Duration) console.Trend {
+	return d.s.sampler.samples.trend(span, step)
+}
+
 // look finds how everything stands. Without the database it still says what fails.
 func (d *desk) look(ctx context.Context) (console.Overview, error) {
 	s, b := d.s, d.s.Backend
@@ -44,6 +58,7 @@ func (d *desk) look(ctx context.Context) (console.Overview, error) {
 		At: b.Config.Now(), Problems: s.problems(ctx), Notes: s.notes(), Spooled: s.intake.Waiting().Entries,
 		Received: s.Portals.Stats.Received.Load(), Lost: s.intake.Lost.Load(),
 	}
+	o.Lag, o.Rate = s.sampler.samples.recent(lagSpan), s.sampler.samples.recent(rateSpan)
 	if bus := b.Bus(); bus != nil {
 		o.Notices, _ = events.Depth(ctx, bus, events.StreamNotices) // NATS has a problem of its own then
 		o.Dead, _ = events.Depth(ctx, bus, events.StreamDead)
@@ -82,7 +97,7 @@ const recentRuns = 20
 
 func (d *desk) portal(ctx context.Context, p leads.Portal, mirrors []leads.MirrorStatus) (console.PortalStatus, error) {
 	b := d.s.Backend
-	v := console.PortalStatus{MemberID: p.MemberID, Domain: cmp.Or(p.Domain, p.MemberID), State: p.State, Leads: -1}
+	v := console.PortalStatus{MemberID: p.MemberID, Domain: cmp.Or(p.Domain, p.MemberID), State: p.State, Leads: -1, Notices: -1}
 	for _, m := range mirrors {
 		if m.MemberID == p.MemberID {
 			v.Mirror = m
@@ -101,6 +116,14 @@ func (d *desk) portal(ctx context.Context, p leads.Portal, mirrors []leads.Mirro
 	if n, err := d.counts.of(p.MemberID).get(ctx, func(ctx context.Context) (int64, error) { return b.DB.CountLeads(ctx, p.MemberID) }); err == nil {
 		v.Leads = n
 	}
+	if bus := b.Bus(); bus != nil && p.State == leads.PortalActive {
+		if n, err := events.Pending(ctx, bus, p.MemberID); err == nil {
+			v.Notices = int64(n)
+		}
+	}
+	if missed, err := d.missed.of(p.MemberID).get(ctx, func(ctx context.Context) (console.Missed, error) { return d.missedBy(ctx, p.MemberID) }); err == nil {
+		v.Missed = missed
+	}
 	runs, err := b.DB.Runs(ctx, p.MemberID, recentRuns)
 	if err != nil {
 		return v, err
@@ -110,6 +133,26 @@ func (d *desk) portal(ctx context.Context, p leads.Portal, mirrors []leads.Mirro
 		v.Next = at.Next(b.Config.Now())
 	}
 	return v, nil
+}
+
+const (
+	// missedSpan is for how long back is told what events missed.
+	missedSpan = 30 * 24 * time.Hour
+	// missedRuns are more runs than a portal has in that time, unless catch-ups were set to every minute.
+	missedRuns = 5000
+)
+
+// missedBy sums up what passes found that events had not brought. An import finds everything, and
+// a dry run what another pass finds again.
+func (d *desk) missedBy(ctx context.Context, memberID string) (m console.Missed, err error) {
+	runs, err := d.s.Backend.DB.Runs(ctx, memberID, missedRuns)
+	since := d.s.Backend.Config.Now().Add(-missedSpan)
+	for i := range runs {
+		if run := &runs[i]; run.State == leads.RunCompleted && run.Mode != leads.RunImport && !run.DryRun && run.FinishedAt.After(since) {
+			m.Known, m.Found, m.Compared = true, m.Found+run.Found(), m.Compared+run.Scanned
+		}
+	}
+	return m, err
 }
 
 // newest are the newest run that has ended, and the newest that has not, where that is the
@@ -220,51 +263,4 @@ func (d *deadDesk) each(ctx context.Context, letters []events.DeadLetter, do fun
 		n++
 	}
 	return n, nil
-}
-
-// portalDesk is what the pages know and do of portals.
-type portalDesk struct{ b *Backend }
-
-// Reports implements console.Portals.
-func (d portalDesk) Reports(ctx context.Context) ([]console.Portal, error) {
-	portals, err := d.b.DB.Portals(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var reports []console.Portal
-	for _, p := range portals {
-		r, err := ReportPortal(ctx, d.b.DB, p)
-		if err != nil {
-			return nil, err
-		}
-		v := console.Portal{
-			MemberID: p.MemberID, Domain: cmp.Or(p.Domain, p.MemberID), State: p.State, Webhook: p.WebhookURL != "", TokenKnown: r.TokenKnown,
-			Bound: r.Bound, Owner: r.Owner, Problem: r.Problem, Note: r.Note, Leads: r.Leads,
-		}
-		if r.BoundAt != nil {
-			v.BoundAt = *r.BoundAt
-		}
-		if p.State == leads.PortalNeedsAuthorization {
-			v.Remedy = p.Remedy(d.b.Config.PublicURL)
-		}
-		for _, t := range r.Tokens {
-			v.Tokens = append(v.Tokens, console.Tokens{UserID: t.UserID, System: t.SystemUser, AccessEnds: t.ExpiresAt, RefreshEnds: t.Idle})
-		}
-		reports = append(reports, v)
-	}
-	return reports, nil
-}
-
-// Rebind implements console.Portals.
-func (d portalDesk) Rebind(ctx context.Context, memberID string) error {
-	portal, ok, err := d.b.DB.Portal(ctx, memberID)
-	switch {
-	case err != nil:
-		return err
-	case !ok || portal.State != leads.PortalActive || portal.WebhookURL != "":
-		return fmt.Errorf("%w: leadsync binds no events of portal %s", console.ErrConflict, cmp.Or(portal.Domain, memberID))
-	case d.b.Bus() == nil:
-		return errNoNATS
-	}
-	return d.b.NotifyOwner(ctx, portal, events.Rebind)
 }

@@ -7,19 +7,19 @@ import (
 )
 
 // caches are a cache for each portal.
-type caches struct {
+type caches[T any] struct {
 	mu sync.Mutex
-	by map[string]*cache[int64]
+	by map[string]*cache[T]
 }
 
-func (c *caches) of(memberID string) *cache[int64] {
+func (c *caches[T]) of(memberID string) *cache[T] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.by == nil {
-		c.by = map[string]*cache[int64]{}
+		c.by = map[string]*cache[T]{}
 	}
 	if c.by[memberID] == nil {
-		c.by[memberID] = &cache[int64]{}
+		c.by[memberID] = &cache[T]{}
 	}
 	return c.by[memberID]
 }

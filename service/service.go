@@ -46,6 +46,8 @@ type Service struct {
 	history   *history
 
 	outboxDepth cache[int64] // for scrapes
+	sampler     *sampler
+	jobs        *jobs // of the pages; nil where there are none
 	alarms      *alert.Alarms
 	watched     atomic.Pointer[watched] // nil until the service has looked at itself
 }
@@ -110,6 +112,7 @@ func New(b *Backend, listeners *Listeners) (*Service, error) {
 		Store: b.DB, OAuth: cfg.OAuth(), Allowed: cfg.Portals, Webhook: webhookPortal(cfg), Hashes: hashes,
 		Keep: intake.Take, Started: s.database, Journal: b.Journal, Now: cfg.Now, Log: b.Log,
 	})
+	s.sampler = newSampler(s)
 	s.openFaces(tokens)
 	return s, nil
 }
@@ -140,8 +143,12 @@ func (s *Service) Run(ctx context.Context) error {
 	face.Go(func() error { defer stop(); return s.intake.Run(taking, s.Portals.Verify) })
 	work.Go(func() error { defer stop(); return unlessStopped(ctx, s.work(ctx)) })
 	work.Go(func() error { return s.watch(ctx) })
+	work.Go(func() error { return s.sampler.run(ctx) })
 	work.Go(func() error { return s.alarms.Run(ctx) })
 	err := work.Wait()
+	if s.jobs != nil {
+		s.jobs.end()
+	}
 	stopTaking()
 	return errors.Join(err, face.Wait())
 }

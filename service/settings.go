@@ -2,6 +2,7 @@ package service
 
 import (
 	"net/url"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,10 +55,10 @@ func settingsInForce(c Config) []console.Setting {
 		{"LEADSYNC_RECONCILE_AT", at},
 		{"TZ", c.Zone},
 		{"LEADSYNC_CATCHUP_EVERY", every},
-		{"LEADSYNC_KEEP", howLong(c.Keep)},
-		{"LEADSYNC_KEEP_CHANGES", howLong(c.KeepChanges)},
+		{"LEADSYNC_KEEP", period(c.Keep)},
+		{"LEADSYNC_KEEP_CHANGES", period(c.KeepChanges)},
 		{"LEADSYNC_HISTORY_VALUES", onOrOff(c.HistoryValues)},
-		{"LEADSYNC_JOURNAL_KEEP", howLong(c.JournalKeep)},
+		{"LEADSYNC_JOURNAL_KEEP", period(c.JournalKeep)},
 		{"LEADSYNC_SOLUTION_FIELD", c.SolutionField},
 		{"LEADSYNC_PHONE_REGION", c.PhoneRegion},
 		{"LEADSYNC_ALERT_URL", whetherSet(c.Alerts.Webhook)},
@@ -83,22 +84,47 @@ func SettingNames() (names []string) {
 	return names
 }
 
-// howLong is how long something is kept; 0 is off.
-func howLong(d time.Duration) string {
-	switch {
-	case d == 0:
-		return "off"
-	case d%day == 0:
-		return strconv.Itoa(int(d/day)) + "d"
-	}
-	return d.String()
-}
-
 func onOrOff(on bool) string {
 	if on {
 		return "on"
 	}
 	return "off"
+}
+
+// period is how long something is kept, as a setting has it: in whole days where it is some.
+func period(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "off"
+	case d%day == 0:
+		return strconv.Itoa(int(d/day)) + "d"
+	default:
+		return d.String()
+	}
+}
+
+// about are the versions of what runs, and under which licence.
+func about(b *Backend) []console.Setting {
+	return []console.Setting{
+		{Name: "leadsync", Value: leads.Version()},
+		{Name: "Go", Value: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH},
+		{Name: "SQL", Value: b.DB.Dialect()},
+		{Name: "NATS", Value: natsVersion(b)},
+		{Name: "licence", Value: "MIT"},
+	}
+}
+
+// natsVersion is that of the server, the embedded or another; "" until there is a connection.
+func natsVersion(b *Backend) string {
+	n := b.nats.Load()
+	if n == nil {
+		return ""
+	}
+	version := n.nc.ConnectedServerVersion()
+	if n.broker != nil {
+		version += " (embedded)"
+	}
+	return version
 }
 
 // whetherSet is all that is shown of a secret.

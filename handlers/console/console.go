@@ -16,6 +16,7 @@ import (
 
 	"leadsync/events"
 	"leadsync/handlers/access"
+	"leadsync/journal"
 	"leadsync/leads"
 )
 
@@ -24,14 +25,20 @@ type Config struct {
 	Status   Status
 	Passes   Passes
 	Leads    Leads
+	Stories  Stories
 	Letters  Letters
 	Portals  Portals
+	Doctor   Doctor
 	Settings func() []Setting
+	// About are the versions of what runs, and the licence.
+	About func() []Setting
 	// PhoneRegion is the country of numbers without a country code.
 	PhoneRegion string
 	// PublicURL is where Bitrix24 reaches leadsync; "" where it is not set.
 	PublicURL string
 	Version   string
+	// Now is the clock by which things are told of; nil is time.Now.
+	Now func() time.Time
 	// LiveEvery is how often pages that are open are told what is new; 0 is two seconds.
 	LiveEvery time.Duration
 	Log       *slog.Logger
@@ -40,6 +47,8 @@ type Config struct {
 // Status says how everything stands.
 type Status interface {
 	Overview(ctx context.Context) (Overview, error)
+	// Trend is how things went in a span until now, in steps.
+	Trend(span, step time.Duration) Trend
 }
 
 // Passes are the passes over portals.
@@ -76,6 +85,33 @@ type Leads interface {
 	Card(ctx context.Context, ref leads.Ref) (leads.Card, bool, error)
 }
 
+// Stories are what happened to leads, and what is to happen.
+type Stories interface {
+	// Why tells what happened to a lead since a moment, also to one that the mirror lacks. The error
+	// is ErrNotFound where there is no such portal.
+	Why(ctx context.Context, ref leads.Ref, since time.Time) (journal.Timeline, error)
+	// Changes are the newest changes of a lead, the newest first.
+	Changes(ctx context.Context, ref leads.Ref, limit int) ([]leads.Revised, error)
+	// Compare reads the lead from the portal now, and writes nothing.
+	Compare(ctx context.Context, ref leads.Ref) (Comparison, error)
+	// Repair has the lead read again and written, whatever the row has.
+	Repair(ctx context.Context, ref leads.Ref) error
+}
+
+// Comparison is a row beside the lead in the portal.
+type Comparison struct {
+	At      time.Time // when the portal answered
+	Sight   leads.Sight
+	Problem string              // why the portal's answer is no lead; "" where it is one
+	Known   bool                // the mirror has a row, which is no tombstone
+	Fields  []leads.FieldChange // that differ, from the row's value to the portal's
+}
+
+// Equal tells whether there is nothing to repair.
+func (c Comparison) Equal() bool {
+	return c.Problem == "" && len(c.Fields) == 0 && c.Known == (c.Sight == leads.Present)
+}
+
 // Letters are the dead letters.
 type Letters interface {
 	// All returns them, the oldest first.
@@ -85,13 +121,6 @@ type Letters interface {
 	// Replay and Drop return how many were dealt with, also beside an error.
 	Replay(ctx context.Context, letters []events.DeadLetter) (int, error)
 	Drop(ctx context.Context, letters []events.DeadLetter) (int, error)
-}
-
-// Portals are the portals that are served.
-type Portals interface {
-	Reports(ctx context.Context) ([]Portal, error)
-	// Rebind asks the portal's owner to bind its events again.
-	Rebind(ctx context.Context, memberID string) error
 }
 
 // Overview is how everything stands.
@@ -106,6 +135,8 @@ type Overview struct {
 	Dead     int64 // dead letters
 	Received int64 // callbacks since the process started
 	Lost     int64
+	Lag      Point // the last hour
+	Rate     Point // the last minutes
 }
 
 // PortalStatus is how a portal stands.
@@ -115,38 +146,34 @@ type PortalStatus struct {
 	Mirror           leads.MirrorStatus // State is "" where nothing is known yet
 	Leads            int64              // rows; -1 where it is not known
 	Waiting          time.Time          // since when the oldest notice waits; zero where none does
+	Notices          int64              // that wait to be read; -1 where it is not known
+	Missed           Missed             // in 30 days
 	Budget           leads.Budget
 	Last             *leads.Run // the newest that has ended
 	Running          *leads.Run // that is under way, requested or paused
 	Next             time.Time  // when the next full pass begins; zero where none will
 }
 
-// Portal is a portal with what a person needs to know of it, without secrets.
-type Portal struct {
-	MemberID, Domain string
-	State            leads.PortalState
-	Webhook          bool
-	TokenKnown       bool // of callbacks
-	Tokens           []Tokens
-	Bound            []string // events, as "EVENT URL"
-	BoundAt          time.Time
-	Owner            string
-	Problem, Note    string
-	Leads            int64
-	Remedy           string // what a person does where the portal no longer accepts us; "" where it does
+// Missed is what passes found that events had not brought.
+type Missed struct {
+	Known    bool
+	Found    int64 // differences
+	Compared int64 // leads, each as often as a pass compared it
 }
 
-// Tokens are a pair of tokens, without them.
-type Tokens struct {
-	UserID     int64
-	System     bool
-	AccessEnds time.Time
-	// RefreshEnds is about when the refresh token dies unless it is used before.
-	RefreshEnds time.Time
+// Percent is how many of a hundred comparisons found a difference.
+func (m Missed) Percent() float64 {
+	if m.Compared == 0 {
+		return 0
+	}
+	return 100 * float64(m.Found) / float64(m.Compared)
 }
 
 // Setting is a setting as it is in force.
 type Setting struct{ Name, Value string }
+
+// ErrNotFound says that there is nothing of that name.
+var ErrNotFound = errors.New("not found")
 
 // ErrConflict says that what was asked for does not fit what is under way.
 var ErrConflict = errors.New("something else is under way")
@@ -176,6 +203,9 @@ func New(cfg Config) *Console {
 	if cfg.LiveEvery == 0 {
 		cfg.LiveEvery = 2 * time.Second
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	c := &Console{cfg: cfg, mux: http.NewServeMux(), pages: parsePages(), stopping: make(chan struct{}), live: make(chan struct{}, mostStreams)}
 	static, err := fs.Sub(files, "static")
 	if err != nil {
@@ -185,31 +215,55 @@ func New(cfg Config) *Console {
 	for _, path := range Static {
 		c.mux.Handle("GET "+path, assets)
 	}
-	for pattern, handle := range map[string]func(*http.Request) (view, error){
-		"GET /{$}":                      c.overview,
-		"GET /passes":                   c.passes,
-		"GET /passes/{id}":              c.pass,
-		"GET /leads":                    c.search,
-		"GET /leads/{member}/{id}":      c.lead,
-		"GET /dead":                     c.dead,
-		"GET /dead/{member}/{id}":       c.letter,
-		"GET /portals":                  c.portals,
-		"GET /settings":                 c.settings,
-		"POST /passes":                  c.startPass,
-		"POST /passes/{id}/pause":       c.pausePass,
-		"POST /passes/{id}/resume":      c.resumePass,
-		"POST /dead/replay":             c.replay,
-		"POST /dead/drop":               c.drop,
-		"POST /portals/{member}/rebind": c.rebind,
-	} {
-		c.mux.Handle(pattern, c.handler(handle))
+	for pattern, find := range c.routes() {
+		c.mux.Handle(pattern, c.handler(find))
 	}
-	c.mux.HandleFunc("GET /passes/{id}/findings.csv", c.findingsCSV)
-	c.mux.HandleFunc("GET /live/overview", c.stream("overview", c.overview))
-	c.mux.HandleFunc("GET /live/passes", c.stream("passes", c.passes))
-	c.mux.HandleFunc("GET /live/pass/{id}", c.stream("pass", c.pass))
-	c.mux.Handle("/", c.handler(func(*http.Request) (view, error) { return view{}, errNotFound }))
+	for pattern, answer := range c.others() {
+		c.mux.HandleFunc(pattern, answer)
+	}
+	c.mux.Handle("/", c.handler(func(*http.Request) (view, error) { return view{}, ErrNotFound }))
 	return c
+}
+
+// routes are what is answered by a page.
+func (c *Console) routes() map[string]func(*http.Request) (view, error) {
+	return map[string]func(*http.Request) (view, error){
+		"GET /{$}":                          c.overview,
+		"GET /passes":                       c.passes,
+		"GET /passes/{id}":                  c.pass,
+		"GET /leads":                        c.search,
+		"GET /leads/{member}/{id}":          c.lead,
+		"GET /dead":                         c.dead,
+		"GET /dead/{member}/{id}":           c.letter,
+		"GET /portals":                      c.portals,
+		"GET /portals/connect":              c.connect,
+		"POST /portals":                     c.invite,
+		"POST /portals/{member}/remove":     c.remove,
+		"GET /doctor":                       c.doctor,
+		"POST /doctor":                      c.examine,
+		"POST /doctor/alarms":               c.testAlarms,
+		"GET /settings":                     c.settings,
+		"POST /passes":                      c.startPass,
+		"POST /leads/{member}/{id}/compare": c.compare,
+		"POST /leads/{member}/{id}/repair":  c.repair,
+		"POST /passes/{id}/pause":           c.pausePass,
+		"POST /passes/{id}/resume":          c.resumePass,
+		"POST /dead/replay":                 c.replay,
+		"POST /dead/drop":                   c.drop,
+		"POST /portals/{member}/rebind":     c.rebind,
+	}
+}
+
+// others are what is answered otherwise: files, pictures and streams.
+func (c *Console) others() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"GET /passes/{id}/findings.csv": c.findingsCSV,
+		"GET /charts/{name}":            c.chart,
+		"GET /live/doctor":              c.stream("doctor", c.doctor),
+		"GET /live/overview":            c.stream("overview", c.overview),
+		"GET /live/passes":              c.stream("passes", c.passes),
+		"GET /live/pass/{id}":           c.stream("pass", c.pass),
+	}
 }
 
 // ServeHTTP implements http.Handler.
@@ -248,15 +302,14 @@ func (c *Console) handler(find func(*http.Request) (view, error)) http.Handler {
 }
 
 var (
-	errNotFound = errors.New("not found")
-	errBadForm  = errors.New("bad form")
+	errBadForm = errors.New("bad form")
 )
 
 // fail shows a page that says what is wrong.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, said := http.StatusServiceUnavailable, failure{Title: "This cannot be shown now", Advice: "Load the page again in a minute. The cause:", Cause: err.Error()}
 	switch {
-	case errors.Is(err, errNotFound):
+	case errors.Is(err, ErrNotFound):
 		status, said = http.StatusNotFound, failure{Title: "There is no such page", Advice: "What it showed may have been deleted."}
 	case errors.Is(err, errBadForm):
 		status, said = http.StatusBadRequest, failure{Title: "This form is incomplete", Advice: "Go back, load the page again and repeat."}

@@ -26,6 +26,7 @@ import (
 	"leadsync/handlers/access"
 	"leadsync/handlers/console"
 	"leadsync/handlers/console/consoletest"
+	"leadsync/journal"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
 )
@@ -48,6 +49,14 @@ type house struct {
 	letters  []events.DeadLetter
 	payload  string
 	portals  []console.Portal
+	story    journal.Timeline
+	since    time.Time
+	changes  []leads.Revised
+	compared console.Comparison
+	trend    console.Trend
+	examined console.Examination
+	connects console.Connection
+	invited  console.Invitation
 	did      []string
 	conflict error
 	broken   error             // how everything stands is not known
@@ -153,6 +162,59 @@ func (h *house) Drop(_ context.Context, letters []events.DeadLetter) (int, error
 	return len(letters), nil
 }
 
+func (h *house) Why(_ context.Context, ref leads.Ref, since time.Time) (journal.Timeline, error) {
+	if ref.MemberID != member {
+		return journal.Timeline{}, console.ErrNotFound
+	}
+	h.since = since
+	return h.story, nil
+}
+
+func (h *house) Changes(context.Context, leads.Ref, int) ([]leads.Revised, error) {
+	return h.changes, nil
+}
+
+func (h *house) Compare(_ context.Context, ref leads.Ref) (console.Comparison, error) {
+	h.note("compare", ref.LeadID)
+	return h.compared, h.conflict
+}
+
+func (h *house) Repair(_ context.Context, ref leads.Ref) error {
+	h.note("repair", ref.LeadID)
+	return h.conflict
+}
+
+func (h *house) Trend(span, step time.Duration) console.Trend {
+	h.note("trend", span, step)
+	return h.trend
+}
+
+func (h *house) Examination() console.Examination { return h.examined }
+
+func (h *house) Examine() error {
+	h.note("examine")
+	return h.conflict
+}
+
+func (h *house) TestAlarms() error {
+	h.note("test alarms")
+	return h.conflict
+}
+
+func (h *house) Connection(context.Context) console.Connection { return h.connects }
+
+func (h *house) Invite(_ context.Context, i console.Invitation) error {
+	h.note("invite", i.MemberID, i.Domain, i.ClientID, i.ClientSecret.Reveal())
+	return h.conflict
+}
+
+func (h *house) Remove(_ context.Context, memberID string) error {
+	h.note("remove", memberID)
+	return h.conflict
+}
+
+func (h *house) About() []console.Setting { return []console.Setting{{Name: "licence", Value: "MIT"}} }
+
 func (h *house) Reports(context.Context) ([]console.Portal, error) { return h.portals, nil }
 
 func (h *house) Rebind(_ context.Context, memberID string) error {
@@ -172,10 +234,11 @@ func furnished(text string) *house {
 	caller := leads.Caller{MemberID: member, LeadID: 17, Title: text, Name: text, Company: text, StatusID: text, E164: text, CardURL: "javascript:alert(1)//" + text}
 	return &house{
 		overview: console.Overview{
-			At: now, Problems: map[string]string{text: text}, Notes: map[string]string{text: text}, Dead: 2, Notices: 1234567,
+			At: now, Problems: map[string]string{text: text}, Notes: map[string]string{text: text}, Dead: 2, Notices: 1234567, Lag: console.Point{P50: 0.4, P99: 12}, Rate: console.Point{PerMinute: 33.3},
 			Portals: []console.PortalStatus{{
 				MemberID: member, Domain: text, State: leads.PortalActive, Leads: 12000, Running: &run, Last: &run, Waiting: now,
 				Mirror: leads.MirrorStatus{State: leads.MirrorBehind, Since: now, At: now, Reason: text},
+				Missed: console.Missed{Known: true, Found: 12, Compared: 360000}, Notices: 5,
 				Budget: leads.Budget{At: now, Level: 3, Depth: 40}, Next: now.Add(time.Hour),
 			}},
 		},
@@ -189,8 +252,16 @@ func furnished(text string) *house {
 			{Notice: events.Notice{Ref: leads.Ref{MemberID: member, LeadID: 19}}, Reason: "another"},
 		},
 		payload: string(raw) + text,
+		story: journal.Timeline{Answer: []string{text}, Notes: []string{text}, Moments: []journal.Moment{
+			{At: now.Add(-time.Second), What: "callback", Text: "came " + text, Source: "journal"},
+			{At: now, What: "row", Text: "was written " + text, Source: "both", Lag: 0.25, Cause: text, Whole: true},
+		}},
+		examined: console.Examination{Began: now, Ended: now, Checks: []console.Check{{Name: text, Level: "ok", Found: text}, {Name: text, Level: "fault", Found: text, Means: text, Do: text}}},
+		connects: console.Connection{Address: []console.Check{{Level: "warning", Found: text, Do: text}}},
+		changes:  []leads.Revised{{Revision: 2, At: now, Kind: leads.Changed, Cause: leads.CauseEvent, Fields: []leads.FieldChange{{Field: text, Old: &text, New: &text}}}},
+		compared: console.Comparison{At: now, Known: true, Fields: []leads.FieldChange{{Field: "TITLE", Old: &text, New: &text}, {Field: text}}},
 		portals: []console.Portal{
-			{MemberID: member, Domain: text, State: leads.PortalActive, Bound: []string{text}, Owner: text, Problem: text, Note: text, Remedy: text, Tokens: []console.Tokens{{UserID: 1}}},
+			{MemberID: member, Domain: text, State: leads.PortalActive, Bound: []string{text}, Unbound: []string{text}, Import: &run, Owner: text, Problem: text, Note: text, Remedy: text, Tokens: []console.Tokens{{UserID: 1}}},
 			{MemberID: "b", Domain: "two", State: leads.PortalUninstalled, Webhook: true, Leads: -1},
 		},
 	}
@@ -213,7 +284,7 @@ func openLive(t *testing.T, h *house, every time.Duration) *office {
 	t.Helper()
 	o := &office{house: h, t: t}
 	o.console = console.New(console.Config{
-		Status: h, Passes: h, Leads: h, Letters: h, Portals: h, Settings: func() []console.Setting { return []console.Setting{{Name: "LEADSYNC_X", Value: "y"}} },
+		Status: h, Passes: h, Leads: h, Stories: h, Letters: h, Portals: h, Doctor: h, About: h.About, Settings: func() []console.Setting { return []console.Setting{{Name: "LEADSYNC_X", Value: "y"}} },
 		PhoneRegion: "RU", PublicURL: "https://leads.example.com", Version: "v1", LiveEvery: every, Log: leadstest.Silent(),
 	})
 	guard := access.New(access.Config{
@@ -274,7 +345,7 @@ func (o *office) post(path string, values ...string) (*http.Response, string) {
 
 // everyPage are the pages with something on them.
 var everyPage = []string{
-	"/", "/passes", "/passes/run-1", "/passes/run-1?kind=stale", "/leads", "/leads?q=%2B79123456789", "/leads/" + member + "/17", "/dead", "/dead/" + member + "/17", "/portals", "/settings",
+	"/", "/passes", "/passes/run-1", "/passes/run-1?kind=stale", "/leads", "/leads?q=%2B79123456789", "/leads/" + member + "/17", "/dead", "/dead/" + member + "/17", "/portals", "/portals/connect", "/doctor", "/settings",
 }
 
 func TestEveryPageIsShownInBothLanguages(t *testing.T) {
@@ -318,6 +389,21 @@ func TestEveryTextIsTranslated(t *testing.T) {
 			check(found[1])
 		}
 	}
+	for _, text := range console.FixedWords() {
+		check(text)
+	}
+	for _, what := range []string{"callback", "spool", "read", "row", "topic", "pass", "failure", "replay", "refused", "outage", "status", "journal"} {
+		check(what)
+	}
+	for _, source := range []string{"journal", "database", "both"} {
+		check("from " + source)
+	}
+	for _, kind := range []leads.ChangeKind{leads.Added, leads.Changed, leads.RemovedKind} {
+		check(string(kind))
+	}
+	for _, cause := range []leads.Cause{leads.CauseEvent, leads.CauseOffline, leads.CauseReconcile, leads.CauseImport} {
+		check(string(cause))
+	}
 	for _, state := range []leads.RunState{leads.RunRequested, leads.RunRunning, leads.RunCompleted, leads.RunIncomplete, leads.RunPaused} {
 		check(string(state))
 	}
@@ -351,7 +437,7 @@ var hostile = []string{
 }
 
 // ours are the elements that the pages have.
-var ours = strings.Fields("html head meta title link script body a header nav form input button span main h1 h2 p section dl dt dd div meter progress " +
+var ours = strings.Fields("html head meta title link script body a header nav form input button span main h1 h2 p h3 picture source img section dl dt dd div meter progress " +
 	"table thead tbody tr th td label select option details summary pre code ul li footer time")
 
 // wantHarmless checks that a page has no elements but ours, and that none of them does anything
@@ -380,7 +466,7 @@ func wantHarmlessAttribute(t *testing.T, where string, token html.Token, attribu
 	t.Helper()
 	value := strings.TrimSpace(attribute.Val)
 	switch attribute.Key {
-	case "src", "action", "href", "data-live":
+	case "src", "srcset", "action", "href", "data-live":
 		u, err := url.Parse(value)
 		if err != nil || u.Scheme != "" && u.Scheme != "https" || u.Host != "" && u.Host != "leads.example.com" || token.Data == "script" && value != "/static/console.js" {
 			t.Errorf("%s: leads elsewhere: %s", where, token)
@@ -404,6 +490,8 @@ func TestTextsFromOutsideAreHarmless(t *testing.T) {
 			}
 			wantHarmless(t, strconv.Itoa(i)+" at "+path, page)
 		}
+		_, compared := o.post("/leads/" + member + "/17/compare")
+		wantHarmless(t, strconv.Itoa(i)+" compared", compared)
 		wantHarmless(t, strconv.Itoa(i)+" live", o.firstEvent("/live/overview"))
 		for _, path := range []string{"/?done=" + url.QueryEscape(text), "/dead?done=replayed-" + url.QueryEscape(text)} {
 			if _, page := o.send(http.MethodGet, path, nil); strings.Contains(page, `role="status"`) {
@@ -420,7 +508,7 @@ func FuzzTextsFromOutsideAreHarmless(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		h := furnished(text)
 		c := console.New(console.Config{
-			Status: h, Passes: h, Leads: h, Letters: h, Portals: h, Settings: func() []console.Setting { return []console.Setting{{Name: text, Value: text}} }, Log: leadstest.Silent(),
+			Status: h, Passes: h, Leads: h, Stories: h, Letters: h, Portals: h, Doctor: h, About: h.About, Settings: func() []console.Setting { return []console.Setting{{Name: text, Value: text}} }, Log: leadstest.Silent(),
 		})
 		for _, path := range everyPage {
 			w := httptest.NewRecorder()
@@ -429,6 +517,13 @@ func FuzzTextsFromOutsideAreHarmless(f *testing.F) {
 				t.Errorf("%s is answered %d", path, w.Code)
 			}
 			wantHarmless(t, path, w.Body.String())
+		}
+		for _, request := range []*http.Request{
+			httptest.NewRequest(http.MethodPost, "/leads/"+member+"/17/compare", http.NoBody), httptest.NewRequest(http.MethodGet, "/leads?q="+url.QueryEscape(text), http.NoBody),
+		} {
+			w := httptest.NewRecorder()
+			c.ServeHTTP(w, request)
+			wantHarmless(t, request.URL.Path, w.Body.String())
 		}
 	})
 }
@@ -479,6 +574,18 @@ func TestActions(t *testing.T) {
 		{"drop one", "/dead/drop", []string{"portal", member, "lead", "18"}, 303, "/dead?done=dropped-1", "drop 1 18"},
 		{"drop nothing in particular", "/dead/drop", nil, 400, "", ""},
 		{"drop both ways", "/dead/drop", []string{"portal", member, "lead", "18", "group", group}, 400, "", ""},
+		{"repair a lead", "/leads/" + member + "/17/repair", nil, 303, "/leads/" + member + "/17?done=repaired", "repair 17"},
+		{"repair what is no lead", "/leads/" + member + "/x/repair", nil, 404, "", ""},
+		{"examine", "/doctor", nil, 303, "/doctor", "examine"},
+		{"a test alarm", "/doctor/alarms", nil, 303, "/doctor", "test alarms"},
+		{"let a portal in", "/portals", []string{"member_id", " " + member + " ", "domain", "https://Company.bitrix24.ru/crm/"}, 303, "/portals/connect?done=invited", "invite " + member + " company.bitrix24.ru"},
+		{"let one with an application of its own in", "/portals", []string{"member_id", member, "domain", "company.bitrix24.ru", "client_id", "local.1", "client_secret", "s3cret"}, 303, "/portals/connect?done=invited", "invite " + member + " company.bitrix24.ru local.1 s3cret"},
+		{"half an application", "/portals", []string{"member_id", member, "domain", "company.bitrix24.ru", "client_id", "local.1"}, 400, "", ""},
+		{"no portal", "/portals", []string{"member_id", "../x", "domain", "company.bitrix24.ru"}, 400, "", ""},
+		{"remove without its name", "/portals/b/remove", nil, 400, "", ""},
+		{"remove with another's name", "/portals/b/remove", []string{"domain", "plain"}, 400, "", ""},
+		{"remove", "/portals/b/remove", []string{"domain", " Two "}, 303, "/portals?done=removing", "remove b"},
+		{"remove what is not there", "/portals/c/remove", []string{"domain", "two"}, 404, "", ""},
 		{"rebind", "/portals/" + member + "/rebind", nil, 303, "/portals?done=rebound", "rebind " + member},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -493,8 +600,8 @@ func TestActions(t *testing.T) {
 		})
 	}
 	o.did = nil
-	for _, path := range []string{"/passes", "/passes/run-1/pause", "/dead/replay", "/dead/drop", "/portals/" + member + "/rebind"} {
-		if response, _ := o.send(http.MethodPost, path, url.Values{"portal": {member}, "mode": {"full"}, "group": {group}}); response.StatusCode != http.StatusForbidden {
+	for _, path := range []string{"/passes", "/passes/run-1/pause", "/dead/replay", "/dead/drop", "/portals/" + member + "/rebind", "/leads/" + member + "/17/repair", "/leads/" + member + "/17/compare", "/doctor", "/doctor/alarms", "/portals", "/portals/b/remove"} {
+		if response, _ := o.send(http.MethodPost, path, url.Values{"portal": {member}, "mode": {"full"}, "group": {group}, "domain": {"two"}, "member_id": {member}}); response.StatusCode != http.StatusForbidden {
 			t.Errorf("%s without the form's token: %d", path, response.StatusCode)
 		}
 		o.send(http.MethodGet, path+"?portal="+member+"&mode=full&group="+group, nil)
@@ -565,7 +672,7 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%q: %s", query, page)
 		}
 	}
-	for _, path := range []string{"/leads/" + member + "/18", "/leads/x.y/17", "/leads/" + member + "/0", "/passes/none", "/dead/" + member + "/5", "/none"} {
+	for _, path := range []string{"/leads/b/18", "/leads/x.y/17", "/leads/" + member + "/0", "/passes/none", "/dead/" + member + "/5", "/none"} {
 		if response, text := o.send(http.MethodGet, path, nil); response.StatusCode != http.StatusNotFound || !strings.Contains(text, "There is no such page") {
 			t.Errorf("%s is answered %d", path, response.StatusCode)
 		}

@@ -17,6 +17,8 @@ import (
 
 const (
 	lettersShown = 100
+	// groupsShown is how many groups are shown: of a thousand different reasons nobody reads the last.
+	groupsShown = 50
 	// mostAtOnce is how many letters a click deals with: an answer does not take for ever.
 	mostAtOnce = 500
 )
@@ -27,8 +29,20 @@ type group struct {
 	Reason string // of its first letter
 	Count  int
 	LastAt time.Time
-	// Letters are the newest, where the group is open.
-	Letters []events.DeadLetter
+	// Letters are those of a page, where the group is open.
+	Letters     []events.DeadLetter
+	Page, Pages int
+}
+
+// Before and After are the pages beside the one that is shown; 0 is none.
+func (g *group) Before() int { return max(0, g.Page-1) }
+
+// After is Before on the other side.
+func (g *group) After() int {
+	if g.Page < g.Pages {
+		return g.Page + 1
+	}
+	return 0
 }
 
 // variable is what differs between reasons that are the same: portals, leads, numbers, times.
@@ -40,37 +54,55 @@ func keyOf(letter events.DeadLetter) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// groupsOf groups letters by reason, the largest group first. Only the open one has letters.
-func groupsOf(letters []events.DeadLetter, open string) []*group {
+// groupsOf groups letters by reason, the largest group first. Only the open one has letters, those of
+// one page; a group that is alone is open.
+func groupsOf(letters []events.DeadLetter, open string, page int) []*group {
 	byKey := map[string]*group{}
 	var groups []*group
-	for _, letter := range letters {
-		key := keyOf(letter)
-		g, known := byKey[key]
+	keys := make([]string, len(letters))
+	for i, letter := range letters {
+		keys[i] = keyOf(letter)
+		g, known := byKey[keys[i]]
 		if !known {
-			g = &group{Key: key, Reason: letter.Reason}
-			byKey[key] = g
+			g = &group{Key: keys[i], Reason: letter.Reason}
+			byKey[g.Key] = g
 			groups = append(groups, g)
 		}
 		if g.Count++; letter.LastAt.After(g.LastAt) {
 			g.LastAt = letter.LastAt
 		}
-		if key == open {
-			g.Letters = append(g.Letters, letter)
-		}
 	}
 	slices.SortStableFunc(groups, func(a, b *group) int { return b.Count - a.Count })
-	for _, g := range groups {
-		slices.Reverse(g.Letters)
-		g.Letters = g.Letters[:min(len(g.Letters), lettersShown)]
+	if len(groups) == 1 && open == "" {
+		open = groups[0].Key
+	}
+	if g, known := byKey[open]; known {
+		g.turnTo(page, letters, keys)
 	}
 	return groups
+}
+
+// turnTo gives a group the letters of one page, the newest first.
+func (g *group) turnTo(page int, letters []events.DeadLetter, keys []string) {
+	pages := (g.Count + lettersShown - 1) / lettersShown
+	page = max(1, min(page, pages))
+	skip := (page - 1) * lettersShown
+	for i := len(letters) - 1; i >= 0 && len(g.Letters) < lettersShown; i-- {
+		switch {
+		case keys[i] != g.Key:
+		case skip > 0:
+			skip--
+		default:
+			g.Letters = append(g.Letters, letters[i])
+		}
+	}
+	g.Page, g.Pages = page, pages
 }
 
 type deadData struct {
 	Groups     []*group
 	Count      int
-	Open       string
+	More       int // groups that are not shown
 	MostAtOnce int
 }
 
@@ -81,12 +113,17 @@ func (c *Console) dead(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	open := r.URL.Query().Get("group")
-	groups := groupsOf(letters, open)
-	if len(groups) == 1 && open == "" {
-		open = groups[0].Key
-		groups = groupsOf(letters, open)
+	page, _ := strconv.Atoi(r.URL.Query().Get("page")) // nonsense is the first
+	groups := groupsOf(letters, open, page)
+	d := deadData{Groups: groups, Count: len(letters), MostAtOnce: mostAtOnce}
+	if len(groups) > groupsShown {
+		shown := groups[:groupsShown]
+		if i := slices.IndexFunc(groups, func(g *group) bool { return g.Key == open }); i >= groupsShown {
+			shown = append(slices.Clone(shown), groups[i])
+		}
+		d.Groups, d.More = shown, len(groups)-len(shown)
 	}
-	return view{page: "dead", data: deadData{Groups: groups, Count: len(letters), Open: open, MostAtOnce: mostAtOnce}}, nil
+	return view{page: "dead", data: d}, nil
 }
 
 type letterData struct {
@@ -107,7 +144,7 @@ func (c *Console) letter(r *http.Request) (view, error) {
 	}
 	i := slices.IndexFunc(letters, func(l events.DeadLetter) bool { return l.Ref == ref })
 	if i < 0 {
-		return view{}, errNotFound
+		return view{}, ErrNotFound
 	}
 	payload, _, err := c.cfg.Letters.Payload(r.Context(), ref)
 	if err != nil {

@@ -10,3 +10,27 @@ func Say(lang, text string) string { return say(lang, text) }
 
 // DoneWords are the texts that say what was done.
 func DoneWords() []string { return slices.Collect(maps.Values(doneWords)) }
+
+// FixedWords are texts that no template names.
+func FixedWords() (all []string) {
+	for _, kind := range chartKinds {
+		all = append(all, kind.Title)
+		for _, line := range kind.lines {
+			if line.name != "" {
+				all = append(all, line.name)
+			}
+		}
+	}
+	for _, span := range chartSpans {
+		all = append(all, span.Words)
+	}
+	for _, a := range adviceFor {
+		all = append(all, a.words)
+	}
+	return append(all, "ok", "unknown", "warning", "fault", "%s min", "%s h", "%s d", "%s s", "licence")
+}
+
+// Patterns are what the pages answer, as methods and paths, without what everybody may read.
+func (c *Console) Patterns() []string {
+	return slices.Concat(slices.Collect(maps.Keys(c.routes())), slices.Collect(maps.Keys(c.others())))
+}

@@ -15,12 +15,16 @@ const (
 	callersShown = 50
 	// mostText is how much of a field is shown, in characters.
 	mostText = 2000
+	// mostChange is the same of a value in a list of changes.
+	mostChange = 200
 )
 
 type searchData struct {
 	Query   string
 	Found   []leads.Caller
-	Asked   bool // something that can be looked up
+	Asked   bool           // something that can be looked up
+	Portals []PortalStatus // where a lead of that id was looked for and not found
+	ID      int64
 	Nothing bool // what was asked for is neither an id nor a number
 }
 
@@ -44,6 +48,7 @@ func (c *Console) search(r *http.Request) (view, error) {
 			if ok {
 				d.Found = append(d.Found, card.Caller)
 			}
+			d.ID, d.Portals = id, o.Portals
 		}
 	}
 	if digits, ok := leads.CallerDigits(d.Query, c.cfg.PhoneRegion); ok {
@@ -69,7 +74,7 @@ func leadPath(member string, id int64) string {
 func refOf(r *http.Request) (leads.Ref, error) {
 	id, err := leads.ParseID(r.PathValue("id"))
 	if err != nil || !leads.ValidMemberID(r.PathValue("member")) {
-		return leads.Ref{}, errNotFound
+		return leads.Ref{}, ErrNotFound
 	}
 	return leads.Ref{MemberID: leads.CanonicalMemberID(r.PathValue("member")), LeadID: id}, nil
 }
@@ -80,23 +85,34 @@ type field struct{ Name, Value string }
 type leadData struct {
 	leads.Card
 
-	Fields []field
+	Known    bool // the mirror has the lead, or its tombstone
+	Fields   []field
+	Story    story
+	Changes  []leads.Revised
+	Compared *Comparison // nil where nobody asked for it
 }
 
-// lead shows one lead as the mirror has it.
+// lead shows one lead as the mirror has it, and what happened to it. Of a lead that never came
+// there is still something to tell.
 func (c *Console) lead(r *http.Request) (view, error) {
 	ref, err := refOf(r)
 	if err != nil {
 		return view{}, err
 	}
 	card, ok, err := c.cfg.Leads.Card(r.Context(), ref)
-	switch {
-	case err != nil:
+	if err != nil {
 		return view{}, err
-	case !ok:
-		return view{}, errNotFound
 	}
-	return view{page: "lead", data: leadData{Card: card, Fields: fieldsOf(card.Lead)}}, nil
+	if !ok {
+		card = leads.Card{}
+	}
+	card.MemberID, card.LeadID = ref.MemberID, ref.LeadID
+	d := leadData{Card: card, Known: ok, Fields: fieldsOf(card.Lead)}
+	if d.Story, err = c.story(r, ref); err != nil {
+		return view{}, err
+	}
+	d.Changes, err = c.cfg.Stories.Changes(r.Context(), ref, changesShown)
+	return view{page: "lead", data: d}, err
 }
 
 // fieldsOf are the fields that the portal sent, by name, without those that are empty.
@@ -113,16 +129,17 @@ func fieldsOf(card json.RawMessage) []field {
 			value = text
 		}
 		if value != "" && value != "null" && value != "[]" {
-			fields = append(fields, field{name, cut(value)})
+			fields = append(fields, field{name, cut(value, mostText)})
 		}
 	}
 	slices.SortFunc(fields, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
 	return fields
 }
 
-func cut(text string) string {
-	if runes := []rune(text); len(runes) > mostText {
-		return string(runes[:mostText]) + "…"
+// cut shortens a text to so many characters.
+func cut(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
 	}
 	return text
 }

@@ -14,6 +14,9 @@ type overviewData struct {
 	Worst leads.MirrorState // of all portals; "" where there is none, or nothing is known
 	// NotCurrent is how many portals are not current.
 	NotCurrent int
+	Charts     []chart
+	Span       chartSpan
+	Spans      []chartSpan
 }
 
 func (c *Console) overview(r *http.Request) (view, error) {
@@ -21,12 +24,12 @@ func (c *Console) overview(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	return view{page: "overview", data: judge(o)}, nil
+	return view{page: "overview", data: judge(o, spanOf(r))}, nil
 }
 
 // judge finds the sentence for all portals.
-func judge(o Overview) overviewData {
-	d := overviewData{Overview: o}
+func judge(o Overview, span chartSpan) overviewData {
+	d := overviewData{Overview: o, Charts: chartKinds, Span: span, Spans: chartSpans}
 	order := map[leads.MirrorState]int{leads.MirrorCurrent: 1, leads.MirrorBehind: 2, leads.MirrorBlind: 3}
 	for _, p := range o.Portals {
 		if p.State != leads.PortalActive {

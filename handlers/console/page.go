@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 type pages map[string]*template.Template
 
 // pageNames are the pages there are, each a file beside layout.html.
-var pageNames = []string{"overview", "passes", "pass", "search", "lead", "dead", "letter", "portals", "settings", "failure"}
+var pageNames = []string{"overview", "passes", "pass", "search", "lead", "dead", "letter", "portals", "connect", "doctor", "settings", "failure"}
 
 // parsePages parses every page in every language.
 func parsePages() map[string]pages {
@@ -36,13 +37,17 @@ func parsePages() map[string]pages {
 // funcsOf are what templates of a language call.
 func funcsOf(lang string) template.FuncMap {
 	return template.FuncMap{
-		"t":      func(text string, args ...any) string { return say(lang, text, args...) },
-		"when":   when,
-		"ago":    func(t time.Time) template.HTML { return ago(lang, t) },
-		"lasts":  func(d time.Duration) string { return lasts(lang, d) },
-		"number": func(n int64) string { return number(lang, n) },
-		"int":    func(n int) string { return number(lang, int64(n)) },
-		"join":   func(list []string) string { return strings.Join(list, ", ") },
+		"t":       func(text string, args ...any) string { return say(lang, text, args...) },
+		"when":    when,
+		"ago":     func(t time.Time) template.HTML { return ago(lang, t) },
+		"lasts":   func(d time.Duration) string { return lasts(lang, d) },
+		"number":  func(n int64) string { return number(lang, n) },
+		"seconds": func(s float64) string { return seconds(lang, s) },
+		"decimal": func(f float64) string { return decimal(lang, f) },
+		"advice":  advice,
+		"short":   func(text *string) string { return cut(*text, mostChange) },
+		"int":     func(n int) string { return number(lang, int64(n)) },
+		"join":    func(list []string) string { return strings.Join(list, ", ") },
 	}
 }
 
@@ -85,7 +90,7 @@ func (c *Console) render(to *bytes.Buffer, r *http.Request, v view, part string)
 // liveOf is the stream of a page.
 func liveOf(page string, r *http.Request) string {
 	switch page {
-	case "overview", "passes":
+	case "overview", "passes", "doctor":
 		return "/live/" + page
 	case "pass":
 		if q := r.URL.Query(); !q.Has("kind") && !q.Has("after") { // whoever pages through findings is not interrupted
@@ -104,6 +109,9 @@ var doneWords = map[string]string{
 	"replayed": "Leads to be read again: %s.",
 	"dropped":  "Dead letters forgotten: %s.",
 	"rebound":  "The portal's owner binds the events within a minute.",
+	"invited":  "The portal may come in now: go on with the next step.",
+	"removing": "The portal is being erased; that takes some seconds, with many leads some minutes.",
+	"repaired": "The lead is read again within seconds; what it changes appears below.",
 }
 
 // doneIn never repeats what the address says: anybody can make an address.
@@ -157,6 +165,25 @@ func lasts(lang string, d time.Duration) string {
 		return text
 	}
 	return ""
+}
+
+// seconds is a short time in seconds.
+func seconds(lang string, s float64) string { return say(lang, "%s s", decimal(lang, s)) }
+
+// decimal is a number with about three digits that matter, and none of them after a millionth.
+func decimal(lang string, f float64) string {
+	digits := 0
+	if f != 0 {
+		digits = min(max(0, 2-int(math.Floor(math.Log10(math.Abs(f))))), 6)
+	}
+	text := strconv.FormatFloat(f, 'f', digits, 64)
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	if lang == language.Russian {
+		text = strings.Replace(text, ".", ",", 1)
+	}
+	return text
 }
 
 // number groups the digits of a number as the language does.

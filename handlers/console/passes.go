@@ -111,7 +111,7 @@ func (c *Console) pass(r *http.Request) (view, error) {
 	case err != nil:
 		return view{}, err
 	case !ok:
-		return view{}, errNotFound
+		return view{}, ErrNotFound
 	}
 	o, err := c.cfg.Status.Overview(r.Context())
 	if err != nil {
@@ -147,7 +147,7 @@ func (c *Console) findingsCSV(w http.ResponseWriter, r *http.Request) {
 	run, ok, err := c.cfg.Passes.Run(r.Context(), r.PathValue("id"))
 	if err != nil || !ok {
 		if err == nil {
-			err = errNotFound
+			err = ErrNotFound
 		}
 		c.fail(w, r, err)
 		return

@@ -1,20 +1,95 @@
 package console
 
 import (
+	"context"
 	"net/http"
+	"net/url"
+	"strings"
+	"time"
 
 	"leadsync/leads"
 )
 
-type portalsData struct {
-	Portals []Portal
-	// The values of Bitrix24's form for a local application; "" where LEADSYNC_PUBLIC_URL is
-	// not set.
-	HandlerPath, InstallPath string
-	LoginPath                string // without a domain
+// Portals are the portals that are served.
+type Portals interface {
+	Reports(ctx context.Context) ([]Portal, error)
+	// Rebind asks the portal's owner to bind its events again.
+	Rebind(ctx context.Context, memberID string) error
+	// Connection says what a portal that is to be connected will find.
+	Connection(ctx context.Context) Connection
+	// Invite lets a portal in whose application is yet to be installed. Its error is ErrConflict where
+	// that makes no sense, with what to do instead.
+	Invite(ctx context.Context, i Invitation) error
+	// Remove begins to erase a portal and everything that is kept of it.
+	Remove(ctx context.Context, memberID string) error
 }
 
-// portals lists the portals, and what to enter in Bitrix24 for another one.
+// Portal is a portal with what a person needs to know of it, without secrets.
+type Portal struct {
+	MemberID, Domain string
+	State            leads.PortalState
+	Webhook          bool
+	TokenKnown       bool // of callbacks
+	Tokens           []Tokens
+	Bound            []string // events, as "EVENT URL"
+	Unbound          []string // events that ought to be bound and are not
+	BoundAt          time.Time
+	Owner            string
+	Problem, Note    string
+	Leads            int64
+	Remedy           string // what a person does where the portal no longer accepts us; "" where it does
+	Imported         bool   // a pass has completed
+	// Import is the pass that has not ended, or failed last; nil where there is none.
+	Import *leads.Run
+	// Removing says that the portal is being erased.
+	Removing bool
+}
+
+// Tokens are a pair of tokens, without them.
+type Tokens struct {
+	UserID     int64
+	System     bool
+	AccessEnds time.Time
+	// RefreshEnds is about when the refresh token dies unless it is used before.
+	RefreshEnds time.Time
+}
+
+// Connection is what a portal that is to be connected will find.
+type Connection struct {
+	Address     []Check // of the address at which Bitrix24 reaches leadsync
+	Application bool    // LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET are set
+	Open        bool    // the next portal comes in by itself
+}
+
+// AddressWorks tells whether nothing speaks against the address.
+func (c Connection) AddressWorks() bool { return Examination{Checks: c.Address}.Count("fault") == 0 }
+
+// Invitation lets a portal in.
+type Invitation struct {
+	MemberID, Domain string
+	// ClientID and ClientSecret are those of an application of the portal's own; "" are the settings'.
+	ClientID     string
+	ClientSecret leads.Secret
+}
+
+// CanRebind tells portals whose events leadsync binds itself.
+func (p Portal) CanRebind() bool { return !p.Webhook && p.State == leads.PortalActive && !p.Removing }
+
+// Connected tells portals that accept us.
+func (p Portal) Connected() bool {
+	return p.State == leads.PortalActive && (p.Webhook || len(p.Tokens) > 0)
+}
+
+// AllBound tells whether the portal sends us all events, as far as leadsync can see: webhooks are
+// bound by a person.
+func (p Portal) AllBound() bool { return p.Webhook || !p.BoundAt.IsZero() && len(p.Unbound) == 0 }
+
+type portalsData struct {
+	Portals   []Portal
+	LoginPath string // without a domain; "" where LEADSYNC_PUBLIC_URL is not set
+}
+
+// portals lists the portals.
 func (c *Console) portals(r *http.Request) (view, error) {
 	reports, err := c.cfg.Portals.Reports(r.Context())
 	if err != nil {
@@ -22,18 +97,57 @@ func (c *Console) portals(r *http.Request) (view, error) {
 	}
 	d := portalsData{Portals: reports}
 	if at := c.cfg.PublicURL; at != "" {
-		d.HandlerPath, d.InstallPath, d.LoginPath = at+leads.RedirectPath, at+leads.CallbackPath, at+leads.LoginPath
+		d.LoginPath = at + leads.LoginPath
 	}
 	return view{page: "portals", data: d}, nil
 }
 
-// CanRebind tells portals whose events leadsync binds itself.
-func (p Portal) CanRebind() bool { return !p.Webhook && p.State == leads.PortalActive }
+type connectData struct {
+	portalsData
+	Connection
+
+	PublicURL string
+	// The values of Bitrix24's form for a local application; "" where LEADSYNC_PUBLIC_URL is not set.
+	HandlerPath, InstallPath string
+}
+
+// connect says step by step how a portal is connected, and how far that is.
+func (c *Console) connect(r *http.Request) (view, error) {
+	v, err := c.portals(r)
+	listed, ok := v.data.(portalsData)
+	if err != nil || !ok {
+		return view{}, err
+	}
+	d := connectData{portalsData: listed, Connection: c.cfg.Portals.Connection(r.Context()), PublicURL: c.cfg.PublicURL}
+	if d.PublicURL != "" {
+		d.HandlerPath, d.InstallPath = d.PublicURL+leads.RedirectPath, d.PublicURL+leads.CallbackPath
+	}
+	return view{page: "connect", data: d}, nil
+}
+
+// invite lets another portal in.
+func (c *Console) invite(r *http.Request) (view, error) {
+	i := Invitation{
+		MemberID: strings.TrimSpace(r.PostFormValue("member_id")), Domain: strings.ToLower(strings.TrimSpace(r.PostFormValue("domain"))),
+		ClientID: strings.TrimSpace(r.PostFormValue("client_id")), ClientSecret: leads.Secret(strings.TrimSpace(r.PostFormValue("client_secret"))),
+	}
+	// People paste addresses.
+	if u, err := url.Parse(i.Domain); err == nil && u.Host != "" {
+		i.Domain = u.Host
+	}
+	if !leads.ValidMemberID(i.MemberID) || i.Domain == "" || (i.ClientID == "") != (i.ClientSecret == "") {
+		return view{}, errBadForm
+	}
+	if err := c.cfg.Portals.Invite(r.Context(), i); err != nil {
+		return view{}, err
+	}
+	return seeOther("/portals/connect?done=invited")
+}
 
 func (c *Console) rebind(r *http.Request) (view, error) {
 	member := r.PathValue("member")
 	if !leads.ValidMemberID(member) {
-		return view{}, errNotFound
+		return view{}, ErrNotFound
 	}
 	if err := c.cfg.Portals.Rebind(r.Context(), member); err != nil {
 		return view{}, err
@@ -41,7 +155,32 @@ func (c *Console) rebind(r *http.Request) (view, error) {
 	return seeOther("/portals?done=rebound")
 }
 
+// remove erases a portal, where the person has written its name: the button alone is too near to
+// the others.
+func (c *Console) remove(r *http.Request) (view, error) {
+	member := r.PathValue("member")
+	reports, err := c.cfg.Portals.Reports(r.Context())
+	if err != nil {
+		return view{}, err
+	}
+	for _, p := range reports {
+		if p.MemberID != member {
+			continue
+		}
+		if !strings.EqualFold(strings.TrimSpace(r.PostFormValue("domain")), p.Domain) {
+			return view{}, errBadForm
+		}
+		if err := c.cfg.Portals.Remove(r.Context(), member); err != nil {
+			return view{}, err
+		}
+		return seeOther("/portals?done=removing")
+	}
+	return view{}, ErrNotFound
+}
+
+type settingsData struct{ InForce, About []Setting }
+
 // settings shows what is in force.
 func (c *Console) settings(*http.Request) (view, error) {
-	return view{page: "settings", data: c.cfg.Settings()}, nil
+	return view{page: "settings", data: settingsData{c.cfg.Settings(), c.cfg.About()}}, nil
 }
