@@ -248,11 +248,12 @@ func TestManyProblemsAreFewMessages(t *testing.T) {
 	}
 }
 
-func reasons(r *receiver) (all string) {
+func reasons(r *receiver) string {
+	var all strings.Builder
 	for _, m := range r.got {
-		all += m.Reason + "\n"
+		all.WriteString(m.Reason + "\n")
 	}
-	return all
+	return all.String()
 }
 
 func eventually(t *testing.T, done func() bool) {

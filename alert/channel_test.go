@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func TestWebhookPostsJSON(t *testing.T) {
 	}
 	for _, status = range []int{http.StatusFound, http.StatusTooManyRequests, http.StatusInternalServerError} {
 		err := hook.Send(t.Context(), message)
-		if err == nil || !strings.Contains(err.Error(), fmt.Sprint(status)) || strings.Contains(err.Error(), "SECRET") || retry.After(err) != 7*time.Second {
+		if err == nil || !strings.Contains(err.Error(), strconv.Itoa(status)) || strings.Contains(err.Error(), "SECRET") || retry.After(err) != 7*time.Second {
 			t.Errorf("answer %d: %v, again after %s", status, err, retry.After(err))
 		}
 	}
@@ -91,7 +92,7 @@ func takeLetter(conn net.Conn) (letter string) {
 		case "DATA":
 			fmt.Fprint(conn, "354 go on\r\n")
 			for lines.Scan() && lines.Text() != "." {
-				letter += lines.Text() + "\n"
+				letter += lines.Text() + "\n" //nolint:perfsprint // a few lines
 			}
 			fmt.Fprint(conn, "250 taken\r\n")
 		case "QUIT":

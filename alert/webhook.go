@@ -63,8 +63,7 @@ func (w *Webhook) Send(ctx context.Context, m Message) error {
 	request.Header.Set("Idempotency-Key", m.Key())
 	answer, err := webhookClient.Do(request)
 	if err != nil {
-		var failed *url.Error
-		if errors.As(err, &failed) {
+		if failed, ok := errors.AsType[*url.Error](err); ok {
 			return failed.Err // without the address
 		}
 		return err

@@ -47,7 +47,7 @@ func CheckAddress(a Address) Check {
 func (a Address) name(ctx context.Context, u *url.URL) (found []Finding) {
 	ips, err := a.Resolve(ctx, u.Hostname())
 	if err != nil || len(ips) == 0 {
-		return []Finding{fault(fmt.Sprintf("%s has no address in DNS", u.Hostname()), "Bitrix24 cannot send events", "create the DNS record, or correct LEADSYNC_PUBLIC_URL")}
+		return []Finding{fault(u.Hostname()+" has no address in DNS", "Bitrix24 cannot send events", "create the DNS record, or correct LEADSYNC_PUBLIC_URL")}
 	}
 	for _, ip := range ips {
 		if ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {

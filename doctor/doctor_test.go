@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -279,9 +280,7 @@ func TestPortals(t *testing.T) {
 			c.change(&s)
 		}
 		answers := map[string]string{"client": "INVALID_GRANT", "scope": `["crm","user"]`, "user.admin": "true", "app.info": `{"LICENSE":"ru_ent","LICENSE_FAMILY":"ent"}`}
-		for method, answer := range c.answers {
-			answers[method] = answer
-		}
+		maps.Copy(answers, c.answers)
 		call := func(_ context.Context, _ leads.Portal, _ leads.Secret, method string) (json.RawMessage, error) {
 			if answers[method] == "" {
 				return nil, errors.New("timeout")

@@ -62,7 +62,7 @@ func CheckPortals(p Portals) Check {
 }
 
 func (p Portals) one(ctx context.Context, portal leads.Portal) []Finding {
-	switch portal.State {
+	switch portal.State { //nolint:exhaustive // an active one is examined below
 	case leads.PortalNeedsAuthorization:
 		return []Finding{fault("it does not accept leadsync any more", "its leads are not mirrored", portal.Remedy(p.PublicURL))}
 	case leads.PortalUninstalled:
@@ -143,7 +143,7 @@ func (p Portals) rights(ctx context.Context, portal leads.Portal) []Finding {
 	}
 	grant := grants[0]
 	if left := grant.DiesAt().Sub(p.Now()); left < loginSoon {
-		return []Finding{warning(fmt.Sprintf("its log-in ends on %s", grant.DiesAt().Format(time.DateOnly)), "then an administrator has to log in again", "have the service run: it refreshes the tokens")}
+		return []Finding{warning("its log-in ends on "+grant.DiesAt().Format(time.DateOnly), "then an administrator has to log in again", "have the service run: it refreshes the tokens")}
 	}
 	if !grant.ExpiresAt.After(p.Now()) {
 		return []Finding{unknown("permissions, administrator and plan: the access token has expired, and the running service alone refreshes it")}

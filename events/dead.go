@@ -68,7 +68,7 @@ func readLetters(ctx context.Context, stream jetstream.Stream, filter string) (l
 		_ = stream.DeleteConsumer(gone, consumer.CachedInfo().Name) // else the server forgets it by itself
 	}()
 	for left := consumer.CachedInfo().NumPending; left > 0; {
-		batch, err := consumer.FetchNoWait(int(min(left, lettersAtOnce))) //nolint:gosec // at most a thousand
+		batch, err := consumer.FetchNoWait(int(min(left, lettersAtOnce)))
 		if err != nil {
 			return nil, fmt.Errorf("read dead letters: %w", err)
 		}

@@ -15,9 +15,9 @@ import (
 func far(h *harness) { h.access.Local = false }
 
 // asOperators sends a request to the operators' face.
-func (h *harness) asOperators(method, path string, header ...string) (head, string) {
+func (h *harness) asOperators(path string, header ...string) (head, string) {
 	h.t.Helper()
-	request, err := http.NewRequestWithContext(h.t.Context(), method, h.adminURL+path, http.NoBody)
+	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.adminURL+path, http.NoBody)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestOperatorsFaceAsksForATokenBeyondThisMachine(t *testing.T) {
 		for _, header := range bad {
 			h.serve() // or the wrong tokens would be too many
 			for _, spelling := range []string{path, "/" + path, path + "#", strings.ToUpper(path), "/static/.." + path, "/healthz/.." + path} {
-				response, text := h.asOperators(http.MethodGet, spelling, header...)
+				response, text := h.asOperators(spelling, header...)
 				if response.StatusCode < 300 || strings.Contains(text, "some_metric") {
 					t.Errorf("%s with %q: %d %s", spelling, header, response.StatusCode, text)
 				}
@@ -56,10 +56,10 @@ func TestOperatorsFaceAsksForATokenBeyondThisMachine(t *testing.T) {
 		}
 	}
 	for _, token := range []string{apiToken, operatorToken} {
-		if response, text := h.asOperators(http.MethodGet, "/metrics", "Authorization", "Bearer "+token); response.StatusCode != http.StatusOK || !strings.Contains(text, "some_metric") {
+		if response, text := h.asOperators("/metrics", "Authorization", "Bearer "+token); response.StatusCode != http.StatusOK || !strings.Contains(text, "some_metric") {
 			t.Errorf("metrics: %d %s", response.StatusCode, text)
 		}
-		if response, text := h.asOperators(http.MethodGet, "/api/v1/status", "Authorization", "Bearer "+token); response.StatusCode != http.StatusOK || !strings.Contains(text, `"portals":[]`) {
+		if response, text := h.asOperators("/api/v1/status", "Authorization", "Bearer "+token); response.StatusCode != http.StatusOK || !strings.Contains(text, `"portals":[]`) {
 			t.Errorf("status: %d %s", response.StatusCode, text)
 		}
 	}
@@ -85,12 +85,12 @@ func TestOperatorsFaceTrustsThisMachineAlone(t *testing.T) {
 		{"Host", "attacker.example"}, {"Host", "127.0.0.1.attacker.example:8081"}, {"X-Forwarded-For", "10.0.0.7"}, {"Forwarded", "for=10.0.0.7"}, {"Via", "1.1 proxy"},
 		{"X-Real-Ip", "10.0.0.7"}, {"Authorization", "Bearer wrong"},
 	} {
-		if response, text := h.asOperators(http.MethodGet, "/metrics", header...); response.StatusCode != http.StatusUnauthorized || strings.Contains(text, "some_metric") {
+		if response, text := h.asOperators("/metrics", header...); response.StatusCode != http.StatusUnauthorized || strings.Contains(text, "some_metric") {
 			t.Errorf("with %s: %d", header, response.StatusCode)
 		}
 	}
 	for _, name := range []string{"localhost:8081", "LOCALHOST", "[::1]:8081", "127.8.0.1"} {
-		if response, _ := h.asOperators(http.MethodGet, "/metrics", "Host", name); response.StatusCode != http.StatusOK {
+		if response, _ := h.asOperators("/metrics", "Host", name); response.StatusCode != http.StatusOK {
 			t.Errorf("as %s: %d", name, response.StatusCode)
 		}
 	}

@@ -100,7 +100,7 @@ func readSamples(file string) (kept sampleFile, err error) {
 	if info.Size() > mostSampleBytes {
 		return kept, errors.New("it is too large")
 	}
-	data, err := os.ReadFile(file)
+	data, err := os.ReadFile(file) //nolint:gosec // a file of the data directory
 	if err == nil {
 		err = json.Unmarshal(data, &kept)
 	}

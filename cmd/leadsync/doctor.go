@@ -23,7 +23,7 @@ func (d doctorCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	found := []doctor.Finding(nil)
+	var found []doctor.Finding
 	if d.TestAlert {
 		found = service.TestAlarms(ctx, cfg)
 	} else {

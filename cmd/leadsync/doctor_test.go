@@ -113,24 +113,25 @@ func (x *examination) worse(what string, found []doctor.Finding, level doctor.Le
 // contents are all rows of the database, and the files of the data directory.
 func (s *testServer) contents(t *testing.T) string {
 	t.Helper()
-	raw, text := s.rawDB(t), ""
+	raw := s.rawDB(t)
+	var text strings.Builder
 	for _, table := range texts(t, raw, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name") {
-		text += table[0] + "\n"
+		text.WriteString(table[0] + "\n")
 		for _, row := range texts(t, raw, "SELECT * FROM "+table[0]) {
-			text += strings.Join(row, "|") + "\n"
+			text.WriteString(strings.Join(row, "|") + "\n")
 		}
 	}
 	if err := raw.Close(); err != nil {
 		t.Fatal(err)
 	}
 	err := filepath.WalkDir(s.vars["LEADSYNC_DATA_DIR"], func(path string, _ fs.DirEntry, err error) error {
-		text += path + "\n"
+		text.WriteString(path + "\n")
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return text
+	return text.String()
 }
 
 // texts are the rows of a question.

@@ -107,7 +107,7 @@ func TestLookUpsCanBePublic(t *testing.T) {
 
 func TestOperatorsFaceOnASocket(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "leadsync") // the path of a socket is short
+	dir, err := os.MkdirTemp("", "leadsync") //nolint:usetesting // the path of a socket is short
 	if err != nil {
 		t.Fatal(err)
 	}

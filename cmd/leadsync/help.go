@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -25,9 +26,10 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 
 // Help lists the settings below the flags of `leadsync serve`.
 func (serveCmd) Help() string {
-	text := "The service has no flags: environment variables are its settings, all optional. README.md, \"Settings\", says what each means and what it is without a value. They are:\n\n"
+	var text strings.Builder
+	text.WriteString("The service has no flags: environment variables are its settings, all optional. README.md, \"Settings\", says what each means and what it is without a value. They are:\n\n")
 	for _, name := range service.SettingNames() {
-		text += "    " + name + "\n"
+		text.WriteString("    " + name + "\n")
 	}
-	return text + "\n`leadsync doctor` examines what is set; the page at LEADSYNC_ADMIN_ADDR shows it, without secrets."
+	return text.String() + "\n`leadsync doctor` examines what is set; the page at LEADSYNC_ADMIN_ADDR shows it, without secrets."
 }

@@ -106,7 +106,7 @@ func (g *Guard) Wrap(next http.Handler) http.Handler {
 
 // pass serves what the caller has a right to.
 func (g *Guard) pass(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	caller, ctx, cancel, refused := g.identify(r)
+	caller, ctx, cancel, refused := g.identify(r) //nolint:contextcheck // the context is that of the request
 	defer cancel()
 	switch {
 	case refused != nil:

@@ -50,8 +50,13 @@ func newDoor(t *testing.T, change func(*access.Config)) *door {
 	return d
 }
 
+// answer is one of a recorder: nobody has to close its body.
+type answer http.Response
+
+func (a *answer) Cookies() []*http.Cookie { return (*http.Response)(a).Cookies() }
+
 // send sends a request from another machine, or from where change says.
-func (d *door) send(method, path string, form url.Values, change ...func(*http.Request)) *http.Response {
+func (d *door) send(method, path string, form url.Values, change ...func(*http.Request)) *answer {
 	d.t.Helper()
 	r := httptest.NewRequest(method, "http://leads.example.com:8081"+path, strings.NewReader(form.Encode()))
 	r.RemoteAddr = "192.0.2.7:4000"
@@ -64,7 +69,7 @@ func (d *door) send(method, path string, form url.Values, change ...func(*http.R
 	}
 	w := httptest.NewRecorder()
 	d.guard.ServeHTTP(w, r)
-	return w.Result()
+	return (*answer)(w.Result())
 }
 
 func header(name, value string) func(*http.Request) {
@@ -85,7 +90,7 @@ func local(r *http.Request) {
 	}
 }
 
-func bodyOf(t *testing.T, response *http.Response) string {
+func bodyOf(t *testing.T, response *answer) string {
 	t.Helper()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
@@ -438,7 +443,7 @@ func TestProxyNamesThePerson(t *testing.T) {
 // Other pages show nothing of ours in a frame, and no script but ours works in ours.
 func TestEveryAnswerHasSecurityHeaders(t *testing.T) {
 	d := newDoor(t, nil)
-	for _, response := range []*http.Response{
+	for _, response := range []*answer{
 		d.send(http.MethodGet, "/", nil), d.send(http.MethodGet, "/login", nil), d.send(http.MethodGet, "/", nil, bearer(readToken)),
 		d.send(http.MethodGet, "/static/console.css", nil), d.send(http.MethodPost, "/login", nil), d.send(http.MethodGet, "/", nil, header("Accept", "text/html")),
 	} {

@@ -139,9 +139,9 @@ func (k chart) draw(lang string, t Trend, dark bool) (_ []byte, err error) {
 		opt.Theme = darkChart
 	}
 	opt.XAxis.Labels = labels(lang, t)
-	opt.XAxis.BoundaryGap = charts.Ptr(false)
-	opt.YAxis[0].Min, opt.YAxis[0].Max = charts.Ptr(0.0), charts.Ptr(most)
-	opt.Legend = charts.LegendOption{SeriesNames: names, Show: charts.Ptr(len(k.lines) > 1)}
+	opt.XAxis.BoundaryGap = new(false)
+	opt.YAxis[0].Min, opt.YAxis[0].Max = new(0.0), new(most)
+	opt.Legend = charts.LegendOption{SeriesNames: names, Show: new(len(k.lines) > 1)}
 	opt.Symbol = charts.Symbol{Shape: charts.SymbolNone}
 	opt.LineStrokeWidth = 1.5
 	opt.ValueFormatter = func(f float64) string { return decimal(lang, f) }

@@ -56,7 +56,6 @@ type house struct {
 	trend    console.Trend
 	examined console.Examination
 	connects console.Connection
-	invited  console.Invitation
 	did      []string
 	conflict error
 	broken   error             // how everything stands is not known
@@ -297,7 +296,12 @@ func openLive(t *testing.T, h *house, every time.Duration) *office {
 	return o
 }
 
-func (o *office) send(method, path string, form url.Values, header ...string) (*http.Response, string) {
+// answer is one whose body has been read and closed.
+type answer http.Response
+
+func (a *answer) Cookies() []*http.Cookie { return (*http.Response)(a).Cookies() }
+
+func (o *office) send(method, path string, form url.Values, header ...string) (*answer, string) {
 	o.t.Helper()
 	request, err := http.NewRequestWithContext(o.t.Context(), method, o.url+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -319,7 +323,7 @@ func (o *office) send(method, path string, form url.Values, header ...string) (*
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	return response, string(text)
+	return (*answer)(response), string(text)
 }
 
 func (o *office) page(path string, header ...string) string {
@@ -334,7 +338,7 @@ func (o *office) page(path string, header ...string) string {
 var formToken = regexp.MustCompile(`name="form_token" value="([^"]+)"`)
 
 // post sends a form as a page of ours has it.
-func (o *office) post(path string, values ...string) (*http.Response, string) {
+func (o *office) post(path string, values ...string) (*answer, string) {
 	o.t.Helper()
 	form := url.Values{access.FormField: {formToken.FindStringSubmatch(o.page("/passes"))[1]}}
 	for i := 0; i+1 < len(values); i += 2 {
@@ -445,7 +449,7 @@ var ours = strings.Fields("html head meta title link script body a header nav fo
 func wantHarmless(t *testing.T, where, page string) {
 	t.Helper()
 	for tokens := html.NewTokenizer(strings.NewReader(page)); ; {
-		switch tokens.Next() {
+		switch tokens.Next() { //nolint:exhaustive // text and ends do nothing
 		case html.ErrorToken:
 			return
 		case html.CommentToken:
