@@ -13,7 +13,7 @@ import (
 // decision. They are NULL where the lead is only announced again.
 func (r *rows) changeRow(e *entry, change *leads.Change) ([]any, error) {
 	if !e.decision.outcome.Wrote() {
-		return []any{sql.NullString{}, sql.NullString{}, sql.NullString{}}, nil
+		return noHistory, nil
 	}
 	fields := sql.NullString{}
 	if change.Kind == leads.Changed {

@@ -318,6 +318,7 @@ func microsoftPlans(t *testing.T, url string) {
 		"leads_look": s.LeadsLook, "contacts_look": s.ContactsLook, "phones_look": s.PhonesLook, "fields_look": s.FieldsLook,
 		"solution_look": s.SolutionLook, "callback_list": s.CallbackList, "row_get": s.RowGet, "row_get_contacts": s.RowGetContacts, "row_get_fields": s.RowGetFields,
 		"row_get_phones": s.RowGetPhones, "row_get_solutions": s.RowGetSolutions,
+		"failure_payload": strings.NewReplacer("@member_id", "N'm'", "@lead_id", "N'17'").Replace(s.FailurePayload),
 	} {
 		wantSeeks(t, conn, name, declared+statement)
 	}

@@ -154,6 +154,30 @@ func TestPolledStatementsAreSeeks(t *testing.T) {
 	}
 }
 
+// A portal may have many failures: those of one lead are found by its id.
+func TestFailuresAreFoundByLead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mirror.db")
+	db, err := repo.Open(t.Context(), repo.Config{URL: "sqlite:" + path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	s := leadsql.SQLite
+	for name, statement := range map[string]string{"failure_payload": s.FailurePayload, "failure_update": s.FailureUpdate, "cuts_add": strings.Replace(s.CutsAdd, "@cuts", "'[]'", 1)} {
+		if plan := strings.Join(sqlitePlan(t, raw, statement), "\n"); !strings.Contains(plan, "(member_id=? AND lead_id=?)") {
+			t.Errorf("%s reads all failures of the portal:\n%s", name, plan)
+		}
+	}
+}
+
 // An owner that looks whether a pass was requested neither waits for those who write nor holds
 // them up.
 func TestLookingForARunDoesNotWaitForWriters(t *testing.T) {

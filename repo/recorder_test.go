@@ -25,6 +25,7 @@ type call struct {
 	what     string // begin, commit, rollback or statement
 	text     string
 	declared string // the parameters with their types, as the server gets them
+	args     []driver.NamedValue
 }
 
 func (r *recorder) add(c call) {
@@ -162,7 +163,7 @@ func (s *recordingStmt) record(args []driver.NamedValue) {
 			s.to.add(call{what: "statement", text: s.query})
 		}
 	case s.query == "sp_executesql":
-		s.to.add(call{what: "statement", text: as[string](args[0].Value), declared: as[string](args[1].Value)})
+		s.to.add(call{what: "statement", text: as[string](args[0].Value), declared: as[string](args[1].Value), args: args[2:]})
 	default:
 		var declared []string
 		for _, arg := range args {

@@ -43,6 +43,7 @@ func TestSQLServer(t *testing.T) {
 	})
 	t.Run("FewTexts", func(t *testing.T) { sendsFewTexts(t, server.URL(t)) })
 	t.Run("FewRoundTrips", func(t *testing.T) { fewRoundTrips(t, server.URL(t)) })
+	t.Run("LeanImports", func(t *testing.T) { importsLean(t, server.URL(t)) })
 	t.Run("ChangedMeanwhile", func(t *testing.T) { changedMeanwhile(t, server.URL(t)) })
 	t.Run("Narrow", func(t *testing.T) { repotest.Narrow(t, server) })
 	t.Run("Stages", func(t *testing.T) { stagesTouchTheirRows(t, server.URL(t)) })

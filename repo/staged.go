@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"leadsync/leads"
 )
@@ -10,6 +11,8 @@ import (
 // The columns of the temporary tables and of lists, in the order of the values of their rows.
 var (
 	leadColumns     = leadColumnNames()
+	stagedColumns   = append(append(leadColumnNames(), "body_head", "announced_at"), historyColumns...)
+	historyColumns  = []string{"change_kind", "cause", "changed_fields"}
 	markColumns     = []string{"member_id", "sql_ID", "was_ticket", "read_ticket", "revision", "absent_since", "deleted_at"}
 	contactColumns  = []string{"member_id", "sql_LEAD_ID", "sql_CONTACT_ID", "sql_VALUE_TYPE", "sql_VALUE", "sql_TYPE_ID"}
 	phoneColumns    = []string{"digits10", "member_id", "lead_id", "contact_id", "position", "e164", "extension", "repeated", "closed", "created_at"}
@@ -17,7 +20,7 @@ var (
 	fieldKeyColumns = fieldColumns[:4]
 	solutionColumns = []string{"member_id", "sql_LEAD_ID", "sql_solution"}
 	cutColumns      = []string{"member_id", "sql_ID", "sql_error", "sql_date_error", "sql_full_lead_info"}
-	outboxColumns   = []string{"member_id", "lead_id", "revision", "body", "created_at", "change_kind", "cause", "changed_fields"}
+	outboxColumns   = append([]string{"member_id", "lead_id", "revision", "body", "created_at"}, historyColumns...)
 )
 
 func leadColumnNames() []string {
@@ -124,25 +127,20 @@ func (d *DB) sets(r *rows) ([]set, error) {
 	return sets, nil
 }
 
-// leadStage is the temporary table of the leads, outboxStage that of the announcements.
+// leadStage is the temporary table of the leads with their announcements, outboxStage that of
+// announcements of rows whose columns stay.
 func (d *DB) leadStage(r *rows) stage {
 	s := d.dialect.sql
 	values := make([][]any, len(r.leads))
 	for i := range r.leads {
-		values[i] = r.leads[i].values
+		values[i] = append(append(slices.Clip(r.leads[i].values), r.leads[i].bodyHead, r.leads[i].announcedAt), r.leads[i].change()...)
 	}
-	return stage{create: s.StageLeadsCreate, drop: s.StageLeadsDrop, into: target{"#stage_leads", s.StageLeadsInsert, leadColumns}, rows: values}
+	return stage{create: s.StageLeadsCreate, drop: s.StageLeadsDrop, into: target{"#stage_leads", s.StageLeadsInsert, stagedColumns}, rows: values}
 }
 
 func (d *DB) outboxStage(r *rows) stage {
 	s := d.dialect.sql
-	values := r.outbox
-	for i := range r.leads {
-		if r.leads[i].outbox != nil {
-			values = append(values, r.leads[i].outbox)
-		}
-	}
-	return stage{s.StageOutboxCreate, s.OutboxInsert, s.StageOutboxDrop, target{"#stage_outbox", s.StageOutboxInsert, outboxColumns}, values}
+	return stage{s.StageOutboxCreate, s.OutboxInsert, s.StageOutboxDrop, target{"#stage_outbox", s.StageOutboxInsert, outboxColumns}, r.outbox}
 }
 
 // stages are all temporary tables: there are always all of them, so that one text writes them.
@@ -261,12 +259,9 @@ func (d *DB) writeLead(ctx context.Context, tx *sql.Tx, lead *leadToWrite) error
 	for i, column := range leadColumns {
 		args = append(args, sql.Named(column, lead.values[i]))
 	}
-	for i, column := range outboxColumns[announced:] {
-		var value any = sql.NullString{}
-		if lead.outbox != nil {
-			value = lead.outbox[announced+i]
-		}
-		args = append(args, sql.Named(column, value))
+	args = append(args, sql.Named("body", lead.body()), sql.Named("created_at", lead.announcedAt))
+	for i, column := range historyColumns {
+		args = append(args, sql.Named(column, lead.change()[i]))
 	}
 	n, err := d.writeTogether(ctx, tx, args, statement, d.dialect.sql.OutboxAdd, d.dialect.sql.ChangesAdd)
 	return cmpStale(err, n, 1)
@@ -296,29 +291,30 @@ func cmpStale(err error, counts []int64, want int) error {
 // statements find out whether the rows are as they were read.
 func (d *DB) writeStaged(ctx context.Context, tx *sql.Tx, s *staged) error {
 	q := d.dialect.sql
-	statements := []string{q.LeadsUpdate, q.LeadsInsert, q.LeadsMark}
+	inserted := s.rows.inserted()
+	updated := int64(len(s.rows.leads)) - inserted
+	steps := []step{{q.LeadsUpdate, updated > 0}, {q.LeadsInsert, inserted > 0}, {q.LeadsMark, len(s.rows.marks) > 0}}
 	if s.rows.cleaning {
-		statements[0] = q.LeadsClean
+		steps[0].statement = q.LeadsClean
 	}
 	args := []any{sql.Named("marks", s.marks)}
 	for _, set := range s.sets {
 		if set.remove != "" {
-			statements = append(statements, set.remove)
+			steps = append(steps, step{set.remove, set.gone != "[]"})
 			args = append(args, sql.Named(set.name+"_gone", set.gone))
 		}
-		statements = append(statements, set.stage.insert)
+		steps = append(steps, step{set.stage.insert, len(set.stage.rows) > 0})
 	}
 	stages := d.stages(s)
-	statements = append(statements, q.OutboxInsert, q.ChangesInsert)
+	steps = append(steps, step{q.OutboxInsert, s.rows.announces()}, step{q.ChangesInsert, s.rows.announces()})
 	for _, t := range stages {
-		statements = append(statements, t.drop)
+		steps = append(steps, step{t.drop, true})
 	}
-	n, err := d.writeTogether(ctx, tx, args, statements...)
+	n, err := d.writeNeeded(ctx, tx, args, steps)
 	if err != nil {
 		return err
 	}
-	inserted := s.rows.inserted()
-	if n[0] < int64(len(s.rows.leads))-inserted || n[1] < inserted || n[2] < int64(len(s.rows.marks)) {
+	if n[0] < updated || n[1] < inserted || n[2] < int64(len(s.rows.marks)) {
 		return errStale
 	}
 	return nil

@@ -186,6 +186,71 @@ func fewRoundTrips(t *testing.T, url string) {
 	}
 }
 
+func TestSQLiteImportsDoNoMoreThanTheyMust(t *testing.T) {
+	importsLean(t, "sqlite:"+filepath.Join(t.TempDir(), "mirror.db"))
+}
+
+// mostImportTrips is how many statements a batch of an import may take. Bulk copy of a table
+// counts as one, but takes the driver four round trips.
+const mostImportTrips = 14
+
+// importsLean imports leads into an empty mirror. Nothing may look for what the side tables
+// have of each of them, update rows, or send cards a second time for the outbox.
+func importsLean(t *testing.T, url string) {
+	t.Helper()
+	db, calls := recorded(t, url)
+	batch := make([]leads.Snapshot, 60)
+	for i := range batch {
+		id := int64(i + 1)
+		batch[i] = read(t, 1, id, fmt.Sprintf(`"TITLE":"a <%d>","COMMENTS":"\u2028 \"ж\"","UF_CRM_B":"b","PHONE":[{"ID":"%d","VALUE":"+7 912 345-01-15","TYPE_ID":"PHONE"}]`, id, id))
+	}
+	apply := func() (statements int) {
+		t.Helper()
+		calls.take()
+		outcomes, err := db.Apply(t.Context(), batch)
+		if err != nil || outcomes[0].Verdict != leads.Inserted {
+			t.Fatalf("%+v, %v", outcomes[0], err)
+		}
+		for _, c := range calls.take() {
+			if c.what == "statement" {
+				statements++
+			}
+			for name, unwanted := range map[string]string{
+				"a look at the contacts of each lead": "c.sql_TYPE_ID, c.sql_VALUE_TYPE, c.sql_VALUE\nFROM",
+				"an announcement beside its lead":     `"#stage_outbox"`,
+				"the same, prepared":                  "INTO stage_outbox (",
+			} {
+				if strings.Contains(c.text, unwanted) {
+					t.Errorf("%s: %.200s", name, c.text)
+				}
+			}
+			if db.Dialect() == "sqlite" && strings.Contains(c.text, "UPDATE bitrix_leads") {
+				t.Errorf("an update: %.100s", c.text)
+			}
+			for _, arg := range c.args {
+				if arg.Name == "needed" && as[int64](arg.Value)&3 != 2 {
+					t.Errorf("steps %b, want no update, the first, and an insert, the second", arg.Value)
+				}
+			}
+		}
+		return statements
+	}
+	n := apply()
+	t.Logf("%d statements", n)
+	if db.Dialect() == "sqlserver" && n > mostImportTrips {
+		t.Errorf("%d statements, want at most %d", n, mostImportTrips)
+	}
+	list, err := db.Outbox(t.Context(), len(batch))
+	if err != nil || len(list) != len(batch) {
+		t.Fatalf("%d announcements, %v", len(list), err)
+	}
+	for _, a := range list {
+		if got, want := string(a.Change.Lead), string(batch[a.Change.LeadID-1].Lead.Raw); got != want || a.Change.Revision != 1 || a.Change.Kind != leads.Added {
+			t.Errorf("announced %+v with %s, want the card %s", a.Change, got, want)
+		}
+	}
+}
+
 func TestRowsThatChangeBeforeTheLock(t *testing.T) {
 	changedMeanwhile(t, "sqlite:"+filepath.Join(t.TempDir(), "mirror.db"))
 }

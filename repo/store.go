@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,31 @@ import (
 type leadToWrite struct {
 	values []any // for leadColumns
 	isNew  bool
-	outbox []any // for outboxColumns; nil where nothing is announced
+	// bodyHead is the announcement up to the card, which is the row's raw_json: it need not be
+	// sent twice. announcedAt is its time. Both are NULL where nothing is announced.
+	bodyHead, announcedAt sql.NullString
+	raw                   string
+	// history are the values of historyColumns; nil where nothing is announced.
+	history []any
+}
+
+// noHistory is what leadsync_changes gets no row of.
+var noHistory = []any{sql.NullString{}, sql.NullString{}, sql.NullString{}}
+
+// change are the values of historyColumns.
+func (l *leadToWrite) change() []any {
+	if l.history == nil {
+		return noHistory
+	}
+	return l.history
+}
+
+// body is the announcement, as outbox_insert.sql makes it of the temporary table.
+func (l *leadToWrite) body() sql.NullString {
+	if !l.bodyHead.Valid {
+		return sql.NullString{}
+	}
+	return text(l.bodyHead.String + l.raw + "}")
 }
 
 // rows is everything that a transaction writes.
@@ -47,6 +72,11 @@ func (r *rows) inserted() (n int64) {
 		}
 	}
 	return n
+}
+
+// announces reports whether anything is announced.
+func (r *rows) announces() bool {
+	return len(r.outbox) > 0 || slices.ContainsFunc(r.leads, func(l leadToWrite) bool { return l.bodyHead.Valid })
 }
 
 // store writes the decisions about rows that the transaction has locked, and their
@@ -88,17 +118,25 @@ func (d *decision) replaces() bool {
 // readSides reads what the side tables have for the leads of one portal that are written.
 func (d *DB) readSides(ctx context.Context, q querier, r *rows, entries []entry) error {
 	var ids []int64
+	fresh := true
 	deleted := map[int64]bool{}
 	for i := range entries {
 		if decided := &entries[i].decision; decided.replaces() {
 			ids = append(ids, entries[i].snapshot.LeadID)
+			fresh = fresh && entries[i].row == nil
 			deleted[entries[i].snapshot.LeadID] = decided.outcome.Verdict == leads.Deleted
 		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	found, err := d.sidesOf(ctx, q, entries[0].snapshot.MemberID, ids)
+	member := entries[0].snapshot.MemberID
+	if fresh && len(ids) > d.dialect.small {
+		if found, err := d.anySides(ctx, q, member, ids[0], ids[len(ids)-1]); err != nil || !found {
+			return err
+		}
+	}
+	found, err := d.sidesOf(ctx, q, member, ids)
 	if err != nil {
 		return err
 	}
@@ -121,6 +159,13 @@ type foundSides struct {
 	solutions []sideRow[string]
 }
 
+// anySides reports whether a side table has anything for leads from first to last.
+func (d *DB) anySides(ctx context.Context, q querier, memberID string, first, last int64) (bool, error) {
+	found, err := query(ctx, q, scanInt, d.dialect.sql.SidesAny,
+		sql.Named("member_id", memberID), sql.Named("first", first), sql.Named("last", last))
+	return len(found) > 0, err
+}
+
 // sidesOf reads the side tables of some leads, in one round trip.
 func (d *DB) sidesOf(ctx context.Context, q querier, memberID string, ids []int64) (foundSides, error) {
 	which, err := idList(ids)
@@ -141,23 +186,20 @@ func (d *DB) sidesOf(ctx context.Context, q querier, memberID string, ids []int6
 // add adds the decision about one lead to the rows to write.
 func (r *rows) add(e *entry) error {
 	change := e.decision.announcement(e.snapshot)
-	var outbox []any
-	if change != nil {
+	if e.decision.action == writeRow {
+		if err := r.addCard(e, change); err != nil {
+			return err
+		}
+	} else if change != nil {
 		body, err := encode(change)
 		if err != nil {
-			return fmt.Errorf("%w: %w", errData, err)
+			return err
 		}
 		history, err := r.changeRow(e, change)
 		if err != nil {
-			return fmt.Errorf("%w: %w", errData, err)
+			return err
 		}
-		outbox = append([]any{change.MemberID, change.LeadID, change.Revision, body, instant(r.now)}, history...)
-	}
-	switch {
-	case e.decision.action == writeRow:
-		r.addCard(e, outbox)
-	case outbox != nil:
-		r.outbox = append(r.outbox, outbox)
+		r.outbox = append(r.outbox, append([]any{change.MemberID, change.LeadID, change.Revision, body, instant(r.now)}, history...))
 	}
 	if e.decision.action == writeMarks {
 		r.marks = append(r.marks, markRow(e))
@@ -170,12 +212,23 @@ func (r *rows) add(e *entry) error {
 	return nil
 }
 
-// addCard adds a whole card: its row and those of the other tables.
-func (r *rows) addCard(e *entry, outbox []any) {
+// addCard adds a whole card: its row, with the announcement, and those of the other tables.
+func (r *rows) addCard(e *entry, change *leads.Change) error {
 	ref, lead := e.snapshot.Ref, &e.snapshot.Lead
-	r.leads = append(r.leads, leadToWrite{values: r.leadRow(e), isNew: e.row == nil, outbox: outbox})
+	row := leadToWrite{values: r.leadRow(e), isNew: e.row == nil, raw: string(lead.Raw)}
+	if change != nil {
+		head, err := encodeHead(*change)
+		if err != nil {
+			return err
+		}
+		row.bodyHead, row.announcedAt = text(head), instant(r.now)
+		if row.history, err = r.changeRow(e, change); err != nil {
+			return err
+		}
+	}
+	r.leads = append(r.leads, row)
 	if !e.decision.deleted.IsZero() { // a tombstone has no values beside its card
-		return
+		return nil
 	}
 	for _, c := range lead.Contacts {
 		r.contacts.want(ref, r.columns.widths.Contact(c))
@@ -186,6 +239,7 @@ func (r *rows) addCard(e *entry, outbox []any) {
 	for _, name := range lead.Cut(r.columns.widths) {
 		r.cuts = append(r.cuts, cutRow(ref, name, r.now))
 	}
+	return nil
 }
 
 // cutRow always has the same text for a field, so that a statement can find whether it was
@@ -237,9 +291,20 @@ func encode(body any) (string, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(body); err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: %w", errData, err)
 	}
 	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// encodeHead encodes a change up to its card. The card, where it has one, and a brace complete it.
+func encodeHead(change leads.Change) (string, error) {
+	member := ""
+	if len(change.Lead) > 0 {
+		member = `,"lead":`
+	}
+	change.Lead = nil
+	whole, err := encode(&change)
+	return strings.TrimSuffix(whole, "}") + member, err
 }
 
 func execAll(ctx context.Context, tx *sql.Tx, statements ...string) error {

@@ -79,36 +79,86 @@ func politely(statements []string) string {
 // writeTogether runs statements in one round trip where the database is reached over a
 // network, and returns how many rows each affected.
 func (d *DB) writeTogether(ctx context.Context, tx *sql.Tx, args []any, statements ...string) ([]int64, error) {
-	counts := make([]int64, len(statements))
-	if !d.dialect.batches {
-		for i, statement := range statements {
-			var err error
-			if counts[i], err = affect(ctx, tx, statement, args...); err != nil {
-				return nil, err
-			}
-		}
-		return counts, nil
+	steps := make([]step, len(statements))
+	for i, statement := range statements {
+		steps[i] = step{statement, true}
 	}
-	dest := make([]any, len(counts))
+	if !d.dialect.batches {
+		return d.writeEach(ctx, tx, args, steps)
+	}
+	return count(ctx, tx, counting(statements, plainly), len(statements), args)
+}
+
+// step is a statement of a text that is the same for every batch.
+type step struct {
+	statement string
+	needed    bool // there is something to do for it
+}
+
+// writeNeeded is writeTogether where not all of the statements have something to do. The text
+// has all of them, so that SQL Server has one plan for it; which of them run is a parameter.
+func (d *DB) writeNeeded(ctx context.Context, tx *sql.Tx, args []any, steps []step) ([]int64, error) {
+	if !d.dialect.batches {
+		return d.writeEach(ctx, tx, args, steps)
+	}
+	statements := make([]string, len(steps))
+	needed := int64(0)
+	for i, s := range steps {
+		statements[i] = s.statement
+		if s.needed {
+			needed |= 1 << i
+		}
+	}
+	return count(ctx, tx, counting(statements, ifNeeded), len(steps), append(args, sql.Named("needed", needed)))
+}
+
+// writeEach runs the statements one by one.
+func (d *DB) writeEach(ctx context.Context, tx *sql.Tx, args []any, steps []step) ([]int64, error) {
+	counts := make([]int64, len(steps))
+	for i, s := range steps {
+		if !s.needed {
+			continue
+		}
+		var err error
+		if counts[i], err = affect(ctx, tx, s.statement, args...); err != nil {
+			return nil, err
+		}
+	}
+	return counts, nil
+}
+
+// count runs a text that returns n numbers.
+func count(ctx context.Context, tx *sql.Tx, text string, n int, args []any) ([]int64, error) {
+	counts := make([]int64, n)
+	dest := make([]any, n)
 	for i := range counts {
 		dest[i] = &counts[i]
 	}
-	err := readEach(ctx, tx, args, counting(statements), reading{take: func(row scanner) error { return row.Scan(dest...) }})
+	err := readEach(ctx, tx, args, text, reading{take: func(row scanner) error { return row.Scan(dest...) }})
 	return counts, err
 }
 
-// counting is one text of several statements that returns how many rows each affected.
+// counting is one text of several statements that returns how many rows each affected. how
+// writes the i-th of them.
 // (@@ROWCOUNT counts also where a session has NOCOUNT on, and leaves out what triggers of the
 // operator do.)
-func counting(statements []string) string {
-	counted := make([]string, 0, 2*len(statements)+2)
+func counting(statements []string, how func(i int, counted string) string) string {
+	text := make([]string, 1, len(statements)+2)
 	names := make([]string, len(statements))
 	for i, statement := range statements {
 		names[i] = fmt.Sprintf("@affected_%d", i)
-		counted = append(counted, statement, "SET "+names[i]+" = @@ROWCOUNT")
+		text = append(text, how(i, statement+";\nSET "+names[i]+" = @@ROWCOUNT"))
 	}
-	counted = append([]string{"DECLARE " + strings.Join(names, " bigint, ") + " bigint"}, counted...)
-	return politely(append(counted, "SELECT "+strings.Join(names, ", ")))
+	text[0] = "DECLARE " + strings.Join(names, " bigint = 0, ") + " bigint = 0"
+	return politely(append(text, "SELECT "+strings.Join(names, ", ")))
+}
+
+func plainly(_ int, counted string) string { return counted }
+
+// ifNeeded skips a statement whose bit of @needed is not set. SQL Server compiles a statement
+// with temporary tables when it runs it, so that one that is skipped costs nothing.
+func ifNeeded(i int, counted string) string {
+	return fmt.Sprintf("IF (@needed & %d) <> 0\nBEGIN\n%s;\nEND", 1<<i, counted)
 }
 
 // execTogether runs statements without parameters in one round trip where the database is

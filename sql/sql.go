@@ -68,6 +68,7 @@ type Statements struct {
 	RunUnfinished, RunUpdate, RunWatermark                                                                                    string
 	RuntimeInsert, RuntimeTouchGet, RuntimeTouchList                                                                          string
 	SettingInsert, SettingList, SettingUpdate                                                                                 string
+	SidesAny                                                                                                                  string
 	SolutionAdd, SolutionDelete, SolutionInsert, SolutionLook                                                                 string
 	StageContactsCreate, StageContactsDrop, StageContactsInsert, StageCutsCreate, StageCutsDrop, StageCutsInsert              string
 	StageFieldsCreate, StageFieldsDrop, StageFieldsInsert, StageLeadsCreate, StageLeadsDrop, StageLeadsInsert                 string

@@ -1,6 +1,8 @@
 package repotest
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,6 +20,7 @@ func differences(t *testing.T, server Server) {
 	t.Run("in a large batch, too", func(t *testing.T) { m.with(t, differencesInBatch) })
 	t.Run("a deleted lead keeps nothing", func(t *testing.T) { m.with(t, deletedKeepsNothing) })
 	t.Run("rows by hand and rows twice", func(t *testing.T) { m.with(t, strayRows) })
+	t.Run("rows by hand of leads that are imported", func(t *testing.T) { m.with(t, strayRowsOfAnImport) })
 	t.Run("special characters", func(t *testing.T) { m.with(t, specialCharacters) })
 }
 
@@ -121,6 +124,34 @@ func strayRows(m *mirror) {
 	m.verdict(leads.Inserted, seen(1, m.full(6, "a", first, second)))
 	if got := m.report([]string{"sql_VALUE"}, "bitrix_lead_contacts WHERE sql_LEAD_ID = 6 ORDER BY sql_VALUE"); len(got) != 2 {
 		m.t.Errorf("contacts: %v", got)
+	}
+}
+
+// strayRowsOfAnImport imports leads that are all new, and one of them has a row beside it, in
+// one table after the other.
+func strayRowsOfAnImport(m *mirror) {
+	for i, stray := range []string{
+		"bitrix_lead_contacts (member_id, sql_LEAD_ID, sql_VALUE) VALUES ('" + member + "', %d, 'stray')",
+		"leadsync_phones (member_id, lead_id, digits10, position, repeated, closed) VALUES ('" + member + "', %d, '9990000000', 9, 0, 0)",
+		"leadsync_lead_fields (member_id, lead_id, field, position, value) VALUES ('" + member + "', %d, 'UF_CRM_B', 9, 'stray')",
+		"bitrix_lead_solution (member_id, sql_LEAD_ID, sql_solution) VALUES ('" + member + "', %d, 'stray')",
+	} {
+		from := int64(1000 * (i + 1))
+		of := from + 30
+		m.exec("INSERT INTO " + fmt.Sprintf(stray, of))
+		var batch []leads.Snapshot
+		for id := from; id < from+60; id++ {
+			batch = append(batch, seen(1, m.full(id, "a", first)))
+		}
+		m.apply(batch...)
+		for table, count := range map[string]int{
+			"bitrix_lead_contacts WHERE sql_LEAD_ID": 1, "leadsync_phones WHERE lead_id": 1,
+			"leadsync_lead_fields WHERE lead_id": 3, "bitrix_lead_solution WHERE sql_LEAD_ID": 1,
+		} {
+			if got := m.text(fmt.Sprintf("SELECT COUNT(*) FROM %s = %d", table, of)); got != strconv.Itoa(count) {
+				m.t.Errorf("%s = %d: %s rows, want %d", table, of, got, count)
+			}
+		}
 	}
 }
 

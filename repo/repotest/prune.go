@@ -221,8 +221,8 @@ func pruneFailures(m *mirror) {
 		list = append(list, leads.LastCallback{LeadID: id, Event: "ONCRMLEADUPDATE", ReceivedAt: m.clock.Now().Add(30 * day)})
 	}
 	m.must(m.NoteCallbacks(m.ctx, member, list))
-	m.exec("INSERT INTO bitrix_import_lead_error (member_id, sql_ID, sql_error, sql_full_lead_info, sql_date_error) " +
-		"SELECT c.member_id, c.lead_id, 'reason', '{}', '" + m.clock.Now().Format(leads.WallClock) + "' FROM leadsync_callbacks AS c ORDER BY c.lead_id")
+	m.exec("INSERT INTO bitrix_import_lead_error (member_id, lead_id, sql_ID, sql_error, sql_full_lead_info, sql_date_error) " +
+		"SELECT c.member_id, c.lead_id, c.lead_id, 'reason', '{}', '" + m.clock.Now().Format(leads.WallClock) + "' FROM leadsync_callbacks AS c ORDER BY c.lead_id")
 	still := leads.Ref{MemberID: member, LeadID: 700}
 	_, err = m.CountFailure(m.ctx, still, "", "", func(int) time.Time { return time.Time{} })
 	m.must(err)

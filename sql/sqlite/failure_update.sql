@@ -1,2 +1,2 @@
 UPDATE bitrix_import_lead_error SET sql_full_lead_info = @payload, sql_date_error = @at
-WHERE member_id = @member_id AND sql_ID = @lead_id AND sql_error = @error
+WHERE member_id = @member_id AND lead_id = CAST(@lead_id AS INTEGER) AND sql_error = @error

@@ -3,5 +3,5 @@ DELETE FROM bitrix_import_lead_error AS e
 WHERE e.Id > @after AND e.Id <= @up_to AND e.sql_date_error < @before
     AND NOT EXISTS (
         SELECT 1 FROM leadsync_failures AS f
-        WHERE f.member_id = e.member_id AND f.lead_id = CAST(e.sql_ID AS INTEGER)
+        WHERE f.member_id = e.member_id AND f.lead_id = e.lead_id
     )

@@ -59,5 +59,10 @@ CREATE TEMP TABLE stage_leads (
     sql_UTM_TERM TEXT,
     sql_LAST_ACTIVITY_BY TEXT,
     sql_LAST_ACTIVITY_TIME TEXT,
+    body_head TEXT,
+    announced_at TEXT,
+    change_kind TEXT,
+    cause TEXT,
+    changed_fields TEXT,
     PRIMARY KEY (member_id, sql_ID)
 ) WITHOUT ROWID

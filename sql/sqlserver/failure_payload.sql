@@ -1,4 +1,4 @@
 SELECT TOP (1) e.sql_full_lead_info
 FROM dbo.bitrix_import_lead_error AS e
-WHERE e.member_id = @member_id AND e.sql_ID = @lead_id AND e.sql_full_lead_info IS NOT NULL
+WHERE e.member_id = @member_id AND e.lead_id = CONVERT(int, @lead_id) AND e.sql_full_lead_info IS NOT NULL
 ORDER BY e.sql_date_error DESC, e.Id DESC

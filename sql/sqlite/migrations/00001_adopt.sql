@@ -131,6 +131,7 @@ ALTER TABLE bitrix_leads ADD COLUMN member_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE bitrix_lead_contacts ADD COLUMN member_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE bitrix_lead_solution ADD COLUMN member_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE bitrix_import_lead_error ADD COLUMN member_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE bitrix_import_lead_error ADD COLUMN lead_id INTEGER;
 ALTER TABLE bitrix_leads ADD COLUMN read_ticket INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE bitrix_leads ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 
@@ -164,3 +165,4 @@ DROP TABLE leadsync_duplicate_leads;
 ALTER TABLE bitrix_lead_contacts DROP COLUMN member_id;
 ALTER TABLE bitrix_lead_solution DROP COLUMN member_id;
 ALTER TABLE bitrix_import_lead_error DROP COLUMN member_id;
+ALTER TABLE bitrix_import_lead_error DROP COLUMN lead_id;

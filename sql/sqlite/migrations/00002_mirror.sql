@@ -73,7 +73,7 @@ CREATE INDEX ix_bitrix_leads_absent_since ON bitrix_leads (member_id, absent_sin
 CREATE INDEX ix_bitrix_leads_deleted_at ON bitrix_leads (member_id, deleted_at);
 CREATE INDEX ix_bitrix_lead_contacts_member_id_sql_lead_id ON bitrix_lead_contacts (member_id, sql_LEAD_ID);
 CREATE INDEX ix_bitrix_lead_solution_member_id_sql_lead_id ON bitrix_lead_solution (member_id, sql_LEAD_ID);
-CREATE INDEX ix_bitrix_import_lead_error_member_id ON bitrix_import_lead_error (member_id);
+CREATE INDEX ix_bitrix_import_lead_error_member_id_lead_id ON bitrix_import_lead_error (member_id, lead_id);
 
 -- leadsync_portals: the portals.
 CREATE TABLE leadsync_portals (
@@ -268,7 +268,7 @@ DROP INDEX ix_bitrix_leads_absent_since;
 DROP INDEX ix_bitrix_leads_deleted_at;
 DROP INDEX ix_bitrix_lead_contacts_member_id_sql_lead_id;
 DROP INDEX ix_bitrix_lead_solution_member_id_sql_lead_id;
-DROP INDEX ix_bitrix_import_lead_error_member_id;
+DROP INDEX ix_bitrix_import_lead_error_member_id_lead_id;
 
 ALTER TABLE bitrix_leads DROP COLUMN sql_HONORIFIC;
 ALTER TABLE bitrix_leads DROP COLUMN sql_IS_RETURN_CUSTOMER;

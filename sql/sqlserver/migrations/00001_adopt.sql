@@ -163,6 +163,10 @@ ALTER TABLE dbo.bitrix_lead_solution ADD member_id nvarchar(64) NULL;
 IF COL_LENGTH(N'dbo.bitrix_import_lead_error', N'member_id') IS NULL
 ALTER TABLE dbo.bitrix_import_lead_error ADD member_id nvarchar(64) NULL;
 
+-- Of leadsync's own rows: sql_ID is too wide for an index.
+IF COL_LENGTH(N'dbo.bitrix_import_lead_error', N'lead_id') IS NULL
+ALTER TABLE dbo.bitrix_import_lead_error ADD lead_id int NULL;
+
 IF COL_LENGTH(N'dbo.bitrix_leads', N'read_ticket') IS NULL
 ALTER TABLE dbo.bitrix_leads ADD read_ticket bigint NULL;
 
@@ -209,3 +213,5 @@ ALTER TABLE dbo.bitrix_lead_contacts DROP COLUMN member_id;
 ALTER TABLE dbo.bitrix_lead_solution DROP COLUMN member_id;
 
 ALTER TABLE dbo.bitrix_import_lead_error DROP COLUMN member_id;
+
+ALTER TABLE dbo.bitrix_import_lead_error DROP COLUMN lead_id;

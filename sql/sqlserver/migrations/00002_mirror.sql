@@ -140,7 +140,7 @@ CREATE INDEX ix_bitrix_lead_contacts_member_id_sql_lead_id ON dbo.bitrix_lead_co
 
 CREATE INDEX ix_bitrix_lead_solution_member_id_sql_lead_id ON dbo.bitrix_lead_solution (member_id, sql_LEAD_ID);
 
-CREATE INDEX ix_bitrix_import_lead_error_member_id ON dbo.bitrix_import_lead_error (member_id);
+CREATE INDEX ix_bitrix_import_lead_error_member_id_lead_id ON dbo.bitrix_import_lead_error (member_id, lead_id);
 
 -- leadsync_portals: the portals.
 IF OBJECT_ID(N'dbo.leadsync_portals', N'U') IS NULL
@@ -369,7 +369,7 @@ DROP INDEX ix_bitrix_lead_contacts_member_id_sql_lead_id ON dbo.bitrix_lead_cont
 
 DROP INDEX ix_bitrix_lead_solution_member_id_sql_lead_id ON dbo.bitrix_lead_solution;
 
-DROP INDEX ix_bitrix_import_lead_error_member_id ON dbo.bitrix_import_lead_error;
+DROP INDEX ix_bitrix_import_lead_error_member_id_lead_id ON dbo.bitrix_import_lead_error;
 
 ALTER TABLE dbo.bitrix_leads DROP CONSTRAINT uq_bitrix_leads_member_id_sql_id;
 
