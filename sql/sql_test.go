@@ -77,24 +77,14 @@ func TestSQLServerTextHasNoForeignSyntax(t *testing.T) {
 	}
 }
 
-// unhinted are statements of SQL Server in which the server chooses the kind of join.
-var unhinted = map[string]string{
-	"CutsAdd":    "no index finds a mark, see CutsInsert",
-	"CutsInsert": "no index finds a mark, see there",
-}
-
 // Temporary tables are small and the others are large, so SQL Server must look rows up one by
 // one. Without a hint it may read a whole table and lock it.
 func TestSQLServerJoinsStagesRowByRow(t *testing.T) {
 	v := reflect.ValueOf(leadsql.SQLServer)
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Name
-		reason, excepted := unhinted[name]
-		switch fault := joinFault(v.Field(i).String()); {
-		case fault != "" && !excepted:
+		if fault := joinFault(v.Field(i).String()); fault != "" {
 			t.Errorf("%s: %s", name, fault)
-		case fault == "" && excepted:
-			t.Errorf("%s has an exception (%s) and needs none", name, reason)
 		}
 	}
 }
@@ -153,7 +143,7 @@ func joinFault(statement string) string {
 }
 
 // compared finds texts of adopted columns that are compared with other columns.
-var compared = regexp.MustCompile(`(?i)\b\w\.(?:sql_ID|sql_error|sql_VALUE|sql_solution)\b( COLLATE DATABASE_DEFAULT)? = \w\.\w+( COLLATE DATABASE_DEFAULT)?`)
+var compared = regexp.MustCompile(`(?i)\b\w\.(?:sql_error|sql_VALUE|sql_solution)\b( COLLATE DATABASE_DEFAULT)? = \w\.\w+( COLLATE DATABASE_DEFAULT)?`)
 
 // A text column of an adopted table may have a collation of its own: SQL Server refuses to
 // compare it with a column of another collation (error 468), unless both sides name one.
@@ -162,7 +152,7 @@ func TestAdoptedTextsAreComparedInOneCollation(t *testing.T) {
 	for i := range v.NumField() {
 		name, text := v.Type().Field(i).Name, sqlComment.ReplaceAllString(v.Field(i).String(), "")
 		if !strings.Contains(text, "bitrix_import_lead_error AS e") {
-			continue // elsewhere sql_ID is a number
+			continue // elsewhere nothing is compared by a text of an adopted table
 		}
 		for _, hit := range compared.FindAllStringSubmatch(text, -1) {
 			found++
@@ -171,7 +161,7 @@ func TestAdoptedTextsAreComparedInOneCollation(t *testing.T) {
 			}
 		}
 	}
-	if found < 4 {
+	if found < 2 {
 		t.Errorf("%d comparisons found: the test has proved nothing", found)
 	}
 }
