@@ -80,10 +80,11 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	b, err := service.Open(w.t.Context(), w.cfg, leadstest.Silent())
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	var b *service.Backend
+	eventstest.Insist(w.t, func(ctx context.Context) error { // a cluster has a leader before it knows that all servers are there
+		b, err = service.Open(ctx, w.cfg, leadstest.Silent())
+		return err
+	})
 	s, err := service.New(b, listeners)
 	if err != nil {
 		w.t.Fatal(err)
