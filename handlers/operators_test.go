@@ -41,8 +41,12 @@ var operatorsPaths = []string{
 func TestOperatorsFaceAsksForATokenBeyondThisMachine(t *testing.T) {
 	h := open(t, far)
 	bad := [][]string{
-		nil, {"Authorization", "Bearer wrong"}, {"Authorization", "Bearer " + cardToken}, {"Authorization", "Basic " + operatorToken},
-		{"Cookie", "leadsync_session=" + operatorToken}, {"X-Remote-User", "root"},
+		nil,
+		{"Authorization", "Bearer wrong"},
+		{"Authorization", "Bearer " + cardToken},
+		{"Authorization", "Basic " + operatorToken},
+		{"Cookie", "leadsync_session=" + operatorToken},
+		{"X-Remote-User", "root"},
 	}
 	for _, path := range operatorsPaths {
 		for _, header := range bad {
@@ -82,8 +86,13 @@ func TestOperatorsFaceTrustsThisMachineAlone(t *testing.T) {
 		t.Errorf("answered %d", status)
 	}
 	for _, header := range [][]string{
-		{"Host", "attacker.example"}, {"Host", "127.0.0.1.attacker.example:8081"}, {"X-Forwarded-For", "10.0.0.7"}, {"Forwarded", "for=10.0.0.7"}, {"Via", "1.1 proxy"},
-		{"X-Real-Ip", "10.0.0.7"}, {"Authorization", "Bearer wrong"},
+		{"Host", "attacker.example"},
+		{"Host", "127.0.0.1.attacker.example:8081"},
+		{"X-Forwarded-For", "10.0.0.7"},
+		{"Forwarded", "for=10.0.0.7"},
+		{"Via", "1.1 proxy"},
+		{"X-Real-Ip", "10.0.0.7"},
+		{"Authorization", "Bearer wrong"},
 	} {
 		if response, text := h.asOperators("/metrics", header...); response.StatusCode != http.StatusUnauthorized || strings.Contains(text, "some_metric") {
 			t.Errorf("with %s: %d", header, response.StatusCode)

@@ -99,14 +99,14 @@ func (g *Guard) Wrap(next http.Handler) http.Handler {
 		case path == LogoutPath:
 			g.logout(w, r)
 		default:
-			g.pass(w, r, next)
+			g.pass(w, r, next) //nolint:contextcheck // the context is that of the request
 		}
 	})
 }
 
 // pass serves what the caller has a right to.
 func (g *Guard) pass(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	caller, ctx, cancel, refused := g.identify(r) //nolint:contextcheck // the context is that of the request
+	caller, ctx, cancel, refused := g.identify(r)
 	defer cancel()
 	switch {
 	case refused != nil:

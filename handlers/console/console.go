@@ -301,9 +301,7 @@ func (c *Console) handler(find func(*http.Request) (view, error)) http.Handler {
 	})
 }
 
-var (
-	errBadForm = errors.New("bad form")
-)
+var errBadForm = errors.New("bad form")
 
 // fail shows a page that says what is wrong.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
