@@ -101,10 +101,8 @@ func TestReadersChangeNothing(t *testing.T) {
 			t.Errorf("%s %s is answered %d", at.method, at.path, status)
 		}
 	}
-	for _, did := range h.did {
-		if !strings.HasPrefix(did, "trend ") {
-			t.Errorf("a reader did %q", did)
-		}
+	if len(h.did) > 0 {
+		t.Errorf("a reader did %q", h.did)
 	}
 }
 

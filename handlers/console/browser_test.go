@@ -299,11 +299,12 @@ func TestBrowserReplaysAndDropsDeadLetters(t *testing.T) {
 
 func TestBrowserBindsEventsAgain(t *testing.T) {
 	o, p := browse(t, furnished("plain"))
-	o.visit(p, "/portals")
+	o.visit(p, "/portals/connect")
 	p.Click("code.copy")
 	if got := consoletest.Value[string](p, "getSelection().toString()"); got != "https://leads.example.com"+leads.RedirectPath {
 		t.Errorf("a click on an address selects %q", got)
 	}
+	o.visit(p, "/portals")
 	p.Click("form[action$='/rebind'] button")
 	p.UntilAt("/portals?done=rebound")
 	o.wantDone("rebind " + member)

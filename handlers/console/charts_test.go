@@ -78,8 +78,8 @@ func TestChartsAreDrawn(t *testing.T) {
 				t.Errorf("%s of %s: dark is %v", path, name, dark)
 			}
 		}
-		if want := "trend 1h0m0s 1m0s;trend 24h0m0s 10m0s;trend 168h0m0s 1h0m0s"; strings.Join(h.did, ";") != want {
-			t.Errorf("asked for %v", h.did)
+		if want := "1h0m0s 1m0s;24h0m0s 10m0s;168h0m0s 1h0m0s"; strings.Join(h.asked, ";") != want {
+			t.Errorf("asked for %v", h.asked)
 		}
 	}
 	o := open(t, furnished("plain"))

@@ -57,6 +57,7 @@ type house struct {
 	examined console.Examination
 	connects console.Connection
 	did      []string
+	asked    []string // for which times of the trend
 	conflict error
 	broken   error             // how everything stands is not known
 	then     func(what string) // follows what is done; the house is locked
@@ -184,7 +185,7 @@ func (h *house) Repair(_ context.Context, ref leads.Ref) error {
 }
 
 func (h *house) Trend(span, step time.Duration) console.Trend {
-	h.note("trend", span, step)
+	h.change(func() { h.asked = append(h.asked, fmt.Sprint(span, " ", step)) })
 	return h.trend
 }
 
