@@ -98,7 +98,7 @@ func (p *proxy) restore() {
 	p.down = false
 }
 
-// wipe drops every table of ours in a test's database.
+// wipe drops every table of ours in a test's database, and first what is bound to them.
 func wipe(tb testing.TB, to string) {
 	tb.Helper()
 	u, err := url.Parse(to)
@@ -113,6 +113,13 @@ func wipe(tb testing.TB, to string) {
 		tb.Fatal(err)
 	}
 	defer raw.Close()
+	for kind, names := range map[string][]string{"VIEW": {"bitrix_mirror_status", "bitrix_open_leads", "bitrix_phone_leads"}, "FUNCTION": {"bitrix_lead_by_phone"}} {
+		for _, name := range names {
+			if _, err := raw.ExecContext(tb.Context(), "IF OBJECT_ID(N'dbo."+name+"') IS NOT NULL DROP "+kind+" dbo."+name); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
 	for _, name := range tables(tb, raw) {
 		if _, err := raw.ExecContext(tb.Context(), "DROP TABLE dbo."+name); err != nil {
 			tb.Fatal(err)
