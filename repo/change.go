@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"leadsync/leads"
 )
@@ -48,6 +49,15 @@ func (d *DB) Changes(ctx context.Context, ref leads.Ref, limit int) ([]leads.Rev
 	list, err := queryList(ctx, d, scanChange, d.dialect.sql.ChangesList,
 		sql.Named("member_id", ref.MemberID), sql.Named("lead_id", ref.LeadID), sql.Named("limit", limit))
 	return list, wrap(err, "changes of %s", ref)
+}
+
+// LastChange returns when the newest change of any lead was written; the zero time where there is none.
+func (d *DB) LastChange(ctx context.Context) (time.Time, error) {
+	at, _, err := queryOne(ctx, d, func(row scanner) (t time.Time, err error) {
+		err = row.Scan(instantColumn{&t})
+		return t, err
+	}, d.dialect.sql.ChangesLast)
+	return at, wrap(err, "last change")
 }
 
 func scanChange(row scanner) (c leads.Revised, err error) {

@@ -66,6 +66,9 @@ func (d *desk) look(ctx context.Context) (console.Overview, error) {
 	if n, err := s.outboxDepth.get(ctx, b.DB.OutboxDepth); err == nil {
 		o.Outbox = n
 	}
+	if at, err := b.DB.LastChange(ctx); err == nil {
+		o.Changed = at
+	}
 	portals, err := b.DB.Portals(ctx)
 	if err != nil {
 		return d.without(o, err)

@@ -28,7 +28,7 @@ type Statements struct {
 	CallbacksInsert, CallbacksUpdate                                                                                          string
 	CallersList                                                                                                               string
 	CardGet                                                                                                                   string
-	ChangesAdd, ChangesInsert, ChangesList                                                                                    string
+	ChangesAdd, ChangesInsert, ChangesLast, ChangesList                                                                       string
 	ClaimAsk, ClaimContacts, ClaimContactsStale, ClaimContactsUpto, ClaimDuplicates, ClaimDuplicatesUpto                      string
 	ClaimFailures, ClaimFailuresUpto, ClaimHold, ClaimLeads, ClaimLeadsLosers, ClaimLeadsUpto, ClaimSolutions                 string
 	ClaimSolutionsStale, ClaimSolutionsUpto                                                                                   string

@@ -137,6 +137,8 @@ type Overview struct {
 	Lost     int64
 	Lag      Point // the last hour
 	Rate     Point // the last minutes
+	// Changed is when the newest change of a lead was written; zero where none is known.
+	Changed time.Time
 }
 
 // PortalStatus is how a portal stands.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -234,7 +235,7 @@ func furnished(text string) *house {
 	caller := leads.Caller{MemberID: member, LeadID: 17, Title: text, Name: text, Company: text, StatusID: text, E164: text, CardURL: "javascript:alert(1)//" + text}
 	return &house{
 		overview: console.Overview{
-			At: now, Problems: map[string]string{text: text}, Notes: map[string]string{text: text}, Dead: 2, Notices: 1234567, Lag: console.Point{P50: 0.4, P99: 12}, Rate: console.Point{PerMinute: 33.3},
+			At: now, Problems: map[string]string{text: text}, Notes: map[string]string{text: text}, Dead: 2, Notices: 1234567, Lag: console.Point{P50: 0.4, P99: 12}, Rate: console.Point{PerMinute: 33.3}, Changed: now,
 			Portals: []console.PortalStatus{{
 				MemberID: member, Domain: text, State: leads.PortalActive, Leads: 12000, Running: &run, Last: &run, Waiting: now,
 				Mirror: leads.MirrorStatus{State: leads.MirrorBehind, Since: now, At: now, Reason: text},
@@ -259,6 +260,7 @@ func furnished(text string) *house {
 		examined: console.Examination{Began: now, Ended: now, Checks: []console.Check{{Name: text, Level: "ok", Found: text}, {Name: text, Level: "fault", Found: text, Means: text, Do: text}}},
 		connects: console.Connection{Address: []console.Check{{Level: "warning", Found: text, Do: text}}},
 		changes:  []leads.Revised{{Revision: 2, At: now, Kind: leads.Changed, Cause: leads.CauseEvent, Fields: []leads.FieldChange{{Field: text, Old: &text, New: &text}}}},
+		trend:    console.Trend{From: now.Add(-time.Hour), To: now, Step: time.Minute, Points: []console.Point{{At: now.Add(-2 * time.Minute), PerMinute: 30, P50: 0.4, P99: 9, Waiting: 3}, {At: now.Add(-time.Minute), PerMinute: 35, P50: 0.5, P99: 12}, {At: now, PerMinute: math.NaN(), P50: math.NaN(), P99: math.NaN(), Waiting: math.NaN()}}},
 		compared: console.Comparison{At: now, Known: true, Fields: []leads.FieldChange{{Field: "TITLE", Old: &text, New: &text}, {Field: text}}},
 		portals: []console.Portal{
 			{MemberID: member, Domain: text, State: leads.PortalActive, Bound: []string{text}, Unbound: []string{text}, Import: &run, Owner: text, Problem: text, Note: text, Remedy: text, Tokens: []console.Tokens{{UserID: 1}}},
@@ -694,6 +696,7 @@ func TestOverviewSaysItInOneSentence(t *testing.T) {
 	}{
 		{"No portal is connected yet.", console.Overview{}},
 		{"The portal is current.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
+		{`The portal is current. Last change <time datetime="2026-11-24T10:00:00Z" data-ago="%s ago">`, console.Overview{Changed: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
 		{"All 2 portals are current.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent), portal(leads.MirrorCurrent)}}},
 		{"The mirror is behind", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent), portal(leads.MirrorBehind)}}},
 		{"Changes may be missing", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorBlind), portal(leads.MirrorBehind)}}},

@@ -60,6 +60,9 @@ func (m *mirror) wantPast(db *repo.DB, id int64, want ...string) {
 }
 
 func historyOfOne(m *mirror) {
+	if at, err := m.LastChange(m.ctx); err != nil || !at.IsZero() {
+		m.t.Errorf("the last of no changes: %s, %v", at, err)
+	}
 	m.apply(present(m.t, 1, 1, "a"))
 	m.apply(present(m.t, 2, 1, "a")) // nothing changed
 	m.apply(present(m.t, 3, 1, "b"))
@@ -71,6 +74,9 @@ func historyOfOne(m *mirror) {
 	m.must(err)
 	if len(list) != 1 || !list[0].At.Equal(m.clock.Now()) {
 		m.t.Errorf("the newest: %+v, want that of %s", list, m.clock.Now())
+	}
+	if at, err := m.LastChange(m.ctx); err != nil || !at.Equal(m.clock.Now()) {
+		m.t.Errorf("the last change: %s, %v", at, err)
 	}
 }
 
