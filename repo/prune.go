@@ -184,11 +184,11 @@ func (p pruner) failures(ctx context.Context) error {
 }
 
 // changes walks through the rows in the order in which they were written, up to those that are
-// young.
+// young. Rows of tomorrow and later were written by a clock that was wrong: they are stepped over.
 func (p pruner) changes(ctx context.Context) error {
 	return p.walk(ctx, walk{
 		table: "leadsync_changes", next: p.d.dialect.sql.PruneChangeRange, old: p.d.dialect.sql.PruneChanges, ordered: true,
-		args: []any{sql.Named("before", instant(p.cfg.Changes))},
+		args: []any{sql.Named("before", instant(p.cfg.Changes)), sql.Named("tomorrow", instant(p.d.now().Add(24*time.Hour)))},
 	})
 }
 
@@ -216,10 +216,10 @@ type walk struct {
 	after     int64
 	next, old string // statements: the next keys, and deletes the old rows among them
 	args      []any
-	ordered   bool // by time, too: behind a batch without old rows there are none
+	ordered   bool // by time, too: behind a batch of young rows there are no old ones
 }
 
-// walked are the last key of a batch, 0 at the end, and the number of its old rows.
+// walked are the last key of a batch, 0 at the end, and the number of its rows that are not young.
 type walked struct{ upTo, old int64 }
 
 func (p pruner) walk(ctx context.Context, w walk) error {

@@ -3,6 +3,7 @@ package repo // tests whom an error is blamed on, which is not exported
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -167,6 +168,28 @@ func TestErrorsSayTheCause(t *testing.T) {
 			if !strings.Contains(text, part) {
 				t.Errorf("%q does not say %q", text, part)
 			}
+		}
+	}
+}
+
+// SQL Server quotes what it refuses, which may be a person's name or number.
+func TestErrorsQuoteNoValues(t *testing.T) {
+	db := &DB{dialect: sqlServerDialect()}
+	for number, c := range map[int32]struct{ message, want string }{
+		2628: {"String or binary data would be truncated in table 'x.dbo.bitrix_leads', column 'sql_name'. Truncated value: 'Иван (secret)\n secret'.", "column 'sql_name'. Truncated value: …"},
+		2627: {"Violation of UNIQUE KEY constraint 'uq_phone'. Cannot insert duplicate key in object 'dbo.bitrix_leads'. The duplicate key value is (secret (secret), 1).", "'uq_phone'. Cannot insert duplicate key in object 'dbo.bitrix_leads'. The duplicate key value is …"},
+		2601: {"Cannot insert duplicate key row in object 'dbo.t' with unique index 'ix'. The duplicate key value is (secret).", "'ix'. The duplicate key value is …"},
+		245:  {"Conversion failed when converting the nvarchar value 'sec'ret' to data type int.", "the nvarchar value … to data type int."},
+		248:  {"The conversion of the nvarchar value '79991234567' overflowed an int column.", "value … overflowed an int column."},
+		220:  {"Arithmetic overflow error for data type smallint, value = 79991234567.", "smallint, value = …"},
+		547:  {`The INSERT statement conflicted with the CHECK constraint "ck". The conflict occurred in database "d", table "dbo.t", column 'c'.`, `column 'c'.`},
+	} {
+		err := db.dialect.cause(fmt.Errorf("write: %w", mssql.Error{Number: number, Class: 16, Message: c.message}))
+		if text := err.Error(); !strings.HasSuffix(text, c.want) && !strings.Contains(text, c.want) || strings.Contains(text, "secret") || strings.Contains(text, "7999") {
+			t.Errorf("%d: %s", number, text)
+		}
+		if numberOf(err) != number {
+			t.Errorf("%d is lost", number)
 		}
 	}
 }

@@ -1,5 +1,5 @@
--- The last of the next rows, and how many of them are old. Rows are in the order in which they were written.
-SELECT COALESCE(MAX(n.id), 0), COALESCE(SUM(CASE WHEN n.changed_at < @before THEN 1 ELSE 0 END), 0)
+-- The last of the next rows, and how many of them are not young: old, or of tomorrow and later. Rows are in the order in which they were written.
+SELECT COALESCE(MAX(n.id), 0), COALESCE(SUM(CASE WHEN n.changed_at < @before OR n.changed_at > @tomorrow THEN 1 ELSE 0 END), 0)
 FROM (
     SELECT c.id, c.changed_at
     FROM leadsync_changes AS c
