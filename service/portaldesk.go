@@ -19,8 +19,9 @@ import (
 
 // portalDesk is what the pages know and do of portals.
 type portalDesk struct {
-	b    *Backend
-	jobs *jobs
+	b      *Backend
+	jobs   *jobs
+	counts *caches[int64] // of leads, by portal
 
 	mu       sync.Mutex
 	removing map[string]bool // by member_id
@@ -35,7 +36,11 @@ func (d *portalDesk) Reports(ctx context.Context) ([]console.Portal, error) {
 	}
 	var reports []console.Portal
 	for _, p := range portals {
-		r, err := ReportPortal(ctx, d.b.DB, p)
+		r, err := reportWithoutCounts(ctx, d.b.DB, p)
+		if err != nil {
+			return nil, err
+		}
+		r.Leads, err = d.counts.of(p.MemberID).get(ctx, func(ctx context.Context) (int64, error) { return d.b.DB.CountLeads(ctx, p.MemberID) })
 		if err != nil {
 			return nil, err
 		}

@@ -69,6 +69,20 @@ type BudgetReport struct {
 
 // ReportPortal reads everything about a portal from the database alone.
 func ReportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (PortalReport, error) {
+	r, err := reportWithoutCounts(ctx, db, p)
+	if err != nil {
+		return r, err
+	}
+	if r.Leads, err = db.CountLeads(ctx, p.MemberID); err != nil {
+		return r, err
+	}
+	r.Unclaimed, err = db.Unclaimed(ctx)
+	return r, err
+}
+
+// reportWithoutCounts is ReportPortal without what the database has to count: a million rows take
+// longer than a page may.
+func reportWithoutCounts(ctx context.Context, db *repo.DB, p leads.Portal) (PortalReport, error) {
 	r := PortalReport{PortalView: ViewPortal(p), Endpoint: p.ClientEndpoint, AuthServer: p.ServerEndpoint, ClientID: p.ClientID, TokenKnown: p.TokenHash != "", Tokens: []TokenReport{}}
 	if p.WebhookURL != "" {
 		r.Endpoint = "https://" + p.Domain + "/rest/…"
@@ -94,12 +108,6 @@ func ReportPortal(ctx context.Context, db *repo.DB, p leads.Portal) (PortalRepor
 	}
 	if b := standing.Budget; !b.At.IsZero() {
 		r.Budget = &BudgetReport{b.At, b.Level, b.Depth, b.Plan, b.Share, b.Refusals}
-	}
-	if r.Leads, err = db.CountLeads(ctx, p.MemberID); err != nil {
-		return r, err
-	}
-	if r.Unclaimed, err = db.Unclaimed(ctx); err != nil {
-		return r, err
 	}
 	run, ok, err := db.LastCompleted(ctx, p.MemberID)
 	if ok {
