@@ -15,7 +15,16 @@ func NewLog(w io.Writer, cfg Config) *slog.Logger {
 	if cfg.LogFormat == "text" || cfg.LogFormat == "" && IsTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, opts))
 	}
+	opts.ReplaceAttr = withUnits
 	return slog.New(slog.NewJSONHandler(w, opts))
+}
+
+// withUnits writes durations with their unit, as text does: JSON has nanoseconds otherwise.
+func withUnits(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // IsTerminal tells whether what is written there is read by a person at once.

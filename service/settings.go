@@ -3,7 +3,6 @@ package service
 import (
 	"net/url"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -71,17 +70,6 @@ func settingsInForce(c Config) []console.Setting {
 		all = append(all, console.Setting{Name: setting[0], Value: setting[1]})
 	}
 	return all
-}
-
-// SettingNames are the names of the variables that a configuration is read from.
-func SettingNames() (names []string) {
-	_, _ = ReadConfig(func(name string) (string, bool) { // what is wrong without values does not matter
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-		return "", false
-	})
-	return names
 }
 
 func onOrOff(on bool) string {

@@ -3,8 +3,11 @@ package service
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"leadsync/leads"
 )
@@ -41,4 +44,33 @@ func TestSettingsShowNoSecret(t *testing.T) {
 			t.Errorf("%s is not shown", name)
 		}
 	}
+}
+
+// `leadsync serve --help` says of every setting that is read what it means, and of no other.
+func TestEverySettingIsExplained(t *testing.T) {
+	var explained []string
+	for _, group := range SettingGroups {
+		for _, setting := range group.Settings {
+			if explained = append(explained, setting.Names...); setting.Means == "" {
+				t.Errorf("%v: what does it mean?", setting.Names)
+			}
+		}
+	}
+	read := settingNames()
+	slices.Sort(explained)
+	slices.Sort(read)
+	if diff := cmp.Diff(read, explained); diff != "" {
+		t.Errorf("settings (-read +explained):\n%s", diff)
+	}
+}
+
+// settingNames are the names of the variables that a configuration is read from.
+func settingNames() (names []string) {
+	_, _ = ReadConfig(func(name string) (string, bool) { // what is wrong without values does not matter
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		return "", false
+	})
+	return names
 }

@@ -27,9 +27,16 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 // Help lists the settings below the flags of `leadsync serve`.
 func (serveCmd) Help() string {
 	var text strings.Builder
-	text.WriteString("The service has no flags: environment variables are its settings, all optional. README.md, \"Settings\", says what each means and what it is without a value. They are:\n\n")
-	for _, name := range service.SettingNames() {
-		text.WriteString("    " + name + "\n")
+	text.WriteString("The service has no flags: environment variables are its settings, all optional. README.md, \"Settings\", says more of each.\n")
+	for _, group := range service.SettingGroups {
+		text.WriteString("\n" + group.Title + ":\n\n")
+		for _, s := range group.Settings {
+			fmt.Fprintf(&text, "    %s\n        %s", strings.Join(s.Names, ", "), s.Means)
+			if s.Default != "" {
+				fmt.Fprintf(&text, " (otherwise: %s)", s.Default)
+			}
+			text.WriteString("\n")
+		}
 	}
 	return text.String() + "\n`leadsync doctor` examines what is set; the page at LEADSYNC_ADMIN_ADDR shows it, without secrets."
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -45,11 +46,11 @@ func (h historyCmd) Run(ctx context.Context, a *app) error {
 			}
 			runs = append(runs, more...)
 		}
-		return h.print(a.stdout, runs)
+		return h.print(a.stdout, hostsOf(portals), runs)
 	})
 }
 
-func (h historyCmd) print(out io.Writer, runs []leads.Run) error {
+func (h historyCmd) print(out io.Writer, named hosts, runs []leads.Run) error {
 	if h.JSON {
 		views := make([]passView, len(runs))
 		for i, run := range runs {
@@ -62,14 +63,18 @@ func (h historyCmd) print(out io.Writer, runs []leads.Run) error {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RUN\tPORTAL\tMODE\tSTATE\tSTARTED\tTOOK\tCOMPARED\tMISSED\tSTALE\tPHANTOM\tUNREADABLE\tREPAIRED\tWHAT TO DO")
+	fmt.Fprintln(w, "RUN\tPORTAL\tMODE\tSTATE\tSTARTED ("+time.Now().Format("MST")+")\tTOOK\tCOMPARED\tMISSED\tSTALE\tPHANTOM\tUNREADABLE\tREPAIRED\tWHAT TO DO")
 	for _, r := range runs {
 		mode := string(r.Mode)
 		if r.DryRun {
 			mode += " (dry)"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", r.ID, r.MemberID, mode, r.State, wallTime(r.StartedAt), took(r),
-			r.Scanned, r.Missed, r.Stale, r.Phantom, r.Unreadable, r.Repaired(), r.Error)
+		missed := strconv.FormatInt(r.Missed, 10)
+		if r.Mode == leads.RunImport {
+			missed = "-" // an import finds all leads, and no event was missed
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%s\n", r.ID, named.of(r.MemberID), mode, r.State, wallTime(r.StartedAt), took(r),
+			r.Scanned, missed, r.Stale, r.Phantom, r.Unreadable, r.Repaired(), r.Error)
 	}
 	return w.Flush()
 }

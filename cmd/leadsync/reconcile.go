@@ -48,7 +48,7 @@ func (r passCmd) Run(ctx context.Context, a *app) error {
 			}
 			runs = append(runs, run)
 		}
-		return r.report(a.stdout, runs)
+		return r.report(a.stdout, hostsOf(portals), runs)
 	})
 }
 
@@ -162,23 +162,23 @@ func (r passCmd) pause(ctx context.Context, b *service.Backend, id string) error
 
 // report prints the sums: one object, with "portals" where there are several. What needs
 // a person is an error: the exit code is 1.
-func (r passCmd) report(out io.Writer, runs []leads.Run) error {
-	if err := r.print(out, runs); err != nil {
+func (r passCmd) report(out io.Writer, named hosts, runs []leads.Run) error {
+	if err := r.print(out, named, runs); err != nil {
 		return err
 	}
 	var errs []error
 	for _, run := range runs {
 		switch {
 		case run.State != leads.RunCompleted:
-			errs = append(errs, fmt.Errorf("pass over portal %s is incomplete: %s", run.MemberID, run.Error))
+			errs = append(errs, fmt.Errorf("pass over portal %s is incomplete: %s", named.of(run.MemberID), run.Error))
 		case run.Error != "":
-			errs = append(errs, fmt.Errorf("portal %s: %s", run.MemberID, run.Error))
+			errs = append(errs, fmt.Errorf("portal %s: %s", named.of(run.MemberID), run.Error))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (r passCmd) print(out io.Writer, runs []leads.Run) error {
+func (r passCmd) print(out io.Writer, named hosts, runs []leads.Run) error {
 	if r.JSON {
 		if len(runs) == 1 {
 			return json.NewEncoder(out).Encode(viewPass(runs[0]))
@@ -186,7 +186,7 @@ func (r passCmd) print(out io.Writer, runs []leads.Run) error {
 		return json.NewEncoder(out).Encode(severalReports(runs))
 	}
 	for _, run := range runs {
-		if _, err := io.WriteString(out, passText(run)); err != nil {
+		if _, err := io.WriteString(out, passText(run, named.of(run.MemberID))); err != nil {
 			return err
 		}
 	}
@@ -194,13 +194,13 @@ func (r passCmd) print(out io.Writer, runs []leads.Run) error {
 }
 
 // passText is a pass as people read it. Its numbers add up to the leads that were compared.
-func passText(run leads.Run) string {
+func passText(run leads.Run, portal string) string {
 	var text strings.Builder
 	s, what := run.Summary(), "pass"
 	if run.DryRun {
 		what = "dry run"
 	}
-	fmt.Fprintf(&text, "Portal %s: %s %s in %.1f s, %s, %d of them refused by a limit\n", s.Portal, what, s.State, s.Seconds, service.Number(s.Requests, "request"), s.Refused)
+	fmt.Fprintf(&text, "Portal %s: %s %s in %.1f s, %s, %d of them refused by a limit\n", portal, what, s.State, s.Seconds, service.Number(s.Requests, "request"), s.Refused)
 	line := func(n int64, words string) { fmt.Fprintf(&text, "  %8d %s\n", n, words) }
 	line(s.Scanned, fmt.Sprintf("%s compared, %d of them right", service.Noun(s.Scanned, "lead"), s.Unchanged))
 	if n := tooRecent(s.Sums); n > 0 {

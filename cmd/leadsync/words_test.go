@@ -16,15 +16,18 @@ func TestAPassIsPrintedInWords(t *testing.T) {
 	t.Parallel()
 	one := leads.Sums{Scanned: 1, Unchanged: 1, Missed: 1, Stale: 1, Phantom: 1, Unreadable: 1, Unprocessable: 1, Inserted: 1, Updated: 1, Deleted: 1, Requests: 1, Refused: 1}
 	for _, dry := range []bool{false, true} {
-		text := passText(leads.Run{ID: "r", MemberID: "m", State: leads.RunCompleted, DryRun: dry, Sums: one})
+		text := passText(leads.Run{ID: "r", MemberID: "m", State: leads.RunCompleted, DryRun: dry, Sums: one}, "company.bitrix24.ru")
 		if wrong := regexp.MustCompile(`\b1 (leads|rows|requests|phantoms|differences)\b`).FindString(text); wrong != "" {
 			t.Errorf("%q in %s", wrong, text)
+		}
+		if !strings.HasPrefix(text, "Portal company.bitrix24.ru: ") {
+			t.Errorf("the portal is not named: %s", text)
 		}
 		if strings.Contains(text, "dry run") != dry || strings.Contains(text, "inserted") == dry || strings.Contains(text, "not counted") {
 			t.Errorf("dry run %v: %s", dry, text)
 		}
 	}
-	if text := passText(leads.Run{Sums: leads.Sums{Scanned: 1001, Unchanged: 996}}); !strings.Contains(text, "1001 leads compared, 996 of them right") || !strings.Contains(text, "5 not counted") {
+	if text := passText(leads.Run{Sums: leads.Sums{Scanned: 1001, Unchanged: 996}}, "company.bitrix24.ru"); !strings.Contains(text, "1001 leads compared, 996 of them right") || !strings.Contains(text, "5 not counted") {
 		t.Errorf("five leads are missing: %s", text)
 	}
 	for d, want := range map[time.Duration]string{
@@ -128,5 +131,19 @@ func TestHelpShowsFlagsAndSettings(t *testing.T) {
 				t.Errorf("%s --help, exit %d, lacks %s:\n%s", command, code, words, &out)
 			}
 		}
+	}
+}
+
+// An import finds all leads: events have missed none of them.
+func TestHistoryNamesPortalsByTheirHosts(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	err := historyCmd{}.print(&out, hosts{"m1": "company.bitrix24.ru"}, []leads.Run{
+		{ID: "r1", MemberID: "m1", Mode: leads.RunImport, Sums: leads.Sums{Scanned: 300, Missed: 300}},
+		{ID: "r2", MemberID: "m2", Mode: leads.RunFull, Sums: leads.Sums{Scanned: 301, Missed: 7}},
+	})
+	lines := strings.Split(out.String(), "\n")
+	if err != nil || len(lines) < 3 || !regexp.MustCompile(`^r1 +company\.bitrix24\.ru .* 300 +- `).MatchString(lines[1]) || !regexp.MustCompile(`^r2 +m2 .* 301 +7 `).MatchString(lines[2]) {
+		t.Errorf("%v: %s", err, out.String())
 	}
 }
