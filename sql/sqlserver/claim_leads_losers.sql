@@ -11,5 +11,5 @@ SELECT
         ELSE p.Id
     END
 FROM dbo.bitrix_leads AS l
-INNER JOIN dbo.bitrix_leads AS p ON p.member_id = @member_id AND p.sql_ID = l.sql_ID
+INNER LOOP JOIN dbo.bitrix_leads AS p ON p.member_id = @member_id AND p.sql_ID = l.sql_ID
 WHERE l.member_id = N'' AND l.Id > @after AND l.Id <= @upto
