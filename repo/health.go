@@ -11,10 +11,14 @@ var sqlServerHealth = []check{
 	{"server", true, judgeServer},
 	{"database", true, judgeSettings},
 	{"schemas", true, judgeSchemas},
-	{"rights", true, judgeRights},
+	{CheckRights, true, judgeRights},
 	{"files", true, judgeRoom},
 	{"statistics", true, judgeStatistics},
 }
+
+// CheckRights is the Check of conditions about the login's rights. They mean something where all
+// tables exist.
+const CheckRights = "rights"
 
 // Health looks at a database that is in use: version, settings, rights, room, statistics. It
 // changes nothing. What the login may not ask, or the server does not know, is a condition that
