@@ -260,6 +260,7 @@ func (s store) Portals(context.Context) ([]leads.Portal, error) { return s.porta
 func (s store) Standing(context.Context, string) (leads.Standing, bool, error) {
 	return s.standing, true, nil
 }
+
 func (s store) Grants(ctx context.Context, _ string) ([]leads.Grant, error) {
 	return s.grants, errors.Join(s.failed, ctx.Err())
 }

@@ -73,8 +73,12 @@ func TestMetricsKeepWhatIsUnknown(t *testing.T) {
 		unknown bool
 		want    int // unknown problems
 	}{
-		{seen(map[string]bool{}, "portal x"), false, 0}, {seen(nil, componentDatabase), true, 1}, {seen(nil, componentDatabase), true, 1},
-		{seen(map[string]bool{}, "portal x"), true, 0}, {seen(nil), true, 1}, {seen(map[string]bool{}), false, 0},
+		{seen(map[string]bool{}, "portal x"), false, 0},
+		{seen(nil, componentDatabase), true, 1},
+		{seen(nil, componentDatabase), true, 1},
+		{seen(map[string]bool{}, "portal x"), true, 0},
+		{seen(nil), true, 1},
+		{seen(map[string]bool{}), false, 0},
 	} {
 		w = w.next(step.found, func(component string) bool { return step.unknown && component == "portal x" }, nil)
 		if len(w.unknown) != step.want {
