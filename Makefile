@@ -59,8 +59,9 @@ test-cluster: ## three NATS servers and three services, killed, stopped and cut 
 	$(GO) test -count=1 -v -timeout 30m -run '^TestClusterDrill$$' ./cmd/leadsync -cluster 10m
 	$(GO) test -count=1 -v -timeout 15m -run '^TestRotatedPassword' ./cmd/leadsync -rotation 1m
 
-monitoring-check: ## promtool over the alerts of deployments/monitoring and their tests; the first time it is built, which takes minutes
+monitoring-check: ## promtool over the alerts of deployments/monitoring, their tests, and the dashboard's queries on real metrics; the first time it is built, which takes minutes
 	cd deployments/monitoring && $(PROMTOOL) check rules rules.yml && $(PROMTOOL) test rules rules_test.yml
+	LEADSYNC_TEST_PROMTOOL="$(PROMTOOL)" $(GO) test -count=1 -run TestDashboardHasResults ./service
 
 mutants: ## mutate one package (PKG=./leads), list the mutants its tests miss and count them; takes minutes
 	$(GREMLINS) unleash --timeout-coefficient 20 --output-statuses lt $(PKG)

@@ -25,8 +25,9 @@ type Config struct {
 	// Delay is how long a problem lasts before it is reported, and how long it has been over
 	// before that is: a blip is no alarm.
 	Delay time.Duration
-	// File keeps what was reported: a start reports nothing twice, and what ended while the
-	// process was down is reported as over.
+	// File keeps the problems: a start reports nothing twice, what ended while the process was
+	// down is reported as over, and a process that restarts again and again still notices how
+	// long a problem lasts.
 	File              string
 	Instance, Version string // of messages
 	Now               func() time.Time
@@ -39,6 +40,7 @@ type alarm struct {
 	Component string            `json:"component"`
 	Reason    string            `json:"reason"`
 	Since     time.Time         `json:"since"`
+	Seen      time.Time         `json:"seen"`          // when it was there last; not kept up to date once it has fired
 	Gone      time.Time         `json:"gone,omitzero"` // when it was seen to be over; zero while it lasts
 	Fired     bool              `json:"fired"`         // it lasted longer than the delay
 	Ended     bool              `json:"ended"`         // it has been over for the delay
@@ -76,33 +78,47 @@ func Open(cfg Config) (*Alarms, error) {
 			one.Told = map[string]Status{}
 		}
 	}
+	// What nobody saw for longer than the pauses of a crash loop may have been over meanwhile.
+	a.alarms = slices.DeleteFunc(a.alarms, func(one *alarm) bool { return !one.Fired && cfg.Now().Sub(one.Seen) > unseenDelays*cfg.Delay })
 	a.forget()
 	return a, nil
 }
 
-// Observe takes the problems as they are now, by component.
-func (a *Alarms) Observe(problems map[string]string) {
+// unseenDelays is after how many delays a problem that was not reported yet is taken for a new
+// one. Systems that restart a process wait up to five minutes before they do.
+const unseenDelays = 10
+
+// Observe takes the problems as they are now, by component. Of components for which unknown is
+// true, the caller could not find out whether they have one: their alarms stay as they are.
+func (a *Alarms) Observe(problems map[string]string, unknown func(component string) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	problems = a.fewer(problems)
-	now, news := a.cfg.Now(), false
+	now, changed, news := a.cfg.Now(), false, false
 	lasting := map[string]bool{}
 	for _, one := range a.alarms {
 		if one.Ended {
 			continue
 		}
-		reason, still := problems[one.Component]
 		lasting[one.Component] = true
-		news = one.see(reason, still, now, a.cfg.Delay) || news
+		reason, still := problems[one.Component]
+		if !still && unknown(one.Component) {
+			continue
+		}
+		differs, tell := one.see(reason, still, now, a.cfg.Delay)
+		changed, news = changed || differs, news || tell
 	}
 	a.forget()
 	for component, reason := range problems {
 		if !lasting[component] {
-			a.alarms = append(a.alarms, &alarm{ID: uuid.NewString(), Component: component, Reason: reason, Since: now, Told: map[string]Status{}})
+			a.alarms = append(a.alarms, &alarm{ID: uuid.NewString(), Component: component, Reason: reason, Since: now, Seen: now, Told: map[string]Status{}})
+			changed = true
 		}
 	}
-	if news {
+	if changed {
 		a.save()
+	}
+	if news {
 		for _, wake := range a.wake {
 			select {
 			case wake <- struct{}{}:
@@ -115,13 +131,13 @@ func (a *Alarms) Observe(problems map[string]string) {
 const (
 	// most is how many problems are reported one by one: nobody reads more messages than that.
 	most = 20
-	// theRest is the component of the one message about all others.
-	theRest = "more problems"
+	// TheRest is the component of the one message about all others.
+	TheRest = "more problems"
 	// mostEnded is how many problems that are over wait for a channel that does not work.
 	mostEnded = 100
 )
 
-// fewer are at most most problems, those first that are reported already, and one for the rest.
+// fewer are those problems that are known already, new ones up to most of all, and one for the rest.
 func (a *Alarms) fewer(problems map[string]string) map[string]string {
 	if len(problems) <= most {
 		return problems
@@ -139,9 +155,19 @@ func (a *Alarms) fewer(problems map[string]string) map[string]string {
 		}
 		return strings.Compare(x, y)
 	})
-	kept := map[string]string{theRest: fmt.Sprintf("%d further components have a problem; GET /readyz names them", len(names)-most)}
-	for _, name := range names[:most] {
+	old := 0 // known ones are never left out: that would report them as over
+	for _, name := range names {
+		if known[name] {
+			old++
+		}
+	}
+	shown := max(most, old)
+	kept := map[string]string{}
+	for _, name := range names[:shown] {
 		kept[name] = problems[name]
+	}
+	if rest := len(names) - shown; rest > 0 {
+		kept[TheRest] = fmt.Sprintf("%d further components have a problem; GET /readyz names them", rest)
 	}
 	return kept
 }
@@ -169,27 +195,27 @@ func (a *Alarms) forget() {
 	}
 }
 
-// see notes whether the problem lasts. It returns true where that is to be reported.
-func (o *alarm) see(reason string, still bool, now time.Time, delay time.Duration) bool {
+// see notes whether the problem lasts. changed is what the file has to know, tell is what the
+// channels have to.
+func (o *alarm) see(reason string, still bool, now time.Time, delay time.Duration) (changed, tell bool) {
 	if o.Since.After(now) { // the clock was set back
 		o.Since = now
 	}
 	if o.Gone.After(now) {
 		o.Gone = now
 	}
-	switch {
-	case still:
-		o.Gone, o.Reason = time.Time{}, reason
-		if fires := !o.Fired && now.Sub(o.Since) >= delay; fires {
-			o.Fired = true
-			return true
-		}
-		return false
-	case o.Gone.IsZero():
-		o.Gone = now
+	if still {
+		changed = !o.Fired || !o.Gone.IsZero()
+		o.Gone, o.Reason, o.Seen = time.Time{}, reason, now
+		tell = !o.Fired && now.Sub(o.Since) >= delay
+		o.Fired = o.Fired || tell
+		return changed, tell
+	}
+	if o.Gone.IsZero() {
+		o.Gone, changed = now, true
 	}
 	o.Ended = !o.Fired || now.Sub(o.Gone) >= delay
-	return o.Ended && o.Fired
+	return changed || o.Ended, o.Ended && o.Fired
 }
 
 // Run sends what is to be reported until the context ends.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -91,8 +92,13 @@ func (d *desk) start() {
 
 // see observes after some time.
 func (d *desk) see(later time.Duration, problems map[string]string) {
+	d.blind(later, problems)
+}
+
+// blind observes after some time, and cannot look at some components.
+func (d *desk) blind(later time.Duration, problems map[string]string, unknown ...string) {
 	d.now = d.now.Add(later)
-	d.alarms.Observe(problems)
+	d.alarms.Observe(problems, func(component string) bool { return slices.Contains(unknown, component) })
 }
 
 func (d *desk) want(r *receiver, list ...string) {
@@ -137,6 +143,94 @@ func TestAProblemIsReportedOnceAndResolvedOnce(t *testing.T) {
 	d.want(r, "firing database", "resolved database", "firing database")
 	if r.got[2].ID == first.ID {
 		t.Error("another problem has the same id")
+	}
+}
+
+// What nobody could look at is not over, and neither is it another problem afterwards.
+func TestWhatIsUnknownIsNotOver(t *testing.T) {
+	r := &receiver{name: "one"}
+	d := newDesk(t, r)
+	portal := map[string]string{"portal x": "does not answer"}
+	d.see(0, portal)
+	d.see(time.Minute, portal)
+	d.want(r, "firing portal x")
+	for range 10 { // the database is lost, then the process starts again and has not looked yet
+		d.blind(time.Minute, database, "portal x")
+	}
+	d.want(r, "firing portal x", "firing database")
+	d.stop()
+	d.start()
+	for range 3 {
+		d.blind(time.Minute, nil, "portal x")
+	}
+	d.want(r, "firing portal x", "firing database", "resolved database")
+	d.see(time.Minute, portal)
+	d.see(time.Minute, nil)
+	d.see(time.Minute, nil)
+	d.want(r, "firing portal x", "firing database", "resolved database", "resolved portal x")
+	if r.got[0].ID != r.got[3].ID {
+		t.Error("it ends under another id")
+	}
+}
+
+// A process that crashes again and again before the delay is over still reports what lasts, once.
+func TestACrashLoopIsReported(t *testing.T) {
+	r := &receiver{name: "one"}
+	d := newDesk(t, r)
+	for range 20 { // 17 minutes
+		for range 5 {
+			d.see(10*time.Second, database)
+		}
+		d.stop()
+		d.start()
+	}
+	d.want(r, "firing database")
+	d.see(10*time.Second, nil)
+	d.see(time.Minute, nil)
+	d.want(r, "firing database", "resolved database")
+}
+
+// What a process saw for a moment before it ended is forgotten: another start, days later, does not
+// report it at once.
+func TestABlipBeforeAStopIsNoAlarmDaysLater(t *testing.T) {
+	r := &receiver{name: "one"}
+	d := newDesk(t, r)
+	nats := map[string]string{"nats": "starting"}
+	d.see(0, nats)
+	for _, later := range []time.Duration{48 * time.Hour, 30 * time.Second} {
+		d.stop()
+		d.now = d.now.Add(later)
+		d.start()
+		d.see(0, nats)
+		d.see(5*time.Second, nil)
+	}
+	d.see(0, database)
+	d.see(time.Minute, database)
+	d.want(r, "firing database")
+}
+
+// More problems at once than are reported one by one end none of those that lasted before.
+func TestAFloodEndsNothing(t *testing.T) {
+	first, second := map[string]string{}, map[string]string{}
+	for i := range 20 {
+		first[fmt.Sprintf("a %02d", i)], second[fmt.Sprintf("b %02d", i)] = "is blocked", "is blocked"
+	}
+	all := map[string]string{}
+	maps.Copy(all, first)
+	maps.Copy(all, second)
+	r := &receiver{name: "one"}
+	d := newDesk(t, r)
+	d.see(0, first)
+	d.see(time.Minute, first)
+	d.see(10*time.Second, second) // the first ones pause for less than the delay
+	for range 10 {
+		d.see(20*time.Second, all)
+	}
+	eventually(t, func() bool { return len(r.said()) == 40 })
+	for _, line := range r.said() {
+		if !strings.HasPrefix(line, "firing") {
+			t.Errorf("sent: %s", line)
+		}
 	}
 }
 

@@ -36,17 +36,21 @@ func CheckAddress(a Address) Check {
 			return []Finding{unknown("there is none: portals that are reached by webhooks may not need it")}
 		}
 		found := a.name(ctx, u)
-		if !Healthy(found) {
+		if found[0].Level == Fault || found[0].Level == Unknown {
 			return found
 		}
 		return append(found, a.answer(ctx, u)...)
 	}}
 }
 
-// name looks the host up.
+// name looks the host up. There is one finding.
 func (a Address) name(ctx context.Context, u *url.URL) (found []Finding) {
 	ips, err := a.Resolve(ctx, u.Hostname())
-	if err != nil || len(ips) == 0 {
+	refusal := (*net.DNSError)(nil)
+	if err != nil && (!errors.As(err, &refusal) || !refusal.IsNotFound) {
+		return []Finding{unknown("whether it is in DNS, and therefore whether it answers: " + err.Error())}
+	}
+	if len(ips) == 0 {
 		return []Finding{fault(u.Hostname()+" has no address in DNS", "Bitrix24 cannot send events", "create the DNS record, or correct LEADSYNC_PUBLIC_URL")}
 	}
 	for _, ip := range ips {

@@ -39,10 +39,16 @@ type check struct {
 	look func(ctx context.Context) []Finding
 }
 
-func (c check) Name() string                       { return c.name }
-func (c check) Look(ctx context.Context) []Finding { return c.look(ctx) }
+func (c check) Name() string { return c.name }
 
-// limit is how long a check may take.
+// Look takes no longer than the limit.
+func (c check) Look(ctx context.Context) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return c.look(ctx)
+}
+
+// limit is how long a check of one thing may take.
 const limit = 20 * time.Second
 
 // Run makes the checks in their order. Each finding gets its check's name.
@@ -54,11 +60,25 @@ func Run(ctx context.Context, checks []Check) (all []Finding) {
 }
 
 func one(ctx context.Context, c Check) []Finding {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	found := c.Look(ctx)
+	found := []Finding{unknown("not looked at: " + stopped)}
+	if ctx.Err() == nil {
+		found = unlessStopped(ctx, c.Look(ctx))
+	}
 	for i := range found {
 		found[i].Check = c.Name()
+	}
+	return found
+}
+
+const stopped = "the examination was stopped, or took too long as a whole"
+
+// unlessStopped makes unknown of faults that were found after the examination was stopped: what
+// was asked then could not answer.
+func unlessStopped(ctx context.Context, found []Finding) []Finding {
+	for i, f := range found {
+		if f.Level == Fault && ctx.Err() != nil {
+			found[i] = unknown(f.Found + " (" + stopped + ")")
+		}
 	}
 	return found
 }

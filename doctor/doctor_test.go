@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"maps"
@@ -19,8 +20,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"leadsync/bitrix24"
@@ -94,6 +97,11 @@ func TestMachine(t *testing.T) {
 	}
 	wantLevel(t, "a pass", doctor.CheckZone(now, "Europe/Moscow"), doctor.OK, "+03:00")
 	wantLevel(t, "a pass in UTC", doctor.CheckZone(now.UTC(), ""), doctor.Warning, "TZ")
+	london, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLevel(t, "London in winter", doctor.CheckZone(now.In(london), "Europe/London"), doctor.OK, "GMT")
 	wantLevel(t, "an unknown zone", doctor.CheckZone(now.UTC(), "Europe/Moskow"), doctor.Fault, "Europe/Moskow")
 	wantLevel(t, "no pass", doctor.CheckZone(time.Time{}, ""), doctor.Warning, "LEADSYNC_RECONCILE_AT")
 }
@@ -134,8 +142,15 @@ func TestPublicAddress(t *testing.T) {
 	inside.Resolve = func(context.Context, string) ([]net.IP, error) { return []net.IP{net.IPv4(192, 168, 0, 9)}, nil }
 	wantLevel(t, "a private address", doctor.CheckAddress(inside), doctor.Warning, "private network")
 	nowhere := well
-	nowhere.Resolve = func(context.Context, string) ([]net.IP, error) { return nil, errors.New("no such host") }
-	wantLevel(t, "no name", doctor.CheckAddress(nowhere), doctor.Fault, "DNS")
+	nowhere.Resolve = func(context.Context, string) ([]net.IP, error) {
+		return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
+	}
+	wantLevel(t, "no name", doctor.CheckAddress(nowhere), doctor.Fault, "no address in DNS")
+	for _, err := range []error{&net.DNSError{Err: "i/o timeout", IsTimeout: true}, &net.DNSError{Err: "server misbehaving", IsTemporary: true}, context.DeadlineExceeded} {
+		silent := well
+		silent.Resolve = func(context.Context, string) ([]net.IP, error) { return nil, err }
+		wantLevel(t, "a silent DNS server", doctor.CheckAddress(silent), doctor.Unknown, err.Error())
+	}
 	wantLevel(t, "none", doctor.CheckAddress(doctor.Address{}), doctor.Unknown, "there is none")
 }
 
@@ -191,6 +206,14 @@ func TestDatabase(t *testing.T) {
 	wantLevel(t, "well", doctor.CheckDatabase(database{}), doctor.OK, "those of this version")
 	wantLevel(t, "down", doctor.CheckDatabase(database{down: errors.New("refused")}), doctor.Fault, "refused")
 	wantLevel(t, "old tables", doctor.CheckDatabase(database{pending: []string{"00017_x"}}), doctor.Fault, "leadsync migrate")
+	lacks := of(repo.Stops, "the login lacks SELECT on dbo.bitrix_leads")
+	lacks.conditions[0].Check = repo.CheckRights
+	wantLevel(t, "a right to a table is missing", doctor.CheckDatabase(lacks), doctor.Fault, "lacks SELECT")
+	lacks.pending = []string{"00001_adopt"}
+	wantLevel(t, "no tables yet", doctor.CheckDatabase(lacks), doctor.Fault, "leadsync migrate")
+	if found := fmt.Sprint(doctor.Run(t.Context(), []doctor.Check{doctor.CheckDatabase(lacks)})); strings.Contains(found, "lacks SELECT") || !strings.Contains(found, "unknown whether the login has the rights") {
+		t.Errorf("of tables that do not exist: %s", found)
+	}
 	wantLevel(t, "a right is missing", doctor.CheckDatabase(of(repo.Stops, "lacks DELETE")), doctor.Fault, "do this")
 	wantLevel(t, "readers wait", doctor.CheckDatabase(of(repo.Warns, "RCSI")), doctor.Warning, "do this")
 	wantLevel(t, "a fact", doctor.CheckDatabase(of(repo.Tells, "version 16")), doctor.OK, "version 16")
@@ -212,6 +235,7 @@ func TestNATS(t *testing.T) {
 	well := of("2.15.2", "", 1, 0)
 	wantLevel(t, "embedded", check(true, well, nil), doctor.OK, "on disk before")
 	wantLevel(t, "no service", check(true, events.State{}, idle), doctor.OK, "does not run now")
+	wantLevel(t, "an embedded server that does not answer", check(true, events.State{}, errors.New("refused")), doctor.Fault, "/readyz")
 	wantLevel(t, "a server of its own", check(false, well, nil), doctor.Unknown, "sync_interval")
 	wantLevel(t, "an old server", check(false, of("2.10.4", "", 1, 0), nil), doctor.Fault, "2.10.4")
 	wantLevel(t, "one copy in a cluster", check(false, of("2.15.2", "c", 1, 0), nil), doctor.Warning, "LEADSYNC_NATS_REPLICAS=3")
@@ -229,13 +253,17 @@ type store struct {
 	portals  []leads.Portal
 	standing leads.Standing
 	grants   []leads.Grant
+	failed   error // of reading the grants
 }
 
 func (s store) Portals(context.Context) ([]leads.Portal, error) { return s.portals, nil }
 func (s store) Standing(context.Context, string) (leads.Standing, bool, error) {
 	return s.standing, true, nil
 }
-func (s store) Grants(context.Context, string) ([]leads.Grant, error) { return s.grants, nil }
+
+func (s store) Grants(ctx context.Context, _ string) ([]leads.Grant, error) {
+	return s.grants, errors.Join(s.failed, ctx.Err())
+}
 
 func TestPortals(t *testing.T) {
 	t.Parallel()
@@ -250,26 +278,36 @@ func TestPortals(t *testing.T) {
 		level   doctor.Level
 		words   string
 	}{
-		"well":                {nil, nil, doctor.OK, "an administrator's"},
-		"no portal":           {func(s *store) { s.portals = nil }, nil, doctor.Warning, "none is connected"},
-		"tokens refused":      {func(s *store) { s.portals[0].State = leads.PortalNeedsAuthorization }, nil, doctor.Fault, "open"},
-		"removed":             {func(s *store) { s.portals[0].State = leads.PortalUninstalled }, nil, doctor.OK, "removed"},
-		"a problem":           {func(s *store) { s.standing.Problem = "OVERLOAD_LIMIT" }, nil, doctor.Fault, "OVERLOAD_LIMIT"},
-		"served by nobody":    {func(s *store) { s.standing.BeatAt = now.Add(-time.Hour) }, nil, doctor.Warning, "serve"},
-		"an event is missing": {func(s *store) { s.standing.Bound = bound[1:] }, nil, doctor.Fault, "rebind"},
-		"no offline queue":    {func(s *store) { s.standing.Bound = bound }, nil, doctor.Unknown, "offline"},
-		"no tokens":           {func(s *store) { s.grants = nil }, nil, doctor.Fault, "no tokens"},
-		"an old login":        {func(s *store) { s.grants[0].ExpiresAt = now.Add(-170 * 24 * time.Hour) }, nil, doctor.Warning, "log-in ends"},
-		"an old token":        {func(s *store) { s.grants[0].ExpiresAt = now.Add(-time.Hour) }, nil, doctor.Unknown, "expired"},
-		"no permission":       {nil, map[string]string{"scope": `["task"]`}, doctor.Fault, "CRM"},
-		"silent":              {nil, map[string]string{"scope": ""}, doctor.Fault, "does not answer"},
-		"no administrator":    {nil, map[string]string{"user.admin": "false"}, doctor.Fault, "not an administrator's"},
-		"an unknown client":   {nil, map[string]string{"client": "WRONG_CLIENT"}, doctor.Fault, "LEADSYNC_B24_CLIENT_ID"},
-		"a wrong secret":      {nil, map[string]string{"client": "INVALID_CLIENT"}, doctor.Fault, "LEADSYNC_B24_CLIENT_SECRET"},
-		"a right secret":      {nil, nil, doctor.OK, "client id and secret are right"},
-		"no answer of theirs": {nil, map[string]string{"client": ""}, doctor.Unknown, "client id and secret"},
-		"a webhook":           {func(s *store) { s.portals[0].WebhookURL, s.portals[0].TokenHash = "https://x/rest/1/s/", "h" }, nil, doctor.Unknown, "webhook"},
-		"a webhook's token":   {func(s *store) { s.portals[0].WebhookURL = "https://x/rest/1/s/" }, nil, doctor.Fault, "LEADSYNC_B24_APPLICATION_TOKEN"},
+		"well":                          {nil, nil, doctor.OK, "an administrator's"},
+		"no portal":                     {func(s *store) { s.portals = nil }, nil, doctor.Warning, "none is connected"},
+		"tokens refused":                {func(s *store) { s.portals[0].State = leads.PortalNeedsAuthorization }, nil, doctor.Fault, "open"},
+		"removed":                       {func(s *store) { s.portals[0].State = leads.PortalUninstalled }, nil, doctor.OK, "removed"},
+		"a problem":                     {func(s *store) { s.standing.Problem = "OVERLOAD_LIMIT" }, nil, doctor.Fault, "OVERLOAD_LIMIT"},
+		"served by nobody":              {func(s *store) { s.standing.BeatAt = now.Add(-time.Hour) }, nil, doctor.Warning, "serve"},
+		"old knowledge":                 {func(s *store) { s.standing.BeatAt, s.standing.Problem = now.Add(-time.Hour), "OVERLOAD_LIMIT" }, nil, doctor.Warning, "its problem then: OVERLOAD_LIMIT"},
+		"never served":                  {func(s *store) { s.standing.BeatAt = time.Time{} }, nil, doctor.Warning, "yet"},
+		"old bindings":                  {func(s *store) { s.standing.BoundAt, s.standing.Bound = now.Add(-240*time.Hour), nil }, nil, doctor.Unknown, "since 2026-11-16 12:00 +03:00"},
+		"bindings that nobody looks at": {func(s *store) { s.standing.BeatAt, s.standing.Bound = now.Add(-time.Hour), nil }, nil, doctor.Unknown, "which events are bound"},
+		"an ended login":                {func(s *store) { s.grants[0].ExpiresAt = now.Add(-300 * 24 * time.Hour) }, nil, doctor.Fault, "log-in ended on"},
+		"another key":                   {func(s *store) { s.failed = fmt.Errorf("stored secret: %w", leads.ErrMisconfigured) }, nil, doctor.Fault, "LEADSYNC_SECRET_KEY"},
+		"damaged tokens":                {func(s *store) { s.failed = errors.New("damaged") }, nil, doctor.Fault, "open"},
+		"a lost database":               {func(s *store) { s.failed = leads.ErrUnavailable }, nil, doctor.Unknown, "did not give the tokens"},
+		"an odd authority":              {nil, map[string]string{"client": "none"}, doctor.Unknown, "never issued"},
+		"an event is missing":           {func(s *store) { s.standing.Bound = bound[1:] }, nil, doctor.Fault, "rebind"},
+		"no offline queue":              {func(s *store) { s.standing.Bound = bound }, nil, doctor.Unknown, "offline"},
+		"no tokens":                     {func(s *store) { s.grants = nil }, nil, doctor.Fault, "no tokens"},
+		"an old login":                  {func(s *store) { s.grants[0].ExpiresAt = now.Add(-170 * 24 * time.Hour) }, nil, doctor.Warning, "log-in ends"},
+		"its rights":                    {func(s *store) { s.grants[0].ExpiresAt = now.Add(-170 * 24 * time.Hour) }, nil, doctor.Unknown, "permissions, administrator and plan: not asked"},
+		"an old token":                  {func(s *store) { s.grants[0].ExpiresAt = now.Add(-time.Hour) }, nil, doctor.Unknown, "expired"},
+		"no permission":                 {nil, map[string]string{"scope": `["task"]`}, doctor.Fault, "CRM"},
+		"silent":                        {nil, map[string]string{"scope": ""}, doctor.Fault, "does not answer"},
+		"no administrator":              {nil, map[string]string{"user.admin": "false"}, doctor.Fault, "not an administrator's"},
+		"an unknown client":             {nil, map[string]string{"client": "WRONG_CLIENT"}, doctor.Fault, "LEADSYNC_B24_CLIENT_ID"},
+		"a wrong secret":                {nil, map[string]string{"client": "INVALID_CLIENT"}, doctor.Fault, "LEADSYNC_B24_CLIENT_SECRET"},
+		"a right secret":                {nil, nil, doctor.OK, "client id and secret are right"},
+		"no answer of theirs":           {nil, map[string]string{"client": ""}, doctor.Unknown, "client id and secret"},
+		"a webhook":                     {func(s *store) { s.portals[0].WebhookURL, s.portals[0].TokenHash = "https://x/rest/1/s/", "h" }, nil, doctor.Unknown, "webhook"},
+		"a webhook's token":             {func(s *store) { s.portals[0].WebhookURL = "https://x/rest/1/s/" }, nil, doctor.Fault, "LEADSYNC_B24_APPLICATION_TOKEN"},
 	} {
 		s := store{
 			portals:  []leads.Portal{{MemberID: "m", Domain: "company.bitrix24.com", State: leads.PortalActive}},
@@ -288,11 +326,67 @@ func TestPortals(t *testing.T) {
 			return json.RawMessage(answers[method]), nil
 		}
 		try := func(context.Context, leads.Portal) error {
-			if answers["client"] == "" {
+			switch answers["client"] {
+			case "":
 				return errors.New("timeout")
+			case "none":
+				return nil
 			}
 			return &bitrix24.Error{Code: answers["client"]}
 		}
 		wantLevel(t, name, doctor.CheckPortals(doctor.Portals{Store: s, CallbackURL: handler, PublicURL: "https://leads.example.com", Now: clock, Call: call, Client: try}), c.level, c.words)
+	}
+}
+
+// Of portals that do not answer nothing is known, and the others have their time all the same.
+func TestSilentPortalsTakeNoTimeFromOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := store{standing: leads.Standing{BeatAt: now}, grants: []leads.Grant{{AccessToken: "t", ExpiresAt: now.Add(time.Hour)}}}
+		for i := range 10 {
+			s.portals = append(s.portals, leads.Portal{MemberID: strconv.Itoa(i), Domain: fmt.Sprintf("p%d.bitrix24.com", i), State: leads.PortalActive})
+		}
+		call := func(ctx context.Context, p leads.Portal, _ leads.Secret, method string) (json.RawMessage, error) {
+			if p.MemberID < "6" {
+				<-ctx.Done()
+			}
+			return json.RawMessage(map[string]string{"scope": `["crm"]`, "user.admin": "true"}[method]), ctx.Err()
+		}
+		p := doctor.Portals{Store: s, Now: clock, Call: call, Client: func(ctx context.Context, _ leads.Portal) error { return &bitrix24.Error{Code: "INVALID_GRANT"} }}
+		began := time.Now()
+		found := doctor.Run(t.Context(), []doctor.Check{doctor.CheckPortals(p)})
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("it took %s", took)
+		}
+		for _, portal := range s.portals {
+			words := map[bool]string{true: "did not answer", false: "has given the permission CRM"}[portal.MemberID < "6"]
+			if !slices.ContainsFunc(found, func(f doctor.Finding) bool {
+				return strings.HasPrefix(f.Found, portal.Domain) && strings.Contains(f.Found, words)
+			}) {
+				t.Errorf("%s: nothing with %q", portal.Domain, words)
+			}
+		}
+		for _, f := range found {
+			if f.Level == doctor.Fault {
+				t.Errorf("a fault of a portal that was not looked at: %+v", f)
+			}
+		}
+	})
+}
+
+// What was not looked at because the examination was stopped is unknown, whatever the check says.
+func TestAStoppedExaminationFindsNoFaults(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	d := database{down: errors.New("the database hangs")}
+	p := doctor.Portals{Store: store{portals: []leads.Portal{{Domain: "company.bitrix24.com", State: leads.PortalActive}}}, Now: clock}
+	found := doctor.Run(ctx, []doctor.Check{doctor.CheckClock(clock, func(context.Context) (time.Time, string, error) { stop(); return now.Add(time.Hour), "portal", nil }), doctor.CheckDatabase(d), doctor.CheckPortals(p)})
+	for _, f := range found {
+		if f.Level != doctor.Unknown {
+			t.Errorf("found %+v", f)
+		}
+	}
+	if len(found) != 3 {
+		t.Errorf("found %+v", found)
 	}
 }

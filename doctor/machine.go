@@ -106,7 +106,7 @@ func CheckZone(next time.Time, zone string) Check {
 				"correct TZ, such as Europe/Moscow, or install the package tzdata")}
 		}
 		words := "the next one starts at " + next.Format("2006-01-02 15:04 -07:00 (MST)")
-		if next.Format("-07:00") == "+00:00" {
+		if name, _ := next.Zone(); name == "UTC" { // not +00:00, which is London's winter
 			return []Finding{warning(words, "the machine's time zone is UTC: a portal elsewhere may be at work then", "set TZ, such as Europe/Moscow, or choose LEADSYNC_RECONCILE_AT in UTC")}
 		}
 		return []Finding{ok(words)}

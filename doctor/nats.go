@@ -32,6 +32,8 @@ func CheckNATS(n NATS) Check {
 			return []Finding{fault(err.Error(), "callbacks are kept in the spool until then", "")}
 		case errors.Is(err, events.ErrNoStreams):
 			return []Finding{warning(err.Error(), "", "")}
+		case n.Embedded:
+			return []Finding{fault(err.Error(), "callbacks are kept in the spool until it answers", "the service runs: its log and /readyz say what its embedded server waits for")}
 		default:
 			return []Finding{fault(err.Error(), "callbacks are kept in the spool until it answers", "start the server; check LEADSYNC_NATS_URL, the log-in and the network")}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"leadsync/bitrix24"
@@ -39,26 +40,60 @@ const servedWithin = time.Minute
 // loginSoon is how long before the end of a log-in somebody should look.
 const loginSoon = 20 * 24 * time.Hour
 
+// boundLong is how long ago the owner of a portal may have looked which events are bound: it looks
+// every hour.
+const boundLong = 2 * time.Hour
+
+// atOnce is how many portals are examined at the same time.
+const atOnce = 4
+
 // CheckPortals looks at each portal: state, owner, tokens, permissions, administrator, plan,
 // bound events, the offline queue.
-func CheckPortals(p Portals) Check {
-	return check{"portals", func(ctx context.Context) []Finding {
-		portals, err := p.Store.Portals(ctx)
-		if err != nil {
-			return []Finding{unknown("the database does not say which there are: " + err.Error())}
-		}
-		if len(portals) == 0 {
-			return []Finding{warning("none is connected yet", "nothing is mirrored", "install the application in Bitrix24, or run leadsync portals add --webhook")}
-		}
-		var found []Finding
-		for _, portal := range portals {
-			for _, f := range p.one(ctx, portal) {
-				f.Found = portal.Domain + ": " + f.Found
-				found = append(found, f)
-			}
-		}
-		return found
-	}}
+func CheckPortals(p Portals) Check { return portalsCheck{p} }
+
+// portalsCheck gives each portal the time of a check, so that one that does not answer takes none
+// from the others.
+type portalsCheck struct{ p Portals }
+
+func (portalsCheck) Name() string { return "portals" }
+
+func (c portalsCheck) Look(ctx context.Context) (found []Finding) {
+	portals, err := c.list(ctx)
+	if err != nil {
+		return []Finding{unknown("the database does not say which there are: " + err.Error())}
+	}
+	if len(portals) == 0 {
+		return []Finding{warning("none is connected yet", "nothing is mirrored", "install the application in Bitrix24, or run leadsync portals add --webhook")}
+	}
+	each := make([][]Finding, len(portals))
+	var looking sync.WaitGroup
+	free := make(chan struct{}, atOnce)
+	for i, portal := range portals {
+		free <- struct{}{}
+		looking.Go(func() { each[i] = c.p.limited(ctx, portal); <-free })
+	}
+	looking.Wait()
+	return slices.Concat(each...)
+}
+
+func (c portalsCheck) list(ctx context.Context) ([]leads.Portal, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return c.p.Store.Portals(ctx)
+}
+
+// limited looks at a portal for no longer than the limit.
+func (p Portals) limited(ctx context.Context, portal leads.Portal) []Finding {
+	found := []Finding{unknown("not looked at: " + stopped)}
+	if ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		found = p.one(ctx, portal)
+	}
+	for i := range found {
+		found[i].Found = portal.Domain + ": " + found[i].Found
+	}
+	return found
 }
 
 func (p Portals) one(ctx context.Context, portal leads.Portal) []Finding {
@@ -80,22 +115,38 @@ func (p Portals) one(ctx context.Context, portal leads.Portal) []Finding {
 	return append(found, p.rights(ctx, portal)...)
 }
 
+// current tells whether a leadsync process serves the portal now, so that what it has noted is true.
+func (p Portals) current(s leads.Standing) bool {
+	return !s.BeatAt.IsZero() && p.Now().Sub(s.BeatAt) <= servedWithin
+}
+
 func (p Portals) served(s leads.Standing) Finding {
 	switch {
+	case s.BeatAt.IsZero():
+		return warning("no leadsync process has served it yet", "nothing is mirrored until one does", "start leadsync serve")
+	case !p.current(s):
+		words := "no leadsync process has served it since " + moment(s.BeatAt)
+		if s.Problem != "" {
+			words += "; its problem then: " + s.Problem
+		}
+		return warning(words, "nothing is mirrored until one does", "start leadsync serve")
 	case s.Problem != "":
 		return fault(s.Problem, "its leads may be shown wrong", "")
-	case s.BeatAt.IsZero() || p.Now().Sub(s.BeatAt) > servedWithin:
-		return warning("no leadsync process serves it now", "nothing is mirrored until one does", "start leadsync serve")
 	}
 	return ok("served, without a problem")
 }
+
+func moment(at time.Time) string { return at.Format("2006-01-02 15:04 -07:00") }
 
 // client looks whether the tokens can be refreshed.
 func (p Portals) client(ctx context.Context, portal leads.Portal) Finding {
 	err := p.Client(ctx, portal)
 	var refusal *bitrix24.Error
-	if !errors.As(err, &refusal) {
-		return unknown(fmt.Sprintf("whether client id and secret are right: %v", err))
+	switch {
+	case err == nil:
+		return unknown("whether client id and secret are right: the authorization server gives tokens for a refresh token that it never issued")
+	case !errors.As(err, &refusal):
+		return unknown("whether client id and secret are right: " + err.Error())
 	}
 	switch strings.ToUpper(refusal.Code) {
 	case "INVALID_GRANT": // it knows the client, and not the token
@@ -109,8 +160,11 @@ func (p Portals) client(ctx context.Context, portal leads.Portal) Finding {
 
 // bound looks which events the portal sends to us, as its owner has seen it last.
 func (p Portals) bound(s leads.Standing) []Finding {
-	if s.BoundAt.IsZero() {
+	switch {
+	case s.BoundAt.IsZero():
 		return []Finding{unknown("which events are bound: no owner has looked yet")}
+	case !p.current(s) || p.Now().Sub(s.BoundAt) > boundLong:
+		return []Finding{unknown("which events are bound: no leadsync process has looked since " + moment(s.BoundAt))}
 	}
 	var missing []string
 	offline := false
@@ -132,28 +186,43 @@ func (p Portals) bound(s leads.Standing) []Finding {
 	return append(found, unknown("no offline queue is bound, perhaps because the plan has none: what callbacks miss is found by passes alone"))
 }
 
+// unasked are what a portal is asked with its tokens.
+const unasked = "permissions, administrator and plan: not asked, because "
+
 // rights asks the portal what the tokens may do. It refreshes none: that is its owner's.
-func (p Portals) rights(ctx context.Context, portal leads.Portal) []Finding {
+func (p Portals) rights(ctx context.Context, portal leads.Portal) (found []Finding) {
 	grants, err := p.Store.Grants(ctx, portal.MemberID)
-	if err != nil {
-		return []Finding{fault(err.Error(), "the tokens cannot be used", "is LEADSYNC_SECRET_KEY that of the service?")}
-	}
-	if len(grants) == 0 {
-		return []Finding{fault("there are no tokens", "its leads cannot be read", portal.Remedy(p.PublicURL))}
+	switch {
+	case err != nil && (ctx.Err() != nil || errors.Is(err, leads.ErrUnavailable)):
+		return []Finding{unknown(unasked + "the database did not give the tokens: " + err.Error())}
+	case errors.Is(err, leads.ErrMisconfigured):
+		return []Finding{fault(err.Error(), "the tokens cannot be used", "is LEADSYNC_SECRET_KEY that of the service?"), unknown(unasked + "the tokens cannot be read")}
+	case err != nil:
+		return []Finding{fault(err.Error(), "the tokens cannot be used", portal.Remedy(p.PublicURL)), unknown(unasked + "the tokens cannot be read")}
+	case len(grants) == 0:
+		return []Finding{fault("there are no tokens", "its leads cannot be read", portal.Remedy(p.PublicURL)), unknown(unasked + "there are no tokens")}
 	}
 	grant := grants[0]
-	if left := grant.DiesAt().Sub(p.Now()); left < loginSoon {
-		return []Finding{warning("its log-in ends on "+grant.DiesAt().Format(time.DateOnly), "then an administrator has to log in again", "have the service run: it refreshes the tokens")}
+	ends := grant.DiesAt()
+	switch left := ends.Sub(p.Now()); {
+	case left <= 0:
+		return []Finding{fault("its log-in ended on "+ends.Format(time.DateOnly), "its leads cannot be read", portal.Remedy(p.PublicURL)), unknown(unasked + "the log-in has ended")}
+	case left < loginSoon:
+		found = append(found, warning("its log-in ends on "+ends.Format(time.DateOnly), "then an administrator has to log in again", "have the service run: it refreshes the tokens"))
 	}
 	if !grant.ExpiresAt.After(p.Now()) {
-		return []Finding{unknown("permissions, administrator and plan: the access token has expired, and the running service alone refreshes it")}
+		return append(found, unknown(unasked+"the access token has expired, and the running service alone refreshes it"))
 	}
-	return append(append(p.scope(ctx, portal, grant.AccessToken), p.administrator(ctx, portal, grant.AccessToken)), p.plan(ctx, portal, grant.AccessToken))
+	found = append(found, p.scope(ctx, portal, grant.AccessToken)...)
+	return append(found, p.administrator(ctx, portal, grant.AccessToken), p.plan(ctx, portal, grant.AccessToken))
 }
 
 func (p Portals) scope(ctx context.Context, portal leads.Portal, token leads.Secret) []Finding {
 	answer, err := p.Call(ctx, portal, token, "scope")
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return []Finding{unknown(fmt.Sprintf("which permissions it has given: it did not answer within %s", limit))}
+	case err != nil:
 		return []Finding{fault("it does not answer: "+err.Error(), "its leads cannot be read", "open the portal in a browser; can this machine reach it?")}
 	}
 	if !strings.Contains(strings.ToLower(string(answer)), `"crm"`) {

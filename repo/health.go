@@ -11,10 +11,14 @@ var sqlServerHealth = []check{
 	{"server", true, judgeServer},
 	{"database", true, judgeSettings},
 	{"schemas", true, judgeSchemas},
-	{"rights", true, judgeRights},
-	{"files", true, judgeRoom},
+	{CheckRights, true, judgeRights},
+	{"room", true, judgeRoom},
 	{"statistics", true, judgeStatistics},
 }
+
+// CheckRights is the Check of conditions about the login's rights. They mean something where all
+// tables exist.
+const CheckRights = "rights"
 
 // Health looks at a database that is in use: version, settings, rights, room, statistics. It
 // changes nothing. What the login may not ask, or the server does not know, is a condition that
@@ -71,32 +75,81 @@ func judgeRights(about *surroundings, facts []fact) (found []Condition) {
 	return found
 }
 
-// scarce is the share of a data file that should be free where it cannot grow: a tenth.
+// scarce is the share of a file's size that should be free where it cannot grow: a tenth.
 const scarce = 10
 
-func judgeRoom(_ *surroundings, facts []fact) (found []Condition) {
-	size, free, grows := int64(0), int64(0), false
-	for _, f := range facts {
-		size += f.number("bytes")
-		free += f.number("bytes") - f.number("used")
-		grows = grows || f.is("growth") && (f.number("max_size") < 0 || f.number("max_size")*8192 > f.number("bytes"))
-	}
-	switch {
-	case len(facts) == 0:
-		return nil
-	case !grows && free < size/scarce:
-		return []Condition{condition(Warns, "enlarge the data files, or let them grow", "only %s of %s are free in the data files, which do not grow", megabytes(free), megabytes(size))}
-	}
-	return []Condition{condition(Tells, "", "%s of %s are free in the data files", megabytes(free), megabytes(size))}
+// filesOf are the files of a kind: data or log.
+type filesOf struct {
+	kind, words, do string
 }
 
-func judgeStatistics(about *surroundings, facts []fact) (found []Condition) {
-	for _, f := range facts {
-		found = append(found, condition(Warns, "UPDATE STATISTICS "+about.schema+"."+f["table"]+", and leave AUTO_UPDATE_STATISTICS on",
-			"%d of %d rows of %s have changed since %s was made: the server may choose slow plans", f.number("changed"), f.number("rows"), f["table"], f["statistic"]))
+var kindsOfFiles = []filesOf{
+	{"0", "the data files", "enlarge the data files, or let them grow"},
+	{"1", "the log", "enlarge the log, let it grow, or back it up more often"},
+}
+
+// judgeRoom knows nothing of the server's disks, so where files grow it is not known how long.
+func judgeRoom(_ *surroundings, facts []fact) (found []Condition) {
+	for _, kind := range kindsOfFiles {
+		found = append(found, kind.judge(facts)...)
 	}
-	if len(facts) == 0 {
-		found = append(found, condition(Tells, "", "the statistics of leadsync's indexes are up to date"))
+	return found
+}
+
+func (k filesOf) judge(facts []fact) []Condition {
+	seen, size, used, grows, endless := 0, int64(0), int64(0), false, false
+	for _, f := range facts {
+		if f["type"] != k.kind {
+			continue
+		}
+		if f["used"] == "" {
+			return []Condition{condition(Tells, "", notChecked+"the room in %s: the server does not say how much is used", k.words)}
+		}
+		seen++
+		bytes := f.number("bytes")
+		if most := f.number("max_size"); f.is("growth") && (most < 0 || most*8192 > bytes) {
+			grows, endless, bytes = true, endless || most < 0, max(bytes, most*8192)
+		}
+		size += bytes
+		used += f.number("used")
+	}
+	switch free := size - used; {
+	case seen == 0:
+		return []Condition{condition(Tells, "", notChecked+"the room in %s: the server shows none", k.words)}
+	case !endless && free < size/scarce:
+		return []Condition{condition(Warns, k.do, "only %s of %s are free in %s, which cannot grow beyond that", megabytes(free), megabytes(size), k.words)}
+	case grows:
+		return []Condition{condition(Tells, "", notChecked+"the room on the server's disk, on which %s grow: look there (they use %s now)", k.words, megabytes(used))}
+	default:
+		return []Condition{condition(Tells, "", "%s of %s are free in %s", megabytes(free), megabytes(size), k.words)}
+	}
+}
+
+// Statistics of tables of this size are judged, where more than half of the rows have changed.
+const judgedRows = 10_000
+
+func judgeStatistics(about *surroundings, facts []fact) (found []Condition) {
+	seen := 0
+	var unseen []string
+	for _, f := range facts {
+		if f["statistic"] == "" {
+			unseen = append(unseen, f["table"])
+			continue
+		}
+		seen++
+		if rows := f.number("rows"); rows > judgedRows && f.number("changed") > rows/2 {
+			found = append(found, condition(Warns, "UPDATE STATISTICS "+about.schema+"."+f["table"]+", and leave AUTO_UPDATE_STATISTICS on",
+				"%d of %d rows of %s have changed since %s was made: the server may choose slow plans", f.number("changed"), rows, f["table"], f["statistic"]))
+		}
+	}
+	if len(found) == 0 && seen > 0 {
+		found = append(found, condition(Tells, "", "the %d statistics of leadsync's tables that the server shows are up to date", seen))
+	}
+	switch {
+	case seen == 0:
+		found = append(found, condition(Tells, "", notChecked+"the server shows no statistics of leadsync's tables"))
+	case len(unseen) > 0:
+		found = append(found, condition(Tells, "", notChecked+"the server shows no statistics of %s", strings.Join(unseen, ", ")))
 	}
 	return found
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"leadsync/leads"
+	"leadsync/portals"
 )
 
 // metricsHandler shows what the service counts to Prometheus.
@@ -34,7 +35,7 @@ func (c sink) gauge(desc *prometheus.Desc, value float64, labels ...string) {
 
 var (
 	receivedDesc  = prometheus.NewDesc("leadsync_callbacks_received_total", "Callbacks that leadsync accepted, stored and answered with 200.", nil, nil)
-	refusedDesc   = prometheus.NewDesc("leadsync_callbacks_refused_total", "Callbacks that leadsync refused or ignored, by reason. The README explains each reason.", []string{"reason"}, nil)
+	refusedDesc   = prometheus.NewDesc("leadsync_callbacks_refused_total", "Callbacks, installations and log-ins that leadsync refused or ignored, by reason; each reason is there from the start. The README explains them.", []string{"reason"}, nil)
 	readDesc      = prometheus.NewDesc("leadsync_leads_read_total", "Leads read from portals because of callbacks; passes are not counted.", nil, nil)
 	outcomesDesc  = prometheus.NewDesc("leadsync_lead_outcomes_total", "What the reads of leads because of callbacks led to: a row inserted, updated, deleted, unchanged and so on.", []string{"outcome"}, nil)
 	publishedDesc = prometheus.NewDesc("leadsync_changes_published_total", "Changes of leads published on the topic.", nil, nil)
@@ -64,7 +65,13 @@ func (c collector) collectCallbacks(out sink) {
 	stats := &c.s.Portals.Stats
 	out.counter(receivedDesc, stats.Received.Load())
 	out.counter(blindDesc, stats.Blind.Load())
-	for reason, n := range stats.Refused() {
+	refused := stats.Refused()
+	for reason := portals.Accepted + 1; reason.String() != ""; reason++ { // from 0 on: what begins with 1 has not increased
+		if _, known := refused[reason.String()]; !known {
+			refused[reason.String()] = 0
+		}
+	}
+	for reason, n := range refused {
 		out.counter(refusedDesc, n, reason)
 	}
 }

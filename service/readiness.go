@@ -26,44 +26,70 @@ const (
 	servedWithin = 30 * time.Second
 )
 
-// problems reports each failing component with a reason; empty is ready. What waits for
-// less than owner.PressingAfter is no problem yet, unless a person has to act on it.
-func (s *Service) problems(ctx context.Context) map[string]string {
+// The components that this process can always judge; all others are behind the database.
+const (
+	componentNATS     = "nats"
+	componentSpool    = "spool"
+	componentDatabase = "database"
+)
+
+// The components of a portal are these words and its domain.
+const (
+	ofPortal    = "portal "
+	ofCallbacks = "callbacks of "
+)
+
+// outlook is what a look at the service found.
+type outlook struct {
+	problems map[string]string // by component
+	blind    bool              // the database did not answer, and nothing behind it is known
+	portals  map[string]bool   // those that were looked at, by domain: whether this process serves them
+}
+
+func (o *outlook) report(component, reason string) {
+	if reason != "" {
+		o.problems[component] = reason
+	}
+}
+
+// problems reports each failing component with a reason; empty is ready.
+func (s *Service) problems(ctx context.Context) map[string]string { return s.look(ctx).problems }
+
+// look looks for problems. What waits for less than owner.PressingAfter is no problem yet, unless
+// a person has to act on it.
+func (s *Service) look(ctx context.Context) *outlook {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
-	found := map[string]string{}
-	report := func(component, reason string) {
-		if reason != "" {
-			found[component] = reason
-		}
-	}
-	report("nats", s.natsProblem())
-	report("spool", s.spoolProblem())
-	report("database", s.databaseProblem())
+	o := &outlook{problems: map[string]string{}, portals: map[string]bool{}}
+	o.report(componentNATS, s.natsProblem())
+	o.report(componentSpool, s.spoolProblem())
+	o.report(componentDatabase, s.databaseProblem())
 	portals, err := s.Backend.DB.Portals(ctx)
 	if ping := s.Backend.DB.Ping(ctx); ping != nil {
 		err = ping
 	}
 	if err != nil {
-		if s.waitsFor.Load() == nil || found["database"] == "" { // else the start has said more
-			report("database", cmp.Or(s.Backend.DB.Problem(), err.Error()))
+		if s.waitsFor.Load() == nil || o.problems[componentDatabase] == "" { // else the start has said more
+			o.report(componentDatabase, cmp.Or(s.Backend.DB.Problem(), err.Error()))
 		}
-		return found
+		o.blind = true
+		return o
 	}
-	report("outbox", s.outboxProblem(ctx))
+	o.report("outbox", s.outboxProblem(ctx))
 	if len(portals) > 0 { // until then they wait for the first
-		report("adopted leads", s.unclaimedProblem(ctx))
+		o.report("adopted leads", s.unclaimedProblem(ctx))
 	}
 	owned := map[string]owner.Status{}
 	for _, status := range s.statuses() {
 		owned[status.MemberID] = status
-		report("callbacks of "+status.Domain, status.Unreachable)
+		o.report(ofCallbacks+status.Domain, status.Unreachable)
 	}
 	for _, p := range portals {
 		status, ours := owned[p.MemberID]
-		report("portal "+p.Domain, s.portalProblem(ctx, p, status, ours))
+		o.portals[p.Domain] = ours
+		o.report(ofPortal+p.Domain, s.portalProblem(ctx, p, status, ours))
 	}
-	return found
+	return o
 }
 
 // statuses are what this process knows of the portals that it owns.

@@ -27,7 +27,7 @@ var (
 	outboxDesc      = prometheus.NewDesc("leadsync_outbox_changes", "Changes in SQL that wait to be published on the topic, as they were counted last: a count that takes a second is used again for 100 seconds.", nil, nil)
 	outboxAgeDesc   = prometheus.NewDesc("leadsync_outbox_age_seconds", "Age of the oldest change in SQL that waits to be published on the topic. 0 where none waits.", nil, nil)
 	tableRowsDesc   = prometheus.NewDesc("leadsync_table_rows", "Rows of the tables that grow, looked up every ten minutes: on SQL Server the approximate number of its catalogue, on SQLite counted.", tableLabel, nil)
-	prunedDesc      = prometheus.NewDesc("leadsync_pruned_rows_total", "Rows of history that this process deleted because they were older than LEADSYNC_KEEP.", tableLabel, nil)
+	prunedDesc      = prometheus.NewDesc("leadsync_pruned_rows_total", "Rows of history that this process deleted because they were older than LEADSYNC_KEEP; those of leadsync_changes because they were older than LEADSYNC_KEEP_CHANGES.", tableLabel, nil)
 	deadLettersDesc = prometheus.NewDesc("leadsync_dead_letters", "Leads that leadsync gave up after repeated failures: leadsync dead list shows them with the reason.", nil, nil)
 
 	tableLabel = []string{"table"}

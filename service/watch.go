@@ -2,9 +2,12 @@ package service
 
 import (
 	"context"
+	"strings"
 	"time"
 
+	"leadsync/alert"
 	"leadsync/leads"
+	"leadsync/owner"
 	"leadsync/retry"
 )
 
@@ -15,6 +18,7 @@ const watchEvery = 10 * time.Second
 // the database.
 type watched struct {
 	problems map[string]string     // as /readyz reports them
+	unknown  map[string]string     // those of earlier looks of which nobody knows whether they are over
 	portals  map[string]portalView // those of this process, by member_id
 }
 
@@ -29,14 +33,84 @@ type portalView struct {
 func (s *Service) watch(ctx context.Context) error {
 	pause := s.Backend.Config.scaled(watchEvery)
 	loop := retry.Loop{Policy: retry.Policy{First: pause, Max: pause}, Interval: pause}
+	settled := settlement{}
 	return loop.Run(ctx, func(ctx context.Context) error {
-		seen := &watched{problems: s.problems(ctx), portals: s.views(ctx)}
+		found, views := s.look(ctx), s.views(ctx)
 		if ctx.Err() == nil {
-			s.watched.Store(seen)
-			s.alarms.Observe(seen.problems)
+			unknown := settled.unknown(found, s.Backend.Config.Now())
+			s.watched.Store(s.watched.Load().next(found, unknown, views))
+			s.alarms.Observe(found.problems, unknown)
 		}
 		return nil
 	})
+}
+
+// next is what was seen after w, which is nil before the first look.
+func (w *watched) next(found *outlook, unknown func(component string) bool, portals map[string]portalView) *watched {
+	seen := &watched{problems: found.problems, unknown: map[string]string{}, portals: portals}
+	if w == nil {
+		return seen
+	}
+	for _, earlier := range []map[string]string{w.unknown, w.problems} {
+		for component, reason := range earlier {
+			if found.problems[component] == "" && unknown(component) {
+				seen.unknown[component] = reason
+			}
+		}
+	}
+	return seen
+}
+
+// settling is how long a process serves a portal, or sees that another one does, before the lack
+// of a problem means that there is none: a part is reported after owner.PressingAfter, and the
+// three test events after which callbacks count as missing take a minute each.
+const settling = owner.PressingAfter + 2*time.Minute
+
+// settlement knows since when portals, by domain, can be judged.
+type settlement map[string]served
+
+type served struct {
+	ours  bool // by this process
+	since time.Time
+}
+
+// unknown takes a look, and tells of components without a problem whether nobody knows that they
+// have none.
+func (m settlement) unknown(found *outlook, now time.Time) func(component string) bool {
+	settles := m.follow(found, now)
+	return func(component string) bool {
+		switch component {
+		case componentNATS, componentSpool, componentDatabase:
+			return false
+		}
+		domain, callbacks := strings.CutPrefix(component, ofCallbacks)
+		domain, portal := strings.CutPrefix(domain, ofPortal)
+		switch _, here := found.portals[domain]; {
+		case found.blind:
+			return true
+		case here && (portal || callbacks):
+			return now.Sub(m[domain].since) < settling || found.problems[componentNATS] != "" || callbacks && found.problems[ofPortal+domain] != ""
+		case portal || callbacks: // it was removed
+			return false
+		}
+		return component == alert.TheRest && settles
+	}
+}
+
+// follow notes since when portals can be judged. It tells whether some cannot yet.
+func (m settlement) follow(found *outlook, now time.Time) (settles bool) {
+	for domain, ours := range found.portals {
+		if is, known := m[domain]; !known || is.ours != ours || is.since.After(now) {
+			m[domain] = served{ours, now}
+		}
+		settles = settles || now.Sub(m[domain].since) < settling
+	}
+	for domain := range m { // all, where the database does not answer: owners may end meanwhile
+		if _, here := found.portals[domain]; !here {
+			delete(m, domain)
+		}
+	}
+	return settles
 }
 
 // views are the portals of this process. One that the database does not answer for is left out.

@@ -12,7 +12,7 @@ import (
 var (
 	buildDesc     = prometheus.NewDesc("leadsync_build_info", "Always 1; its labels say which version of leadsync runs, which Go built it and which kind of database it uses.", []string{"version", "go_version", "database"}, nil)
 	readyDesc     = prometheus.NewDesc("leadsync_ready", "1 where /readyz reports no problem, else 0; looked up every ten seconds.", nil, nil)
-	problemDesc   = prometheus.NewDesc("leadsync_problem", "1 for each component that /readyz reports a problem of; /readyz and the alarms say what it is and what to do. Components without a problem are not shown.", []string{"component"}, nil)
+	problemDesc   = prometheus.NewDesc("leadsync_problem", "1 for each component that /readyz reports a problem of; /readyz and the alarms say what it is and what to do. One stays while leadsync cannot look whether it is over. Components without a problem are not shown.", []string{"component"}, nil)
 	heldDesc      = prometheus.NewDesc("leadsync_portal_deletions_held_back", "Leads that are gone from the portal but not marked as deleted, because unusually many disappeared at once. A person must look: leadsync reconcile --max-deletes allows them.", portalLabel, nil)
 	completedDesc = prometheus.NewDesc("leadsync_portal_last_pass_timestamp_seconds", "Unix time at which the last pass of any kind completed; its age is time() minus this. Missing before the first.", portalLabel, nil)
 	passDesc      = prometheus.NewDesc("leadsync_portal_last_full_pass_timestamp_seconds", "Unix time at which the last full pass (nightly comparison or import) ended. Missing before the first.", portalLabel, nil)
@@ -32,8 +32,10 @@ func (c collector) collectWatched(out sink) {
 		return
 	}
 	out.gauge(readyDesc, truth(len(seen.problems) == 0))
-	for component := range seen.problems {
-		out.gauge(problemDesc, 1, component)
+	for _, problems := range []map[string]string{seen.problems, seen.unknown} {
+		for component := range problems {
+			out.gauge(problemDesc, 1, component)
+		}
 	}
 	for id, view := range seen.portals {
 		view.collect(out, id)

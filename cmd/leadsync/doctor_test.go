@@ -300,6 +300,7 @@ func (x *examination) withoutTheService() {
 		x.well[line(f)] = true
 	}
 	s.exec(t, "UPDATE leadsync_portals SET bound_events = ''")
+	s.exec(t, "UPDATE leadsync_owners SET beat_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 hour')") // what nobody has looked at for a minute is unknown
 	x.breaks("bindings are missing", nil, doctor.Fault, "ONCRMLEADADD", "portals")
 	s.exec(t, "UPDATE leadsync_portals SET state = 'needs_authorization'")
 	x.breaks("tokens are refused", nil, doctor.Fault, "/bitrix24/oauth/start", "portals")

@@ -19,7 +19,7 @@ import (
 
 // foreign are metrics and labels that Prometheus and Go's client make.
 var (
-	foreign       = []string{"process_resident_memory_bytes", "process_cpu_seconds_total"}
+	foreign       = []string{"process_resident_memory_bytes", "process_cpu_seconds_total", "process_start_time_seconds", "up"}
 	foreignLabels = []string{"job", "instance", "le"}
 )
 
@@ -163,6 +163,25 @@ func TestRulesAndDashboardNameMetricsThatExist(t *testing.T) {
 				t.Errorf("%s names the label %s, which none of %v has: %s", place, label, names, query)
 			}
 		}
+	}
+}
+
+// The page says of a metric what its help says.
+func TestPageHasTheHelpOfMetrics(t *testing.T) {
+	page, seen := read(t, "../../docs/monitoring.md"), 0
+	paths, err := filepath.Glob("../../service/*metrics.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		for _, m := range regexp.MustCompile(`NewDesc\("(\w+)", "([^"]+)"`).FindAllStringSubmatch(read(t, path), -1) {
+			if seen++; !regexp.MustCompile("(?m)^\\| `" + m[1] + "` \\|.*\\| " + regexp.QuoteMeta(m[2]) + " \\|$").MatchString(page) {
+				t.Errorf("docs/monitoring.md does not say of %s: %s", m[1], m[2])
+			}
+		}
+	}
+	if seen < 50 {
+		t.Errorf("only %d metrics were found", seen)
 	}
 }
 

@@ -1,8 +1,22 @@
--- Statistics of our indexes after which many rows have changed.
-SELECT t.name AS [table], s.name AS [statistic], p.rows AS [rows], p.modification_counter AS changed
-FROM sys.stats AS s
-INNER JOIN sys.tables AS t ON t.object_id = s.object_id
-CROSS APPLY sys.dm_db_stats_properties(s.object_id, s.stats_id) AS p
-WHERE t.schema_id = SCHEMA_ID(N'dbo') AND p.rows > 10000 AND p.modification_counter > p.rows / 2
-    AND t.name IN (N'bitrix_leads', N'bitrix_lead_contacts', N'leadsync_phones', N'leadsync_lead_fields', N'leadsync_findings', N'leadsync_runs', N'leadsync_callbacks')
-ORDER BY t.name, s.name
+-- The statistics of the tables that grow: rows when each was made, and changes since. A table whose statistics the login may not see has
+-- one line without any.
+SELECT w.name AS [table], s.name AS [statistic], s.[rows], s.changed
+FROM (VALUES
+    (N'bitrix_lead_contacts'),
+    (N'bitrix_leads'),
+    (N'leadsync_callbacks'),
+    (N'leadsync_changes'),
+    (N'leadsync_findings'),
+    (N'leadsync_lead_fields'),
+    (N'leadsync_outbox'),
+    (N'leadsync_phones'),
+    (N'leadsync_runs')
+) AS w (name)
+LEFT JOIN (
+    SELECT t.name AS of_table, i.name, p.[rows], p.modification_counter AS changed
+    FROM sys.tables AS t
+    INNER JOIN sys.stats AS i ON i.object_id = t.object_id
+    CROSS APPLY sys.dm_db_stats_properties(i.object_id, i.stats_id) AS p
+    WHERE t.schema_id = SCHEMA_ID(N'dbo')
+) AS s ON s.of_table = w.name
+ORDER BY w.name, s.name
