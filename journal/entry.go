@@ -71,7 +71,8 @@ const (
 
 // block is entries that are written together. Texts, which repeat, are stored once in it.
 type block struct {
-	base    int64 // Unix milliseconds; times are stored relative to it
+	base    int64     // Unix milliseconds; times are stored relative to it
+	began   time.Time // when its first entry was taken
 	index   map[string]uint64
 	texts   []byte
 	entries []byte

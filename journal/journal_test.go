@@ -363,23 +363,34 @@ func TestFullDiskDropsEntries(t *testing.T) {
 	}
 }
 
-// While the disk hangs, entries are dropped and nobody waits.
+// While the disk hangs, entries are dropped and nobody waits; afterwards the journal says how many
+// it lacks, and since when.
 func TestHangingDiskStopsNobody(t *testing.T) {
-	release := make(chan struct{})
-	j := open(t, journal.Config{Dir: t.TempDir(), Owner: true, Create: func(string) (journal.File, error) {
+	release, hangs, dir, clock := make(chan struct{}), make(chan struct{}), t.TempDir(), leadstest.NewClock(start)
+	j := open(t, journal.Config{Dir: dir, Owner: true, Now: clock.Now, Create: func(path string) (journal.File, error) {
+		close(hangs)
 		<-release
-		return nil, errors.New("gone")
+		return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
 	}})
-	defer close(release)
 	e := row(1)
-	e.Fields = []string{strings.Repeat("F", 1000)}
-	for n := range 400_000 {
+	e.LeadID, e.Fields = 18, []string{strings.Repeat("F", 1000)}
+	j.Add(e)
+	<-hangs
+	for n := 0; n < 400_000 && j.Stats().Dropped == 0; n++ {
 		e.Fields[0] = strconv.Itoa(n) + e.Fields[0][:100]
-		if j.Add(e); j.Stats().Dropped > 0 {
-			return
-		}
+		j.Add(e)
 	}
-	t.Error("nothing was dropped: it takes memory without end")
+	if j.Stats().Dropped == 0 {
+		t.Error("nothing was dropped: it takes memory without end")
+	}
+	clock.Advance(time.Hour)
+	j.Add(e)
+	close(release)
+	j.Flush()
+	want := []journal.Entry{{At: start.Add(time.Hour), Kind: journal.Gap, Since: start, Count: 2}}
+	if diff := cmp.Diff(want, told(t, dir)); diff != "" {
+		t.Errorf("once the disk answers (-want +got):\n%s", diff)
+	}
 }
 
 // A stop does not wait for a disk that hangs.
