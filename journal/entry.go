@@ -78,6 +78,10 @@ type block struct {
 	entries []byte
 	count   int64
 	scratch []byte
+
+	keys   []uint64 // of its leads, for the filter
+	member string   // of the last entry, and
+	hash   uint64   // its hash
 }
 
 func newBlock(at time.Time) *block {
@@ -140,6 +144,17 @@ func (b *block) add(e *Entry) {
 	b.entries = binary.AppendUvarint(b.entries, uint64(len(p)))
 	b.entries = append(b.entries, p...)
 	b.count++
+	b.note(e)
+}
+
+// note has the filter of the block know an entry's lead.
+func (b *block) note(e *Entry) {
+	if b.keys == nil || e.MemberID != b.member {
+		b.member, b.hash = e.MemberID, hashOf(e.MemberID)
+	}
+	if k := key(b.hash, e.LeadID); len(b.keys) == 0 || b.keys[len(b.keys)-1] != k {
+		b.keys = append(b.keys, k)
+	}
 }
 
 func mask(e *Entry) (m uint64) {
@@ -154,7 +169,7 @@ func mask(e *Entry) (m uint64) {
 	return m
 }
 
-// payload is the block as it is stored.
+// payload is the block as it is stored, behind its filter.
 func (b *block) payload() []byte {
 	p := binary.AppendVarint(nil, b.base)
 	p = binary.AppendUvarint(p, uint64(len(b.index)))

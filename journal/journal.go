@@ -154,20 +154,16 @@ func Open(cfg Config) (*Journal, error) {
 
 // mend cuts off the torn end that a kill left, and says so; later processes find a whole file.
 func (j *Journal) mend(s segment) {
-	data, err := os.ReadFile(s.path)
+	r, err := scan(s.path, nil, func([]byte) {})
 	if err != nil {
 		j.cfg.Log.Warn("journal cannot be read", "segment", filepath.Base(s.path), "error", err)
 		return
 	}
-	if len(data) >= len(segmentMagic) && !ours(data) {
-		return // a newer version's
+	if r.foreign || r.good == r.size {
+		return // a newer version's, or whole
 	}
-	good := records(data, func([]byte) {})
-	if good == len(data) {
-		return
-	}
-	j.cfg.Log.Warn("the journal's end is torn, skipping it", "segment", filepath.Base(s.path), "lost_bytes", len(data)-good)
-	if err := os.Truncate(s.path, int64(good)); err != nil {
+	j.cfg.Log.Warn("the journal's end is torn, skipping it", "segment", filepath.Base(s.path), "lost_bytes", r.size-r.good)
+	if err := os.Truncate(s.path, r.good); err != nil {
 		j.cfg.Log.Warn("the journal's torn end cannot be cut off", "segment", filepath.Base(s.path), "error", err)
 	}
 }
@@ -305,7 +301,7 @@ func (j *Journal) put(b *block, now time.Time) error {
 			return err
 		}
 	}
-	record := appendRecord(nil, b.payload())
+	record := appendRecord(nil, filterOf(b.keys), b.payload())
 	if d.size == 0 {
 		record = append([]byte(segmentMagic), record...)
 	}

@@ -156,14 +156,11 @@ func TestChangedBytesAreNotRead(t *testing.T) {
 	if err != nil || len(names) != 1 {
 		t.Fatalf("segments %v, %v", names, err)
 	}
-	data, err := os.ReadFile(names[0])
+	info, err := os.Stat(names[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	data[len(data)-1] ^= 1
-	if err := os.WriteFile(names[0], data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	damage(t, names[0], info.Size()-1)
 	if diff := cmp.Diff([]journal.Entry{row(0)}, told(t, dir)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -171,6 +168,56 @@ func TestChangedBytesAreNotRead(t *testing.T) {
 	writeSegment(t, dir, start.AddDate(1, 0, 0), "s", nil)
 	if r := look(t, dir, 0); r.Damaged != 1 {
 		t.Errorf("%d segments are damaged, want 1", r.Damaged)
+	}
+}
+
+// A search reads the blocks that may have the lead, its portal as a whole or every portal, and no
+// others: what is damaged there costs the lead nothing.
+func TestOnlyBlocksOfTheLeadAreRead(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, journal.Config{Dir: dir, Owner: true})
+	add := func(leads ...int64) {
+		for _, id := range leads {
+			e := row(1)
+			e.LeadID = id
+			j.Add(e)
+		}
+		j.Flush()
+	}
+	others := make([]int64, 1000)
+	for i := range others {
+		others[i] = int64(100 + i)
+	}
+	add(1, 17, 18)
+	add(0)
+	names, err := filepath.Glob(filepath.Join(dir, "*.journal"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("segments %v, %v", names, err)
+	}
+	j.Add(journal.Entry{At: start, Kind: journal.Outage})
+	add(others...)
+	before, err := os.Stat(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(others...)
+	damage(t, names[0], before.Size()+2000) // behind the filter
+	add(17)
+	if r := look(t, dir, 0); len(r.Entries) != 4 || r.Damaged != 0 {
+		t.Errorf("%d entries, %d damaged; want 4 and none", len(r.Entries), r.Damaged)
+	}
+}
+
+// damage changes a byte of a file.
+func damage(tb testing.TB, path string, at int64) {
+	tb.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	data[at] ^= 1
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		tb.Fatal(err)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -116,15 +115,9 @@ type part struct {
 }
 
 func look(s segment, q Query, growing bool) (p part) {
-	data, err := os.ReadFile(s.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return p // it was too old
-	}
-	if err != nil {
-		return part{unreadable: 1}
-	}
-	whole := true
-	good := records(data, func(payload []byte) {
+	whole, member := true, hashOf(q.MemberID)
+	keys := []uint64{key(member, q.LeadID), key(member, 0), key(hashOf(""), 0)}
+	r, err := scan(s.path, keys, func(payload []byte) {
 		err := search(payload, q, func(e Entry) {
 			if len(p.entries) >= 2*q.Most {
 				p.entries, p.cut = append(p.entries[:0], p.entries[q.Most:]...), true
@@ -133,7 +126,12 @@ func look(s segment, q Query, growing bool) (p part) {
 		})
 		whole = whole && err == nil
 	})
-	if !whole || good < len(data) && (!growing || len(data) >= len(segmentMagic) && !ours(data)) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return part{} // it was too old
+	case err != nil:
+		return part{unreadable: 1}
+	case r.foreign, !whole, r.good < r.size && !growing:
 		p.damaged = 1
 	}
 	return p
