@@ -15,7 +15,7 @@ const (
 	Spooled   Kind = 2  // a callback was kept on disk, because NATS or the database did not answer
 	Drained   Kind = 3  // a callback left the spool and became a notice
 	Forged    Kind = 4  // a callback from the spool was not genuine
-	Refused   Kind = 5  // a callback was refused; Word is the reason, Count how many were refused since the last entry
+	Refused   Kind = 5  // callbacks were refused; Word is the reason, Count how many were since Since; of one lead, or LeadID is 0
 	Lost      Kind = 6  // a callback could be kept nowhere, and was answered 500
 	Read      Kind = 7  // a lead was read because of a notice
 	Wrote     Kind = 8  // what became of a read; Word is the verdict

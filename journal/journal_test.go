@@ -289,6 +289,45 @@ func TestLookIsBounded(t *testing.T) {
 	}
 }
 
+// Anybody can have callbacks refused, and portals have much to tell of themselves: neither hides
+// what happened to the lead, nor the other.
+func TestManyRefusalsHideNothing(t *testing.T) {
+	for _, segment := range []int64{1, 1 << 30} {
+		dir := t.TempDir()
+		j := open(t, journal.Config{Dir: dir, Owner: true, Segment: segment})
+		add := func(n int, e journal.Entry) {
+			e.At, e.MemberID = start.Add(time.Duration(n)*time.Second), member
+			j.Add(e)
+		}
+		for n := range 5 {
+			add(n, journal.Entry{Kind: journal.Read, LeadID: 17})
+			add(n, journal.Entry{Kind: journal.Status})
+		}
+		for n := range 1000 {
+			add(10+n, journal.Entry{Kind: journal.Refused})
+			add(10+n, journal.Entry{Kind: journal.Refused, LeadID: 17})
+			add(10+n, journal.Entry{Kind: journal.Forged, LeadID: 17})
+			if n%50 == 0 {
+				add(10+n, journal.Entry{Kind: journal.Outage})
+				j.Flush()
+			}
+		}
+		j.Flush()
+		counts := map[journal.Kind]int{}
+		r := look(t, dir, 30)
+		for _, e := range r.Entries {
+			counts[e.Kind]++
+		}
+		strangers := counts[journal.Refused] + counts[journal.Forged]
+		if counts[journal.Read] != 5 || counts[journal.Status] != 5 || counts[journal.Outage] != 20 || strangers != 30 {
+			t.Errorf("segments of %d bytes: %v", segment, counts)
+		}
+		if r.Cut || r.CutWhole || !r.CutRefused {
+			t.Errorf("segments of %d bytes: cut %v, of the portal %v, of refusals %v; want only the last", segment, r.Cut, r.CutWhole, r.CutRefused)
+		}
+	}
+}
+
 // widest is a file that remembers its largest write.
 type widest struct{ most int }
 

@@ -17,8 +17,15 @@ func (a *assembly) notes() (notes []string) {
 	case r.Oldest.After(a.known.Since):
 		notes = append(notes, "the journal of this machine begins at "+clock(r.Oldest))
 	}
-	if r.Cut {
-		notes = append(notes, fmt.Sprintf("only the newest %d entries of the journal were looked at", len(r.Entries)))
+	for _, c := range []struct {
+		cut  bool
+		what string
+	}{
+		{r.Cut, "the lead"}, {r.CutWhole, "the portal as a whole"}, {r.CutRefused, "refused callbacks"},
+	} {
+		if c.cut {
+			notes = append(notes, fmt.Sprintf("only the newest entries of the journal about %s were looked at", c.what))
+		}
 	}
 	if r.Damaged > 0 {
 		notes = append(notes, count(int64(r.Damaged), "file")+" of the journal: damaged in part")
@@ -69,8 +76,8 @@ func (a *assembly) begins() time.Time {
 	if r.Oldest.After(from) {
 		from = r.Oldest
 	}
-	if r.Cut && len(r.Entries) > 0 && r.Entries[0].At.After(from) {
-		from = r.Entries[0].At
+	if i := slices.IndexFunc(r.Entries, func(e Entry) bool { return sortOf(&e) == ofLead }); r.Cut && i >= 0 && r.Entries[i].At.After(from) {
+		from = r.Entries[i].At
 	}
 	return from
 }

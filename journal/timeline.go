@@ -84,15 +84,40 @@ func Assemble(ref leads.Ref, known Known) Timeline {
 		return cmp.Or(x.At.Truncate(time.Millisecond).Compare(y.At.Truncate(time.Millisecond)), cmp.Compare(x.order(), y.order()))
 	})
 	t.Answer = a.answer()
-	if known.Most > 0 {
-		t.Omitted = max(0, len(a.moments)-known.Most)
-	}
-	t.Moments = append([]Moment{}, a.moments[t.Omitted:]...) // never null in JSON
+	t.Moments, t.Omitted = newestMoments(a.moments, known.Most)
 	t.Notes = append(t.Notes, a.notes()...)
 	if t.Omitted > 0 {
 		t.Notes = append(t.Notes, fmt.Sprintf("only the newest %s; left out: %d earlier", count(int64(known.Most), "moment"), t.Omitted))
 	}
 	return t
+}
+
+// newestMoments leaves out the oldest moments, those of refused callbacks first: anybody can cause
+// them. The moments are never null in JSON.
+func newestMoments(moments []Moment, most int) (left []Moment, omitted int) {
+	if most > 0 {
+		omitted = max(0, len(moments)-most)
+	}
+	refused := 0
+	for i := range moments {
+		if moments[i].What == "refused" {
+			refused++
+		}
+	}
+	refused = min(refused, omitted)
+	rest := omitted - refused
+	left = make([]Moment, 0, len(moments)-omitted)
+	for _, m := range moments {
+		switch {
+		case m.What == "refused" && refused > 0:
+			refused--
+		case m.What != "refused" && rest > 0:
+			rest--
+		default:
+			left = append(left, m)
+		}
+	}
+	return left, omitted
 }
 
 // order is that of the way of a change, for moments of the same millisecond.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -232,9 +233,23 @@ func TestTimelineIsBounded(t *testing.T) {
 		t.Errorf("%d moments, %d left out", len(told.Moments), told.Omitted)
 	}
 	text := told.In(time.UTC)
-	for _, part := range []string{"only the newest 100 moments; left out: 9900 earlier", "only the newest 10000 entries of the journal were looked at"} {
+	for _, part := range []string{"only the newest 100 moments; left out: 9900 earlier", "only the newest entries of the journal about the lead were looked at"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("lacks %q:\n%s", part, text)
+		}
+	}
+}
+
+// Refused callbacks are left out first: anybody can cause them.
+func TestRefusalsAreLeftOutFirst(t *testing.T) {
+	entries := []journal.Entry{of(0, journal.Read, journal.Entry{Word: "present"})}
+	for i := range 50 {
+		entries = append(entries, of(float64(i+1), journal.Refused, journal.Entry{Word: strconv.Itoa(i)}))
+	}
+	for most, want := range map[int]int{0: 51, 10: 10, 1: 1} {
+		told := journal.Assemble(leads.Ref{MemberID: member, LeadID: 17}, journal.Known{Portal: portal, Now: at(20_000), Since: at(-1), Most: most, Journal: journal.Record{Entries: entries}})
+		if len(told.Moments) != want || told.Omitted != 51-want || told.Moments[0].What != "read" {
+			t.Errorf("of %d: %d moments, the first %s, %d left out", most, len(told.Moments), told.Moments[0].What, told.Omitted)
 		}
 	}
 }
