@@ -44,7 +44,52 @@ func (a *assembly) answer() []string {
 // came reports whether anything is known of the lead itself.
 func (a *assembly) came() bool {
 	k := a.known
-	return k.seen() || slices.ContainsFunc(k.Journal.Entries, func(e Entry) bool { return e.LeadID != 0 })
+	return k.seen() || slices.ContainsFunc(k.Journal.Entries, func(e Entry) bool { return e.LeadID != 0 && !e.nothing() })
+}
+
+// nothing reports whether nothing can have come of an entry: strangers can name any lead, and what
+// was lost was not read. What is genuine although nobody could tell at first is drained later.
+func (e *Entry) nothing() bool {
+	switch e.Kind {
+	case Refused, Forged, Lost:
+		return true
+	case Spooled:
+		return e.Word == Unverified
+	default:
+		return false
+	}
+}
+
+// inVain says which callbacks named the lead although no event of it was taken.
+func (a *assembly) inVain() (says []string) {
+	var refused, forged, lost, waiting int64
+	for i := range a.known.Journal.Entries {
+		e := &a.known.Journal.Entries[i]
+		switch {
+		case e.LeadID == 0:
+		case e.Kind == Refused:
+			refused += max(1, e.Count)
+		case e.Kind == Forged:
+			forged++
+		case e.Kind == Lost:
+			lost++
+		case e.Kind == Spooled && e.Word == Unverified:
+			waiting++
+		}
+	}
+	waiting = max(0, waiting-forged)
+	for _, v := range []struct {
+		n    int64
+		what string
+	}{
+		{refused, "refused; the lines below say why"}, {forged, "found not to be genuine"},
+		{lost, "lost, because it could be kept nowhere"}, {waiting, "kept on disk until it is known whether it is genuine"},
+	} {
+		if v.n > 0 {
+			says = append(says, fmt.Sprintf("Callbacks that name the lead: %d %s.", v.n, v.what))
+		}
+	}
+	return says
 }
 
 // lastChange says when and by what the row changed last.
@@ -77,7 +122,8 @@ func (a *assembly) waiting() time.Time {
 // neverCame says what is known of the time when a lead should have come.
 func (a *assembly) neverCame() []string {
 	k := a.known
-	says := []string{a.heardOf()}
+	vain := a.inVain()
+	says := append([]string{a.heardOf(len(vain) > 0)}, vain...)
 	say := func(format string, args ...any) { says = append(says, fmt.Sprintf(format, args...)) }
 	from, to := k.Below.CreatedAt, k.Above.CreatedAt
 	switch {

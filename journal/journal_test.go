@@ -314,12 +314,12 @@ func TestManyRefusalsHideNothing(t *testing.T) {
 		}
 		j.Flush()
 		counts := map[journal.Kind]int{}
-		r := look(t, dir, 30)
+		r := look(t, dir, 28)
 		for _, e := range r.Entries {
 			counts[e.Kind]++
 		}
 		strangers := counts[journal.Refused] + counts[journal.Forged]
-		if counts[journal.Read] != 5 || counts[journal.Status] != 5 || counts[journal.Outage] != 20 || strangers != 30 {
+		if counts[journal.Read] != 5 || counts[journal.Status] != 5 || counts[journal.Outage] != 20 || strangers != 28 {
 			t.Errorf("segments of %d bytes: %v", segment, counts)
 		}
 		if r.Cut || r.CutWhole || !r.CutRefused {

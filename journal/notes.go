@@ -82,8 +82,8 @@ func (a *assembly) begins() time.Time {
 	return from
 }
 
-// heardOf says since when no event of the lead arrived, and how sure that is.
-func (a *assembly) heardOf() string {
+// heardOf says since when no event of the lead arrived, or was taken, and how sure that is.
+func (a *assembly) heardOf(inVain bool) string {
 	k := a.known
 	if k.NoJournal != "" {
 		return "The mirror has no row of the lead. Whether an event of it arrived is not known: there is no journal to ask."
@@ -92,7 +92,11 @@ func (a *assembly) heardOf() string {
 	if k.Journal.Damaged+k.Journal.Unreadable > 0 || slices.ContainsFunc(k.Journal.Entries, func(e Entry) bool { return e.Kind == Gap }) {
 		sure = ", as far as the journal is whole"
 	}
-	return fmt.Sprintf("The mirror has no row of the lead, and no event of it arrived here since %s%s.", clock(a.begins()), sure)
+	what := "arrived"
+	if inVain {
+		what = "was taken"
+	}
+	return fmt.Sprintf("The mirror has no row of the lead, and no event of it %s here since %s%s.", what, clock(a.begins()), sure)
 }
 
 // seen reports whether the database knows something of the lead beside its row.

@@ -146,6 +146,36 @@ func TestTimelineOfALeadThatNeverCame(t *testing.T) {
 	}
 }
 
+// Anybody can send a callback that names a lead: it does not hide that the lead never came, nor why.
+func TestCallbacksInVainHideNothing(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		entries []journal.Entry
+		says    string
+	}{
+		{"refused", []journal.Entry{of(0, journal.Refused, journal.Entry{Word: "wrong_token", Count: 3})}, "Callbacks that name the lead: 3 refused; the lines below say why."},
+		{"forged", []journal.Entry{
+			of(0, journal.Spooled, journal.Entry{Word: journal.Unverified}), of(9, journal.Forged, journal.Entry{Since: at(0)}),
+		}, "Callbacks that name the lead: 1 found not to be genuine."},
+		{"lost", []journal.Entry{of(0, journal.Lost, journal.Entry{})}, "Callbacks that name the lead: 1 lost, because it could be kept nowhere."},
+		{"not verified yet", []journal.Entry{of(0, journal.Spooled, journal.Entry{Word: journal.Unverified})}, "Callbacks that name the lead: 1 kept on disk"},
+	} {
+		answer, _ := assembled(journal.Known{
+			Above: leads.Neighbour{LeadID: 18, CreatedAt: at(0)}, Below: leads.Neighbour{LeadID: 16, CreatedAt: at(-60)},
+			Incidents: []leads.Incident{{MemberID: member, Kind: leads.IncidentDown, From: at(-30), To: at(-20)}},
+			Journal:   journal.Record{Oldest: at(-7200), Entries: c.entries},
+		})
+		for _, part := range []string{"no event of it was taken here since", c.says, "created between", "no leadsync process served the portal"} {
+			if !strings.Contains(answer, part) {
+				t.Errorf("%s: lacks %q:\n%s", c.name, part, answer)
+			}
+		}
+		if strings.Contains(answer, "something was heard") {
+			t.Errorf("%s: %s", c.name, answer)
+		}
+	}
+}
+
 func TestTimelineAsText(t *testing.T) {
 	line := journal.Assemble(leads.Ref{MemberID: member, LeadID: 17}, journal.Known{Portal: portal, Since: start, Journal: journal.Record{
 		Oldest: at(60), Damaged: 1, Entries: []journal.Entry{of(61, journal.Read, journal.Entry{Word: "absent", Since: at(60.5)})},
