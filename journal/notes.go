@@ -70,13 +70,17 @@ func (a *assembly) elsewhere() (changes, events int64) {
 	return changes, events
 }
 
-// begins is the moment since which the journal should have everything.
-func (a *assembly) begins() time.Time {
+// begins is the moment since which the journal should have everything about the lead.
+func (a *assembly) begins() time.Time { return a.since(a.known.Journal.Cut, ofLead) }
+
+// since is the moment since which the journal should have all entries of a sort, of which earlier
+// ones were cut off.
+func (a *assembly) since(cut bool, sort int) time.Time {
 	r, from := a.known.Journal, a.known.Since
 	if r.Oldest.After(from) {
 		from = r.Oldest
 	}
-	if i := slices.IndexFunc(r.Entries, func(e Entry) bool { return sortOf(&e) == ofLead }); r.Cut && i >= 0 && r.Entries[i].At.After(from) {
+	if i := slices.IndexFunc(r.Entries, func(e Entry) bool { return sortOf(&e) == sort }); cut && i >= 0 && r.Entries[i].At.After(from) {
 		from = r.Entries[i].At
 	}
 	return from

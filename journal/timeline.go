@@ -15,6 +15,7 @@ type Known struct {
 	Portal leads.Portal
 	Now    time.Time
 	Since  time.Time // how far back to tell
+	Kept   time.Time // since when the database keeps Incidents; they may be older than Since
 	Most   int       // moments to tell of, the newest; 0 is all
 
 	Journal Record
@@ -32,11 +33,35 @@ type Known struct {
 	// Below and Above are the neighbours of a lead that the mirror lacks.
 	Below, Above leads.Neighbour
 
-	notes []string
+	lacking []Part
+	notes   []string
 }
+
+// Part is a part of what is known that the database was asked for.
+type Part string
+
+// The parts.
+const (
+	PartRow      Part = "the row"
+	PartChanges  Part = "the history of changes"
+	PartFindings Part = "findings of passes"
+	PartFailures Part = "failures"
+	PartOutages  Part = "outages"
+	PartCallback Part = "the last callback"
+	PartPasses   Part = "passes"
+	PartStatus   Part = "the mirror's status"
+)
 
 // Note adds what could not be found out.
 func (k *Known) Note(note string) { k.notes = append(k.notes, note) }
+
+// Lack says that a part could not be found out, so that nothing is denied of it, and why.
+func (k *Known) Lack(part Part, why string) {
+	k.lacking = append(k.lacking, part)
+	k.Note(string(part) + ": " + why)
+}
+
+func (k *Known) lacks(part Part) bool { return slices.Contains(k.lacking, part) }
 
 // Timeline is what happened to a lead. Its JSON form is that of leadsync why --json.
 type Timeline struct {
@@ -298,6 +323,9 @@ func (a *assembly) addFindings() {
 // addRest adds what only the database knows.
 func (a *assembly) addRest() {
 	for _, i := range a.known.Incidents {
+		if i.To.Before(a.known.Since) {
+			continue
+		}
 		a.moments = append(a.moments, Moment{
 			At: i.From, What: "outage", Source: fromDatabase, Whole: true, Text: outage(i.Kind, i.From, i.To, i.Detail),
 		})

@@ -130,7 +130,7 @@ func TestTimelineOfALeadThatNeverCame(t *testing.T) {
 	}
 	for part, there := range map[string]bool{
 		"no event of it arrived": true, "created between 2026-11-26 09:50:00 UTC (lead 16) and 2026-11-26 09:55:00 UTC (lead 18)": true,
-		"Refused in this time: 1 callback of the portal": true, "Perhaps this is why: no leadsync process served": true,
+		"Refused in this time: at least 1 callback of the portal": true, "Perhaps this is why: no leadsync process served": true,
 		"waited on disk": false, "leadsync reconcile looks again": true,
 	} {
 		if strings.Contains(answer, part) != there {
@@ -172,6 +172,66 @@ func TestCallbacksInVainHideNothing(t *testing.T) {
 		}
 		if strings.Contains(answer, "something was heard") {
 			t.Errorf("%s: %s", c.name, answer)
+		}
+	}
+}
+
+// Of a lead that never came, nothing is denied of a time that nobody was asked about.
+func TestTimelineDeniesOnlyWhatWasAsked(t *testing.T) {
+	created := func(from, to float64) journal.Known {
+		return journal.Known{
+			Below: leads.Neighbour{LeadID: 16, CreatedAt: at(from)}, Above: leads.Neighbour{LeadID: 18, CreatedAt: at(to)}, Journal: journal.Record{Oldest: at(-7200)},
+		}
+	}
+	const all, month = "No outage, refusal or silence is known of that time.", 30 * 86400
+	for _, c := range []struct {
+		name  string
+		known journal.Known
+		with  func(*journal.Known)
+		says  []string
+		never []string
+	}{
+		{"all was asked", created(-600, -300), nil, []string{all}, []string{"not known"}},
+		{
+			"before the journal", created(-month, -month+60), nil,
+			[]string{"No outage or silence is known of that time.", "refused before 2026-11-26 09:00:00 UTC is not known"}, []string{all},
+		},
+		{
+			"an outage before what is told", created(-month, -month+60), func(k *journal.Known) {
+				k.Incidents = []leads.Incident{{MemberID: member, Kind: leads.IncidentDown, From: at(-month), To: at(-month + 9)}}
+			}, []string{"Perhaps this is why: no leadsync process served the portal", "is not known"}, []string{"No outage"},
+		},
+		{"outages are forgotten", created(-month, -month+60), func(k *journal.Known) { k.Kept = at(-86400) }, []string{"Outages before 2026-11-25 10:00:00 UTC are not known any more"}, []string{"No outage", "No refusal"}},
+		{"no journal", created(-600, -300), func(k *journal.Known) { k.NoJournal = "it is off" }, []string{"No outage or silence is known", "Whether callbacks were refused is not known"}, []string{all}},
+		{"the database fails", created(-600, -300), func(k *journal.Known) {
+			k.Lack(journal.PartOutages, "it is down")
+			k.Lack(journal.PartPasses, "it is down")
+		}, []string{"No refusal is known of that time.", "Outages are not known: the database did not say.", "Whether a pass has looked at all leads is not known."}, []string{"No outage", "No pass"}},
+		{"the neighbours are not known", journal.Known{Journal: journal.Record{Oldest: at(-7200)}}, func(k *journal.Known) { k.Lack(journal.PartRow, "it is down") }, []string{"When it was created is not known"}, []string{"no lead of this portal at all"}},
+		{"the changes are not known", journal.Known{Row: &leads.Row{Revision: 2}}, func(k *journal.Known) { k.Lack(journal.PartChanges, "it is down") }, []string{"When it changed last is not known."}, []string{"history begins"}},
+		{"refused at another time", created(-600, -300), func(k *journal.Known) {
+			k.Journal.Entries = []journal.Entry{{At: at(-3000), Kind: journal.Refused, MemberID: member, Count: 9, Since: at(-3060)}}
+		}, []string{all}, []string{"Refused in this time"}},
+		{"refused then", created(-600, -300), func(k *journal.Known) {
+			k.Journal.Entries = []journal.Entry{{At: at(-200), Kind: journal.Refused, MemberID: member, Count: 9, Since: at(-260)}, {At: at(-300), Kind: journal.Refused, MemberID: member}}
+		}, []string{"Refused in this time: at least 10 callbacks of the portal"}, []string{all}},
+	} {
+		if c.with != nil {
+			c.with(&c.known)
+		}
+		answer, moments := assembled(c.known)
+		for _, part := range c.says {
+			if !strings.Contains(answer, part) {
+				t.Errorf("%s: lacks %q:\n%s", c.name, part, answer)
+			}
+		}
+		for _, part := range c.never {
+			if strings.Contains(answer, part) {
+				t.Errorf("%s: has %q:\n%s", c.name, part, answer)
+			}
+		}
+		if len(c.known.Incidents) > 0 && len(moments) > 0 {
+			t.Errorf("%s: told of what was before: %q", c.name, moments)
 		}
 	}
 }
