@@ -35,7 +35,7 @@ func (a *assembly) answer() []string {
 	default:
 		say("It cannot be written; the next attempt is at %s: %s.", clock(f.NextAttemptAt), f.Reason)
 	}
-	if waiting := a.waiting(); !waiting.IsZero() {
+	if waiting := a.notices.waiting(); !waiting.IsZero() {
 		say("The event of %s was not read yet, as far as this machine knows.", clock(waiting))
 	}
 	return append(says, a.state()...)
@@ -107,19 +107,6 @@ func (a *assembly) lastChange() string {
 		return fmt.Sprintf(" Its last change was at %s: revision %d, %s.", clock(c.At), c.Revision, c.Kind)
 	}
 	return " Nothing is known of its last change: it was before the history begins."
-}
-
-// waiting is when the last event came that was not read; zero where there is none.
-func (a *assembly) waiting() time.Time {
-	n := a.notices
-	if len(n.stored) == 0 {
-		return time.Time{}
-	}
-	last := n.stored[len(n.stored)-1]
-	if slices.ContainsFunc(n.read, func(read uint64) bool { return read >= last.Sequence }) {
-		return time.Time{}
-	}
-	return last.At
 }
 
 // neverCame says what is known of the time when a lead should have come.

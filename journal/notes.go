@@ -3,6 +3,7 @@ package journal
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"leadsync/leads"
@@ -34,8 +35,15 @@ func (a *assembly) notes() (notes []string) {
 		notes = append(notes, count(int64(r.Unreadable), "file")+" of the journal: not readable; run leadsync commands as the user of the service")
 	}
 	if changes, events := a.elsewhere(); changes+events > 0 {
-		notes = append(notes, fmt.Sprintf("the journal of this machine lacks %s of the row and the arrival of %s: another replica dealt with them, and leadsync why on its machine tells more",
-			count(changes, "change"), count(events, "event")))
+		var lacks []string
+		if changes > 0 {
+			lacks = append(lacks, count(changes, "change")+" of the row")
+		}
+		if events > 0 {
+			lacks = append(lacks, "the arrival of "+count(events, "event"))
+		}
+		notes = append(notes, fmt.Sprintf("the journal of this machine lacks %s: because of another replica, a kill or a full disk; leadsync why on the machine of another replica may tell more",
+			strings.Join(lacks, " and ")))
 	}
 	return notes
 }
@@ -43,27 +51,35 @@ func (a *assembly) notes() (notes []string) {
 // settling is how long an entry may be on its way to the disk.
 const settling = 2 * time.Second
 
+// gap reports whether the journal is known to lack entries of a moment.
+func (a *assembly) gap(at time.Time) bool {
+	return slices.ContainsFunc(a.known.Journal.Entries, func(e Entry) bool {
+		return e.Kind == Gap && at.After(e.Since.Add(-settling)) && at.Before(e.At.Add(settling))
+	})
+}
+
 // elsewhere counts the changes and the events that the journal would have if this machine had
-// dealt with them.
+// dealt with them, and had lost nothing.
 func (a *assembly) elsewhere() (changes, events int64) {
 	from := a.begins().Add(settling)
 	for _, c := range a.known.Changes {
 		known := slices.ContainsFunc(a.moments, func(m Moment) bool { return m.Source == fromBoth && m.Revision == c.Revision })
-		if !known && c.At.After(from) && c.At.Before(a.known.Now.Add(-settling)) {
+		if !known && !a.gap(c.At) && c.At.After(from) && c.At.Before(a.known.Now.Add(-settling)) {
 			changes++
 		}
 	}
-	stored, replayed := map[uint64]bool{}, time.Time{} // a dead letter's notice came from no callback
+	stored, replayed := map[number]bool{}, time.Time{} // a dead letter's notice came from no callback
 	for _, e := range a.known.Journal.Entries {
 		if e.Kind == Replayed {
 			replayed = e.At
 		}
 	}
-	for _, e := range a.notices.stored {
-		stored[e.Sequence] = true
+	for _, n := range a.notices.stored {
+		stored[n.number] = true
 	}
-	for _, e := range a.known.Journal.Entries {
-		if e.Kind == Read && e.Sequence != 0 && !stored[e.Sequence] && e.Since.After(from) && e.Since.After(replayed) {
+	for i := range a.known.Journal.Entries {
+		e := &a.known.Journal.Entries[i]
+		if e.Kind == Read && e.Sequence != 0 && !a.gap(e.Since) && !stored[a.notices.number[e]] && e.Since.After(from) && e.Since.After(replayed) {
 			events++
 		}
 	}

@@ -158,44 +158,6 @@ type assembly struct {
 	moments []Moment
 }
 
-// notices are what is known of the notices of a lead, by their sequences, which rise.
-type notices struct {
-	stored []Entry // callbacks that became notices
-	read   []uint64
-}
-
-func noticesOf(entries []Entry) (n notices) {
-	for _, e := range entries {
-		switch {
-		case e.LeadID == 0 || e.Sequence == 0:
-		case e.Kind == Received || e.Kind == Drained:
-			n.stored = append(n.stored, e)
-		case e.Kind == Read:
-			n.read = append(n.read, e.Sequence)
-		}
-	}
-	slices.SortFunc(n.stored, func(a, b Entry) int { return cmp.Compare(a.Sequence, b.Sequence) })
-	slices.Sort(n.read)
-	return n
-}
-
-// fate says what became of a notice: the stream keeps the last one of a lead.
-func (n notices) fate(sequence uint64) string {
-	read, found := slices.BinarySearch(n.read, sequence)
-	later, _ := slices.BinarySearchFunc(n.stored, sequence+1, func(e Entry, s uint64) int { return cmp.Compare(e.Sequence, s) })
-	switch {
-	case found:
-		return ""
-	case later < len(n.stored):
-		by := n.stored[later]
-		return fmt.Sprintf("; it was not read yet when notice %d of %s replaced it: one read serves both", by.Sequence, by.At.Format("15:04:05.000"))
-	case read < len(n.read):
-		return fmt.Sprintf("; it was not read yet when notice %d replaced it: one read serves both", n.read[read])
-	default:
-		return "; the journal knows of no read yet"
-	}
-}
-
 // addEntries adds what the journal has, but what the database knows better.
 func (a *assembly) addEntries() {
 	for i := range a.known.Journal.Entries {
@@ -262,7 +224,7 @@ func (a *assembly) callback(e *Entry) Moment {
 	}
 	switch e.Kind {
 	case Received:
-		return Moment{What: "callback", Text: fmt.Sprintf("event %s arrived and was stored as notice %d%s", event, e.Sequence, within(e.Took)) + a.notices.fate(e.Sequence)}
+		return Moment{What: "callback", Text: fmt.Sprintf("event %s arrived and was stored as notice %d%s", event, e.Sequence, within(e.Took)) + a.notices.fate(e)}
 	case Spooled:
 		text := fmt.Sprintf("event %s arrived and was kept on disk, because NATS did not take it", event)
 		if e.Word == Unverified {
@@ -274,7 +236,7 @@ func (a *assembly) callback(e *Entry) Moment {
 		if e.Word == Unverified {
 			text = "was found genuine, left the disk"
 		}
-		return Moment{What: "spool", Lag: lag(e), Text: fmt.Sprintf("the event of %s %s and was stored as notice %d", clock(e.Since), text, e.Sequence) + a.notices.fate(e.Sequence)}
+		return Moment{What: "spool", Lag: lag(e), Text: fmt.Sprintf("the event of %s %s and was stored as notice %d", clock(e.Since), text, e.Sequence) + a.notices.fate(e)}
 	case Forged:
 		return Moment{What: "refused", Text: fmt.Sprintf("the event of %s was not genuine and was dropped", clock(e.Since))}
 	case Lost:

@@ -77,6 +77,48 @@ func TestTimelineTellsTheWayOfAChange(t *testing.T) {
 	}
 }
 
+// A stream that was made anew counts from 1: its notices have nothing to do with those of the same
+// or a higher sequence from before.
+func TestStreamIsMadeAnew(t *testing.T) {
+	received := func(second float64, sequence uint64) journal.Entry {
+		return of(second, journal.Received, journal.Entry{Event: "ONCRMLEADUPDATE", Cause: "event", Sequence: sequence, Took: time.Millisecond})
+	}
+	read := func(second float64, sequence uint64) journal.Entry {
+		return of(second, journal.Read, journal.Entry{Word: "present", Sequence: sequence, Since: at(second)})
+	}
+	const waits = "the journal knows of no read yet"
+	for _, c := range []struct {
+		name    string
+		entries []journal.Entry
+		fates   []string // of the callbacks
+		waiting bool
+	}{
+		{"a lower sequence", []journal.Entry{received(0, 4000), read(1, 4000), received(3000, 5)}, []string{"", waits}, true},
+		{"the same sequence", []journal.Entry{received(0, 5), read(1, 5), received(500, 9), read(501, 9), received(3000, 5)}, []string{"", "", waits}, true},
+		{"all was read", []journal.Entry{received(0, 4000), received(3000, 5), read(3001, 5)}, []string{waits, ""}, false},
+		{"a sequence in between", []journal.Entry{received(0, 10), received(1, 12), read(2, 12), received(3000, 3), read(3001, 3), received(3002, 11)}, []string{"notice 12 of 10:00:01.000 replaced it", "", "", waits}, true},
+		{"anew at once", []journal.Entry{received(0, 4000), read(1, 4000), received(9, 5)}, []string{"", waits}, false}, // it may have been overtaken
+		{"overtaken", []journal.Entry{received(0, 7), received(0.001, 6), read(1, 7)}, []string{"", "notice 7 replaced it"}, false},
+		{"read late", []journal.Entry{received(0, 6), received(1, 7), read(300, 6), read(301, 7)}, []string{"", ""}, false},
+	} {
+		answer, moments := assembled(journal.Known{Row: &leads.Row{}, Journal: journal.Record{Oldest: at(-7200), Entries: c.entries}})
+		fates := c.fates
+		for _, m := range moments {
+			if !strings.Contains(m, "callback: ") {
+				continue
+			}
+			_, fate, _ := strings.Cut(m, "; ")
+			if !strings.Contains(fate, fates[0]) || fates[0] == "" && fate != "" {
+				t.Errorf("%s: want %q: %s", c.name, fates[0], m)
+			}
+			fates = fates[1:]
+		}
+		if strings.Contains(answer, "was not read yet") != c.waiting {
+			t.Errorf("%s: waits %v, want %v: %s", c.name, !c.waiting, c.waiting, answer)
+		}
+	}
+}
+
 func TestTimelineSaysWhatWaits(t *testing.T) {
 	answer, got := assembled(journal.Known{
 		Journal: journal.Record{Oldest: at(-7200), Entries: []journal.Entry{
@@ -297,8 +339,11 @@ func TestTimelineNamesOtherReplicas(t *testing.T) {
 		{"before the journal", []journal.Entry{read(-1800, 5)}, []leads.Revised{change(2, -1799)}, ""},
 		{"on its way to the disk", nil, []leads.Revised{change(2, 3599)}, ""},
 		{"a dead letter that is read again", []journal.Entry{of(9.5, journal.Replayed, journal.Entry{}), read(10, 5)}, nil, ""},
-		{"a change", nil, []leads.Revised{change(2, 11)}, "lacks 1 change of the row and the arrival of 0 events:"},
-		{"an event", []journal.Entry{read(10, 5)}, nil, "lacks 0 changes of the row and the arrival of 1 event:"},
+		{"a change", nil, []leads.Revised{change(2, 11)}, "lacks 1 change of the row: because of another replica, a kill or a full disk;"},
+		{"both", []journal.Entry{read(10, 5)}, []leads.Revised{change(2, 11)}, "lacks 1 change of the row and the arrival of 1 event: because"},
+		{"a gap of the journal", []journal.Entry{{At: at(20), Kind: journal.Gap, Since: at(9), Count: 3}, read(21, 5)}, []leads.Revised{change(2, 11)}, ""},
+		{"another time than the gap's", []journal.Entry{{At: at(120), Kind: journal.Gap, Since: at(100), Count: 3}, read(10, 5)}, []leads.Revised{change(2, 90)}, "lacks 1 change of the row and the arrival of 1 event:"},
+		{"an event", []journal.Entry{read(10, 5)}, nil, "lacks the arrival of 1 event: because"},
 	} {
 		notes := strings.Join(journal.Assemble(leads.Ref{MemberID: member, LeadID: 17}, journal.Known{
 			Portal: portal, Now: at(3600), Since: at(-3600), Row: &leads.Row{Revision: 2}, Changes: c.changes, Journal: journal.Record{Oldest: at(-1000), Entries: c.entries},
