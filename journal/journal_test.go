@@ -524,12 +524,20 @@ func TestOldSegmentsGo(t *testing.T) {
 func TestPlainHasNothingPersonal(t *testing.T) {
 	for text, want := range map[string]string{
 		"database unavailable": "database unavailable",
-		`mssql: String or binary data would be truncated in table 'x', column 'y'. Truncated value: 'Иван`: "mssql: String or binary data would be truncated in table …, column …. …",
-		`value "Ivan" of ivan@example.com, +7 (912) 345-67-89`:                                             "value … of … …",
-		"since 2026-11-26T10:00:00Z: HTTP 503":                                                             "since 2026-11-26T10:00:00Z: HTTP 503",
+		`apply 3 leads: String or binary data would be truncated in table 'x', column 'y'. Truncated value: 'Иван`:          "apply 3 leads: String or binary data would be truncated in table …, column …. …",
+		"apply 3 leads: mssql: String or binary data would be truncated. Truncated value: 'Иван'. (2628)":                   "apply 3 leads: error 2628 of SQL Server",
+		"mssql: The duplicate key value is (Иванов Иван, Москва). (2601)\nmssql: The statement has been terminated. (3621)": "error 2601, 3621 of SQL Server",
+		"a trigger rolled the transaction back: mssql: client Ivanov Ivan is on the black list (50001)":                     "a trigger rolled the transaction back: error 50001 of SQL Server",
+		"mssql: Ivanov": "an error of SQL Server",
+		"duplicate key value is (Иванов Иван, Москва). Terminated": "duplicate …. Terminated",
+		`'O'Brien John', 'it''s' and 'Ivan`:                        "…, … and …",
+		"the portal's handlers are not bound, 'x'":                 "the portal's handlers are not bound, …",
+		"of “Ivan” and «Анна»":                                     "of … and …",
+		`value "Ivan" of ivan@example.com, +7 (912) 345-67-89`:     "value … of … …",
+		"since 2026-11-26T10:00:00Z: HTTP 503":                     "since 2026-11-26T10:00:00Z: HTTP 503",
 	} {
 		if got := journal.Plain(text); got != want {
-			t.Errorf("%s: %s, want %s", text, got, want)
+			t.Errorf("%s:\n%s, want\n%s", text, got, want)
 		}
 	}
 }
