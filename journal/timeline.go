@@ -160,8 +160,7 @@ type assembly struct {
 
 // addEntries adds what the journal has, but what the database knows better.
 func (a *assembly) addEntries() {
-	for i := range a.known.Journal.Entries {
-		e := &a.known.Journal.Entries[i]
+	for _, e := range merged(a.known.Journal.Entries) {
 		if e.Kind == Found && a.hasFinding(e) || e.Kind == Outage && a.hasIncident(e) {
 			continue
 		}
@@ -170,6 +169,33 @@ func (a *assembly) addEntries() {
 		m.Cause = e.Cause
 		a.moments = append(a.moments, m)
 	}
+}
+
+// merged are the entries, but for refusals for one reason with nothing else between them: those are
+// one entry.
+func merged(entries []Entry) []*Entry {
+	type about struct {
+		reason string
+		lead   int64
+	}
+	list, last := make([]*Entry, 0, len(entries)), map[about]*Entry{}
+	for i := range entries {
+		e := &entries[i]
+		if e.Kind != Refused {
+			clear(last)
+			list = append(list, e)
+			continue
+		}
+		of := about{e.Word, e.LeadID}
+		before, ok := last[of]
+		if !ok {
+			before = &Entry{Kind: Refused, MemberID: e.MemberID, LeadID: e.LeadID, Word: e.Word, Since: e.first()}
+			last[of], list = before, append(list, before)
+		}
+		before.At = e.At
+		before.Count += max(1, e.Count)
+	}
+	return list
 }
 
 func (a *assembly) hasFinding(e *Entry) bool {
@@ -192,7 +218,7 @@ func (a *assembly) moment(e *Entry) Moment {
 	case Read:
 		return Moment{What: "read", Lag: lag(e), Text: read(e)}
 	case Wrote:
-		return Moment{What: "row", Text: wrote(leads.Cause(e.Cause), e.Word, e.Revision, leads.FieldChanges(e.Fields)) + within(e.Took), Fields: leads.FieldChanges(e.Fields)}
+		return Moment{What: "row", Text: wrote(leads.Cause(e.Cause), e.Word, e.Revision, leads.FieldChanges(e.Fields)) + inBatch(e.Took), Fields: leads.FieldChanges(e.Fields)}
 	case Published:
 		return Moment{What: "topic", Text: fmt.Sprintf("revision %d was announced to subscribers, sequence %d", e.Revision, e.Sequence)}
 	case Found:
@@ -242,7 +268,7 @@ func (a *assembly) callback(e *Entry) Moment {
 	case Lost:
 		return Moment{What: "refused", Text: fmt.Sprintf("event %s arrived and could be kept nowhere: it is lost", event)}
 	default:
-		return Moment{What: "refused", Text: "a callback was refused: " + e.Word}
+		return Moment{What: "refused", Text: refused(e)}
 	}
 }
 

@@ -64,15 +64,15 @@ func TestTimelineTellsTheWayOfAChange(t *testing.T) {
 		"database row: the row was updated, revision 3: NAME (by a pass)",
 		"journal callback: event ONCRMLEADUPDATE arrived and was stored as notice 5 within 2ms; it was not read yet when notice 7 of 10:00:00.100 replaced it: one read serves both",
 		"journal callback: event ONCRMLEADUPDATE arrived and was stored as notice 7 within 2ms",
-		"journal read: the portal sent the lead within 200ms, after 80ms of waiting for its limits, because of notice 7; ticket 3.9",
-		"both row: the row was updated, revision 4: TITLE within 9ms",
+		"journal read: the portal sent the lead, in a batch that took 200ms, after 80ms of waiting for its limits, because of notice 7; ticket 3.9",
+		"both row: the row was updated, revision 4: TITLE, in a batch that took 9ms",
 		"journal topic: revision 4 was announced to subscribers, sequence 77",
 		"journal row: a later read had reached the row already, this one was dropped (by a pass)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("moments (-want +got):\n%s", diff)
 	}
-	if want := "The row is at revision 4. Its last change was at 2026-11-26 10:00:01 UTC: the row was updated, revision 4: TITLE within 9ms."; answer != want {
+	if want := "The row is at revision 4. Its last change was at 2026-11-26 10:00:01 UTC: the row was updated, revision 4: TITLE, in a batch that took 9ms."; answer != want {
 		t.Errorf("answer:\n%s, want\n%s", answer, want)
 	}
 }
@@ -160,7 +160,7 @@ func TestTimelineOfALeadThatNeverCame(t *testing.T) {
 	answer, got := assembled(known)
 	want := []string{
 		"database outage: no leadsync process served the portal from 2026-11-26 09:51:40 UTC to 2026-11-26 09:53:20 UTC",
-		"journal refused: a callback was refused: wrong_token",
+		"journal refused: a callback was refused: the application_token in it is not the portal's",
 		"database outage: callbacks waited on disk from 2026-11-26 10:01:40 UTC to 2026-11-26 10:03:20 UTC",
 	}
 	for i := range want {
@@ -275,6 +275,26 @@ func TestTimelineDeniesOnlyWhatWasAsked(t *testing.T) {
 		if len(c.known.Incidents) > 0 && len(moments) > 0 {
 			t.Errorf("%s: told of what was before: %q", c.name, moments)
 		}
+	}
+}
+
+// Refusals for one reason are told once, and how many there were, until something else happens.
+func TestRefusalsAreToldTogether(t *testing.T) {
+	refused := func(second float64, word string, count int64) journal.Entry {
+		return journal.Entry{At: at(second), Kind: journal.Refused, MemberID: member, Word: word, Count: count, Since: at(second - 30)}
+	}
+	_, got := assembled(journal.Known{Journal: journal.Record{Oldest: at(-7200), Entries: []journal.Entry{
+		refused(60, "wrong_token", 1), refused(120, "unknown_event", 1), refused(121, "wrong_token", 40), refused(181, "wrong_token", 9),
+		of(200, journal.Replayed, journal.Entry{}), refused(241, "wrong_token", 2),
+	}}})
+	want := []string{
+		"journal portal refused: a callback was refused: leadsync did not ask for this event",
+		"journal portal refused: 50 callbacks were refused since 2026-11-26 10:00:30 UTC: the application_token in it is not the portal's",
+		"journal replay: somebody had the lead read again",
+		"journal portal refused: 2 callbacks were refused since 2026-11-26 10:03:31 UTC: the application_token in it is not the portal's",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -408,7 +428,7 @@ func TestTimelineAsJSON(t *testing.T) {
 	want := `{"portal":"my.bitrix24.ru","member_id":"` + member + `","lead_id":17,"since":"2026-11-26T10:00:00Z",` +
 		`"answer":["The row is at revision 4. Its last change was at 2026-11-26 10:01:01 UTC: the row was updated, revision 4: TITLE."],"moments":[` +
 		`{"at":"2026-11-26T10:01:00.2Z","what":"status","text":"the mirror is current","whole_portal":true,"source":"journal"},` +
-		`{"at":"2026-11-26T10:01:00.5Z","what":"read","text":"the portal sent the lead within 1ms, because of notice 7; ticket 0.0","source":"journal","sequence":7,"cause":"event","lag_seconds":0.5},` +
+		`{"at":"2026-11-26T10:01:00.5Z","what":"read","text":"the portal sent the lead, in a batch that took 1ms, because of notice 7; ticket 0.0","source":"journal","sequence":7,"cause":"event","lag_seconds":0.5},` +
 		`{"at":"2026-11-26T10:01:01Z","what":"row","text":"the row was updated, revision 4: TITLE","source":"both","revision":4,"cause":"event","fields":[{"field":"TITLE","old":"a","new":"b"}]}],` +
 		`"omitted":1,"notes":["the journal of this machine begins at 2026-11-26 10:01:00 UTC","only the newest 3 moments; left out: 1 earlier"]}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -299,5 +300,15 @@ func TestRefusalsAreInTheJournal(t *testing.T) {
 	want := []journal.Entry{refused(17, 1, 0, 0), refused(0, 60, 1, 60), refused(0, 59, 61, 119), refused(0, 2, 180, 240)}
 	if diff := cmp.Diff(want, r.Entries); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What people read of a refusal is a sentence, not the name of a reason.
+func TestEachRefusalIsToldInWords(t *testing.T) {
+	for reason := portals.Unparsable; reason.String() != ""; reason++ {
+		told := journal.Assemble(leads.Ref{}, journal.Known{Journal: journal.Record{Entries: []journal.Entry{{Kind: journal.Refused, Word: reason.String()}}}})
+		if text := told.Moments[0].Text; strings.HasSuffix(text, ": "+reason.String()) {
+			t.Errorf("%s: %s", reason, text)
+		}
 	}
 }
