@@ -82,8 +82,10 @@ func (a *assembly) inVain() (says []string) {
 		n    int64
 		what string
 	}{
-		{refused, "refused; the lines below say why"}, {forged, "found not to be genuine"},
-		{lost, "lost, because it could be kept nowhere"}, {waiting, "kept on disk until it is known whether it is genuine"},
+		{refused, "refused; the lines below say why"},
+		{forged, "found not to be genuine"},
+		{lost, "lost, because it could be kept nowhere"},
+		{waiting, "kept on disk until it is known whether it is genuine"},
 	} {
 		if v.n > 0 {
 			says = append(says, fmt.Sprintf("Callbacks that name the lead: %d %s.", v.n, v.what))

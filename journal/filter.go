@@ -54,6 +54,6 @@ func mayHave(filter []byte, keys []uint64) bool {
 }
 
 func bitOf(k, i uint64, filter []byte) uint64 {
-	h := uint32(k>>32) + uint32(i)*(uint32(k)|1)   //nolint:gosec // the halves of the key
-	return uint64(h) * uint64(len(filter)*8) >> 32 //nolint:gosec // a length
+	h := uint32(k>>32) + uint32(i)*(uint32(k)|1) //nolint:gosec // the halves of the key
+	return uint64(h) * uint64(len(filter)*8) >> 32
 }

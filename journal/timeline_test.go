@@ -236,7 +236,8 @@ func TestTimelineDeniesOnlyWhatWasAsked(t *testing.T) {
 		{"all was asked", created(-600, -300), nil, []string{all}, []string{"not known"}},
 		{
 			"before the journal", created(-month, -month+60), nil,
-			[]string{"No outage or silence is known of that time.", "refused before 2026-11-26 09:00:00 UTC is not known"}, []string{all},
+			[]string{"No outage or silence is known of that time.", "refused before 2026-11-26 09:00:00 UTC is not known"},
+			[]string{all},
 		},
 		{
 			"an outage before what is told", created(-month, -month+60), func(k *journal.Known) {
