@@ -15,7 +15,7 @@ const (
 	Spooled   Kind = 2  // a callback was kept on disk, because NATS or the database did not answer
 	Drained   Kind = 3  // a callback left the spool and became a notice
 	Forged    Kind = 4  // a callback from the spool was not genuine
-	Refused   Kind = 5  // a callback was refused; Word is the reason, Count how many were refused since the last entry
+	Refused   Kind = 5  // callbacks were refused; Word is the reason, Count how many were since Since; of one lead, or LeadID is 0
 	Lost      Kind = 6  // a callback could be kept nowhere, and was answered 500
 	Read      Kind = 7  // a lead was read because of a notice
 	Wrote     Kind = 8  // what became of a read; Word is the verdict
@@ -71,12 +71,17 @@ const (
 
 // block is entries that are written together. Texts, which repeat, are stored once in it.
 type block struct {
-	base    int64 // Unix milliseconds; times are stored relative to it
+	base    int64     // Unix milliseconds; times are stored relative to it
+	began   time.Time // when its first entry was taken
 	index   map[string]uint64
 	texts   []byte
 	entries []byte
 	count   int64
 	scratch []byte
+
+	keys   []uint64 // of its leads, for the filter
+	member string   // of the last entry, and
+	hash   uint64   // its hash
 }
 
 func newBlock(at time.Time) *block {
@@ -139,6 +144,17 @@ func (b *block) add(e *Entry) {
 	b.entries = binary.AppendUvarint(b.entries, uint64(len(p)))
 	b.entries = append(b.entries, p...)
 	b.count++
+	b.note(e)
+}
+
+// note has the filter of the block know an entry's lead.
+func (b *block) note(e *Entry) {
+	if b.keys == nil || e.MemberID != b.member {
+		b.member, b.hash = e.MemberID, hashOf(e.MemberID)
+	}
+	if k := key(b.hash, e.LeadID); len(b.keys) == 0 || b.keys[len(b.keys)-1] != k {
+		b.keys = append(b.keys, k)
+	}
 }
 
 func mask(e *Entry) (m uint64) {
@@ -153,7 +169,7 @@ func mask(e *Entry) (m uint64) {
 	return m
 }
 
-// payload is the block as it is stored.
+// payload is the block as it is stored, behind its filter.
 func (b *block) payload() []byte {
 	p := binary.AppendVarint(nil, b.base)
 	p = binary.AppendUvarint(p, uint64(len(b.index)))

@@ -63,6 +63,7 @@ type Journal struct {
 	mu      sync.Mutex
 	current *block
 	queue   []*block
+	missed  loss // what the queue had no room for, until the disk's part has it
 	started bool
 	closed  bool
 
@@ -80,8 +81,21 @@ type disk struct {
 	failing time.Time // since when writes fail; zero while they do not
 	pause   time.Duration
 	next    time.Time // no attempt before
-	lost    int64     // entries since failing
+	lost    loss      // what the journal has no Gap of yet
 	pruned  time.Time
+}
+
+// loss is how many entries were lost, and since when.
+type loss struct {
+	entries int64
+	since   time.Time
+}
+
+func (l *loss) add(entries int64, since time.Time) {
+	if entries > 0 && (l.entries == 0 || since.Before(l.since)) {
+		l.since = since
+	}
+	l.entries += entries
 }
 
 // Stats says how much a journal took since it was opened, and what it lost.
@@ -140,20 +154,16 @@ func Open(cfg Config) (*Journal, error) {
 
 // mend cuts off the torn end that a kill left, and says so; later processes find a whole file.
 func (j *Journal) mend(s segment) {
-	data, err := os.ReadFile(s.path)
+	r, err := scan(s.path, nil, func([]byte) {})
 	if err != nil {
 		j.cfg.Log.Warn("journal cannot be read", "segment", filepath.Base(s.path), "error", err)
 		return
 	}
-	if len(data) >= len(segmentMagic) && !ours(data) {
-		return // a newer version's
+	if r.foreign || r.good == r.size {
+		return // a newer version's, or whole
 	}
-	good := records(data, func([]byte) {})
-	if good == len(data) {
-		return
-	}
-	j.cfg.Log.Warn("the journal's end is torn, skipping it", "segment", filepath.Base(s.path), "lost_bytes", len(data)-good)
-	if err := os.Truncate(s.path, int64(good)); err != nil {
+	j.cfg.Log.Warn("the journal's end is torn, skipping it", "segment", filepath.Base(s.path), "lost_bytes", r.size-r.good)
+	if err := os.Truncate(s.path, r.good); err != nil {
 		j.cfg.Log.Warn("the journal's torn end cannot be cut off", "segment", filepath.Base(s.path), "error", err)
 	}
 }
@@ -175,10 +185,12 @@ func (j *Journal) Add(entries ...Entry) {
 	for i := range entries {
 		if len(j.queue) >= queueMost {
 			j.dropped.Add(1)
+			j.missed.add(1, j.cfg.Now())
 			continue
 		}
 		if j.current == nil {
 			j.current = newBlock(entries[i].At)
+			j.current.began = j.cfg.Now()
 		}
 		j.current.add(&entries[i])
 		j.taken.Add(1)
@@ -230,6 +242,8 @@ func (j *Journal) write(all bool) {
 	if all && j.current != nil {
 		blocks, j.current = append(blocks, j.current), nil
 	}
+	j.disk.lost.add(j.missed.entries, j.missed.since)
+	j.missed = loss{}
 	j.mu.Unlock()
 	now := j.cfg.Now()
 	for _, b := range blocks {
@@ -255,7 +269,7 @@ func (j *Journal) store(b *block, now time.Time) {
 		d.pause = min(max(2*d.pause, retryFirst), retryMax)
 		d.next = now.Add(d.pause)
 	}
-	d.lost += b.count
+	d.lost.add(b.count, b.began)
 	j.dropped.Add(b.count)
 }
 
@@ -266,14 +280,14 @@ func (j *Journal) append(b *block, now time.Time) error {
 			return err
 		}
 	}
-	if !d.failing.IsZero() {
+	if d.lost.entries > 0 { // writes failed, or the disk was so slow that the queue was full
 		gap := newBlock(now)
-		gap.add(&Entry{At: now, Kind: Gap, Since: d.failing, Count: d.lost})
+		gap.add(&Entry{At: now, Kind: Gap, Since: d.lost.since, Count: d.lost.entries})
 		if err := j.put(gap, now); err != nil {
 			return err
 		}
-		j.cfg.Log.Warn("the journal can be written again", "dropped", d.lost, "since", d.failing)
-		d.failing, d.lost = time.Time{}, 0
+		j.cfg.Log.Warn("the journal can be written again", "dropped", d.lost.entries, "since", d.lost.since)
+		d.failing, d.lost = time.Time{}, loss{}
 	}
 	return j.put(b, now)
 }
@@ -287,7 +301,7 @@ func (j *Journal) put(b *block, now time.Time) error {
 			return err
 		}
 	}
-	record := appendRecord(nil, b.payload())
+	record := appendRecord(nil, filterOf(b.keys), b.payload())
 	if d.size == 0 {
 		record = append([]byte(segmentMagic), record...)
 	}

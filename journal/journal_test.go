@@ -156,14 +156,11 @@ func TestChangedBytesAreNotRead(t *testing.T) {
 	if err != nil || len(names) != 1 {
 		t.Fatalf("segments %v, %v", names, err)
 	}
-	data, err := os.ReadFile(names[0])
+	info, err := os.Stat(names[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	data[len(data)-1] ^= 1
-	if err := os.WriteFile(names[0], data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	damage(t, names[0], info.Size()-1)
 	if diff := cmp.Diff([]journal.Entry{row(0)}, told(t, dir)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -171,6 +168,56 @@ func TestChangedBytesAreNotRead(t *testing.T) {
 	writeSegment(t, dir, start.AddDate(1, 0, 0), "s", nil)
 	if r := look(t, dir, 0); r.Damaged != 1 {
 		t.Errorf("%d segments are damaged, want 1", r.Damaged)
+	}
+}
+
+// A search reads the blocks that may have the lead, its portal as a whole or every portal, and no
+// others: what is damaged there costs the lead nothing.
+func TestOnlyBlocksOfTheLeadAreRead(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, journal.Config{Dir: dir, Owner: true})
+	add := func(leads ...int64) {
+		for _, id := range leads {
+			e := row(1)
+			e.LeadID = id
+			j.Add(e)
+		}
+		j.Flush()
+	}
+	others := make([]int64, 1000)
+	for i := range others {
+		others[i] = int64(100 + i)
+	}
+	add(1, 17, 18)
+	add(0)
+	names, err := filepath.Glob(filepath.Join(dir, "*.journal"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("segments %v, %v", names, err)
+	}
+	j.Add(journal.Entry{At: start, Kind: journal.Outage})
+	add(others...)
+	before, err := os.Stat(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(others...)
+	damage(t, names[0], before.Size()+2000) // behind the filter
+	add(17)
+	if r := look(t, dir, 0); len(r.Entries) != 4 || r.Damaged != 0 {
+		t.Errorf("%d entries, %d damaged; want 4 and none", len(r.Entries), r.Damaged)
+	}
+}
+
+// damage changes a byte of a file.
+func damage(tb testing.TB, path string, at int64) {
+	tb.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	data[at] ^= 1
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		tb.Fatal(err)
 	}
 }
 
@@ -238,6 +285,45 @@ func TestLookIsBounded(t *testing.T) {
 		}
 		if r := look(t, dir, 1000); len(r.Entries) != 1000 || r.Cut {
 			t.Errorf("segments of %d bytes: %d entries, cut %v; want all", segment, len(r.Entries), r.Cut)
+		}
+	}
+}
+
+// Anybody can have callbacks refused, and portals have much to tell of themselves: neither hides
+// what happened to the lead, nor the other.
+func TestManyRefusalsHideNothing(t *testing.T) {
+	for _, segment := range []int64{1, 1 << 30} {
+		dir := t.TempDir()
+		j := open(t, journal.Config{Dir: dir, Owner: true, Segment: segment})
+		add := func(n int, e journal.Entry) {
+			e.At, e.MemberID = start.Add(time.Duration(n)*time.Second), member
+			j.Add(e)
+		}
+		for n := range 5 {
+			add(n, journal.Entry{Kind: journal.Read, LeadID: 17})
+			add(n, journal.Entry{Kind: journal.Status})
+		}
+		for n := range 1000 {
+			add(10+n, journal.Entry{Kind: journal.Refused})
+			add(10+n, journal.Entry{Kind: journal.Refused, LeadID: 17})
+			add(10+n, journal.Entry{Kind: journal.Forged, LeadID: 17})
+			if n%50 == 0 {
+				add(10+n, journal.Entry{Kind: journal.Outage})
+				j.Flush()
+			}
+		}
+		j.Flush()
+		counts := map[journal.Kind]int{}
+		r := look(t, dir, 28)
+		for _, e := range r.Entries {
+			counts[e.Kind]++
+		}
+		strangers := counts[journal.Refused] + counts[journal.Forged]
+		if counts[journal.Read] != 5 || counts[journal.Status] != 5 || counts[journal.Outage] != 20 || strangers != 28 {
+			t.Errorf("segments of %d bytes: %v", segment, counts)
+		}
+		if r.Cut || r.CutWhole || !r.CutRefused {
+			t.Errorf("segments of %d bytes: cut %v, of the portal %v, of refusals %v; want only the last", segment, r.Cut, r.CutWhole, r.CutRefused)
 		}
 	}
 }
@@ -363,23 +449,34 @@ func TestFullDiskDropsEntries(t *testing.T) {
 	}
 }
 
-// While the disk hangs, entries are dropped and nobody waits.
+// While the disk hangs, entries are dropped and nobody waits; afterwards the journal says how many
+// it lacks, and since when.
 func TestHangingDiskStopsNobody(t *testing.T) {
-	release := make(chan struct{})
-	j := open(t, journal.Config{Dir: t.TempDir(), Owner: true, Create: func(string) (journal.File, error) {
+	release, hangs, dir, clock := make(chan struct{}), make(chan struct{}), t.TempDir(), leadstest.NewClock(start)
+	j := open(t, journal.Config{Dir: dir, Owner: true, Now: clock.Now, Create: func(path string) (journal.File, error) {
+		close(hangs)
 		<-release
-		return nil, errors.New("gone")
+		return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
 	}})
-	defer close(release)
 	e := row(1)
-	e.Fields = []string{strings.Repeat("F", 1000)}
-	for n := range 400_000 {
+	e.LeadID, e.Fields = 18, []string{strings.Repeat("F", 1000)}
+	j.Add(e)
+	<-hangs
+	for n := 0; n < 400_000 && j.Stats().Dropped == 0; n++ {
 		e.Fields[0] = strconv.Itoa(n) + e.Fields[0][:100]
-		if j.Add(e); j.Stats().Dropped > 0 {
-			return
-		}
+		j.Add(e)
 	}
-	t.Error("nothing was dropped: it takes memory without end")
+	if j.Stats().Dropped == 0 {
+		t.Error("nothing was dropped: it takes memory without end")
+	}
+	clock.Advance(time.Hour)
+	j.Add(e)
+	close(release)
+	j.Flush()
+	want := []journal.Entry{{At: start.Add(time.Hour), Kind: journal.Gap, Since: start, Count: 2}}
+	if diff := cmp.Diff(want, told(t, dir)); diff != "" {
+		t.Errorf("once the disk answers (-want +got):\n%s", diff)
+	}
 }
 
 // A stop does not wait for a disk that hangs.
@@ -427,12 +524,20 @@ func TestOldSegmentsGo(t *testing.T) {
 func TestPlainHasNothingPersonal(t *testing.T) {
 	for text, want := range map[string]string{
 		"database unavailable": "database unavailable",
-		`mssql: String or binary data would be truncated in table 'x', column 'y'. Truncated value: 'Иван`: "mssql: String or binary data would be truncated in table …, column …. …",
-		`value "Ivan" of ivan@example.com, +7 (912) 345-67-89`:                                             "value … of … …",
-		"since 2026-11-26T10:00:00Z: HTTP 503":                                                             "since 2026-11-26T10:00:00Z: HTTP 503",
+		`apply 3 leads: String or binary data would be truncated in table 'x', column 'y'. Truncated value: 'Иван`:          "apply 3 leads: String or binary data would be truncated in table …, column …. …",
+		"apply 3 leads: mssql: String or binary data would be truncated. Truncated value: 'Иван'. (2628)":                   "apply 3 leads: error 2628 of SQL Server",
+		"mssql: The duplicate key value is (Иванов Иван, Москва). (2601)\nmssql: The statement has been terminated. (3621)": "error 2601, 3621 of SQL Server",
+		"a trigger rolled the transaction back: mssql: client Ivanov Ivan is on the black list (50001)":                     "a trigger rolled the transaction back: error 50001 of SQL Server",
+		"mssql: Ivanov": "an error of SQL Server",
+		"duplicate key value is (Иванов Иван, Москва). Terminated": "duplicate …. Terminated",
+		`'O'Brien John', 'it''s' and 'Ivan`:                        "…, … and …",
+		"the portal's handlers are not bound, 'x'":                 "the portal's handlers are not bound, …",
+		"of “Ivan” and «Анна»":                                     "of … and …",
+		`value "Ivan" of ivan@example.com, +7 (912) 345-67-89`:     "value … of … …",
+		"since 2026-11-26T10:00:00Z: HTTP 503":                     "since 2026-11-26T10:00:00Z: HTTP 503",
 	} {
 		if got := journal.Plain(text); got != want {
-			t.Errorf("%s: %s, want %s", text, got, want)
+			t.Errorf("%s:\n%s, want\n%s", text, got, want)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,7 +15,9 @@ type Query struct {
 	MemberID string
 	LeadID   int64
 	From, To time.Time // To zero is until now
-	Most     int       // entries, the newest; 0 is 10,000
+	// Most is how many entries about the lead are wanted, the newest; as many about the portal as a
+	// whole, and as many refusals. 0 is 10,000.
+	Most int
 }
 
 // Record is what a journal has about a lead.
@@ -25,8 +26,9 @@ type Record struct {
 	Entries []Entry
 	// Oldest is when the journal begins; zero where it is empty.
 	Oldest time.Time
-	// Cut says that there are earlier entries than the newest Query.Most.
-	Cut bool
+	// Cut says that there are earlier entries about the lead than the newest Query.Most; CutWhole
+	// and CutRefused say so of those about the portal as a whole, and of refusals.
+	Cut, CutWhole, CutRefused bool
 	// Damaged are segments of which a part cannot be read; Unreadable are those that another user
 	// has written, or that the disk does not give.
 	Damaged, Unreadable int
@@ -35,7 +37,7 @@ type Record struct {
 const (
 	// readersMost is how many segments are read at the same time.
 	readersMost = 4
-	// entriesMost is how many entries of a lead are kept in memory, as long as nobody says more.
+	// entriesMost is how many entries of a sort are kept in memory, as long as nobody says more.
 	entriesMost = 10_000
 )
 
@@ -60,34 +62,81 @@ func Look(ctx context.Context, dir string, q Query) (Record, error) {
 	if len(list) > 0 {
 		r.Oldest = list[0].began
 	}
+	var sorts [sortsOfEntries]kept
 	for _, p := range found {
-		r.Entries = append(r.Entries, p.entries...)
-		r.Cut = r.Cut || p.cut
+		for i := range sorts {
+			sorts[i].entries = append(sorts[i].entries, p.sorts[i].entries...)
+			sorts[i].cut = sorts[i].cut || p.sorts[i].cut
+		}
 		r.Damaged += p.damaged
 		r.Unreadable += p.unreadable
 	}
-	slices.SortStableFunc(r.Entries, func(a, b Entry) int { return a.At.Compare(b.At) })
-	if more := len(r.Entries) - q.Most; more > 0 {
-		r.Entries, r.Cut = r.Entries[more:], true
+	for i := range sorts {
+		sorts[i].newest(q.Most)
+		r.Entries = append(r.Entries, sorts[i].entries...)
 	}
+	byTime(r.Entries)
+	r.Cut, r.CutWhole, r.CutRefused = sorts[ofLead].cut, sorts[ofWhole].cut, sorts[ofStrangers].cut
 	return r, nil
 }
 
-// lookAll looks into segments, the newest first, until there is enough.
+func byTime(entries []Entry) {
+	slices.SortStableFunc(entries, func(a, b Entry) int { return a.At.Compare(b.At) })
+}
+
+// The sorts of entries, of which the newest Query.Most each are kept: what strangers cause must
+// not displace the lead's own, and what a portal has many of must not, either.
+const (
+	ofLead      = iota
+	ofWhole     // the portal as a whole, and every portal
+	ofStrangers // what was not genuine: anybody can send it, for any lead
+	sortsOfEntries
+)
+
+func sortOf(e *Entry) int {
+	switch {
+	case e.Kind == Refused || e.Kind == Forged:
+		return ofStrangers
+	case e.LeadID == 0:
+		return ofWhole
+	default:
+		return ofLead
+	}
+}
+
+// kept are entries of a sort.
+type kept struct {
+	entries []Entry
+	cut     bool // not all of them
+}
+
+// newest leaves the newest.
+func (k *kept) newest(most int) {
+	byTime(k.entries)
+	if more := len(k.entries) - most; more > 0 {
+		k.entries, k.cut = k.entries[more:], true
+	}
+}
+
+// lookAll looks into segments, the newest first.
 func lookAll(ctx context.Context, list []segment, q Query) []part {
 	found := make([]part, len(list))
 	var readers sync.WaitGroup
-	var next, enough atomic.Int64
+	var next atomic.Int64
+	var counts [sortsOfEntries]atomic.Int64
 	for range min(readersMost, len(list)) {
 		readers.Go(func() {
 			for i := len(list) - int(next.Add(1)); i >= 0 && ctx.Err() == nil; i = len(list) - int(next.Add(1)) {
-				switch {
-				case endedBefore(list[i:], q.From):
-				case enough.Load() >= int64(q.Most):
-					found[i].cut = true
-				default:
-					found[i] = look(list[i], q, mayGrow(list[i:]))
-					enough.Add(int64(len(found[i].entries)))
+				if endedBefore(list[i:], q.From) {
+					continue
+				}
+				var enough [sortsOfEntries]bool
+				for sort := range counts {
+					enough[sort] = counts[sort].Load() >= int64(q.Most)
+				}
+				found[i] = look(list[i], q, mayGrow(list[i:]), enough)
+				for sort := range counts {
+					counts[sort].Add(int64(len(found[i].sorts[sort].entries)))
 				}
 			}
 		})
@@ -110,30 +159,37 @@ func mayGrow(list []segment) bool {
 
 // part is what a segment has.
 type part struct {
-	entries             []Entry
-	cut                 bool // not all of them
-	damaged, unreadable int  // 1 where it is
+	sorts               [sortsOfEntries]kept
+	damaged, unreadable int // 1 where it is
 }
 
-func look(s segment, q Query, growing bool) (p part) {
-	data, err := os.ReadFile(s.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return p // it was too old
+// take keeps an entry, unless later segments have enough of its sort.
+func (p *part) take(e *Entry, most int, enough *[sortsOfEntries]bool) {
+	sort := sortOf(e)
+	k := &p.sorts[sort]
+	switch {
+	case enough[sort]:
+		k.cut = true
+		return
+	case len(k.entries) >= 2*most:
+		k.entries, k.cut = append(k.entries[:0], k.entries[most:]...), true
 	}
-	if err != nil {
-		return part{unreadable: 1}
-	}
-	whole := true
-	good := records(data, func(payload []byte) {
-		err := search(payload, q, func(e Entry) {
-			if len(p.entries) >= 2*q.Most {
-				p.entries, p.cut = append(p.entries[:0], p.entries[q.Most:]...), true
-			}
-			p.entries = append(p.entries, e)
-		})
+	k.entries = append(k.entries, *e)
+}
+
+func look(s segment, q Query, growing bool, enough [sortsOfEntries]bool) (p part) {
+	whole, member := true, hashOf(q.MemberID)
+	keys := []uint64{key(member, q.LeadID), key(member, 0), key(hashOf(""), 0)}
+	r, err := scan(s.path, keys, func(payload []byte) {
+		err := search(payload, q, func(e Entry) { p.take(&e, q.Most, &enough) })
 		whole = whole && err == nil
 	})
-	if !whole || good < len(data) && (!growing || len(data) >= len(segmentMagic) && !ours(data)) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return part{} // it was too old
+	case err != nil:
+		return part{unreadable: 1}
+	case r.foreign, !whole, r.good < r.size && !growing:
 		p.damaged = 1
 	}
 	return p

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,51 +14,120 @@ import (
 	"time"
 )
 
-// A segment is a file of records: a head, then for each record its length and its CRC-32C, four
-// bytes each and little-endian, and a block. It is only appended to, by the process that created
-// it. Its name begins with the time at which that was, so names sort by time.
+// A segment is a file of records: a head, then for each record the lengths of its block and of the
+// block's filter, the CRC-32C of the lengths and the filter, and that of the block, four bytes
+// each and little-endian; then the filter and the block. It is only appended to, by the process
+// that created it. Its name begins with the time at which that was, so names sort by time.
 const (
 	segmentSuffix = ".journal"
-	segmentMagic  = "LSYNCJN1"
-	recordHeader  = 8
+	segmentMagic  = "LSYNCJN2"
+	recordHeader  = 16
 	recordMax     = 4 << 20 // blocks are far smaller; a larger length is damage
+	// readAhead is how much is read at once: the filter of a block of the usual size.
+	readAhead = 4 << 10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func appendRecord(to, payload []byte) []byte {
+func appendRecord(to, filter, payload []byte) []byte {
 	to = binary.LittleEndian.AppendUint32(to, uint32(len(payload))) //nolint:gosec // far below
-	sum := crc32.Update(crc32.Checksum(to[len(to)-4:], castagnoli), castagnoli, payload)
+	to = binary.LittleEndian.AppendUint32(to, uint32(len(filter)))  //nolint:gosec // far below
+	sum := crc32.Update(crc32.Checksum(to[len(to)-8:], castagnoli), castagnoli, filter)
 	to = binary.LittleEndian.AppendUint32(to, sum)
-	return append(to, payload...)
+	to = binary.LittleEndian.AppendUint32(to, crc32.Checksum(payload, castagnoli))
+	return append(append(to, filter...), payload...)
 }
 
-// records calls each for every whole record of a segment and returns how many bytes they take,
-// the head included. What follows is torn: a kill or a full disk cut a write off.
-func records(data []byte, each func(payload []byte)) (good int) {
-	if !ours(data) {
-		return 0
-	}
-	good = len(segmentMagic)
-	for rest := data[good:]; len(rest) >= recordHeader; {
-		length := binary.LittleEndian.Uint32(rest)
-		if length > recordMax || int(length) > len(rest)-recordHeader {
-			return good
-		}
-		payload := rest[recordHeader : recordHeader+int(length)]
-		sum := crc32.Update(crc32.Checksum(rest[:4], castagnoli), castagnoli, payload)
-		if sum != binary.LittleEndian.Uint32(rest[4:]) {
-			return good
-		}
-		each(payload)
-		good += recordHeader + int(length)
-		rest = rest[recordHeader+int(length):]
-	}
-	return good
+// reading is how far a segment could be read.
+type reading struct {
+	size    int64
+	good    int64 // bytes of whole records, the head included; what follows is torn
+	foreign bool  // another version's
 }
 
-// ours tells segments of this form from others.
-func ours(data []byte) bool { return bytes.HasPrefix(data, []byte(segmentMagic)) }
+// scan calls each for every whole block of a segment that may have one of the keys, for all of
+// them where keys is nil. A kill or a full disk tears the end of a segment. Only blocks that it
+// reads are known to be undamaged.
+func scan(path string, keys []uint64, each func(payload []byte)) (reading, error) {
+	file, err := os.Open(path) //nolint:gosec // in our data directory
+	if err != nil {
+		return reading{}, err
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil {
+		return reading{}, err
+	}
+	r, w := reading{size: info.Size()}, window{file: file}
+	magic, err := w.bytes(0, len(segmentMagic))
+	if err != nil || len(magic) < len(segmentMagic) {
+		return r, err
+	}
+	if string(magic) != segmentMagic {
+		r.foreign = true
+		return r, nil
+	}
+	for r.good = int64(len(magic)); ; {
+		length, err := w.record(r.good, r.size, keys, each)
+		if length == 0 || err != nil {
+			return r, err
+		}
+		r.good += length
+	}
+}
+
+// window is the part of a file that is in memory.
+type window struct {
+	file io.ReaderAt
+	at   int64
+	data []byte
+}
+
+// bytes are those at a place of the file; fewer where it ends before.
+func (w *window) bytes(at int64, size int) ([]byte, error) {
+	if at < w.at || at+int64(size) > w.at+int64(len(w.data)) {
+		w.data = slices.Grow(w.data[:0], max(size, readAhead))[:max(size, readAhead)]
+		n, err := w.file.ReadAt(w.data, at)
+		w.at, w.data = at, w.data[:n]
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+	}
+	rest := w.data[at-w.at:]
+	return rest[:min(size, len(rest))], nil
+}
+
+// record calls each for the block of the record at a place, where it may have one of the keys,
+// and returns the record's length; 0 where none is whole.
+func (w *window) record(at, end int64, keys []uint64, each func(payload []byte)) (int64, error) {
+	header, err := w.bytes(at, recordHeader)
+	if err != nil || len(header) < recordHeader {
+		return 0, err
+	}
+	length, filters := binary.LittleEndian.Uint32(header), binary.LittleEndian.Uint32(header[4:])
+	whole := recordHeader + int64(filters) + int64(length)
+	if length > recordMax || filters > recordMax || at+whole > end {
+		return 0, nil
+	}
+	front, err := w.bytes(at, recordHeader+int(filters))
+	if err != nil || len(front) < recordHeader+int(filters) {
+		return 0, err
+	}
+	filter := front[recordHeader:]
+	if crc32.Update(crc32.Checksum(front[:8], castagnoli), castagnoli, filter) != binary.LittleEndian.Uint32(front[8:]) {
+		return 0, nil
+	}
+	if keys != nil && !mayHave(filter, keys) {
+		return whole, nil
+	}
+	sum := binary.LittleEndian.Uint32(front[12:])
+	payload, err := w.bytes(at+recordHeader+int64(filters), int(length))
+	if err != nil || len(payload) < int(length) || crc32.Checksum(payload, castagnoli) != sum {
+		return 0, err
+	}
+	each(payload)
+	return whole, nil
+}
 
 // File is what a journal writes to.
 type File interface{ io.WriteCloser }

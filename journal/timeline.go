@@ -15,6 +15,7 @@ type Known struct {
 	Portal leads.Portal
 	Now    time.Time
 	Since  time.Time // how far back to tell
+	Kept   time.Time // since when the database keeps Incidents; they may be older than Since
 	Most   int       // moments to tell of, the newest; 0 is all
 
 	Journal Record
@@ -32,11 +33,35 @@ type Known struct {
 	// Below and Above are the neighbours of a lead that the mirror lacks.
 	Below, Above leads.Neighbour
 
-	notes []string
+	lacking []Part
+	notes   []string
 }
+
+// Part is a part of what is known that the database was asked for.
+type Part string
+
+// The parts.
+const (
+	PartRow      Part = "the row"
+	PartChanges  Part = "the history of changes"
+	PartFindings Part = "findings of passes"
+	PartFailures Part = "failures"
+	PartOutages  Part = "outages"
+	PartCallback Part = "the last callback"
+	PartPasses   Part = "passes"
+	PartStatus   Part = "the mirror's status"
+)
 
 // Note adds what could not be found out.
 func (k *Known) Note(note string) { k.notes = append(k.notes, note) }
+
+// Lack says that a part could not be found out, so that nothing is denied of it, and why.
+func (k *Known) Lack(part Part, why string) {
+	k.lacking = append(k.lacking, part)
+	k.Note(string(part) + ": " + why)
+}
+
+func (k *Known) lacks(part Part) bool { return slices.Contains(k.lacking, part) }
 
 // Timeline is what happened to a lead. Its JSON form is that of leadsync why --json.
 type Timeline struct {
@@ -84,15 +109,40 @@ func Assemble(ref leads.Ref, known Known) Timeline {
 		return cmp.Or(x.At.Truncate(time.Millisecond).Compare(y.At.Truncate(time.Millisecond)), cmp.Compare(x.order(), y.order()))
 	})
 	t.Answer = a.answer()
-	if known.Most > 0 {
-		t.Omitted = max(0, len(a.moments)-known.Most)
-	}
-	t.Moments = append([]Moment{}, a.moments[t.Omitted:]...) // never null in JSON
+	t.Moments, t.Omitted = newestMoments(a.moments, known.Most)
 	t.Notes = append(t.Notes, a.notes()...)
 	if t.Omitted > 0 {
 		t.Notes = append(t.Notes, fmt.Sprintf("only the newest %s; left out: %d earlier", count(int64(known.Most), "moment"), t.Omitted))
 	}
 	return t
+}
+
+// newestMoments leaves out the oldest moments, those of refused callbacks first: anybody can cause
+// them. The moments are never null in JSON.
+func newestMoments(moments []Moment, most int) (left []Moment, omitted int) {
+	if most > 0 {
+		omitted = max(0, len(moments)-most)
+	}
+	refused := 0
+	for i := range moments {
+		if moments[i].What == "refused" {
+			refused++
+		}
+	}
+	refused = min(refused, omitted)
+	rest := omitted - refused
+	left = make([]Moment, 0, len(moments)-omitted)
+	for _, m := range moments {
+		switch {
+		case m.What == "refused" && refused > 0:
+			refused--
+		case m.What != "refused" && rest > 0:
+			rest--
+		default:
+			left = append(left, m)
+		}
+	}
+	return left, omitted
 }
 
 // order is that of the way of a change, for moments of the same millisecond.
@@ -108,48 +158,9 @@ type assembly struct {
 	moments []Moment
 }
 
-// notices are what is known of the notices of a lead, by their sequences, which rise.
-type notices struct {
-	stored []Entry // callbacks that became notices
-	read   []uint64
-}
-
-func noticesOf(entries []Entry) (n notices) {
-	for _, e := range entries {
-		switch {
-		case e.LeadID == 0 || e.Sequence == 0:
-		case e.Kind == Received || e.Kind == Drained:
-			n.stored = append(n.stored, e)
-		case e.Kind == Read:
-			n.read = append(n.read, e.Sequence)
-		}
-	}
-	slices.SortFunc(n.stored, func(a, b Entry) int { return cmp.Compare(a.Sequence, b.Sequence) })
-	slices.Sort(n.read)
-	return n
-}
-
-// fate says what became of a notice: the stream keeps the last one of a lead.
-func (n notices) fate(sequence uint64) string {
-	read, found := slices.BinarySearch(n.read, sequence)
-	later, _ := slices.BinarySearchFunc(n.stored, sequence+1, func(e Entry, s uint64) int { return cmp.Compare(e.Sequence, s) })
-	switch {
-	case found:
-		return ""
-	case later < len(n.stored):
-		by := n.stored[later]
-		return fmt.Sprintf("; it was not read yet when notice %d of %s replaced it: one read serves both", by.Sequence, by.At.Format("15:04:05.000"))
-	case read < len(n.read):
-		return fmt.Sprintf("; it was not read yet when notice %d replaced it: one read serves both", n.read[read])
-	default:
-		return "; the journal knows of no read yet"
-	}
-}
-
 // addEntries adds what the journal has, but what the database knows better.
 func (a *assembly) addEntries() {
-	for i := range a.known.Journal.Entries {
-		e := &a.known.Journal.Entries[i]
+	for _, e := range merged(a.known.Journal.Entries) {
 		if e.Kind == Found && a.hasFinding(e) || e.Kind == Outage && a.hasIncident(e) {
 			continue
 		}
@@ -158,6 +169,33 @@ func (a *assembly) addEntries() {
 		m.Cause = e.Cause
 		a.moments = append(a.moments, m)
 	}
+}
+
+// merged are the entries, but for refusals for one reason with nothing else between them: those are
+// one entry.
+func merged(entries []Entry) []*Entry {
+	type about struct {
+		reason string
+		lead   int64
+	}
+	list, last := make([]*Entry, 0, len(entries)), map[about]*Entry{}
+	for i := range entries {
+		e := &entries[i]
+		if e.Kind != Refused {
+			clear(last)
+			list = append(list, e)
+			continue
+		}
+		of := about{e.Word, e.LeadID}
+		before, ok := last[of]
+		if !ok {
+			before = &Entry{Kind: Refused, MemberID: e.MemberID, LeadID: e.LeadID, Word: e.Word, Since: e.first()}
+			last[of], list = before, append(list, before)
+		}
+		before.At = e.At
+		before.Count += max(1, e.Count)
+	}
+	return list
 }
 
 func (a *assembly) hasFinding(e *Entry) bool {
@@ -180,7 +218,7 @@ func (a *assembly) moment(e *Entry) Moment {
 	case Read:
 		return Moment{What: "read", Lag: lag(e), Text: read(e)}
 	case Wrote:
-		return Moment{What: "row", Text: wrote(leads.Cause(e.Cause), e.Word, e.Revision, leads.FieldChanges(e.Fields)) + within(e.Took), Fields: leads.FieldChanges(e.Fields)}
+		return Moment{What: "row", Text: wrote(leads.Cause(e.Cause), e.Word, e.Revision, leads.FieldChanges(e.Fields)) + inBatch(e.Took), Fields: leads.FieldChanges(e.Fields)}
 	case Published:
 		return Moment{What: "topic", Text: fmt.Sprintf("revision %d was announced to subscribers, sequence %d", e.Revision, e.Sequence)}
 	case Found:
@@ -212,7 +250,7 @@ func (a *assembly) callback(e *Entry) Moment {
 	}
 	switch e.Kind {
 	case Received:
-		return Moment{What: "callback", Text: fmt.Sprintf("event %s arrived and was stored as notice %d%s", event, e.Sequence, within(e.Took)) + a.notices.fate(e.Sequence)}
+		return Moment{What: "callback", Text: fmt.Sprintf("event %s arrived and was stored as notice %d%s", event, e.Sequence, within(e.Took)) + a.notices.fate(e)}
 	case Spooled:
 		text := fmt.Sprintf("event %s arrived and was kept on disk, because NATS did not take it", event)
 		if e.Word == Unverified {
@@ -224,13 +262,13 @@ func (a *assembly) callback(e *Entry) Moment {
 		if e.Word == Unverified {
 			text = "was found genuine, left the disk"
 		}
-		return Moment{What: "spool", Lag: lag(e), Text: fmt.Sprintf("the event of %s %s and was stored as notice %d", clock(e.Since), text, e.Sequence) + a.notices.fate(e.Sequence)}
+		return Moment{What: "spool", Lag: lag(e), Text: fmt.Sprintf("the event of %s %s and was stored as notice %d", clock(e.Since), text, e.Sequence) + a.notices.fate(e)}
 	case Forged:
 		return Moment{What: "refused", Text: fmt.Sprintf("the event of %s was not genuine and was dropped", clock(e.Since))}
 	case Lost:
 		return Moment{What: "refused", Text: fmt.Sprintf("event %s arrived and could be kept nowhere: it is lost", event)}
 	default:
-		return Moment{What: "refused", Text: "a callback was refused: " + e.Word}
+		return Moment{What: "refused", Text: refused(e)}
 	}
 }
 
@@ -273,6 +311,9 @@ func (a *assembly) addFindings() {
 // addRest adds what only the database knows.
 func (a *assembly) addRest() {
 	for _, i := range a.known.Incidents {
+		if i.To.Before(a.known.Since) {
+			continue
+		}
 		a.moments = append(a.moments, Moment{
 			At: i.From, What: "outage", Source: fromDatabase, Whole: true, Text: outage(i.Kind, i.From, i.To, i.Detail),
 		})

@@ -39,6 +39,14 @@ func within(took time.Duration) string {
 	return " within " + about(took)
 }
 
+// inBatch is the duration of a batch, in which each lead took less.
+func inBatch(took time.Duration) string {
+	if took <= 0 {
+		return ""
+	}
+	return ", in a batch that took " + about(took)
+}
+
 func reason(text string) string {
 	if text == "" {
 		return ""
@@ -54,6 +62,48 @@ func lag(e *Entry) float64 {
 	return max(0, e.At.Sub(e.Since).Seconds())
 }
 
+// refusals say why callbacks were refused, by the reasons' names.
+var refusals = map[string]string{ //nolint:gosec // words about tokens, no token
+	"unparsable":       "the body is not a callback of Bitrix24",
+	"too_long":         "the body is too long",
+	"unknown_portal":   "no such portal is connected",
+	"wrong_token":      "the application_token in it is not the portal's",
+	"not_verified":     "the authorization server does not confirm the installation, or the portal is not allowed here",
+	"unavailable":      "the database, NATS or Bitrix24 did not answer",
+	"forged":           "it was not genuine",
+	"unknown_event":    "leadsync did not ask for this event",
+	"token_not_learnt": "the portal's application_token is not known yet, so nobody can verify it",
+	"too_many":         "installations that nobody has confirmed came too often",
+	"robot_webhook":    "an automation robot or a business process sent it, and nobody can verify that",
+	"application_page": "Bitrix24 opened leadsync as an application page",
+	"unknown_path":     "leadsync has no such address",
+	"wrong_method":     "it was sent with a wrong HTTP method",
+	"not_a_form":       "the body is not the form that Bitrix24 posts",
+	"wrong_address":    "it was posted to another address than that of callbacks",
+
+	"not_started":       "a log-in did not begin here, or in another browser",
+	"not_administrator": "a log-in was by a user who may do less than the one whose tokens are stored",
+	"bad_domain":        "a log-in named something else than the address of a portal",
+	"no_application":    "a log-in needs the application's client id and secret, which are not configured",
+	"not_served":        "a log-in came from a portal that is not allowed here",
+	"untrusted_server":  "a log-in named a server that is not one of Bitrix24's authorization servers",
+	"code_expired":      "a log-in took too long",
+	"wrong_application": "a log-in failed, because the authorization server does not know the client id or secret",
+	"login_failed":      "a log-in failed",
+}
+
+// refused tells of callbacks that were refused.
+func refused(e *Entry) string {
+	why := refusals[e.Word]
+	if why == "" {
+		why = e.Word
+	}
+	if e.Count <= 1 {
+		return "a callback was refused: " + why
+	}
+	return fmt.Sprintf("%d callbacks were refused since %s: %s", e.Count, clock(e.first()), why)
+}
+
 // read tells of a read from the portal.
 func read(e *Entry) string {
 	answer := map[string]string{
@@ -63,7 +113,7 @@ func read(e *Entry) string {
 	if answer == "" {
 		answer = "the portal answered " + e.Word
 	}
-	text := answer + within(e.Took)
+	text := answer + inBatch(e.Took)
 	if e.Waited > time.Millisecond {
 		text += ", after " + about(e.Waited) + " of waiting for its limits"
 	}

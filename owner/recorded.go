@@ -118,8 +118,11 @@ type recordedEvidence struct {
 
 // AddIncident implements Evidence.
 func (e recordedEvidence) AddIncident(ctx context.Context, i leads.Incident) error {
-	e.journal.Add(OutageEntry(i))
-	return e.Evidence.AddIncident(ctx, i)
+	err := e.Evidence.AddIncident(ctx, i)
+	if err == nil { // it is tried again
+		e.journal.Add(OutageEntry(i))
+	}
+	return err
 }
 
 // OutageEntry is an incident as the journal keeps it.
@@ -137,6 +140,9 @@ type recordedStatus struct {
 
 // SaveMirrorStatus implements MirrorStatus.
 func (s *recordedStatus) SaveMirrorStatus(ctx context.Context, epoch int64, status leads.MirrorStatus, missed time.Time) error {
+	if err := s.MirrorStatus.SaveMirrorStatus(ctx, epoch, status, missed); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	if s.last == nil {
 		s.last = map[string]leads.MirrorState{}
@@ -147,5 +153,5 @@ func (s *recordedStatus) SaveMirrorStatus(ctx context.Context, epoch int64, stat
 	if changed {
 		s.journal.Add(journal.Entry{At: s.now(), Kind: journal.Status, MemberID: status.MemberID, Word: string(status.State), Since: status.Since, Text: journal.Plain(status.Reason)})
 	}
-	return s.MirrorStatus.SaveMirrorStatus(ctx, epoch, status, missed)
+	return nil
 }

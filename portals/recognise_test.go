@@ -7,9 +7,12 @@ import (
 	"go/parser"
 	"go/token"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"leadsync/bitrix24"
 	"leadsync/journal"
@@ -255,7 +258,8 @@ func TestTokensAreComparedInConstantTime(t *testing.T) {
 	}
 }
 
-// Refused callbacks of a known portal are in the journal, and a flood of them is bounded.
+// Refused callbacks of a known portal are in the journal: one entry a minute for each reason, which
+// says how many there were, however many strangers send.
 func TestRefusalsAreInTheJournal(t *testing.T) {
 	dir := t.TempDir()
 	f := open(t, func(f *fixture) {
@@ -267,17 +271,44 @@ func TestRefusalsAreInTheJournal(t *testing.T) {
 		f.cfg.Journal = j
 	})
 	f.installed()
-	for range 300 {
-		d := f.registry.Recognise(t.Context(), bitrix24.Callback{Event: bitrix24.LeadUpdate, MemberID: f.info.MemberID, ApplicationToken: "wrong", LeadID: 17})
+	refuse := func(lead int64) {
+		d := f.registry.Recognise(t.Context(), bitrix24.Callback{Event: bitrix24.LeadUpdate, MemberID: f.info.MemberID, ApplicationToken: "wrong", LeadID: lead})
 		f.registry.Count(t.Context(), d)
 		f.registry.Count(t.Context(), portals.Decision{Reason: portals.UnknownPortal, MemberID: f.info.MemberID})
 	}
-	f.cfg.Journal.Flush()
-	r, err := journal.Look(t.Context(), dir, journal.Query{MemberID: f.info.MemberID, LeadID: 17})
-	if err != nil || len(r.Entries) != 100 {
-		t.Fatalf("%d entries, %v; want 100", len(r.Entries), err)
+	began := f.clock.Now().UTC().Truncate(time.Millisecond)
+	for n := range 120 { // within two minutes, the lead's own and those of others
+		refuse(17 + int64(n%2))
+		f.clock.Advance(time.Second)
 	}
-	if e := r.Entries[0]; e.Kind != journal.Refused || e.LeadID != 17 || e.Word != "wrong_token" {
-		t.Errorf("%+v", e)
+	f.clock.Advance(time.Minute)
+	f.registry.Count(t.Context(), portals.Decision{Reason: portals.Accepted, MemberID: f.info.MemberID, Known: true}) // the rest is not left out
+	refuse(17)
+	f.clock.Advance(time.Minute)
+	refuse(18)
+	f.cfg.Journal.Flush()
+	r, err := journal.Look(t.Context(), dir, journal.Query{MemberID: f.info.MemberID, LeadID: 17, To: began.Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(lead, count int64, since, until int) journal.Entry {
+		return journal.Entry{
+			At: began.Add(time.Duration(until) * time.Second), Kind: journal.Refused, MemberID: f.info.MemberID, LeadID: lead, Word: "wrong_token",
+			Count: count, Since: began.Add(time.Duration(since) * time.Second),
+		}
+	}
+	want := []journal.Entry{refused(17, 1, 0, 0), refused(0, 60, 1, 60), refused(0, 59, 61, 119), refused(0, 2, 180, 240)}
+	if diff := cmp.Diff(want, r.Entries); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What people read of a refusal is a sentence, not the name of a reason.
+func TestEachRefusalIsToldInWords(t *testing.T) {
+	for reason := portals.Unparsable; reason.String() != ""; reason++ {
+		told := journal.Assemble(leads.Ref{}, journal.Known{Journal: journal.Record{Entries: []journal.Entry{{Kind: journal.Refused, Word: reason.String()}}}})
+		if text := told.Moments[0].Text; strings.HasSuffix(text, ": "+reason.String()) {
+			t.Errorf("%s: %s", reason, text)
+		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"leadsync/leads"
 )
 
-// refusalPause is how often a refusal is logged, by reason and portal: anybody can send
+// refusalPause is how often a refusal is logged and journalled, by reason and portal: anybody can send
 // callbacks, and a portal that is set up wrongly sends thousands.
 const refusalPause = time.Minute
 
@@ -68,7 +68,7 @@ func (r *refusals) due(one refusal, now time.Time) (int64, bool) {
 		r.last[one] = before
 	}
 	before.since++
-	if ok && now.Sub(before.at) < refusalPause && !now.Before(before.at) {
+	if ok && !passed(before.at, now) {
 		return 0, false
 	}
 	count := before.since
@@ -76,19 +76,86 @@ func (r *refusals) due(one refusal, now time.Time) (int64, bool) {
 	return count, true
 }
 
-// Anybody can send callbacks that are refused: so many of a portal get an entry in the journal.
-var (
-	refusedOfOne = allowance{burst: 100, pause: time.Second}
-	refusedInAll = allowance{burst: 1000, pause: 100 * time.Millisecond}
-)
+// notes are the refusals that the journal does not have yet: it gets one entry for each portal and
+// reason within refusalPause, however many callbacks strangers send.
+type notes struct {
+	mu   sync.Mutex
+	of   map[refusal]*note
+	seen time.Time // when all of them were looked at
+}
 
-// journal notes in the journal that a portal's callback was refused. The intake notes what it
-// could not store, and what was found to be forged.
-func (r *Registry) journal(d Decision) {
-	if r.cfg.Journal == nil || !d.Known || d.Reason == Accepted || d.Reason == NotStored || d.Reason == Forged || !r.noted.allow(d.MemberID, r.cfg.Now()) {
-		return
+type note struct {
+	at    time.Time     // of the last entry
+	entry journal.Entry // what was refused since; Count 0 is nothing
+}
+
+// add takes a decision and returns what is due: also what others of the portals had refused before.
+func (n *notes) add(d Decision, now time.Time) (due []journal.Entry) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if journalled(d) {
+		if entry, ok := n.refused(d, now).due(now); ok {
+			due = append(due, entry)
+		}
 	}
-	r.cfg.Journal.Add(journal.Entry{At: r.cfg.Now(), Kind: journal.Refused, MemberID: d.MemberID, LeadID: d.LeadID, Word: d.Reason.String()})
+	if passed(n.seen, now) {
+		n.seen = now
+		for _, one := range n.of {
+			if entry, ok := one.due(now); ok {
+				due = append(due, entry)
+			}
+		}
+	}
+	return due
+}
+
+// journalled tells whether the journal is to have the decision. The intake notes what it could not
+// store, and what was found to be forged.
+func journalled(d Decision) bool {
+	return d.Known && d.Reason != Accepted && d.Reason != NotStored && d.Reason != Forged
+}
+
+// refused adds a refusal. An entry of several leads is about none of them.
+func (n *notes) refused(d Decision, now time.Time) *note {
+	of := refusal{d.Reason, d.MemberID}
+	one, ok := n.of[of]
+	if !ok {
+		if n.of == nil {
+			n.of = map[refusal]*note{}
+		}
+		one = &note{}
+		n.of[of] = one
+	}
+	e := &one.entry
+	if e.Count == 0 {
+		*e = journal.Entry{Kind: journal.Refused, MemberID: d.MemberID, LeadID: d.LeadID, Word: d.Reason.String(), Since: now}
+	}
+	if e.LeadID != d.LeadID {
+		e.LeadID = 0
+	}
+	e.At = now
+	e.Count++
+	return one
+}
+
+// due returns the entry of what was refused, once a minute.
+func (n *note) due(now time.Time) (journal.Entry, bool) {
+	if n.entry.Count == 0 || !passed(n.at, now) {
+		return journal.Entry{}, false
+	}
+	entry := n.entry
+	*n = note{at: now}
+	return entry, true
+}
+
+// passed tells whether refusalPause has passed since a moment, or the clock was set back.
+func passed(since, now time.Time) bool { return now.Sub(since) >= refusalPause || now.Before(since) }
+
+// journal notes in the journal that portals' callbacks were refused.
+func (r *Registry) journal(d Decision) {
+	if r.cfg.Journal != nil {
+		r.cfg.Journal.Add(r.noted.add(d, r.cfg.Now())...)
+	}
 }
 
 // Count counts the decision on a callback, and logs why it is refused: once a minute by

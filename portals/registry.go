@@ -63,7 +63,7 @@ type Registry struct {
 	kept      *bound // callbacks that wait for verification while the database answers
 	deadlines learnDeadlines
 	refused   refusals
-	noted     *bound // refusals in the journal
+	noted     notes // refusals for the journal
 }
 
 // New returns a registry that has not read anything yet; Learn and Adopt do.
@@ -78,7 +78,7 @@ func New(cfg Config) *Registry {
 			installs: newBound(installsOfOne, installsInAll), now: cfg.Now,
 		},
 		known: cache{load: cfg.Store.Portal, now: cfg.Now, rereads: newBound(rereadsOfOne, rereadsInAll)},
-		kept:  newBound(keptOfOne, keptInAll), noted: newBound(refusedOfOne, refusedInAll),
+		kept:  newBound(keptOfOne, keptInAll),
 	}
 }
 

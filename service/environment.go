@@ -379,12 +379,7 @@ func (e *environment) keep(name, otherwise string, shortest time.Duration) time.
 	if value == "off" {
 		return 0
 	}
-	d, err := time.ParseDuration(value)
-	if days, ok := strings.CutSuffix(value, "d"); ok {
-		var n int
-		n, err = strconv.Atoi(days)
-		d = time.Duration(min(max(n, 0), int(longestKeep/day)+1)) * day
-	}
+	d, err := ParseSpan(value)
 	if err != nil || d < shortest || d > longestKeep {
 		least := strconv.Itoa(int(shortest/day)) + "d"
 		if shortest < day {

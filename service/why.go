@@ -25,25 +25,28 @@ const (
 func Why(ctx context.Context, db *repo.DB, cfg Config, portal leads.Portal, leadID int64, span Span) (journal.Timeline, error) {
 	ref := leads.Ref{MemberID: portal.MemberID, LeadID: leadID}
 	known := journal.Known{Portal: portal, Now: cfg.Now(), Since: span.Since, Most: span.Most}
+	if cfg.Keep > 0 {
+		known.Kept = known.Now.Add(-cfg.Keep)
+	}
 	known.Journal, known.NoJournal = lookUp(ctx, cfg, journal.Query{MemberID: ref.MemberID, LeadID: leadID, From: span.Since, Most: span.entries()})
 	ask := asking{db, ref, &known}
 	var failed error
 	for _, step := range []struct {
-		what string
+		part journal.Part
 		do   func(context.Context) error
 	}{
-		{"the row", ask.row},
-		{"the history of changes", ask.changes},
-		{"findings of passes", ask.findings},
-		{"failures", ask.failure},
-		{"outages", ask.incidents},
-		{"the last callback", ask.callback},
-		{"passes", ask.runs},
-		{"the mirror's status", ask.status},
+		{journal.PartRow, ask.row},
+		{journal.PartChanges, ask.changes},
+		{journal.PartFindings, ask.findings},
+		{journal.PartFailures, ask.failure},
+		{journal.PartOutages, ask.incidents},
+		{journal.PartCallback, ask.callback},
+		{journal.PartPasses, ask.runs},
+		{journal.PartStatus, ask.status},
 	} {
 		if err := step.do(ctx); err != nil {
 			failed = errors.Join(failed, err)
-			known.Note(step.what + ": the database cannot say: " + err.Error())
+			known.Lack(step.part, "the database cannot say: "+err.Error())
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -124,8 +127,15 @@ func (a asking) failure(ctx context.Context) error {
 	return err
 }
 
+// incidents are also those of the time when a lead that the mirror lacks must have been created.
 func (a asking) incidents(ctx context.Context) (err error) {
-	a.known.Incidents, err = a.db.Incidents(ctx, a.ref.MemberID, a.known.Since)
+	since := a.known.Since
+	for _, beside := range []leads.Neighbour{a.known.Below, a.known.Above} {
+		if at := beside.CreatedAt.Add(-time.Minute); !beside.CreatedAt.IsZero() && at.Before(since) { // for clocks that differ
+			since = at
+		}
+	}
+	a.known.Incidents, err = a.db.Incidents(ctx, a.ref.MemberID, since)
 	return err
 }
 
@@ -143,8 +153,11 @@ func (a asking) runs(ctx context.Context) error {
 	for _, r := range list {
 		if r.State == leads.RunCompleted && !r.DryRun && r.Mode != leads.RunChanged {
 			a.known.Pass = r
-			break
+			return err
 		}
+	}
+	if len(list) == whyRuns {
+		a.known.Lack(journal.PartPasses, fmt.Sprintf("none of the newest %d looked at all leads", whyRuns))
 	}
 	return err
 }

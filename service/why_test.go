@@ -1,6 +1,7 @@
 package service
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"leadsync/journal"
+	"leadsync/leads"
 )
 
 // Where no journal can be asked, the timeline says why, and the database is asked anyway.
@@ -32,5 +34,39 @@ func TestWhyWithoutAJournal(t *testing.T) {
 		if _, says := lookUp(t.Context(), cfg, journal.Query{MemberID: "m", LeadID: 17}); !strings.Contains(says, c.says) {
 			t.Errorf("%s: %q, want %q", c.name, says, c.says)
 		}
+	}
+}
+
+// What was wrong when a lead must have been created is asked for, however long ago that is.
+func TestWhyAsksForTheTimeOfTheLead(t *testing.T) {
+	t.Parallel()
+	db, member := emptyMirror(t)
+	epoch, err := db.RaiseEpoch(t.Context(), member, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tickets, now := leads.NewTickets(epoch), time.Now()
+	ago := func(days int) time.Time { return now.Add(-time.Duration(days) * day).Truncate(time.Second) }
+	for id, days := range map[int64]int{16: 37, 18: 35} {
+		lead := parsed(t, fmt.Sprintf(`{"ID":"%d","DATE_CREATE":%q,"DATE_MODIFY":%[2]q}`, id, ago(days).Format(time.RFC3339)))
+		snap := leads.Snapshot{Ref: leads.Ref{MemberID: member, LeadID: id}, Ticket: tickets.Draw(), ReadAt: now, Cause: leads.CauseImport, Lead: lead}
+		if _, err := db.Apply(t.Context(), []leads.Snapshot{snap}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.AddIncident(t.Context(), leads.Incident{MemberID: member, Kind: leads.IncidentDown, From: ago(36), To: ago(36).Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	cfg := Config{DataDir: t.TempDir(), Keep: 90 * day}
+	told, err := Why(t.Context(), db, cfg, leads.Portal{MemberID: member}, 17, Span{Since: now.Add(-7 * day)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := told.In(time.UTC); !strings.Contains(text, "Perhaps this is why: no leadsync process served the portal from") || len(told.Moments) > 0 {
+		t.Errorf("an outage of that time is not told, or as a moment:\n%s", text)
+	}
+	cfg.Keep = 30 * day
+	if told, err = Why(t.Context(), db, cfg, leads.Portal{MemberID: member}, 17, Span{Since: now.Add(-7 * day)}); err != nil || !strings.Contains(told.In(time.UTC), "are not known any more") {
+		t.Errorf("what is no longer kept is denied: %v\n%s", err, told.In(time.UTC))
 	}
 }

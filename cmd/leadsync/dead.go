@@ -23,11 +23,11 @@ type deadCmd struct {
 
 // deadFilter chooses dead letters; all that is given must fit.
 type deadFilter struct {
-	Portal    string        `help:"Only this portal's, by its member_id or its domain."`
-	Lead      int64         `help:"Only this lead's."`
-	Reason    string        `help:"Only those whose reason contains this text."`
-	OlderThan time.Duration `help:"Only letters whose last failure is at least this old."`
-	JSON      bool          `name:"json" help:"Print one JSON object."`
+	Portal    string `help:"Only this portal's, by its member_id or its domain."`
+	Lead      int64  `help:"Only this lead's."`
+	Reason    string `help:"Only those whose reason contains this text."`
+	OlderThan length `placeholder:"1h" help:"Only letters whose last failure is at least this old, such as 90m or 7d."`
+	JSON      bool   `name:"json" help:"Print one JSON object."`
 }
 
 // deadReport is what --json prints.
@@ -135,7 +135,7 @@ func (f deadFilter) report(ctx context.Context, b *service.Backend, action strin
 }
 
 func (f deadFilter) fits(d events.DeadLetter, now time.Time) bool {
-	return (f.Lead == 0 || d.Ref.LeadID == f.Lead) && strings.Contains(d.Reason, f.Reason) && max(0, now.Sub(d.LastAt)) >= f.OlderThan
+	return (f.Lead == 0 || d.Ref.LeadID == f.Lead) && strings.Contains(d.Reason, f.Reason) && max(0, now.Sub(d.LastAt)) >= time.Duration(f.OlderThan)
 }
 
 func viewOf(d events.DeadLetter) deadView {

@@ -58,10 +58,13 @@ func TestWhyTellsWhatAKilledServiceDid(t *testing.T) {
 	if want := []string{"callback journal", "read journal", "row both", "topic journal"}; !slices.Equal(way, want) {
 		t.Errorf("the way was %v, want %v:\n%s", way, want, told(number))
 	}
+	if code, _, stderr := command(t.Context(), t, vars, "why", domain+"/"+number, "--since", "7days"); code != exitUsage || !strings.Contains(stderr, "such as 7d") {
+		t.Errorf("--since 7days: exit %d: %s", code, stderr)
+	}
 	if got.Since.After(time.Now().Add(-167 * time.Hour)) {
 		t.Errorf("it tells since %s, want a week", got.Since)
 	}
-	if text := told(number, "--since", "1h"); !strings.Contains(text, "The row is at revision 2. Its last change was at") {
+	if text := told(number, "--since", "2d"); !strings.Contains(text, "The row is at revision 2. Its last change was at") {
 		t.Errorf("as text:\n%s", text)
 	}
 	if text := told("999999"); !strings.Contains(text, "no event of it arrived here") || !strings.Contains(text, "The newest lead that the mirror has is") {
