@@ -22,8 +22,9 @@ import (
 // Config is what a Guard works with.
 type Config struct {
 	Tokens Tokens
-	// Local says that the listener can be reached from this machine alone: a loopback address
-	// or a unix socket. Whoever reaches it may do everything, unless TrustHeader is set.
+	// Local says that whoever is at this machine may do everything: the listener can be reached
+	// from nowhere else, as a loopback address or a unix socket. It changes nothing where
+	// TrustHeader is set.
 	Local bool
 	// TrustHeader is the header in which a reverse proxy on this machine names the person whom
 	// it has logged in; "" trusts none.
@@ -192,18 +193,39 @@ func nearby(r *http.Request) bool {
 	return !from.IsValid() || from.IsLoopback() // of a unix socket there is no address
 }
 
-// forwarded are headers that proxies set. What a proxy forwards need not come from this machine.
-var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"}
+// forwarded are headers that proxies set, and forwardedPrefixes how further ones begin. What a
+// proxy forwards need not come from this machine.
+var (
+	forwarded = []string{
+		"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Fastly-Client-Ip", "X-Scheme",
+	}
+	forwardedPrefixes = []string{"X-Forwarded", "X-Original-", "X-Envoy-", "Cf-"}
+)
 
-// direct tells requests of this machine's own browsers and programs. A page of another site
-// whose name was made to mean this machine (DNS rebinding) sends that name as the host.
-func direct(r *http.Request) bool {
-	for _, header := range forwarded {
-		if r.Header.Get(header) != "" {
-			return false
+// proxied tells requests that a proxy shows to be forwarded: by a header, or by HTTP/1.0, which
+// nginx speaks unless it is told otherwise. A proxy that shows neither cannot be told from a
+// program on this machine; Config.Local is false for houses that have one.
+func proxied(r *http.Request) bool {
+	if !r.ProtoAtLeast(1, 1) {
+		return true
+	}
+	for name := range r.Header {
+		begins := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if slices.Contains(forwarded, name) || slices.ContainsFunc(forwardedPrefixes, begins) {
+			return true
 		}
 	}
-	return nearby(r) && (!peer(r).IsValid() || isThisMachine(r.Host))
+	return false
+}
+
+// direct tells requests of this machine's own browsers and programs. They ask for this machine:
+// any other name as the host was passed on by a proxy, also through a unix socket, or comes from
+// a page of another site whose name was made to mean this machine (DNS rebinding).
+func direct(r *http.Request) bool {
+	if proxied(r) || !nearby(r) {
+		return false
+	}
+	return isThisMachine(r.Host) || r.Host == "" && !peer(r).IsValid() // programs that use a socket may name no host
 }
 
 func isThisMachine(host string) bool {

@@ -440,6 +440,52 @@ func TestProxyNamesThePerson(t *testing.T) {
 	}
 }
 
+// What a proxy on this machine forwards comes from anywhere: it is told by the name that was asked
+// for, by any header that proxies set, and by the old protocol that nginx speaks.
+func TestProxiesMakeNobodyAnOperator(t *testing.T) {
+	d := newDoor(t, func(c *access.Config) { c.Local = true })
+	socket := func(host string) func(*http.Request) {
+		return func(r *http.Request) { r.RemoteAddr, r.Host = "@", host }
+	}
+	for _, test := range []struct {
+		name string
+		who  []func(*http.Request)
+		want int
+	}{
+		{"a browser on this machine", []func(*http.Request){local}, http.StatusOK},
+		{"curl at a socket", []func(*http.Request){socket("localhost")}, http.StatusOK},
+		{"a program at a socket that names no host", []func(*http.Request){socket("")}, http.StatusOK},
+		{"a proxy at a socket that passes on the host", []func(*http.Request){socket("leads.example.com")}, http.StatusUnauthorized},
+		{"a proxy that passes on the host", []func(*http.Request){from("127.0.0.1:4000")}, http.StatusUnauthorized},
+		{"a program that names no host", []func(*http.Request){local, func(r *http.Request) { r.Host = "" }}, http.StatusUnauthorized},
+		{"nginx with nothing set", []func(*http.Request){local, old}, http.StatusUnauthorized},
+		{"nginx at a socket", []func(*http.Request){socket("localhost"), old}, http.StatusUnauthorized},
+	} {
+		if got := d.send(http.MethodGet, "/", nil, test.who...).StatusCode; got != test.want {
+			t.Errorf("%s: %d", test.name, got)
+		}
+	}
+	for _, name := range []string{
+		"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Host", "X-Forwarded", "Forwarded", "Via", "X-Real-IP",
+		"CF-Connecting-IP", "CF-Ray", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "X-Original-Forwarded-For", "X-Envoy-External-Address", "X-Scheme", "Fastly-Client-IP",
+	} {
+		for _, value := range []string{"192.0.2.1", ""} {
+			if got := d.send(http.MethodGet, "/", nil, local, header(name, value)).StatusCode; got != http.StatusUnauthorized {
+				t.Errorf("with %s: %q: %d", name, value, got)
+			}
+		}
+	}
+	form := url.Values{access.FormField: {d.formToken(local)}}
+	for _, who := range []func(*http.Request){old, socket("leads.example.com"), header("X-Forwarded-Proto", "https")} {
+		if got := d.send(http.MethodPost, "/runs", form, local, who).StatusCode; got != http.StatusUnauthorized || d.done != 0 {
+			t.Errorf("an action: %d", got)
+		}
+	}
+}
+
+// old makes a request one of HTTP/1.0.
+func old(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.0", 1, 0 }
+
 // Other pages show nothing of ours in a frame, and no script but ours works in ours.
 func TestEveryAnswerHasSecurityHeaders(t *testing.T) {
 	d := newDoor(t, nil)
