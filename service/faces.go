@@ -1,6 +1,9 @@
 package service
 
 import (
+	"log/slog"
+	"net"
+
 	"leadsync/docs"
 	"leadsync/handlers"
 	"leadsync/handlers/access"
@@ -24,10 +27,18 @@ func (s *Service) openFaces(tokens access.Tokens) {
 	}
 	pages := s.newConsole()
 	s.operators = handlers.NewOperators(handlers.OperatorsConfig{
-		Guard: access.New(access.Config{
-			Tokens: tokens, Local: local(s.listeners.Admin), TrustHeader: cfg.Admin.TrustHeader, Operators: cfg.Admin.Operators,
-			Themselves: []string{handlers.HealthPath, handlers.CardPath}, Open: console.Static, Now: cfg.Now, Log: b.Log,
-		}),
+		Guard: newGuard(cfg, tokens, s.listeners.Admin, b.Log),
 		Calls: calls, Ready: s.problems, Notes: s.notes, Metrics: metricsHandler(s), Topics: docs.Topics, Console: pages, Stopping: pages.Stop, Log: b.Log,
+	})
+}
+
+// newGuard guards the operators' face at an address.
+func newGuard(cfg Config, tokens access.Tokens, at net.Listener, log *slog.Logger) *access.Guard {
+	if !local(at) {
+		log.Warn("operators' address is plain http beyond this machine: tokens can be read on their way, unless a proxy in front of it speaks https", "address", addressOf(at))
+	}
+	return access.New(access.Config{
+		Tokens: tokens, Local: local(at) && !cfg.Admin.LocalToken, TrustHeader: cfg.Admin.TrustHeader, Operators: cfg.Admin.Operators,
+		Themselves: []string{handlers.HealthPath, handlers.CardPath}, Open: console.Static, Now: cfg.Now, Log: log,
 	})
 }

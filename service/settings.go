@@ -36,6 +36,7 @@ func settingsInForce(c Config) []console.Setting {
 		{"LEADSYNC_NATS_REPLICAS", strconv.Itoa(c.Replicas)},
 		{"LEADSYNC_HTTP_ADDR", c.HTTPAddr},
 		{"LEADSYNC_ADMIN_ADDR", c.Admin.Addr},
+		{"LEADSYNC_ADMIN_LOCAL_TOKEN", localToken(c.Admin.LocalToken)},
 		{"LEADSYNC_PUBLIC_URL", c.PublicURL},
 		{"LEADSYNC_PUBLIC_API", onOrOff(c.Admin.PublicAPI)},
 		{"LEADSYNC_API_TOKEN", whetherSet(c.APIToken)},
@@ -82,6 +83,13 @@ func SettingNames() (names []string) {
 		return "", false
 	})
 	return names
+}
+
+func localToken(required bool) string {
+	if required {
+		return "required"
+	}
+	return "off"
 }
 
 func onOrOff(on bool) string {
