@@ -24,7 +24,7 @@ func guarded(t *testing.T, at string, settings map[string]string) (status int, l
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	said := &leadstest.Log{}
-	guard := newGuard(cfg, access.Tokens{Operate: "the-token-of-operators"}, listener, said.Logger())
+	guard := newGuard(cfg, access.NewJudge(access.Tokens{Operate: "the-token-of-operators"}, cfg.Now, said.Logger()), listener, said.Logger())
 	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8081/", http.NoBody)
 	r.RemoteAddr = "127.0.0.1:4000"
 	guard.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)

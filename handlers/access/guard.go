@@ -10,7 +10,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,7 +20,8 @@ import (
 
 // Config is what a Guard works with.
 type Config struct {
-	Tokens Tokens
+	// Judge knows the tokens.
+	Judge *Judge
 	// Local says that whoever is at this machine may do everything: the listener can be reached
 	// from nowhere else, as a loopback address or a unix socket. It changes nothing where
 	// TrustHeader is set.
@@ -36,7 +36,6 @@ type Config struct {
 	// Themselves are paths that decide themselves who may read them.
 	Themselves []string
 	Now        func() time.Time
-	Log        *slog.Logger
 }
 
 // Guard lets requests through to what they have a right to.
@@ -45,7 +44,6 @@ type Guard struct {
 	key      []byte // of the tokens in forms; a restart makes forms that are open useless
 	origin   *http.CrossOriginProtection
 	sessions *sessions
-	attempts *attempts
 }
 
 // New makes a guard.
@@ -53,7 +51,7 @@ func New(cfg Config) *Guard {
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // never fails
 	return &Guard{
-		cfg: cfg, key: key, origin: http.NewCrossOriginProtection(), sessions: newSessions(cfg.Now), attempts: newAttempts(cfg.Now),
+		cfg: cfg, key: key, origin: http.NewCrossOriginProtection(), sessions: newSessions(cfg.Now),
 	}
 }
 
@@ -156,17 +154,13 @@ func (g *Guard) identify(r *http.Request) (_ Caller, _ context.Context, cancel c
 	return Caller{}, ctx, cancel, nil
 }
 
-// judge tells what a token gives. While an address has shown too many wrong ones, none of its
-// tokens is looked at.
+// judge tells what a token gives here.
 func (g *Guard) judge(r *http.Request, token string) (Right, *refusal) {
-	from := address(r)
-	if !g.attempts.allowed(from) {
+	right, slow := g.cfg.Judge.Right(r, token, Read, Operate)
+	switch {
+	case slow:
 		return None, &tooMany
-	}
-	right := g.cfg.Tokens.Right(token)
-	if right < Read {
-		g.attempts.failed(from)
-		g.cfg.Log.WarnContext(r.Context(), "wrong token on the operators' address", "from", from.String(), "path", r.URL.Path)
+	case right == None:
 		return None, &unknown
 	}
 	return right, nil

@@ -34,8 +34,8 @@ func newDoor(t *testing.T, change func(*access.Config)) *door {
 	t.Helper()
 	d := &door{t: t, clock: leadstest.NewClock(time.Now()), log: &leadstest.Log{}}
 	cfg := access.Config{
-		Tokens: access.Tokens{Card: cardToken, Read: readToken, Operate: operatorToken}, Open: []string{"/static/console.css"},
-		Now: d.clock.Now, Log: d.log.Logger(),
+		Judge: access.NewJudge(access.Tokens{Card: cardToken, Read: readToken, Operate: operatorToken}, d.clock.Now, d.log.Logger()),
+		Open:  []string{"/static/console.css"}, Now: d.clock.Now,
 	}
 	if change != nil {
 		change(&cfg)
@@ -248,6 +248,36 @@ func TestWrongTokensAreSlowedDown(t *testing.T) {
 	}
 }
 
+// A token that nobody can guess opens also behind an attacker's many wrong ones, who learns nothing
+// from how he is refused.
+func TestLongTokensAreNotLockedOut(t *testing.T) {
+	const long = "3f0c9b1d5e7a48629a4d1c0b8e6f2d71"
+	d := newDoor(t, func(c *access.Config) {
+		c.Judge = access.NewJudge(access.Tokens{Card: "card" + long, Read: readToken, Operate: long}, c.Now, leadstest.Silent())
+	})
+	try := func(token string, change ...func(*http.Request)) int {
+		return d.send(http.MethodGet, "/", nil, append(change, bearer(token))...).StatusCode
+	}
+	for i := range 10 {
+		try("guess " + strconv.Itoa(i))
+	}
+	for name, token := range map[string]string{"a short wrong one": "guess", "a long wrong one": long[1:] + "0", "the one of cards": "card" + long, "a short right one": readToken} {
+		if got := try(token); got != http.StatusTooManyRequests {
+			t.Errorf("%s: %d", name, got)
+		}
+	}
+	if got := try(long); got != http.StatusOK {
+		t.Errorf("the long right one: %d", got)
+	}
+	d.login(long)
+	for i := range 4200 {
+		try("guess", from("["+"2001:db8:"+strconv.FormatInt(int64(i), 16)+"::1]:1"))
+	}
+	if got := try(long, from("198.51.100.1:1")); got != http.StatusOK {
+		t.Errorf("from a new address while too many guess: %d", got)
+	}
+}
+
 // An attacker with many addresses neither gets more tries nor fills the memory.
 func TestGuessesFromManyAddressesAreCountedTogether(t *testing.T) {
 	d := newDoor(t, nil)
@@ -321,7 +351,7 @@ func TestSessionsEnd(t *testing.T) {
 func TestStreamsEndWithTheirSession(t *testing.T) {
 	clock := leadstest.NewClock(time.Now())
 	entered := make(chan struct{})
-	guard := access.New(access.Config{Tokens: access.Tokens{Operate: operatorToken}, Now: clock.Now, Log: leadstest.Silent()}).
+	guard := access.New(access.Config{Judge: access.NewJudge(access.Tokens{Operate: operatorToken}, clock.Now, leadstest.Silent()), Now: clock.Now}).
 		Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/live" {
 				_, _ = io.WriteString(w, "form "+access.CallerOf(r.Context()).FormToken+".")

@@ -159,7 +159,7 @@ func TestBrowserShowsTimesInTheReadersZone(t *testing.T) {
 func TestBrowserLogsIn(t *testing.T) {
 	o := open(t, furnished("plain"))
 	guard := access.New(access.Config{
-		Tokens: access.Tokens{Read: readToken, Operate: operatorToken}, Open: console.Static, Now: time.Now, Log: leadstest.Silent(),
+		Judge: access.NewJudge(access.Tokens{Read: readToken, Operate: operatorToken}, time.Now, leadstest.Silent()), Open: console.Static, Now: time.Now,
 	})
 	guarded := httptest.NewServer(guard.Wrap(o.console))
 	t.Cleanup(func() { o.console.Stop(); guarded.Close() })

@@ -290,7 +290,7 @@ func openLive(t *testing.T, h *house, every time.Duration) *office {
 		PhoneRegion: "RU", PublicURL: "https://leads.example.com", Version: "v1", LiveEvery: every, Log: leadstest.Silent(),
 	})
 	guard := access.New(access.Config{
-		Tokens: access.Tokens{Read: readToken}, Local: true, Open: console.Static, Now: time.Now, Log: leadstest.Silent(),
+		Judge: access.NewJudge(access.Tokens{Read: readToken}, time.Now, leadstest.Silent()), Local: true, Open: console.Static, Now: time.Now,
 	})
 	server := httptest.NewServer(guard.Wrap(o.console))
 	o.url, o.client = server.URL, server.Client()
