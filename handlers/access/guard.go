@@ -137,6 +137,11 @@ func (g *Guard) identify(r *http.Request) (_ Caller, _ context.Context, cancel c
 		right, refused := g.judge(r, token)
 		return Caller{Right: right, program: true}, ctx, cancel, refused
 	}
+	if g.cfg.TrustHeader != "" { // whom the proxy names now counts more than who once logged in at this browser
+		if caller := g.named(r); caller.Right != None {
+			return caller, ctx, cancel, nil
+		}
+	}
 	if cookie, err := r.Cookie(sessionCookie); err == nil {
 		if found, ok := g.sessions.find(cookie.Value); ok {
 			ctx, end := context.WithTimeout(ctx, found.until.Sub(g.cfg.Now()))
@@ -145,10 +150,7 @@ func (g *Guard) identify(r *http.Request) (_ Caller, _ context.Context, cancel c
 			return caller, ctx, func() { stop(); end() }, nil
 		}
 	}
-	switch {
-	case g.cfg.TrustHeader != "":
-		return g.named(r), ctx, cancel, nil
-	case g.cfg.Local && direct(r):
+	if g.cfg.TrustHeader == "" && g.cfg.Local && direct(r) {
 		return Caller{Right: Operate, FormToken: g.formToken("local")}, ctx, cancel, nil
 	}
 	return Caller{}, ctx, cancel, nil

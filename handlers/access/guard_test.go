@@ -470,6 +470,28 @@ func TestProxyNamesThePerson(t *testing.T) {
 	}
 }
 
+// The browser's last user may have logged in with a token, and not logged out.
+func TestTheNamedPersonCountsMoreThanAnOldSession(t *testing.T) {
+	d := newDoor(t, func(c *access.Config) { c.Local, c.TrustHeader, c.Operators = true, "X-Remote-User", []string{"anna"} })
+	session, _ := d.login(operatorToken)
+	proxy := func(name string) func(*http.Request) {
+		return func(r *http.Request) {
+			if local(r); name != "" {
+				r.Header.Set("X-Remote-User", name)
+			}
+		}
+	}
+	if got := bodyOf(t, d.send(http.MethodGet, "/", nil, session, proxy("boris"))); !strings.HasPrefix(got, "right 2 name boris") {
+		t.Errorf("a reader with an operator's session: %s", got)
+	}
+	if got := d.send(http.MethodPost, "/runs", url.Values{access.FormField: {d.formToken(session, proxy("boris"))}}, session, proxy("boris")).StatusCode; got != http.StatusForbidden {
+		t.Errorf("his action: %d", got)
+	}
+	if got := bodyOf(t, d.send(http.MethodGet, "/", nil, session, proxy(""))); !strings.HasPrefix(got, "right 3 name  form") {
+		t.Errorf("a session where nobody is named: %s", got)
+	}
+}
+
 // What a proxy on this machine forwards comes from anywhere: it is told by the name that was asked
 // for, by any header that proxies set, and by the old protocol that nginx speaks.
 func TestProxiesMakeNobodyAnOperator(t *testing.T) {
