@@ -571,6 +571,7 @@ func TestCookieIsSecureBehindHTTPS(t *testing.T) {
 	}{
 		{"plain http", nil, false},
 		{"https at a proxy on this machine", []func(*http.Request){from("127.0.0.1:1"), header("X-Forwarded-Proto", "https")}, true},
+		{"https at a proxy elsewhere", []func(*http.Request){from("172.18.0.1:1"), header("Origin", "https://leads.example.com:8081")}, true},
 		{"somebody says so", []func(*http.Request){header("X-Forwarded-Proto", "https")}, false},
 	} {
 		response := d.send(http.MethodPost, "/login", url.Values{"token": {readToken}}, test.who...)
