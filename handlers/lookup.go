@@ -81,9 +81,13 @@ func private(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// bearer refuses requests without a token that may read.
+// bearer refuses requests without a token that may read, but for callers whom a guard in front of
+// it has let in: who is at this machine, is logged in, or is named by a proxy.
 func (cc *CallCentre) bearer(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if access.CallerOf(c.Request().Context()).Right >= access.Read {
+			return next(c)
+		}
 		right, slow := access.None, false
 		if token, shown := access.Bearer(c.Request()); shown {
 			right, slow = cc.Judge.Right(c.Request(), token, access.Read, access.Operate)
