@@ -92,6 +92,7 @@ func (d *desk) without(o console.Overview, err error) (console.Overview, error) 
 	if o.Problems["database"] == "" {
 		return o, err
 	}
+	o.Unread = err
 	return o, nil
 }
 

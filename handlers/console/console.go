@@ -129,6 +129,7 @@ type Overview struct {
 	Problems map[string]string // by component, in words; empty is well
 	Notes    map[string]string
 	Portals  []PortalStatus
+	Unread   error // why the portals could not be read, and Portals may lack some; nil where they were
 	Spooled  int   // callbacks that wait on disk
 	Notices  int64 // that wait to be read
 	Outbox   int64 // changes that wait to be announced

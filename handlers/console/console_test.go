@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -694,7 +695,10 @@ func TestOverviewSaysItInOneSentence(t *testing.T) {
 		want string
 		o    console.Overview
 	}{
-		{"No portal is connected yet.", console.Overview{}},
+		{`No portal is connected yet.`, console.Overview{}},
+		{`<a href="/portals">Connect a portal`, console.Overview{}},
+		{"Something needs you.", console.Overview{Problems: map[string]string{"database": "connection refused"}, Unread: errors.New("connection refused")}},
+		{"Something needs you.", console.Overview{Problems: map[string]string{"nats": "x"}}},
 		{"The portal is current.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
 		{`The portal is current. Last change <time datetime="2026-11-24T10:00:00Z" data-ago="%s ago">`, console.Overview{Changed: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
 		{"All 2 portals are current.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent), portal(leads.MirrorCurrent)}}},
@@ -707,6 +711,19 @@ func TestOverviewSaysItInOneSentence(t *testing.T) {
 		o := open(t, &house{overview: test.o})
 		if page := o.page("/"); !strings.Contains(page, test.want) {
 			t.Errorf("want %q: %s", test.want, page)
+		} else if len(test.o.Problems) > 0 && (strings.Contains(page, "No portal is connected") || strings.Contains(page, "Connect a portal")) {
+			t.Errorf("a problem looks like a beginning: %s", page)
+		}
+	}
+}
+
+// While the database is down nobody knows of passes and leads; that is not the same as none.
+func TestListsAreNotEmptyWhereTheyCannotBeRead(t *testing.T) {
+	o := open(t, &house{overview: console.Overview{Problems: map[string]string{"database": "x"}, Unread: errors.New("connection refused")}})
+	for _, path := range []string{"/passes", "/leads?q=17"} {
+		response, page := o.send(http.MethodGet, path, nil)
+		if response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(page, "connection refused") {
+			t.Errorf("%s: %d %s", path, response.StatusCode, page)
 		}
 	}
 }

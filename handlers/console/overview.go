@@ -1,6 +1,8 @@
 package console
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -25,6 +27,13 @@ func (c *Console) overview(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	return view{page: "overview", data: judge(o, spanOf(r))}, nil
+}
+
+// read is the overview for pages that list something of each portal: where portals could not be
+// read they fail, because an empty list would say that there is nothing.
+func (c *Console) read(ctx context.Context) (Overview, error) {
+	o, err := c.cfg.Status.Overview(ctx)
+	return o, errors.Join(err, o.Unread)
 }
 
 // judge finds the sentence for all portals.

@@ -73,7 +73,7 @@ type passesData struct {
 
 // passes lists the passes of all portals, newest first.
 func (c *Console) passes(r *http.Request) (view, error) {
-	o, err := c.cfg.Status.Overview(r.Context())
+	o, err := c.read(r.Context())
 	if err != nil {
 		return view{}, err
 	}
@@ -113,7 +113,7 @@ func (c *Console) pass(r *http.Request) (view, error) {
 	case !ok:
 		return view{}, ErrNotFound
 	}
-	o, err := c.cfg.Status.Overview(r.Context())
+	o, err := c.read(r.Context())
 	if err != nil {
 		return view{}, err
 	}
