@@ -63,6 +63,9 @@ type Caller struct {
 	// FormToken is what this caller's forms carry in the field FormField. Programs that send
 	// a bearer token need none: no other page can make a browser send that.
 	FormToken string
+	// Source is the same for all requests of a session, of a person whom the proxy names, and of
+	// programs at one address: what one caller may have at once is counted by it.
+	Source string
 	// LoggedIn tells callers who can log out.
 	LoggedIn bool
 
@@ -121,6 +124,9 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, next http.Handler) 
 	case !g.genuine(w, r, caller):
 		g.refuse(w, r, foreign)
 		return
+	}
+	if caller.Source = caller.FormToken; caller.program {
+		caller.Source = network(address(r)).String()
 	}
 	next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, callerKey{}, caller)))
 }

@@ -195,11 +195,8 @@ type Console struct {
 
 	stopping chan struct{}
 	stop     sync.Once
-	live     chan struct{} // a place for each stream
+	live     places // of streams
 }
-
-// mostStreams is how many pages may be live at once; others show what was when they were loaded.
-const mostStreams = 64
 
 // New makes the pages.
 func New(cfg Config) *Console {
@@ -209,7 +206,7 @@ func New(cfg Config) *Console {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	c := &Console{cfg: cfg, mux: http.NewServeMux(), pages: parsePages(), stopping: make(chan struct{}), live: make(chan struct{}, mostStreams)}
+	c := &Console{cfg: cfg, mux: http.NewServeMux(), pages: parsePages(), stopping: make(chan struct{}), live: places{by: map[string]int{}}}
 	static, err := fs.Sub(files, "static")
 	if err != nil {
 		panic(err) // it is embedded

@@ -801,17 +801,74 @@ func TestPagesAreLive(t *testing.T) {
 	}
 }
 
+// openStream opens one and returns what ends it.
+func (o *office) openStream(header ...string) (end func(), status int) {
+	o.t.Helper()
+	ctx, cancel := context.WithCancel(o.t.Context())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, o.url+"/live/overview", http.NoBody)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	response, err := o.client.Do(request)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if response.StatusCode == http.StatusOK {
+		nextEvent(o.t, response.Body)
+	}
+	end = func() { cancel(); _ = response.Body.Close() }
+	o.t.Cleanup(end)
+	return end, response.StatusCode
+}
+
+// One caller cannot take the places of all, and all together do not take up the process.
 func TestStreamsAreBounded(t *testing.T) {
 	o := openLive(t, furnished("plain"), time.Hour)
-	for i := range 64 {
-		response, err := o.client.Get(o.url + "/live/overview")
-		if err != nil || response.StatusCode != http.StatusOK {
-			t.Fatal(i, err)
+	opened := func(header ...string) (n int) {
+		for range 20 {
+			if _, status := o.openStream(header...); status == http.StatusOK {
+				n++
+			}
 		}
-		defer response.Body.Close()
-		nextEvent(t, response.Body)
+		return n
 	}
-	if response, _ := o.send(http.MethodGet, "/live/overview", nil); response.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("the 65th: %d", response.StatusCode)
+	if got := opened(); got != 8 {
+		t.Errorf("one caller has %d", got)
+	}
+	all := 8
+	for i := range 10 {
+		all += opened("Authorization", "Bearer "+readToken, "X-Forwarded-For", "192.0.2."+strconv.Itoa(i))
+	}
+	if all != 64 {
+		t.Errorf("all have %d", all)
+	}
+}
+
+// A stream that somebody only asks about takes no place.
+func TestHeadOpensNoStream(t *testing.T) {
+	o := openLive(t, furnished("plain"), time.Hour)
+	for range 20 {
+		if response, _ := o.send(http.MethodHead, "/live/overview", nil); response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/event-stream" {
+			t.Fatalf("%d", response.StatusCode)
+		}
+	}
+}
+
+// Whoever leaves gives his place back.
+func TestPlacesOfStreamsAreGivenBack(t *testing.T) {
+	o := openLive(t, furnished("plain"), time.Millisecond)
+	for range 3 {
+		var ends []func()
+		for len(ends) < 8 {
+			if end, status := o.openStream(); status == http.StatusOK {
+				ends = append(ends, end)
+			}
+		}
+		for _, end := range ends {
+			end()
+		}
 	}
 }
