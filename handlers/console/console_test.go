@@ -438,6 +438,20 @@ func TestEveryTextIsTranslated(t *testing.T) {
 	}
 }
 
+// One of something is not many of it.
+func TestCountsAreSaidRight(t *testing.T) {
+	h := furnished("plain")
+	h.runs[0].State, h.overview.Portals[0].Last.Sums = leads.RunCompleted, leads.Sums{Scanned: 1, Missed: 1}
+	h.overview.Portals[0].Running.Scanned = 1
+	o := open(t, h)
+	wrong := regexp.MustCompile(`\b1 (days|leads|differences|portals|letters|fields|findings)\b`)
+	for _, path := range append([]string{"/leads/" + member + "/17?days=1"}, everyPage...) {
+		if found := wrong.FindString(o.page(path)); found != "" {
+			t.Errorf("%s says %q", path, found)
+		}
+	}
+}
+
 // hostile are texts that do something where they are not escaped.
 var hostile = []string{
 	`<script>xss()</script>`, `"><img src=x onerror=xss()>`, `' onmouseover='xss()`, `javascript:xss()`, `</textarea></title></script><svg onload=xss()>`,
@@ -639,7 +653,7 @@ func TestFindingsAsAFile(t *testing.T) {
 	h := furnished("plain")
 	h.findings = nil
 	for i := range 5000 {
-		h.findings = append(h.findings, leads.Finding{Ref: leads.Ref{MemberID: member, LeadID: int64(i + 1)}, Kind: leads.FindingMissed, Cause: "=HYPERLINK(\"http://evil.example\")"})
+		h.findings = append(h.findings, leads.Finding{Ref: leads.Ref{MemberID: member, LeadID: int64(i + 1)}, Kind: leads.FindingMissed, Fields: []string{"=1+1"}, Cause: "=HYPERLINK(\"http://evil.example\")"})
 	}
 	h.findings[7].Kind = leads.FindingStale
 	o := open(t, h)
@@ -648,8 +662,10 @@ func TestFindingsAsAFile(t *testing.T) {
 	if err != nil || len(rows) != 5001 || rows[5000][0] != "5000" || !strings.HasPrefix(response.Header.Get("Content-Disposition"), "attachment") {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}
-	if slices.ContainsFunc(rows, func(row []string) bool { return strings.HasPrefix(row[7], "=") }) {
-		t.Error("a formula")
+	for _, row := range rows {
+		if slices.ContainsFunc(row, func(cell string) bool { return strings.HasPrefix(cell, "=") }) {
+			t.Fatalf("a formula: %q", row)
+		}
 	}
 	if _, text := o.send(http.MethodGet, "/passes/run-1/findings.csv?kind=stale", nil); strings.Count(text, "\n") != 2 {
 		t.Errorf("of one kind: %s", text)
@@ -658,6 +674,9 @@ func TestFindingsAsAFile(t *testing.T) {
 		t.Errorf("of no pass: %d", response.StatusCode)
 	}
 	first := o.page("/passes/run-1")
+	if !strings.Contains(first, `<a href="/leads/`+member+`/1#changes">`) {
+		t.Error("the fields do not lead to what they were before")
+	}
 	more := regexp.MustCompile(`href="([^"]*after=[^"]*)"`).FindStringSubmatch(first)
 	if more == nil || strings.Contains(first, "/leads/"+member+"/201\"") {
 		t.Fatal("the page has no further page")
