@@ -250,7 +250,9 @@ func (d *deadDesk) Payload(ctx context.Context, ref leads.Ref) (string, bool, er
 
 // Replay implements console.Letters.
 func (d *deadDesk) Replay(ctx context.Context, letters []events.DeadLetter) (int, error) {
-	return d.each(ctx, letters, func(ctx context.Context, letter events.DeadLetter) (bool, error) { return true, d.b.ReplayDead(ctx, letter) })
+	return d.each(ctx, letters, func(ctx context.Context, letter events.DeadLetter) (bool, error) {
+		return true, d.b.ReplayDead(ctx, letter)
+	})
 }
 
 // Drop implements console.Letters. A letter that has another reason by now is not the one that was

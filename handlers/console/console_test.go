@@ -433,8 +433,54 @@ func TestEveryTextIsTranslated(t *testing.T) {
 	for _, text := range console.DoneWords() {
 		check(text)
 	}
+	for _, text := range closedList(t) {
+		check(text)
+	}
 	if n < 150 {
 		t.Errorf("only %d texts were looked at", n)
+	}
+}
+
+// closedList are the texts of other packages that have no values in them: causes of findings, and
+// why a mirror is not current.
+func closedList(t *testing.T) (all []string) {
+	t.Helper()
+	for file, named := range map[string]string{
+		"../../reconcile/explainer.go": `\b[cC]ause[A-Z]\w*\s+= ("(?:[^"\\]|\\.)*")`,
+		"../../owner/mirror.go":        `(?:\bnot[A-Z]\w+\s+= |earlier\([^"\n]+, )("(?:[^"\\]|\\.)*")`,
+	} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(named).FindAllStringSubmatch(string(source), -1)
+		if len(found) < 5 {
+			t.Errorf("%s: only %d texts", file, len(found))
+		}
+		for _, one := range found {
+			text, err := strconv.Unquote(one[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// What other packages say in fixed words is shown in the reader's language, and the rest as it is.
+func TestFixedWordsOfOtherPackagesAreTranslated(t *testing.T) {
+	h := furnished("plain")
+	h.findings[0].Cause, h.overview.Portals[0].Mirror.Reason = "no callback seen", "the leads have not been imported yet"
+	h.findings = append(h.findings, leads.Finding{Cause: "the service was down for 100%s"})
+	o := open(t, h)
+	for path, want := range map[string][]string{"/passes/run-1": {"событие не приходило", "the service was down for 100%s"}, "/": {"лиды ещё не импортированы"}} {
+		page := o.page(path, "Accept-Language", "ru")
+		for _, text := range want {
+			if !strings.Contains(page, text) {
+				t.Errorf("%s lacks %q", path, text)
+			}
+		}
 	}
 }
 
