@@ -50,6 +50,24 @@ func DeadLetters(ctx context.Context, bus *Bus, memberID string) ([]DeadLetter, 
 	return readLetters(ctx, stream, bus.Subject(filter))
 }
 
+// DeadLetterOf returns the dead letter of a lead as it is now; false where there is none.
+func DeadLetterOf(ctx context.Context, bus *Bus, ref leads.Ref) (letter DeadLetter, ok bool, err error) {
+	stream, err := bus.Stream(ctx, StreamDead)
+	if err != nil {
+		return letter, false, fmt.Errorf("read the dead letter of %s: %w", ref, err)
+	}
+	msg, err := stream.GetLastMsgForSubject(ctx, bus.Subject(DeadSubject(ref)))
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return letter, false, nil
+	case err != nil:
+		return letter, false, fmt.Errorf("read the dead letter of %s: %w", ref, err)
+	}
+	ok = json.Unmarshal(msg.Data, &letter) == nil
+	letter.Ref = ref
+	return letter, ok, nil
+}
+
 // lettersAtOnce is how many dead letters are asked for together.
 const lettersAtOnce = 1000
 

@@ -16,18 +16,24 @@ type cardNotice struct{ title, advice string }
 var cardNotices = map[string]map[int]cardNotice{
 	language.English: {
 		http.StatusUnauthorized: {"This link does not work", "It needs the token for cards: /card?phone=…&token=…. Tell the person who set up the telephone system."},
-		http.StatusBadRequest:   {"This is not a telephone number", "The caller's number is hidden, or the telephone system passes it on in a wrong form. Example: /card?phone=+79123456789"},
-		http.StatusNotFound:     {"Nobody with this number", "No lead in Bitrix24 has it. A new lead appears here within seconds."},
-		http.StatusConflict:     {"The lead is known, its portal's address is not", "leadsync has lost its connection to the portal. Tell your administrator."},
+		http.StatusTooManyRequests: {
+			"Too many wrong tokens", "They came from this address. Wait a minute, then try again with the right link.",
+		},
+		http.StatusBadRequest: {"This is not a telephone number", "The caller's number is hidden, or the telephone system passes it on in a wrong form. Example: /card?phone=+79123456789"},
+		http.StatusNotFound:   {"Nobody with this number", "No lead in Bitrix24 has it. A new lead appears here within seconds."},
+		http.StatusConflict:   {"The lead is known, its portal's address is not", "leadsync has lost its connection to the portal. Tell your administrator."},
 		http.StatusServiceUnavailable: {
 			"Leads cannot be looked up now", "The database does not answer. Try again in a minute.",
 		},
 	},
 	language.Russian: {
 		http.StatusUnauthorized: {"Эта ссылка не работает", "В ней нет ключа для карточек: /card?phone=…&token=…. Сообщите тому, кто настраивал телефонию."},
-		http.StatusBadRequest:   {"Это не номер телефона", "Номер скрыт, или телефония передаёт его неверно. Пример: /card?phone=+79123456789"},
-		http.StatusNotFound:     {"Такого номера нет ни у одного лида", "В Битрикс24 он не найден. Только что созданный лид появится здесь через несколько секунд."},
-		http.StatusConflict:     {"Лид найден, но адрес портала неизвестен", "leadsync потерял связь с порталом. Сообщите администратору."},
+		http.StatusTooManyRequests: {
+			"Слишком много неверных ключей", "Они пришли с этого адреса. Подождите минуту и откройте верную ссылку.",
+		},
+		http.StatusBadRequest: {"Это не номер телефона", "Номер скрыт, или телефония передаёт его неверно. Пример: /card?phone=+79123456789"},
+		http.StatusNotFound:   {"Такого номера нет ни у одного лида", "В Битрикс24 он не найден. Только что созданный лид появится здесь через несколько секунд."},
+		http.StatusConflict:   {"Лид найден, но адрес портала неизвестен", "leadsync потерял связь с порталом. Сообщите администратору."},
 		http.StatusServiceUnavailable: {
 			"Сейчас найти лид не получается", "База данных не отвечает. Повторите через минуту.",
 		},
@@ -38,8 +44,11 @@ var cardNotices = map[string]map[int]cardNotice{
 // bearer token, so a token is in the address; that one opens nothing but cards, because
 // addresses are kept in logs and histories.
 func (cc *CallCentre) card(c echo.Context) error {
-	bearer, _ := access.Bearer(c.Request())
-	if cc.Tokens.Right(c.QueryParam("token")) != access.Card && cc.Tokens.Right(bearer) < access.Card {
+	switch right, slow := cc.cardRight(c); {
+	case slow:
+		c.Response().Header().Set("Retry-After", retryAfter)
+		return cardPage(c, http.StatusTooManyRequests)
+	case right == access.None:
 		return cardPage(c, http.StatusUnauthorized)
 	}
 	found, isNumber, err := cc.callers(c, 1)
@@ -54,6 +63,17 @@ func (cc *CallCentre) card(c echo.Context) error {
 		return cardPage(c, http.StatusConflict)
 	}
 	return c.Redirect(http.StatusFound, found[0].CardURL)
+}
+
+// cardRight is what the token gives that is in the address, or in the header where it has none.
+func (cc *CallCentre) cardRight(c echo.Context) (right access.Right, slow bool) {
+	if token := c.QueryParam("token"); token != "" {
+		return cc.Judge.Right(c.Request(), token, access.Card)
+	}
+	if token, shown := access.Bearer(c.Request()); shown {
+		return cc.Judge.Right(c.Request(), token, access.Card, access.Read, access.Operate)
+	}
+	return access.None, false
 }
 
 // cardPage answers in the language of the browser.

@@ -77,11 +77,11 @@ func open(tb testing.TB, change func(*harness)) *harness {
 	}
 	h.cfg = handlers.Config{
 		PublicURL: "https://leads.example.com",
-		Calls:     &handlers.CallCentre{Lookup: h.db, Tokens: access.Tokens{Card: cardToken, Read: apiToken, Operate: operatorToken}, Log: h.log.Logger()},
+		Calls:     &handlers.CallCentre{Lookup: h.db, Judge: h.judge(access.Tokens{Card: cardToken, Read: apiToken}), Log: h.log.Logger()},
 		Store:     func(ctx context.Context, e events.Entry) error { return events.PublishEntry(ctx, h.bus(), e) },
 		Now:       h.clock.Now, Log: h.log.Logger(),
 	}
-	h.access = access.Config{Tokens: h.cfg.Calls.Tokens, Local: true, Themselves: []string{handlers.HealthPath, handlers.CardPath}, Now: h.clock.Now, Log: h.log.Logger()}
+	h.access = access.Config{Local: true, Themselves: []string{handlers.HealthPath, handlers.CardPath}, Now: h.clock.Now}
 	h.admin = handlers.OperatorsConfig{
 		Ready:   func(context.Context) map[string]string { return nil },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "some_metric 1\n") }), Log: h.log.Logger(),
@@ -93,6 +93,10 @@ func open(tb testing.TB, change func(*harness)) *harness {
 	return h
 }
 
+func (h *harness) judge(tokens access.Tokens) *access.Judge {
+	return access.NewJudge(tokens, h.clock.Now, h.log.Logger())
+}
+
 // serve starts what is configured.
 func (h *harness) serve() {
 	h.t.Helper()
@@ -100,10 +104,13 @@ func (h *harness) serve() {
 	h.stats = &h.cfg.Portals.Stats
 	h.server = handlers.New(h.cfg)
 	server := httptest.NewServer(h.server)
+	h.access.Judge = h.judge(access.Tokens{Card: cardToken, Read: apiToken, Operate: operatorToken})
 	h.admin.Guard = access.New(h.access)
-	if h.admin.Calls == nil {
-		h.admin.Calls = h.cfg.Calls
+	lookup := handlers.Lookup(h.db)
+	if h.cfg.Calls != nil {
+		lookup = h.cfg.Calls.Lookup
 	}
+	h.admin.Calls = &handlers.CallCentre{Lookup: lookup, Judge: h.access.Judge, Log: h.log.Logger()}
 	operators := httptest.NewServer(handlers.NewOperators(h.admin))
 	h.adminURL = operators.URL
 	jar, err := cookiejar.New(nil)

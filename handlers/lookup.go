@@ -29,6 +29,8 @@ const (
 	maxCallers = 50
 	// lookupLimit is how long a look-up may take: an operator or a telephone system waits.
 	lookupLimit = 5 * time.Second
+	// retryAfter is after how many seconds whoever has shown too many wrong tokens may try again.
+	retryAfter = "60"
 )
 
 // CallCentre answers telephone systems and operators: whose number it is, what the mirror
@@ -37,9 +39,11 @@ type CallCentre struct {
 	Lookup Lookup
 	// PhoneRegion is the country of callers' numbers without a country code.
 	PhoneRegion string
-	// Tokens open the look-ups (Read) and the redirect to a card (Card); see access.Right.
-	Tokens access.Tokens
-	Log    *slog.Logger
+	// Judge knows the tokens that open the look-ups (Read) and the redirect to a card (Card); see
+	// access.Right. One that anybody can reach should not know the operators' token: whoever tries
+	// tokens would learn there which one it is.
+	Judge *access.Judge
+	Log   *slog.Logger
 }
 
 // route adds the addresses.
@@ -59,6 +63,7 @@ type apiError struct {
 var (
 	unauthorized = apiError{"unauthorized", "Send the header Authorization: Bearer TOKEN. The token is LEADSYNC_API_TOKEN; " +
 		"if that is not set, it is in the file api-token in leadsync's data directory."}
+	tooMany     = apiError{"too_many_attempts", "Too many wrong tokens came from this address. Wait a minute, then try again with the right one."}
 	noNumber    = apiError{"no_number", "The parameter phone is not a telephone number: send its digits, at least three, such as ?phone=%2B79123456789."}
 	noLead      = apiError{"no_lead", "The path is /api/v1/leads/MEMBER_ID/ID: the portal's member_id and the lead's id, from 1 to 2147483647."}
 	notFound    = apiError{"not_found", "The mirror does not have this lead. If the portal has it, `leadsync reconcile` finds out why."}
@@ -76,10 +81,22 @@ func private(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// bearer refuses requests without a token that may read.
+// bearer refuses requests without a token that may read, but for callers whom a guard in front of
+// it has let in: who is at this machine, is logged in, or is named by a proxy.
 func (cc *CallCentre) bearer(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if token, _ := access.Bearer(c.Request()); cc.Tokens.Right(token) < access.Read {
+		if access.CallerOf(c.Request().Context()).Right >= access.Read {
+			return next(c)
+		}
+		right, slow := access.None, false
+		if token, shown := access.Bearer(c.Request()); shown {
+			right, slow = cc.Judge.Right(c.Request(), token, access.Read, access.Operate)
+		}
+		switch {
+		case slow:
+			c.Response().Header().Set("Retry-After", retryAfter)
+			return c.JSON(http.StatusTooManyRequests, tooMany)
+		case right == access.None:
 			c.Response().Header().Set("WWW-Authenticate", `Bearer realm="leadsync"`)
 			return c.JSON(http.StatusUnauthorized, unauthorized)
 		}

@@ -147,6 +147,7 @@ func TestOnlyTheTokenLetsAsk(t *testing.T) {
 	h.mirrored(openLead)
 	member := h.portal.Info().MemberID
 	for _, path := range []string{"/api/v1/lookup?phone=83433456789", "/api/v1/leads/" + member + "/7", "/card?phone=83433456789"} {
+		h.clock.Advance(time.Minute) // or the wrong tokens would be too many
 		for _, token := range []string{"", "wrong", apiToken + "x", strings.ToUpper(apiToken)} {
 			response := h.asked(path, token)
 			if response.status != http.StatusUnauthorized || strings.Contains(response.body, "Петров") {
@@ -160,6 +161,7 @@ func TestOnlyTheTokenLetsAsk(t *testing.T) {
 			t.Errorf("%s with a small letter: %d", path, response.status)
 		}
 	}
+	h.clock.Advance(time.Minute)
 	for _, token := range []string{apiToken, operatorToken} {
 		if response := h.asked("/card?phone=83433456789&token="+token, ""); response.status != http.StatusUnauthorized {
 			t.Errorf("a token of the API in the address of a card: %d", response.status)
@@ -169,17 +171,49 @@ func TestOnlyTheTokenLetsAsk(t *testing.T) {
 		if response := h.asked(path, cardToken); response.status != http.StatusUnauthorized {
 			t.Errorf("%s with the token of cards: %d", path, response.status)
 		}
-		if response := h.asked(path, operatorToken); response.status != http.StatusOK {
-			t.Errorf("%s with an operator's token: %d", path, response.status)
+		if response := h.asked(path, operatorToken); response.status != http.StatusUnauthorized {
+			t.Errorf("%s with an operator's token, where anybody may try one: %d", path, response.status)
+		}
+		if response, _ := h.asOperators(path, "Authorization", "Bearer "+operatorToken); response.StatusCode != http.StatusOK {
+			t.Errorf("%s with an operator's token: %d", path, response.StatusCode)
 		}
 	}
 	if response := h.asked("/api/v1/lookup?phone=83433456789&token="+apiToken, ""); response.status != http.StatusUnauthorized {
 		t.Errorf("the token in an address of the API: %d", response.status)
 	}
-	none := open(t, func(h *harness) { h.cfg.Calls.Tokens = access.Tokens{} })
+	none := open(t, func(h *harness) { h.cfg.Calls.Judge = h.judge(access.Tokens{}) })
 	for _, path := range []string{"/api/v1/lookup?phone=1234567", "/card?phone=1234567&token="} {
 		if response := none.asked(path, ""); response.status != http.StatusUnauthorized {
 			t.Errorf("%s of a server without a token: %d", path, response.status)
+		}
+	}
+}
+
+// Whoever tries tokens is slowed down and logged wherever a token opens something, on both faces.
+func TestWrongTokensOfLookUpsAreSlowedDown(t *testing.T) {
+	for name, path := range map[string]string{"a look-up": "/api/v1/lookup?phone=1234567", "status": "/api/v1/status", "a lead": "/api/v1/leads/m/1", "a card": "/card?phone=1234567", "a card's address": "/card?phone=1234567&token=guess"} {
+		for face, ask := range map[string]func(h *harness, token string) int{
+			"public": func(h *harness, token string) int { return h.asked(path, token).status },
+			"operators": func(h *harness, token string) int {
+				response, _ := h.asOperators(path, "Authorization", "Bearer "+token)
+				return response.StatusCode
+			},
+		} {
+			h := open(t, nil)
+			answers := map[int]int{}
+			for range 60 {
+				answers[ask(h, "guess")]++
+			}
+			if answers[http.StatusUnauthorized] != 10 || answers[http.StatusTooManyRequests] != 50 {
+				t.Errorf("%s at the face %s: %v", name, face, answers)
+			}
+			if log := h.log.String(); strings.Count(log, "wrong token") != 10 || strings.Contains(log, "guess") {
+				t.Errorf("%s at the face %s, the log: %s", name, face, log)
+			}
+			h.clock.Advance(time.Minute)
+			if got := ask(h, cardToken); got == http.StatusTooManyRequests {
+				t.Errorf("%s at the face %s, a minute later: %d", name, face, got)
+			}
 		}
 	}
 }

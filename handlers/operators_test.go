@@ -105,10 +105,24 @@ func TestOperatorsFaceTrustsThisMachineAlone(t *testing.T) {
 	}
 }
 
-func TestAPIAsksForItsTokenEverywhere(t *testing.T) {
-	h := open(t, nil)
+// Whom the guard has let in needs no second token for what he can read on the pages.
+func TestAPIAnswersWhomTheGuardLetsIn(t *testing.T) {
+	h := open(t, func(h *harness) { h.access.TrustHeader = "X-Remote-User" })
 	if status, _ := h.operators("/api/v1/status"); status != http.StatusUnauthorized {
-		t.Errorf("answered %d", status)
+		t.Errorf("nobody is answered %d", status)
+	}
+	if response, text := h.asOperators("/api/v1/status", "X-Remote-User", "anna"); response.StatusCode != http.StatusOK {
+		t.Errorf("whom the proxy names is answered %d %s", response.StatusCode, text)
+	}
+	here := open(t, nil)
+	if status, text := here.operators("/api/v1/status"); status != http.StatusOK {
+		t.Errorf("who is at this machine is answered %d %s", status, text)
+	}
+	if status, _ := here.get("/api/v1/status"); status != http.StatusUnauthorized {
+		t.Errorf("nobody is answered %d at the public face", status)
+	}
+	if response, _ := here.asOperators("/api/v1/status", "Authorization", "Bearer wrong"); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a wrong token is answered %d", response.StatusCode)
 	}
 }
 

@@ -14,6 +14,7 @@ func (e *environment) admin() Admin {
 	a := Admin{
 		Addr:          e.adminAddress("LEADSYNC_ADMIN_ADDR", "127.0.0.1:8081"),
 		PublicAPI:     e.choice("LEADSYNC_PUBLIC_API", "on", "off") == "on",
+		LocalToken:    e.choice("LEADSYNC_ADMIN_LOCAL_TOKEN", "required", "off") == "required",
 		OperatorToken: e.apiToken("LEADSYNC_OPERATOR_TOKEN"),
 		CardToken:     e.apiToken("LEADSYNC_CARD_TOKEN"),
 		TrustHeader:   e.text("LEADSYNC_ADMIN_TRUST_HEADER", ""),

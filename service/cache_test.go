@@ -12,7 +12,7 @@ import (
 // What takes long is not found again with every scrape.
 func TestCacheSpendsAHundredthOfTheTime(t *testing.T) {
 	clock := leadstest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC))
-	c := cache[int]{Now: clock.Now}
+	c := cache[int]{kept: kept[int]{Now: clock.Now}}
 	found := 0
 	fault := errors.New("the database does not answer")
 	var err error

@@ -92,6 +92,7 @@ func (d *desk) without(o console.Overview, err error) (console.Overview, error) 
 	if o.Problems["database"] == "" {
 		return o, err
 	}
+	o.Unread = err
 	return o, nil
 }
 
@@ -249,21 +250,40 @@ func (d *deadDesk) Payload(ctx context.Context, ref leads.Ref) (string, bool, er
 
 // Replay implements console.Letters.
 func (d *deadDesk) Replay(ctx context.Context, letters []events.DeadLetter) (int, error) {
-	return d.each(ctx, letters, d.b.ReplayDead)
+	return d.each(ctx, letters, func(ctx context.Context, letter events.DeadLetter) (bool, error) {
+		return true, d.b.ReplayDead(ctx, letter)
+	})
 }
 
-// Drop implements console.Letters.
+// Drop implements console.Letters. A letter that has another reason by now is not the one that was
+// shown: it stays.
 func (d *deadDesk) Drop(ctx context.Context, letters []events.DeadLetter) (int, error) {
-	return d.each(ctx, letters, func(ctx context.Context, letter events.DeadLetter) error { return d.b.DropDead(ctx, letter.Ref) })
+	return d.each(ctx, letters, d.dropShown)
 }
 
-func (d *deadDesk) each(ctx context.Context, letters []events.DeadLetter, do func(context.Context, events.DeadLetter) error) (n int, err error) {
+func (d *deadDesk) dropShown(ctx context.Context, shown events.DeadLetter) (done bool, err error) {
+	bus := d.b.Bus()
+	if bus == nil {
+		return false, errNoNATS
+	}
+	now, ok, err := events.DeadLetterOf(ctx, bus, shown.Ref)
+	if err != nil || !ok || now.Reason != shown.Reason {
+		return false, err
+	}
+	return true, d.b.DropDead(ctx, shown.Ref)
+}
+
+// each counts the letters that were dealt with.
+func (d *deadDesk) each(ctx context.Context, letters []events.DeadLetter, do func(context.Context, events.DeadLetter) (bool, error)) (n int, err error) {
 	defer d.letters.forget()
 	for _, letter := range letters {
-		if err := do(ctx, letter); err != nil {
+		done, err := do(ctx, letter)
+		if err != nil {
 			return n, fmt.Errorf("%d of %d done, then lead %s: %w", n, len(letters), letter.Ref, err)
 		}
-		n++
+		if done {
+			n++
+		}
 	}
 	return n, nil
 }

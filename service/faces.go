@@ -1,6 +1,9 @@
 package service
 
 import (
+	"log/slog"
+	"net"
+
 	"leadsync/docs"
 	"leadsync/handlers"
 	"leadsync/handlers/access"
@@ -11,23 +14,35 @@ import (
 func (s *Service) openFaces(tokens access.Tokens) {
 	b := s.Backend
 	cfg := b.Config
-	calls := &handlers.CallCentre{Lookup: b.DB, PhoneRegion: b.DB.PhoneRegion(), Tokens: tokens, Log: b.Log}
 	public := handlers.Config{
 		Portals: s.Portals, StateKey: cfg.stateKey(), PublicURL: cfg.PublicURL, Store: s.intake.Take, Now: cfg.Now, Log: b.Log,
 	}
 	if cfg.Admin.PublicAPI {
-		public.Calls = calls
+		public.Calls = s.callCentre(access.NewJudge(access.Tokens{Card: tokens.Card, Read: tokens.Read}, cfg.Now, b.Log))
 	}
 	s.server = handlers.New(public)
 	if s.listeners.Admin == nil {
 		return
 	}
-	pages := s.newConsole()
+	pages, judge := s.newConsole(), access.NewJudge(tokens, cfg.Now, b.Log)
 	s.operators = handlers.NewOperators(handlers.OperatorsConfig{
-		Guard: access.New(access.Config{
-			Tokens: tokens, Local: local(s.listeners.Admin), TrustHeader: cfg.Admin.TrustHeader, Operators: cfg.Admin.Operators,
-			Themselves: []string{handlers.HealthPath, handlers.CardPath}, Open: console.Static, Now: cfg.Now, Log: b.Log,
-		}),
-		Calls: calls, Ready: s.problems, Notes: s.notes, Metrics: metricsHandler(s), Topics: docs.Topics, Console: pages, Stopping: pages.Stop, Log: b.Log,
+		Guard: newGuard(cfg, judge, s.listeners.Admin, b.Log),
+		Calls: s.callCentre(judge), Ready: s.problems, Notes: s.notes, Metrics: metricsHandler(s), Topics: docs.Topics, Console: pages, Stopping: pages.Stop, Log: b.Log,
+	})
+}
+
+func (s *Service) callCentre(judge *access.Judge) *handlers.CallCentre {
+	db := s.Backend.DB
+	return &handlers.CallCentre{Lookup: db, PhoneRegion: db.PhoneRegion(), Judge: judge, Log: s.Backend.Log}
+}
+
+// newGuard guards the operators' face at an address.
+func newGuard(cfg Config, judge *access.Judge, at net.Listener, log *slog.Logger) *access.Guard {
+	if !local(at) {
+		log.Warn("operators' address is plain http beyond this machine: tokens can be read on their way, unless a proxy in front of it speaks https", "address", addressOf(at))
+	}
+	return access.New(access.Config{
+		Judge: judge, Local: local(at) && !cfg.Admin.LocalToken, TrustHeader: cfg.Admin.TrustHeader, Operators: cfg.Admin.Operators,
+		Themselves: []string{handlers.HealthPath, handlers.CardPath}, Open: console.Static, Now: cfg.Now,
 	})
 }

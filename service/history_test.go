@@ -130,7 +130,7 @@ func TestScrapesCountTheOutboxSeldom(t *testing.T) {
 	if n := outbox(); n != 0 {
 		t.Errorf("%v changes in an empty outbox", n)
 	}
-	s.outboxDepth.value, s.outboxDepth.until = 42, time.Now().Add(time.Hour)
+	s.outboxDepth.kept.value, s.outboxDepth.kept.until = 42, time.Now().Add(time.Hour)
 	if n := outbox(); n != 42 {
 		t.Errorf("%v changes, want the number that was counted last", n)
 	}

@@ -15,6 +15,7 @@ import (
 type Admin struct {
 	Addr          string // host:port, unix: and a path, or "" for no such face
 	PublicAPI     bool   // the public face answers look-ups, too
+	LocalToken    bool   // who is at this machine needs a token as well
 	OperatorToken leads.Secret
 	CardToken     leads.Secret
 	TrustHeader   string   // in which a reverse proxy names a person; "" is none

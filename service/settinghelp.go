@@ -43,6 +43,7 @@ var SettingGroups = []SettingGroup{
 	}},
 	{"Operators and the call centre", []SettingHelp{
 		{[]string{"LEADSYNC_ADMIN_ADDR"}, "127.0.0.1:8081", "where the pages, /metrics, /readyz and /api are; unix:FILE; off"},
+		{[]string{"LEADSYNC_ADMIN_LOCAL_TOKEN"}, "off", "required asks for a token on this machine, too: set it behind a reverse proxy"},
 		{[]string{"LEADSYNC_OPERATOR_TOKEN"}, "in data/operator-token", "token to start, replay, drop and bind"},
 		{[]string{"LEADSYNC_API_TOKEN"}, "in data/api-token", "token to read"},
 		{[]string{"LEADSYNC_CARD_TOKEN"}, "in data/card-token", "token in the addresses of /card"},

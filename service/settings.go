@@ -35,6 +35,7 @@ func settingsInForce(c Config) []console.Setting {
 		{"LEADSYNC_NATS_REPLICAS", strconv.Itoa(c.Replicas)},
 		{"LEADSYNC_HTTP_ADDR", c.HTTPAddr},
 		{"LEADSYNC_ADMIN_ADDR", c.Admin.Addr},
+		{"LEADSYNC_ADMIN_LOCAL_TOKEN", localToken(c.Admin.LocalToken)},
 		{"LEADSYNC_PUBLIC_URL", c.PublicURL},
 		{"LEADSYNC_PUBLIC_API", onOrOff(c.Admin.PublicAPI)},
 		{"LEADSYNC_API_TOKEN", whetherSet(c.APIToken)},
@@ -70,6 +71,13 @@ func settingsInForce(c Config) []console.Setting {
 		all = append(all, console.Setting{Name: setting[0], Value: setting[1]})
 	}
 	return all
+}
+
+func localToken(required bool) string {
+	if required {
+		return "required"
+	}
+	return "off"
 }
 
 func onOrOff(on bool) string {

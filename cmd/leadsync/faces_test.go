@@ -92,6 +92,7 @@ func TestLookUpsCanBePublic(t *testing.T) {
 		want        int
 	}{
 		{"/api/v1/status", "", 401},
+		{"/api/v1/status", s.token(t, "operator-token"), 401},
 		{"/api/v1/status", "the-token-of-the-call-centre", 200},
 		{"/api/v1/lookup?phone=1234567", "the-token-of-the-call-centre", 200},
 		{"/card?phone=1234567&token=" + s.token(t, "card-token"), "", 404},

@@ -10,7 +10,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,9 +20,11 @@ import (
 
 // Config is what a Guard works with.
 type Config struct {
-	Tokens Tokens
-	// Local says that the listener can be reached from this machine alone: a loopback address
-	// or a unix socket. Whoever reaches it may do everything, unless TrustHeader is set.
+	// Judge knows the tokens.
+	Judge *Judge
+	// Local says that whoever is at this machine may do everything: the listener can be reached
+	// from nowhere else, as a loopback address or a unix socket. It changes nothing where
+	// TrustHeader is set.
 	Local bool
 	// TrustHeader is the header in which a reverse proxy on this machine names the person whom
 	// it has logged in; "" trusts none.
@@ -35,7 +36,6 @@ type Config struct {
 	// Themselves are paths that decide themselves who may read them.
 	Themselves []string
 	Now        func() time.Time
-	Log        *slog.Logger
 }
 
 // Guard lets requests through to what they have a right to.
@@ -44,7 +44,6 @@ type Guard struct {
 	key      []byte // of the tokens in forms; a restart makes forms that are open useless
 	origin   *http.CrossOriginProtection
 	sessions *sessions
-	attempts *attempts
 }
 
 // New makes a guard.
@@ -52,7 +51,7 @@ func New(cfg Config) *Guard {
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // never fails
 	return &Guard{
-		cfg: cfg, key: key, origin: http.NewCrossOriginProtection(), sessions: newSessions(cfg.Now), attempts: newAttempts(cfg.Now),
+		cfg: cfg, key: key, origin: http.NewCrossOriginProtection(), sessions: newSessions(cfg.Now),
 	}
 }
 
@@ -64,6 +63,9 @@ type Caller struct {
 	// FormToken is what this caller's forms carry in the field FormField. Programs that send
 	// a bearer token need none: no other page can make a browser send that.
 	FormToken string
+	// Source is the same for all requests of a session, of a person whom the proxy names, and of
+	// programs at one address: what one caller may have at once is counted by it.
+	Source string
 	// LoggedIn tells callers who can log out.
 	LoggedIn bool
 
@@ -123,6 +125,9 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, next http.Handler) 
 		g.refuse(w, r, foreign)
 		return
 	}
+	if caller.Source = caller.FormToken; caller.program {
+		caller.Source = network(address(r)).String()
+	}
 	next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, callerKey{}, caller)))
 }
 
@@ -138,6 +143,11 @@ func (g *Guard) identify(r *http.Request) (_ Caller, _ context.Context, cancel c
 		right, refused := g.judge(r, token)
 		return Caller{Right: right, program: true}, ctx, cancel, refused
 	}
+	if g.cfg.TrustHeader != "" { // whom the proxy names now counts more than who once logged in at this browser
+		if caller := g.named(r); caller.Right != None {
+			return caller, ctx, cancel, nil
+		}
+	}
 	if cookie, err := r.Cookie(sessionCookie); err == nil {
 		if found, ok := g.sessions.find(cookie.Value); ok {
 			ctx, end := context.WithTimeout(ctx, found.until.Sub(g.cfg.Now()))
@@ -146,26 +156,19 @@ func (g *Guard) identify(r *http.Request) (_ Caller, _ context.Context, cancel c
 			return caller, ctx, func() { stop(); end() }, nil
 		}
 	}
-	switch {
-	case g.cfg.TrustHeader != "":
-		return g.named(r), ctx, cancel, nil
-	case g.cfg.Local && direct(r):
+	if g.cfg.TrustHeader == "" && g.cfg.Local && direct(r) {
 		return Caller{Right: Operate, FormToken: g.formToken("local")}, ctx, cancel, nil
 	}
 	return Caller{}, ctx, cancel, nil
 }
 
-// judge tells what a token gives. While an address has shown too many wrong ones, none of its
-// tokens is looked at.
+// judge tells what a token gives here.
 func (g *Guard) judge(r *http.Request, token string) (Right, *refusal) {
-	from := address(r)
-	if !g.attempts.allowed(from) {
+	right, slow := g.cfg.Judge.Right(r, token, Read, Operate)
+	switch {
+	case slow:
 		return None, &tooMany
-	}
-	right := g.cfg.Tokens.Right(token)
-	if right < Read {
-		g.attempts.failed(from)
-		g.cfg.Log.WarnContext(r.Context(), "wrong token on the operators' address", "from", from.String(), "path", r.URL.Path)
+	case right == None:
 		return None, &unknown
 	}
 	return right, nil
@@ -192,18 +195,39 @@ func nearby(r *http.Request) bool {
 	return !from.IsValid() || from.IsLoopback() // of a unix socket there is no address
 }
 
-// forwarded are headers that proxies set. What a proxy forwards need not come from this machine.
-var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"}
+// forwarded are headers that proxies set, and forwardedPrefixes how further ones begin. What a
+// proxy forwards need not come from this machine.
+var (
+	forwarded = []string{
+		"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Fastly-Client-Ip", "X-Scheme",
+	}
+	forwardedPrefixes = []string{"X-Forwarded", "X-Original-", "X-Envoy-", "Cf-"}
+)
 
-// direct tells requests of this machine's own browsers and programs. A page of another site
-// whose name was made to mean this machine (DNS rebinding) sends that name as the host.
-func direct(r *http.Request) bool {
-	for _, header := range forwarded {
-		if r.Header.Get(header) != "" {
-			return false
+// proxied tells requests that a proxy shows to be forwarded: by a header, or by HTTP/1.0, which
+// nginx speaks unless it is told otherwise. A proxy that shows neither cannot be told from a
+// program on this machine; Config.Local is false for houses that have one.
+func proxied(r *http.Request) bool {
+	if !r.ProtoAtLeast(1, 1) {
+		return true
+	}
+	for name := range r.Header {
+		begins := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if slices.Contains(forwarded, name) || slices.ContainsFunc(forwardedPrefixes, begins) {
+			return true
 		}
 	}
-	return nearby(r) && (!peer(r).IsValid() || isThisMachine(r.Host))
+	return false
+}
+
+// direct tells requests of this machine's own browsers and programs. They ask for this machine:
+// any other name as the host was passed on by a proxy, also through a unix socket, or comes from
+// a page of another site whose name was made to mean this machine (DNS rebinding).
+func direct(r *http.Request) bool {
+	if proxied(r) || !nearby(r) {
+		return false
+	}
+	return isThisMachine(r.Host) || r.Host == "" && !peer(r).IsValid() // programs that use a socket may name no host
 }
 
 func isThisMachine(host string) bool {

@@ -34,8 +34,8 @@ func newDoor(t *testing.T, change func(*access.Config)) *door {
 	t.Helper()
 	d := &door{t: t, clock: leadstest.NewClock(time.Now()), log: &leadstest.Log{}}
 	cfg := access.Config{
-		Tokens: access.Tokens{Card: cardToken, Read: readToken, Operate: operatorToken}, Open: []string{"/static/console.css"},
-		Now: d.clock.Now, Log: d.log.Logger(),
+		Judge: access.NewJudge(access.Tokens{Card: cardToken, Read: readToken, Operate: operatorToken}, d.clock.Now, d.log.Logger()),
+		Open:  []string{"/static/console.css"}, Now: d.clock.Now,
 	}
 	if change != nil {
 		change(&cfg)
@@ -248,6 +248,36 @@ func TestWrongTokensAreSlowedDown(t *testing.T) {
 	}
 }
 
+// A token that nobody can guess opens also behind an attacker's many wrong ones, who learns nothing
+// from how he is refused.
+func TestLongTokensAreNotLockedOut(t *testing.T) {
+	const long = "3f0c9b1d5e7a48629a4d1c0b8e6f2d71"
+	d := newDoor(t, func(c *access.Config) {
+		c.Judge = access.NewJudge(access.Tokens{Card: "card" + long, Read: readToken, Operate: long}, c.Now, leadstest.Silent())
+	})
+	try := func(token string, change ...func(*http.Request)) int {
+		return d.send(http.MethodGet, "/", nil, append(change, bearer(token))...).StatusCode
+	}
+	for i := range 10 {
+		try("guess " + strconv.Itoa(i))
+	}
+	for name, token := range map[string]string{"a short wrong one": "guess", "a long wrong one": long[1:] + "0", "the one of cards": "card" + long, "a short right one": readToken} {
+		if got := try(token); got != http.StatusTooManyRequests {
+			t.Errorf("%s: %d", name, got)
+		}
+	}
+	if got := try(long); got != http.StatusOK {
+		t.Errorf("the long right one: %d", got)
+	}
+	d.login(long)
+	for i := range 4200 {
+		try("guess", from("["+"2001:db8:"+strconv.FormatInt(int64(i), 16)+"::1]:1"))
+	}
+	if got := try(long, from("198.51.100.1:1")); got != http.StatusOK {
+		t.Errorf("from a new address while too many guess: %d", got)
+	}
+}
+
 // An attacker with many addresses neither gets more tries nor fills the memory.
 func TestGuessesFromManyAddressesAreCountedTogether(t *testing.T) {
 	d := newDoor(t, nil)
@@ -321,7 +351,7 @@ func TestSessionsEnd(t *testing.T) {
 func TestStreamsEndWithTheirSession(t *testing.T) {
 	clock := leadstest.NewClock(time.Now())
 	entered := make(chan struct{})
-	guard := access.New(access.Config{Tokens: access.Tokens{Operate: operatorToken}, Now: clock.Now, Log: leadstest.Silent()}).
+	guard := access.New(access.Config{Judge: access.NewJudge(access.Tokens{Operate: operatorToken}, clock.Now, leadstest.Silent()), Now: clock.Now}).
 		Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/live" {
 				_, _ = io.WriteString(w, "form "+access.CallerOf(r.Context()).FormToken+".")
@@ -440,6 +470,74 @@ func TestProxyNamesThePerson(t *testing.T) {
 	}
 }
 
+// The browser's last user may have logged in with a token, and not logged out.
+func TestTheNamedPersonCountsMoreThanAnOldSession(t *testing.T) {
+	d := newDoor(t, func(c *access.Config) { c.Local, c.TrustHeader, c.Operators = true, "X-Remote-User", []string{"anna"} })
+	session, _ := d.login(operatorToken)
+	proxy := func(name string) func(*http.Request) {
+		return func(r *http.Request) {
+			if local(r); name != "" {
+				r.Header.Set("X-Remote-User", name)
+			}
+		}
+	}
+	if got := bodyOf(t, d.send(http.MethodGet, "/", nil, session, proxy("boris"))); !strings.HasPrefix(got, "right 2 name boris") {
+		t.Errorf("a reader with an operator's session: %s", got)
+	}
+	if got := d.send(http.MethodPost, "/runs", url.Values{access.FormField: {d.formToken(session, proxy("boris"))}}, session, proxy("boris")).StatusCode; got != http.StatusForbidden {
+		t.Errorf("his action: %d", got)
+	}
+	if got := bodyOf(t, d.send(http.MethodGet, "/", nil, session, proxy(""))); !strings.HasPrefix(got, "right 3 name  form") {
+		t.Errorf("a session where nobody is named: %s", got)
+	}
+}
+
+// What a proxy on this machine forwards comes from anywhere: it is told by the name that was asked
+// for, by any header that proxies set, and by the old protocol that nginx speaks.
+func TestProxiesMakeNobodyAnOperator(t *testing.T) {
+	d := newDoor(t, func(c *access.Config) { c.Local = true })
+	socket := func(host string) func(*http.Request) {
+		return func(r *http.Request) { r.RemoteAddr, r.Host = "@", host }
+	}
+	for _, test := range []struct {
+		name string
+		who  []func(*http.Request)
+		want int
+	}{
+		{"a browser on this machine", []func(*http.Request){local}, http.StatusOK},
+		{"curl at a socket", []func(*http.Request){socket("localhost")}, http.StatusOK},
+		{"a program at a socket that names no host", []func(*http.Request){socket("")}, http.StatusOK},
+		{"a proxy at a socket that passes on the host", []func(*http.Request){socket("leads.example.com")}, http.StatusUnauthorized},
+		{"a proxy that passes on the host", []func(*http.Request){from("127.0.0.1:4000")}, http.StatusUnauthorized},
+		{"a program that names no host", []func(*http.Request){local, func(r *http.Request) { r.Host = "" }}, http.StatusUnauthorized},
+		{"nginx with nothing set", []func(*http.Request){local, old}, http.StatusUnauthorized},
+		{"nginx at a socket", []func(*http.Request){socket("localhost"), old}, http.StatusUnauthorized},
+	} {
+		if got := d.send(http.MethodGet, "/", nil, test.who...).StatusCode; got != test.want {
+			t.Errorf("%s: %d", test.name, got)
+		}
+	}
+	for _, name := range []string{
+		"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Host", "X-Forwarded", "Forwarded", "Via", "X-Real-IP",
+		"CF-Connecting-IP", "CF-Ray", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "X-Original-Forwarded-For", "X-Envoy-External-Address", "X-Scheme", "Fastly-Client-IP",
+	} {
+		for _, value := range []string{"192.0.2.1", ""} {
+			if got := d.send(http.MethodGet, "/", nil, local, header(name, value)).StatusCode; got != http.StatusUnauthorized {
+				t.Errorf("with %s: %q: %d", name, value, got)
+			}
+		}
+	}
+	form := url.Values{access.FormField: {d.formToken(local)}}
+	for _, who := range []func(*http.Request){old, socket("leads.example.com"), header("X-Forwarded-Proto", "https")} {
+		if got := d.send(http.MethodPost, "/runs", form, local, who).StatusCode; got != http.StatusUnauthorized || d.done != 0 {
+			t.Errorf("an action: %d", got)
+		}
+	}
+}
+
+// old makes a request one of HTTP/1.0.
+func old(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.0", 1, 0 }
+
 // Other pages show nothing of ours in a frame, and no script but ours works in ours.
 func TestEveryAnswerHasSecurityHeaders(t *testing.T) {
 	d := newDoor(t, nil)
@@ -473,6 +571,7 @@ func TestCookieIsSecureBehindHTTPS(t *testing.T) {
 	}{
 		{"plain http", nil, false},
 		{"https at a proxy on this machine", []func(*http.Request){from("127.0.0.1:1"), header("X-Forwarded-Proto", "https")}, true},
+		{"https at a proxy elsewhere", []func(*http.Request){from("172.18.0.1:1"), header("Origin", "https://leads.example.com:8081")}, true},
 		{"somebody says so", []func(*http.Request){header("X-Forwarded-Proto", "https")}, false},
 	} {
 		response := d.send(http.MethodPost, "/login", url.Values{"token": {readToken}}, test.who...)

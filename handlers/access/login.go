@@ -111,12 +111,13 @@ func (g *Guard) logout(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, LoginPath, http.StatusSeeOther)
 }
 
-// cookie is for this address alone. It is Secure where the browser came by https, through a
-// proxy on this machine.
+// cookie is for this address alone. It is Secure where the browser came by https: a proxy on this
+// machine says so, or the browser itself by the form's origin, as behind a proxy elsewhere and in a
+// container, where the peer is a bridge. Whoever makes up an origin spoils only his own cookie.
 func cookie(r *http.Request, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure where it can be: without a proxy the address is plain http
 		Name: sessionCookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteStrictMode,
-		Secure: r.TLS != nil || nearby(r) && r.Header.Get("X-Forwarded-Proto") == "https",
+		Secure: r.TLS != nil || nearby(r) && r.Header.Get("X-Forwarded-Proto") == "https" || strings.HasPrefix(r.Header.Get("Origin"), "https://"),
 	}
 }
 

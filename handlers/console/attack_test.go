@@ -35,7 +35,7 @@ func attacked(t *testing.T, h *house) (*console.Console, *httptest.Server) {
 	c := console.New(console.Config{
 		Status: h, Passes: h, Leads: h, Stories: h, Letters: h, Portals: h, Doctor: h, About: h.About, Settings: h.About, LiveEvery: time.Millisecond, Log: leadstest.Silent(),
 	})
-	guard := access.New(access.Config{Tokens: access.Tokens{Read: readToken, Operate: "the-token-of-operators"}, Open: console.Static, Now: time.Now, Log: leadstest.Silent()})
+	guard := access.New(access.Config{Judge: access.NewJudge(access.Tokens{Read: readToken, Operate: "the-token-of-operators"}, time.Now, leadstest.Silent()), Open: console.Static, Now: time.Now})
 	server := httptest.NewServer(guard.Wrap(c))
 	server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(func() { c.Stop(); server.Close() })

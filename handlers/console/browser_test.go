@@ -159,7 +159,7 @@ func TestBrowserShowsTimesInTheReadersZone(t *testing.T) {
 func TestBrowserLogsIn(t *testing.T) {
 	o := open(t, furnished("plain"))
 	guard := access.New(access.Config{
-		Tokens: access.Tokens{Read: readToken, Operate: operatorToken}, Open: console.Static, Now: time.Now, Log: leadstest.Silent(),
+		Judge: access.NewJudge(access.Tokens{Read: readToken, Operate: operatorToken}, time.Now, leadstest.Silent()), Open: console.Static, Now: time.Now,
 	})
 	guarded := httptest.NewServer(guard.Wrap(o.console))
 	t.Cleanup(func() { o.console.Stop(); guarded.Close() })
@@ -367,12 +367,73 @@ func TestBrowserIsNotInterrupted(t *testing.T) {
 
 func TestBrowserSaysThatItsPageIsOld(t *testing.T) {
 	o, p := browse(t, furnished("plain"))
-	old := `document.querySelector("#stale").checkVisibility()`
+	old := `document.querySelector("#stale[aria-live]").textContent.includes("what you see is old")`
 	o.visit(p, "/")
 	o.change(func() { o.broken = errors.New("the database is down") })
 	p.Until(old)
 	o.change(func() { o.broken = nil })
 	p.Until("!" + old)
+}
+
+// counting has a page count the streams that it opens from now on.
+const counting = `(() => {
+	window.opened = [];
+	window.EventSource = class extends EventSource { constructor(address) { super(address); opened.push(this); } };
+	window.look = (hidden) => {
+		Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+		document.dispatchEvent(new Event("visibilitychange"));
+	};
+	window.live = () => opened.filter(e => e.readyState !== EventSource.CLOSED).length;
+	return true;
+})()`
+
+// A page that is shown and hidden holds one stream at most, and none while nobody sees it.
+func TestBrowserHasOneStreamAtMost(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	o.visit(p, "/")
+	p.Until(counting)
+	for _, step := range []struct {
+		name, do     string
+		opened, live int
+	}{
+		{"hidden", `look(true)`, 0, 0},
+		{"shown", `look(false)`, 1, 1},
+		{"shown twice", `look(false), look(false)`, 3, 1},
+		{"hidden again", `look(true)`, 3, 0},
+	} {
+		got := consoletest.Value[[]int](p, `(`+step.do+`, [opened.length, live()])`)
+		if got[0] != step.opened || got[1] != step.live {
+			t.Errorf("%s: %d streams were opened, %d are open", step.name, got[0], got[1])
+		}
+	}
+	// The same script, as in a page that is loaded in the background.
+	p.Until(`(() => { const s = document.createElement("script"); s.src = "/static/console.js"; s.onload = () => { window.loaded = true; }; document.head.append(s); return true; })()`)
+	p.Until(`window.loaded`)
+	if got := consoletest.Value[int](p, `opened.length`); got != 3 {
+		t.Errorf("a page in the background opens %d streams", got-3)
+	}
+}
+
+// An answer that is no stream is not the end.
+func TestBrowserConnectsAgainAfterARefusal(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	p.Expect("503")
+	var ends []func()
+	for range 8 {
+		end, status := o.openStream()
+		if status != http.StatusOK {
+			t.Fatal(status)
+		}
+		ends = append(ends, end)
+	}
+	o.visit(p, "/")
+	p.Until(`document.querySelector("#stale").textContent !== ""`)
+	for _, end := range ends {
+		end()
+	}
+	o.change(func() { o.overview.Portals[0].Domain = "current again" })
+	p.UntilSays("current again")
+	p.Until(`document.querySelector("#stale").textContent === ""`)
 }
 
 // lifelike is a house with what an operator may see on a common day.

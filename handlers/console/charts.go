@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -151,6 +152,23 @@ func (k chart) draw(lang string, t Trend, dark bool) (_ []byte, err error) {
 	}
 	picture, err := painter.Bytes()
 	return withoutStyles(picture), err
+}
+
+// words are a chart's title and the last value of each line that is known.
+func (k chart) words(lang string, t Trend) string {
+	var lasts []string
+	for _, line := range k.lines {
+		for _, p := range slices.Backward(t.Points) {
+			if v := line.of(p); !math.IsNaN(v) && !math.IsInf(v, 0) {
+				lasts = append(lasts, strings.TrimSpace(say(lang, line.name)+" "+decimal(lang, v)))
+				break
+			}
+		}
+	}
+	if len(lasts) == 0 {
+		return say(lang, "%s: nothing is known of that time", say(lang, k.Title))
+	}
+	return say(lang, "%s: last %s", say(lang, k.Title), strings.Join(lasts, ", "))
 }
 
 // labels say how long ago a step was: pictures do not know the reader's zone.

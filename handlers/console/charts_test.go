@@ -51,6 +51,24 @@ func elements(t *testing.T, picture string) (names []string) {
 	}
 }
 
+// Who does not see a chart reads what it shows last.
+func TestChartsSayTheirLastValues(t *testing.T) {
+	h := furnished("plain")
+	o := open(t, h)
+	for _, want := range []string{`alt="Seconds from a callback to the row: last half of them 0.5, 99 of 100 12"`, `alt="Callbacks a minute: last 35"`, `alt="Callbacks that wait: last 0"`} {
+		if page := o.page("/"); !strings.Contains(page, want) {
+			t.Errorf("no %s in %s", want, page)
+		}
+	}
+	if page := o.page("/", "Accept-Language", "ru"); !strings.Contains(page, `alt="Событий в минуту: последнее значение 35"`) {
+		t.Errorf("in Russian: %s", page)
+	}
+	h.change(func() { h.trend = console.Trend{} })
+	if page := o.page("/"); !strings.Contains(page, `alt="Callbacks a minute: nothing is known of that time"`) {
+		t.Errorf("without values: %s", page)
+	}
+}
+
 func TestChartsAreDrawn(t *testing.T) {
 	unknown := math.NaN()
 	week := make([]float64, 168)

@@ -129,6 +129,7 @@ type Overview struct {
 	Problems map[string]string // by component, in words; empty is well
 	Notes    map[string]string
 	Portals  []PortalStatus
+	Unread   error // why the portals could not be read, and Portals may lack some; nil where they were
 	Spooled  int   // callbacks that wait on disk
 	Notices  int64 // that wait to be read
 	Outbox   int64 // changes that wait to be announced
@@ -194,11 +195,8 @@ type Console struct {
 
 	stopping chan struct{}
 	stop     sync.Once
-	live     chan struct{} // a place for each stream
+	live     places // of streams
 }
-
-// mostStreams is how many pages may be live at once; others show what was when they were loaded.
-const mostStreams = 64
 
 // New makes the pages.
 func New(cfg Config) *Console {
@@ -208,7 +206,7 @@ func New(cfg Config) *Console {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	c := &Console{cfg: cfg, mux: http.NewServeMux(), pages: parsePages(), stopping: make(chan struct{}), live: make(chan struct{}, mostStreams)}
+	c := &Console{cfg: cfg, mux: http.NewServeMux(), pages: parsePages(), stopping: make(chan struct{}), live: places{by: map[string]int{}}}
 	static, err := fs.Sub(files, "static")
 	if err != nil {
 		panic(err) // it is embedded

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -290,7 +291,7 @@ func openLive(t *testing.T, h *house, every time.Duration) *office {
 		PhoneRegion: "RU", PublicURL: "https://leads.example.com", Version: "v1", LiveEvery: every, Log: leadstest.Silent(),
 	})
 	guard := access.New(access.Config{
-		Tokens: access.Tokens{Read: readToken}, Local: true, Open: console.Static, Now: time.Now, Log: leadstest.Silent(),
+		Judge: access.NewJudge(access.Tokens{Read: readToken}, time.Now, leadstest.Silent()), Local: true, Open: console.Static, Now: time.Now,
 	})
 	server := httptest.NewServer(guard.Wrap(o.console))
 	o.url, o.client = server.URL, server.Client()
@@ -432,8 +433,68 @@ func TestEveryTextIsTranslated(t *testing.T) {
 	for _, text := range console.DoneWords() {
 		check(text)
 	}
+	for _, text := range closedList(t) {
+		check(text)
+	}
 	if n < 150 {
 		t.Errorf("only %d texts were looked at", n)
+	}
+}
+
+// closedList are the texts of other packages that have no values in them: causes of findings, and
+// why a mirror is not current.
+func closedList(t *testing.T) (all []string) {
+	t.Helper()
+	for file, named := range map[string]string{
+		"../../reconcile/explainer.go": `\b[cC]ause[A-Z]\w*\s+= ("(?:[^"\\]|\\.)*")`,
+		"../../owner/mirror.go":        `(?:\bnot[A-Z]\w+\s+= |earlier\([^"\n]+, )("(?:[^"\\]|\\.)*")`,
+	} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(named).FindAllStringSubmatch(string(source), -1)
+		if len(found) < 5 {
+			t.Errorf("%s: only %d texts", file, len(found))
+		}
+		for _, one := range found {
+			text, err := strconv.Unquote(one[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// What other packages say in fixed words is shown in the reader's language, and the rest as it is.
+func TestFixedWordsOfOtherPackagesAreTranslated(t *testing.T) {
+	h := furnished("plain")
+	h.findings[0].Cause, h.overview.Portals[0].Mirror.Reason = "no callback seen", "the leads have not been imported yet"
+	h.findings = append(h.findings, leads.Finding{Cause: "the service was down for 100%s"})
+	o := open(t, h)
+	for path, want := range map[string][]string{"/passes/run-1": {"событие не приходило", "the service was down for 100%s"}, "/": {"лиды ещё не импортированы"}} {
+		page := o.page(path, "Accept-Language", "ru")
+		for _, text := range want {
+			if !strings.Contains(page, text) {
+				t.Errorf("%s lacks %q", path, text)
+			}
+		}
+	}
+}
+
+// One of something is not many of it.
+func TestCountsAreSaidRight(t *testing.T) {
+	h := furnished("plain")
+	h.runs[0].State, h.overview.Portals[0].Last.Sums = leads.RunCompleted, leads.Sums{Scanned: 1, Missed: 1}
+	h.overview.Portals[0].Running.Scanned = 1
+	o := open(t, h)
+	wrong := regexp.MustCompile(`\b1 (days|leads|differences|portals|letters|fields|findings)\b`)
+	for _, path := range append([]string{"/leads/" + member + "/17?days=1"}, everyPage...) {
+		if found := wrong.FindString(o.page(path)); found != "" {
+			t.Errorf("%s says %q", path, found)
+		}
 	}
 }
 
@@ -638,7 +699,7 @@ func TestFindingsAsAFile(t *testing.T) {
 	h := furnished("plain")
 	h.findings = nil
 	for i := range 5000 {
-		h.findings = append(h.findings, leads.Finding{Ref: leads.Ref{MemberID: member, LeadID: int64(i + 1)}, Kind: leads.FindingMissed, Cause: "=HYPERLINK(\"http://evil.example\")"})
+		h.findings = append(h.findings, leads.Finding{Ref: leads.Ref{MemberID: member, LeadID: int64(i + 1)}, Kind: leads.FindingMissed, Fields: []string{"=1+1"}, Cause: "=HYPERLINK(\"http://evil.example\")"})
 	}
 	h.findings[7].Kind = leads.FindingStale
 	o := open(t, h)
@@ -647,8 +708,10 @@ func TestFindingsAsAFile(t *testing.T) {
 	if err != nil || len(rows) != 5001 || rows[5000][0] != "5000" || !strings.HasPrefix(response.Header.Get("Content-Disposition"), "attachment") {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}
-	if slices.ContainsFunc(rows, func(row []string) bool { return strings.HasPrefix(row[7], "=") }) {
-		t.Error("a formula")
+	for _, row := range rows {
+		if slices.ContainsFunc(row, func(cell string) bool { return strings.HasPrefix(cell, "=") }) {
+			t.Fatalf("a formula: %q", row)
+		}
 	}
 	if _, text := o.send(http.MethodGet, "/passes/run-1/findings.csv?kind=stale", nil); strings.Count(text, "\n") != 2 {
 		t.Errorf("of one kind: %s", text)
@@ -657,6 +720,9 @@ func TestFindingsAsAFile(t *testing.T) {
 		t.Errorf("of no pass: %d", response.StatusCode)
 	}
 	first := o.page("/passes/run-1")
+	if !strings.Contains(first, `<a href="/leads/`+member+`/1#changes">`) {
+		t.Error("the fields do not lead to what they were before")
+	}
 	more := regexp.MustCompile(`href="([^"]*after=[^"]*)"`).FindStringSubmatch(first)
 	if more == nil || strings.Contains(first, "/leads/"+member+"/201\"") {
 		t.Fatal("the page has no further page")
@@ -694,7 +760,10 @@ func TestOverviewSaysItInOneSentence(t *testing.T) {
 		want string
 		o    console.Overview
 	}{
-		{"No portal is connected yet.", console.Overview{}},
+		{`No portal is connected yet.`, console.Overview{}},
+		{`<a href="/portals">Connect a portal`, console.Overview{}},
+		{"Something needs you.", console.Overview{Problems: map[string]string{"database": "connection refused"}, Unread: errors.New("connection refused")}},
+		{"Something needs you.", console.Overview{Problems: map[string]string{"nats": "x"}}},
 		{"The portal is current.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
 		{`The portal is current. Last change <time datetime="2026-11-24T10:00:00Z" data-ago="%s ago">`, console.Overview{Changed: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
 		{"All 2 portals are current.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent), portal(leads.MirrorCurrent)}}},
@@ -707,6 +776,19 @@ func TestOverviewSaysItInOneSentence(t *testing.T) {
 		o := open(t, &house{overview: test.o})
 		if page := o.page("/"); !strings.Contains(page, test.want) {
 			t.Errorf("want %q: %s", test.want, page)
+		} else if len(test.o.Problems) > 0 && (strings.Contains(page, "No portal is connected") || strings.Contains(page, "Connect a portal")) {
+			t.Errorf("a problem looks like a beginning: %s", page)
+		}
+	}
+}
+
+// While the database is down nobody knows of passes and leads; that is not the same as none.
+func TestListsAreNotEmptyWhereTheyCannotBeRead(t *testing.T) {
+	o := open(t, &house{overview: console.Overview{Problems: map[string]string{"database": "x"}, Unread: errors.New("connection refused")}})
+	for _, path := range []string{"/passes", "/leads?q=17"} {
+		response, page := o.send(http.MethodGet, path, nil)
+		if response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(page, "connection refused") {
+			t.Errorf("%s: %d %s", path, response.StatusCode, page)
 		}
 	}
 }
@@ -784,17 +866,74 @@ func TestPagesAreLive(t *testing.T) {
 	}
 }
 
+// openStream opens one and returns what ends it.
+func (o *office) openStream(header ...string) (end func(), status int) {
+	o.t.Helper()
+	ctx, cancel := context.WithCancel(o.t.Context())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, o.url+"/live/overview", http.NoBody)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	response, err := o.client.Do(request)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if response.StatusCode == http.StatusOK {
+		nextEvent(o.t, response.Body)
+	}
+	end = func() { cancel(); _ = response.Body.Close() }
+	o.t.Cleanup(end)
+	return end, response.StatusCode
+}
+
+// One caller cannot take the places of all, and all together do not take up the process.
 func TestStreamsAreBounded(t *testing.T) {
 	o := openLive(t, furnished("plain"), time.Hour)
-	for i := range 64 {
-		response, err := o.client.Get(o.url + "/live/overview")
-		if err != nil || response.StatusCode != http.StatusOK {
-			t.Fatal(i, err)
+	opened := func(header ...string) (n int) {
+		for range 20 {
+			if _, status := o.openStream(header...); status == http.StatusOK {
+				n++
+			}
 		}
-		defer response.Body.Close()
-		nextEvent(t, response.Body)
+		return n
 	}
-	if response, _ := o.send(http.MethodGet, "/live/overview", nil); response.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("the 65th: %d", response.StatusCode)
+	if got := opened(); got != 8 {
+		t.Errorf("one caller has %d", got)
+	}
+	all := 8
+	for i := range 10 {
+		all += opened("Authorization", "Bearer "+readToken, "X-Forwarded-For", "192.0.2."+strconv.Itoa(i))
+	}
+	if all != 64 {
+		t.Errorf("all have %d", all)
+	}
+}
+
+// A stream that somebody only asks about takes no place.
+func TestHeadOpensNoStream(t *testing.T) {
+	o := openLive(t, furnished("plain"), time.Hour)
+	for range 20 {
+		if response, _ := o.send(http.MethodHead, "/live/overview", nil); response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/event-stream" {
+			t.Fatalf("%d", response.StatusCode)
+		}
+	}
+}
+
+// Whoever leaves gives his place back.
+func TestPlacesOfStreamsAreGivenBack(t *testing.T) {
+	o := openLive(t, furnished("plain"), time.Millisecond)
+	for range 3 {
+		var ends []func()
+		for len(ends) < 8 {
+			if end, status := o.openStream(); status == http.StatusOK {
+				ends = append(ends, end)
+			}
+		}
+		for _, end := range ends {
+			end()
+		}
 	}
 }

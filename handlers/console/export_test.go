@@ -27,7 +27,7 @@ func FixedWords() (all []string) {
 	for _, a := range adviceFor {
 		all = append(all, a.words)
 	}
-	return append(all, "ok", "unknown", "warning", "fault", "%s min", "%s h", "%s d", "%s s", "licence")
+	return append(all, "%s: last %s", "%s: nothing is known of that time", "ok", "unknown", "warning", "fault", "%s min", "%s h", "%s d", "%s s", "licence")
 }
 
 // Patterns are what the pages answer, as methods and paths, without what everybody may read.

@@ -36,7 +36,7 @@ func (c *Console) search(r *http.Request) (view, error) {
 	}
 	if id, err := leads.ParseID(d.Query); err == nil {
 		d.Asked = true
-		o, err := c.cfg.Status.Overview(r.Context())
+		o, err := c.read(r.Context())
 		if err != nil {
 			return view{}, err
 		}

@@ -6,26 +6,65 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
+
+	"leadsync/handlers/access"
 )
 
 // writeLimit is how long a browser may take to read what is sent to it.
 const writeLimit = 10 * time.Second
 
+const (
+	// mostStreams is how many pages may be live at once; others show what was when they were loaded.
+	mostStreams = 64
+	// mostOfOne is how many of them one caller may have: more than a browser opens at once.
+	mostOfOne = 8
+)
+
+// places counts the streams that are open, by whose they are.
+type places struct {
+	mu  sync.Mutex
+	all int
+	by  map[string]int
+}
+
+// take is false where there is no place; leave gives one back.
+func (p *places) take(whose string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all >= mostStreams || p.by[whose] >= mostOfOne {
+		return false
+	}
+	p.all, p.by[whose] = p.all+1, p.by[whose]+1
+	return true
+}
+
+func (p *places) leave(whose string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all--
+	if p.by[whose]--; p.by[whose] == 0 {
+		delete(p.by, whose)
+	}
+}
+
 // stream sends the live part of a page whenever it has changed, as server-sent events.
 func (c *Console) stream(page string, find func(*http.Request) (view, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case c.live <- struct{}{}:
-			defer func() { <-c.live }()
-		default:
+		w.Header().Set("Content-Type", "text/event-stream")
+		if r.Method == http.MethodHead { // asks what it is, and waits for nothing
+			return
+		}
+		whose := access.CallerOf(r.Context()).Source
+		if !c.live.take(whose) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
+		defer c.live.leave(whose)
 		connection := http.NewResponseController(w)
 		_ = connection.SetReadDeadline(time.Time{}) // that of requests is short, and this one does not end
-		w.Header().Set("Content-Type", "text/event-stream")
-		w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it
+		w.Header().Set("X-Accel-Buffering", "no")   // nginx would keep it
 		tick := time.NewTicker(c.cfg.LiveEvery)
 		defer tick.Stop()
 		for last, first := "", true; ; first = false {

@@ -1,7 +1,10 @@
 package console
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"leadsync/leads"
@@ -17,14 +20,28 @@ type overviewData struct {
 	Charts     []chart
 	Span       chartSpan
 	Spans      []chartSpan
+
+	trend func() Trend // found where charts are shown: not in what is live
 }
+
+// Alt says in words what a chart shows last, for those who do not see it.
+func (d overviewData) Alt(lang string, k chart) string { return k.words(lang, d.trend()) }
 
 func (c *Console) overview(r *http.Request) (view, error) {
 	o, err := c.cfg.Status.Overview(r.Context())
 	if err != nil {
 		return view{}, err
 	}
-	return view{page: "overview", data: judge(o, spanOf(r))}, nil
+	d := judge(o, spanOf(r))
+	d.trend = sync.OnceValue(func() Trend { return c.cfg.Status.Trend(d.Span.span, d.Span.step) })
+	return view{page: "overview", data: d}, nil
+}
+
+// read is the overview for pages that list something of each portal: where portals could not be
+// read they fail, because an empty list would say that there is nothing.
+func (c *Console) read(ctx context.Context) (Overview, error) {
+	o, err := c.cfg.Status.Overview(ctx)
+	return o, errors.Join(err, o.Unread)
 }
 
 // judge finds the sentence for all portals.

@@ -73,7 +73,7 @@ type passesData struct {
 
 // passes lists the passes of all portals, newest first.
 func (c *Console) passes(r *http.Request) (view, error) {
-	o, err := c.cfg.Status.Overview(r.Context())
+	o, err := c.read(r.Context())
 	if err != nil {
 		return view{}, err
 	}
@@ -113,7 +113,7 @@ func (c *Console) pass(r *http.Request) (view, error) {
 	case !ok:
 		return view{}, ErrNotFound
 	}
-	o, err := c.cfg.Status.Overview(r.Context())
+	o, err := c.read(r.Context())
 	if err != nil {
 		return view{}, err
 	}
@@ -165,8 +165,8 @@ func (c *Console) findingsCSV(w http.ResponseWriter, r *http.Request) {
 		}
 		for _, f := range page.Findings {
 			_ = out.Write([]string{
-				strconv.FormatInt(f.Ref.LeadID, 10), f.Ref.MemberID, string(f.Kind), strings.Join(f.Fields, " "), f.FoundAt.UTC().Format(time.RFC3339),
-				strconv.FormatInt(int64(f.Behind.Seconds()), 10), f.Repaired.String(), cell(f.Cause),
+				strconv.FormatInt(f.Ref.LeadID, 10), cell(f.Ref.MemberID), cell(string(f.Kind)), cell(strings.Join(f.Fields, " ")), f.FoundAt.UTC().Format(time.RFC3339),
+				strconv.FormatInt(int64(f.Behind.Seconds()), 10), cell(f.Repaired.String()), cell(f.Cause),
 			})
 		}
 		out.Flush()
@@ -180,7 +180,7 @@ func (c *Console) findingsCSV(w http.ResponseWriter, r *http.Request) {
 
 // cell is a text that no spreadsheet takes for a formula.
 func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
 		return "'" + text
 	}
 	return text

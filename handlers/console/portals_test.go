@@ -19,7 +19,7 @@ func TestConnectingGoesStepByStep(t *testing.T) {
 	h.connects = console.Connection{Application: true, Address: []console.Check{{Level: "ok", Found: "it answers"}}}
 	h.portals = []console.Portal{{MemberID: member, Domain: "company.bitrix24.ru", State: leads.PortalActive, Tokens: []console.Tokens{{}}, BoundAt: time.Now(), Import: &leads.Run{ID: "run-9", State: leads.RunRunning, Sums: leads.Sums{Scanned: 1234}}}}
 	wantInOrder(t, o.page("/portals/connect"), "1. ", "done", "2. ", `name="member_id"`, "3. ", "4. ", "done", "5. ", "company.bitrix24.ru", "accepts leadsync", "done", "events are bound", "done",
-		"not known yet", "imported", "to do", `href="/passes/run-9"`, "running", "1,234 leads compared")
+		"not known yet", "imported", "to do", `href="/passes/run-9"`, "running", "leads compared: 1,234")
 	h.portals[0].Unbound, h.portals[0].Imported, h.portals[0].TokenKnown = []string{"ONCRMLEADADD"}, true, true
 	wantInOrder(t, o.page("/portals/connect"), "accepts leadsync", "done", "events are bound", "to do", "ONCRMLEADADD", "token", "done", "imported", "done")
 }

@@ -91,10 +91,10 @@ var inRussian = map[string]string{ //nolint:gosec // texts about tokens, none of
 	"Leads in the mirror":                                 "Лидов в базе",
 	"Requests in the portal's bucket":                     "Запросов в лимите портала",
 	"Last pass":                                           "Последний проход",
-	"%s differences":                                      "расхождений: %s",
+	"differences: %s":                                     "расхождений: %s",
 	"Next full pass":                                      "Следующий полный проход",
 	"A pass is under way":                                 "Идёт проход",
-	"%s leads compared":                                   "сверено лидов: %s",
+	"leads compared: %s":                                  "сверено лидов: %s",
 	"What waits":                                          "Что ожидает",
 	"Callbacks on disk":                                   "Событий на диске",
 	"Notices to read":                                     "Лидов к чтению",
@@ -102,6 +102,8 @@ var inRussian = map[string]string{ //nolint:gosec // texts about tokens, none of
 	"Callbacks since the start":                           "Событий с запуска",
 	"Callbacks lost since the start":                      "Потеряно событий с запуска",
 
+	"%s: last %s":                         "%s: последнее значение %s",
+	"%s: nothing is known of that time":   "%s: за это время ничего не известно",
 	"How it went":                         "Как шли дела",
 	"an hour":                             "час",
 	"a day":                               "сутки",
@@ -349,6 +351,23 @@ var inRussian = map[string]string{ //nolint:gosec // texts about tokens, none of
 	"Give them to the portal they came from: leadsync portals claim.":                                                                                                      "Отдайте их порталу, с которого они пришли: leadsync portals claim.",
 	"Is the public address reachable from the internet, with a certificate that is valid? The examination looks at it; then bind the events again on the page of portals.": "Доступен ли внешний адрес из интернета и действителен ли сертификат? Это покажет проверка; затем подпишитесь на события заново на странице порталов.",
 	"Open the page of portals: it says what the portal lacks. Where it asks for a log-in, an administrator of the portal opens the link there.":                            "Откройте страницу порталов: там сказано, чего порталу не хватает. Если нужен вход, администратор портала открывает ссылку оттуда.",
+
+	// causes of findings, in package reconcile
+	"no callback seen": "событие не приходило",
+	"the row comes from the database that was taken over: leadsync had not read the lead before":                                                            "строка из принятой базы: leadsync ещё не читал этот лид",
+	"the row was altered in the mirror: the portal's card is the one that was written":                                                                      "строку изменили в самой базе: карточка на портале та же, что была записана",
+	"the mirror has no row although the lead is older than the last pass: somebody removed the row, or the portal did not show the lead to leadsync before": "строки нет, хотя лид старше прошлого прохода: кто-то удалил строку, или портал раньше не показывал этот лид leadsync",
+	"the portal denies access to it": "портал не даёт к нему доступа",
+	"a callback came and no write followed: see bitrix_import_lead_error and the dead letters": "событие пришло, но запись не последовала: см. bitrix_import_lead_error и «Не записанные»",
+	"not in the portal's list; not asked for, because too many are missing at once":            "нет в списке портала; не запрошен, так как сразу пропало слишком много",
+	"not in the portal's list; not asked for, because access to too many is denied":            "нет в списке портала; не запрошен, так как нет доступа к слишком многим",
+
+	// why a mirror is behind or blind, in package owner
+	"the leads have not been imported yet":                                   "лиды ещё не импортированы",
+	"changes may have been missed, and no pass has compared the leads since": "изменения могли пропасть, и с тех пор ни один проход не сверил лиды",
+	"callbacks wait until leadsync has read their leads":                     "события ждут, пока leadsync прочитает их лиды",
+	"changes wait to be announced on NATS":                                   "изменения ждут публикации в NATS",
+	"callbacks wait on disk until NATS and the database take them":           "события ждут на диске, пока их не примут NATS и база",
 
 	// settings
 	"As they are in force. They are environment variables; a change needs a restart.": "Как они действуют. Это переменные окружения; изменения вступают в силу после перезапуска.",

@@ -63,20 +63,34 @@
   }
   setInterval(show, 500);
 
-  let events;
+  // Screen readers say what is put into it; a text that is only uncovered they keep to themselves.
+  function old(is) {
+    if (!stale) return;
+    const text = is ? stale.dataset.text : "";
+    if (stale.textContent !== text) stale.textContent = text;
+  }
+
+  // One stream at most is open, and none while nobody sees the page. A browser connects again by
+  // itself, but not after an answer that is no stream, such as one of a server that starts.
+  let events = null, again = 0;
   function listen() {
-    events = new EventSource(part.dataset.live);
-    events.onmessage = (event) => {
-      if (stale) stale.hidden = true;
+    clearTimeout(again);
+    if (events) events.close();
+    events = null;
+    if (document.hidden) return;
+    const opened = events = new EventSource(part.dataset.live);
+    opened.onmessage = (event) => {
+      old(false);
       next = event.data;
       show();
     };
-    events.addEventListener("unknown", () => { if (stale) stale.hidden = false; });
-    events.onerror = () => { if (stale) stale.hidden = false; };
-    events.onopen = () => { if (stale) stale.hidden = true; };
+    opened.addEventListener("unknown", () => old(true));
+    opened.onerror = () => {
+      old(true);
+      if (opened === events && opened.readyState === EventSource.CLOSED) again = setTimeout(listen, 5000);
+    };
+    opened.onopen = () => old(false);
   }
   listen();
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { events.close(); } else { listen(); }
-  });
+  document.addEventListener("visibilitychange", listen);
 })();
