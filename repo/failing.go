@@ -53,6 +53,13 @@ func (d *DB) Failing(ctx context.Context, memberID string) ([]leads.Failing, err
 	return failing, nil
 }
 
+// FailingOf returns the failure record of a lead, and whether there is one.
+func (d *DB) FailingOf(ctx context.Context, ref leads.Ref) (leads.Failing, bool, error) {
+	f, ok, err := queryOne(ctx, d, d.scanFailing(ref.MemberID), d.dialect.sql.FailingOf,
+		sql.Named("member_id", ref.MemberID), sql.Named("lead_id", ref.LeadID))
+	return f, ok, wrap(err, "failures of %s", ref)
+}
+
 // ForgetFailures deletes the failure records of these leads.
 func (d *DB) ForgetFailures(ctx context.Context, memberID string, ids []int64) error {
 	if len(ids) == 0 {

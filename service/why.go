@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"leadsync/journal"
@@ -120,9 +119,9 @@ func (a asking) findings(ctx context.Context) (err error) {
 }
 
 func (a asking) failure(ctx context.Context) error {
-	failing, err := a.db.Failing(ctx, a.ref.MemberID)
-	if i := slices.IndexFunc(failing, func(f leads.Failing) bool { return f.LeadID == a.ref.LeadID }); i >= 0 {
-		a.known.Failing = &failing[i]
+	failing, ok, err := a.db.FailingOf(ctx, a.ref)
+	if ok {
+		a.known.Failing = &failing
 	}
 	return err
 }

@@ -39,7 +39,7 @@ type Statements struct {
 	EraseCallbacks, EraseContacts, EraseDuplicates, EraseFailing, EraseFailures, EraseFieldTypes, EraseFields                 string
 	EraseFieldsRead, EraseFindings, EraseGrants, EraseLeads, EraseOutbox, ErasePhones, ErasePortal, EraseRuns                 string
 	EraseChanges, EraseSolutions                                                                                              string
-	FailingDelete, FailingGet, FailingInsert, FailingList, FailingUpdate                                                      string
+	FailingDelete, FailingGet, FailingInsert, FailingList, FailingOf, FailingUpdate                                           string
 	FailureClean, FailureInsert, FailureLast, FailureList, FailurePayload, FailureUpdate                                      string
 	FieldTypesDelete, FieldTypesInsert, FieldTypesList                                                                        string
 	FieldsAdd, FieldsDelete, FieldsInsert, FieldsLook                                                                         string

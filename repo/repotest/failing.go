@@ -42,6 +42,15 @@ func failing(t *testing.T, server Server) {
 	if err != nil || len(kept) != 2 || kept[0] != want || !kept[1].NextAttemptAt.Equal(later) {
 		t.Errorf("kept %+v, %v", kept, err)
 	}
+	for _, want := range kept {
+		one, ok, err := m.FailingOf(m.ctx, want.Ref)
+		if diff := cmp.Diff(want, one); err != nil || !ok || diff != "" {
+			m.t.Errorf("of %s: %v, %v (-want +got):\n%s", want.Ref, ok, err, diff)
+		}
+	}
+	if none, ok, err := m.FailingOf(m.ctx, leads.Ref{MemberID: other, LeadID: kept[0].LeadID}); err != nil || ok {
+		m.t.Errorf("of another portal: %+v, %v", none, err)
+	}
 	if none, err := m.Failing(m.ctx, other); err != nil || len(none) != 0 {
 		t.Errorf("another portal has %d, %v", len(none), err)
 	}
