@@ -113,7 +113,7 @@ func wipe(tb testing.TB, to string) {
 		tb.Fatal(err)
 	}
 	defer raw.Close()
-	for kind, names := range map[string][]string{"VIEW": {"bitrix_mirror_status", "bitrix_open_leads", "bitrix_phone_leads"}, "FUNCTION": {"bitrix_lead_by_phone"}} {
+	for kind, names := range map[string][]string{"VIEW": {"bitrix_lead_changes", "bitrix_mirror_status", "bitrix_open_leads", "bitrix_phone_leads"}, "FUNCTION": {"bitrix_lead_by_phone"}} {
 		for _, name := range names {
 			if _, err := raw.ExecContext(tb.Context(), "IF OBJECT_ID(N'dbo."+name+"') IS NOT NULL DROP "+kind+" dbo."+name); err != nil {
 				tb.Fatal(err)
