@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"leadsync/bitrix24"
 	"leadsync/events"
 	"leadsync/handlers/console"
 	"leadsync/leads"
@@ -109,7 +112,7 @@ func (d *desk) portal(ctx context.Context, p leads.Portal, mirrors []leads.Mirro
 	}
 	for _, owned := range d.s.statuses() {
 		if owned.MemberID == p.MemberID {
-			v.Waiting = owned.Waiting
+			v.Waiting, v.Operating = owned.Waiting, busiest(owned.Client.Methods)
 		}
 	}
 	standing, _, err := b.DB.Standing(ctx, p.MemberID)
@@ -137,6 +140,16 @@ func (d *desk) portal(ctx context.Context, p leads.Portal, mirrors []leads.Mirro
 		v.Next = at.Next(b.Config.Now())
 	}
 	return v, nil
+}
+
+// busiest is the method that has used the most of its operating time.
+func busiest(methods map[string]bitrix24.MethodState) (most console.Operating) {
+	for _, method := range slices.Sorted(maps.Keys(methods)) {
+		if m := methods[method]; m.Limit > 0 && m.Used/m.Limit > most.Used/max(most.Limit, 1) {
+			most = console.Operating{Method: method, Used: m.Used, Limit: m.Limit}
+		}
+	}
+	return most
 }
 
 const (

@@ -152,9 +152,16 @@ type PortalStatus struct {
 	Notices          int64              // that wait to be read; -1 where it is not known
 	Missed           Missed             // in 30 days
 	Budget           leads.Budget
+	Operating        Operating  // zero where another process serves the portal
 	Last             *leads.Run // the newest that has ended
 	Running          *leads.Run // that is under way, requested or paused
 	Next             time.Time  // when the next full pass begins; zero where none will
+}
+
+// Operating is the operating time of the REST method that has used the most of it.
+type Operating struct {
+	Method      string
+	Used, Limit float64 // seconds within ten minutes
 }
 
 // Missed is what passes found that events had not brought.

@@ -241,7 +241,7 @@ func furnished(text string) *house {
 				MemberID: member, Domain: text, State: leads.PortalActive, Leads: 12000, Running: &run, Last: &run, Waiting: now,
 				Mirror: leads.MirrorStatus{State: leads.MirrorBehind, Since: now, At: now, Reason: text},
 				Missed: console.Missed{Known: true, Found: 12, Compared: 360000}, Notices: 5,
-				Budget: leads.Budget{At: now, Level: 3, Depth: 40}, Next: now.Add(time.Hour),
+				Budget: leads.Budget{At: now, Level: 3, Depth: 40}, Operating: console.Operating{Method: "crm.lead.list", Used: 33, Limit: 420}, Next: now.Add(time.Hour),
 			}},
 		},
 		runs:     []leads.Run{run, {ID: "run-2", MemberID: member, Mode: leads.RunChanged, State: leads.RunPaused, DryRun: true}},

@@ -80,6 +80,8 @@ var inRussian = map[string]string{ //nolint:gosec // texts about tokens, none of
 	"No portal is read now.":                              "Сейчас не читается ни один портал.",
 	"A portal's state is not known yet.":                  "Состояние портала пока неизвестно.",
 	"The portal is current.":                              "Данные портала актуальны.",
+	"Operating time in ten minutes":                       "Время работы методов за десять минут",
+	"s":                                                   "с",
 	"Last change":                                         "Последнее изменение:",
 	"All %s portals are current.":                         "Данные всех порталов (%s) актуальны.",
 	"Connect a portal":                                    "Подключить портал",
