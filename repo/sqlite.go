@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -67,9 +68,14 @@ func judgeDisk(path string, bytes int64) []Condition {
 }
 
 // createPrivate creates a missing file that only its owner can read, because it contains
-// names, phone numbers and tokens. SQLite gives its other files the same rights.
+// names, phone numbers and tokens. SQLite gives its other files the same rights. A file that is there
+// is not even opened: closing it would take away all locks that this process has on it (POSIX does not
+// tell descriptors apart), and the next program that closes the database would delete its log.
 func createPrivate(path string) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's own path
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the operator's own path
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
