@@ -32,6 +32,7 @@ type desk struct {
 
 	overview kept[console.Overview]
 	counts   caches[int64] // of leads, by portal
+	failing  cache[int64]
 	missed   caches[console.Missed]
 }
 
@@ -66,6 +67,9 @@ func (d *desk) look(ctx context.Context) (console.Overview, error) {
 		o.Notices, _ = events.Depth(ctx, bus, events.StreamNotices) // NATS has a problem of its own then
 		o.Dead, _ = events.Depth(ctx, bus, events.StreamDead)
 	}
+	if n, err := d.failing.get(ctx, d.countFailing); err == nil {
+		o.Failing = n
+	}
 	if n, err := s.outboxDepth.get(ctx, b.DB.OutboxDepth); err == nil {
 		o.Outbox = n
 	}
@@ -88,6 +92,20 @@ func (d *desk) look(ctx context.Context) (console.Overview, error) {
 		o.Portals = append(o.Portals, status)
 	}
 	return o, nil
+}
+
+// countFailing counts the leads of all portals that cannot be stored.
+func (d *desk) countFailing(ctx context.Context) (n int64, err error) {
+	db := d.s.Backend.DB
+	portals, err := db.Portals(ctx)
+	for _, p := range portals {
+		failing, err := db.Failing(ctx, p.MemberID)
+		if err != nil {
+			return 0, err
+		}
+		n += int64(len(failing))
+	}
+	return n, err
 }
 
 // without is an overview where the database does not answer: its problem is shown.
@@ -254,6 +272,19 @@ const lettersAge = 5 * time.Second
 // again until something was done to it here, or for lettersAge.
 func (d *deadDesk) All(ctx context.Context) ([]events.DeadLetter, error) {
 	return d.letters.get(ctx, lettersAge, func(ctx context.Context) ([]events.DeadLetter, error) { return d.b.DeadLetters(ctx, "") })
+}
+
+// Failing implements console.Letters.
+func (d *deadDesk) Failing(ctx context.Context) (again []leads.Failing, err error) {
+	portals, err := d.b.DB.Portals(ctx)
+	for _, p := range portals {
+		failing, err := d.b.DB.Failing(ctx, p.MemberID)
+		if err != nil {
+			return nil, err
+		}
+		again = append(again, slices.DeleteFunc(failing, leads.Failing.Parked)...)
+	}
+	return again, err
 }
 
 // Payload implements console.Letters.

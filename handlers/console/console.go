@@ -116,6 +116,8 @@ func (c Comparison) Equal() bool {
 type Letters interface {
 	// All returns them, the oldest first.
 	All(ctx context.Context) ([]events.DeadLetter, error)
+	// Failing returns leads that could not be stored and are tried again.
+	Failing(ctx context.Context) ([]leads.Failing, error)
 	// Payload is what the portal sent of a lead; false where nothing is kept.
 	Payload(ctx context.Context, ref leads.Ref) (string, bool, error)
 	// Replay and Drop return how many were dealt with, also beside an error.
@@ -134,6 +136,7 @@ type Overview struct {
 	Notices  int64 // that wait to be read
 	Outbox   int64 // changes that wait to be announced
 	Dead     int64 // dead letters
+	Failing  int64 // leads that cannot be stored: those that are tried again, and those given up
 	Received int64 // callbacks since the process started
 	Lost     int64
 	Lag      Point // the last hour

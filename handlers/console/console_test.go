@@ -49,6 +49,7 @@ type house struct {
 	card     leads.Card
 	callers  []leads.Caller
 	letters  []events.DeadLetter
+	failing  []leads.Failing
 	payload  string
 	portals  []console.Portal
 	story    journal.Timeline
@@ -149,6 +150,8 @@ func (h *house) Card(_ context.Context, ref leads.Ref) (leads.Card, bool, error)
 }
 
 func (h *house) All(context.Context) ([]events.DeadLetter, error) { return h.letters, nil }
+
+func (h *house) Failing(context.Context) ([]leads.Failing, error) { return h.failing, h.broken }
 
 func (h *house) Payload(context.Context, leads.Ref) (string, bool, error) {
 	return h.payload, true, nil
@@ -253,6 +256,7 @@ func furnished(text string) *house {
 			{Notice: events.Notice{Ref: leads.Ref{MemberID: member, LeadID: 18}}, Reason: text + " 18", LastAt: now},
 			{Notice: events.Notice{Ref: leads.Ref{MemberID: member, LeadID: 19}}, Reason: "another"},
 		},
+		failing: []leads.Failing{{Ref: ref, Reason: text, Attempts: 2, FirstAt: now, NextAttemptAt: now.Add(time.Minute)}},
 		payload: string(raw) + text,
 		story: journal.Timeline{Answer: []string{text}, Notes: []string{text}, Moments: []journal.Moment{
 			{At: now.Add(-time.Second), What: "callback", Text: "came " + text, Source: "journal"},
@@ -767,6 +771,8 @@ func TestOverviewSaysItInOneSentence(t *testing.T) {
 		{"The portal is current.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
 		{`The portal is current. Last change <time datetime="2026-11-24T10:00:00Z" data-ago="%s ago">`, console.Overview{Changed: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
 		{"All 2 portals are current.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent), portal(leads.MirrorCurrent)}}},
+		{"All is current but for leads that cannot be stored: 3.", console.Overview{Failing: 3, Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
+		{"Changes may be missing", console.Overview{Failing: 3, Portals: []console.PortalStatus{portal(leads.MirrorBlind)}}},
 		{"The mirror is behind", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent), portal(leads.MirrorBehind)}}},
 		{"Changes may be missing", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorBlind), portal(leads.MirrorBehind)}}},
 		{"Something needs you.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}, Problems: map[string]string{"nats": "x"}}},
@@ -935,5 +941,20 @@ func TestPlacesOfStreamsAreGivenBack(t *testing.T) {
 		for _, end := range ends {
 			end()
 		}
+	}
+}
+
+// A lead that cannot be stored is seen before it is given up, and a pass that has not ended says nothing yet.
+func TestLeadsThatAreTriedAgainAreShown(t *testing.T) {
+	h := furnished("plain")
+	h.letters, h.failing[0].Reason, h.findings, h.runs[0].FinishedAt = nil, "title not allowed", nil, time.Time{}
+	h.runs[0].Scanned, h.runs[0].Unchanged = 10, 8
+	o := open(t, h)
+	if page := o.page("/dead"); !strings.Contains(page, "title not allowed") || !strings.Contains(page, "Leads that are tried again: 1") || !strings.Contains(page, `href="/leads/`+member+`/17"`) {
+		t.Errorf("the lead is not shown: %s", page)
+	}
+	page := o.page("/passes/run-1")
+	if strings.Contains(page, "Nothing differs.") || !strings.Contains(page, "Nothing yet.") {
+		t.Errorf("a pass that is under way: %s", page)
 	}
 }

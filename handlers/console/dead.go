@@ -104,7 +104,12 @@ type deadData struct {
 	Count      int
 	More       int // groups that are not shown
 	MostAtOnce int
+	Failing    []leads.Failing // that are tried again, the first that are shown
+	FailingAll int
 }
+
+// failingShown is how many leads that are tried again are shown.
+const failingShown = 100
 
 // dead lists the dead letters.
 func (c *Console) dead(r *http.Request) (view, error) {
@@ -115,7 +120,11 @@ func (c *Console) dead(r *http.Request) (view, error) {
 	open := r.URL.Query().Get("group")
 	page, _ := strconv.Atoi(r.URL.Query().Get("page")) // nonsense is the first
 	groups := groupsOf(letters, open, page)
-	d := deadData{Groups: groups, Count: len(letters), MostAtOnce: mostAtOnce}
+	failing, err := c.cfg.Letters.Failing(r.Context())
+	if err != nil {
+		return view{}, err
+	}
+	d := deadData{Groups: groups, Count: len(letters), MostAtOnce: mostAtOnce, Failing: failing[:min(len(failing), failingShown)], FailingAll: len(failing)}
 	if len(groups) > groupsShown {
 		shown := groups[:groupsShown]
 		if i := slices.IndexFunc(groups, func(g *group) bool { return g.Key == open }); i >= groupsShown {

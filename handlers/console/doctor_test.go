@@ -19,7 +19,7 @@ func TestExaminationIsShown(t *testing.T) {
 		{[]string{"Nothing was examined"}, console.Examination{}},
 		{[]string{"Under way"}, console.Examination{Began: began}},
 		{[]string{"do not work: 1", "broken", "nothing works", "mend it", "soon", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks}},
-		{[]string{"not do for long: 1", "soon", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks[:3]}},
+		{[]string{"warnings: 1", "soon", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks[:3]}},
 		{[]string{"could not be found out: 1", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks[:2]}},
 		{[]string{"All is well.", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks[:1]}},
 		{[]string{"accepted the test alarm"}, console.Examination{Alarms: true, Began: began, Ended: began, Checks: checks[:1]}},

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -25,7 +26,21 @@ type searchData struct {
 	Asked   bool           // something that can be looked up
 	Portals []PortalStatus // where a lead of that id was looked for and not found
 	ID      int64
-	Nothing bool // what was asked for is neither an id nor a number
+	Nothing bool              // what was asked for is neither an id nor a number
+	Hosts   map[string]string // of portals, by member_id
+}
+
+// hosts are the host names of portals.
+func (c *Console) hosts(ctx context.Context) map[string]string {
+	o, err := c.read(ctx)
+	if err != nil {
+		return nil // pages do without
+	}
+	hosts := map[string]string{}
+	for _, p := range o.Portals {
+		hosts[p.MemberID] = p.Domain
+	}
+	return hosts
 }
 
 // search finds leads by id, in every portal, and by telephone number.
@@ -59,7 +74,7 @@ func (c *Console) search(r *http.Request) (view, error) {
 		}
 		d.Found = append(d.Found, callers...)
 	}
-	d.Nothing = !d.Asked
+	d.Nothing, d.Hosts = !d.Asked, c.hosts(r.Context())
 	if len(d.Found) == 1 {
 		return seeOther(leadPath(d.Found[0].MemberID, d.Found[0].LeadID))
 	}
@@ -86,6 +101,7 @@ type leadData struct {
 	leads.Card
 
 	Known    bool // the mirror has the lead, or its tombstone
+	Domain   string
 	Fields   []field
 	Story    story
 	Changes  []leads.Revised
@@ -107,7 +123,7 @@ func (c *Console) lead(r *http.Request) (view, error) {
 		card = leads.Card{}
 	}
 	card.MemberID, card.LeadID = ref.MemberID, ref.LeadID
-	d := leadData{Card: card, Known: ok, Fields: fieldsOf(card.Lead)}
+	d := leadData{Card: card, Known: ok, Fields: fieldsOf(card.Lead), Domain: c.hosts(r.Context())[ref.MemberID]}
 	if d.Story, err = c.story(r, ref); err != nil {
 		return view{}, err
 	}
