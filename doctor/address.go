@@ -55,7 +55,7 @@ func (a Address) name(ctx context.Context, u *url.URL) (found []Finding) {
 	}
 	for _, ip := range ips {
 		if ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
-			return []Finding{warning(fmt.Sprintf("%s is %s here, an address of a private network", u.Hostname(), ip), "a portal in Bitrix24's cloud cannot reach it, unless DNS answers differently outside", "ask DNS from outside your network")}
+			return []Finding{warning(fmt.Sprintf("%s is %s here, an address of a private network", u.Hostname(), ip), "a portal in Bitrix24's cloud cannot reach it, unless DNS answers differently outside", "look the name up from outside your network, or use a public name")}
 		}
 	}
 	return []Finding{ok(fmt.Sprintf("%s is %s", u.Hostname(), ips[0]))}
@@ -67,6 +67,7 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 	if err != nil {
 		return []Finding{fault(err.Error(), "Bitrix24 cannot send events", "correct LEADSYNC_PUBLIC_URL")}
 	}
+	request.Header.Set("User-Agent", leads.ExaminerAgent) // this is no callback gone astray
 	response, err := a.HTTP.Do(request)
 	if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && invalid.Reason == x509.Expired {
 		return []Finding{fault("its certificate is out of date: "+invalid.Detail, "Bitrix24 sends no events to such an address", "renew the certificate, and find out why it was not renewed by itself")}
@@ -89,7 +90,7 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 	case code != http.StatusMethodNotAllowed: // what leadsync answers to a GET
 		found = append(found, fault(fmt.Sprintf("it answers %d for a GET of %s, which leadsync does not", code, leads.CallbackPath), "another program answers there", "pass /bitrix24/ on to leadsync in the reverse proxy"))
 	default:
-		found = append(found, ok("it answers, from this machine; whether Bitrix24 reaches it is shown by the portal's callbacks below"))
+		found = append(found, ok("it answers, from this machine; whether Bitrix24 reaches it is shown by the first page: callbacks a minute, and when the portal's mirror is blind"))
 	}
 	return found
 }

@@ -109,7 +109,10 @@ func TestMachine(t *testing.T) {
 func TestPublicAddress(t *testing.T) {
 	t.Parallel()
 	status := http.StatusMethodNotAllowed
-	target := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	target := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.UserAgent() != leads.ExaminerAgent {
+			t.Errorf("asked as %q: the service would count a callback gone astray", r.UserAgent())
+		}
 		w.Header().Set("Location", "/elsewhere")
 		w.WriteHeader(status)
 	}))

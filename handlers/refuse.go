@@ -15,7 +15,9 @@ import (
 // refuse counts a decision on a callback and answers it: with a page where a person reads
 // it, else with the status alone.
 func (s *Server) refuse(c echo.Context, d portals.Decision, sent message) error {
-	s.cfg.Portals.Count(c.Request().Context(), d)
+	if d.Reason != portals.WrongMethod || c.Request().UserAgent() != leads.ExaminerAgent {
+		s.cfg.Portals.Count(c.Request().Context(), d)
+	}
 	a := answerTo(d.Reason)
 	if a.status == http.StatusMethodNotAllowed && c.Response().Header().Get("Allow") == "" {
 		c.Response().Header().Set("Allow", http.MethodPost)

@@ -12,6 +12,7 @@ import (
 
 	"leadsync/events"
 	"leadsync/handlers"
+	"leadsync/leads"
 )
 
 func TestReadinessReportsEachProblem(t *testing.T) {
@@ -54,6 +55,9 @@ func TestUnknownPathsAndMethodsLearnNothing(t *testing.T) {
 		if status, text := h.get(path); status != want || text != "" {
 			t.Errorf("%s is answered %d %q", path, status, text)
 		}
+	}
+	if response, _ := h.send("GET", leads.CallbackPath, "", "User-Agent", leads.ExaminerAgent); response.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("an examination is answered %d", response.StatusCode)
 	}
 	if counted := h.stats.Refused(); len(counted) != 1 || counted["wrong_method"] != 1 {
 		t.Errorf("scanners of other paths are counted as callbacks: %v", counted)

@@ -10,3 +10,7 @@ const (
 	// RedirectPath is where a log-in comes back from the portal.
 	RedirectPath = "/bitrix24/oauth/callback"
 )
+
+// ExaminerAgent is the User-Agent of leadsync itself where it tries its own public address: what it
+// asks there is no callback that went astray.
+const ExaminerAgent = "leadsync-doctor"
