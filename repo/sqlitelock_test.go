@@ -45,7 +45,7 @@ func TestOpeningTwiceKeepsTheLocks(t *testing.T) {
 	if err := examination.Close(); err != nil {
 		t.Fatal(err)
 	}
-	other := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+t.Name()+"$") //nolint:gosec // this program
+	other := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+t.Name()+"$")
 	other.Env = append(os.Environ(), otherProgram+"="+path)
 	if out, err := other.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
