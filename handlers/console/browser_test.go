@@ -443,15 +443,16 @@ func lifelike() *house {
 	at := func(id int64) leads.Ref { return leads.Ref{MemberID: member, LeadID: id} }
 	done := leads.Run{
 		ID: "run-1", MemberID: member, Mode: leads.RunFull, State: leads.RunCompleted, RequestedAt: now.Add(-7 * time.Hour), StartedAt: now.Add(-7 * time.Hour),
-		FinishedAt: now.Add(-7*time.Hour + 4*time.Minute), Sums: leads.Sums{Scanned: 48210, Missed: 2, Stale: 1, Inserted: 2, Updated: 1, Requests: 981, Refused: 1},
+		FinishedAt: now.Add(-7*time.Hour + 4*time.Minute), Sums: leads.Sums{Scanned: 48210, Unchanged: 48207, Missed: 2, Stale: 1, Inserted: 2, Updated: 1, Requests: 981, Refused: 1},
 	}
 	h.overview.Problems, h.overview.Notes, h.overview.Notices, h.overview.Received, h.overview.Dead = nil, nil, 3, 18422, 3
+	h.overview.Failing, h.failing = 3, nil
 	h.overview.Portals[0] = console.PortalStatus{
 		MemberID: member, Domain: "company.bitrix24.ru", State: leads.PortalActive, Leads: 48212, Last: &done, Waiting: now.Add(-2 * time.Second), Next: now.Add(17 * time.Hour),
-		Mirror: leads.MirrorStatus{State: leads.MirrorCurrent, Since: now.Add(-31 * time.Hour), At: now.Add(-3 * time.Second)}, Budget: leads.Budget{At: now, Level: 3, Depth: 40},
+		Mirror: leads.MirrorStatus{State: leads.MirrorCurrent, Since: now.Add(-31 * time.Hour), At: now.Add(-3 * time.Second)}, Budget: leads.Budget{At: now, Level: 3, Depth: 40}, Operating: console.Operating{Method: "crm.lead.list", Used: 31, Limit: 420},
 	}
 	h.runs = []leads.Run{done, {
-		ID: "run-2", MemberID: member, Mode: leads.RunChanged, State: leads.RunPaused, DryRun: true, RequestedAt: now.Add(-9 * time.Hour), StartedAt: now.Add(-9 * time.Hour), Sums: leads.Sums{Scanned: 812},
+		ID: "run-2", MemberID: member, Mode: leads.RunChanged, State: leads.RunPaused, DryRun: true, RequestedAt: now.Add(-9 * time.Hour), StartedAt: now.Add(-9 * time.Hour), Sums: leads.Sums{Scanned: 812, Unchanged: 812},
 	}}
 	outage := "no callback came from " + now.Add(-10*time.Hour).UTC().Format("15:04") + " on for six minutes"
 	h.findings = []leads.Finding{
