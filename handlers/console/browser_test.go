@@ -251,7 +251,8 @@ func TestBrowserFiltersFindings(t *testing.T) {
 func TestBrowserFindsLeads(t *testing.T) {
 	o, p := browse(t, furnished("plain"))
 	o.visit(p, "/leads")
-	p.Type("8 (912) 345-67-89") // the field has the focus
+	p.Until(`document.activeElement.name === "q"`) // a page gives its field the focus some time after it has come
+	p.Type("8 (912) 345-67-89")
 	p.Press(consoletest.Enter)
 	p.Until(`document.querySelectorAll("tbody tr").length === 2`)
 	p.Click("tbody a")
