@@ -13,6 +13,7 @@ import (
 
 	"leadsync/leads"
 	"leadsync/repo"
+	"leadsync/service"
 )
 
 type historyCmd struct {
@@ -46,11 +47,11 @@ func (h historyCmd) Run(ctx context.Context, a *app) error {
 			}
 			runs = append(runs, more...)
 		}
-		return h.print(a.stdout, hostsOf(portals), runs)
+		return h.print(a.stdout, service.HostsOf(portals), runs)
 	})
 }
 
-func (h historyCmd) print(out io.Writer, named hosts, runs []leads.Run) error {
+func (h historyCmd) print(out io.Writer, named service.Hosts, runs []leads.Run) error {
 	if h.JSON {
 		views := make([]passView, len(runs))
 		for i, run := range runs {
@@ -73,7 +74,7 @@ func (h historyCmd) print(out io.Writer, named hosts, runs []leads.Run) error {
 		if r.Mode == leads.RunImport {
 			missed = "-" // an import finds all leads, and no event was missed
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%s\n", r.ID, named.of(r.MemberID), mode, r.State, wallTime(r.StartedAt), took(r),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%s\n", r.ID, named.Of(r.MemberID), mode, r.State, wallTime(r.StartedAt), took(r),
 			r.Scanned, missed, r.Stale, r.Phantom, r.Unreadable, r.Repaired(), r.Error)
 	}
 	return w.Flush()

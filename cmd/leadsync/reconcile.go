@@ -48,7 +48,7 @@ func (r passCmd) Run(ctx context.Context, a *app) error {
 			}
 			runs = append(runs, run)
 		}
-		return r.report(a.stdout, hostsOf(portals), runs)
+		return r.report(a.stdout, service.HostsOf(portals), runs)
 	})
 }
 
@@ -162,7 +162,7 @@ func (r passCmd) pause(ctx context.Context, b *service.Backend, id string) error
 
 // report prints the sums: one object, with "portals" where there are several. What needs
 // a person is an error: the exit code is 1.
-func (r passCmd) report(out io.Writer, named hosts, runs []leads.Run) error {
+func (r passCmd) report(out io.Writer, named service.Hosts, runs []leads.Run) error {
 	if err := r.print(out, named, runs); err != nil {
 		return err
 	}
@@ -170,15 +170,15 @@ func (r passCmd) report(out io.Writer, named hosts, runs []leads.Run) error {
 	for _, run := range runs {
 		switch {
 		case run.State != leads.RunCompleted:
-			errs = append(errs, fmt.Errorf("pass over portal %s is incomplete: %s", named.of(run.MemberID), run.Error))
+			errs = append(errs, fmt.Errorf("pass over portal %s is incomplete: %s", named.Of(run.MemberID), run.Error))
 		case run.Error != "":
-			errs = append(errs, fmt.Errorf("portal %s: %s", named.of(run.MemberID), run.Error))
+			errs = append(errs, fmt.Errorf("portal %s: %s", named.Of(run.MemberID), run.Error))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (r passCmd) print(out io.Writer, named hosts, runs []leads.Run) error {
+func (r passCmd) print(out io.Writer, named service.Hosts, runs []leads.Run) error {
 	if r.JSON {
 		if len(runs) == 1 {
 			return json.NewEncoder(out).Encode(viewPass(runs[0]))
@@ -186,7 +186,7 @@ func (r passCmd) print(out io.Writer, named hosts, runs []leads.Run) error {
 		return json.NewEncoder(out).Encode(severalReports(runs))
 	}
 	for _, run := range runs {
-		if _, err := io.WriteString(out, passText(run, named.of(run.MemberID))); err != nil {
+		if _, err := io.WriteString(out, passText(run, named.Of(run.MemberID))); err != nil {
 			return err
 		}
 	}

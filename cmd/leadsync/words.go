@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -25,20 +24,6 @@ func viewPass(run leads.Run) passView {
 		StartedAt: unlessZero(run.StartedAt), FinishedAt: unlessZero(run.FinishedAt),
 	}
 }
-
-// hosts are the host names of portals by their member_id: people know a portal by its host.
-type hosts map[string]string
-
-func hostsOf(portals []leads.Portal) hosts {
-	h := hosts{}
-	for _, p := range portals {
-		h[p.MemberID] = p.Domain
-	}
-	return h
-}
-
-// of is a portal's host; its member_id where the host is not known.
-func (h hosts) of(memberID string) string { return cmp.Or(h[memberID], memberID) }
 
 func unlessZero(t time.Time) *time.Time {
 	if t.IsZero() {
