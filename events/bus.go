@@ -12,6 +12,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/retry"
 )
 
 // answerLimit is how long JetStream may take for an answer where the caller sets no limit:
@@ -115,6 +117,30 @@ func soon[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, 
 	defer cancel()
 	return ask(ctx)
 }
+
+// answered asks again while nobody is there to answer: right after a stream or a consumer was
+// made, or its leader changed, each server of a cluster learns in its own time who answers.
+// After answerSoon it is an outage, which the caller gets as it is.
+func answered[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
+	for limit := time.Now().Add(answerSoon); ; {
+		value, err := ask(ctx)
+		if !errors.Is(err, nats.ErrNoResponders) || time.Now().After(limit) || retry.Wait(ctx, answerPause) != nil {
+			return value, err
+		}
+	}
+}
+
+// lastMessage returns the newest message of a subject; [jetstream.ErrMsgNotFound] without one.
+func lastMessage(ctx context.Context, stream jetstream.Stream, subject string) (*jetstream.RawStreamMsg, error) {
+	return answered(ctx, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+		return stream.GetLastMsgForSubject(ctx, subject)
+	})
+}
+
+const (
+	answerSoon  = 2 * time.Second       // how long servers of a cluster get to learn who answers
+	answerPause = 50 * time.Millisecond // the time between two questions
+)
 
 // ours returns an error until the streams were found to be leadsync's.
 func (b *Bus) ours() error {

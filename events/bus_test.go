@@ -3,6 +3,7 @@ package events_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -78,6 +79,34 @@ func prefixesDoNotMix(t *testing.T, url string, replicas int) {
 			t.Errorf("prefix %q: a subscriber hears %q, too", prefix, more)
 		default:
 		}
+	}
+}
+
+// Right after a stream was made, or changed its leader, a server of a cluster may not know yet
+// who answers: it is asked again. Where nobody ever answers, the caller is told so.
+func TestAnswerComesALittleLater(t *testing.T) {
+	nc := open(t, single(t), "").Conn()
+	asked := 0
+	ask := func(subject string) func(ctx context.Context) (*nats.Msg, error) {
+		return func(ctx context.Context) (*nats.Msg, error) {
+			if asked++; asked == 3 {
+				if _, err := nc.Subscribe("later", func(msg *nats.Msg) { _ = msg.Respond([]byte("here")) }); err != nil {
+					t.Error(err)
+				}
+			}
+			return nc.RequestWithContext(ctx, subject, nil)
+		}
+	}
+	if msg, err := events.Answered(t.Context(), ask("later")); err != nil || string(msg.Data) != "here" {
+		t.Errorf("got %v, %v, want an answer", msg, err)
+	}
+	if _, err := events.Answered(t.Context(), ask("never")); !errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("nobody answers: got %v, want %v", err, nats.ErrNoResponders)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := events.Answered(ended, ask("never")); err == nil {
+		t.Error("the caller has given up: no error")
 	}
 }
 
@@ -162,19 +191,15 @@ func wantOwn(t *testing.T, bus *events.Bus, prefix string) {
 		t.Fatal(err)
 	}
 	var walked []string
-	until(t, "the servers of the topic answer", func() bool { // those of a cluster do so in their own time
-		walked = nil
-		err := topic.Walk(ctx, member, func(changes []leads.Change) error {
-			for _, c := range changes {
-				walked = append(walked, title(c))
-			}
-			return nil
-		})
-		if err != nil && !events.Unavailable(err) {
-			t.Fatal(err)
+	err = topic.Walk(ctx, member, func(changes []leads.Change) error {
+		for _, c := range changes {
+			walked = append(walked, title(c))
 		}
-		return err == nil
+		return nil
 	})
+	if err != nil {
+		t.Errorf("prefix %q: %v", prefix, err)
+	}
 	if diff := cmp.Diff([]string{"1 of " + prefix}, walked); diff != "" {
 		t.Errorf("prefix %q: a walk sees (-want +got):\n%s", prefix, diff)
 	}

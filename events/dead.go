@@ -47,7 +47,7 @@ func DeadLetters(ctx context.Context, bus *Bus, memberID string) ([]DeadLetter, 
 	if memberID != "" {
 		filter = "leadsync.dead." + memberID + ".*"
 	}
-	return readLetters(ctx, stream, bus.Subject(filter))
+	return answered(ctx, func(ctx context.Context) ([]DeadLetter, error) { return readLetters(ctx, stream, bus.Subject(filter)) })
 }
 
 // DeadLetterOf returns the dead letter of a lead as it is now; false where there is none.
@@ -56,7 +56,7 @@ func DeadLetterOf(ctx context.Context, bus *Bus, ref leads.Ref) (letter DeadLett
 	if err != nil {
 		return letter, false, fmt.Errorf("read the dead letter of %s: %w", ref, err)
 	}
-	msg, err := stream.GetLastMsgForSubject(ctx, bus.Subject(DeadSubject(ref)))
+	msg, err := lastMessage(ctx, stream, bus.Subject(DeadSubject(ref)))
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return letter, false, nil

@@ -12,6 +12,11 @@ import (
 // LimitBatches makes a topic give up a batch sooner.
 func (t *Topic) LimitBatches(limit time.Duration) { t.batchLimit = limit }
 
+// Answered asks until somebody is there to answer, for a while.
+func Answered(ctx context.Context, ask func(context.Context) (*nats.Msg, error)) (*nats.Msg, error) {
+	return answered(ctx, ask)
+}
+
 // FailRenewals makes the next renewals of a lease fail as they do while there is no
 // connection.
 func (l *Lease) FailRenewals(n int32) {

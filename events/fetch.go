@@ -56,7 +56,9 @@ func oldest(ctx context.Context, bus *Bus, name, filter string) (WaitingNotice, 
 	if err != nil {
 		return WaitingNotice{}, fmt.Errorf("look up stream %s: %w", name, err)
 	}
-	msg, err := stream.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(bus.Subject(filter)))
+	msg, err := answered(ctx, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+		return stream.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(bus.Subject(filter)))
+	})
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return WaitingNotice{}, nil

@@ -29,7 +29,7 @@ func LastStatus(ctx context.Context, bus *Bus, memberID string) (s leads.MirrorS
 	if err != nil {
 		return s, false, fmt.Errorf("look up stream %s: %w", StreamStatus, err)
 	}
-	msg, err := stream.GetLastMsgForSubject(ctx, bus.Subject(StatusSubject(memberID)))
+	msg, err := lastMessage(ctx, stream, bus.Subject(StatusSubject(memberID)))
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return s, false, nil

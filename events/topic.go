@@ -117,7 +117,7 @@ type latest struct {
 }
 
 func (t *Topic) last(ctx context.Context, ref leads.Ref) (latest, error) {
-	msg, err := t.stream.GetLastMsgForSubject(ctx, t.bus.Subject(LeadSubject(ref)))
+	msg, err := lastMessage(ctx, t.stream, t.bus.Subject(LeadSubject(ref)))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return latest{}, nil
 	}
@@ -215,7 +215,7 @@ func (t *Topic) Walk(ctx context.Context, memberID string, each func([]leads.Cha
 	}
 	var batch []leads.Change
 	for left := info.NumPending; left > 0; {
-		msg, err := consumer.Next(jetstream.FetchContext(ctx))
+		msg, err := answered(ctx, func(ctx context.Context) (jetstream.Msg, error) { return consumer.Next(jetstream.FetchContext(ctx)) })
 		if err != nil {
 			return fmt.Errorf("walk the topic of %s: %w", memberID, err)
 		}

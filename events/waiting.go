@@ -26,7 +26,7 @@ func Waiting(ctx context.Context, bus *Bus, memberID string, ids []int64) (map[i
 	}
 	waiting := map[int64]bool{}
 	for _, id := range ids {
-		_, err := stream.GetLastMsgForSubject(ctx, bus.Subject(NoticeSubject(leads.Ref{MemberID: memberID, LeadID: id})))
+		_, err := lastMessage(ctx, stream, bus.Subject(NoticeSubject(leads.Ref{MemberID: memberID, LeadID: id})))
 		switch {
 		case err == nil:
 			waiting[id] = true
