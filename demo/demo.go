@@ -154,7 +154,7 @@ func (d *demo) play(ctx context.Context) error {
 	group, work := errgroup.WithContext(work)
 	group.Go(func() error { return d.service.Run(work) })
 	group.Go(func() error {
-		return d.subscriber.listen(work, d.service.Backend.NATSURL(), d.service.Backend.SubscriberToken().Reveal())
+		return d.subscriber.listen(work, d.service.Backend.NATS.URL(), d.service.Backend.NATS.SubscriberToken().Reveal())
 	})
 	group.Go(func() error { return d.view.run(work) })
 	var verdict error
@@ -262,7 +262,7 @@ func (d *demo) settle(ctx context.Context) error {
 		return err
 	}
 	return wait(ctx, func() (bool, error) {
-		pending, err := events.Pending(ctx, d.service.Backend.Bus(), d.memberID())
+		pending, err := events.Pending(ctx, d.service.Backend.NATS.Bus(), d.memberID())
 		if err != nil || pending > 0 {
 			return false, err
 		}
@@ -295,7 +295,7 @@ func (d *demo) awaitSubscriber(ctx context.Context) error {
 		if depth, err := d.service.Backend.DB.OutboxDepth(ctx); err != nil || depth > 0 {
 			return false, err
 		}
-		stream, err := d.service.Backend.Bus().Stream(ctx, events.StreamLeads)
+		stream, err := d.service.Backend.NATS.Bus().Stream(ctx, events.StreamLeads)
 		if err != nil {
 			return false, fmt.Errorf("look up the topic: %w", err)
 		}

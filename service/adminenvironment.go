@@ -9,10 +9,10 @@ import (
 	"leadsync/leads"
 )
 
-// admin reads how the operators' face is set up.
-func (e *environment) admin() Admin {
+// readAdmin reads how the operators' face is set up.
+func readAdmin(e *environment) Admin {
 	a := Admin{
-		Addr:          e.adminAddress("LEADSYNC_ADMIN_ADDR", "127.0.0.1:8081"),
+		Addr:          readAdminAddress(e, "LEADSYNC_ADMIN_ADDR", "127.0.0.1:8081"),
 		PublicAPI:     e.choice("LEADSYNC_PUBLIC_API", "on", "off") == "on",
 		LocalToken:    e.choice("LEADSYNC_ADMIN_LOCAL_TOKEN", "required", "off") == "required",
 		OperatorToken: e.apiToken("LEADSYNC_OPERATOR_TOKEN"),
@@ -32,8 +32,8 @@ func (e *environment) admin() Admin {
 	return a
 }
 
-// adminAddress reads host:port, a unix socket, or off, which is "".
-func (e *environment) adminAddress(name, otherwise string) string {
+// readAdminAddress reads host:port, a unix socket, or off, which is "".
+func readAdminAddress(e *environment, name, otherwise string) string {
 	value := e.text(name, otherwise)
 	if value == "off" {
 		return ""
@@ -57,8 +57,8 @@ func isLocal(addr string) bool {
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
-// differ refuses a token that would have two rights.
-func (e *environment) differ(cfg Config) {
+// checkTokensDiffer refuses a token that would have two rights.
+func checkTokensDiffer(e *environment, cfg Config) {
 	names := map[leads.Secret]string{}
 	for _, token := range []struct {
 		name  string

@@ -59,11 +59,11 @@ func (d *desk) Trend(span, step time.Duration) console.Trend {
 func (d *desk) look(ctx context.Context) (console.Overview, error) {
 	s, b := d.s, d.s.Backend
 	o := console.Overview{
-		At: b.Config.Now(), Problems: s.problems(ctx), Notes: s.notes(), Spooled: s.intake.Waiting().Entries,
+		At: b.Config.Now(), Problems: s.ready.problems(ctx), Notes: s.ready.notes(), Spooled: s.intake.Waiting().Entries,
 		Received: s.Portals.Stats.Received.Load(), Lost: s.intake.Lost.Load(),
 	}
 	o.Lag, o.Rate = s.sampler.samples.recent(lagSpan), s.sampler.samples.recent(rateSpan)
-	if bus := b.Bus(); bus != nil {
+	if bus := b.NATS.Bus(); bus != nil {
 		o.Notices, _ = events.Depth(ctx, bus, events.StreamNotices) // NATS has a problem of its own then
 		o.Dead, _ = events.Depth(ctx, bus, events.StreamDead)
 	}
@@ -128,7 +128,7 @@ func (d *desk) portal(ctx context.Context, p leads.Portal, mirrors []leads.Mirro
 			v.Mirror = m
 		}
 	}
-	for _, owned := range d.s.statuses() {
+	for _, owned := range d.s.ready.statuses() {
 		if owned.MemberID == p.MemberID {
 			v.Waiting, v.Operating = owned.Waiting, busiest(owned.Client.Methods)
 		}
@@ -141,7 +141,7 @@ func (d *desk) portal(ctx context.Context, p leads.Portal, mirrors []leads.Mirro
 	if n, err := d.counts.of(p.MemberID).get(ctx, func(ctx context.Context) (int64, error) { return b.DB.CountLeads(ctx, p.MemberID) }); err == nil {
 		v.Leads = n
 	}
-	if bus := b.Bus(); bus != nil && p.State == leads.PortalActive {
+	if bus := b.NATS.Bus(); bus != nil && p.State == leads.PortalActive {
 		if n, err := events.Pending(ctx, bus, p.MemberID); err == nil {
 			v.Notices = int64(n)
 		}
@@ -231,7 +231,7 @@ func (d *desk) StartPass(ctx context.Context, memberID string, mode leads.RunMod
 	case !ok || portal.State != leads.PortalActive:
 		return "", fmt.Errorf("%w: portal %s is not active", console.ErrConflict, cmp.Or(portal.Domain, memberID))
 	}
-	open, err := b.openRuns(ctx, memberID, mode)
+	open, err := b.Passes().open(ctx, memberID, mode)
 	if err != nil {
 		return "", err
 	}
@@ -240,7 +240,7 @@ func (d *desk) StartPass(ctx context.Context, memberID string, mode leads.RunMod
 			return "", fmt.Errorf("%w: another pass is under way, wait for it or pause it", console.ErrConflict)
 		}
 	}
-	return b.RequestPass(ctx, PassRequest{MemberID: memberID, Mode: mode, DryRun: dryRun}, func(string) {})
+	return b.Passes().Request(ctx, PassRequest{MemberID: memberID, Mode: mode, DryRun: dryRun}, func(string) {})
 }
 
 // PausePass implements console.Passes.
@@ -271,7 +271,7 @@ const lettersAge = 5 * time.Second
 // All implements console.Letters. Ten thousand letters take a second to read: a list is used
 // again until something was done to it here, or for lettersAge.
 func (d *deadDesk) All(ctx context.Context) ([]events.DeadLetter, error) {
-	return d.letters.get(ctx, lettersAge, func(ctx context.Context) ([]events.DeadLetter, error) { return d.b.DeadLetters(ctx, "") })
+	return d.letters.get(ctx, lettersAge, func(ctx context.Context) ([]events.DeadLetter, error) { return d.b.DeadLetters().Of(ctx, "") })
 }
 
 // Failing implements console.Letters.
@@ -295,7 +295,7 @@ func (d *deadDesk) Payload(ctx context.Context, ref leads.Ref) (string, bool, er
 // Replay implements console.Letters.
 func (d *deadDesk) Replay(ctx context.Context, letters []events.DeadLetter) (int, error) {
 	return d.each(ctx, letters, func(ctx context.Context, letter events.DeadLetter) (bool, error) {
-		return true, d.b.ReplayDead(ctx, letter)
+		return true, d.b.DeadLetters().Replay(ctx, letter)
 	})
 }
 
@@ -306,7 +306,7 @@ func (d *deadDesk) Drop(ctx context.Context, letters []events.DeadLetter) (int, 
 }
 
 func (d *deadDesk) dropShown(ctx context.Context, shown events.DeadLetter) (done bool, err error) {
-	bus := d.b.Bus()
+	bus := d.b.NATS.Bus()
 	if bus == nil {
 		return false, errNoNATS
 	}
@@ -314,7 +314,7 @@ func (d *deadDesk) dropShown(ctx context.Context, shown events.DeadLetter) (done
 	if err != nil || !ok || now.Reason != shown.Reason {
 		return false, err
 	}
-	return true, d.b.DropDead(ctx, shown.Ref)
+	return true, d.b.DeadLetters().Drop(ctx, shown.Ref)
 }
 
 // each counts the letters that were dealt with.

@@ -72,7 +72,7 @@ func (p *pages) dayOfWork(member string) (before, after map[string]string) {
 	}
 	forged := url.Values{"event": {"ONCRMLEADUPDATE"}, "data[FIELDS][ID]": {"1"}, "auth[member_id]": {member}, "auth[application_token]": {"forged"}}
 	p.answer(http.PostForm(p.service.Address()+leads.CallbackPath, forged))
-	run, err := p.service.Backend.RequestPass(p.t.Context(), PassRequest{MemberID: member, Mode: leads.RunFull}, func(string) {})
+	run, err := p.service.Backend.Passes().Request(p.t.Context(), PassRequest{MemberID: member, Mode: leads.RunFull}, func(string) {})
 	if err != nil {
 		p.t.Fatal(err)
 	}

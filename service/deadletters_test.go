@@ -13,9 +13,9 @@ import (
 
 // Between the page and the click a lead may fail for another reason, or be stored.
 func TestOnlyWhatWasShownIsDropped(t *testing.T) {
-	b := &Backend{DB: repotest.Migrated(t), Log: leadstest.Silent()}
+	b := &Backend{DB: repotest.Migrated(t), NATS: &NATS{}, Log: leadstest.Silent()}
 	bus := eventstest.Bus(t)
-	b.nats.Store(&natsSide{bus: bus})
+	b.NATS.side.Store(&natsSide{bus: bus})
 	d := &deadDesk{b: b}
 	park := func(id int64, reason string) {
 		letter := events.DeadLetter{Notice: events.Notice{Ref: leads.Ref{MemberID: "a223c6b3710f85df22e9377d6c4f7553", LeadID: id}}, Reason: reason, LastAt: time.Now()}

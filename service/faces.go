@@ -27,7 +27,7 @@ func (s *Service) openFaces(tokens access.Tokens) {
 	pages, judge := s.newConsole(), access.NewJudge(tokens, cfg.Now, b.Log)
 	s.operators = handlers.NewOperators(handlers.OperatorsConfig{
 		Guard: newGuard(cfg, judge, s.listeners.Admin, b.Log),
-		Calls: s.callCentre(judge), Ready: s.problems, Notes: s.notes, Metrics: metricsHandler(s), Topics: docs.Topics, Console: pages, Stopping: pages.Stop, Log: b.Log,
+		Calls: s.callCentre(judge), Ready: s.ready.problems, Notes: s.ready.notes, Metrics: metricsHandler(s), Topics: docs.Topics, Console: pages, Stopping: pages.Stop, Log: b.Log,
 	})
 }
 

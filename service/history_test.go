@@ -125,7 +125,7 @@ func TestScrapesReadNoTables(t *testing.T) {
 // The outbox is not counted for each scrape: an import of millions would make it slow.
 func TestScrapesCountTheOutboxSeldom(t *testing.T) {
 	db, _ := emptyMirror(t)
-	s := &Service{Backend: &Backend{DB: db}}
+	s := &Service{Backend: &Backend{DB: db, NATS: &NATS{}}}
 	outbox := func() float64 { return gathered(t, collector{s}.collectWaiting)["leadsync_outbox_changes "] }
 	if n := outbox(); n != 0 {
 		t.Errorf("%v changes in an empty outbox", n)

@@ -130,12 +130,13 @@ func TestAStopWritesIncidentsDown(t *testing.T) {
 // commands beside it would be told to migrate.
 func TestServiceIsReadyAfterItsMigrations(t *testing.T) {
 	db, _ := emptyMirror(t)
-	s := &Service{Backend: &Backend{DB: db}, intake: &events.Intake{}, database: make(chan struct{})}
-	if got := s.databaseProblem(); got == "" {
+	started := make(chan struct{})
+	r := &readiness{db: db, started: started}
+	if got := r.databaseProblem(); got == "" {
 		t.Error("ready before its migrations")
 	}
-	close(s.database)
-	if got := s.databaseProblem(); got != "" {
+	close(started)
+	if got := r.databaseProblem(); got != "" {
 		t.Errorf("after its migrations: %s", got)
 	}
 }

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -15,19 +14,10 @@ const unverifiedLimit = 64 << 20
 // errStarting says that NATS cannot be used yet.
 var errStarting = errors.New("NATS is not ready yet")
 
-// publish puts an entry on its stream.
-func (b *Backend) publish(ctx context.Context, e events.Entry) (sequence uint64, err error) {
-	bus := b.Bus()
-	if bus == nil {
-		return 0, errStarting
-	}
-	return events.StoreEntry(ctx, bus, e)
-}
-
 // openIntake opens the spools and puts them beside the streams.
 func openIntake(b *Backend) (*events.Intake, error) {
 	in := &events.Intake{
-		Publish: b.publish,
+		Publish: b.NATS.publish,
 		Now:     time.Now, Journal: b.Journal, Log: b.Log,
 	}
 	for _, part := range []struct {

@@ -19,12 +19,12 @@ const followEvery = 250 * time.Millisecond
 // WorkAlone does the work of a portal's owner as long as no service does: passes and the
 // relay. It ends with the context, or with what neither can mend.
 func (b *Backend) WorkAlone(ctx context.Context, portal leads.Portal) error {
-	topic, err := events.OpenTopic(ctx, b.Bus())
+	topic, err := events.OpenTopic(ctx, b.NATS.Bus())
 	if err != nil {
 		return err
 	}
 	stats, wake := &consumers.Stats{}, make(chan struct{}, 1)
-	relay := &consumers.Relay{Bus: b.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: wake, Stats: stats, Log: b.Log}
+	relay := &consumers.Relay{Bus: b.NATS.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: wake, Stats: stats, Log: b.Log}
 	cfg := b.OwnerConfig(stats, func() {
 		select {
 		case wake <- struct{}{}:
@@ -37,13 +37,13 @@ func (b *Backend) WorkAlone(ctx context.Context, portal leads.Portal) error {
 	return group.Wait()
 }
 
-// FollowRun shows a run's progress until it has ended and what it wrote is announced.
+// Follow shows a run's progress until it has ended and what it wrote is announced.
 // A run that disappears or that somebody pauses is an error.
-func (b *Backend) FollowRun(ctx context.Context, id string, shown *Progress) (leads.Run, error) {
+func (p Passes) Follow(ctx context.Context, id string, shown *Progress) (leads.Run, error) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
-		run, ok, err := b.DB.Run(ctx, id)
+		run, ok, err := p.db.Run(ctx, id)
 		if err != nil {
 			return run, err
 		}
@@ -51,12 +51,12 @@ func (b *Backend) FollowRun(ctx context.Context, id string, shown *Progress) (le
 			return run, fmt.Errorf("run %s has disappeared from leadsync_runs", id)
 		}
 		shown.show(run)
-		if standing, _, err := b.DB.Standing(ctx, run.MemberID); err == nil {
+		if standing, _, err := p.db.Standing(ctx, run.MemberID); err == nil {
 			shown.warn(standing.Problem)
 		}
 		switch {
 		case run.Finished():
-			return run, b.announced(ctx, run.FinishedAt, shown)
+			return run, p.announced(ctx, run.FinishedAt, shown)
 		case run.State == leads.RunPaused:
 			return run, fmt.Errorf("somebody paused the pass at lead %d; go on with: leadsync reconcile --resume", run.Checkpoint)
 		}
@@ -70,11 +70,11 @@ func (b *Backend) FollowRun(ctx context.Context, id string, shown *Progress) (le
 
 // announced waits until nothing of what was written by then waits in the outbox; of a
 // portal that lives there is always something newer.
-func (b *Backend) announced(ctx context.Context, by time.Time, shown *Progress) error {
+func (p Passes) announced(ctx context.Context, by time.Time, shown *Progress) error {
 	tick, began := time.NewTicker(followEvery/5), time.Now()
 	defer tick.Stop()
 	for {
-		oldest, err := b.DB.OutboxOldest(ctx)
+		oldest, err := p.db.OutboxOldest(ctx)
 		if err != nil || oldest.IsZero() || oldest.After(by) {
 			return err
 		}

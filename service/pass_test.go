@@ -9,13 +9,12 @@ import (
 	"time"
 
 	"leadsync/leads"
-	"leadsync/leads/leadstest"
 )
 
 // A command waits for the announcements of its own pass, and not for those of later changes.
 func TestACommandWaitsForItsOwnAnnouncements(t *testing.T) {
 	db, member := emptyMirror(t)
-	b := &Backend{DB: db, Log: leadstest.Silent()}
+	passes := Passes{db, time.Now}
 	lead, err := leads.Parse([]byte(`{"ID":"7","TITLE":"x"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -27,12 +26,12 @@ func TestACommandWaitsForItsOwnAnnouncements(t *testing.T) {
 	}
 	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := b.announced(soon, time.Now().Add(-time.Hour), NewProgress(io.Discard, 0, leads.RunFull)); err != nil {
+	if err := passes.announced(soon, time.Now().Add(-time.Hour), NewProgress(io.Discard, 0, leads.RunFull)); err != nil {
 		t.Errorf("the command waits for later changes: %v", err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	said := &stopper{words: "published on the topic", stop: stop}
-	if err := b.announced(ctx, time.Now().Add(time.Hour), NewProgress(said, 0, leads.RunFull)); !errors.Is(err, context.Canceled) {
+	if err := passes.announced(ctx, time.Now().Add(time.Hour), NewProgress(said, 0, leads.RunFull)); !errors.Is(err, context.Canceled) {
 		t.Errorf("the command did not wait for its own changes: %v", err)
 	}
 }

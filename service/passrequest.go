@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
 	"leadsync/leads"
+	"leadsync/repo"
 )
 
 // PassRequest is a pass that somebody asks for.
@@ -24,38 +26,47 @@ type PassRequest struct {
 // can ask otherwise.
 var ErrNotThatPass = errors.New("no such pass")
 
-// RequestPass returns the id of the run that does what is asked for: a new one, the paused
+// Passes is where passes are asked for and followed.
+type Passes struct {
+	db  *repo.DB
+	now func() time.Time
+}
+
+// Passes are those of all portals in the database.
+func (b *Backend) Passes() Passes { return Passes{b.DB, b.Config.Now} }
+
+// Request returns the id of the run that does what is asked for: a new one, the paused
 // one, or one that is under way. Notes for the person who asks go to tell.
-func (b *Backend) RequestPass(ctx context.Context, r PassRequest, tell func(string)) (id string, err error) {
-	open, err := b.openRuns(ctx, r.MemberID, r.Mode)
+func (p Passes) Request(ctx context.Context, r PassRequest, tell func(string)) (id string, err error) {
+	open, err := p.open(ctx, r.MemberID, r.Mode)
 	if err != nil {
 		return "", err
 	}
 	for _, run := range open {
-		if id, err := b.reuse(ctx, r, run, tell); err != nil || id != "" {
+		if id, err := p.reuse(ctx, r, run, tell); err != nil || id != "" {
 			return id, err
 		}
 	}
 	if r.Resume && len(open) == 0 {
 		return "", fmt.Errorf("%w: there is no paused pass to go on with", ErrNotThatPass)
 	}
-	return b.DB.RequestRun(ctx, leads.Run{
-		ID: uuid.NewString(), MemberID: r.MemberID, Mode: r.Mode, DryRun: r.DryRun, MaxDeletes: r.MaxDeletes, RequestedAt: b.Config.Now().UTC(),
+	return p.db.RequestRun(ctx, leads.Run{
+		ID: uuid.NewString(), MemberID: r.MemberID, Mode: r.Mode, DryRun: r.DryRun, MaxDeletes: r.MaxDeletes, RequestedAt: p.now().UTC(),
 	})
 }
 
 // reuse returns the id of a run that is not over where it does what is asked for; "" where it
 // is to be left alone.
-func (b *Backend) reuse(ctx context.Context, r PassRequest, run leads.Run, tell func(string)) (id string, err error) {
+func (p Passes) reuse(ctx context.Context, r PassRequest, run leads.Run, tell func(string)) (id string, err error) {
 	switch {
 	case r.Restart:
-		_, err := b.DB.StopRun(ctx, run.ID, leads.RunIncomplete, "given up for a new pass (--restart)")
+		_, err := p.db.StopRun(ctx, run.ID, leads.RunIncomplete, "given up for a new pass (--restart)")
 		return "", err
 	case r.Resume && run.State == leads.RunPaused:
 		if run.MaxDeletes = max(run.MaxDeletes, r.MaxDeletes); run.DryRun != r.DryRun {
 			return "", fmt.Errorf("%w: the paused pass is %sa dry run; resume it as it was, or --restart", ErrNotThatPass, not(!run.DryRun))
 		}
-		if ok, err := b.DB.ResumeRun(ctx, run); err != nil || !ok {
+		if ok, err := p.db.ResumeRun(ctx, run); err != nil || !ok {
 			return "", err
 		}
 	case run.State == leads.RunPaused:
@@ -79,10 +90,10 @@ func not(yes bool) string {
 // runsBack is how many runs are looked through for one that is not over.
 const runsBack = 500
 
-// openRuns are the portal's runs of a mode that are not over, the newest paused one only:
+// open are the portal's runs of a mode that are not over, the newest paused one only:
 // later ones have replaced those before.
-func (b *Backend) openRuns(ctx context.Context, memberID string, mode leads.RunMode) ([]leads.Run, error) {
-	runs, err := b.DB.Runs(ctx, memberID, runsBack)
+func (p Passes) open(ctx context.Context, memberID string, mode leads.RunMode) ([]leads.Run, error) {
+	runs, err := p.db.Runs(ctx, memberID, runsBack)
 	if err != nil {
 		return nil, err
 	}

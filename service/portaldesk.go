@@ -147,7 +147,7 @@ func (d *portalDesk) Remove(ctx context.Context, memberID string) error {
 		return err
 	case !ok:
 		return console.ErrNotFound
-	case d.b.Bus() == nil:
+	case d.b.NATS.Bus() == nil:
 		return errNoNATS
 	case portal.WebhookURL != "" && portal.WebhookURL == d.b.Config.WebhookURL:
 		return fmt.Errorf("%w: portal %s is the one of LEADSYNC_B24_WEBHOOK_URL: remove that setting and restart, else it would come back", console.ErrConflict, portal.Domain)
@@ -192,8 +192,8 @@ func (d *portalDesk) Rebind(ctx context.Context, memberID string) error {
 		return err
 	case !ok || portal.State != leads.PortalActive || portal.WebhookURL != "":
 		return fmt.Errorf("%w: leadsync binds no events of portal %s", console.ErrConflict, cmp.Or(portal.Domain, memberID))
-	case d.b.Bus() == nil:
+	case d.b.NATS.Bus() == nil:
 		return errNoNATS
 	}
-	return d.b.NotifyOwner(ctx, portal, events.Rebind)
+	return d.b.NATS.NotifyOwner(ctx, portal, events.Rebind)
 }

@@ -33,7 +33,7 @@ var (
 
 // collectPortals shows how the portals of this process stand towards their limits.
 func (c collector) collectPortals(out sink) {
-	for _, owned := range c.s.statuses() {
+	for _, owned := range c.s.ready.statuses() {
 		id, client := owned.MemberID, owned.Client
 		out.gauge(ownedDesc, 1, id)
 		out.counter(requestsDesc, client.Requests, id)

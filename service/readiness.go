@@ -5,13 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"leadsync/consumers"
 	"leadsync/events"
 	"leadsync/leads"
 	"leadsync/owner"
+	"leadsync/repo"
 )
 
 // readyLimit is how long readiness waits for the database.
@@ -52,58 +55,79 @@ func (o *outlook) report(component, reason string) {
 	}
 }
 
+// readiness knows what keeps a service from being ready.
+type readiness struct {
+	cfg     Config
+	db      *repo.DB
+	nats    *NATS
+	intake  *events.Intake
+	stats   *consumers.Stats
+	started <-chan struct{}      // closed when the database is ready, or the service is being stopped
+	owners  func() *owner.Owners // nil until database and NATS are there
+
+	waitsFor atomic.Pointer[string] // why the start has not got the database yet, the last reason; nil without one
+}
+
+// stepFailed keeps what the database lacks.
+func (r *readiness) stepFailed(st step, err error) {
+	if st.name == database {
+		reason := err.Error()
+		r.waitsFor.Store(&reason)
+	}
+}
+
 // problems reports each failing component with a reason; empty is ready.
-func (s *Service) problems(ctx context.Context) map[string]string { return s.look(ctx).problems }
+func (r *readiness) problems(ctx context.Context) map[string]string { return r.look(ctx).problems }
 
 // look looks for problems. What waits for less than owner.PressingAfter is no problem yet, unless
 // a person has to act on it.
-func (s *Service) look(ctx context.Context) *outlook {
+func (r *readiness) look(ctx context.Context) *outlook {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
 	o := &outlook{problems: map[string]string{}, portals: map[string]bool{}}
-	o.report(componentNATS, s.natsProblem())
-	o.report(componentSpool, s.spoolProblem())
-	o.report(componentDatabase, s.databaseProblem())
-	portals, err := s.Backend.DB.Portals(ctx)
-	if ping := s.Backend.DB.Ping(ctx); ping != nil {
+	o.report(componentNATS, r.natsProblem())
+	o.report(componentSpool, r.spoolProblem())
+	o.report(componentDatabase, r.databaseProblem())
+	portals, err := r.db.Portals(ctx)
+	if ping := r.db.Ping(ctx); ping != nil {
 		err = ping
 	}
 	if err != nil {
-		if s.waitsFor.Load() == nil || o.problems[componentDatabase] == "" { // else the start has said more
-			o.report(componentDatabase, cmp.Or(s.Backend.DB.Problem(), err.Error()))
+		if r.waitsFor.Load() == nil || o.problems[componentDatabase] == "" { // else the start has said more
+			o.report(componentDatabase, cmp.Or(r.db.Problem(), err.Error()))
 		}
 		o.blind = true
 		return o
 	}
-	o.report("outbox", s.outboxProblem(ctx))
+	o.report("outbox", r.outboxProblem(ctx))
 	if len(portals) > 0 { // until then they wait for the first
-		o.report("adopted leads", s.unclaimedProblem(ctx))
+		o.report("adopted leads", r.unclaimedProblem(ctx))
 	}
 	owned := map[string]owner.Status{}
-	for _, status := range s.statuses() {
+	for _, status := range r.statuses() {
 		owned[status.MemberID] = status
 		o.report(ofCallbacks+status.Domain, status.Unreachable)
 	}
 	for _, p := range portals {
 		status, ours := owned[p.MemberID]
 		o.portals[p.Domain] = ours
-		o.report(ofPortal+p.Domain, s.portalProblem(ctx, p, status, ours))
+		o.report(ofPortal+p.Domain, r.portalProblem(ctx, p, status, ours))
 	}
 	return o
 }
 
 // statuses are what this process knows of the portals that it owns.
-func (s *Service) statuses() []owner.Status {
-	if owners := s.owners.Load(); owners != nil {
+func (r *readiness) statuses() []owner.Status {
+	if owners := r.owners(); owners != nil {
 		return owners.Statuses()
 	}
 	return nil
 }
 
 // notes are what people should know of the portals of this process and is no problem.
-func (s *Service) notes() map[string]string {
+func (r *readiness) notes() map[string]string {
 	notes := map[string]string{}
-	for _, status := range s.statuses() {
+	for _, status := range r.statuses() {
 		if status.SimpleCRM {
 			notes["portal "+status.Domain] = owner.SimpleCRMNote
 		}
@@ -113,66 +137,66 @@ func (s *Service) notes() map[string]string {
 
 // portalProblem says what is wrong with one portal, from its owner where that is this
 // process, else from what its owner has stored.
-func (s *Service) portalProblem(ctx context.Context, p leads.Portal, status owner.Status, ours bool) string {
+func (r *readiness) portalProblem(ctx context.Context, p leads.Portal, status owner.Status, ours bool) string {
 	switch {
 	case p.State == leads.PortalNeedsAuthorization:
-		return "needs authorization: " + p.Remedy(s.Backend.Config.PublicURL)
+		return "needs authorization: " + p.Remedy(r.cfg.PublicURL)
 	case p.State != leads.PortalActive:
 		return ""
 	}
 	whole := ""
-	if owners := s.owners.Load(); owners != nil {
+	if owners := r.owners(); owners != nil {
 		whole = owners.Problems()[p.Domain]
 	}
 	switch {
 	case ours:
-		reason := cmp.Or(owner.Describe(status.Problems, s.Backend.Config.Now()), whole)
-		return cmp.Or(reason, s.noticeProblem(ctx, p.MemberID, status.Problems))
+		reason := cmp.Or(owner.Describe(status.Problems, r.cfg.Now()), whole)
+		return cmp.Or(reason, r.noticeProblem(ctx, p.MemberID, status.Problems))
 	case whole != "":
 		return whole
 	}
-	standing, _, err := s.Backend.DB.Standing(ctx, p.MemberID)
+	standing, _, err := r.db.Standing(ctx, p.MemberID)
 	switch {
 	case err != nil:
 		return err.Error()
 	case standing.BeatAt.IsZero():
-		return cmp.Or(s.noticeProblem(ctx, p.MemberID, nil), "not served yet by any leadsync process")
-	case s.age(standing.BeatAt) > servedWithin:
+		return cmp.Or(r.noticeProblem(ctx, p.MemberID, nil), "not served yet by any leadsync process")
+	case r.age(standing.BeatAt) > servedWithin:
 		return "served by no leadsync process since " + standing.BeatAt.UTC().Format(time.RFC3339)
 	default:
-		return cmp.Or(standing.Problem, s.noticeProblem(ctx, p.MemberID, nil))
+		return cmp.Or(standing.Problem, r.noticeProblem(ctx, p.MemberID, nil))
 	}
 }
 
 // age is how long ago a moment was. What lies ahead was noted before the clock was set back:
 // its age is 0, as that of no moment is.
-func (s *Service) age(t time.Time) time.Duration {
+func (r *readiness) age(t time.Time) time.Duration {
 	if t.IsZero() {
 		return 0
 	}
-	return max(0, s.Backend.Config.Now().Sub(t))
+	return max(0, r.cfg.Now().Sub(t))
 }
 
 // databaseProblem is what transactions have met; or what the start still has to do: before
 // that, tables may lack what the commands beside this service look for.
-func (s *Service) databaseProblem() string {
-	if problem := s.Backend.DB.Problem(); problem != "" {
+func (r *readiness) databaseProblem() string {
+	if problem := r.db.Problem(); problem != "" {
 		return problem
 	}
 	select {
-	case <-s.database:
+	case <-r.started:
 		return ""
 	default:
 	}
-	if reason := s.waitsFor.Load(); reason != nil {
+	if reason := r.waitsFor.Load(); reason != nil {
 		return "starting, callbacks are kept meanwhile: " + *reason
 	}
 	return "starting: its tables are not up to date yet; the log says what it waits for"
 }
 
 // unclaimedProblem says that leads of an adopted database belong to no portal.
-func (s *Service) unclaimedProblem(ctx context.Context) string {
-	left, err := s.Backend.DB.Unclaimed(ctx)
+func (r *readiness) unclaimedProblem(ctx context.Context) string {
+	left, err := r.db.Unclaimed(ctx)
 	switch {
 	case err != nil:
 		return err.Error()
@@ -182,24 +206,24 @@ func (s *Service) unclaimedProblem(ctx context.Context) string {
 	return fmt.Sprintf("%d leads of an adopted database belong to no portal, so reports show them beside the portals' own: run leadsync portals claim <member_id or domain>, or wait where a claim is under way", left)
 }
 
-func (s *Service) outboxProblem(ctx context.Context) string {
-	oldest, err := s.Backend.DB.OutboxOldest(ctx)
+func (r *readiness) outboxProblem(ctx context.Context) string {
+	oldest, err := r.db.OutboxOldest(ctx)
 	if err != nil {
 		return err.Error()
 	}
-	if s.age(oldest) < owner.PressingAfter {
+	if r.age(oldest) < owner.PressingAfter {
 		return ""
 	}
 	why := "another process publishes them: its log says why"
-	if err := s.Stats.RelayError(); err != nil {
+	if err := r.stats.RelayError(); err != nil {
 		why = err.Error()
 	}
 	return fmt.Sprintf("changes wait to be announced on NATS since %s: %s", oldest.UTC().Format(time.RFC3339), why)
 }
 
 // noticeProblem reports a notice about the portal itself that its owner has not dealt with.
-func (s *Service) noticeProblem(ctx context.Context, memberID string, problems []owner.Problem) string {
-	bus := s.Backend.Bus()
+func (r *readiness) noticeProblem(ctx context.Context, memberID string, problems []owner.Problem) string {
+	bus := r.nats.Bus()
 	if bus == nil {
 		return ""
 	}
@@ -219,13 +243,13 @@ func (s *Service) noticeProblem(ctx context.Context, memberID string, problems [
 	return fmt.Sprintf("a portal notice has not been processed since %s: %s", oldest.StoredAt.UTC().Format(time.RFC3339), why)
 }
 
-func (s *Service) natsProblem() string {
-	n := s.Backend.nats.Load()
+func (r *readiness) natsProblem() string {
+	n := r.nats.side.Load()
 	switch {
 	case n == nil:
 		return "starting: callbacks are kept in the spool until it is ready; the log says what it waits for"
 	case !n.nc.IsConnected():
-		return s.connectionProblem(n.nc.LastError())
+		return r.connectionProblem(n.nc.LastError())
 	}
 	if problem := n.bus.Problem(); problem != nil {
 		return "its streams cannot be used: callbacks are kept in the spool (" + problem.Error() + ")"
@@ -235,15 +259,15 @@ func (s *Service) natsProblem() string {
 			return "does not store messages: callbacks are kept in the spool until the disk has room again (" + problem + ")"
 		}
 	}
-	if s.intake.Avoiding() {
+	if r.intake.Avoiding() {
 		return "does not store messages: callbacks are kept in the spool (is its disk full? a server that could not write has to be restarted)"
 	}
 	return ""
 }
 
 // connectionProblem says why there is no connection to NATS; last is the client's last error.
-func (s *Service) connectionProblem(last error) string {
-	problem := "not connected to " + events.WithoutPassword(s.Backend.NATSURL())
+func (r *readiness) connectionProblem(last error) string {
+	problem := "not connected to " + events.WithoutPassword(r.nats.URL())
 	switch {
 	case events.Refused(last):
 		problem += ", which refuses leadsync's token, user or credentials (" + last.Error() + "): correct LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER or LEADSYNC_NATS_CREDS, or the server's configuration"
@@ -253,14 +277,14 @@ func (s *Service) connectionProblem(last error) string {
 	return problem + "; callbacks are kept in the spool until it is back"
 }
 
-func (s *Service) spoolProblem() string {
-	w := s.intake.Waiting()
+func (r *readiness) spoolProblem() string {
+	w := r.intake.Waiting()
 	switch {
-	case s.intake.Losing():
+	case r.intake.Losing():
 		return "cannot write to disk, and NATS does not answer: callbacks are being LOST"
-	case s.intake.Full():
+	case r.intake.Full():
 		return fmt.Sprintf("full with %d callbacks in %d bytes: callbacks are LOST until NATS and the database are back", w.Entries, w.Bytes)
-	case w.Entries > 0 && s.age(w.Oldest) > spoolAge:
+	case w.Entries > 0 && r.age(w.Oldest) > spoolAge:
 		return fmt.Sprintf("%d callbacks wait on disk since %s, %d of %d bytes", w.Entries, w.Oldest.Format(time.RFC3339), w.Bytes, w.Limit)
 	default:
 		return ""

@@ -28,7 +28,7 @@ func (b *Backend) Rebind(ctx context.Context, portal leads.Portal) error {
 	if !errors.Is(err, events.ErrLeaseHeld) {
 		return err
 	}
-	if err := b.NotifyOwner(ctx, portal, events.Rebind); err != nil {
+	if err := b.NATS.NotifyOwner(ctx, portal, events.Rebind); err != nil {
 		return err
 	}
 	return b.awaitBinding(ctx, portal, before.BoundAt)

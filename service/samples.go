@@ -294,7 +294,7 @@ func (m *sampler) take(ctx context.Context) {
 			one.Lags[i] = n
 		}
 	}
-	if bus := m.s.Backend.Bus(); bus != nil {
+	if bus := m.s.Backend.NATS.Bus(); bus != nil {
 		ctx, cancel := context.WithTimeout(ctx, scrapeLimit)
 		defer cancel()
 		depth, _ := events.Depth(ctx, bus, events.StreamNotices) // what is on disk is known without NATS

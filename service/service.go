@@ -38,9 +38,9 @@ type Service struct {
 	listeners *Listeners
 	owners    atomic.Pointer[owner.Owners] // nil until database and NATS are there
 	intake    *events.Intake
-	database  chan struct{}          // closed when it is ready, or the service is being stopped
-	waitsFor  atomic.Pointer[string] // why the start has not got it yet, the last reason; nil without one
-	notify    func()                 // the outbox has something
+	database  chan struct{} // closed when it is ready, or the service is being stopped
+	ready     *readiness
+	notify    func() // the outbox has something
 	wake      <-chan struct{}
 	incidents *incidentRecorder
 	history   *history
@@ -67,7 +67,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	}
 	defer func() { err = errors.Join(err, listeners.Close()) }()
 	if cfg.NATSURL == Embedded {
-		if err := broker.Check(b.brokerConfig()); err != nil {
+		if err := broker.Check(b.NATS.brokerConfig()); err != nil {
 			return err
 		}
 	}
@@ -108,6 +108,7 @@ func New(b *Backend, listeners *Listeners) (*Service, error) {
 		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, began: cfg.Now(), catchUp: cfg.CatchUpEvery > 0, journal: b.Journal, log: b.Log},
 		history:   &history{db: b.DB, keep: cfg.Keep, keepChanges: cfg.KeepChanges, holder: b.Holder, scaled: cfg.scaled, now: cfg.Now, log: b.Log},
 	}
+	s.ready = &readiness{cfg: cfg, db: b.DB, nats: b.NATS, intake: intake, stats: s.Stats, started: s.database, owners: s.owners.Load}
 	s.Portals = portals.New(portals.Config{
 		Store: b.DB, OAuth: cfg.OAuth(), Allowed: cfg.Portals, Webhook: webhookPortal(cfg), Hashes: hashes,
 		Keep: intake.Take, Started: s.database, Journal: b.Journal, Now: cfg.Now, Log: b.Log,
@@ -156,7 +157,7 @@ func (s *Service) Run(ctx context.Context) error {
 // work does all that needs database and NATS, each as soon as it is there.
 func (s *Service) work(ctx context.Context) error {
 	b := s.Backend
-	starting := newStartup(b.Config, b.Log, s.stepFailed)
+	starting := newStartup(b.Config, b.Log, s.ready.stepFailed)
 	group, ctx := errgroup.WithContext(ctx)
 	learnt, nats := make(chan struct{}), make(chan struct{})
 	group.Go(func() error {
@@ -170,7 +171,7 @@ func (s *Service) work(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		defer close(nats)
-		return starting.finish(ctx, b.natsSteps()...)
+		return starting.finish(ctx, b.NATS.steps()...)
 	})
 	group.Go(func() error {
 		<-nats
@@ -184,39 +185,31 @@ func (s *Service) work(ctx context.Context) error {
 	return group.Wait()
 }
 
-// stepFailed keeps what the database lacks, for readiness.
-func (s *Service) stepFailed(st step, err error) {
-	if st.name == database {
-		reason := err.Error()
-		s.waitsFor.Store(&reason)
-	}
-}
-
 // answerSubscribers lets other systems read the topic.
 func (s *Service) answerSubscribers(ctx context.Context) error {
-	if s.Backend.Bus() == nil { // the start was stopped
+	if s.Backend.NATS.Bus() == nil { // the start was stopped
 		return nil
 	}
 	s.announce(ctx)
-	return gate.New(s.Backend.Bus(), s.Backend.Log, broker.Streams...).Run(ctx)
+	return gate.New(s.Backend.NATS.Bus(), s.Backend.Log, broker.Streams...).Run(ctx)
 }
 
 // mirror keeps the mirror and the topic equal to the portals.
 func (s *Service) mirror(ctx context.Context, starting startup) error {
 	b := s.Backend
 	var topic *events.Topic
-	open := func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, b.Bus()); return err }
-	if b.Bus() == nil { // the start was stopped
+	open := func(ctx context.Context) (err error) { topic, err = events.OpenTopic(ctx, b.NATS.Bus()); return err }
+	if b.NATS.Bus() == nil { // the start was stopped
 		return nil
 	}
 	if err := starting.finish(ctx, step{name: "NATS", do: open}); err != nil {
 		return err
 	}
-	b.Log.InfoContext(ctx, "database and NATS are ready", "nats", events.WithoutPassword(b.NATSURL()))
+	b.Log.InfoContext(ctx, "database and NATS are ready", "nats", events.WithoutPassword(b.NATS.URL()))
 	owners := owner.NewOwners(s.ownerConfig())
 	s.owners.Store(owners)
-	relay := &consumers.Relay{Bus: b.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: s.wake, Stats: s.Stats, Journal: b.Journal, Log: b.Log}
-	statuses := &consumers.Statuses{Bus: b.Bus(), Store: b.DB, Holder: b.Holder, Now: b.Config.Now, Log: b.Log}
+	relay := &consumers.Relay{Bus: b.NATS.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Wake: s.wake, Stats: s.Stats, Journal: b.Journal, Log: b.Log}
+	statuses := &consumers.Statuses{Bus: b.NATS.Bus(), Store: b.DB, Holder: b.Holder, Now: b.Config.Now, Log: b.Log}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return owners.Run(ctx) })
 	group.Go(func() error { return s.keepLearning(ctx) })
@@ -224,7 +217,7 @@ func (s *Service) mirror(ctx context.Context, starting startup) error {
 	group.Go(func() error { return statuses.Run(ctx) })
 	group.Go(func() error { return s.incidents.run(ctx) })
 	group.Go(func() error { return refill(ctx, b.DB, b.Log) })
-	group.Go(func() error { return s.history.run(ctx, b.Bus()) })
+	group.Go(func() error { return s.history.run(ctx, b.NATS.Bus()) })
 	group.Go(func() error { return s.history.watch(ctx) })
 	return group.Wait()
 }
@@ -233,7 +226,7 @@ func (s *Service) mirror(ctx context.Context, starting startup) error {
 // knows. Without that only these commands fail.
 func (s *Service) announce(ctx context.Context) {
 	b := s.Backend
-	if err := b.data.announce(b.NATSURL(), b.serviceToken, b.SubscriberToken(), s.Address(), s.AdminAddress()); err != nil {
+	if err := b.data.announce(b.NATS.URL(), b.NATS.serviceToken, b.NATS.SubscriberToken(), s.Address(), s.AdminAddress()); err != nil {
 		b.Log.ErrorContext(ctx, "commands beside this service will not find it", "error", err)
 	}
 }

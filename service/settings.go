@@ -112,7 +112,7 @@ func about(b *Backend) []console.Setting {
 
 // natsVersion is that of the server, the embedded or another; "" until there is a connection.
 func natsVersion(b *Backend) string {
-	n := b.nats.Load()
+	n := b.NATS.side.Load()
 	if n == nil {
 		return ""
 	}

@@ -98,10 +98,10 @@ func (d storyDesk) Repair(ctx context.Context, ref leads.Ref) error {
 		return err
 	case portal.State != leads.PortalActive:
 		return fmt.Errorf("%w: portal %s is not active", console.ErrConflict, cmp.Or(portal.Domain, ref.MemberID))
-	case b.Bus() == nil:
+	case b.NATS.Bus() == nil:
 		return errNoNATS
 	}
-	if err := events.PublishNotice(ctx, b.Bus(), events.Notice{Ref: ref, Event: string(bitrix24.LeadUpdate), Cause: leads.CauseReconcile, Force: true}); err != nil {
+	if err := events.PublishNotice(ctx, b.NATS.Bus(), events.Notice{Ref: ref, Event: string(bitrix24.LeadUpdate), Cause: leads.CauseReconcile, Force: true}); err != nil {
 		return err
 	}
 	b.Journal.Add(journal.Entry{At: b.Config.Now(), Kind: journal.Replayed, MemberID: ref.MemberID, LeadID: ref.LeadID, Event: string(bitrix24.LeadUpdate)})

@@ -33,14 +33,6 @@ func subscribers(cfg Config, data *dataDir) ([]broker.Subscriber, error) {
 	return []broker.Subscriber{{Name: firstSubscriber, Token: token.Reveal()}}, nil
 }
 
-// SubscriberToken is the token of the first subscriber of an embedded server; "" without one.
-func (b *Backend) SubscriberToken() leads.Secret {
-	if len(b.subscribers) == 0 {
-		return ""
-	}
-	return leads.Secret(b.subscribers[0].Token)
-}
-
 // keptToken reads a token that is kept in a file, which the first start makes.
 func keptToken(path string) (leads.Secret, error) {
 	kept, err := os.ReadFile(path) //nolint:gosec // in the operator's own data directory

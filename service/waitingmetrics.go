@@ -52,7 +52,7 @@ func (c collector) collectWaiting(out sink) {
 	defer cancel()
 	db := c.s.Backend.DB
 	c.collectStates(ctx, out)
-	if bus := c.s.Backend.Bus(); bus != nil {
+	if bus := c.s.Backend.NATS.Bus(); bus != nil {
 		c.collectStreams(ctx, bus, out)
 	}
 	if n, err := c.s.outboxDepth.get(ctx, db.OutboxDepth); err == nil {
@@ -88,4 +88,4 @@ func (c collector) collectStreams(ctx context.Context, bus *events.Bus, out sink
 }
 
 // age is how long ago a moment was, in seconds; 0 for none, and for one ahead of now.
-func (c collector) age(t time.Time) float64 { return c.s.age(t).Seconds() }
+func (c collector) age(t time.Time) float64 { return c.s.ready.age(t).Seconds() }

@@ -35,7 +35,7 @@ func (s *Service) watch(ctx context.Context) error {
 	loop := retry.Loop{Policy: retry.Policy{First: pause, Max: pause}, Interval: pause}
 	settled := settlement{}
 	return loop.Run(ctx, func(ctx context.Context) error {
-		found, views := s.look(ctx), s.views(ctx)
+		found, views := s.ready.look(ctx), s.views(ctx)
 		if ctx.Err() == nil {
 			unknown := settled.unknown(found, s.Backend.Config.Now())
 			s.watched.Store(s.watched.Load().next(found, unknown, views))
@@ -118,7 +118,7 @@ func (s *Service) views(ctx context.Context) map[string]portalView {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
 	views := map[string]portalView{}
-	for _, status := range s.statuses() {
+	for _, status := range s.ready.statuses() {
 		if view, err := s.view(ctx, status.MemberID); err == nil {
 			views[status.MemberID] = view
 		}

@@ -100,7 +100,7 @@ func TestALostDatabaseEndsNoAlarm(t *testing.T) {
 	p.portal.Install(p.service.Address()+"/bitrix24/events", p.service.Address()+"/bitrix24/oauth/callback")
 	var found *outlook
 	p.until("the portal is served", func() bool {
-		found = p.service.look(t.Context())
+		found = p.service.ready.look(t.Context())
 		return slices.Contains(slices.Collect(maps.Values(found.portals)), true)
 	})
 	domain := slices.Collect(maps.Keys(found.portals))[0]
@@ -126,7 +126,7 @@ func TestALostDatabaseEndsNoAlarm(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 3 {
-		observe(p.service.look(gone)) // a database that does not answer
+		observe(p.service.ready.look(gone)) // a database that does not answer
 	}
 	if m := <-got; m.Component != componentDatabase || m.Status != alert.Firing {
 		t.Errorf("got %+v", m)

@@ -75,7 +75,7 @@ type deadReplayCmd struct{ deadFilter }
 // Run publishes the notices again.
 func (d deadReplayCmd) Run(ctx context.Context, a *app) error {
 	return d.each(ctx, a, "replay", func(ctx context.Context, b *service.Backend, letter events.DeadLetter, _ *deadView) error {
-		return b.ReplayDead(ctx, letter)
+		return b.DeadLetters().Replay(ctx, letter)
 	})
 }
 
@@ -90,7 +90,7 @@ func (d deadDropCmd) Run(ctx context.Context, a *app) error {
 		return usageError{errors.New("dead drop: say which, by --portal, --lead, --reason or --older-than, or --all")}
 	}
 	return d.each(ctx, a, "drop", func(ctx context.Context, b *service.Backend, letter events.DeadLetter, _ *deadView) error {
-		return b.DropDead(ctx, letter.Ref)
+		return b.DeadLetters().Drop(ctx, letter.Ref)
 	})
 }
 
@@ -114,7 +114,7 @@ func (f deadFilter) each(ctx context.Context, a *app, action string, do deadActi
 // report does it with every letter that fits the filter.
 func (f deadFilter) report(ctx context.Context, b *service.Backend, action string, do deadAction) (deadReport, error) {
 	report := deadReport{Action: action, Letters: []deadView{}}
-	letters, err := b.DeadLetters(ctx, f.Portal)
+	letters, err := b.DeadLetters().Of(ctx, f.Portal)
 	if err != nil {
 		return report, err
 	}

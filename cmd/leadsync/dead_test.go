@@ -39,7 +39,7 @@ func openDeadLetters(t *testing.T) (lookup func(string) (string, bool), count fu
 				err = b.DB.RecordFailure(t.Context(), ref, reason, []byte(`{"ID":"`+reason+`"}`))
 			}
 			if err == nil {
-				err = events.PublishDead(t.Context(), b.Bus(), events.DeadLetter{
+				err = events.PublishDead(t.Context(), b.NATS.Bus(), events.DeadLetter{
 					Notice: events.Notice{Ref: ref, Event: "ONCRMLEADADD"}, Reason: reason, Attempts: 5,
 					FirstAt: time.Now().Add(-time.Hour), LastAt: time.Now().Add(-time.Minute),
 				})
@@ -52,8 +52,8 @@ func openDeadLetters(t *testing.T) (lookup func(string) (string, bool), count fu
 	return lookup, func() (letters, notices int64, failing int) {
 		with(func(b *service.Backend) {
 			var errs [3]error
-			letters, errs[0] = events.Depth(t.Context(), b.Bus(), events.StreamDead)
-			notices, errs[1] = events.Depth(t.Context(), b.Bus(), events.StreamNotices)
+			letters, errs[0] = events.Depth(t.Context(), b.NATS.Bus(), events.StreamDead)
+			notices, errs[1] = events.Depth(t.Context(), b.NATS.Bus(), events.StreamNotices)
 			var list []leads.Failing
 			list, errs[2] = b.DB.Failing(t.Context(), "abc")
 			failing = len(list)

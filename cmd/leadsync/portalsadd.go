@@ -116,7 +116,7 @@ func addWebhook(ctx context.Context, b *service.Backend, portal leads.Portal) (d
 	if err := b.DB.SavePortal(ctx, portal); err != nil {
 		return "", err
 	}
-	return "is added; its leads are imported by the running service", b.NotifyOwner(ctx, portal, events.Adopted)
+	return "is added; its leads are imported by the running service", b.NATS.NotifyOwner(ctx, portal, events.Adopted)
 }
 
 var errMemberID = errors.New("--member-id takes the 32 hex digits that Bitrix24 sends as member_id")

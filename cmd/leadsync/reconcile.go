@@ -97,7 +97,7 @@ func (r passCmd) one(ctx context.Context, b *service.Backend, portal leads.Porta
 	var run leads.Run
 	group.Go(func() error {
 		defer stop()
-		run, err = b.FollowRun(work, id, service.NewProgress(out, total, r.mode()))
+		run, err = b.Passes().Follow(work, id, service.NewProgress(out, total, r.mode()))
 		return err
 	})
 	err = group.Wait()
@@ -125,7 +125,7 @@ func (r passCmd) withdraw(ctx context.Context, b *service.Backend, run leads.Run
 
 // begin returns the run to follow: a new one, the paused one, or one that is under way.
 func (r passCmd) begin(ctx context.Context, b *service.Backend, memberID string, out io.Writer) (string, error) {
-	id, err := b.RequestPass(ctx, service.PassRequest{
+	id, err := b.Passes().Request(ctx, service.PassRequest{
 		MemberID: memberID, Mode: r.mode(), DryRun: r.DryRun, MaxDeletes: r.MaxDeletes, Resume: r.Resume, Restart: r.Restart,
 	}, func(note string) { fmt.Fprintln(out, note) })
 	if errors.Is(err, service.ErrNotThatPass) {

@@ -66,7 +66,7 @@ func (r republishCmd) Run(ctx context.Context, a *app) error {
 // relay where one runs, else by its own.
 func republish(ctx context.Context, b *service.Backend, only string) (republishReport, error) {
 	report := republishReport{Portals: []republishView{}}
-	topic, err := events.OpenTopic(ctx, b.Bus())
+	topic, err := events.OpenTopic(ctx, b.NATS.Bus())
 	if err != nil {
 		return report, err
 	}
@@ -101,7 +101,7 @@ func republish(ctx context.Context, b *service.Backend, only string) (republishR
 func relayAll(ctx context.Context, b *service.Backend, topic *events.Topic) error {
 	working, stop := context.WithCancel(ctx)
 	defer stop()
-	relay := &consumers.Relay{Bus: b.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Stats: &consumers.Stats{}, Log: b.Log}
+	relay := &consumers.Relay{Bus: b.NATS.Bus(), Outbox: b.DB, Topic: topic, Holder: b.Holder, Stats: &consumers.Stats{}, Log: b.Log}
 	group, working := errgroup.WithContext(working)
 	group.Go(func() error { return relay.Run(working) })
 	group.Go(func() error {

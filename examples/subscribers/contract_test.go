@@ -169,7 +169,7 @@ func compile(t *testing.T, file string) *jsonschema.Schema {
 // messages are all of a stream.
 func (w *world) messages(t *testing.T, name string) (all []*jetstream.RawStreamMsg) {
 	t.Helper()
-	stream, err := w.service.Backend.Bus().Stream(t.Context(), name)
+	stream, err := w.service.Backend.NATS.Bus().Stream(t.Context(), name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil
 	}
@@ -205,7 +205,7 @@ func (w *world) missingKinds() string {
 // publishOversize publishes a card that is too large for a message.
 func (w *world) publishOversize() {
 	w.t.Helper()
-	topic, err := events.OpenTopic(w.t.Context(), w.service.Backend.Bus())
+	topic, err := events.OpenTopic(w.t.Context(), w.service.Backend.NATS.Bus())
 	if err != nil {
 		w.t.Fatal(err)
 	}

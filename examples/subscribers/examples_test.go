@@ -156,7 +156,7 @@ func (w *world) live(title string, count int) {
 // forget deletes the subscriber's consumer.
 func (w *world) forget() {
 	w.t.Helper()
-	stream, err := w.service.Backend.Bus().Stream(w.t.Context(), events.StreamLeads)
+	stream, err := w.service.Backend.NATS.Bus().Stream(w.t.Context(), events.StreamLeads)
 	if err == nil {
 		err = stream.DeleteConsumer(w.t.Context(), name)
 	}
