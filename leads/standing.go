@@ -15,6 +15,7 @@ type Standing struct {
 	// "" where there is no problem. ProblemSince is when it began.
 	Problem      string
 	ProblemSince time.Time
+	ProblemParts string // what fails, as the owner has written it for the next one
 }
 
 // Budget is the state of a portal's request budget.

@@ -94,8 +94,10 @@ type Portals interface {
 type Standing interface {
 	SaveBound(ctx context.Context, memberID string, bound []string) error
 	SaveBudget(ctx context.Context, memberID string, epoch int64, budget leads.Budget) error
-	// SaveProblem stores what fails, in words, and since when; "" clears it.
-	SaveProblem(ctx context.Context, memberID string, epoch int64, problem string, since time.Time) error
+	// Standing is what was stored, by an earlier owner, too; false where the portal is unknown.
+	Standing(ctx context.Context, memberID string) (leads.Standing, bool, error)
+	// SaveProblem stores what fails: in words, since when, and by its parts; "" clears it.
+	SaveProblem(ctx context.Context, memberID string, standing leads.Standing) error
 	// SaveNote stores what people should know about the portal although it is not a problem.
 	SaveNote(ctx context.Context, memberID string, epoch int64, note string) error
 	// Beat notes that the portal is served, and returns when that was noted last.

@@ -2,6 +2,7 @@ package owner
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -31,25 +32,40 @@ const (
 	PartLastPass     Part = "last full pass"       // an import or full pass that was given up
 )
 
+// allParts are these.
+var allParts = []Part{
+	PartNotices, PartPasses, PartInstallation, PartSecondLooks, PartSchedule, PartBeat, PartRecord, PartStatus, PartUpkeep, PartOfflineQueue, PartDeletions, PartLastPass,
+}
+
 // PressingAfter is how long a part may fail before readiness, the portal's record and the
 // metrics call it a problem; what a person has to act on is one at once.
 const PressingAfter = 2 * time.Minute
 
-// Problem is a part of a portal's work that fails.
+// calmAfter is how long a part must have worked for its problem to be over. One that fails for
+// a while, works for a moment and fails again is one problem, and lasts.
+const calmAfter = time.Minute
+
+// Problem is a part of a portal's work that fails, or did a moment ago.
 type Problem struct {
-	Part   Part
-	Since  time.Time // when the work began that failed first in a row, or has no answer yet
-	Reason string    // the last error, in words
-	Urgent bool      // a person has to act: waiting will not mend it
+	Part   Part      `json:"part"`
+	Since  time.Time `json:"since"`          // when the work began that failed first, or has no answer yet
+	Again  time.Time `json:"again"`          // the same, since it worked last; Since where it has not
+	Works  time.Time `json:"works,omitzero"` // since when it works again; zero while it fails
+	Reason string    `json:"reason"`         // the last error, in words
+	Urgent bool      `json:"urgent"`         // a person has to act: waiting will not mend it
 }
 
 // Pressing tells whether the problem is to be reported.
 func (p Problem) Pressing(now time.Time) bool { return p.Urgent || now.Sub(p.Since) >= PressingAfter }
 
+// Fails tells whether the part fails at this moment.
+func (p Problem) Fails() bool { return p.Works.IsZero() }
+
 // health is what fails of a portal's work, and what takes too long. It is safe for
 // concurrent use.
 type health struct {
-	now func() time.Time
+	now  func() time.Time
+	calm time.Duration // see calmAfter
 
 	mu    sync.Mutex
 	parts map[Part]Problem
@@ -83,15 +99,19 @@ func (h *health) report(part Part, err error) {
 	begun, working := h.begun[part]
 	delete(h.begun, part)
 	if err == nil {
-		delete(h.parts, part)
+		h.works(part)
 		return
 	}
-	p, failing := h.parts[part]
-	if !failing {
-		p = Problem{Part: part, Since: h.now()}
-		if working {
-			p.Since = begun
-		}
+	from := h.now()
+	if working {
+		from = begun
+	}
+	p, known := h.parts[part]
+	if !known || h.over(p) {
+		p = Problem{Part: part, Since: from, Again: from}
+	}
+	if !p.Fails() {
+		p.Again, p.Works = from, time.Time{}
 	}
 	p.Reason = err.Error()
 	p.Urgent = errors.Is(err, leads.ErrPortalRefuses) || errors.Is(err, leads.ErrUnauthorized) ||
@@ -101,6 +121,22 @@ func (h *health) report(part Part, err error) {
 	}
 	h.parts[part] = p
 }
+
+// works notes that a part works. What is looked up, and not tried, does not fail again by chance.
+func (h *health) works(part Part) {
+	p, known := h.parts[part]
+	switch {
+	case !known:
+	case part == PartDeletions, part == PartLastPass:
+		delete(h.parts, part)
+	case p.Fails():
+		p.Works = h.now()
+		h.parts[part] = p
+	}
+}
+
+// over tells whether a problem has been over for long enough.
+func (h *health) over(p Problem) bool { return !p.Fails() && h.now().Sub(p.Works) >= h.calm }
 
 // setWaiting notes since when the oldest notice of a lead waits; zero for none.
 func (h *health) setWaiting(since time.Time) {
@@ -122,19 +158,20 @@ func (h *health) problems() []Problem {
 	defer h.mu.Unlock()
 	now := h.now()
 	h.forgetFuture(now)
+	maps.DeleteFunc(h.parts, func(_ Part, p Problem) bool { return h.over(p) })
 	found := maps.Clone(h.parts)
 	if found == nil {
 		found = map[Part]Problem{}
 	}
 	for part, since := range h.begun {
 		if _, failing := found[part]; !failing && now.Sub(since) >= PressingAfter {
-			found[part] = Problem{Part: part, Since: since, Reason: noAnswer(part)}
+			found[part] = Problem{Part: part, Since: since, Again: since, Reason: noAnswer(part)}
 		}
 	}
 	if late := now.Sub(h.waiting) >= PressingAfter; late && !h.waiting.IsZero() {
 		p, known := found[PartNotices]
 		if !known {
-			p = Problem{Part: PartNotices, Since: h.waiting, Reason: backlog}
+			p = Problem{Part: PartNotices, Since: h.waiting, Again: h.waiting, Reason: backlog}
 		}
 		if h.waiting.Before(p.Since) {
 			p.Since = h.waiting
@@ -151,16 +188,48 @@ func (h *health) problems() []Problem {
 // forgetFuture makes what began ahead of now, before the clock was set back, begin now.
 func (h *health) forgetFuture(now time.Time) {
 	for part, p := range h.parts {
-		if p.Since.After(now) {
-			p.Since = now
-			h.parts[part] = p
+		for _, at := range []*time.Time{&p.Since, &p.Again, &p.Works} {
+			if at.After(now) {
+				*at = now
+			}
 		}
+		h.parts[part] = p
 	}
 	for part, since := range h.begun {
 		if since.After(now) {
 			h.begun[part] = now
 		}
 	}
+}
+
+// inherit takes over what an earlier owner has written. Parts that this version does not know
+// would never work.
+func (h *health) inherit(text string) {
+	var problems []Problem
+	if json.Unmarshal([]byte(text), &problems) != nil { // "" is the most common
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.parts = map[Part]Problem{}
+	for _, p := range problems {
+		if slices.Contains(allParts, p.Part) {
+			h.parts[p.Part] = p
+		}
+	}
+}
+
+// written are problems for the next owner; "" are none. Since when notices wait it sees itself.
+func written(problems []Problem) string {
+	problems = slices.DeleteFunc(slices.Clone(problems), func(p Problem) bool { return p.Reason == backlog })
+	if len(problems) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(problems)
+	if err != nil {
+		return "" // impossible for times within these centuries
+	}
+	return string(text)
 }
 
 // backlog is the reason where notices wait although the portal answers.
@@ -179,7 +248,13 @@ func noAnswer(part Part) string {
 // Describe says which parts fail, since when, and why: of the problems that are to be
 // reported, "" where there are none. Parts that fail for the same reason are named together.
 func Describe(problems []Problem, now time.Time) string {
-	return inWords(problems, now, func(p Problem) string { return "failing since " + p.Since.UTC().Format(time.RFC3339) + ": " + p.Reason })
+	return inWords(problems, now, func(p Problem) string {
+		since := "failing since " + p.Since.UTC().Format(time.RFC3339)
+		if !p.Fails() {
+			since = "failed from " + p.Since.UTC().Format(time.RFC3339) + " to " + p.Works.UTC().Format(time.RFC3339)
+		}
+		return since + ": " + p.Reason
+	})
 }
 
 // summary is what the portal's record keeps for other processes: the pressing problems in

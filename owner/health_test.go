@@ -148,3 +148,130 @@ func TestNoticesWaitSinceTheyWereSeen(t *testing.T) {
 		t.Errorf("none waits since %s", since)
 	}
 }
+
+// A part that works for a moment only is one problem, which is reported although no failure lasts
+// for two minutes.
+func TestFlickeringProblemsAreReported(t *testing.T) {
+	clock := leadstest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC))
+	began := clock.Now()
+	h := &health{now: clock.Now, calm: calmAfter}
+	flicker := func() {
+		h.report(PartNotices, errors.New("time-out"))
+		clock.Advance(50 * time.Second)
+		h.report(PartNotices, errors.New("time-out"))
+		h.report(PartNotices, nil)
+		clock.Advance(20 * time.Second)
+		h.report(PartNotices, nil)
+	}
+	flicker()
+	if words := Describe(h.problems(), clock.Now()); words != "" {
+		t.Errorf("after a minute: %q", words)
+	}
+	flicker()
+	if words := Describe(h.problems(), clock.Now()); words != "notices: failed from 2026-11-26T10:00:00Z to 2026-11-26T10:02:00Z: time-out" {
+		t.Errorf("while it works: %q", words)
+	}
+	h.report(PartNotices, errors.New("time-out"))
+	if words, since := summary(h.problems(), clock.Now()); words != "notices: time-out" || !since.Equal(began) {
+		t.Errorf("it fails again: %q since %s", words, since)
+	}
+	if p := h.problems()[0]; !p.Fails() || !p.Again.Equal(clock.Now()) {
+		t.Errorf("it fails again, and has worked meanwhile: %+v", p)
+	}
+	h.report(PartNotices, nil)
+	clock.Advance(calmAfter - time.Second)
+	if len(h.problems()) != 1 {
+		t.Error("over too early")
+	}
+	clock.Advance(time.Second)
+	h.report(PartNotices, errors.New("time-out")) // nobody has looked meanwhile
+	if p := h.problems()[0]; !p.Since.Equal(clock.Now()) {
+		t.Errorf("it has worked for a minute, and fails since %s", p.Since)
+	}
+}
+
+// What is looked up and not tried is over at once.
+func TestStatesEndAtOnce(t *testing.T) {
+	h := &health{now: time.Now, calm: calmAfter}
+	for _, part := range []Part{PartDeletions, PartLastPass} {
+		h.report(part, errHeldBack)
+		h.report(part, nil)
+	}
+	if found := h.problems(); len(found) != 0 {
+		t.Errorf("found %v", found)
+	}
+}
+
+// An outage goes on when the portal's owner changes, and ends when the new one has seen it work.
+func TestOutagesOutliveTheirOwner(t *testing.T) {
+	clock := leadstest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC))
+	began := clock.Now()
+	first, db := openSilent(t, clock)
+	member := first.memberID()
+	must(t, db.SavePortal(t.Context(), leads.Portal{MemberID: member, Domain: "one.bitrix24.ru", State: leads.PortalActive}))
+	take := func(s *Session, owner string) {
+		var err error
+		s.own.Epoch, err = db.RaiseEpoch(t.Context(), member, owner)
+		must(t, err)
+		s.health = &health{now: clock.Now, calm: calmAfter}
+		must(t, s.upkeep.inherit(t.Context()))
+	}
+	stored := func() leads.Standing {
+		standing, _, err := db.Standing(t.Context(), member)
+		must(t, err)
+		return standing
+	}
+	take(first, "one")
+	first.health.report(PartPasses, errors.New("the portal does not answer"))
+	must(t, first.upkeep.saveProblem(t.Context())) // a process that ends soon has told the next one, too
+	clock.Advance(time.Hour)
+	first.health.report(PartPasses, errors.New("the portal does not answer"))
+	must(t, first.upkeep.saveProblem(t.Context()))
+
+	second := &Session{cfg: first.cfg, own: first.own}
+	second.upkeep = &upkeep{s: second}
+	take(second, "two")
+	const words = "passes: failing since 2026-11-26T10:00:00Z: the portal does not answer"
+	if got := Describe(second.problems(), clock.Now()); got != words {
+		t.Errorf("the new owner says %q", got)
+	}
+	must(t, second.upkeep.saveProblem(t.Context()))
+	if s := stored(); s.Owner != "two" || s.Problem != "passes: the portal does not answer" || !s.ProblemSince.Equal(began) {
+		t.Errorf("for other processes: %+v", s)
+	}
+	second.health.report(PartNotices, nil) // another part says nothing of it
+	clock.Advance(calmAfter)
+	second.health.report(PartPasses, nil)
+	clock.Advance(calmAfter)
+	must(t, second.upkeep.saveProblem(t.Context()))
+	if s := stored(); len(second.problems()) != 0 || s.Problem != "" || s.ProblemParts != "" || !s.ProblemSince.IsZero() {
+		t.Errorf("it works: %v, %+v", second.problems(), s)
+	}
+}
+
+// Another version may know other parts, which here would never work.
+func TestUnknownPartsAreNotInherited(t *testing.T) {
+	h := &health{now: time.Now}
+	h.inherit(`[{"part":"telepathy","since":"2026-11-26T10:00:00Z","reason":"x"},{"part":"passes","since":"2026-11-26T10:00:00Z","reason":"y"}]`)
+	if found := h.problems(); len(found) != 1 || found[0].Part != PartPasses {
+		t.Errorf("found %v", found)
+	}
+	h.inherit("{")
+}
+
+// While a part works for a moment, nothing waits for it.
+func TestFlickeringMirrorIsNotBehindForAllOfIt(t *testing.T) {
+	m := newMirrorTest(t)
+	m.s.health.calm = calmAfter
+	m.completed(leads.RunImport)
+	m.s.health.report(PartPasses, errors.New("disk full"))
+	m.clock.Advance(time.Hour)
+	m.s.health.report(PartPasses, errors.New("disk full"))
+	m.want("passes fail", leads.MirrorBehind, "passes: disk full")
+	m.s.health.report(PartPasses, nil)
+	m.want("they work", leads.MirrorCurrent, "")
+	m.s.health.report(PartPasses, errors.New("disk full"))
+	m.want("they fail again", leads.MirrorCurrent, "")
+	m.clock.Advance(PressingAfter)
+	m.want("for two minutes", leads.MirrorBehind, "passes: disk full")
+}

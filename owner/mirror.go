@@ -137,7 +137,7 @@ func (m *mirror) judge(ctx context.Context, compared, now time.Time) (leads.Mirr
 // blindness says why changes may be missed at this moment; "" where nothing speaks for that.
 func (m *mirror) blindness(now time.Time) string {
 	for _, problem := range m.s.problems() {
-		if problem.Urgent && problem.Part != PartDeletions {
+		if problem.Urgent && problem.Fails() && problem.Part != PartDeletions {
 			return summaryOf(problem, now)
 		}
 	}
@@ -159,7 +159,7 @@ func (m *mirror) oldest(ctx context.Context, now time.Time) (oldest time.Time, w
 	}
 	earlier(m.s.health.oldest(), "callbacks wait until leadsync has read their leads")
 	for _, problem := range m.s.problems() {
-		if problem.Pressing(now) {
+		if problem.Since = problem.Again; problem.Fails() && problem.Pressing(now) {
 			earlier(problem.Since, summaryOf(problem, now))
 		}
 	}

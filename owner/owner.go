@@ -49,6 +49,9 @@ func own(ctx context.Context, cfg *Config, portal leads.Portal, work func(contex
 			return err
 		}
 		defer s.close() //nolint:contextcheck // tokens are stored although the context has ended
+		if err := s.upkeep.inherit(ctx); err != nil {
+			return err
+		}
 		return work(ctx, s)
 	})
 }

@@ -347,6 +347,7 @@ func TestRefusalsAreStoredAndCaughtUpWith(t *testing.T) {
 	g := &gate{}
 	g.close(fmt.Errorf("%w: the permission CRM is missing", leads.ErrPortalRefuses))
 	cfg := h.config()
+	cfg.TimeScale = 60 // a problem is over when the portal has worked for a minute
 	cfg.Reader = func(_ owner.Ownership, next consumers.Reader) consumers.Reader { return gatedReader{g, next} }
 	h.notify(h.member(), h.ids()...)
 	h.work(cfg)

@@ -47,7 +47,7 @@ func open(cfg *Config, own Ownership) (*Session, error) {
 	if cfg.Reader != nil {
 		s.reader = cfg.Reader(own, s.reader)
 	}
-	s.health = &health{now: cfg.now}
+	s.health = &health{now: cfg.now, calm: cfg.scaled(calmAfter)}
 	s.silence = &silence{session: s}
 	s.bindings = newBindings(s)
 	s.heartbeat = &heartbeat{s: s}

@@ -31,8 +31,7 @@ const (
 type upkeep struct {
 	s *Session
 
-	problem      string // as it is stored
-	problemSince time.Time
+	problem      leads.Standing // as it is stored; only what SaveProblem stores
 	deletionsAt  time.Time
 	waitingAt    time.Time
 	oldest       events.WaitingNotice // as it was seen first
@@ -80,16 +79,31 @@ func (u *upkeep) keepAlive(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// saveProblem lets other processes see what fails, when that has changed.
-func (u *upkeep) saveProblem(ctx context.Context) error {
-	words, since := summary(u.s.problems(), u.s.cfg.now())
-	if words == u.problem && !u.problemSince.After(u.s.cfg.now()) {
-		return nil
-	}
-	if err := u.s.cfg.Mirror.Standing.SaveProblem(ctx, u.s.memberID(), u.s.own.Epoch, words, since); err != nil {
+// inherit takes over what fails from the owner before: an outage does not begin anew with each
+// owner.
+func (u *upkeep) inherit(ctx context.Context) error {
+	stored, _, err := u.s.cfg.Mirror.Standing.Standing(ctx, u.s.memberID())
+	if err != nil {
 		return err
 	}
-	u.problem, u.problemSince = words, since
+	u.problem = leads.Standing{Epoch: u.s.own.Epoch, Problem: stored.Problem, ProblemSince: stored.ProblemSince, ProblemParts: stored.ProblemParts}
+	u.s.health.inherit(stored.ProblemParts)
+	return nil
+}
+
+// saveProblem lets other processes and the next owner see what fails, when that has changed.
+func (u *upkeep) saveProblem(ctx context.Context) error {
+	now, found := u.s.cfg.now(), u.s.problems()
+	is := leads.Standing{Epoch: u.s.own.Epoch, ProblemParts: written(found)}
+	is.Problem, is.ProblemSince = summary(found, now)
+	same := is.Problem == u.problem.Problem && is.ProblemParts == u.problem.ProblemParts
+	if same && !u.problem.ProblemSince.After(now) {
+		return nil
+	}
+	if err := u.s.cfg.Mirror.Standing.SaveProblem(ctx, u.s.memberID(), is); err != nil {
+		return err
+	}
+	u.problem = is
 	return nil
 }
 

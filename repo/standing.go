@@ -63,14 +63,14 @@ func (d *DB) SaveBudget(ctx context.Context, memberID string, epoch int64, b lea
 	return nil
 }
 
-// SaveProblem stores why a portal as a whole cannot be read, and since when; "" says that it
-// can. It stores nothing where the epoch is not the portal's current one.
-func (d *DB) SaveProblem(ctx context.Context, memberID string, epoch int64, problem string, since time.Time) error {
-	if problem == "" {
-		since = time.Time{}
+// SaveProblem stores Problem, ProblemSince and ProblemParts of a portal's standing; a Problem of
+// "" says that it can be read. It stores nothing where Epoch is not the portal's current one.
+func (d *DB) SaveProblem(ctx context.Context, memberID string, s leads.Standing) error {
+	if s.Problem == "" {
+		s.ProblemSince = time.Time{}
 	}
-	_, err := d.exec(ctx, d.dialect.sql.OwnerProblem, sql.Named("member_id", memberID), sql.Named("epoch", epoch),
-		sql.Named("problem", text(problem)), sql.Named("problem_since", instant(since)))
+	_, err := d.exec(ctx, d.dialect.sql.OwnerProblem, sql.Named("member_id", memberID), sql.Named("epoch", s.Epoch),
+		sql.Named("problem", text(s.Problem)), sql.Named("problem_since", instant(s.ProblemSince)), sql.Named("problem_parts", text(s.ProblemParts)))
 	return wrap(err, "save the problem of %s", memberID)
 }
 
@@ -98,7 +98,7 @@ func scanStanding(row scanner) (s leads.Standing, err error) {
 	err = row.Scan(textColumn{&bound}, instantColumn{&s.BoundAt}, textColumn{&s.Owner}, &epoch,
 		instantColumn{&s.Budget.At}, &level, &depth, &share, &refusals,
 		textColumn{&s.Budget.Plan}, textColumn{&s.Problem}, instantColumn{&s.ProblemSince},
-		textColumn{&s.Note}, instantColumn{&s.BeatAt})
+		textColumn{&s.ProblemParts}, textColumn{&s.Note}, instantColumn{&s.BeatAt})
 	if bound != "" {
 		s.Bound = strings.Split(bound, "\n")
 	}

@@ -51,7 +51,7 @@ func (p Passes) Follow(ctx context.Context, id string, shown *Progress) (leads.R
 			return run, fmt.Errorf("run %s has disappeared from leadsync_runs", id)
 		}
 		shown.show(run)
-		if standing, _, err := p.db.Standing(ctx, run.MemberID); err == nil {
+		if standing, _, err := p.db.Standing(ctx, run.MemberID); err == nil && p.now().Sub(standing.BeatAt) <= servedWithin { // else it is what a process met that has ended
 			shown.warn(standing.Problem)
 		}
 		switch {

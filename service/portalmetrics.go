@@ -10,7 +10,7 @@ import (
 
 var (
 	oddRowsDesc   = prometheus.NewDesc("leadsync_portal_odd_rows_total", "Rows in the portal's answers that leadsync ignored: ids that do not fit, leads that nobody asked for.", portalLabel, nil)
-	failingDesc   = prometheus.NewDesc("leadsync_portal_failing_seconds", "How long a part of the work on a portal has been failing. Only parts that fail are shown; /readyz has the reason.", []string{"member_id", "part"}, nil)
+	failingDesc   = prometheus.NewDesc("leadsync_portal_failing_seconds", "How long a part of the work on a portal has been failing. Only parts are shown that fail or did within the last minute; /readyz has the reason.", []string{"member_id", "part"}, nil)
 	waitingDesc   = prometheus.NewDesc("leadsync_portal_oldest_notice_seconds", "Age of the oldest callback of a portal whose lead was not read yet. 0 where none waits.", portalLabel, nil)
 	ownedDesc     = prometheus.NewDesc("leadsync_portal_owned", "1 for each portal that this process serves. Of several leadsync processes exactly one serves a portal.", portalLabel, nil)
 	requestsDesc  = prometheus.NewDesc("leadsync_portal_requests_total", "HTTP requests sent to a portal since this process began to serve it. A batch is one request.", portalLabel, nil)

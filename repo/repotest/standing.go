@@ -164,11 +164,12 @@ func noted(m *mirror) {
 	want := leads.Standing{Bound: bound, BoundAt: start, Owner: "one", Epoch: epoch, Budget: budget}
 	wantStanding(want)
 	want.Problem, want.ProblemSince = "the webhook lacks the permission CRM", start
-	m.must(m.SaveProblem(m.ctx, member, epoch, want.Problem, start))
-	m.must(m.SaveProblem(m.ctx, member, epoch-1, "", time.Time{}))
+	want.ProblemParts = `[{"part":"passes"}]`
+	m.must(m.SaveProblem(m.ctx, member, want))
+	m.must(m.SaveProblem(m.ctx, member, leads.Standing{Epoch: epoch - 1}))
 	wantStanding(want)
-	want.Problem, want.ProblemSince = "", time.Time{}
-	m.must(m.SaveProblem(m.ctx, member, epoch, "", start))
+	want.Problem, want.ProblemSince, want.ProblemParts = "", time.Time{}, ""
+	m.must(m.SaveProblem(m.ctx, member, leads.Standing{Epoch: epoch, ProblemSince: start}))
 	wantStanding(want)
 	want.Note = "no leads here"
 	m.must(m.SaveNote(m.ctx, member, epoch, want.Note))
@@ -178,11 +179,12 @@ func noted(m *mirror) {
 	_, err = m.Beat(m.ctx, member)
 	m.must(err)
 	wantStanding(want)
-	m.must(m.SaveProblem(m.ctx, member, epoch, "the tariff has ended", start))
+	want.Problem, want.ProblemSince, want.ProblemParts = "the tariff has ended", start, `[{"part":"notices"}]`
+	m.must(m.SaveProblem(m.ctx, member, want))
 	want.Owner, want.Epoch = "two", epoch+1
 	_, err = m.RaiseEpoch(m.ctx, member, "two")
 	m.must(err)
-	wantStanding(want)
+	wantStanding(want) // the problem did not end with its owner
 	if _, ok, err := m.Standing(m.ctx, other); ok || err != nil {
 		m.t.Errorf("standing of an unknown portal: %v, %v", ok, err)
 	}
