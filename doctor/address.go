@@ -45,7 +45,11 @@ func CheckAddress(a Address) Check {
 
 // name looks the host up. There is one finding.
 func (a Address) name(ctx context.Context, u *url.URL) (found []Finding) {
-	ips, err := a.Resolve(ctx, u.Hostname())
+	var ips []net.IP
+	err := Ask(ctx, "DNS", func(ctx context.Context) (err error) {
+		ips, err = a.Resolve(ctx, u.Hostname())
+		return err
+	})
 	refusal := (*net.DNSError)(nil)
 	if err != nil && (!errors.As(err, &refusal) || !refusal.IsNotFound) {
 		return []Finding{unknown("whether it is in DNS, and therefore whether it answers: " + err.Error())}
@@ -68,12 +72,20 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 		return []Finding{fault(err.Error(), "Bitrix24 cannot send events", "correct LEADSYNC_PUBLIC_URL")}
 	}
 	request.Header.Set("User-Agent", leads.ExaminerAgent) // this is no callback gone astray
-	response, err := a.HTTP.Do(request)
+	var response *http.Response
+	err = ask(ctx, u.Host, limit, func(ctx context.Context) (err error) {
+		response, err = a.HTTP.Do(request.WithContext(ctx)) //nolint:bodyclose // it is closed below
+		return err
+	})
 	if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && invalid.Reason == x509.Expired {
 		return []Finding{fault("its certificate is out of date: "+invalid.Detail, "Bitrix24 sends no events to such an address", "renew the certificate, and find out why it was not renewed by itself")}
 	}
 	if err != nil {
-		return []Finding{fault(fmt.Sprintf("it does not answer: %v", cause(err)), "Bitrix24 cannot send events, unless only this machine cannot reach it", "start the service; check the reverse proxy, the firewall and the certificate's names and chain")}
+		words := "it does not answer: " + cause(err)
+		if silent(err) {
+			words = err.Error()
+		}
+		return []Finding{fault(words, "Bitrix24 cannot send events, unless only this machine cannot reach it", "start the service; check the reverse proxy, the firewall and the certificate's names and chain")}
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))

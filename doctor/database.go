@@ -15,16 +15,27 @@ type Database interface {
 	Health(ctx context.Context) ([]repo.Condition, error)
 }
 
+// theDatabase is whom checks ask.
+const theDatabase = "the database"
+
 // CheckDatabase looks at connection, version of the tables, settings, rights, room and statistics.
 func CheckDatabase(db Database) Check {
 	return check{"database", func(ctx context.Context) []Finding {
-		if err := db.Ping(ctx); err != nil {
+		if err := ask(ctx, theDatabase, limit, db.Ping); err != nil {
 			return []Finding{fault(err.Error(), "callbacks are kept, and nothing else works", "start the server; check LEADSYNC_DATABASE_URL and the network")}
 		}
 		found := []Finding{ok("it answers (" + db.Dialect() + ")")}
-		found = append(found, tables(ctx, db))
-		made := found[1].Level == OK
-		conditions, err := db.Health(ctx)
+		fit, err := tables(ctx, db)
+		found = append(found, fit)
+		if silent(err) {
+			return append(found, unknown("settings, rights, room and statistics: not asked, because "+err.Error()))
+		}
+		made := fit.Level == OK
+		var conditions []repo.Condition
+		err = ask(ctx, theDatabase, limit, func(ctx context.Context) (err error) {
+			conditions, err = db.Health(ctx)
+			return err
+		})
 		if err != nil {
 			return append(found, fault(err.Error(), "the server did not answer all questions", "run doctor again; look at the server's log"))
 		}
@@ -41,15 +52,19 @@ func CheckDatabase(db Database) Check {
 }
 
 // tables says whether they are those of this version.
-func tables(ctx context.Context, db Database) Finding {
-	pending, err := db.MigrationPlan(ctx)
+func tables(ctx context.Context, db Database) (fit Finding, err error) {
+	var pending []string
+	err = ask(ctx, theDatabase, limit, func(ctx context.Context) (err error) {
+		pending, err = db.MigrationPlan(ctx)
+		return err
+	})
 	switch {
 	case err != nil:
-		return fault(err.Error(), "it is not known whether the tables fit", "run leadsync migrate --plan")
+		return fault(err.Error(), "it is not known whether the tables fit", "run leadsync migrate --plan"), err
 	case len(pending) > 0:
-		return fault("the tables are not up to date: "+strings.Join(pending, ", "), "the service waits until they are", "run leadsync migrate")
+		return fault("the tables are not up to date: "+strings.Join(pending, ", "), "the service waits until they are", "run leadsync migrate"), nil
 	}
-	return ok("the tables are those of this version")
+	return ok("the tables are those of this version"), nil
 }
 
 // finding is what the database said, as a finding.

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -392,4 +393,123 @@ func TestAStoppedExaminationFindsNoFaults(t *testing.T) {
 	if len(found) != 3 {
 		t.Errorf("found %+v", found)
 	}
+}
+
+// hangs waits until its time is over, as who never answers has it.
+func hangs(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// slow is a database that answers until it is asked for one thing.
+type slow struct {
+	store
+	at string
+}
+
+func (s slow) silence(ctx context.Context, at string) error {
+	if s.at == at {
+		return hangs(ctx)
+	}
+	return ctx.Err()
+}
+
+func (s slow) Portals(ctx context.Context) ([]leads.Portal, error) {
+	return s.portals, s.silence(ctx, "portals")
+}
+
+func (s slow) Standing(ctx context.Context, _ string) (leads.Standing, bool, error) {
+	return s.standing, true, s.silence(ctx, "standing")
+}
+
+func (s slow) Grants(ctx context.Context, _ string) ([]leads.Grant, error) {
+	return s.grants, s.silence(ctx, "grants")
+}
+
+func (s slow) Ping(ctx context.Context) error { return s.silence(ctx, "ping") }
+func (slow) Dialect() string                  { return "sqlserver" }
+func (s slow) MigrationPlan(ctx context.Context) ([]string, error) {
+	return nil, s.silence(ctx, "plan")
+}
+
+func (s slow) Health(ctx context.Context) ([]repo.Condition, error) {
+	return nil, s.silence(ctx, "health")
+}
+
+// Where time runs out, the one who did not answer is named, and nobody else.
+func TestWhoDidNotAnswerIsNamed(t *testing.T) {
+	t.Parallel()
+	const answered = "it answers, and has given the permission CRM"
+	for _, c := range []struct {
+		silent string
+		want   []string // words of findings
+	}{
+		{"portals", []string{"which there are: the database did not answer within 20s"}},
+		{"standing", []string{"what its owner has noted: the database did not answer within 10s"}},
+		{"client", []string{"client id and secret are right: the authorization server did not answer within 10s", answered}},
+		{"grants", []string{"not asked, because the database did not answer within 10s", "client id and secret are right"}},
+		{"scope", []string{"which permissions it has given: the portal did not answer within 10s", "administrator and plan: not asked"}},
+		{"user.admin", []string{"an administrator's: the portal did not answer within 10s", "plan ru_ent"}},
+		{"app.info", []string{"its plan: the portal did not answer within 10s", "the tokens are an administrator's"}},
+		{"ping", []string{"the database did not answer within 20s"}},
+		{"plan", []string{"the database did not answer within 20s", "not asked, because the database did not answer within 20s"}},
+		{"health", []string{"the database did not answer within 20s", "the tables are those of this version"}},
+		{"dns", []string{"whether it answers: DNS did not answer within 10s"}},
+		{"address", []string{"leads.example.com did not answer within 20s"}},
+		{"clock", []string{"company.bitrix24.com did not answer within 10s"}},
+		{"nats", []string{"NATS did not answer within 20s"}},
+	} {
+		t.Run(c.silent, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				found := doctor.Run(t.Context(), checksOf(c.silent))
+				for _, words := range c.want {
+					if !slices.ContainsFunc(found, func(f doctor.Finding) bool { return strings.Contains(f.Found, words) }) {
+						t.Errorf("%s is silent: nothing with %q in %+v", c.silent, words, found)
+					}
+				}
+				for _, f := range found {
+					if strings.Contains(f.Found, "deadline") || strings.Contains(f.Found, "the database") && !slices.Contains([]string{"portals", "standing", "grants", "ping", "plan", "health"}, c.silent) {
+						t.Errorf("%s is silent: %+v", c.silent, f)
+					}
+				}
+			})
+		})
+	}
+}
+
+// checksOf are checks of an installation in which one part never answers.
+func checksOf(silent string) []doctor.Check {
+	db := slow{store{
+		portals:  []leads.Portal{{MemberID: "m", Domain: "company.bitrix24.com", State: leads.PortalActive}},
+		standing: leads.Standing{BeatAt: now}, grants: []leads.Grant{{AccessToken: "t", ExpiresAt: now.Add(time.Hour)}},
+	}, silent}
+	answers := map[string]string{"scope": `["crm"]`, "user.admin": "true", "app.info": `{"LICENSE":"ru_ent"}`}
+	call := func(ctx context.Context, _ leads.Portal, _ leads.Secret, method string) (json.RawMessage, error) {
+		return json.RawMessage(answers[method]), db.silence(ctx, method)
+	}
+	client := func(ctx context.Context, _ leads.Portal) error {
+		return cmp.Or(db.silence(ctx, "client"), error(&bitrix24.Error{Code: "INVALID_GRANT"}))
+	}
+	resolve := func(ctx context.Context, _ string) ([]net.IP, error) {
+		return []net.IP{net.IPv4(8, 8, 8, 8)}, db.silence(ctx, "dns")
+	}
+	ask := func(ctx context.Context) (at time.Time, who string, err error) {
+		return now, "company.bitrix24.com", doctor.Ask(ctx, "company.bitrix24.com", func(ctx context.Context) error { return db.silence(ctx, "clock") })
+	}
+	return []doctor.Check{
+		doctor.CheckPortals(doctor.Portals{Store: db, Now: clock, Call: call, Client: client}), doctor.CheckDatabase(db), doctor.CheckClock(clock, ask),
+		doctor.CheckAddress(doctor.Address{URL: "https://leads.example.com", Resolve: resolve, HTTP: &http.Client{Transport: silentTransport{db}}, Now: clock}),
+		doctor.CheckNATS(doctor.NATS{Idle: func(error) bool { return false }, State: func(ctx context.Context) (events.State, error) { return events.State{}, db.silence(ctx, "nats") }}),
+	}
+}
+
+// silentTransport answers nothing, or as leadsync does.
+type silentTransport struct{ db slow }
+
+// RoundTrip implements http.RoundTripper.
+func (t silentTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := t.db.silence(r.Context(), "address"); err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: http.StatusMethodNotAllowed, Body: http.NoBody}, nil
 }

@@ -23,7 +23,11 @@ type NATS struct {
 // are stored.
 func CheckNATS(n NATS) Check {
 	return check{"nats", func(ctx context.Context) []Finding {
-		state, err := n.State(ctx)
+		var state events.State
+		err := ask(ctx, "NATS", limit, func(ctx context.Context) (err error) {
+			state, err = n.State(ctx)
+			return err
+		})
 		switch foreign := (*events.ForeignError)(nil); {
 		case err == nil:
 		case n.Idle(err):

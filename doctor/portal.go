@@ -60,7 +60,7 @@ func (portalsCheck) Name() string { return "portals" }
 func (c portalsCheck) Look(ctx context.Context) (found []Finding) {
 	portals, err := c.list(ctx)
 	if err != nil {
-		return []Finding{unknown("the database does not say which there are: " + err.Error())}
+		return []Finding{unknown("which there are: " + err.Error())}
 	}
 	if len(portals) == 0 {
 		return []Finding{warning("none is connected yet", "nothing is mirrored", "install the application in Bitrix24, or run leadsync portals add --webhook")}
@@ -76,10 +76,12 @@ func (c portalsCheck) Look(ctx context.Context) (found []Finding) {
 	return slices.Concat(each...)
 }
 
-func (c portalsCheck) list(ctx context.Context) ([]leads.Portal, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return c.p.Store.Portals(ctx)
+func (c portalsCheck) list(ctx context.Context) (portals []leads.Portal, err error) {
+	err = ask(ctx, theDatabase, limit, func(ctx context.Context) (err error) {
+		portals, err = c.p.Store.Portals(ctx)
+		return err
+	})
+	return portals, err
 }
 
 // limited looks at a portal for no longer than the limit.
@@ -103,9 +105,13 @@ func (p Portals) one(ctx context.Context, portal leads.Portal) []Finding {
 	case leads.PortalUninstalled:
 		return []Finding{ok("the application was removed there; leadsync portals remove erases what is left")}
 	}
-	standing, _, err := p.Store.Standing(ctx, portal.MemberID)
+	var standing leads.Standing
+	err := Ask(ctx, theDatabase, func(ctx context.Context) (err error) {
+		standing, _, err = p.Store.Standing(ctx, portal.MemberID)
+		return err
+	})
 	if err != nil {
-		return []Finding{unknown(err.Error())}
+		return []Finding{unknown("what its owner has noted: " + err.Error())}
 	}
 	found := []Finding{p.served(standing)}
 	if portal.WebhookURL != "" {
@@ -140,7 +146,7 @@ func moment(at time.Time) string { return at.Format("2006-01-02 15:04 -07:00") }
 
 // client looks whether the tokens can be refreshed.
 func (p Portals) client(ctx context.Context, portal leads.Portal) Finding {
-	err := p.Client(ctx, portal)
+	err := Ask(ctx, "the authorization server", func(ctx context.Context) error { return p.Client(ctx, portal) })
 	var refusal *bitrix24.Error
 	switch {
 	case err == nil:
@@ -191,9 +197,15 @@ const unasked = "permissions, administrator and plan: not asked, because "
 
 // rights asks the portal what the tokens may do. It refreshes none: that is its owner's.
 func (p Portals) rights(ctx context.Context, portal leads.Portal) (found []Finding) {
-	grants, err := p.Store.Grants(ctx, portal.MemberID)
+	var grants []leads.Grant
+	err := Ask(ctx, theDatabase, func(ctx context.Context) (err error) {
+		grants, err = p.Store.Grants(ctx, portal.MemberID)
+		return err
+	})
 	switch {
-	case err != nil && (ctx.Err() != nil || errors.Is(err, leads.ErrUnavailable)):
+	case silent(err) || err != nil && ctx.Err() != nil:
+		return []Finding{unknown(unasked + err.Error())}
+	case errors.Is(err, leads.ErrUnavailable):
 		return []Finding{unknown(unasked + "the database did not give the tokens: " + err.Error())}
 	case errors.Is(err, leads.ErrMisconfigured):
 		return []Finding{fault(err.Error(), "the tokens cannot be used", "is LEADSYNC_SECRET_KEY that of the service?"), unknown(unasked + "the tokens cannot be read")}
@@ -213,26 +225,38 @@ func (p Portals) rights(ctx context.Context, portal leads.Portal) (found []Findi
 	if !grant.ExpiresAt.After(p.Now()) {
 		return append(found, unknown(unasked+"the access token has expired, and the running service alone refreshes it"))
 	}
-	found = append(found, p.scope(ctx, portal, grant.AccessToken)...)
+	scope := p.scope(ctx, portal, grant.AccessToken)
+	if found = append(found, scope); scope.Level == Unknown { // it would not answer the rest either
+		return append(found, unknown("administrator and plan: not asked"))
+	}
 	return append(found, p.administrator(ctx, portal, grant.AccessToken), p.plan(ctx, portal, grant.AccessToken))
 }
 
-func (p Portals) scope(ctx context.Context, portal leads.Portal, token leads.Secret) []Finding {
-	answer, err := p.Call(ctx, portal, token, "scope")
+// call calls a method of the portal.
+func (p Portals) call(ctx context.Context, portal leads.Portal, token leads.Secret, method string) (answer json.RawMessage, err error) {
+	err = Ask(ctx, "the portal", func(ctx context.Context) (err error) {
+		answer, err = p.Call(ctx, portal, token, method)
+		return err
+	})
+	return answer, err
+}
+
+func (p Portals) scope(ctx context.Context, portal leads.Portal, token leads.Secret) Finding {
+	answer, err := p.call(ctx, portal, token, "scope")
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return []Finding{unknown(fmt.Sprintf("which permissions it has given: it did not answer within %s", limit))}
+	case silent(err) || err != nil && ctx.Err() != nil:
+		return unknown("which permissions it has given: " + err.Error())
 	case err != nil:
-		return []Finding{fault("it does not answer: "+err.Error(), "its leads cannot be read", "open the portal in a browser; can this machine reach it?")}
+		return fault("it does not answer: "+err.Error(), "its leads cannot be read", "open the portal in a browser; can this machine reach it?")
 	}
 	if !strings.Contains(strings.ToLower(string(answer)), `"crm"`) {
-		return []Finding{fault("the permission CRM is missing", "its leads cannot be read", "tick CRM in the application's form in Bitrix24, save it, and log in again")}
+		return fault("the permission CRM is missing", "its leads cannot be read", "tick CRM in the application's form in Bitrix24, save it, and log in again")
 	}
-	return []Finding{ok("it answers, and has given the permission CRM")}
+	return ok("it answers, and has given the permission CRM")
 }
 
 func (p Portals) administrator(ctx context.Context, portal leads.Portal, token leads.Secret) Finding {
-	answer, err := p.Call(ctx, portal, token, "user.admin")
+	answer, err := p.call(ctx, portal, token, "user.admin")
 	if err != nil {
 		return unknown("whether the tokens are an administrator's: " + err.Error())
 	}
@@ -247,7 +271,7 @@ func (p Portals) plan(ctx context.Context, portal leads.Portal, token leads.Secr
 		License string `json:"LICENSE"`
 		Family  string `json:"LICENSE_FAMILY"`
 	}
-	answer, err := p.Call(ctx, portal, token, "app.info")
+	answer, err := p.call(ctx, portal, token, "app.info")
 	if err == nil {
 		err = json.Unmarshal(answer, &info)
 	}
@@ -262,5 +286,5 @@ func (p Portals) webhook(ctx context.Context, portal leads.Portal) []Finding {
 	if portal.TokenHash == "" {
 		return []Finding{fault("no token of an outgoing webhook is known", "callbacks cannot be told from forgeries and are refused", "set LEADSYNC_B24_APPLICATION_TOKEN")}
 	}
-	return append(p.scope(ctx, portal, ""), unknown("plan, events and administrator: a webhook may not ask; check in Bitrix24 that the outgoing webhook has the events of leads, and that an administrator made the inbound one"))
+	return append([]Finding{p.scope(ctx, portal, "")}, unknown("plan, events and administrator: a webhook may not ask; check in Bitrix24 that the outgoing webhook has the events of leads, and that an administrator made the inbound one"))
 }

@@ -126,7 +126,11 @@ func serverState(ctx context.Context, server events.Server, prefix string) (even
 
 // portalClock asks an active portal for the time, without a token.
 func portalClock(ctx context.Context, cfg Config, db *repo.DB) (time.Time, string, error) {
-	portals, err := db.Portals(ctx)
+	var portals []leads.Portal
+	err := doctor.Ask(ctx, "the database", func(ctx context.Context) (err error) {
+		portals, err = db.Portals(ctx)
+		return err
+	})
 	if err != nil {
 		return time.Time{}, "", err
 	}
@@ -134,26 +138,36 @@ func portalClock(ctx context.Context, cfg Config, db *repo.DB) (time.Time, strin
 		if p.State != leads.PortalActive {
 			continue
 		}
-		address := "https://" + p.Domain + "/"
-		if insecure, err := cfg.Trust.Endpoint("http://" + p.Domain + "/rest/"); err == nil {
-			address = insecure
-		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodHead, address, nil)
-		if err != nil {
-			return time.Time{}, "", err
-		}
-		response, err := bitrix24.NewHTTP().Do(request)
-		if err != nil {
-			return time.Time{}, "", err
-		}
-		_ = response.Body.Close() // a HEAD has none
-		at, err := http.ParseTime(response.Header.Get("Date"))
-		if err != nil {
-			return at, "", fmt.Errorf("the answer of %s has no date", p.Domain)
-		}
-		return at, p.Domain, nil
+		var at time.Time
+		err := doctor.Ask(ctx, p.Domain, func(ctx context.Context) (err error) {
+			at, err = clockOf(ctx, cfg, p)
+			return err
+		})
+		return at, p.Domain, err
 	}
 	return time.Time{}, "", nil
+}
+
+// clockOf asks a portal for the time.
+func clockOf(ctx context.Context, cfg Config, p leads.Portal) (time.Time, error) {
+	address := "https://" + p.Domain + "/"
+	if insecure, err := cfg.Trust.Endpoint("http://" + p.Domain + "/rest/"); err == nil {
+		address = insecure
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, address, nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	response, err := bitrix24.NewHTTP().Do(request)
+	if err != nil {
+		return time.Time{}, err
+	}
+	_ = response.Body.Close() // a HEAD has none
+	at, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil {
+		return at, fmt.Errorf("the answer of %s has no date", p.Domain)
+	}
+	return at, nil
 }
 
 // storedToken is a token that doctor does not replace: that is the owner's.
