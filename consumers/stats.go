@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,6 +57,15 @@ func (s *Stats) Count(outcomes []leads.Outcome) {
 // announced: another replica may announce them, and then nothing here removes them.
 const waitingMax = 100_000
 
+// lagBounds are the buckets of lags, in seconds.
+var lagBounds = []float64{.1, .25, .5, .75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800}
+
+// Lags are those of one portal from callback to row.
+type Lags struct {
+	Counts []int64 // by bucket of Stats.Lags; the last is of what is longer
+	Sum    float64 // seconds
+}
+
 // lags measures the way of a callback, in seconds of our clock.
 type lags struct {
 	once       sync.Once
@@ -63,6 +73,7 @@ type lags struct {
 
 	mu      sync.Mutex
 	waiting map[revision]time.Time // written, not yet announced
+	portals map[string]*Lags       // of the portals that this process has served
 }
 
 type revision struct {
@@ -72,15 +83,14 @@ type revision struct {
 
 func (l *lags) ready() *lags {
 	l.once.Do(func() {
-		buckets := []float64{.1, .25, .5, .75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800}
 		l.row = prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "leadsync_lag_row_seconds", Help: "Time from the arrival of a callback until the lead's row in SQL shows the change.", Buckets: buckets,
+			Name: "leadsync_lag_row_seconds", Help: "Time from the arrival of a callback until the lead's row in SQL shows the change.", Buckets: lagBounds,
 		})
 		l.topic = prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "leadsync_lag_topic_seconds", Buckets: buckets,
+			Name: "leadsync_lag_topic_seconds", Buckets: lagBounds,
 			Help: "Time from the arrival of a callback until the change is on the topic, where this process did both.",
 		})
-		l.waiting = map[revision]time.Time{}
+		l.waiting, l.portals = map[revision]time.Time{}, map[string]*Lags{}
 	})
 	return l
 }
@@ -91,18 +101,44 @@ func (s *Stats) Lags() (row, topic prometheus.Collector) {
 	return l.row, l.topic
 }
 
+// ofPortal counts a lag of a portal. mu is held.
+func (l *lags) ofPortal(memberID string, took float64) {
+	of, ok := l.portals[memberID]
+	if !ok {
+		of = &Lags{Counts: make([]int64, len(lagBounds)+1)}
+		l.portals[memberID] = of
+	}
+	i, _ := slices.BinarySearch(lagBounds, took) // a bucket has its upper bound
+	of.Counts[i]++
+	of.Sum += took
+}
+
+// PortalLags are the lags of each portal whose rows this process has written.
+func (s *Stats) PortalLags() (bounds []float64, by map[string]Lags) {
+	l := s.lags.ready()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	by = make(map[string]Lags, len(l.portals))
+	for memberID, of := range l.portals {
+		by[memberID] = Lags{slices.Clone(of.Counts), of.Sum}
+	}
+	return lagBounds, by
+}
+
 // wrote notes that a callback received at that time has reached its row.
 func (s *Stats) wrote(o leads.Outcome, received, now time.Time) {
 	if received.IsZero() || o.Verdict == leads.Failed {
 		return
 	}
 	l := s.lags.ready()
-	l.row.Observe(max(0, now.Sub(received).Seconds()))
+	took := max(0, now.Sub(received).Seconds())
+	l.row.Observe(took)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ofPortal(o.MemberID, took)
 	if !o.Wrote() {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if len(l.waiting) >= waitingMax {
 		clear(l.waiting)
 	}

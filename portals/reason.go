@@ -110,8 +110,27 @@ type Stats struct {
 	Received atomic.Int64 // stored, and answered 200
 	Blind    atomic.Int64 // came while the database could not say which portal sent them
 
-	mu      sync.Mutex
-	refused map[string]int64
+	mu       sync.Mutex
+	refused  map[string]int64
+	received map[string]int64 // by portal
+}
+
+// ReceivedOf returns how many verified callbacks of each portal were received. There are no more
+// portals in it than have been connected.
+func (s *Stats) ReceivedOf() map[string]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.received)
+}
+
+// receivedOf counts a verified callback of a portal: what nobody has verified may name any portal.
+func (s *Stats) receivedOf(memberID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.received == nil {
+		s.received = map[string]int64{}
+	}
+	s.received[memberID]++
 }
 
 // Refused returns the counts of refused and ignored callbacks by Reason.String.

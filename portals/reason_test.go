@@ -3,8 +3,12 @@ package portals_test
 import (
 	"maps"
 	"testing"
+	"time"
 
+	"leadsync/bitrix24"
+	"leadsync/leads/leadstest"
 	"leadsync/portals"
+	"leadsync/repo/repotest"
 )
 
 // The names are labels of a metric that others have on their dashboards.
@@ -33,5 +37,18 @@ func TestCallbacksAreCountedByReason(t *testing.T) {
 	}
 	if got := stats.Refused(); !maps.Equal(got, map[string]int64{"unavailable": 2, "wrong_token": 1}) || stats.Received.Load() != 2 {
 		t.Errorf("%v, %d received", got, stats.Received.Load())
+	}
+}
+
+// Only what is verified counts for a portal: the rest may name any.
+func TestVerifiedCallbacksAreCountedByPortal(t *testing.T) {
+	r := portals.New(portals.Config{OAuth: &bitrix24.OAuth{}, Store: repotest.Migrated(t), Now: time.Now, Log: leadstest.Silent()})
+	for _, d := range []portals.Decision{
+		{MemberID: "a", Verified: true}, {MemberID: "a", Verified: true}, {MemberID: "b", Verified: true}, {MemberID: "invented"}, {MemberID: "a", Reason: portals.WrongToken},
+	} {
+		r.Count(t.Context(), d)
+	}
+	if got := r.Stats.ReceivedOf(); !maps.Equal(got, map[string]int64{"a": 2, "b": 1}) || r.Stats.Received.Load() != 4 {
+		t.Errorf("%v of %d", got, r.Stats.Received.Load())
 	}
 }

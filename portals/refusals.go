@@ -162,6 +162,9 @@ func (r *Registry) journal(d Decision) {
 // reason and portal.
 func (r *Registry) Count(ctx context.Context, d Decision) {
 	r.Stats.Count(d.Reason)
+	if d.Reason == Accepted && d.Verified {
+		r.Stats.receivedOf(d.MemberID)
+	}
 	r.journal(d)
 	hint, ok := hints[d.Reason]
 	if !ok {

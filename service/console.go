@@ -123,6 +123,7 @@ const recentRuns = 20
 func (d *desk) portal(ctx context.Context, p leads.Portal, mirrors []leads.MirrorStatus) (console.PortalStatus, error) {
 	b := d.s.Backend
 	v := console.PortalStatus{MemberID: p.MemberID, Domain: cmp.Or(p.Domain, p.MemberID), State: p.State, Leads: -1, Notices: -1}
+	v.Lag, v.Rate = d.s.sampler.samples.recentOf(p.MemberID, lagSpan), d.s.sampler.samples.recentOf(p.MemberID, rateSpan)
 	for _, m := range mirrors {
 		if m.MemberID == p.MemberID {
 			v.Mirror = m

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"leadsync/consumers"
 	"leadsync/leads"
 	"leadsync/portals"
 )
@@ -33,6 +34,17 @@ func (c sink) gauge(desc *prometheus.Desc, value float64, labels ...string) {
 	c <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 }
 
+func (c sink) histogram(desc *prometheus.Desc, bounds []float64, of consumers.Lags, labels ...string) {
+	below, buckets := uint64(0), make(map[float64]uint64, len(bounds))
+	for i, n := range of.Counts {
+		below += uint64(n) //nolint:gosec // a count
+		if i < len(bounds) {
+			buckets[bounds[i]] = below
+		}
+	}
+	c <- prometheus.MustNewConstHistogram(desc, below, of.Sum, buckets, labels...)
+}
+
 var (
 	receivedDesc  = prometheus.NewDesc("leadsync_callbacks_received_total", "Callbacks that leadsync accepted, stored and answered with 200.", nil, nil)
 	refusedDesc   = prometheus.NewDesc("leadsync_callbacks_refused_total", "Callbacks, installations and log-ins that leadsync refused or ignored, by reason; each reason is there from the start. The README explains them.", []string{"reason"}, nil)
@@ -57,6 +69,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	c.collectHistory(out)
 	c.collectJournal(out)
 	c.collectPortals(out)
+	c.collectPortalWork(out)
 	c.collectWork(out)
 	c.collectWatched(out)
 }

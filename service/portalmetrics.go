@@ -24,6 +24,8 @@ var (
 	restedDesc    = prometheus.NewDesc("leadsync_portal_method_pauses_total", "Times that leadsync paused a REST method so that the portal does not block it.", methodLabels, nil)
 	offlineDesc   = prometheus.NewDesc("leadsync_portal_offline_events_total", "Events taken from the portal's own queue (event.offline) since this process began to serve the portal.", portalLabel, nil)
 	missedDesc    = prometheus.NewDesc("leadsync_portal_callbacks_missed_total", "Changes that only the portal's own queue reported: no callback came for them.", portalLabel, nil)
+	ofPortalDesc  = prometheus.NewDesc("leadsync_portal_callbacks_received_total", "Callbacks of a portal that this process accepted, stored and answered with 200. Those that nobody could verify at once are only in leadsync_callbacks_received_total.", portalLabel, nil)
+	portalLagDesc = prometheus.NewDesc("leadsync_portal_lag_row_seconds", "Histogram of the time from the arrival of a callback until the lead's row in SQL shows the change, of the rows of a portal that this process has written.", portalLabel, nil)
 	silentDesc    = prometheus.NewDesc("leadsync_portal_callbacks_silent", "1 where callbacks or test events do not arrive, so that Bitrix24 may not reach LEADSYNC_PUBLIC_URL; else 0.", portalLabel, nil)
 	statesDesc    = prometheus.NewDesc("leadsync_portals", "Portals in the database, by state. Those in needs_authorization are not read until an administrator logs in again.", []string{"state"}, nil)
 
@@ -58,6 +60,17 @@ func (c collector) collectPortals(out sink) {
 			out.counter(blockedDesc, m.Refused, id, method)
 			out.counter(restedDesc, m.Pauses, id, method)
 		}
+	}
+}
+
+// collectPortalWork shows what callbacks of each portal led to in this process.
+func (c collector) collectPortalWork(out sink) {
+	for memberID, n := range c.s.Portals.Stats.ReceivedOf() {
+		out.counter(ofPortalDesc, n, memberID)
+	}
+	bounds, lags := c.s.Stats.PortalLags()
+	for memberID, of := range lags {
+		out.histogram(portalLagDesc, bounds, of, memberID)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -60,6 +61,9 @@ type sampleFile struct {
 	Bounds []float64 `json:"bounds"` // of the buckets of lags, in seconds
 	Fine   []sample  `json:"fine"`   // of minutes, the oldest first
 	Coarse []sample  `json:"coarse"` // of hours
+	// Portals are those of minutes in which callbacks of a portal came or were written, by member_id,
+	// for lagSpan.
+	Portals map[string][]sample `json:"portals,omitempty"`
 }
 
 // samples are kept for the charts of the pages, through restarts.
@@ -104,7 +108,8 @@ func readSamples(file string) (kept sampleFile, err error) {
 	if err == nil {
 		err = json.Unmarshal(data, &kept)
 	}
-	for _, s := range slices.Concat(kept.Fine, kept.Coarse) {
+	lists := append(slices.Collect(maps.Values(kept.Portals)), kept.Fine, kept.Coarse)
+	for _, s := range slices.Concat(lists...) {
 		if len(s.Lags) > len(kept.Bounds)+1 || s.Took < 0 {
 			err = errors.New("a sample of it cannot be")
 		}
@@ -112,16 +117,22 @@ func readSamples(file string) (kept sampleFile, err error) {
 	return kept, err
 }
 
-// add keeps a sample, also on disk.
-func (s *samples) add(one sample) {
+// add keeps a sample and those of portals within the same time, also on disk.
+func (s *samples) add(one sample, portals map[string]sample) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keep(one)
+	s.keep(one, portals)
 	s.save()
 }
 
-// keep adds a sample to those in memory.
-func (s *samples) keep(one sample) {
+// keep adds samples to those in memory.
+func (s *samples) keep(one sample, portals map[string]sample) {
+	for memberID, of := range portals {
+		if s.Portals == nil {
+			s.Portals = map[string][]sample{}
+		}
+		s.Portals[memberID] = append(s.Portals[memberID], of)
+	}
 	s.Fine = append(s.Fine, one)
 	last := len(s.Coarse) - 1
 	if last >= 0 && s.Coarse[last].At/3600 == one.At/3600 {
@@ -143,11 +154,21 @@ func (s *samples) forget() {
 		return slices.Clone(list[max(0, len(list)-most):])
 	}
 	s.Fine, s.Coarse = keep(s.Fine, fineAge, mostFine), keep(s.Coarse, coarseAge, mostCoarse)
+	for memberID, list := range s.Portals {
+		if s.Portals[memberID] = keep(list, lagSpan, int(lagSpan/sampleEvery)); len(s.Portals[memberID]) == 0 {
+			delete(s.Portals, memberID)
+		}
+	}
 }
 
 // save writes the file as a whole or not at all.
 func (s *samples) save() {
-	data, err := json.Marshal(s.sampleFile)
+	kept := s.sampleFile
+	data, err := json.Marshal(kept)
+	if len(data) > mostSampleBytes { // hundreds of busy portals; theirs are of an hour only
+		kept.Portals = nil
+		data, err = json.Marshal(kept)
+	}
 	if err == nil {
 		err = os.WriteFile(s.file+".new", data, 0o600)
 	}
@@ -259,6 +280,7 @@ type sampler struct {
 	at       time.Time // by the process's own clock
 	received int64
 	lags     []int64
+	portals  map[string]sample // what was counted of each portal
 }
 
 func newSampler(s *Service) *sampler {
@@ -267,7 +289,7 @@ func newSampler(s *Service) *sampler {
 	b := s.Backend
 	return &sampler{
 		s: s, samples: openSamples(b.data.file("samples.json"), bounds, b.Config.Now, b.Log), every: b.Config.scaled(sampleEvery),
-		at: time.Now(), lags: lags, received: s.Portals.Stats.Received.Load(),
+		at: time.Now(), lags: lags, received: s.Portals.Stats.Received.Load(), portals: countedOf(s),
 	}
 }
 
@@ -285,21 +307,15 @@ func (m *sampler) take(ctx context.Context) {
 	_, lags := buckets(row)
 	one := sample{At: m.samples.now().Unix(), Took: time.Since(m.at).Seconds(), Waiting: int64(m.s.intake.Waiting().Entries)}
 	received := m.s.Portals.Stats.Received.Load()
-	one.Received = received - m.received
-	for i := range lags {
-		if n := lags[i] - m.lags[i]; n > 0 {
-			if one.Lags == nil {
-				one.Lags = make([]int64, len(lags))
-			}
-			one.Lags[i] = n
-		}
-	}
+	one.Received, one.Lags = received-m.received, since(m.lags, lags)
 	if bus := m.s.Backend.NATS.Bus(); bus != nil {
 		ctx, cancel := context.WithTimeout(ctx, scrapeLimit)
 		defer cancel()
 		depth, _ := events.Depth(ctx, bus, events.StreamNotices) // what is on disk is known without NATS
 		one.Waiting += depth
 	}
-	m.at, m.received, m.lags = time.Now(), received, lags
-	m.samples.add(one)
+	portals := countedOf(m.s)
+	news := newsOf(m.portals, portals, one)
+	m.at, m.received, m.lags, m.portals = time.Now(), received, lags, portals
+	m.samples.add(one, news)
 }

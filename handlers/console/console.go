@@ -154,6 +154,8 @@ type PortalStatus struct {
 	Waiting          time.Time          // since when the oldest notice waits; zero where none does
 	Notices          int64              // that wait to be read; -1 where it is not known
 	Missed           Missed             // in 30 days
+	Lag              Point              // the last hour; of the rows that this process has written
+	Rate             Point              // the last minutes; of the callbacks that this process has received
 	Budget           leads.Budget
 	Operating        Operating  // zero where another process serves the portal
 	Last             *leads.Run // the newest that has ended
