@@ -83,7 +83,7 @@ const repeatEvery = time.Minute
 // publish publishes a status that differs from the last one, or whose last message is old.
 func (s *Statuses) publish(ctx context.Context, status leads.MirrorStatus) error {
 	last, ok := s.published[status.MemberID]
-	same := ok && last.State == status.State && last.Reason == status.Reason && last.Since.Equal(status.Since) && last.BehindSince.Equal(status.BehindSince)
+	same := ok && last.State == status.State && last.Reason == status.Reason && last.Failing == status.Failing && last.Since.Equal(status.Since) && last.BehindSince.Equal(status.BehindSince)
 	if age := s.Now().Sub(s.at[status.MemberID]); same && age >= 0 && age < repeatEvery {
 		return nil
 	}

@@ -23,6 +23,8 @@ func TestUnchangedStatusIsRepeated(t *testing.T) {
 	current := leads.MirrorStatus{MemberID: "a223c6b3710f85df22e9377d6c4f7553", State: leads.MirrorCurrent, Since: now}
 	blind := current
 	blind.State, blind.Reason = leads.MirrorBlind, "the plan has ended"
+	failing := current
+	failing.Failing = 1
 	for _, c := range []struct {
 		name   string
 		after  time.Duration
@@ -35,6 +37,7 @@ func TestUnchangedStatusIsRepeated(t *testing.T) {
 		{"a change is told at once", time.Second, blind, 3},
 		{"and the change back", time.Second, current, 4},
 		{"the clock was set back", -time.Hour, current, 5},
+		{"a lead cannot be stored", time.Second, failing, 6},
 	} {
 		now = now.Add(c.after)
 		if err := s.PublishOnce(t.Context(), c.status); err != nil {

@@ -20,6 +20,7 @@ type MirrorStatus struct {
 	Since       time.Time   `json:"since"`
 	BehindSince time.Time   `json:"behind_since,omitzero"` // since when the oldest change waits
 	Reason      string      `json:"reason,omitempty"`      // in words; "" where it is current
+	Failing     int64       `json:"failing"`               // leads that cannot be stored, those given up among them; their rows are old or lacking
 	At          time.Time   `json:"at"`                    // when that was looked at last
 }
 

@@ -49,7 +49,7 @@ func (d *DB) Proofs(ctx context.Context, memberID string) (leads.Proofs, error) 
 // serves.
 func (d *DB) MirrorStatuses(ctx context.Context) ([]leads.MirrorStatus, error) {
 	list, err := queryList(ctx, d, func(row scanner) (s leads.MirrorStatus, err error) {
-		err = row.Scan(&s.MemberID, textColumn{&s.Domain}, &s.State, instantColumn{&s.Since}, instantColumn{&s.BehindSince}, textColumn{&s.Reason}, instantColumn{&s.At})
+		err = row.Scan(&s.MemberID, textColumn{&s.Domain}, &s.State, instantColumn{&s.Since}, instantColumn{&s.BehindSince}, textColumn{&s.Reason}, instantColumn{&s.At}, &s.Failing)
 		return s, err
 	}, d.dialect.sql.MirrorStatuses)
 	return list, wrap(err, "status of the mirrors")

@@ -67,6 +67,10 @@ func TestPoisonousLeadsStopNobodyElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(failing) == 1 && failing[0].LeadID == poison[0]
+		statuses, err := db.MirrorStatuses(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(failing) == 1 && failing[0].LeadID == poison[0] && statuses[0].Failing == 1 && statuses[0].State == leads.MirrorCurrent
 	})
 }

@@ -53,6 +53,7 @@ func mirrorStatus(t *testing.T, server Server) {
 	see(leads.MirrorStatus{
 		MemberID: member, State: leads.MirrorBlind, Since: now.Add(-time.Hour), BehindSince: status.BehindSince, Reason: "no leadsync process serves the portal",
 	}, unserved)
+	m.countsFailing()
 	m.proofs()
 	m.apply(present(t, 1<<32+1, 1, "waits"))
 	if at, err := m.OutboxOldestOf(m.ctx, member); err != nil || at.IsZero() {
@@ -61,6 +62,23 @@ func mirrorStatus(t *testing.T, server Server) {
 	if at, err := m.OutboxOldestOf(m.ctx, other); err != nil || !at.IsZero() {
 		t.Errorf("the oldest change of another portal: %s, %v", at, err)
 	}
+}
+
+// countsFailing counts leads that cannot be stored, those given up among them, of each portal.
+func (m *mirror) countsFailing() {
+	m.t.Helper()
+	for id, again := range map[int64]time.Time{1: m.clock.Now().Add(time.Hour), 2: {}} {
+		_, err := m.CountFailure(m.ctx, leads.Ref{MemberID: member, LeadID: id}, "", "too long", func(int) time.Time { return again })
+		m.must(err)
+	}
+	got, err := m.MirrorStatuses(m.ctx)
+	m.must(err)
+	for _, s := range got {
+		if want := map[string]int64{member: 2}[s.MemberID]; s.Failing != want {
+			m.t.Errorf("%d leads of %s are failing, want %d", s.Failing, s.MemberID, want)
+		}
+	}
+	m.must(m.ForgetFailures(m.ctx, member, []int64{1, 2}))
 }
 
 // proofs completes a pass; only completed ones prove anything.

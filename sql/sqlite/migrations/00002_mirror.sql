@@ -105,7 +105,7 @@ CREATE TABLE leadsync_owners (
     beat_at TEXT,
     problem TEXT,
     problem_since TEXT,
-    problem_parts TEXT, -- what fails, in JSON, for the next owner
+    problem_parts TEXT, -- what fails, part by part, for the next owner
     note TEXT,
     fields_read_at TEXT, -- when leadsync_field_types was written last
     CONSTRAINT pk_leadsync_owners PRIMARY KEY (member_id)

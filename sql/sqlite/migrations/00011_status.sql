@@ -9,6 +9,7 @@ ALTER TABLE leadsync_owners ADD COLUMN mirror_reason TEXT;
 ALTER TABLE leadsync_owners ADD COLUMN missed_at TEXT;
 
 -- bitrix_mirror_status: one row for each portal. While it says 'blind', "not found" may be false. A portal that no process serves is blind.
+-- failing: leads that cannot be stored, whatever the state; those given up are among them.
 CREATE VIEW bitrix_mirror_status AS
 SELECT
     p.member_id,
@@ -32,7 +33,8 @@ SELECT
             THEN COALESCE(o.mirror_reason || '; ', '') || 'rows of an adopted database belong to no portal, so reports show their leads twice: run leadsync portals claim'
         ELSE o.mirror_reason
     END AS reason,
-    o.beat_at AS checked_at
+    o.beat_at AS checked_at,
+    (SELECT COUNT(*) FROM leadsync_failures AS f WHERE f.member_id = p.member_id) AS failing
 FROM leadsync_portals AS p
 LEFT JOIN leadsync_owners AS o ON o.member_id = p.member_id;
 

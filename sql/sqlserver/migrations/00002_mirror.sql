@@ -174,7 +174,7 @@ CREATE TABLE dbo.leadsync_owners (
     beat_at datetimeoffset(3) NULL,
     problem nvarchar(max) NULL,
     problem_since datetimeoffset(3) NULL,
-    problem_parts nvarchar(max) NULL, -- what fails, in JSON, for the next owner
+    problem_parts nvarchar(max) NULL, -- what fails, part by part, for the next owner
     note nvarchar(max) NULL,
     fields_read_at datetimeoffset(3) NULL, -- when leadsync_field_types was written last
     CONSTRAINT pk_leadsync_owners PRIMARY KEY (member_id)

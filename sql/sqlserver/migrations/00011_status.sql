@@ -21,6 +21,7 @@ IF OBJECT_ID(N'dbo.bitrix_mirror_status') IS NOT NULL
 DROP VIEW dbo.bitrix_mirror_status;
 
 -- bitrix_mirror_status: one row for each portal. While it says 'blind', "not found" may be false. A portal that no process serves is blind.
+-- failing: leads that cannot be stored, whatever the state; those given up are among them.
 -- +goose StatementBegin
 CREATE VIEW dbo.bitrix_mirror_status
 AS
@@ -46,7 +47,8 @@ SELECT
             THEN COALESCE(o.mirror_reason + N'; ', N'') + N'rows of an adopted database belong to no portal, so reports show their leads twice: run leadsync portals claim'
         ELSE o.mirror_reason
     END AS reason,
-    o.beat_at AS checked_at
+    o.beat_at AS checked_at,
+    (SELECT COUNT(*) FROM dbo.leadsync_failures AS f WHERE f.member_id = p.member_id) AS failing
 FROM dbo.leadsync_portals AS p
 LEFT JOIN dbo.leadsync_owners AS o ON o.member_id = p.member_id;
 -- +goose StatementEnd
