@@ -77,10 +77,12 @@ type Sums struct {
 	Unreadable int64 `json:"unreadable"` // in the mirror; the portal says "Access denied."
 	// Unprocessable: in the portal; leadsync cannot use the portal's answer. Not a deletion.
 	Unprocessable int64 `json:"unprocessable"`
-	Inserted      int64 `json:"inserted"`
-	Updated       int64 `json:"updated"`
-	Deleted       int64 `json:"deleted"`
-	Requests      int64 `json:"requests"` // HTTP requests sent
+	// Failing: events may still bring the lead, so it is no finding, but its row could not be written.
+	Failing  int64 `json:"failing"`
+	Inserted int64 `json:"inserted"`
+	Updated  int64 `json:"updated"`
+	Deleted  int64 `json:"deleted"`
+	Requests int64 `json:"requests"` // HTTP requests sent
 	// Refused counts the requests that the portal rejected because of a limit.
 	Refused int64 `json:"refused_by_limits"`
 }
@@ -94,6 +96,7 @@ func (s *Sums) Add(o Sums) {
 	s.Phantom += o.Phantom
 	s.Unreadable += o.Unreadable
 	s.Unprocessable += o.Unprocessable
+	s.Failing += o.Failing
 	s.Inserted += o.Inserted
 	s.Updated += o.Updated
 	s.Deleted += o.Deleted
@@ -103,6 +106,12 @@ func (s *Sums) Add(o Sums) {
 
 // Found returns the number of differences.
 func (s Sums) Found() int64 { return s.Missed + s.Stale + s.Phantom + s.Unreadable + s.Unprocessable }
+
+// TooRecent is how many leads differed and are no finding, because they had changed so shortly
+// before that events may still bring them; without those that cannot be stored.
+func (s Sums) TooRecent() int64 {
+	return max(0, s.Scanned-s.Unchanged-s.Missed-s.Stale-s.Unprocessable-s.Failing)
+}
 
 // Repaired returns the number of rows that were corrected.
 func (s Sums) Repaired() int64 { return s.Inserted + s.Updated + s.Deleted }

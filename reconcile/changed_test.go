@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,20 @@ func TestRecentChangesAreRepairedAndNotCounted(t *testing.T) {
 		t.Errorf("%+v", run.Sums)
 	}
 	h.wantEqual()
+}
+
+// A lead that changed a moment ago and cannot be stored is neither a finding nor merely too recent.
+func TestRecentChangesThatCannotBeStoredAreCounted(t *testing.T) {
+	h := imported(t, 20)
+	ids := h.ids()
+	h.advanceHours(1)
+	h.editInPortal(ids[0], "edited just now")
+	h.editInPortal(ids[1], "poison")
+	h.exec("CREATE TRIGGER poison BEFORE UPDATE ON bitrix_leads WHEN NEW.sql_ID = " + strconv.FormatInt(ids[1], 10) + " BEGIN SELECT RAISE(ABORT, 'poison'); END")
+	run := h.pass(leads.Run{Mode: leads.RunFull})
+	if run.Failing != 1 || run.Updated != 1 || run.TooRecent() != 1 || run.Found() != 0 {
+		t.Errorf("%+v", run.Sums)
+	}
 }
 
 // evidence is what a test says of incidents, notices and callbacks.

@@ -47,7 +47,9 @@ func (r *repairer) repair(ctx context.Context, repairs []Repair) ([]leads.Findin
 		f := repair.Finding
 		f.Repaired = outcomes[i].Verdict
 		if f.Repaired == leads.Older || repair.Late && f.Kind != leads.FindingUnprocessable && !r.wasNoted(f) {
-			r.countWrite(f.Repaired)
+			if r.countWrite(f.Repaired); f.Repaired == leads.Failed {
+				r.run.Failing++
+			}
 			continue // a live read was faster: events did not miss it, it was only late
 		}
 		r.count(f)

@@ -112,7 +112,7 @@ func (d *DB) saveRun(ctx context.Context, tx *sql.Tx, run leads.Run) error {
 		sql.Named("rows_inserted", run.Inserted), sql.Named("rows_updated", run.Updated),
 		sql.Named("rows_deleted", run.Deleted), sql.Named("requests", run.Requests),
 		sql.Named("since_at", zoned(run.Since)), sql.Named("portal_at", zoned(run.PortalAt)), sql.Named("refused", run.Refused),
-		sql.Named("unprocessable", run.Unprocessable))
+		sql.Named("unprocessable", run.Unprocessable), sql.Named("failing", run.Failing))
 	if err != nil || n > 0 {
 		return err
 	}
@@ -210,6 +210,6 @@ func scanRun(row scanner) (r leads.Run, err error) {
 		instantColumn{&r.RequestedAt}, instantColumn{&r.StartedAt}, instantColumn{&r.FinishedAt},
 		&r.Checkpoint, textColumn{&r.Error}, &r.Scanned, &r.Unchanged, &r.Missed, &r.Stale, &r.Phantom,
 		&r.Unreadable, &r.Inserted, &r.Updated, &r.Deleted, &r.Requests,
-		&r.Epoch, &r.MaxDeletes, zonedColumn{&r.Since}, zonedColumn{&r.PortalAt}, &r.Refused, &r.Unprocessable)
+		&r.Epoch, &r.MaxDeletes, zonedColumn{&r.Since}, zonedColumn{&r.PortalAt}, &r.Refused, &r.Unprocessable, &r.Failing)
 	return r, err
 }

@@ -203,8 +203,11 @@ func passText(run leads.Run, portal string) string {
 	fmt.Fprintf(&text, "Portal %s: %s %s in %.1f s, %s, %d of them refused by a limit\n", portal, what, s.State, s.Seconds, service.Number(s.Requests, "request"), s.Refused)
 	line := func(n int64, words string) { fmt.Fprintf(&text, "  %8d %s\n", n, words) }
 	line(s.Scanned, fmt.Sprintf("%s compared, %d of them right", service.Noun(s.Scanned, "lead"), s.Unchanged))
-	if n := tooRecent(s.Sums); n > 0 {
+	if n := s.TooRecent(); n > 0 {
 		line(n, "not counted (changed less than a minute ago: events may still bring them)")
+	}
+	if s.Failing > 0 {
+		line(s.Failing, "not counted, and cannot be stored (leadsync tries them again: leadsync dead list has those given up)")
 	}
 	line(s.Missed, "missed by events (not in the mirror)")
 	line(s.Stale, "stale (in the mirror, but different)")

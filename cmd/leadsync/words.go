@@ -20,7 +20,7 @@ type passView struct {
 
 func viewPass(run leads.Run) passView {
 	return passView{
-		Summary: run.Summary(), DryRun: run.DryRun, TooRecent: tooRecent(run.Sums), RequestedAt: run.RequestedAt,
+		Summary: run.Summary(), DryRun: run.DryRun, TooRecent: run.TooRecent(), RequestedAt: run.RequestedAt,
 		StartedAt: unlessZero(run.StartedAt), FinishedAt: unlessZero(run.FinishedAt),
 	}
 }
@@ -30,12 +30,6 @@ func unlessZero(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
-}
-
-// tooRecent is how many leads differed and are no finding, because they had changed so shortly
-// before that events may still bring them.
-func tooRecent(s leads.Sums) int64 {
-	return max(0, s.Scanned-s.Unchanged-s.Missed-s.Stale-s.Unprocessable)
 }
 
 // span is a time that has passed, as people say it; "unknown" where it is 0.

@@ -28,7 +28,8 @@ func TestAPassIsPrintedInWords(t *testing.T) {
 			t.Errorf("dry run %v: %s", dry, text)
 		}
 	}
-	if text := passText(leads.Run{Sums: leads.Sums{Scanned: 1001, Unchanged: 996}}, "company.bitrix24.ru"); !strings.Contains(text, "1001 leads compared, 996 of them right") || !strings.Contains(text, "5 not counted") {
+	if text := passText(leads.Run{Sums: leads.Sums{Scanned: 1001, Unchanged: 994, Failing: 2}}, "company.bitrix24.ru"); !strings.Contains(text, "1001 leads compared, 994 of them right") ||
+		!strings.Contains(text, "5 not counted (changed") || !strings.Contains(text, "2 not counted, and cannot be stored") {
 		t.Errorf("five leads are missing: %s", text)
 	}
 	for d, want := range map[time.Duration]string{

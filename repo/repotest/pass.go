@@ -38,7 +38,7 @@ func settling(m *mirror) {
 	}
 	m.sees(m.Findings(m.ctx, run.ID))
 	m.sees(m.Noted(m.ctx, run.ID))(noted...)
-	run.Checkpoint, run.Phantom, run.Refused, run.Requests, run.Unprocessable = 20, 2, 3, 4, 5
+	run.Checkpoint, run.Phantom, run.Refused, run.Requests, run.Unprocessable, run.Failing = 20, 2, 3, 4, 5, 6
 	run.PortalAt = time.Date(2026, 11, 23, 13, 0, 0, 0, time.FixedZone("", 3*3600))
 	run.Since = run.PortalAt.Add(-time.Hour)
 	settled := []leads.Finding{finding(1, leads.Missing), finding(2, leads.Withheld)}

@@ -3,12 +3,12 @@
 INSERT INTO leadsync_runs (
     id, member_id, mode, state, dry_run, requested_at, checkpoint_id, claimed_epoch,
     scanned, unchanged, missed, stale, phantom, unreadable, rows_inserted, rows_updated, rows_deleted, requests,
-    max_deletes, refused, unprocessable
+    max_deletes, refused, unprocessable, failing
 )
 SELECT
     @id, @member_id, @mode, @state, @dry_run, @requested_at, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    @max_deletes, 0, 0
+    @max_deletes, 0, 0, 0
 WHERE NOT EXISTS (
     SELECT 1 FROM leadsync_runs AS t
     WHERE t.member_id = @member_id AND t.mode = @mode AND t.dry_run = @dry_run AND t.state IN ('requested', 'running')

@@ -3,12 +3,12 @@
 INSERT INTO dbo.leadsync_runs (
     id, member_id, mode, state, dry_run, requested_at, checkpoint_id, claimed_epoch,
     scanned, unchanged, missed, stale, phantom, unreadable, rows_inserted, rows_updated, rows_deleted, requests,
-    max_deletes, refused, unprocessable
+    max_deletes, refused, unprocessable, failing
 )
 SELECT
     @id, @member_id, @mode, @state, @dry_run, CONVERT(datetimeoffset(3), @requested_at, 127), 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    @max_deletes, 0, 0
+    @max_deletes, 0, 0, 0
 WHERE NOT EXISTS (
     SELECT 1 FROM dbo.leadsync_runs AS t WITH (UPDLOCK, HOLDLOCK)
     WHERE t.member_id = @member_id AND t.mode = @mode AND t.dry_run = @dry_run AND t.state IN ('requested', 'running')

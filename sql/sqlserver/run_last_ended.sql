@@ -3,7 +3,7 @@ SELECT
     r.id, r.member_id, r.mode, r.state, r.dry_run, r.requested_at, r.started_at, r.finished_at,
     r.checkpoint_id, r.error, r.scanned, r.unchanged, r.missed, r.stale, r.phantom, r.unreadable,
     r.rows_inserted, r.rows_updated, r.rows_deleted, r.requests,
-    r.claimed_epoch, r.max_deletes, r.since_at, r.portal_at, r.refused, r.unprocessable
+    r.claimed_epoch, r.max_deletes, r.since_at, r.portal_at, r.refused, r.unprocessable, r.failing
 FROM dbo.leadsync_runs AS r
 WHERE r.seq = (
     SELECT MAX(b.seq)

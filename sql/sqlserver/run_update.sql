@@ -18,5 +18,6 @@ UPDATE dbo.leadsync_runs SET
     since_at = @since_at,
     portal_at = @portal_at,
     refused = @refused,
-    unprocessable = @unprocessable
+    unprocessable = @unprocessable,
+    failing = @failing
 WHERE id = @id AND claimed_epoch = @claimed_epoch

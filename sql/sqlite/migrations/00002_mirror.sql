@@ -151,6 +151,7 @@ CREATE TABLE leadsync_runs (
     portal_at TEXT,
     refused INTEGER NOT NULL,
     unprocessable INTEGER NOT NULL,
+    failing INTEGER NOT NULL,
     CONSTRAINT uq_leadsync_runs_id UNIQUE (id)
 );
 

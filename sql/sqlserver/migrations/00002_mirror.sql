@@ -224,6 +224,7 @@ CREATE TABLE dbo.leadsync_runs (
     portal_at nvarchar(32) NULL,
     refused bigint NOT NULL,
     unprocessable bigint NOT NULL,
+    failing bigint NOT NULL,
     CONSTRAINT pk_leadsync_runs PRIMARY KEY (seq),
     CONSTRAINT uq_leadsync_runs_id UNIQUE (id)
 );
