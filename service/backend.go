@@ -71,7 +71,7 @@ func hold(ctx context.Context, cfg Config, log *slog.Logger, owns bool) (_ *Back
 		}
 	}()
 	var readers []broker.Subscriber
-	b.data, err = openData(cfg.DataDir)
+	b.data, err = openData(ctx, cfg.DataDir)
 	switch {
 	case errors.Is(err, errDataInUse) && owns:
 		return nil, fmt.Errorf("%w; stop it, or give this process another directory by LEADSYNC_DATA_DIR", err)

@@ -1,16 +1,19 @@
 package service
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 
 	"leadsync/leads"
+	"leadsync/retry"
 )
 
 // errDataInUse says that another process owns the data directory.
@@ -27,19 +30,55 @@ type dataDir struct {
 }
 
 // openData makes the directory and locks it, or returns errDataInUse.
-func openData(path string) (*dataDir, error) {
+func openData(ctx context.Context, path string) (*dataDir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	lock := flock.New(filepath.Join(path, "lock"), flock.SetPermissions(0o600))
-	ok, err := lock.TryLock()
+	lock := flock.New(lockFile(path), flock.SetPermissions(0o600))
+	ok, err := tryLock(lock, func() { _ = retry.Wait(ctx, lockPause) })
 	if err != nil {
 		return nil, fmt.Errorf("lock the data directory %s: %w", path, err)
 	}
 	if !ok {
 		return nil, fmt.Errorf("%w %s", errDataInUse, path)
 	}
+	// What is announced there is of a service that was killed.
+	if err := ignoreMissing(os.Remove(runFile(path))); err != nil {
+		return nil, errors.Join(fmt.Errorf("remove what an earlier service has announced: %w", err), lock.Close())
+	}
 	return &dataDir{path: path, lock: lock}, nil
+}
+
+// Who looks whether the directory is in use holds its lock for an instant, so one try is not enough.
+const (
+	lockTries = 4
+	lockPause = 5 * time.Millisecond
+)
+
+func tryLock(lock *flock.Flock, pause func()) (ok bool, err error) {
+	for try := range lockTries {
+		if try > 0 {
+			pause()
+		}
+		if ok, err = lock.TryLock(); ok || err != nil {
+			break
+		}
+	}
+	return ok, err
+}
+
+func lockFile(dir string) string { return filepath.Join(dir, "lock") }
+
+// dataInUse tells whether a process owns the data directory. It is also true where that cannot be
+// found out.
+func dataInUse(dir string) bool {
+	if _, err := os.Stat(lockFile(dir)); errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	lock := flock.New(lockFile(dir), flock.SetFlag(os.O_RDONLY))
+	free, err := lock.TryRLock()
+	_ = lock.Close() // nothing was written
+	return err != nil || !free
 }
 
 // Close gives the directory back.
@@ -75,12 +114,13 @@ func (d *dataDir) announce(url string, service, subscriber leads.Secret, http, a
 	return nil
 }
 
-// readRunning reads what the service that owns the directory has announced.
+// readRunning reads what the service that owns the directory has announced. One that was killed leaves
+// its file behind, and its ports may be somebody else's.
 func readRunning(dir string) (running, error) {
 	var r running
 	data, err := os.ReadFile(runFile(dir))
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) || err == nil && !dataInUse(dir):
 		return r, fmt.Errorf("no leadsync service is running on the data directory %s (another leadsync command may be using it): start `leadsync serve`, or wait for that command", dir)
 	case err != nil:
 		return r, fmt.Errorf("read what the running service has announced: %w", err)

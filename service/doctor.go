@@ -9,11 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/gofrs/flock"
 
 	"leadsync/bitrix24"
 	"leadsync/doctor"
@@ -81,34 +78,16 @@ func natsState(ctx context.Context, cfg Config) (events.State, error) {
 	return serverState(ctx, cfg.NATSServer(), cfg.NATSPrefix)
 }
 
-// embeddedState looks at the server of the service that runs on the data directory. A service that
-// was killed leaves run.json behind.
+// embeddedState looks at the server of the service that runs on the data directory.
 func embeddedState(ctx context.Context, cfg Config) (events.State, error) {
 	r, err := readRunning(cfg.DataDir)
 	if err != nil {
 		return events.State{}, errIdle
 	}
-	state, err := events.State{}, errNATSStarts
-	if r.NATSURL != "" {
-		state, err = serverState(ctx, events.Server{URL: r.NATSURL, Token: r.NATSToken}, cfg.NATSPrefix)
+	if r.NATSURL == "" {
+		return events.State{}, errNATSStarts
 	}
-	if err != nil && !dataInUse(cfg.DataDir) { // asked last: a service that starts this very moment must find the lock free
-		return events.State{}, errIdle
-	}
-	return state, err
-}
-
-// dataInUse tells whether a process owns the data directory. It is also true where that cannot be
-// found out.
-func dataInUse(path string) bool {
-	name := filepath.Join(path, "lock")
-	if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
-		return false
-	}
-	lock := flock.New(name, flock.SetFlag(os.O_RDONLY))
-	free, err := lock.TryRLock()
-	_ = lock.Close() // nothing was written
-	return err != nil || !free
+	return serverState(ctx, events.Server{URL: r.NATSURL, Token: r.NATSToken}, cfg.NATSPrefix)
 }
 
 func serverState(ctx context.Context, server events.Server, prefix string) (events.State, error) {

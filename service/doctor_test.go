@@ -19,7 +19,7 @@ func TestAKilledServiceIsNotRunning(t *testing.T) {
 	if !idle() {
 		t.Error("a service runs in an empty directory")
 	}
-	data, err := openData(dir)
+	data, err := openData(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestAKilledServiceIsNotRunning(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "lock")); err != nil || !idle() {
 		t.Errorf("a service without a lock runs (%v)", err)
 	}
-	again, err := openData(dir)
+	again, err := openData(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
