@@ -1,59 +1,57 @@
 package journal
 
 import (
+	"encoding/binary"
 	"slices"
+
+	"github.com/bits-and-blooms/bloom/v3"
+	"github.com/cespare/xxhash/v2"
 )
 
 // A filter says whether a block may have entries of a lead, without reading the block: a Bloom
-// filter of about ten bits for each lead, wrong for one block in a hundred.
+// filter of about ten bits for each lead, wrong for one block in a hundred. On disk it is the
+// filter's words, little-endian.
 const (
 	filterBits   = 10 // for each key
 	filterHashes = 5
+	wordBits     = 64
+	wordBytes    = wordBits / 8
 )
 
-// key stands for a lead of a portal in filters; lead 0 is the portal as a whole. It is on disk:
-// FNV-1a of the member_id, mixed with the lead's id by a step of SplitMix64.
+// key stands for a lead of a portal in filters; lead 0 is the portal as a whole.
 func key(member uint64, lead int64) uint64 {
-	k := member + uint64(lead)*0x9e3779b97f4a7c15 //nolint:gosec // ids are positive
-	k = (k ^ k>>30) * 0xbf58476d1ce4e5b9
-	k = (k ^ k>>27) * 0x94d049bb133111eb
-	return k ^ k>>31
+	var both [2 * wordBytes]byte
+	binary.LittleEndian.PutUint64(both[:], member)
+	binary.LittleEndian.PutUint64(both[wordBytes:], uint64(lead)) //nolint:gosec // ids are positive
+	return xxhash.Sum64(both[:])
 }
 
-// hashOf is FNV-1a.
-func hashOf(member string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(member) {
-		h = (h ^ uint64(member[i])) * 1099511628211
-	}
-	return h
-}
+func hashOf(member string) uint64 { return xxhash.Sum64String(member) }
+
+func bytesOf(k uint64) []byte { return binary.LittleEndian.AppendUint64(nil, k) }
 
 // filterOf makes the filter of keys.
 func filterOf(keys []uint64) []byte {
-	filter := make([]byte, max(8, (len(keys)*filterBits+7)/8))
+	filter := bloom.From(make([]uint64, max(1, (len(keys)*filterBits+wordBits-1)/wordBits)), filterHashes)
 	for _, k := range keys {
-		for i := range uint64(filterHashes) {
-			bit := bitOf(k, i, filter)
-			filter[bit/8] |= 1 << (bit % 8)
-		}
+		filter.Add(bytesOf(k))
 	}
-	return filter
+	var written []byte
+	for _, word := range filter.BitSet().Words() {
+		written = binary.LittleEndian.AppendUint64(written, word)
+	}
+	return written
 }
 
 // mayHave reports whether a filter was made with one of the keys, perhaps.
-func mayHave(filter []byte, keys []uint64) bool {
-	return len(filter) > 0 && slices.ContainsFunc(keys, func(k uint64) bool {
-		for i := range uint64(filterHashes) {
-			if bit := bitOf(k, i, filter); filter[bit/8]&(1<<(bit%8)) == 0 {
-				return false
-			}
-		}
-		return true
-	})
-}
-
-func bitOf(k, i uint64, filter []byte) uint64 {
-	h := uint32(k>>32) + uint32(i)*(uint32(k)|1) //nolint:gosec // the halves of the key
-	return uint64(h) * uint64(len(filter)*8) >> 32
+func mayHave(written []byte, keys []uint64) bool {
+	words := make([]uint64, len(written)/wordBytes)
+	if len(words) == 0 {
+		return false
+	}
+	for i := range words {
+		words[i] = binary.LittleEndian.Uint64(written[i*wordBytes:])
+	}
+	filter := bloom.From(words, filterHashes)
+	return slices.ContainsFunc(keys, func(k uint64) bool { return filter.Test(bytesOf(k)) })
 }

@@ -20,7 +20,7 @@ import (
 // that created it. Its name begins with the time at which that was, so names sort by time.
 const (
 	segmentSuffix = ".journal"
-	segmentMagic  = "LSYNCJN2"
+	segmentMagic  = "LSYNCJN3"
 	recordHeader  = 16
 	recordMax     = 4 << 20 // blocks are far smaller; a larger length is damage
 	// readAhead is how much is read at once: the filter of a block of the usual size.

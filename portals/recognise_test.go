@@ -286,6 +286,11 @@ func TestRefusalsAreInTheJournal(t *testing.T) {
 	refuse(17)
 	f.clock.Advance(time.Minute)
 	refuse(18)
+	f.clock.Advance(time.Second)
+	refuse(17)
+	for range 2 { // a stop does not wait for the minute's end
+		f.registry.Flush()
+	}
 	f.cfg.Journal.Flush()
 	r, err := journal.Look(t.Context(), dir, journal.Query{MemberID: f.info.MemberID, LeadID: 17, To: began.Add(time.Hour)})
 	if err != nil {
@@ -297,7 +302,7 @@ func TestRefusalsAreInTheJournal(t *testing.T) {
 			Count: count, Since: began.Add(time.Duration(since) * time.Second),
 		}
 	}
-	want := []journal.Entry{refused(17, 1, 0, 0), refused(0, 60, 1, 60), refused(0, 59, 61, 119), refused(0, 2, 180, 240)}
+	want := []journal.Entry{refused(17, 1, 0, 0), refused(0, 60, 1, 60), refused(0, 59, 61, 119), refused(0, 2, 180, 240), refused(17, 1, 241, 241)}
 	if diff := cmp.Diff(want, r.Entries); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -109,6 +109,19 @@ func (n *notes) add(d Decision, now time.Time) (due []journal.Entry) {
 	return due
 }
 
+// rest returns what the journal does not have yet, however short a time ago the last entries were.
+func (n *notes) rest() (left []journal.Entry) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, one := range n.of {
+		if one.entry.Count > 0 {
+			left = append(left, one.entry)
+			one.entry = journal.Entry{}
+		}
+	}
+	return left
+}
+
 // journalled tells whether the journal is to have the decision. The intake notes what it could not
 // store, and what was found to be forged.
 func journalled(d Decision) bool {
@@ -155,6 +168,13 @@ func passed(since, now time.Time) bool { return now.Sub(since) >= refusalPause |
 func (r *Registry) journal(d Decision) {
 	if r.cfg.Journal != nil {
 		r.cfg.Journal.Add(r.noted.add(d, r.cfg.Now())...)
+	}
+}
+
+// Flush gives the journal the refusals of the last minute. It is called when no more callbacks come.
+func (r *Registry) Flush() {
+	if r.cfg.Journal != nil {
+		r.cfg.Journal.Add(r.noted.rest()...)
 	}
 }
 

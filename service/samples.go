@@ -293,11 +293,12 @@ func newSampler(s *Service) *sampler {
 	}
 }
 
-// run takes samples until the context ends.
+// run takes samples until the context ends, and one more then, of what came since the last.
 func (m *sampler) run(ctx context.Context) error {
 	for retry.Wait(ctx, m.every) == nil {
 		m.take(ctx)
 	}
+	m.take(context.WithoutCancel(ctx))
 	return nil
 }
 

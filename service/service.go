@@ -151,7 +151,9 @@ func (s *Service) Run(ctx context.Context) error {
 		s.jobs.end()
 	}
 	stopTaking()
-	return errors.Join(err, face.Wait())
+	err = errors.Join(err, face.Wait())
+	s.Portals.Flush()
+	return err
 }
 
 // work does all that needs database and NATS, each as soon as it is there.

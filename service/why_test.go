@@ -1,7 +1,10 @@
 package service
 
 import (
+	"context"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,5 +71,35 @@ func TestWhyAsksForTheTimeOfTheLead(t *testing.T) {
 	cfg.Keep = 30 * day
 	if told, err = Why(t.Context(), db, cfg, leads.Portal{MemberID: member}, 17, Span{Since: now.Add(-7 * day)}); err != nil || !strings.Contains(told.In(time.UTC), "are not known any more") {
 		t.Errorf("what is no longer kept is denied: %v\n%s", err, told.In(time.UTC))
+	}
+}
+
+// A stop loses no refusals: the journal has those of the last minute, too.
+func TestAStopWritesRefusalsDown(t *testing.T) {
+	t.TempDir() // it is removed after what follows
+	var p *pages
+	var member string
+	t.Cleanup(func() { // the service has ended
+		r, err := journal.Look(context.Background(), journalDir(p.service.Backend.Config), journal.Query{MemberID: member, LeadID: 1, To: time.Now().Add(time.Hour)})
+		refused := int64(0)
+		for _, e := range r.Entries {
+			if e.Kind == journal.Refused {
+				refused += e.Count
+			}
+		}
+		if err != nil || refused != 3 {
+			t.Errorf("%d refusals in %+v, %v", refused, r.Entries, err)
+		}
+	})
+	p = openPages(t, 1)
+	member = p.portal.Info().MemberID
+	p.portal.Install(p.service.Address()+"/bitrix24/events", p.service.Address()+"/bitrix24/oauth/callback")
+	p.until("the portal is known", func() bool {
+		_, ok, err := p.service.Backend.DB.Portal(t.Context(), member)
+		return err == nil && ok
+	})
+	forged := url.Values{"event": {"ONCRMLEADUPDATE"}, "data[FIELDS][ID]": {"1"}, "auth[member_id]": {member}, "auth[application_token]": {"forged"}}
+	for range 3 {
+		p.answer(http.PostForm(p.service.Address()+leads.CallbackPath, forged))
 	}
 }
