@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"leadsync/bitrix24"
@@ -39,11 +40,13 @@ func (r *Registry) Install(ctx context.Context, cb bitrix24.Callback) Decision {
 		err = install(ctx, cb, portal, known)
 	}
 	d.Reason, d.Err = installReason(err), err
-	d.Verified = d.Reason == Accepted
+	if d.Verified = d.Reason == Accepted; d.Verified {
+		r.recent.over(strings.ToLower(cb.Domain))
+	}
 	if errors.Is(err, errNotKept) {
 		r.cfg.Log.ErrorContext(ctx, "installation lost; save the application's form in Bitrix24 again", "member_id", cb.MemberID, "error", err)
 	}
-	return d
+	return r.decided(d, cb.Domain)
 }
 
 // started waits until the database is ready: an installation or a log-in that comes while
