@@ -171,7 +171,10 @@ func (h *health) problems() []Problem {
 	if late := now.Sub(h.waiting) >= PressingAfter; late && !h.waiting.IsZero() {
 		p, known := found[PartNotices]
 		if !known {
-			p = Problem{Part: PartNotices, Since: h.waiting, Again: h.waiting, Reason: backlog}
+			p.Since = h.waiting
+		}
+		if !known || !p.Fails() { // reading works, and is too slow
+			p = Problem{Part: PartNotices, Since: p.Since, Again: h.waiting, Reason: backlog}
 		}
 		if h.waiting.Before(p.Since) {
 			p.Since = h.waiting

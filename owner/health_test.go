@@ -190,6 +190,20 @@ func TestFlickeringProblemsAreReported(t *testing.T) {
 	}
 }
 
+// Reading that works again and is too slow is a problem that goes on.
+func TestABacklogAfterAFailureGoesOn(t *testing.T) {
+	clock := leadstest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC))
+	h := &health{now: clock.Now, calm: calmAfter}
+	h.report(PartNotices, errors.New("time-out"))
+	clock.Advance(time.Minute)
+	h.setWaiting(clock.Now())
+	clock.Advance(PressingAfter)
+	h.report(PartNotices, nil)
+	if words := Describe(h.problems(), clock.Now()); !strings.HasPrefix(words, "notices: failing since 2026-11-26T10:00:00Z: leads are read more slowly") {
+		t.Errorf("%q", words)
+	}
+}
+
 // What is looked up and not tried is over at once.
 func TestStatesEndAtOnce(t *testing.T) {
 	h := &health{now: time.Now, calm: calmAfter}
