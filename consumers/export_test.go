@@ -13,3 +13,6 @@ func (s *Statuses) PublishOnce(ctx context.Context, status leads.MirrorStatus) e
 	}
 	return s.publish(ctx, status)
 }
+
+// UntilNextRead is how long a read has to wait.
+var UntilNextRead = untilNextRead

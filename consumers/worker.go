@@ -19,9 +19,9 @@ import (
 // batchMax is how many notices are taken together: what one request can read.
 const batchMax = 2500
 
-// linger is how long a batch is filled after its first notice, and so the least time
-// between two reads of one portal: 100 edits of a lead in a second cost four reads.
-const linger = 300 * time.Millisecond
+// readEvery is the least time between the beginnings of two reads of one portal. A lone
+// edit is read at once; a stream of edits costs four reads a second, however many they are.
+const readEvery = 300 * time.Millisecond
 
 // finishLimit is how long work under way may go on after a stop was asked for.
 const finishLimit = 2 * time.Second
@@ -77,6 +77,7 @@ type Worker struct {
 	Log     *slog.Logger
 
 	failing map[int64]leads.Failing // leads that could not be written, by id
+	readAt  time.Time               // when the last read for notices began
 }
 
 // Run works until the context ends or a person has to act on the portal.
@@ -110,7 +111,7 @@ func (w *Worker) step(ctx context.Context, consumer *jetstream.Consumer) (err er
 			return err
 		}
 	}
-	msgs, err := fetch(ctx, *consumer)
+	msgs, err := w.fetch(ctx, *consumer)
 	if len(msgs) > 0 {
 		err = errors.Join(err, w.handle(ctx, msgs))
 	}
@@ -120,14 +121,17 @@ func (w *Worker) step(ctx context.Context, consumer *jetstream.Consumer) (err er
 	return w.retryFailed(ctx)
 }
 
-// fetch waits up to a second for a first notice, lets others join it, and takes all that
-// wait then: a backlog is read in full batches, however slow this machine is.
-func fetch(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, error) {
+// fetch waits up to a second for a first notice and takes all that wait then: a backlog is
+// read in full batches. Where the last read began only just now, others may join before.
+func (w *Worker) fetch(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, error) {
 	msgs, err := events.Next(ctx, consumer)
 	if err != nil || len(msgs) == 0 {
 		return nil, err
 	}
-	_ = retry.Wait(ctx, linger) // where it is cut short, what was taken is finished
+	if pause := untilNextRead(w.readAt, w.Now()); pause > 0 {
+		_ = retry.Wait(ctx, pause) // where it is cut short, what was taken is finished
+	}
+	w.readAt = w.Now()
 	// Without a deadline: one that ends while notices are on their way loses them until
 	// NATS sends them again.
 	batch, err := consumer.FetchNoWait(batchMax - 1)
@@ -141,6 +145,15 @@ func fetch(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, e
 		return msgs, fmt.Errorf("fetch notices: %w", err)
 	}
 	return msgs, nil
+}
+
+// untilNextRead is how long a read has to wait after the one that began at last. A clock
+// that was set back makes nobody wait longer than that.
+func untilNextRead(last, now time.Time) time.Duration {
+	if last.IsZero() || now.Before(last) {
+		return 0
+	}
+	return max(0, readEvery-now.Sub(last))
 }
 
 // handle reads what a batch of notices names, writes it, and acknowledges the batch.

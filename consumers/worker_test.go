@@ -27,6 +27,26 @@ func TestNoticesBecomeRows(t *testing.T) {
 	}
 }
 
+// A lone edit is read at once; reads of a stream of edits begin 300 ms apart.
+func TestOnlyAReadThatFollowsAnotherWaits(t *testing.T) {
+	last := time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		last, now time.Time
+		want      time.Duration
+	}{
+		{time.Time{}, last, 0},
+		{last, last, 300 * time.Millisecond},
+		{last, last.Add(100 * time.Millisecond), 200 * time.Millisecond},
+		{last, last.Add(300 * time.Millisecond), 0},
+		{last, last.Add(time.Hour), 0},
+		{last, last.Add(-time.Hour), 0}, // the clock was set back
+	} {
+		if got := consumers.UntilNextRead(test.last, test.now); got != test.want {
+			t.Errorf("the last read began %s, now is %s: waits %s, want %s", test.last, test.now, got, test.want)
+		}
+	}
+}
+
 // However often a lead changes while it is being read, one more read follows, and it is sent
 // after the last notice.
 func TestEditsDuringAReadCostOneReadMore(t *testing.T) {

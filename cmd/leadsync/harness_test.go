@@ -47,6 +47,7 @@ type harnessConfig struct {
 	embedded bool   // NATS is in the service
 	disks    bool   // data directory and NATS' store are on small disks, where possible
 	sql      string // database server to use through a proxy; "" is SQLite
+	near     bool   // the portal answers within 1 to 6 ms, as an idle one does, not 80
 	env      []string
 }
 
@@ -57,8 +58,12 @@ func newHarness(t *testing.T, embedded bool) *harness {
 
 func openHarness(t *testing.T, cfg harnessConfig) *harness {
 	t.Helper()
+	delayMax := 80 * time.Millisecond
+	if cfg.near {
+		delayMax = 6 * time.Millisecond
+	}
 	p, err := emulator.Start(emulator.Config{
-		Leads: 100, Seed: *faultSeed, NoLimits: true, Delay: time.Millisecond, DelayMax: 80 * time.Millisecond,
+		Leads: 100, Seed: *faultSeed, NoLimits: true, Delay: time.Millisecond, DelayMax: delayMax,
 		Switches: emulator.Switches{NoOffline: true}, // what callbacks lose must not come another way
 	})
 	if err != nil {
