@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -86,6 +87,7 @@ func childServe(ctx context.Context, clock *shiftedClock) error {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(gcPercent)
 	cfg.Tuning = service.Tuning{Grace: 2 * time.Second, Clock: clock.now, DeleteFloor: 1_000_000}
 	return service.Serve(ctx, cfg, service.NewLog(os.Stderr, cfg))
 }
