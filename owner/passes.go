@@ -89,8 +89,11 @@ func (s *scanner) Clock(ctx context.Context) (time.Time, error) {
 }
 
 // Scan implements reconcile.Portal.
-func (s *scanner) Scan(ctx context.Context, after int64) (leads.Page, error) {
-	page, err := s.client.Leads().Scan(ctx, after, s.draw)
+func (s *scanner) Scan(ctx context.Context, after int64, drawn func()) (leads.Page, error) {
+	page, err := s.client.Leads().Scan(ctx, after, func() leads.Ticket {
+		defer drawn()
+		return s.draw()
+	})
 	s.seen(page.Snapshots)
 	return page, s.noted(err)
 }

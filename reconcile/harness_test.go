@@ -69,7 +69,7 @@ type harness struct {
 	beforeRead func(window int) error // called before each window is read; may be nil
 	beforeAsk  func()                 // called before leads are read one by one; may be nil
 	asked      func(leads int)        // called with their number; may be nil
-	windows    int                    // that were read
+	windows    atomic.Int64           // that were read
 	windowSize int                    // the most leads of a window; 0 is what the portal shows
 	unusable   map[int64]error        // leads whose answers cannot be used
 
@@ -145,8 +145,13 @@ func (h *harness) draw() leads.Ticket {
 func (h *harness) Clock(ctx context.Context) (time.Time, error) { return h.client.Clock(ctx) }
 
 // Scan implements reconcile.Portal as the service does.
-func (h *harness) Scan(ctx context.Context, after int64) (leads.Page, error) {
-	return h.limitWindow(func() (leads.Page, error) { return h.client.Leads().Scan(ctx, after, h.draw) })
+func (h *harness) Scan(ctx context.Context, after int64, drawn func()) (leads.Page, error) {
+	return h.limitWindow(func() (leads.Page, error) {
+		return h.client.Leads().Scan(ctx, after, func() leads.Ticket {
+			defer drawn()
+			return h.draw()
+		})
+	})
 }
 
 // Changed implements reconcile.Portal.
@@ -161,8 +166,8 @@ func (h *harness) IDs(ctx context.Context, after int64) (leads.Page, error) {
 
 // limitWindow cuts a window to windowSize.
 func (h *harness) limitWindow(read func() (leads.Page, error)) (leads.Page, error) {
-	if h.windows++; h.beforeRead != nil {
-		if err := h.beforeRead(h.windows); err != nil {
+	if n := int(h.windows.Add(1)); h.beforeRead != nil {
+		if err := h.beforeRead(n); err != nil {
 			return leads.Page{}, err
 		}
 	}

@@ -30,6 +30,7 @@ type Pass struct {
 	// Requests of earlier parts of the run, less what the portal's counters showed when this
 	// part began.
 	requests, refused int64
+	ahead             *lookahead // of the next window; nil where none is being read
 }
 
 // Run brings a run from its checkpoint to its end and returns it. If ctx ends, or a person
@@ -69,6 +70,7 @@ func (p *Pass) work(ctx context.Context) error {
 	if err := p.persist(ctx, "prepare", p.prepare); err != nil {
 		return err
 	}
+	defer func() { p.ahead.discard() }()
 	for p.run.Checkpoint < leads.MaxID {
 		if err := p.persist(ctx, "compare", p.nextWindow); err != nil {
 			return err
@@ -146,11 +148,12 @@ func (p *Pass) nextWindow(ctx context.Context) error {
 		return err
 	}
 	r := &repairer{cfg: &p.cfg, run: &run, noted: noted}
-	w := window{cfg: &p.cfg, run: &run, repairer: r, explainer: &p.explainer}
+	w := window{cfg: &p.cfg, run: &run, scan: p.scan, repairer: r, explainer: &p.explainer}
 	page, err := w.read(ctx)
 	if err != nil {
 		return fmt.Errorf("read leads above %d: %w", run.Checkpoint, err)
 	}
+	p.readAhead(ctx, page)
 	found, absent, lacking, err := w.repair(ctx, page)
 	if err != nil {
 		return err

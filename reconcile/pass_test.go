@@ -177,9 +177,9 @@ func TestStoppedPassContinuesAtItsCheckpoint(t *testing.T) {
 		h.alterRow(ids[i], "TITLE", "altered")
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	h.windows = 0
+	h.windows.Store(0)
 	h.beforeRead = func(page int) error {
-		if page == 2 {
+		if page == 3 { // the second is being written meanwhile
 			stop()
 		}
 		return nil
@@ -229,10 +229,11 @@ func TestPassEndsWhileLeadsAreAdded(t *testing.T) {
 			ids := h.ids()
 			h.removeRow(ids[119])
 			h.addPhantom(ids[7], ids[119]+1_000)
-			h.windows = 0
+			h.windows.Store(0)
 			h.beforeRead = func(page int) error {
 				if page > 10 {
-					t.Fatal("the pass follows new leads for ever")
+					t.Error("the pass follows new leads for ever")
+					return leads.ErrRefused
 				}
 				h.clock.Advance(5 * time.Second)
 				h.portal.Add(2)

@@ -14,6 +14,7 @@ import (
 type window struct {
 	cfg       *Config
 	run       *leads.Run // a copy: a try that fails counts nothing
+	scan      func(ctx context.Context, after int64) (leads.Page, error)
 	repairer  *repairer
 	explainer *explainer
 }
@@ -26,7 +27,7 @@ func (w *window) read(ctx context.Context) (page leads.Page, err error) {
 	case leads.RunIDs:
 		page, err = w.cfg.Portal.IDs(ctx, w.run.Checkpoint)
 	case leads.RunFull, leads.RunImport:
-		page, err = w.cfg.Portal.Scan(ctx, w.run.Checkpoint)
+		page, err = w.scan(ctx, w.run.Checkpoint)
 	}
 	// The list ended with a lead that was created after the pass began: ids ascend, so all
 	// beyond it is newer still, and events report it. Without this, a pass over a portal where

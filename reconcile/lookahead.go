@@ -1,0 +1,72 @@
+package reconcile
+
+import (
+	"context"
+	"sync"
+
+	"leadsync/leads"
+)
+
+// lookahead reads the next window while the one before it is compared and written. At most one
+// window waits, so a pass holds two.
+type lookahead struct {
+	after  int64 // the window is above this id
+	cancel context.CancelFunc
+	page   leads.Page
+	err    error
+	done   chan struct{} // closed when page and err are there
+}
+
+// startLookahead begins to read the window above after. It returns when the ticket of its request
+// is drawn, and so before the caller takes ReadOrder again: while it was held, the request could
+// not begin.
+func startLookahead(ctx context.Context, portal Portal, after int64) *lookahead {
+	ctx, cancel := context.WithCancel(ctx)
+	l := &lookahead{after: after, cancel: cancel, done: make(chan struct{})}
+	drawn := make(chan struct{})
+	var once sync.Once
+	go func() {
+		defer close(l.done)
+		l.page, l.err = portal.Scan(ctx, after, func() { once.Do(func() { close(drawn) }) })
+	}()
+	select {
+	case <-drawn:
+	case <-l.done: // it failed before
+	}
+	return l
+}
+
+// result waits for the window.
+func (l *lookahead) result() (leads.Page, error) {
+	defer l.cancel()
+	<-l.done
+	return l.page, l.err
+}
+
+// discard ends the request and waits for its end; nil is no request.
+func (l *lookahead) discard() {
+	if l != nil {
+		l.cancel()
+		<-l.done
+	}
+}
+
+// scan reads the window above after: the one that was read ahead, if it is that.
+func (p *Pass) scan(ctx context.Context, after int64) (leads.Page, error) {
+	ahead := p.ahead
+	p.ahead = nil
+	if ahead != nil && ahead.after == after {
+		return ahead.result()
+	}
+	ahead.discard() // a step failed: what was read for the one after it is too old by now
+	return p.cfg.Portal.Scan(ctx, after, func() {})
+}
+
+// readAhead begins to read the window behind page, if there is one. Passes over what changed, or
+// over ids alone, have little to write: they need none.
+func (p *Pass) readAhead(ctx context.Context, page leads.Page) {
+	scans := p.run.Mode == leads.RunFull || p.run.Mode == leads.RunImport
+	if scans && page.UpTo < leads.MaxID {
+		p.ahead = startLookahead(ctx, p.cfg.Portal, page.UpTo)
+	}
+}
