@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+
+	"leadsync/leads/parts"
 )
 
 // envelope is the body of a success or a failure; both come with any status.
@@ -26,8 +28,8 @@ func decodeAnswer(method string, r reply) (Answer, error) {
 	if err != nil {
 		return Answer{}, r.told(garbled(method, r.status, err.Error()))
 	}
-	var env envelope
-	if err := json.Unmarshal(raw, &env); err != nil {
+	env, err := open(raw)
+	if err != nil {
 		return Answer{}, r.told(garbled(method, r.status, "the answer is not a JSON object"))
 	}
 	if env.refuses() {
@@ -38,6 +40,19 @@ func decodeAnswer(method string, r reply) (Answer, error) {
 		return Answer{}, r.told(garbled(method, r.status, "the answer has neither result nor error"))
 	}
 	return Answer{Result: env.Result, Total: int64(env.Total), Next: int64(env.Next), Time: env.Time}, nil
+}
+
+// open reads an envelope. The result may have megabytes, so it is only cut out.
+func open(raw json.RawMessage) (env envelope, err error) {
+	members := parts.Members(raw)
+	result := members["result"]
+	delete(members, "result")
+	rest, err := json.Marshal(members)
+	if err == nil {
+		err = json.Unmarshal(rest, &env)
+	}
+	env.Result = result
+	return env, err
 }
 
 // refuses tells a failure from a success. crm.lead.get fails with an empty code and a text
@@ -105,6 +120,9 @@ func findObject(body []byte, keys ...string) (json.RawMessage, error) {
 
 // firstValue is the JSON value that data begins with.
 func firstValue(data []byte) (raw json.RawMessage, err error) {
+	if json.Valid(data) {
+		return data, nil
+	}
 	err = json.NewDecoder(bytes.NewReader(data)).Decode(&raw)
 	return raw, err
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"leadsync/leads"
+	"leadsync/leads/parts"
 )
 
 // batchLimit is how many commands one batch may have (docs/bitrix24.md 5.1).
@@ -127,23 +128,22 @@ func encodeCommands(commands []Command) (json.RawMessage, error) {
 }
 
 func decodeBatch(commands []Command, answer Answer) (Batch, error) {
-	var parts struct {
-		Result json.RawMessage `json:"result"`
-		Errors json.RawMessage `json:"result_error"`
-		Times  json.RawMessage `json:"result_time"`
-	}
-	if err := json.Unmarshal(answer.Result, &parts); err != nil || parts.Result == nil && parts.Errors == nil {
+	if answer.Result[0] != '{' {
 		return Batch{}, garbled("batch", 200, "the answer is not one to a batch")
 	}
-	results, err := byKey[json.RawMessage](parts.Result)
+	sections := parts.Members(answer.Result)
+	if sections["result"] == nil && sections["result_error"] == nil {
+		return Batch{}, garbled("batch", 200, "the answer is not one to a batch")
+	}
+	results, err := byKey(sections["result"])
 	if err != nil {
 		return Batch{}, err
 	}
-	refusals, err := byKey[json.RawMessage](parts.Errors)
+	refusals, err := byKey(sections["result_error"])
 	if err != nil {
 		refusals = nil // PHP made a list of it and lost the keys: the commands below have no answer
 	}
-	times, err := byKey[Time](parts.Times)
+	times, err := timesByKey(sections["result_time"])
 	if err != nil {
 		times = nil // without them the client cannot see the limit coming, nothing more
 	}
@@ -181,13 +181,19 @@ func refusalOf(method string, raw json.RawMessage) *Error {
 
 // byKey reads a PHP array as a map; PHP writes an empty one as a list. Our keys are never
 // numbers, so a list with elements cannot be an answer to our commands.
-func byKey[T any](raw json.RawMessage) (map[string]T, error) {
-	if isEmpty(raw) {
+func byKey(raw json.RawMessage) (map[string]json.RawMessage, error) {
+	switch {
+	case isEmpty(raw):
 		return nil, nil
-	}
-	var m map[string]T
-	if err := json.Unmarshal(raw, &m); err != nil {
+	case raw[0] != '{':
 		return nil, garbled("batch", 200, "a part of the answer is not a map of the commands")
 	}
-	return m, nil
+	return parts.Members(raw), nil
+}
+
+func timesByKey(raw json.RawMessage) (times map[string]Time, err error) {
+	if !isEmpty(raw) {
+		err = json.Unmarshal(raw, &times)
+	}
+	return times, err
 }

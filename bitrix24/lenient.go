@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"leadsync/leads/parts"
 )
 
 // PHP does not keep types apart: a number may come as text, and an unknown value as null,
@@ -87,14 +89,12 @@ var errNoList = errors.New("not a list")
 func phpList(raw json.RawMessage) ([]json.RawMessage, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) > 0 && raw[0] == '[' {
-		var list []json.RawMessage
-		err := json.Unmarshal(raw, &list)
-		return list, err
+		return parts.Elements(raw), nil
 	}
-	var byKey map[string]json.RawMessage
-	if len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &byKey) != nil {
+	if len(raw) == 0 || raw[0] != '{' {
 		return nil, errNoList
 	}
+	byKey := parts.Members(raw)
 	keys := make([]int, 0, len(byKey))
 	for key := range byKey {
 		n, err := strconv.Atoi(key)

@@ -1,7 +1,6 @@
 package leads
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -77,10 +76,8 @@ func (c Contact) text() string {
 // and {} become "", true becomes "1" (docs/bitrix24.md 6.3: portals write the boolean of a
 // custom field as "1", "0", true, false or null).
 func canonicalCustom(value json.RawMessage) string {
-	dec := json.NewDecoder(bytes.NewReader(value))
-	dec.UseNumber()
-	var v any
-	if dec.Decode(&v) != nil {
+	v, err := decoded(value)
+	if err != nil {
 		return string(value)
 	}
 	switch v := canonicalValue(v).(type) {

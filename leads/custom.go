@@ -1,7 +1,6 @@
 package leads
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"regexp"
@@ -56,15 +55,14 @@ func (l *Lead) FieldValues() []FieldValue {
 		if !columnName.MatchString(name) {
 			continue
 		}
-		dec := json.NewDecoder(bytes.NewReader(l.Custom[name]))
-		dec.UseNumber()
-		var decoded any
-		if dec.Decode(&decoded) != nil {
+		value, err := decoded(l.Custom[name])
+		if err != nil {
 			continue
 		}
-		parts, several := canonicalValue(decoded).([]any)
+		canonical := canonicalValue(value)
+		parts, several := canonical.([]any)
 		if !several {
-			parts = []any{canonicalValue(decoded)}
+			parts = []any{canonical}
 		}
 		for i, part := range parts {
 			if text := fieldText(part); text != "" {

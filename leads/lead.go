@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"leadsync/leads/parts"
 )
 
 // ErrNoLead says that what the portal sent cannot be read as a lead.
@@ -50,11 +52,11 @@ func Parse(raw json.RawMessage) (Lead, error) {
 	if err := json.Compact(&compact, raw); err != nil {
 		return Lead{}, fmt.Errorf("%w: %w", ErrNoLead, err)
 	}
-	clean := WithoutTokens(compact.Bytes())
-	var card map[string]json.RawMessage
-	if err := json.Unmarshal(clean, &card); err != nil {
-		return Lead{}, fmt.Errorf("%w: %w", ErrNoLead, err)
+	clean := validWithoutTokens(compact.Bytes())
+	if clean[0] != '{' {
+		return Lead{}, fmt.Errorf("%w: the portal sent %s", ErrNoLead, shapeOf(clean))
 	}
+	card := parts.Members(clean)
 	id, err := ParseID(scalar(card["ID"]))
 	if err != nil {
 		return Lead{}, fmt.Errorf("%w: %w", ErrNoLead, err)
@@ -103,7 +105,7 @@ func (l *Lead) takeOdd(name string, value json.RawMessage) {
 // parseContacts reads one multifield: a list of its values, or one value; false where it is
 // neither and not empty.
 func parseContacts(typeID string, value json.RawMessage) ([]Contact, bool) {
-	list, ok := ParseList(value)
+	list, ok := listed(value)
 	if !ok {
 		list = []json.RawMessage{value}
 	}
@@ -124,10 +126,10 @@ func parseContacts(typeID string, value json.RawMessage) ([]Contact, bool) {
 }
 
 func parseContact(typeID string, value json.RawMessage) (Contact, bool) {
-	var row map[string]json.RawMessage
-	if json.Unmarshal(value, &row) != nil {
+	if value[0] != '{' {
 		return Contact{}, false
 	}
+	row := parts.Members(value)
 	known := false
 	for _, name := range []string{"ID", "TYPE_ID", "VALUE_TYPE", "VALUE"} {
 		part, ok := row[name]
@@ -161,7 +163,7 @@ func (l *Lead) Closed() bool {
 	return semantics == "S" || semantics == "F"
 }
 
-// scalar reads a string, number, boolean or null as text. Portals send an empty value as a
+// scalar reads a valid string, number, boolean or null as text. Portals send an empty value as a
 // list or a map sometimes, so those are "" too.
 func scalar(value json.RawMessage) string {
 	value = bytes.TrimSpace(value)
@@ -170,11 +172,7 @@ func scalar(value json.RawMessage) string {
 	}
 	switch value[0] {
 	case '"':
-		var s string
-		if json.Unmarshal(value, &s) != nil {
-			return ""
-		}
-		return validText(s)
+		return validText(parts.Text(value))
 	case 't':
 		return "Y"
 	case 'n', 'f', '[', '{':

@@ -18,11 +18,16 @@ const CardRules = "2"
 // 6.3). Apart from these
 // links the text stays as it is. A text that is not JSON is cleaned as one string.
 func WithoutTokens(text json.RawMessage) json.RawMessage {
+	if mayHaveTokens(text) && !json.Valid(text) {
+		return json.RawMessage(withoutTokens(string(text)))
+	}
+	return validWithoutTokens(text)
+}
+
+// validWithoutTokens is WithoutTokens for valid JSON.
+func validWithoutTokens(text json.RawMessage) json.RawMessage {
 	if !mayHaveTokens(text) {
 		return text
-	}
-	if !json.Valid(text) {
-		return json.RawMessage(withoutTokens(string(text)))
 	}
 	var out []byte
 	last := 0

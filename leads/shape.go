@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+
+	"leadsync/leads/parts"
 )
 
 // PHP writes a list as a map with whole-number keys where an element was removed or the
@@ -15,20 +17,20 @@ var wholeNumber = regexp.MustCompile(`^(?:0|-?[1-9][0-9]{0,17})$`)
 // ParseList returns the elements of a JSON list, or of a map with whole-number keys; false
 // where the value is neither.
 func ParseList(value json.RawMessage) ([]json.RawMessage, bool) {
-	value = bytes.TrimSpace(value)
-	if len(value) == 0 {
+	if !json.Valid(value) {
 		return nil, false
 	}
+	return listed(value)
+}
+
+// listed is ParseList for valid JSON.
+func listed(value json.RawMessage) ([]json.RawMessage, bool) {
+	value = bytes.TrimSpace(value)
 	switch value[0] {
 	case '[':
-		var list []json.RawMessage
-		return list, json.Unmarshal(value, &list) == nil
+		return parts.Elements(value), true
 	case '{':
-		var m map[string]json.RawMessage
-		if json.Unmarshal(value, &m) != nil {
-			return nil, false
-		}
-		return listOf(m)
+		return listOf(parts.Members(value))
 	default:
 		return nil, false
 	}
