@@ -2,13 +2,10 @@ package events
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
@@ -23,13 +20,6 @@ const (
 	batchMost  = 500             // messages; servers take up to 1,000
 	batchBytes = 256 << 10       // or a single message more: callbacks and leases wait for it on the same connection
 	batchWait  = 5 * time.Second // for the server to confirm, as for a single message; then they go one by one
-)
-
-// The headers of a batch that the server takes as a whole or not at all (NATS ADR-50).
-const (
-	batchIDHeader       = "Nats-Batch-Id"
-	batchSequenceHeader = "Nats-Batch-Sequence"
-	batchCommitHeader   = "Nats-Batch-Commit"
 )
 
 // errRefused says that the server took nothing of a batch; errFew that there are too few
@@ -144,7 +134,9 @@ func (t *Topic) publishBatch(ctx context.Context, wave []*draft) (count int, err
 	case len(batch) < batchLeast:
 		return count, errFew
 	}
-	last, err := t.commit(ctx, batch)
+	ctx, cancel := context.WithTimeout(ctx, t.batchLimit)
+	defer cancel()
+	last, err := t.bus.publishBatch(ctx, batch)
 	if err != nil {
 		return count, fmt.Errorf("publish %d changes from %s on: %w", len(batch), batch[0].Subject, err)
 	}
@@ -154,50 +146,6 @@ func (t *Topic) publishBatch(ctx context.Context, wave []*draft) (count int, err
 		}
 	}
 	return count, nil
-}
-
-// commit sends the messages, the last as a request, and returns when the server has all of
-// them on disk, with the sequence of the last. If one is lost on the way, the server notices the gap and refuses the batch.
-func (t *Topic) commit(ctx context.Context, batch []*nats.Msg) (sequence uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, t.batchLimit)
-	defer cancel()
-	id, last := uuid.NewString(), len(batch)-1
-	for i, msg := range batch {
-		msg.Header.Set(batchIDHeader, id)
-		msg.Header.Set(batchSequenceHeader, strconv.Itoa(i+1))
-	}
-	batch[last].Header.Set(batchCommitHeader, "1")
-	for _, msg := range batch[:last] {
-		if err := t.bus.Conn().PublishMsg(msg); err != nil {
-			return 0, err
-		}
-	}
-	reply, err := t.bus.Conn().RequestMsgWithContext(ctx, batch[last])
-	if err != nil {
-		return 0, err
-	}
-	return confirmed(reply, id, len(batch))
-}
-
-// confirmed reads the server's answer. A server that does not know batches takes the
-// messages one by one and answers for the last only, so the answer must name the batch.
-func confirmed(reply *nats.Msg, id string, count int) (sequence uint64, err error) {
-	var ack struct {
-		Batch    string              `json:"batch"`
-		Count    int                 `json:"count"`
-		Sequence uint64              `json:"seq"`
-		Error    *jetstream.APIError `json:"error"`
-	}
-	if err := json.Unmarshal(reply.Data, &ack); err != nil {
-		return 0, fmt.Errorf("%w: %w", errRefused, err)
-	}
-	if ack.Error != nil {
-		return 0, fmt.Errorf("%w: %w", errRefused, ack.Error)
-	}
-	if ack.Batch != id || ack.Count != count {
-		return 0, fmt.Errorf("%w: %d of %d messages are confirmed", errRefused, ack.Count, count)
-	}
-	return ack.Sequence, nil
 }
 
 // each calls do for all drafts, many at the same time.

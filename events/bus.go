@@ -38,6 +38,7 @@ type Bus struct {
 	// has, and what we empty could be a stranger's.
 	checked atomic.Bool
 	foreign atomic.Pointer[ForeignError] // why they were not, when that was looked up last
+	notices group                        // puts notices of leads on their stream
 }
 
 // Open uses a connection. prefix is "" or valid; see ValidPrefix.
@@ -46,7 +47,9 @@ func Open(nc *nats.Conn, prefix string) (*Bus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
-	return &Bus{js: js, prefix: prefix}, nil
+	b := &Bus{js: js, prefix: prefix}
+	b.notices = group{bus: b, stream: StreamNotices}
+	return b, nil
 }
 
 var prefixForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
@@ -173,6 +176,17 @@ func (b *Bus) publish(ctx context.Context, subject string, data []byte, opts ...
 		return 0, fmt.Errorf("publish %s: %w", b.Subject(subject), named(err))
 	}
 	return ack.Sequence, nil
+}
+
+// publishTogether is publish for messages of which many may arrive at the same time.
+func (b *Bus) publishTogether(ctx context.Context, with *group, subject string, data []byte) (sequence uint64, err error) {
+	if err = b.ours(); err == nil {
+		sequence, err = with.publish(ctx, b.Subject(subject), data)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("publish %s: %w", b.Subject(subject), named(err))
+	}
+	return sequence, nil
 }
 
 // streamOf is the stream that keeps a subject.

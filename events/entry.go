@@ -73,7 +73,11 @@ func PublishEntry(ctx context.Context, bus *Bus, e Entry) error {
 	return err
 }
 
-// StoreEntry is PublishEntry; it returns the entry's sequence on its stream.
+// StoreEntry is PublishEntry; it returns the entry's sequence on its stream. Notices of leads that
+// arrive together are stored together.
 func StoreEntry(ctx context.Context, bus *Bus, e Entry) (sequence uint64, err error) {
+	if streamOf(e.Subject) == StreamNotices {
+		return bus.publishTogether(ctx, &bus.notices, e.Subject, e.Data)
+	}
 	return bus.publish(ctx, e.Subject, e.Data, jetstream.WithRetryAttempts(0))
 }

@@ -36,3 +36,17 @@ func (b *failingBucket) Update(ctx context.Context, key string, value []byte, re
 	}
 	return b.KeyValue.Update(ctx, key, value, revision)
 }
+
+// HoldNotices makes what is published wait until release, as it does while a batch is under way.
+func (b *Bus) HoldNotices() (waiting func() int, release func()) {
+	g := &b.notices
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.working = true
+	waiting = func() int {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return len(g.waiting)
+	}
+	return waiting, g.work
+}

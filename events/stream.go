@@ -73,7 +73,7 @@ func streams() []jetstream.StreamConfig {
 		{
 			Name: StreamNotices, Subjects: []string{"bitrix24.notices.*.*"}, Retention: jetstream.WorkQueuePolicy,
 			Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1,
-			MaxBytes: noticesMax,
+			MaxBytes: noticesMax, AllowAtomicPublish: true,
 		},
 		{
 			Name: StreamPortals, Subjects: []string{"bitrix24.portals.*.*"}, Retention: jetstream.WorkQueuePolicy,
