@@ -6,7 +6,7 @@ PKG ?= ./leads
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check test-browser mutants lint fmt demo bench bench-import fuzz
+.PHONY: bench-ingest bench-lag help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check test-browser mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,10 +81,17 @@ bench: ## benchmarks; compare the ratios, not the times; needs minutes and 3 GB 
 bench-import: ## import 100,000 leads, compared with 2,000 written one by one; takes minutes
 	$(GO) test -run '^$$' -bench 'BenchmarkImport|BenchmarkLoad' -benchtime 1x -timeout 60m ./repo -import-leads 100000
 
+bench-ingest: ## callbacks beside bare publishing, then at shares of the full rate; a minute and a half, on a quiet machine
+	$(GO) test -count=1 -v -run TestIngest ./cmd/leadsync -ingest 5s
+
+bench-lag: ## where the time goes between a lone edit and the row and the topic
+	$(GO) test -count=1 -v -run TestHopsOfALoneEdit ./cmd/leadsync -lag 60
+
 fuzz: ## each fuzz target for a minute
 	$(GO) test -run '^$$' -fuzz FuzzParseForm -fuzztime 1m ./bitrix24
 	$(GO) test -run '^$$' -fuzz FuzzParseCallback -fuzztime 1m ./bitrix24
 	$(GO) test -run '^$$' -fuzz FuzzReadBatches -fuzztime 1m ./bitrix24
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./leads
+	$(GO) test -run '^$$' -fuzz FuzzParts -fuzztime 1m ./leads/parts
 	$(GO) test -run '^$$' -fuzz FuzzPhones -fuzztime 1m ./leads
 	$(GO) test -run '^$$' -fuzz FuzzReadRecords -fuzztime 1m ./events/spool

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/events"
+)
+
+var ingestFor = flag.Duration("ingest", 0, "how long each round of TestIngest lasts; 0 leaves it out")
+
+// connections is how many callbacks are under way at the same time.
+const connections = 32
+
+// TestIngest compares callbacks with bare publishing on a stream like that of notices, in turn on
+// the same server, which syncs everything; then it sends callbacks at shares of the full rate,
+// however slow the answers are. It logs times and ratios, and fails only for a wrong answer.
+func TestIngest(t *testing.T) {
+	if *ingestFor == 0 {
+		t.Skip("-ingest is not set")
+	}
+	h := newHarness(t, false)
+	h.install()
+	bare := h.barePublisher()
+	var rates, ratios []float64
+	for range 5 {
+		published := h.asFastAsPossible(bare)
+		answered := h.asFastAsPossible(h.callback)
+		rates, ratios = append(rates, answered), append(ratios, answered/published)
+		t.Logf("%d at a time: %.0f callbacks answered a second, %.0f messages published, ratio %.2f", connections, answered, published, answered/published)
+	}
+	slices.Sort(rates)
+	slices.Sort(ratios)
+	t.Logf("medians: %.0f callbacks a second, ratio %.2f (%.2f to %.2f)", rates[2], ratios[2], ratios[0], ratios[4])
+	*speedFor = *ingestFor
+	for _, share := range []float64{.3, .5, .7, .9} {
+		rate := int(share * rates[2])
+		l := h.sendCallbacks(rate, h.genuineCallback)
+		slices.Sort(l.took)
+		at := func(share float64) time.Duration {
+			return l.took[int(share*float64(len(l.took)-1))].Round(100 * time.Microsecond)
+		}
+		t.Logf("at %.1f of that, %d a second: p50 %s, p99 %s, p99.9 %s", share, rate, at(.5), at(.99), at(.999))
+		h.wantAllAnswered("at "+strconv.Itoa(rate)+" a second", l)
+	}
+}
+
+// asFastAsPossible does something for a while, many at a time, and returns how often in a second.
+func (h *harness) asFastAsPossible(do func(n int) error) float64 {
+	h.t.Helper()
+	begun := time.Now()
+	var done atomic.Int64
+	var group sync.WaitGroup
+	for range connections {
+		group.Go(func() {
+			for time.Since(begun) < *ingestFor {
+				if err := do(int(done.Add(1))); err != nil {
+					h.t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return float64(done.Load()) / time.Since(begun).Seconds()
+}
+
+// ingestClient keeps its connections.
+var ingestClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}, Timeout: 20 * time.Second}
+
+func (h *harness) callback(n int) error {
+	response, err := ingestClient.Post(h.url+"/bitrix24/events", "application/x-www-form-urlencoded", strings.NewReader(h.genuineCallback(n)))
+	if err != nil {
+		return err
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	return response.Body.Close()
+}
+
+// barePublisher publishes messages as large as notices, and waits for each as a callback does.
+func (h *harness) barePublisher() func(n int) error {
+	h.t.Helper()
+	nc, err := events.Connect(events.Server{URL: h.natsAt})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(nc.Close)
+	h.t.Cleanup(ingestClient.CloseIdleConnections)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	ctx := context.WithoutCancel(h.t.Context())
+	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: "BARE", Subjects: []string{"bare.*"}, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1,
+	}); err != nil {
+		h.t.Fatal(err)
+	}
+	body := []byte(strings.Repeat("x", 160))
+	return func(n int) error {
+		_, err := js.Publish(ctx, "bare."+strconv.Itoa(n%5000), body)
+		return err
+	}
+}
