@@ -117,7 +117,7 @@ func NewHTTP() *http.Client {
 }
 
 // Leads reads the portal's leads through this client.
-func (c *Client) Leads() Leads { return Leads{client: c} }
+func (c *Client) Leads() Leads { return Leads{client: c, answered: func() {}} }
 
 // Events binds and reads the portal's events through this client.
 func (c *Client) Events() Events { return Events{client: c} }

@@ -15,7 +15,17 @@ import (
 // Leads reads a portal's leads; Client.Leads returns it. Its requests belong to the lane of
 // that client. The errors of its methods are the portal's (*Error), the network's or the
 // context's.
-type Leads struct{ client *Client }
+type Leads struct {
+	client   *Client
+	answered func() // see Answered
+}
+
+// Answered returns Leads that call answered when a walk has got an answer, before they read it.
+// It may wait: an answer takes a quarter of the memory of what is read from it.
+func (l Leads) Answered(answered func()) Leads {
+	l.answered = answered
+	return l
+}
 
 // Draw returns a ticket. It is called before each request that reads leads.
 type Draw func() leads.Ticket

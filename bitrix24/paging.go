@@ -87,6 +87,7 @@ func (l Leads) next(ctx context.Context, after int64, list listing, draw Draw) (
 		batch, err := l.client.batch(ctx, commands, manner{})
 		switch {
 		case err == nil:
+			l.answered()
 			return l.window(ctx, list, batch, pages, leads.Page{Ticket: ticket, UpTo: after, At: batch.Time.At})
 		case !useless(err) || ctx.Err() != nil:
 			return window{}, err

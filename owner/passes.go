@@ -89,9 +89,9 @@ func (s *scanner) Clock(ctx context.Context) (time.Time, error) {
 }
 
 // Scan implements reconcile.Portal.
-func (s *scanner) Scan(ctx context.Context, after int64, drawn func()) (leads.Page, error) {
-	page, err := s.client.Leads().Scan(ctx, after, func() leads.Ticket {
-		defer drawn()
+func (s *scanner) Scan(ctx context.Context, after int64, at reconcile.Steps) (leads.Page, error) {
+	page, err := s.client.Leads().Answered(at.Answered).Scan(ctx, after, func() leads.Ticket {
+		defer at.Drawn()
 		return s.draw()
 	})
 	s.seen(page.Snapshots)

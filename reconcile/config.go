@@ -13,9 +13,9 @@ import (
 type Portal interface {
 	// Clock is the portal's time, in its zone.
 	Clock(ctx context.Context) (time.Time, error)
-	// Scan returns the next window of leads with ids above after. It calls drawn when it has
-	// the ticket of a request, before it sends it. A pass calls it beside its other methods.
-	Scan(ctx context.Context, after int64, drawn func()) (leads.Page, error)
+	// Scan returns the next window of leads with ids above after. A pass calls it beside its
+	// other methods.
+	Scan(ctx context.Context, after int64, at Steps) (leads.Page, error)
 	// Changed does the same for leads that changed since a moment, IDs for ids alone.
 	Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error)
 	IDs(ctx context.Context, after int64) (leads.Page, error)
@@ -27,6 +27,12 @@ type Portal interface {
 	// refused because of a limit.
 	Requests() int64
 	Refused() int64
+}
+
+// Steps are called on the way of a scan's request, perhaps several times.
+type Steps struct {
+	Drawn    func() // its ticket is drawn, nothing is sent yet
+	Answered func() // the answer is there, and not read yet; it may wait
 }
 
 // Mirror is the side that is repaired.

@@ -52,8 +52,8 @@ type crashingPortal struct {
 	crash *crashPoint
 }
 
-func (p crashingPortal) Scan(ctx context.Context, after int64, drawn func()) (leads.Page, error) {
-	return step(ctx, p.crash, func() (leads.Page, error) { return p.harness.Scan(ctx, after, drawn) })
+func (p crashingPortal) Scan(ctx context.Context, after int64, at reconcile.Steps) (leads.Page, error) {
+	return step(ctx, p.crash, func() (leads.Page, error) { return p.harness.Scan(ctx, after, at) })
 }
 
 func (p crashingPortal) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {

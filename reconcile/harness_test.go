@@ -145,10 +145,10 @@ func (h *harness) draw() leads.Ticket {
 func (h *harness) Clock(ctx context.Context) (time.Time, error) { return h.client.Clock(ctx) }
 
 // Scan implements reconcile.Portal as the service does.
-func (h *harness) Scan(ctx context.Context, after int64, drawn func()) (leads.Page, error) {
+func (h *harness) Scan(ctx context.Context, after int64, at reconcile.Steps) (leads.Page, error) {
 	return h.limitWindow(func() (leads.Page, error) {
-		return h.client.Leads().Scan(ctx, after, func() leads.Ticket {
-			defer drawn()
+		return h.client.Leads().Answered(at.Answered).Scan(ctx, after, func() leads.Ticket {
+			defer at.Drawn()
 			return h.draw()
 		})
 	})

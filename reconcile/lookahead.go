@@ -7,13 +7,14 @@ import (
 	"leadsync/leads"
 )
 
-// lookahead reads the next window while the one before it is compared and written. At most one
-// window waits, so a pass holds two.
+// lookahead asks for the next window while the one before it is compared and written. The answer
+// waits as it came until it is wanted: so a pass holds one window and the text of another.
 type lookahead struct {
 	after  int64 // the window is above this id
 	cancel context.CancelFunc
 	page   leads.Page
 	err    error
+	wanted chan struct{} // closed when the answer may be read
 	done   chan struct{} // closed when page and err are there
 }
 
@@ -22,12 +23,18 @@ type lookahead struct {
 // not begin.
 func startLookahead(ctx context.Context, portal Portal, after int64) *lookahead {
 	ctx, cancel := context.WithCancel(ctx)
-	l := &lookahead{after: after, cancel: cancel, done: make(chan struct{})}
+	l := &lookahead{after: after, cancel: cancel, wanted: make(chan struct{}), done: make(chan struct{})}
 	drawn := make(chan struct{})
 	var once sync.Once
+	at := Steps{Drawn: func() { once.Do(func() { close(drawn) }) }, Answered: func() {
+		select {
+		case <-l.wanted:
+		case <-ctx.Done():
+		}
+	}}
 	go func() {
 		defer close(l.done)
-		l.page, l.err = portal.Scan(ctx, after, func() { once.Do(func() { close(drawn) }) })
+		l.page, l.err = portal.Scan(ctx, after, at)
 	}()
 	select {
 	case <-drawn:
@@ -39,6 +46,7 @@ func startLookahead(ctx context.Context, portal Portal, after int64) *lookahead 
 // result waits for the window.
 func (l *lookahead) result() (leads.Page, error) {
 	defer l.cancel()
+	close(l.wanted)
 	<-l.done
 	return l.page, l.err
 }
@@ -59,7 +67,7 @@ func (p *Pass) scan(ctx context.Context, after int64) (leads.Page, error) {
 		return ahead.result()
 	}
 	ahead.discard() // a step failed: what was read for the one after it is too old by now
-	return p.cfg.Portal.Scan(ctx, after, func() {})
+	return p.cfg.Portal.Scan(ctx, after, Steps{Drawn: func() {}, Answered: func() {}})
 }
 
 // readAhead begins to read the window behind page, if there is one. Passes over what changed, or

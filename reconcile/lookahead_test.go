@@ -32,11 +32,13 @@ type askingPortal struct {
 	asking chan<- int
 }
 
-func (p askingPortal) Scan(ctx context.Context, after int64, drawn func()) (leads.Page, error) {
-	return p.harness.Scan(ctx, after, func() {
+func (p askingPortal) Scan(ctx context.Context, after int64, at reconcile.Steps) (leads.Page, error) {
+	drawn := at.Drawn
+	at.Drawn = func() {
 		drawn()
 		p.asking <- int(p.windows.Load())
-	})
+	}
+	return p.harness.Scan(ctx, after, at)
 }
 
 // While one window is compared, the next is being read, and no more than that.

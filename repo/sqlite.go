@@ -30,7 +30,8 @@ func openSQLite(path string) (opened, error) {
 	if err := createPrivate(path); err != nil {
 		return opened{}, fmt.Errorf("open %s: %w: create its folder, or give the service the right to write there", path, err)
 	}
-	write, err := sqlitePool(path, 1, "_txlock=immediate")
+	// Staged rows need no disk, and 8 MB of pages keep indexes in memory while many rows are written.
+	write, err := sqlitePool(path, 1, "_txlock=immediate&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)")
 	if err != nil {
 		return opened{}, err
 	}
