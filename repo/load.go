@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"regexp"
+	"slices"
+	"strconv"
 
 	mssql "github.com/microsoft/go-mssqldb"
 )
@@ -42,6 +45,31 @@ func loadPrepared(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (e
 		}
 	}
 	return nil
+}
+
+// loadNumbered is loadPrepared for SQLite: its driver takes as long to find values by their names
+// as SQLite takes to store them.
+func loadNumbered(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
+	statement, err := tx.PrepareContext(ctx, into.byNumbers())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, statement.Close()) }()
+	for _, row := range rows {
+		if _, err := statement.ExecContext(ctx, row...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var parameterName = regexp.MustCompile(`@\w+`)
+
+// byNumbers is the statement with the numbers of the columns for their names.
+func (into target) byNumbers() string {
+	return parameterName.ReplaceAllStringFunc(into.insert, func(name string) string {
+		return "?" + strconv.Itoa(1+slices.Index(into.columns, name[1:]))
+	})
 }
 
 // smallBulk is the largest number of rows for which prepared inserts are not slower than

@@ -49,7 +49,7 @@ func sqliteDialect() dialect {
 		name: "sqlite", sql: &leadsql.SQLite, migrations: leadsql.SQLiteMigrations,
 		goose: goose.DialectSQLite3, history: "leadsync_migrations",
 		checks: sqliteChecks, preflight: leadsql.SQLitePreflight,
-		load: loadPrepared, small: smallSQLite, pack: packPlain, classify: classifySQLite, hint: hintSQLite,
+		load: loadNumbered, small: smallSQLite, pack: packPlain, classify: classifySQLite, hint: hintSQLite,
 	}
 }
 
