@@ -6,7 +6,7 @@ PKG ?= ./leads
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: bench-ingest bench-lag help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check test-browser mutants lint fmt demo bench bench-import fuzz
+.PHONY: bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check test-browser mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,10 @@ bench-import: ## import 100,000 leads, compared with 2,000 written one by one; t
 
 bench-ingest: ## callbacks beside bare publishing, then at shares of the full rate; a minute and a half, on a quiet machine
 	$(GO) test -count=1 -v -run TestIngest ./cmd/leadsync -ingest 5s
+
+bench-peers: ## 20,000 leads by Bitrix24's own SDK, our reader alone and a whole import, in turn; needs node and npm, ten minutes, a quiet machine
+	npm ci --silent --prefix bitrix24/emulator/testdata/clients
+	$(GO) test -count=1 -v -timeout 60m -run TestPeers ./cmd/leadsync -peers 20000
 
 bench-lag: ## where the time goes between a lone edit and the row and the topic
 	$(GO) test -count=1 -v -run TestHopsOfALoneEdit ./cmd/leadsync -lag 60

@@ -51,7 +51,11 @@ func TestChild(t *testing.T) {
 	case "node":
 		err = childNode(ctx)
 	case "emulator":
-		os.Exit(run(ctx, []string{"emulator", "--json", "--addr", "127.0.0.1:0", "--leads", os.Getenv("LEADSYNC_TEST_LEADS")}, os.LookupEnv, os.Stdout, os.Stderr))
+		args := []string{"emulator", "--json", "--addr", "127.0.0.1:0", "--leads", os.Getenv("LEADSYNC_TEST_LEADS")}
+		if os.Getenv("LEADSYNC_TEST_TLS") != "" {
+			args = append(args, "--tls")
+		}
+		os.Exit(run(ctx, args, os.LookupEnv, os.Stdout, os.Stderr))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -72,7 +72,7 @@ func TestMemoryStaysConstant(t *testing.T) {
 		spent, wrote, stored := service.processor(), service.written(), broker.written()
 		if mode == leads.RunFull {
 			// The import has used most of ten minutes' operating time; what is measured is a pass.
-			put(t, info.Portal+"/_portal/clock", `{"advance":3600}`)
+			put(t, http.DefaultClient, info.Portal+"/_portal/clock", `{"advance":3600}`)
 			service.forgetPeak()
 			if _, err := db.RequestRun(t.Context(), leads.Run{MemberID: info.MemberID, Mode: mode}); err != nil {
 				t.Fatal(err)
@@ -109,13 +109,13 @@ func TestMemoryStaysConstant(t *testing.T) {
 }
 
 // put sends a body to the portal's control surface.
-func put(t *testing.T, url, body string) {
+func put(t *testing.T, client *http.Client, url, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
