@@ -58,7 +58,7 @@ func (s *Stats) Count(outcomes []leads.Outcome) {
 const waitingMax = 100_000
 
 // lagBounds are the buckets of lags, in seconds.
-var lagBounds = []float64{.1, .25, .5, .75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800}
+var lagBounds = []float64{.01, .025, .05, .1, .25, .5, .75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800}
 
 // Lags are those of one portal from callback to row.
 type Lags struct {
