@@ -18,15 +18,22 @@ const HashVersion = "v2:"
 // "0" where it means no reference; a list and the map that PHP may write for it), and
 // volatile fields are left out.
 func (l *Lead) Hash() string {
-	h := sha256.New()
+	hash, _ := l.HashAndNames()
+	return hash
+}
+
+// HashAndNames is Hash, and the names of the fields that are not empty, sorted: those in which the
+// card differs from an empty one.
+func (l *Lead) HashAndNames() (hash string, names []string) {
 	values := l.canonical()
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		h.Write([]byte(name))
-		h.Write([]byte{0})
-		h.Write([]byte(values[name]))
-		h.Write([]byte{0})
+	names = slices.Sorted(maps.Keys(values))
+	text := make([]byte, 0, len(l.Raw))
+	for _, name := range names {
+		text = append(append(text, name...), 0)
+		text = append(append(text, values[name]...), 0)
 	}
-	return HashVersion + hex.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(text)
+	return HashVersion + hex.EncodeToString(sum[:]), names
 }
 
 // Diff names the fields in which two cards differ in canonical form, sorted; nil where they

@@ -48,6 +48,7 @@ type decision struct {
 	absent  time.Time        // zero: not absent
 	deleted time.Time        // zero: not deleted
 	kind    leads.ChangeKind // "" announces nothing
+	hash    string           // of the card, where it was needed; else ""
 }
 
 // decide compares a snapshot with its row, nil where there is none, and depends on nothing
@@ -78,9 +79,12 @@ func decide(s *leads.Snapshot, row *storedRow, now time.Time, grace time.Duratio
 // present decides about a card that the portal returned.
 func (d decision) present(s *leads.Snapshot, row *storedRow) decision {
 	if row == nil || !row.deleted.IsZero() {
-		return d.changed(leads.Inserted, leads.Added, leads.Diff(&blank, &s.Lead))
+		var names []string
+		d.hash, names = s.Lead.HashAndNames()
+		return d.changed(leads.Inserted, leads.Added, names)
 	}
-	same := row.hash == s.Lead.Hash()
+	d.hash = s.Lead.Hash()
+	same := row.hash == d.hash
 	if same && !s.Force {
 		d.action, d.absent = writeMarks, time.Time{}
 		return d

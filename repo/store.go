@@ -260,8 +260,12 @@ func (r *rows) leadRow(e *entry) []any {
 	if e.row != nil {
 		lockedTicket = sql.NullInt64{Int64: int64(e.row.ticket), Valid: true}
 	}
+	hash := e.decision.hash
+	if hash == "" {
+		hash = lead.Hash()
+	}
 	row := []any{
-		s.MemberID, s.LeadID, lockedTicket, instant(s.ReadAt), int64(e.decision.ticket), e.decision.outcome.Revision, text(lead.Hash()),
+		s.MemberID, s.LeadID, lockedTicket, instant(s.ReadAt), int64(e.decision.ticket), e.decision.outcome.Revision, text(hash),
 		text(string(lead.Raw)), exact(leads.Instant(lead.Value("DATE_CREATE"))), exact(leads.Instant(lead.Value("DATE_MODIFY"))),
 	}
 	for i, f := range leads.Fields {
