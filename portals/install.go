@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"leadsync/bitrix24"
@@ -40,13 +39,11 @@ func (r *Registry) Install(ctx context.Context, cb bitrix24.Callback) Decision {
 		err = install(ctx, cb, portal, known)
 	}
 	d.Reason, d.Err = installReason(err), err
-	if d.Verified = d.Reason == Accepted; d.Verified {
-		r.recent.over(strings.ToLower(cb.Domain))
-	}
+	d.Verified = d.Reason == Accepted
 	if errors.Is(err, errNotKept) {
 		r.cfg.Log.ErrorContext(ctx, "installation lost; save the application's form in Bitrix24 again", "member_id", cb.MemberID, "error", err)
 	}
-	return r.decided(d, cb.Domain)
+	return d
 }
 
 // started waits until the database is ready: an installation or a log-in that comes while

@@ -38,12 +38,12 @@ func (r *Registry) Destination(ctx context.Context, domain string) (Destination,
 	oauth, known, err := r.admission.applicationFor(ctx, domain)
 	switch {
 	case errors.Is(err, errRefused):
-		return Destination{}, r.decided(Decision{Reason: NotServed, Err: err}, domain)
+		return Destination{}, Decision{Reason: NotServed, Err: err}
 	case err != nil:
 		r.cfg.Log.ErrorContext(ctx, "log-in not started, the database does not answer", "error", err)
 		return Destination{}, Decision{Reason: Unavailable, Err: err}
 	case oauth.ClientID == "" || oauth.ClientSecret == "":
-		return Destination{}, r.decided(Decision{Reason: NoApplication}, domain)
+		return Destination{}, Decision{Reason: NoApplication}
 	}
 	return Destination{Domain: domain, Endpoint: endpoint, ClientID: oauth.ClientID, Known: known}, Decision{Domain: domain}
 }
@@ -70,9 +70,8 @@ func (r *Registry) Authorize(ctx context.Context, back Redirect) Decision {
 	}
 	if err != nil {
 		r.cfg.Log.WarnContext(ctx, "authorization failed", "error", err)
-		return r.decided(Decision{Reason: loginReason(err), MemberID: back.MemberID, Err: err}, hostOf(pair.ClientEndpoint))
+		return Decision{Reason: loginReason(err), Err: err}
 	}
-	r.recent.over(hostOf(pair.ClientEndpoint))
 	return Decision{Domain: hostOf(pair.ClientEndpoint), Verified: true}
 }
 

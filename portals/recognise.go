@@ -84,7 +84,7 @@ func (r *Registry) Recognise(ctx context.Context, cb bitrix24.Callback) Decision
 	if (busy || d.Reason == TokenNotLearnt) && cb.ApplicationToken != "" && r.kept.allow(cb.MemberID, r.cfg.Now()) {
 		d.Reason = Accepted
 	}
-	return r.decided(d, cb.Domain)
+	return d
 }
 
 // cached finds a portal without a query for each callback. Where the token is another one

@@ -64,7 +64,6 @@ type Registry struct {
 	deadlines learnDeadlines
 	refused   refusals
 	noted     notes // refusals for the journal
-	recent    recent
 }
 
 // New returns a registry that has not read anything yet; Learn and Adopt do.

@@ -15,15 +15,13 @@ import (
 	"leadsync/handlers/console"
 	"leadsync/leads"
 	"leadsync/owner"
-	"leadsync/portals"
 )
 
 // portalDesk is what the pages know and do of portals.
 type portalDesk struct {
-	b        *Backend
-	jobs     *jobs
-	counts   *caches[int64] // of leads, by portal
-	registry *portals.Registry
+	b      *Backend
+	jobs   *jobs
+	counts *caches[int64] // of leads, by portal
 
 	mu       sync.Mutex
 	removing map[string]bool // by member_id
@@ -115,14 +113,6 @@ func (d *portalDesk) Connection(ctx context.Context) console.Connection {
 		return checks, nil
 	})
 	return c
-}
-
-// Refusals are the portals that tried to come in and were refused, the newest first.
-func (d *portalDesk) Refusals() (list []console.Refusal) {
-	for _, r := range d.registry.Refusals() {
-		list = append(list, console.Refusal(r))
-	}
-	return list
 }
 
 // Invite implements console.Portals.
