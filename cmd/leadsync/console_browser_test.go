@@ -37,20 +37,20 @@ func TestOperatorWorksInABrowser(t *testing.T) {
 		callers, err := db.Callers(t.Context(), digits, 2)
 		return err == nil && len(callers) == 1
 	})
-	p.Click("nav a[href='/leads']")
+	p.Hands.Click("nav a[href='/leads']")
 	p.UntilAt("/leads")
-	p.Fill("input[name=q]", "+7 343 000 11 22")
-	p.Press(consoletest.Enter)
+	p.Hands.Fill("input[name=q]", "+7 343 000 11 22")
+	p.Hands.Press(consoletest.Enter)
 	lead := leads.Ref{MemberID: s.member(), LeadID: id}
 	p.UntilAt("/leads/" + lead.String())
 
 	portal.SetFaults(emulator.Faults{Lose: 1})
 	edit(map[string]any{"TITLE": "nobody told of this"})
-	p.Click("nav a[href='/passes']")
+	p.Hands.Click("nav a[href='/passes']")
 	p.UntilAt("/passes")
-	p.Click("form[action='/passes'] button")
+	p.Hands.Click("form[action='/passes'] button")
 	p.Until(`location.pathname.startsWith("/passes/") && document.querySelector(".done")`)
 	p.Until(`document.querySelector("#live .state.completed")`)
-	p.Click("#live td a[href='/leads/" + lead.String() + "']")
+	p.Hands.Click("#live td a[href='/leads/" + lead.String() + "']")
 	p.UntilSays("nobody told of this")
 }

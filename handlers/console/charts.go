@@ -77,24 +77,22 @@ var chartKinds = []chart{
 }
 
 // chart draws one chart, for a light page or a dark one.
-func (c *Console) chart(w http.ResponseWriter, r *http.Request) {
+func (p overviewPages) chart(w http.ResponseWriter, r *http.Request) error {
 	name, _ := strings.CutSuffix(r.PathValue("name"), ".svg")
-	for _, kind := range chartKinds {
-		if kind.Name != name {
-			continue
-		}
-		span, lang := spanOf(r), language.Of(r, "")
-		picture, err := kind.draw(lang, c.cfg.Status.Trend(span.span, span.step), r.URL.Query().Get("theme") == "dark")
-		if err != nil {
-			c.cfg.Log.ErrorContext(r.Context(), "chart cannot be drawn", "chart", name, "error", err)
-			http.Error(w, "This chart cannot be drawn; the log says why.", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "image/svg+xml")
-		_, _ = w.Write(picture) // the browser may be gone
-		return
+	i := slices.IndexFunc(chartKinds, func(k chart) bool { return k.Name == name })
+	if i < 0 {
+		return ErrNotFound
 	}
-	c.fail(w, r, ErrNotFound)
+	span, lang := spanOf(r), language.Of(r, "")
+	picture, err := chartKinds[i].draw(lang, p.status.Trend(span.span, span.step), r.URL.Query().Get("theme") == "dark")
+	if err != nil {
+		p.log.ErrorContext(r.Context(), "chart cannot be drawn", "chart", name, "error", err)
+		http.Error(w, "This chart cannot be drawn; the log says why.", http.StatusInternalServerError)
+		return nil
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	_, _ = w.Write(picture) // the browser may be gone
+	return nil
 }
 
 const (

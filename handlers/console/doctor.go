@@ -16,6 +16,18 @@ type Doctor interface {
 	TestAlarms() error
 }
 
+// doctorPages are the page of the examination.
+type doctorPages struct{ doctor Doctor }
+
+func (p doctorPages) routes() map[string]route {
+	return map[string]route{
+		"GET /doctor":         find(p.last),
+		"POST /doctor":        find(p.examine),
+		"POST /doctor/alarms": find(p.testAlarms),
+		"GET /live/doctor":    stream{"doctor", p.last},
+	}
+}
+
 // Examination is what was found out about the installation.
 type Examination struct {
 	Alarms       bool      // only whether alarms arrive
@@ -66,20 +78,20 @@ func (e Examination) Sorted() []Check {
 	return list
 }
 
-// doctor shows the last examination.
-func (c *Console) doctor(*http.Request) (view, error) {
-	return view{page: "doctor", data: c.cfg.Doctor.Examination()}, nil
+// last shows the last examination.
+func (p doctorPages) last(*http.Request) (view, error) {
+	return view{page: "doctor", data: p.doctor.Examination()}, nil
 }
 
-func (c *Console) examine(*http.Request) (view, error) {
-	if err := c.cfg.Doctor.Examine(); err != nil {
+func (p doctorPages) examine(*http.Request) (view, error) {
+	if err := p.doctor.Examine(); err != nil {
 		return view{}, err
 	}
 	return seeOther("/doctor")
 }
 
-func (c *Console) testAlarms(*http.Request) (view, error) {
-	if err := c.cfg.Doctor.TestAlarms(); err != nil {
+func (p doctorPages) testAlarms(*http.Request) (view, error) {
+	if err := p.doctor.TestAlarms(); err != nil {
 		return view{}, err
 	}
 	return seeOther("/doctor")

@@ -31,6 +31,9 @@ func FixedWords() (all []string) {
 }
 
 // Patterns are what the pages answer, as methods and paths, without what everybody may read.
-func (c *Console) Patterns() []string {
-	return slices.Concat(slices.Collect(maps.Keys(c.routes())), slices.Collect(maps.Keys(c.others())))
+func Patterns() (all []string) {
+	for _, part := range partsOf(&Config{}) {
+		all = slices.AppendSeq(all, maps.Keys(part.routes()))
+	}
+	return all
 }

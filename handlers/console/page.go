@@ -68,7 +68,7 @@ type frame struct {
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, v view) {
 	var text bytes.Buffer
 	if err := c.render(&text, r, v, "layout.html"); err != nil {
-		c.cfg.Log.ErrorContext(r.Context(), "page cannot be rendered", "page", v.page, "error", err)
+		c.log.ErrorContext(r.Context(), "page cannot be rendered", "page", v.page, "error", err)
 		http.Error(w, "This page cannot be shown; the log says why.", http.StatusInternalServerError)
 		return
 	}
@@ -81,7 +81,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, v vie
 func (c *Console) render(to *bytes.Buffer, r *http.Request, v view, part string) error {
 	lang := language.Of(r, "")
 	f := frame{
-		Language: lang, Page: v.page, Caller: access.CallerOf(r.Context()), Operates: mayOperate(r), Version: c.cfg.Version,
+		Language: lang, Page: v.page, Caller: access.CallerOf(r.Context()), Operates: mayOperate(r), Version: c.version,
 		Done: doneIn(lang, r), Live: liveOf(v.page, r), Data: v.data,
 	}
 	return c.pages[lang][v.page].ExecuteTemplate(to, part, f)

@@ -24,6 +24,22 @@ type Portals interface {
 	Remove(ctx context.Context, memberID string) error
 }
 
+// portalPages are the pages of portals.
+type portalPages struct {
+	portals   Portals
+	publicURL string
+}
+
+func (p portalPages) routes() map[string]route {
+	return map[string]route{
+		"GET /portals":                  find(p.list),
+		"GET /portals/connect":          find(p.connect),
+		"POST /portals":                 find(p.invite),
+		"POST /portals/{member}/rebind": find(p.rebind),
+		"POST /portals/{member}/remove": find(p.remove),
+	}
+}
+
 // Portal is a portal with what a person needs to know of it, without secrets.
 type Portal struct {
 	MemberID, Domain string
@@ -89,14 +105,14 @@ type portalsData struct {
 	LoginPath string // without a domain; "" where LEADSYNC_PUBLIC_URL is not set
 }
 
-// portals lists the portals.
-func (c *Console) portals(r *http.Request) (view, error) {
-	reports, err := c.cfg.Portals.Reports(r.Context())
+// list lists the portals.
+func (p portalPages) list(r *http.Request) (view, error) {
+	reports, err := p.portals.Reports(r.Context())
 	if err != nil {
 		return view{}, err
 	}
 	d := portalsData{Portals: reports}
-	if at := c.cfg.PublicURL; at != "" {
+	if at := p.publicURL; at != "" {
 		d.LoginPath = at + leads.LoginPath
 	}
 	return view{page: "portals", data: d}, nil
@@ -112,13 +128,13 @@ type connectData struct {
 }
 
 // connect says step by step how a portal is connected, and how far that is.
-func (c *Console) connect(r *http.Request) (view, error) {
-	v, err := c.portals(r)
+func (p portalPages) connect(r *http.Request) (view, error) {
+	v, err := p.list(r)
 	listed, ok := v.data.(portalsData)
 	if err != nil || !ok {
 		return view{}, err
 	}
-	d := connectData{portalsData: listed, Connection: c.cfg.Portals.Connection(r.Context()), PublicURL: c.cfg.PublicURL}
+	d := connectData{portalsData: listed, Connection: p.portals.Connection(r.Context()), PublicURL: p.publicURL}
 	if d.PublicURL != "" {
 		d.HandlerPath, d.InstallPath = d.PublicURL+leads.RedirectPath, d.PublicURL+leads.CallbackPath
 	}
@@ -126,7 +142,7 @@ func (c *Console) connect(r *http.Request) (view, error) {
 }
 
 // invite lets another portal in.
-func (c *Console) invite(r *http.Request) (view, error) {
+func (p portalPages) invite(r *http.Request) (view, error) {
 	i := Invitation{
 		MemberID: strings.TrimSpace(r.PostFormValue("member_id")), Domain: strings.ToLower(strings.TrimSpace(r.PostFormValue("domain"))),
 		ClientID: strings.TrimSpace(r.PostFormValue("client_id")), ClientSecret: leads.Secret(strings.TrimSpace(r.PostFormValue("client_secret"))),
@@ -138,18 +154,18 @@ func (c *Console) invite(r *http.Request) (view, error) {
 	if !leads.ValidMemberID(i.MemberID) || i.Domain == "" || (i.ClientID == "") != (i.ClientSecret == "") {
 		return view{}, errBadForm
 	}
-	if err := c.cfg.Portals.Invite(r.Context(), i); err != nil {
+	if err := p.portals.Invite(r.Context(), i); err != nil {
 		return view{}, err
 	}
 	return seeOther("/portals/connect?done=invited")
 }
 
-func (c *Console) rebind(r *http.Request) (view, error) {
+func (p portalPages) rebind(r *http.Request) (view, error) {
 	member := r.PathValue("member")
 	if !leads.ValidMemberID(member) {
 		return view{}, ErrNotFound
 	}
-	if err := c.cfg.Portals.Rebind(r.Context(), member); err != nil {
+	if err := p.portals.Rebind(r.Context(), member); err != nil {
 		return view{}, err
 	}
 	return seeOther("/portals?done=rebound")
@@ -157,30 +173,23 @@ func (c *Console) rebind(r *http.Request) (view, error) {
 
 // remove erases a portal, where the person has written its name: the button alone is too near to
 // the others.
-func (c *Console) remove(r *http.Request) (view, error) {
+func (p portalPages) remove(r *http.Request) (view, error) {
 	member := r.PathValue("member")
-	reports, err := c.cfg.Portals.Reports(r.Context())
+	reports, err := p.portals.Reports(r.Context())
 	if err != nil {
 		return view{}, err
 	}
-	for _, p := range reports {
-		if p.MemberID != member {
+	for _, report := range reports {
+		if report.MemberID != member {
 			continue
 		}
-		if !strings.EqualFold(strings.TrimSpace(r.PostFormValue("domain")), p.Domain) {
+		if !strings.EqualFold(strings.TrimSpace(r.PostFormValue("domain")), report.Domain) {
 			return view{}, errBadForm
 		}
-		if err := c.cfg.Portals.Remove(r.Context(), member); err != nil {
+		if err := p.portals.Remove(r.Context(), member); err != nil {
 			return view{}, err
 		}
 		return seeOther("/portals?done=removing")
 	}
 	return view{}, ErrNotFound
-}
-
-type settingsData struct{ InForce, About []Setting }
-
-// settings shows what is in force.
-func (c *Console) settings(*http.Request) (view, error) {
-	return view{page: "settings", data: settingsData{c.cfg.Settings(), c.cfg.About()}}, nil
 }

@@ -5,19 +5,14 @@ package consoletest
 
 import (
 	"context"
-	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -77,13 +72,13 @@ func start(path string) (context.Context, error) {
 
 // Page is a tab that a test has for itself, with cookies of its own.
 type Page struct {
+	Hands Hands
+	Eyes  Eyes
+	// Events are what has happened in the page.
+	Events *Events
+
 	t       *testing.T
 	browser context.Context // chromedp keeps the tab in it
-
-	mu       sync.Mutex
-	faults   []string
-	expected []string
-	received strings.Builder // by streams
 }
 
 // Required tells whether a test must not be left out because something it needs is missing:
@@ -115,9 +110,10 @@ func Open(t *testing.T) *Page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Page{t: t}
+	p := &Page{t: t, Events: &Events{}}
+	p.Hands, p.Eyes = Hands{p}, Eyes{p}
 	var end context.CancelFunc
-	p.browser, end = chromedp.NewContext(tabs, chromedp.WithListener(p.watch), chromedp.WithNewBrowserContext())
+	p.browser, end = chromedp.NewContext(tabs, chromedp.WithListener(p.Events.watch), chromedp.WithNewBrowserContext())
 	t.Cleanup(func() {
 		p.end()
 		end()
@@ -143,88 +139,9 @@ func (p *Page) end() {
 	if p.browser.Err() == nil {
 		_, _ = chromedp.Run(p.browser, chromedp.Evaluate[bool]("true")) // whatever happened before it has been reported then
 	}
-	for _, fault := range p.Faults() {
+	for _, fault := range p.Events.Faults() {
 		p.t.Error(fault)
 	}
-}
-
-// Faults are what went wrong in the page so far, but for what is expected.
-func (p *Page) Faults() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var faults []string
-	for _, fault := range p.faults {
-		if !p.isExpected(fault) {
-			faults = append(faults, fault)
-		}
-	}
-	return faults
-}
-
-func (p *Page) isExpected(fault string) bool {
-	for _, part := range p.expected {
-		if strings.Contains(fault, part) {
-			return true
-		}
-	}
-	return false
-}
-
-// Expect takes what contains a text for no fault.
-func (p *Page) Expect(text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.expected = append(p.expected, text)
-}
-
-// Received tells whether a stream of the page has brought a text.
-func (p *Page) Received(text string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return strings.Contains(p.received.String(), text)
-}
-
-// watch notes faults among what happens in the tab.
-func (p *Page) watch(event any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	fault := ""
-	switch e := event.(type) {
-	case *network.EventRequestWillBeSent:
-		if !local(e.Request.URL) {
-			fault = "a request leaves the machine: " + e.Request.URL
-		}
-	case *network.EventEventSourceMessageReceived:
-		p.received.WriteString(e.Data)
-	case *network.EventWebSocketCreated:
-		fault = "a web socket: " + e.URL
-	case *runtime.EventExceptionThrown:
-		fault = "the script has an error: " + describe(e.ExceptionDetails)
-	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning || e.Type == runtime.ConsoleAPICalledTypeAssert {
-			fault = fmt.Sprint("the script complains: ", e.Type)
-		}
-	case *log.EventEntryAdded:
-		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
-			fault = "the browser complains: " + e.Entry.Text + " " + e.Entry.URL
-		}
-	}
-	if fault != "" {
-		p.faults = append(p.faults, fault)
-	}
-}
-
-func describe(e *runtime.ExceptionDetails) string {
-	if e.Exception != nil && e.Exception.Description != "" {
-		return e.Exception.Description
-	}
-	return e.Text
-}
-
-// local tells addresses that need no network.
-func local(address string) bool {
-	u, err := url.Parse(address)
-	return err == nil && (u.Hostname() == "127.0.0.1" || u.Scheme == "data" || u.Scheme == "about" || u.Scheme == "blob")
 }
 
 // Reader is who looks at a page. The zero value reads English on a light screen 1200 pixels
