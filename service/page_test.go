@@ -202,7 +202,7 @@ func (p *pages) wantRepair(id int64, path string) {
 	p.t.Helper()
 	p.edit(id, "written by hand")
 	page := p.post(path + "/compare")
-	if !strings.Contains(page, "Fields that differ: 1") || !strings.Contains(page, "<td>written by hand</td>") {
+	if !strings.Contains(page, "Fields that differ: 1") || !strings.Contains(page, ">written by hand</td>") {
 		p.t.Fatalf("the difference: %s", page)
 	}
 	if page := p.post(path + "/repair"); !strings.Contains(page, "is read again within seconds") {
@@ -213,7 +213,7 @@ func (p *pages) wantRepair(id int64, path string) {
 	})
 	p.until("the story tells of it", func() bool {
 		page := p.get(path)
-		return strings.Contains(page, "somebody had the lead read again") && strings.Contains(page, "the portal sent the lead") && strings.Contains(page, "the row was updated")
+		return strings.Contains(page, "somebody had the lead read again") && strings.Contains(page, "read from Bitrix24") && strings.Contains(page, "changed: ")
 	})
 	changes, err := p.service.Backend.DB.Changes(p.t.Context(), leads.Ref{MemberID: p.portal.Info().MemberID, LeadID: id}, 10)
 	if err != nil || len(changes) < 2 || changes[0].Kind != leads.Changed {

@@ -17,6 +17,7 @@ import (
 	"leadsync/handlers/access"
 	"leadsync/handlers/console"
 	"leadsync/handlers/console/consoletest"
+	"leadsync/journal"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
 )
@@ -91,6 +92,24 @@ func TestBrowserPagesCanBeReadByEverybody(t *testing.T) {
 	}
 }
 
+// On a telephone each row is a card: nothing is scrolled sideways, and each value has its name.
+func TestBrowserShowsRowsAsCardsOnSmallScreens(t *testing.T) {
+	for _, text := range []string{"plain", strings.Repeat("Household", 40)} {
+		o, p := browse(t, furnished(text))
+		p.As(consoletest.Reader{Width: 360})
+		for _, path := range everyPage {
+			o.visit(p, path)
+			if wide := consoletest.Value[[]string](p, `[...document.querySelectorAll(".wide")].filter(e => e.scrollWidth > e.clientWidth).map(e => e.getAttribute("aria-label"))`); len(wide) > 0 {
+				t.Errorf("%s has tables that scroll sideways: %q", path, wide)
+			}
+			unnamed := `[...document.querySelectorAll(".wide tbody td:not([colspan]):not(:empty)")].filter(e => !getComputedStyle(e, "::before").content.includes(": ") || !e.dataset.label).map(e => e.outerHTML)`
+			if cells := consoletest.Value[[]string](p, unnamed); len(cells) > 0 {
+				t.Errorf("%s has values without a name: %q", path, cells)
+			}
+		}
+	}
+}
+
 // What comes from outside may be long and without a space.
 func TestBrowserLongTextsFitSmallScreens(t *testing.T) {
 	o, p := browse(t, furnished(strings.Repeat("Household", 40)))
@@ -119,12 +138,12 @@ func (o *office) wantReadable(p *consoletest.Page, reader consoletest.Reader, pa
 func TestBrowserPagesAreAccessible(t *testing.T) {
 	o, p := browse(t, furnished("plain"))
 	axe := p.Eyes.LoadAxe(filepath.Join("testdata", "axe"))
-	for _, dark := range []bool{false, true} {
-		p.As(consoletest.Reader{Dark: dark})
+	for _, reader := range []consoletest.Reader{{}, {Dark: true}, {Width: 360}} {
+		p.As(reader)
 		for _, path := range shown() {
 			o.visit(p, path)
 			for _, fault := range p.Eyes.Inaccessible(axe) {
-				t.Errorf("%s (dark: %t): %s", path, dark, fault)
+				t.Errorf("%s (%+v): %s", path, reader, fault)
 			}
 		}
 	}
@@ -477,6 +496,26 @@ func lifelike() *house {
 		BoundAt: now.Add(-time.Hour), Owner: "host-1", Leads: 48212, Tokens: []console.Tokens{{UserID: 1, AccessEnds: now.Add(time.Hour), RefreshEnds: now.Add(27 * 24 * time.Hour)}},
 	}
 	h.portals = h.portals[:1]
+	told := func(ago time.Duration, what, text string) journal.Moment {
+		return journal.Moment{At: now.Add(-ago), What: what, Text: text, Source: "both"}
+	}
+	h.story = journal.Timeline{
+		Answer: []string{"The row is at revision 6. Its last change was at " + now.Add(-48*time.Minute).UTC().Format("2006-01-02 15:04:05 UTC") + ": the row was updated, revision 6: STATUS_ID, in a batch that took 12ms."},
+		Moments: []journal.Moment{
+			told(48*time.Minute+time.Second, "callback", "event ONCRMLEADUPDATE arrived and was stored as notice 1842 within 1.2ms"),
+			told(48*time.Minute, "read", "the portal sent the lead, in a batch that took 212ms, because of notice 1842; ticket 4.981"),
+			told(48*time.Minute, "row", "the row was updated, revision 6: STATUS_ID, in a batch that took 12ms"), told(48*time.Minute, "topic", "revision 6 was announced to subscribers, sequence 48213"),
+		},
+	}
+	was, is := "NEW", "IN_PROCESS"
+	h.changes = []leads.Revised{{Revision: 6, At: now.Add(-48 * time.Minute), Kind: leads.Changed, Cause: leads.CauseEvent, Fields: []leads.FieldChange{{Field: "STATUS_ID", Old: &was, New: &is}}}}
+	h.examined.Checks = []console.Check{{Name: "database", Level: "ok", Found: "SQL Server 2022, schema 12"}, {Name: "nats", Level: "warning", Found: "fsync every 2m0s", Means: "a power cut may lose what came last", Do: "set LEADSYNC_NATS_SYNC=always"}}
+	h.alarms.Checks = []console.Check{{Name: "webhook", Level: "ok", Found: "it was accepted"}}
+	h.connects = console.Connection{Application: true, Address: []console.Check{{Level: "ok", Found: "https://leads.example.com answers"}}}
+	h.refused = []console.Refusal{{At: now.Add(-3 * time.Minute), Count: 2, MemberID: "b223c6b3710f85df22e9377d6c4f7553", Host: "second.bitrix24.ru", Reason: "not_verified", Detail: "it is not in LEADSYNC_B24_PORTALS"}}
+	for i := range h.trend.Points {
+		h.trend.Points[i].PerMinute += 1.43 * float64(i%3)
+	}
 	return h
 }
 
@@ -486,7 +525,7 @@ func TestBrowserPictures(t *testing.T) {
 	if folder == "" {
 		t.Skip("LEADSYNC_TEST_PICTURES names no folder")
 	}
-	readers := map[string]consoletest.Reader{"light": {}, "dark": {Dark: true}, "small": {Width: 360, Language: "ru"}, "small-dark": {Width: 360, Dark: true}}
+	readers := map[string]consoletest.Reader{"light": {}, "dark": {Dark: true}, "small": {Width: 360, Language: "ru"}, "small-dark": {Width: 360, Dark: true}, "russian": {Language: "ru", Dark: true}}
 	o, p := browse(t, lifelike())
 	for i, path := range shown() {
 		for name, reader := range readers {

@@ -19,13 +19,16 @@ import (
 
 // Config is what the pages show and do.
 type Config struct {
-	Status   Status
-	Passes   Passes
-	Leads    Leads
-	Stories  Stories
-	Letters  Letters
-	Portals  Portals
-	Doctor   Doctor
+	Status  Status
+	Passes  Passes
+	Leads   Leads
+	Stories Stories
+	Letters Letters
+	Portals Portals
+	Doctor  Doctor
+	// Refusals are the newest installations and log-ins that were refused, the newest first; nil knows
+	// of none.
+	Refusals func() []Refusal
 	Settings func() []Setting
 	// About are the versions of what runs, and the licence.
 	About func() []Setting
@@ -107,7 +110,7 @@ func partsOf(cfg *Config) []part {
 		passPages{passes: cfg.Passes, status: cfg.Status, log: cfg.Log},
 		leadPages{leads: cfg.Leads, stories: cfg.Stories, status: cfg.Status, phoneRegion: cfg.PhoneRegion, now: cfg.Now},
 		deadPages{letters: cfg.Letters},
-		portalPages{portals: cfg.Portals, publicURL: cfg.PublicURL},
+		portalPages{portals: cfg.Portals, status: cfg.Status, refusals: cfg.Refusals, publicURL: cfg.PublicURL},
 		doctorPages{doctor: cfg.Doctor},
 		settingPages{inForce: cfg.Settings, about: cfg.About},
 	}

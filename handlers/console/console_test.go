@@ -58,6 +58,8 @@ type house struct {
 	compared console.Comparison
 	trend    console.Trend
 	examined console.Examination
+	alarms   console.Examination
+	refused  []console.Refusal
 	connects console.Connection
 	did      []string
 	asked    []string // for which times of the trend
@@ -196,6 +198,8 @@ func (h *house) Trend(span, step time.Duration) console.Trend {
 
 func (h *house) Examination() console.Examination { return h.examined }
 
+func (h *house) AlarmTest() console.Examination { return h.alarms }
+
 func (h *house) Examine() error {
 	h.note("examine")
 	return h.conflict
@@ -217,6 +221,8 @@ func (h *house) Remove(_ context.Context, memberID string) error {
 	h.note("remove", memberID)
 	return h.conflict
 }
+
+func (h *house) Refusals() []console.Refusal { return h.refused }
 
 func (h *house) About() []console.Setting { return []console.Setting{{Name: "licence", Value: "MIT"}} }
 
@@ -263,6 +269,8 @@ func furnished(text string) *house {
 			{At: now, What: "row", Text: "was written " + text, Source: "both", Lag: 0.25, Cause: text, Whole: true},
 		}},
 		examined: console.Examination{Began: now, Ended: now, Checks: []console.Check{{Name: text, Level: "ok", Found: text}, {Name: text, Level: "fault", Found: text, Means: text, Do: text}}},
+		alarms:   console.Examination{Began: now, Ended: now, Checks: []console.Check{{Name: text, Level: "warning", Found: text, Means: text, Do: text}}},
+		refused:  []console.Refusal{{At: now, Count: 2, MemberID: member, Host: text, Reason: "not_verified", Detail: text}},
 		connects: console.Connection{Address: []console.Check{{Level: "warning", Found: text, Do: text}}},
 		changes:  []leads.Revised{{Revision: 2, At: now, Kind: leads.Changed, Cause: leads.CauseEvent, Fields: []leads.FieldChange{{Field: text, Old: &text, New: &text}}}},
 		trend:    console.Trend{From: now.Add(-time.Hour), To: now, Step: time.Minute, Points: []console.Point{{At: now.Add(-2 * time.Minute), PerMinute: 30, P50: 0.4, P99: 9, Waiting: 3}, {At: now.Add(-time.Minute), PerMinute: 35, P50: 0.5, P99: 12}, {At: now, PerMinute: math.NaN(), P50: math.NaN(), P99: math.NaN(), Waiting: math.NaN()}}},
@@ -291,7 +299,7 @@ func openLive(t *testing.T, h *house, every time.Duration) *office {
 	t.Helper()
 	o := &office{house: h, t: t}
 	o.console = console.New(console.Config{
-		Status: h, Passes: h, Leads: h, Stories: h, Letters: h, Portals: h, Doctor: h, About: h.About, Settings: func() []console.Setting { return []console.Setting{{Name: "LEADSYNC_X", Value: "y"}} },
+		Status: h, Passes: h, Leads: h, Stories: h, Letters: h, Portals: h, Refusals: h.Refusals, Doctor: h, About: h.About, Settings: func() []console.Setting { return []console.Setting{{Name: "LEADSYNC_X", Value: "y"}} },
 		PhoneRegion: "RU", PublicURL: "https://leads.example.com", Version: "v1", LiveEvery: every, Log: leadstest.Silent(),
 	})
 	guard := access.New(access.Config{
@@ -381,7 +389,7 @@ func TestEveryTextIsTranslated(t *testing.T) {
 	if err != nil || len(templates) < 10 {
 		t.Fatal(templates, err)
 	}
-	said := regexp.MustCompile(`\bt "((?:[^"\\]|\\.)*)"`)
+	said := regexp.MustCompile(`\b(?:t|label) "((?:[^"\\]|\\.)*)"`)
 	n := 0
 	check := func(text string) {
 		n++
@@ -405,7 +413,7 @@ func TestEveryTextIsTranslated(t *testing.T) {
 		check(text)
 	}
 	for _, what := range []string{"callback", "spool", "read", "row", "topic", "pass", "failure", "replay", "refused", "outage", "status", "journal"} {
-		check(what)
+		check("what " + what)
 	}
 	for _, source := range []string{"journal", "database", "both"} {
 		check("from " + source)
@@ -414,7 +422,7 @@ func TestEveryTextIsTranslated(t *testing.T) {
 		check(string(kind))
 	}
 	for _, cause := range []leads.Cause{leads.CauseEvent, leads.CauseOffline, leads.CauseReconcile, leads.CauseImport} {
-		check(string(cause))
+		check("cause " + string(cause))
 	}
 	for _, state := range []leads.RunState{leads.RunRequested, leads.RunRunning, leads.RunCompleted, leads.RunIncomplete, leads.RunPaused} {
 		check(string(state))
@@ -510,7 +518,7 @@ var hostile = []string{
 
 // ours are the elements that the pages have.
 var ours = strings.Fields("html head meta title link script body a header nav form input button span main h1 h2 p h3 picture source img section dl dt dd div meter progress " +
-	"table thead tbody tr th td label select option details summary pre code ul li footer time")
+	"table thead tbody tr th td label select option details summary pre code small ul li footer time")
 
 // wantHarmless checks that a page has no elements but ours, and that none of them does anything
 // that our templates do not have it do.
@@ -580,7 +588,7 @@ func FuzzTextsFromOutsideAreHarmless(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		h := furnished(text)
 		c := console.New(console.Config{
-			Status: h, Passes: h, Leads: h, Stories: h, Letters: h, Portals: h, Doctor: h, About: h.About, Settings: func() []console.Setting { return []console.Setting{{Name: text, Value: text}} }, Log: leadstest.Silent(),
+			Status: h, Passes: h, Leads: h, Stories: h, Letters: h, Portals: h, Refusals: h.Refusals, Doctor: h, About: h.About, Settings: func() []console.Setting { return []console.Setting{{Name: text, Value: text}} }, Log: leadstest.Silent(),
 		})
 		for _, path := range everyPage {
 			w := httptest.NewRecorder()
@@ -769,7 +777,7 @@ func TestOverviewSaysItInOneSentence(t *testing.T) {
 		{"Something needs you.", console.Overview{Problems: map[string]string{"database": "connection refused"}, Unread: errors.New("connection refused")}},
 		{"Something needs you.", console.Overview{Problems: map[string]string{"nats": "x"}}},
 		{"The portal is current.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
-		{`The portal is current. Last change <time datetime="2026-11-24T10:00:00Z" data-ago="%s ago">`, console.Overview{Changed: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
+		{`The portal is current. Last change <time datetime="2026-11-24T10:00:00Z" data-ago="%s ago" data-brief>`, console.Overview{Changed: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
 		{"All 2 portals are current.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent), portal(leads.MirrorCurrent)}}},
 		{"All is current but for leads that cannot be stored: 3.", console.Overview{Failing: 3, Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
 		{"Changes may be missing", console.Overview{Failing: 3, Portals: []console.PortalStatus{portal(leads.MirrorBlind)}}},

@@ -10,6 +10,8 @@ import (
 type Doctor interface {
 	// Examination is the last one, also where it is under way.
 	Examination() Examination
+	// AlarmTest is the last test of alarms, in the same way.
+	AlarmTest() Examination
 	// Examine begins an examination; the error is ErrConflict where one is under way.
 	Examine() error
 	// TestAlarms begins to send a test message wherever alarms go, in the same way.
@@ -28,9 +30,8 @@ func (p doctorPages) routes() map[string]route {
 	}
 }
 
-// Examination is what was found out about the installation.
+// Examination is what was found out about the installation, or about its alarms.
 type Examination struct {
-	Alarms       bool      // only whether alarms arrive
 	Began, Ended time.Time // zero where it has not
 	Checks       []Check
 }
@@ -78,9 +79,15 @@ func (e Examination) Sorted() []Check {
 	return list
 }
 
-// last shows the last examination.
+type doctorData struct {
+	Examination
+
+	Alarms Examination // the last test of alarms
+}
+
+// last shows the last examination and the last test of alarms.
 func (p doctorPages) last(*http.Request) (view, error) {
-	return view{page: "doctor", data: p.doctor.Examination()}, nil
+	return view{page: "doctor", data: doctorData{p.doctor.Examination(), p.doctor.AlarmTest()}}, nil
 }
 
 func (p doctorPages) examine(*http.Request) (view, error) {

@@ -39,7 +39,11 @@ func funcsOf(lang string) template.FuncMap {
 	return template.FuncMap{
 		"t":       func(text string, args ...any) string { return say(lang, text, args...) },
 		"when":    when,
+		"since":   func(t time.Time) template.HTML { return since(lang, t) },
 		"ago":     func(t time.Time) template.HTML { return ago(lang, t) },
+		"label":   func(column string) template.HTMLAttr { return label(lang, column) },
+		"part":    func(component string) string { return partName(lang, component) },
+		"told":    func(text string) template.HTML { return told(lang, text) },
 		"lasts":   func(d time.Duration) string { return lasts(lang, d) },
 		"number":  func(n int64) string { return number(lang, n) },
 		"seconds": func(s float64) string { return seconds(lang, s) },
@@ -49,6 +53,11 @@ func funcsOf(lang string) template.FuncMap {
 		"int":     func(n int) string { return number(lang, int64(n)) },
 		"join":    func(list []string) string { return strings.Join(list, ", ") },
 	}
+}
+
+// label names the column of a cell, where a narrow page shows each row as a card.
+func label(lang, column string) template.HTMLAttr {
+	return template.HTMLAttr(`data-label="` + template.HTMLEscapeString(say(lang, column)) + `"`) //nolint:gosec // escaped
 }
 
 // frame is what every page has around its content.
@@ -128,24 +137,27 @@ func doneIn(lang string, r *http.Request) string {
 	return say(lang, words)
 }
 
-// when is a moment; the page's script shows it in the reader's time zone.
-func when(t time.Time) template.HTML {
-	if t.IsZero() {
-		return "–"
-	}
-	t = t.UTC()
-	//nolint:gosec // digits alone
-	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s UTC</time>`, t.Format(time.RFC3339), t.Format(time.DateTime)))
-}
+// when is a moment. All moments look the same: the page's script shows them in the reader's zone.
+func when(t time.Time) template.HTML { return moment(t, "") }
+
+// since is a moment with how long ago it was.
+func since(lang string, t time.Time) template.HTML { return moment(t, aged(lang)) }
 
 // ago is how long ago a moment was; the page's script counts on.
-func ago(lang string, t time.Time) template.HTML {
+func ago(lang string, t time.Time) template.HTML { return moment(t, aged(lang)+" data-brief") }
+
+// aged has the page's script tell a moment's age.
+func aged(lang string) string {
+	return ` data-ago="` + template.HTMLEscapeString(say(lang, "%s ago")) + `"`
+}
+
+func moment(t time.Time, attributes string) template.HTML {
 	if t.IsZero() {
 		return "–"
 	}
 	t = t.UTC()
 	//nolint:gosec // digits, and words of ours
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-ago="%s">%s UTC</time>`, t.Format(time.RFC3339), template.HTMLEscapeString(say(lang, "%s ago")), t.Format(time.DateTime)))
+	return template.HTML(fmt.Sprintf(`<time datetime="%s"%s>%s UTC</time>`, t.Format(time.RFC3339), attributes, t.Format(time.DateTime)))
 }
 
 // lasts is how long something takes, in its two largest units: nobody needs the seconds of hours.

@@ -94,6 +94,9 @@ func (v runView) Left() time.Duration {
 	return (v.Took * time.Duration(100-v.Percent) / time.Duration(v.Percent)).Round(time.Second)
 }
 
+// Imports tells the first pass of a portal: whatever it writes is new, and no difference.
+func (v runView) Imports() bool { return v.Mode == leads.RunImport }
+
 // CanPause and CanResume tell which buttons a pass has.
 func (v runView) CanPause() bool {
 	return v.State == leads.RunRunning || v.State == leads.RunRequested
@@ -104,8 +107,12 @@ func (v runView) CanResume() bool { return v.State == leads.RunPaused }
 
 // Differences is what the pass found, without zeros.
 func (v runView) Differences() []count {
+	missed := v.Missed
+	if v.Imports() {
+		missed = 0
+	}
 	return slices.DeleteFunc([]count{
-		{"missed", v.Missed}, {"stale", v.Stale}, {"phantom", v.Phantom}, {"unreadable", v.Unreadable}, {"unprocessable", v.Unprocessable},
+		{"missed", missed}, {"stale", v.Stale}, {"phantom", v.Phantom}, {"unreadable", v.Unreadable}, {"unprocessable", v.Unprocessable},
 	}, func(c count) bool { return c.N == 0 })
 }
 
@@ -225,7 +232,7 @@ func (p passPages) findingsCSV(w http.ResponseWriter, r *http.Request) error {
 		out.Flush()
 		_ = connection.SetWriteDeadline(time.Now().Add(writeLimit))
 		if page.Next == 0 || out.Error() != nil {
-			return nil
+			return nil //nolint:nilerr // the browser is gone, and nobody reads more
 		}
 		q.After = page.Next
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,8 @@ type Portals interface {
 // portalPages are the pages of portals.
 type portalPages struct {
 	portals   Portals
+	status    Status
+	refusals  func() []Refusal // nil knows of none
 	publicURL string
 }
 
@@ -100,22 +103,60 @@ func (p Portal) Connected() bool {
 // bound by a person.
 func (p Portal) AllBound() bool { return p.Webhook || !p.BoundAt.IsZero() && len(p.Unbound) == 0 }
 
+// portalView is a portal with how it stands.
+type portalView struct {
+	Portal
+
+	Standing PortalStatus // as the overview has it
+	Wrong    []string     // what does not work
+}
+
 type portalsData struct {
-	Portals   []Portal
+	Portals   []portalView
 	LoginPath string // without a domain; "" where LEADSYNC_PUBLIC_URL is not set
 }
 
 // list lists the portals.
 func (p portalPages) list(r *http.Request) (view, error) {
-	reports, err := p.portals.Reports(r.Context())
+	listed, err := p.views(r.Context())
+	return view{page: "portals", data: listed}, err
+}
+
+func (p portalPages) views(ctx context.Context) (d portalsData, err error) {
+	reports, err := p.portals.Reports(ctx)
 	if err != nil {
-		return view{}, err
+		return d, err
 	}
-	d := portalsData{Portals: reports}
+	overview, err := p.status.Overview(ctx)
+	if err != nil {
+		overview = Overview{} // how portals stand is not known then
+	}
+	for i := range reports {
+		d.Portals = append(d.Portals, viewPortal(reports[i], overview))
+	}
 	if at := p.publicURL; at != "" {
 		d.LoginPath = at + leads.LoginPath
 	}
-	return view{page: "portals", data: d}, nil
+	return d, nil
+}
+
+// viewPortal finds how a portal stands: the state of its log-in alone says nothing of that.
+func viewPortal(portal Portal, o Overview) portalView {
+	v := portalView{Portal: portal, Standing: PortalStatus{State: portal.State}}
+	for _, status := range o.Portals {
+		if status.MemberID == portal.MemberID {
+			v.Standing = status
+		}
+	}
+	for _, component := range []string{"portal ", "callbacks of "} {
+		if problem := o.Problems[component+portal.Domain]; problem != "" && portal.Remedy == "" {
+			v.Wrong = append(v.Wrong, problem)
+		}
+	}
+	if len(v.Wrong) == 0 && portal.Problem != "" {
+		v.Wrong = []string{portal.Problem}
+	}
+	return v
 }
 
 type connectData struct {
@@ -125,18 +166,53 @@ type connectData struct {
 	PublicURL string
 	// The values of Bitrix24's form for a local application; "" where LEADSYNC_PUBLIC_URL is not set.
 	HandlerPath, InstallPath string
+	Refusals                 []Refusal
+	// MemberID and Host are those of a portal that was refused and is to be let in.
+	MemberID, Host string
+}
+
+// Refusal is an installation or a log-in that leadsync refused; several that are the same are one.
+type Refusal struct {
+	At       time.Time // of the last
+	Count    int64
+	MemberID string // as the sender says
+	Host     string // as the sender says; "" where it says none
+	Reason   string // the label of the metric leadsync_callbacks_refused_total
+	Detail   string // the error; "" where there is none
+}
+
+// refusalsShown is how many refusals are shown: anybody can cause them.
+const refusalsShown = 20
+
+// Why says why it was refused.
+func (r Refusal) Why() string { return refusalWords[r.Reason].why }
+
+// Do says what a person does about it.
+func (r Refusal) Do() string { return refusalWords[r.Reason].do }
+
+// Invitable tells whether the person can let the portal in from here.
+func (r Refusal) Invitable() bool {
+	return leads.ValidMemberID(r.MemberID) && refusalWords[r.Reason].invite
 }
 
 // connect says step by step how a portal is connected, and how far that is.
 func (p portalPages) connect(r *http.Request) (view, error) {
-	v, err := p.list(r)
-	listed, ok := v.data.(portalsData)
-	if err != nil || !ok {
+	listed, err := p.views(r.Context())
+	if err != nil {
 		return view{}, err
 	}
 	d := connectData{portalsData: listed, Connection: p.portals.Connection(r.Context()), PublicURL: p.publicURL}
 	if d.PublicURL != "" {
 		d.HandlerPath, d.InstallPath = d.PublicURL+leads.RedirectPath, d.PublicURL+leads.CallbackPath
+	}
+	if p.refusals != nil {
+		d.Refusals = slices.DeleteFunc(slices.Clone(p.refusals()), func(r Refusal) bool { return r.Why() == "" })
+		d.Refusals = d.Refusals[:min(len(d.Refusals), refusalsShown)]
+	}
+	for _, refused := range d.Refusals { // no other value of the address is shown in the form
+		if refused.MemberID == r.URL.Query().Get("member_id") {
+			d.MemberID, d.Host = refused.MemberID, refused.Host
+		}
 	}
 	return view{page: "connect", data: d}, nil
 }
