@@ -961,6 +961,9 @@ func TestLeadsThatAreTriedAgainAreShown(t *testing.T) {
 	if page := o.page("/dead"); !strings.Contains(page, "title not allowed") || !strings.Contains(page, "Leads that are tried again: 1") || !strings.Contains(page, `href="/leads/`+member+`/17"`) {
 		t.Errorf("the lead is not shown: %s", page)
 	}
+	if event := o.firstEvent("/live/dead"); !strings.Contains(event, "title not allowed") { // after a replay nobody has to load the page again
+		t.Errorf("live: %s", event)
+	}
 	page := o.page("/passes/run-1")
 	if strings.Contains(page, "Nothing differs.") || !strings.Contains(page, "Nothing yet.") {
 		t.Errorf("a pass that is under way: %s", page)

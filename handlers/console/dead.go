@@ -46,6 +46,7 @@ func (p deadPages) routes() map[string]route {
 		"GET /dead/{member}/{id}": find(p.letter),
 		"POST /dead/replay":       find(p.replay),
 		"POST /dead/drop":         find(p.drop),
+		"GET /live/dead":          stream{"dead", p.again},
 	}
 }
 
@@ -146,11 +147,12 @@ func (p deadPages) list(r *http.Request) (view, error) {
 	open := r.URL.Query().Get("group")
 	page, _ := strconv.Atoi(r.URL.Query().Get("page")) // nonsense is the first
 	groups := groupsOf(letters, open, page)
-	failing, err := p.letters.Failing(r.Context())
-	if err != nil {
+	v, err := p.again(r)
+	d, ok := v.data.(deadData)
+	if err != nil || !ok {
 		return view{}, err
 	}
-	d := deadData{Groups: groups, Count: len(letters), MostAtOnce: mostAtOnce, Failing: failing[:min(len(failing), failingShown)], FailingAll: len(failing)}
+	d.Groups, d.Count, d.MostAtOnce = groups, len(letters), mostAtOnce
 	if len(groups) > groupsShown {
 		shown := groups[:groupsShown]
 		if i := slices.IndexFunc(groups, func(g *group) bool { return g.Key == open }); i >= groupsShown {
@@ -159,6 +161,13 @@ func (p deadPages) list(r *http.Request) (view, error) {
 		d.Groups, d.More = shown, len(groups)-len(shown)
 	}
 	return view{page: "dead", data: d}, nil
+}
+
+// again lists the leads that are tried again. It is what is live of the page: letters take longer to
+// read, and whoever has one replayed sees here that it fails once more.
+func (p deadPages) again(r *http.Request) (view, error) {
+	failing, err := p.letters.Failing(r.Context())
+	return view{page: "dead", data: deadData{Failing: failing[:min(len(failing), failingShown)], FailingAll: len(failing)}}, err
 }
 
 type letterData struct {

@@ -99,7 +99,7 @@ func (c *Console) render(to *bytes.Buffer, r *http.Request, v view, part string)
 // liveOf is the stream of a page.
 func liveOf(page string, r *http.Request) string {
 	switch page {
-	case "overview", "passes", "doctor":
+	case "overview", "passes", "doctor", "dead":
 		return "/live/" + page
 	case "pass":
 		if q := r.URL.Query(); !q.Has("kind") && !q.Has("after") { // whoever pages through findings is not interrupted
@@ -115,7 +115,7 @@ var doneWords = map[string]string{
 	"started":  "The pass is requested. It begins as soon as the portal's owner is free.",
 	"paused":   "The pass is paused.",
 	"resumed":  "The pass goes on.",
-	"replayed": "Leads to be read again: %s.",
+	"replayed": "Leads to be read again: %s. Those that still cannot be stored appear below within seconds, and are not lost.",
 	"dropped":  "Dead letters forgotten: %s.",
 	"rebound":  "The portal's owner binds the events within a minute.",
 	"invited":  "The portal may come in now: go on with the next step.",

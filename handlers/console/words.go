@@ -306,7 +306,7 @@ var inRussian = map[string]string{ //nolint:gosec // texts about tokens, none of
 	"Forget it":                            "Забыть",
 	"What the portal sent (personal data)": "Что прислал портал (персональные данные)",
 	"What the portal sent was not kept.":   "Присланное порталом не сохранено.",
-	"Leads to be read again: %s.":          "Лидов к повторному чтению: %s.",
+	"Leads to be read again: %s. Those that still cannot be stored appear below within seconds, and are not lost.": "Лидов к повторному чтению: %s. Те, которые по-прежнему не записываются, появятся ниже через несколько секунд; они не потеряны.",
 	"Dead letters forgotten: %s.":          "Забыто: %s.",
 
 	"Newer":         "Новее",
