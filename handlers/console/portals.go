@@ -167,6 +167,7 @@ type connectData struct {
 	// The values of Bitrix24's form for a local application; "" where LEADSYNC_PUBLIC_URL is not set.
 	HandlerPath, InstallPath string
 	Refusals                 []Refusal
+	Tells                    bool // whoever is refused is among them, not in the log alone
 	// MemberID and Host are those of a portal that was refused and is to be let in.
 	MemberID, Host string
 }
@@ -205,7 +206,7 @@ func (p portalPages) connect(r *http.Request) (view, error) {
 	if d.PublicURL != "" {
 		d.HandlerPath, d.InstallPath = d.PublicURL+leads.RedirectPath, d.PublicURL+leads.CallbackPath
 	}
-	if p.refusals != nil {
+	if d.Tells = p.refusals != nil; d.Tells {
 		d.Refusals = slices.DeleteFunc(slices.Clone(p.refusals()), func(r Refusal) bool { return r.Why() == "" })
 		d.Refusals = d.Refusals[:min(len(d.Refusals), refusalsShown)]
 	}

@@ -86,6 +86,7 @@ func TestRefusedPortalsAreShown(t *testing.T) {
 	if page := o.page("/portals/connect", "Authorization", "Bearer "+readToken); strings.Contains(page, "#letin") {
 		t.Error("a reader is shown how to let a portal in")
 	}
+	wantInOrder(t, page, "2. ", "shows it under “Refused lately”", "3. ")
 	h.refused = nil
 	if page := o.page("/portals/connect"); strings.Contains(page, `id="refused"`) {
 		t.Error("nobody was refused")
