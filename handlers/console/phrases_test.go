@@ -112,6 +112,32 @@ func TestEverySentenceOfOthersIsRetold(t *testing.T) {
 	}
 }
 
+// The examination is in the reader's language, too. Its package grows: a text that is new there is shown
+// in English, and most must not be.
+func TestMostOfTheExaminationIsRetold(t *testing.T) {
+	var lacking []string
+	n := 0
+	for _, file := range []string{"../../doctor/address.go", "../../doctor/database.go", "../../doctor/machine.go", "../../doctor/nats.go", "../../doctor/portal.go"} {
+		for _, text := range spokenIn(t, file) {
+			part, known := strings.Trim(verbs.ReplaceAllString(text, "%"), " .:;,%()"), console.Known(text)
+			for _, p := range console.Phrases() {
+				known = known || strings.Contains(verbs.ReplaceAllString(p.Format, "%"), part)
+			}
+			if n++; !known {
+				lacking = append(lacking, text)
+			}
+		}
+	}
+	if n < 100 || 10*len(lacking) > n {
+		t.Errorf("of %d texts the catalogue lacks %d: %q", n, len(lacking), lacking)
+	} else {
+		t.Logf("of %d texts the catalogue lacks %q", n, lacking)
+	}
+	h := furnished("plain")
+	h.examined.Checks = []console.Check{{Name: "disk", Level: "warning", Found: "812 MB are free on the disk of /var/lib/leadsync", Means: "the spool may grow to 1 GB while NATS or the database is down", Do: "have 2 GB free"}}
+	wantInOrder(t, open(t, h).page("/doctor", "Accept-Language", "ru"), ">диск<", "на диске /var/lib/leadsync свободно 812 МБ", "до 1 ГБ", "нужно 2 ГБ свободных")
+}
+
 // english are words that only English sentences have.
 var english = regexp.MustCompile(`(?i)\b(?:the|was|were|and|of|by|for|not|is|has|from|since|because)\b`)
 

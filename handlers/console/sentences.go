@@ -2,7 +2,7 @@ package console
 
 // sentences are those of other packages, as their formats are there: one that has changed is shown in
 // English, and TestEverySentenceOfOthersIsRetold fails.
-var sentences = compiled(false, []phrase{
+var sentences = compiled(false, append(examined, []phrase{
 	// callbacks, in package journal
 	{format: "event %s arrived and was stored as notice %d", english: saying{words: "callback received: %[1]s", detail: "%[1]s, notice %[2]s"}, russian: saying{words: "получено событие: %[1]s", detail: "%[1]s, уведомление %[2]s"}},
 	{format: "event %s arrived and was kept on disk, because NATS did not take it", english: saying{words: "callback received and kept on disk, because NATS did not take it: %[1]s", detail: "%[1]s"}, russian: saying{words: "получено событие и сохранено на диске, так как NATS его не принял: %[1]s", detail: "%[1]s"}},
@@ -223,7 +223,7 @@ var sentences = compiled(false, []phrase{
 	{format: "deletions", russian: saying{words: "удаления"}},
 	{format: "last full pass", russian: saying{words: "последняя полная сверка"}},
 	{format: "simple CRM mode: this portal has no leads, new ones become deals at once; the old rows stay", russian: saying{words: "простой режим CRM: на этом портале нет лидов, новые сразу становятся сделками; старые строки остаются"}},
-})
+}...))
 
 // endings are how sentences of others go on, the last part first.
 var endings = compiled(true, []phrase{
