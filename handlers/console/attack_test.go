@@ -32,9 +32,9 @@ func everywhere() (all []struct{ method, path string }) {
 // attacked is the pages of a house as somebody beyond this machine reaches them.
 func attacked(t *testing.T, h *house) *httptest.Server {
 	t.Helper()
-	c := console.New(console.Config{
-		Status: h, Passes: h, Leads: h, Stories: h, Letters: h, Portals: h, Doctor: h, About: h.About, Settings: h.About, LiveEvery: time.Millisecond, Log: leadstest.Silent(),
-	})
+	cfg := h.config()
+	cfg.LiveEvery = time.Millisecond
+	c := console.New(cfg)
 	guard := access.New(access.Config{Judge: access.NewJudge(access.Tokens{Read: readToken, Operate: "the-token-of-operators"}, time.Now, leadstest.Silent()), Open: console.Static, Now: time.Now})
 	server := httptest.NewServer(guard.Wrap(c))
 	server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
