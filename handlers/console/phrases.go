@@ -18,8 +18,9 @@ type phrase struct {
 	// English is how the pages say it; without words, as it is.
 	english, russian saying
 
-	prefix string // of the format, before its first value
-	of     *regexp.Regexp
+	prefix  string // of the format, before its first value
+	longest string // its longest part without a value: most texts lack it, and need no further look
+	of      *regexp.Regexp
 }
 
 // saying is a sentence in words that a person needs, and details that a technician looks for.
@@ -36,10 +37,8 @@ var values = map[string]string{"%d": `(-?\d+)`, "%s": `(.+?)`, "%v": `(\d[\d.a-z
 func compiled(ends bool, list []phrase) []phrase {
 	for i := range list {
 		p := &list[i]
-		p.prefix = p.format
-		if at := verb.FindStringIndex(p.format); at != nil {
-			p.prefix = p.format[:at[0]]
-		}
+		parts := verb.Split(p.format, -1)
+		p.prefix, p.longest = parts[0], slices.MaxFunc(parts, func(a, b string) int { return len(a) - len(b) })
 		var expression strings.Builder
 		rest := p.format
 		for at := verb.FindStringIndex(rest); at != nil; at = verb.FindStringIndex(rest) {
@@ -98,7 +97,7 @@ func spoken(lang, text string, parts int) (saying, bool) {
 	}
 	for i := range endings {
 		p := &endings[i]
-		if !strings.Contains(text, p.prefix) {
+		if !strings.Contains(text, p.longest) {
 			continue
 		}
 		if found := p.of.FindStringSubmatch(text); found != nil {
@@ -109,7 +108,7 @@ func spoken(lang, text string, parts int) (saying, bool) {
 	}
 	for i := range sentences {
 		p := &sentences[i]
-		if !strings.HasPrefix(text, p.prefix) {
+		if !strings.HasPrefix(text, p.prefix) || !strings.Contains(text, p.longest) {
 			continue
 		}
 		if found := p.of.FindStringSubmatch(text); found != nil {
