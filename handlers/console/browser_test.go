@@ -474,11 +474,11 @@ func lifelike() *house {
 	h.runs = []leads.Run{done, {
 		ID: "run-2", MemberID: member, Mode: leads.RunChanged, State: leads.RunPaused, DryRun: true, RequestedAt: now.Add(-9 * time.Hour), StartedAt: now.Add(-9 * time.Hour), Sums: leads.Sums{Scanned: 812, Unchanged: 812},
 	}}
-	outage := "no callback came from " + now.Add(-10*time.Hour).UTC().Format("15:04") + " on for six minutes"
+	outage := "the service was down from " + now.Add(-10*time.Hour).UTC().Format(time.RFC3339) + " to " + now.Add(-10*time.Hour+6*time.Minute).UTC().Format(time.RFC3339)
 	h.findings = []leads.Finding{
 		{Ref: at(48190), Kind: leads.FindingMissed, FoundAt: now.Add(-7 * time.Hour), Cause: outage, Repaired: leads.Inserted, Behind: 3*time.Hour + 2*time.Minute},
 		{Ref: at(48191), Kind: leads.FindingMissed, FoundAt: now.Add(-7 * time.Hour), Cause: outage, Repaired: leads.Inserted, Behind: 3 * time.Hour},
-		{Ref: at(17), Kind: leads.FindingStale, Fields: []string{"STATUS_ID", "UF_CRM_CALLBACK"}, FoundAt: now.Add(-7 * time.Hour), Cause: "no callback was seen", Repaired: leads.Updated, Behind: 41 * time.Minute},
+		{Ref: at(17), Kind: leads.FindingStale, Fields: []string{"STATUS_ID", "UF_CRM_CALLBACK"}, FoundAt: now.Add(-7 * time.Hour), Cause: "no callback seen", Repaired: leads.Updated, Behind: 41 * time.Minute},
 	}
 	h.card.Caller = leads.Caller{
 		MemberID: member, LeadID: 17, Title: "Заявка с сайта", Name: "Анна Иванова", Company: "ООО «Ромашка»", StatusID: "IN_PROCESS", Open: true, E164: "+79123456789",
