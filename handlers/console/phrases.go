@@ -184,24 +184,33 @@ func valueIn(lang, value string, parts int) string {
 	return strings.Join(list, ", ")
 }
 
-// instant is a moment as other packages write it into sentences.
-var instant = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?: UTC|Z)`)
+// instant is a moment as other packages write it into sentences; with a zone's name behind it, the
+// sentence is about that zone.
+var instant = regexp.MustCompile(`(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)? ?(UTC|Z|[+-]\d\d:\d\d)( \()?`)
+
+// momentIn reads what instant has found; false where it is left as it is.
+func momentIn(found []string) (time.Time, bool) {
+	date, clock, second, zone, named := found[1], found[2], found[3], found[4], found[5] != ""
+	if second == "" {
+		second = ":00"
+	}
+	if zone == "UTC" {
+		zone = "Z"
+	}
+	at, err := time.Parse(time.RFC3339, date+"T"+clock+second+zone)
+	return at, err == nil && !named
+}
 
 // withTimes is a text as HTML, with its moments in the reader's zone.
 func withTimes(text string) template.HTML {
 	var b strings.Builder
-	for {
-		at := instant.FindStringIndex(text)
-		if at == nil {
-			break
-		}
+	for at := instant.FindStringIndex(text); at != nil; at = instant.FindStringIndex(text) {
 		b.WriteString(template.HTMLEscapeString(text[:at[0]]))
 		found := text[at[0]:at[1]]
-		moment, err := time.Parse(time.RFC3339, strings.Replace(strings.Replace(found, " UTC", "Z", 1), " ", "T", 1))
-		if err != nil {
-			b.WriteString(template.HTMLEscapeString(found))
-		} else {
+		if moment, ok := momentIn(instant.FindStringSubmatch(found)); ok {
 			b.WriteString(string(when(moment)))
+		} else {
+			b.WriteString(template.HTMLEscapeString(found))
 		}
 		text = text[at[1]:]
 	}

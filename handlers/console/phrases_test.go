@@ -209,6 +209,25 @@ func TestSentencesAreInPlainWords(t *testing.T) {
 	wantInOrder(t, o.page("/", "Accept-Language", "ru"), "портал p", "чтение лидов: не работает с "+moment+": &lt;b&gt;")
 }
 
+// Moments in sentences are shown as all others, however they are written there.
+func TestMomentsInSentencesAreShownAsAllOthers(t *testing.T) {
+	h := furnished("plain")
+	o := open(t, h)
+	for text, want := range map[string]string{
+		"at 2026-11-26 10:02:03 UTC.":                          `at <time datetime="2026-11-26T10:02:03Z">2026-11-26 10:02:03 UTC</time>.`,
+		"at 2026-11-26T10:02:03Z: x":                           `at <time datetime="2026-11-26T10:02:03Z">2026-11-26 10:02:03 UTC</time>: x`,
+		"at 2026-11-26T10:02:03.5+03:00":                       `at <time datetime="2026-11-26T07:02:03Z">2026-11-26 07:02:03 UTC</time>`,
+		"its log-in ends on 2026-11-26 10:02 +03:00":           `its log-in ends on <time datetime="2026-11-26T07:02:00Z">2026-11-26 07:02:00 UTC</time>`,
+		"the next one starts at 2026-11-27 03:00 +03:00 (MSK)": `the next one starts at 2026-11-27 03:00 +03:00 (MSK)`,
+		"at 2026-99-26 10:02:03 UTC <b>":                       `at 2026-99-26 10:02:03 UTC &lt;b&gt;`,
+	} {
+		h.examined.Checks = []console.Check{{Level: "ok", Found: text}}
+		if page := o.page("/doctor"); !strings.Contains(page, ">"+strings.ReplaceAll(want, "+", "&#43;")+"<") && !strings.Contains(page, ">"+want+"<") {
+			t.Errorf("%q is not shown as %s: %s", text, want, page)
+		}
+	}
+}
+
 // Whoever sends texts with many parts does not keep the pages busy: some are retold, the others are
 // left as they are.
 func TestRetellingIsBounded(t *testing.T) {
