@@ -186,11 +186,11 @@ func valueIn(lang, value string, parts int) string {
 
 // instant is a moment as other packages write it into sentences; with a zone's name behind it, the
 // sentence is about that zone.
-var instant = regexp.MustCompile(`(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)? ?(UTC|Z|[+-]\d\d:\d\d)( \()?`)
+var instant = regexp.MustCompile(`(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)? ?(UTC|Z|[+-]\d\d:\d\d(?: \([A-Z])?)`)
 
 // momentIn reads what instant has found; false where it is left as it is.
 func momentIn(found []string) (time.Time, bool) {
-	date, clock, second, zone, named := found[1], found[2], found[3], found[4], found[5] != ""
+	date, clock, second, zone := found[1], found[2], found[3], found[4]
 	if second == "" {
 		second = ":00"
 	}
@@ -198,7 +198,7 @@ func momentIn(found []string) (time.Time, bool) {
 		zone = "Z"
 	}
 	at, err := time.Parse(time.RFC3339, date+"T"+clock+second+zone)
-	return at, err == nil && !named
+	return at, err == nil // a zone's name is an error
 }
 
 // withTimes is a text as HTML, with its moments in the reader's zone.

@@ -214,6 +214,7 @@ func TestMomentsInSentencesAreShownAsAllOthers(t *testing.T) {
 	h := furnished("plain")
 	o := open(t, h)
 	for text, want := range map[string]string{
+		"between 2026-11-26 10:02:03 UTC (lead 12) and":        `between <time datetime="2026-11-26T10:02:03Z">2026-11-26 10:02:03 UTC</time> (lead 12) and`,
 		"at 2026-11-26 10:02:03 UTC.":                          `at <time datetime="2026-11-26T10:02:03Z">2026-11-26 10:02:03 UTC</time>.`,
 		"at 2026-11-26T10:02:03Z: x":                           `at <time datetime="2026-11-26T10:02:03Z">2026-11-26 10:02:03 UTC</time>: x`,
 		"at 2026-11-26T10:02:03.5+03:00":                       `at <time datetime="2026-11-26T07:02:03Z">2026-11-26 07:02:03 UTC</time>`,
