@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -513,8 +514,14 @@ func lifelike() *house {
 	h.alarms.Checks = []console.Check{{Name: "webhook", Level: "ok", Found: "it was accepted"}}
 	h.connects = console.Connection{Application: true, Address: []console.Check{{Level: "ok", Found: "https://leads.example.com answers"}}}
 	h.refused = []console.Refusal{{At: now.Add(-3 * time.Minute), Count: 2, MemberID: "b223c6b3710f85df22e9377d6c4f7553", Host: "second.bitrix24.ru", Reason: "not_verified", Detail: "it is not in LEADSYNC_B24_PORTALS"}}
+	minutes := make([]float64, 60)
+	for i := range minutes {
+		minutes[i] = 28 + float64((i*7)%13)
+	}
+	h.trend = trendOf(time.Minute, minutes...)
 	for i := range h.trend.Points {
-		h.trend.Points[i].PerMinute += 1.43 * float64(i%3)
+		p := &h.trend.Points[i]
+		p.P50, p.P99, p.Waiting = p.P50/90, p.P99/30, math.Round(p.Waiting/12)
 	}
 	return h
 }
