@@ -80,6 +80,18 @@ func TestBrowserSeesFaults(t *testing.T) {
 	}
 }
 
+// A test that ends does not take the browser from those that run beside it.
+func TestBrowserIsThereAsLongAsAPageIs(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	o.visit(p, "/")
+	consoletest.Close()
+	o.visit(p, "/dead")
+	p.UntilSays("Dead letters")
+	if _, another := browse(t, furnished("plain")); !consoletest.Value[bool](another, "true") {
+		t.Error("another page has no browser")
+	}
+}
+
 func TestBrowserPagesCanBeReadByEverybody(t *testing.T) {
 	o, p := browse(t, furnished("plain"))
 	for _, reader := range []consoletest.Reader{

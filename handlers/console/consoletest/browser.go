@@ -22,9 +22,11 @@ const limit = 5 * time.Minute
 
 // chromium is the browser of all tests of a package: starting it takes longer than most tests.
 var chromium struct {
-	mu   sync.Mutex
-	tabs context.Context // of which tabs are made; nil where it does not run
-	stop func()
+	mu    sync.Mutex
+	tabs  context.Context // of which tabs are made; nil where it does not run
+	stop  func()
+	pages int  // that tests have
+	close bool // when there are none any more
 }
 
 // Main is how TestMain runs tests that look at pages: Chromium ends with the last.
@@ -36,23 +38,44 @@ func (m Main) Run() int {
 	return m.Tests.Run()
 }
 
-// Close ends Chromium. The next test that needs it starts it again.
+// Close ends Chromium, as soon as no test has a page of it any more: others may run beside the one that
+// calls it. The next test that needs it starts it again.
 func Close() {
 	chromium.mu.Lock()
 	defer chromium.mu.Unlock()
-	if chromium.tabs != nil {
+	chromium.close = true
+	closeUnused()
+}
+
+// closeUnused ends Chromium where that is wanted and harms nobody; it is locked.
+func closeUnused() {
+	if chromium.close && chromium.pages == 0 && chromium.tabs != nil {
 		chromium.stop()
 		chromium.tabs = nil //nolint:fatcontext // it is replaced, not nested
 	}
 }
 
-// start starts Chromium where it does not run.
-func start(path string) (context.Context, error) {
+// leave gives back what start has counted.
+func leave() {
 	chromium.mu.Lock()
 	defer chromium.mu.Unlock()
+	chromium.pages--
+	closeUnused()
+}
+
+// start starts Chromium where it does not run, and counts one page more.
+func start(path string) (_ context.Context, err error) {
+	chromium.mu.Lock()
+	defer chromium.mu.Unlock()
+	defer func() {
+		if err == nil {
+			chromium.pages++
+		}
+	}()
 	if chromium.tabs != nil && chromium.tabs.Err() == nil {
 		return chromium.tabs, nil
 	}
+	chromium.close = false
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, // pages are our own, and tests often run as root
 		chromedp.WSURLReadTimeout(limit),
@@ -117,6 +140,7 @@ func Open(t *testing.T) *Page {
 	t.Cleanup(func() {
 		p.end()
 		end()
+		leave()
 	})
 	if err := chromedp.Do(p.browser); err != nil {
 		t.Fatal(err)
