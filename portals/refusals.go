@@ -163,6 +163,9 @@ func (r *Registry) journal(d Decision) {
 func (r *Registry) Count(ctx context.Context, d Decision) {
 	r.Stats.Count(d.Reason)
 	r.journal(d)
+	if d.Reason != Accepted {
+		r.newest.add(d, r.cfg.Now())
+	}
 	hint, ok := hints[d.Reason]
 	if !ok {
 		return

@@ -183,6 +183,11 @@ func TestOperatorsWorkFromThePage(t *testing.T) {
 		t.Errorf("settings: %s", page)
 	}
 
+	second := p.secondPortal()
+	p.until("the second portal is refused, and shown", func() bool {
+		page := p.get("/portals/connect")
+		return strings.Contains(page, "Refused lately") && strings.Contains(page, "/portals/connect?member_id="+second)
+	})
 	if page := p.post("/portals", "member_id", "B223C6B3710F85DF22E9377D6C4F7553", "domain", "second.bitrix24.ru"); !strings.Contains(page, "The portal may come in now") || !strings.Contains(page, "second.bitrix24.ru") {
 		t.Errorf("a second portal: %s", page)
 	}
@@ -195,6 +200,18 @@ func TestOperatorsWorkFromThePage(t *testing.T) {
 		left, failed := db.CountLeads(t.Context(), member)
 		return err == nil && failed == nil && !known && left == 0 && strings.Contains(p.log.String(), "portal erased")
 	})
+}
+
+// secondPortal installs the application from another portal, and returns its member_id.
+func (p *pages) secondPortal() string {
+	p.t.Helper()
+	other, err := emulator.Start(emulator.Config{Leads: 1, Seed: 2, NoLimits: true})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = other.Close() })
+	other.Install(p.service.Address()+"/bitrix24/events", p.service.Address()+"/bitrix24/oauth/callback")
+	return other.Info().MemberID
 }
 
 // wantRepair edits a row by hand, sees the difference on the lead's page and has it repaired.
