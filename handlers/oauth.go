@@ -164,6 +164,7 @@ var againLabels = map[string]string{language.English: "Begin again", language.Ru
 // refusalPage says why a log-in is refused and what to do, with a link to begin again
 // where that helps.
 func (s *Server) refusalPage(c echo.Context, decision portals.Decision) error {
+	s.cfg.Portals.Count(c.Request().Context(), decision)
 	lang := language.Of(c.Request(), "")
 	a := answerTo(decision.Reason)
 	text := a.in(lang)

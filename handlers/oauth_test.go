@@ -12,6 +12,7 @@ import (
 	"leadsync/events"
 	"leadsync/handlers"
 	"leadsync/leads"
+	"leadsync/portals"
 )
 
 // begin opens the start page and clicks its link to the portal, whose authorize page sends
@@ -103,6 +104,9 @@ func TestLogInsThatFailSayWhatToDo(t *testing.T) {
 			}
 			if len(h.portals()) != 0 {
 				t.Error("a portal was stored")
+			}
+			if refused := h.cfg.Portals.Refusals(); len(refused) != 1 || refused[0].Reason == portals.Accepted {
+				t.Errorf("the operators' page shows %+v", refused)
 			}
 			if code := back.Query().Get("code"); code != "" && strings.Contains(h.log.String(), code) {
 				t.Errorf("the log shows the code: %s", h.log)

@@ -1,6 +1,7 @@
 package portals
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func (r *Registry) Install(ctx context.Context, cb bitrix24.Callback) Decision {
 	}
 	r.started(ctx)
 	portal, known, err := r.cfg.Store.Portal(ctx, cb.MemberID)
-	d := Decision{MemberID: cb.MemberID, Known: known, Domain: portal.Domain}
+	d := Decision{MemberID: cb.MemberID, Known: known, Domain: cmp.Or(portal.Domain, cb.Domain)}
 	if err == nil {
 		err = install(ctx, cb, portal, known)
 	}

@@ -95,7 +95,7 @@ type Decision struct {
 	// portal.
 	MemberID string
 	Known    bool
-	Domain   string // the portal's host, where it is known
+	Domain   string // the portal's host, where it is known; of an installation or a log-in else as the sender says
 	LeadID   int64  // of a callback; 0 where it names no lead, or is decided on before that is known
 	// Verified is false for an accepted callback that nobody could check yet: it must be
 	// stored as unverified and go through Registry.Verify before it is used.

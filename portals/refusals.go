@@ -186,6 +186,9 @@ func (r *Registry) Count(ctx context.Context, d Decision) {
 		r.Stats.receivedOf(d.MemberID)
 	}
 	r.journal(d)
+	if d.Reason != Accepted {
+		r.newest.add(d, r.cfg.Now())
+	}
 	hint, ok := hints[d.Reason]
 	if !ok {
 		return

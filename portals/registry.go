@@ -64,6 +64,7 @@ type Registry struct {
 	deadlines learnDeadlines
 	refused   refusals
 	noted     notes // refusals for the journal
+	newest    newest
 }
 
 // New returns a registry that has not read anything yet; Learn and Adopt do.

@@ -20,10 +20,18 @@ func (s *Service) newConsole() *console.Console {
 	d := &desk{s: s}
 	s.jobs = newJobs()
 	return console.New(console.Config{
-		Status: d, Passes: d, Leads: b.DB, Stories: storyDesk{s}, Letters: &deadDesk{b: b}, Portals: &portalDesk{b: b, jobs: s.jobs, counts: &d.counts}, Doctor: &doctorDesk{b: b, jobs: s.jobs}, Settings: func() []console.Setting { return settingsInForce(b.Config) },
+		Status: d, Passes: d, Leads: b.DB, Stories: storyDesk{s}, Letters: &deadDesk{b: b}, Portals: &portalDesk{b: b, jobs: s.jobs, counts: &d.counts}, Refusals: s.refusals, Doctor: &doctorDesk{b: b, jobs: s.jobs}, Settings: func() []console.Setting { return settingsInForce(b.Config) },
 		About: func() []console.Setting { return about(b) }, Now: b.Config.Now,
 		PhoneRegion: b.DB.PhoneRegion(), PublicURL: b.Config.PublicURL, Version: leads.Version(), Log: b.Log,
 	})
+}
+
+// refusals are what the pages show of installations and log-ins that were refused.
+func (s *Service) refusals() (list []console.Refusal) {
+	for _, r := range s.Portals.Refusals() {
+		list = append(list, console.Refusal{At: r.At, Count: r.Count, MemberID: r.MemberID, Host: r.Host, Reason: r.Reason.String(), Detail: r.Err})
+	}
+	return list
 }
 
 // desk is what the pages know and do of the state of things and of passes.

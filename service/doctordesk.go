@@ -13,14 +13,15 @@ import (
 // examineLimit is how long an examination may take: each of its checks has a limit of its own.
 const examineLimit = 5 * time.Minute
 
-// doctorDesk examines the installation for the pages. There is one examination at a time, and the
-// last one is kept.
+// doctorDesk examines the installation for the pages, and tests its alarms. There is one of both at
+// a time, and the last one of each is kept.
 type doctorDesk struct {
 	b    *Backend
 	jobs *jobs
 
-	mu   sync.Mutex
-	last console.Examination
+	mu     sync.Mutex
+	last   console.Examination
+	alarms console.Examination
 }
 
 // Examination implements console.Doctor.
@@ -30,20 +31,28 @@ func (d *doctorDesk) Examination() console.Examination {
 	return d.last
 }
 
+// AlarmTest implements console.Doctor.
+func (d *doctorDesk) AlarmTest() console.Examination {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.alarms
+}
+
 // Examine implements console.Doctor.
 func (d *doctorDesk) Examine() error {
-	return d.begin(false, func(ctx context.Context) []doctor.Finding { return Examine(ctx, d.b.Config, d.b.Log) })
+	return d.begin(&d.last, func(ctx context.Context) []doctor.Finding { return Examine(ctx, d.b.Config, d.b.Log) })
 }
 
 // TestAlarms implements console.Doctor.
 func (d *doctorDesk) TestAlarms() error {
-	return d.begin(true, func(ctx context.Context) []doctor.Finding { return TestAlarms(ctx, d.b.Config) })
+	return d.begin(&d.alarms, func(ctx context.Context) []doctor.Finding { return TestAlarms(ctx, d.b.Config) })
 }
 
-func (d *doctorDesk) begin(alarms bool, look func(context.Context) []doctor.Finding) error {
+// begin begins what keeps its result in one of last and alarms.
+func (d *doctorDesk) begin(result *console.Examination, look func(context.Context) []doctor.Finding) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.last.Began.IsZero() && d.last.Ended.IsZero() {
+	if d.last.UnderWay() || d.alarms.UnderWay() {
 		return fmt.Errorf("%w: wait until it has ended", console.ErrConflict)
 	}
 	started := d.jobs.start(func(ctx context.Context) {
@@ -52,15 +61,15 @@ func (d *doctorDesk) begin(alarms bool, look func(context.Context) []doctor.Find
 		found := look(ctx)
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.last.Ended = d.b.Config.Now()
+		result.Ended = d.b.Config.Now()
 		for _, f := range found {
-			d.last.Checks = append(d.last.Checks, checkOf(f))
+			result.Checks = append(result.Checks, checkOf(f))
 		}
 	})
 	if !started {
 		return fmt.Errorf("%w: leadsync stops", console.ErrConflict)
 	}
-	d.last = console.Examination{Alarms: alarms, Began: d.b.Config.Now()}
+	*result = console.Examination{Began: d.b.Config.Now()}
 	return nil
 }
 

@@ -183,6 +183,11 @@ func TestOperatorsWorkFromThePage(t *testing.T) {
 		t.Errorf("settings: %s", page)
 	}
 
+	second := p.secondPortal()
+	p.until("the second portal is refused, and shown", func() bool {
+		page := p.get("/portals/connect")
+		return strings.Contains(page, "Refused lately") && strings.Contains(page, "/portals/connect?member_id="+second)
+	})
 	if page := p.post("/portals", "member_id", "B223C6B3710F85DF22E9377D6C4F7553", "domain", "second.bitrix24.ru"); !strings.Contains(page, "The portal may come in now") || !strings.Contains(page, "second.bitrix24.ru") {
 		t.Errorf("a second portal: %s", page)
 	}
@@ -197,12 +202,24 @@ func TestOperatorsWorkFromThePage(t *testing.T) {
 	})
 }
 
+// secondPortal installs the application from another portal, and returns its member_id.
+func (p *pages) secondPortal() string {
+	p.t.Helper()
+	other, err := emulator.Start(emulator.Config{Leads: 1, Seed: 2, NoLimits: true})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = other.Close() })
+	other.Install(p.service.Address()+"/bitrix24/events", p.service.Address()+"/bitrix24/oauth/callback")
+	return other.Info().MemberID
+}
+
 // wantRepair edits a row by hand, sees the difference on the lead's page and has it repaired.
 func (p *pages) wantRepair(id int64, path string) {
 	p.t.Helper()
 	p.edit(id, "written by hand")
 	page := p.post(path + "/compare")
-	if !strings.Contains(page, "Fields that differ: 1") || !strings.Contains(page, "<td>written by hand</td>") {
+	if !strings.Contains(page, "Fields that differ: 1") || !strings.Contains(page, ">written by hand</td>") {
 		p.t.Fatalf("the difference: %s", page)
 	}
 	if page := p.post(path + "/repair"); !strings.Contains(page, "is read again within seconds") {
@@ -213,7 +230,7 @@ func (p *pages) wantRepair(id int64, path string) {
 	})
 	p.until("the story tells of it", func() bool {
 		page := p.get(path)
-		return strings.Contains(page, "somebody had the lead read again") && strings.Contains(page, "the portal sent the lead") && strings.Contains(page, "the row was updated")
+		return strings.Contains(page, "somebody had the lead read again") && strings.Contains(page, "read from Bitrix24") && strings.Contains(page, "changed: ")
 	})
 	changes, err := p.service.Backend.DB.Changes(p.t.Context(), leads.Ref{MemberID: p.portal.Info().MemberID, LeadID: id}, 10)
 	if err != nil || len(changes) < 2 || changes[0].Kind != leads.Changed {

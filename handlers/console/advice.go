@@ -13,6 +13,16 @@ var adviceFor = []struct{ component, words string }{
 	{"portal ", "Open the page of portals: it says what the portal lacks. Where it asks for a log-in, an administrator of the portal opens the link there."},
 }
 
+// partName names a component of problems in a language.
+func partName(lang, component string) string {
+	for _, of := range []string{"portal ", "callbacks of "} {
+		if host, ok := strings.CutPrefix(component, of); ok {
+			return say(lang, of+"%s", host)
+		}
+	}
+	return say(lang, component)
+}
+
 // advice is what a person does about a problem of a component; "" where nothing is known.
 func advice(component string) string {
 	for _, a := range adviceFor {

@@ -16,8 +16,8 @@ import (
 )
 
 // everywhere are all that the pages answer: a page that somebody adds is among them.
-func everywhere(c *console.Console) (all []struct{ method, path string }) {
-	for _, pattern := range c.Patterns() {
+func everywhere() (all []struct{ method, path string }) {
+	for _, pattern := range console.Patterns() {
 		method, path, _ := strings.Cut(pattern, " ")
 		id := "17"
 		if strings.Contains(path, "/passes/") || strings.Contains(path, "/pass/") {
@@ -30,16 +30,16 @@ func everywhere(c *console.Console) (all []struct{ method, path string }) {
 }
 
 // attacked is the pages of a house as somebody beyond this machine reaches them.
-func attacked(t *testing.T, h *house) (*console.Console, *httptest.Server) {
+func attacked(t *testing.T, h *house) *httptest.Server {
 	t.Helper()
-	c := console.New(console.Config{
-		Status: h, Passes: h, Leads: h, Stories: h, Letters: h, Portals: h, Doctor: h, About: h.About, Settings: h.About, LiveEvery: time.Millisecond, Log: leadstest.Silent(),
-	})
+	cfg := h.config()
+	cfg.LiveEvery = time.Millisecond
+	c := console.New(cfg)
 	guard := access.New(access.Config{Judge: access.NewJudge(access.Tokens{Read: readToken, Operate: "the-token-of-operators"}, time.Now, leadstest.Silent()), Open: console.Static, Now: time.Now})
 	server := httptest.NewServer(guard.Wrap(c))
 	server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(func() { c.Stop(); server.Close() })
-	return c, server
+	return server
 }
 
 // ask sends a request and reads what comes within its first kilobytes: streams do not end.
@@ -69,8 +69,8 @@ func ask(t *testing.T, server *httptest.Server, method, path string, header ...s
 // Whoever comes from elsewhere without a token sees nothing and does nothing, anywhere.
 func TestNothingIsShownOrDoneWithoutAToken(t *testing.T) {
 	h := furnished("a secret of the house")
-	c, server := attacked(t, h)
-	all := everywhere(c)
+	server := attacked(t, h)
+	all := everywhere()
 	if len(all) < 28 {
 		t.Errorf("only %d paths are known", len(all))
 	}
@@ -91,8 +91,8 @@ func TestNothingIsShownOrDoneWithoutAToken(t *testing.T) {
 // The token of readers changes nothing, anywhere.
 func TestReadersChangeNothing(t *testing.T) {
 	h := furnished("plain")
-	c, server := attacked(t, h)
-	for _, at := range everywhere(c) {
+	server := attacked(t, h)
+	for _, at := range everywhere() {
 		status, body := ask(t, server, at.method, at.path, "Authorization", "Bearer "+readToken)
 		switch {
 		case at.method == http.MethodGet && status != http.StatusOK:
@@ -111,7 +111,7 @@ func TestFormsOfOtherSitesDoNothingAnywhere(t *testing.T) {
 	h := furnished("plain")
 	o := open(t, h)
 	token := formToken.FindStringSubmatch(o.page("/passes"))[1]
-	for _, at := range everywhere(o.console) {
+	for _, at := range everywhere() {
 		if at.method != http.MethodPost {
 			continue
 		}

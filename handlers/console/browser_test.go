@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"leadsync/handlers/access"
 	"leadsync/handlers/console"
 	"leadsync/handlers/console/consoletest"
+	"leadsync/journal"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
 )
@@ -32,7 +34,7 @@ func browse(t *testing.T, h *house) (*office, *consoletest.Page) {
 	t.Helper()
 	o := open(t, h) // before the page: who looks at a closed office sees faults
 	p := consoletest.Open(t)
-	p.Expect("/none") // is where the browser complains that there is no page
+	p.Events.Expect("/none") // is where the browser complains that there is no page
 	p.As(consoletest.Reader{})
 	return o, p
 }
@@ -62,19 +64,31 @@ func TestBrowserSeesFaults(t *testing.T) {
 	p := consoletest.Open(t)
 	p.As(consoletest.Reader{})
 	p.Visit(faulty.URL)
-	p.Wait("the faults are seen", func() bool { return len(p.Faults()) >= 4 })
-	got := strings.Join(p.Faults(), "\n")
+	p.Wait("the faults are seen", func() bool { return len(p.Events.Faults()) >= 4 })
+	got := strings.Join(p.Events.Faults(), "\n")
 	for _, want := range []string{"leaves the machine: https://outside.example/x.png", "complains: error", "Error: an exception", "ERR_NAME_NOT_RESOLVED"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not among the faults: %s", want, got)
 		}
-		p.Expect(want)
+		p.Events.Expect(want)
 	}
-	if look := p.Look(); look.Wider < 700 || !slices.Equal(look.Faint, []string{"a faint text"}) {
+	if look := p.Eyes.Look(); look.Wider < 700 || !slices.Equal(look.Faint, []string{"a faint text"}) {
 		t.Errorf("the page looks like %+v", look)
 	}
-	if wrong := p.ByKeyboard(); len(wrong) != 2 || !strings.Contains(wrong[0], "cannot be seen") || !strings.Contains(wrong[1], "does not reach") {
+	if wrong := p.Eyes.ByKeyboard(); len(wrong) != 2 || !strings.Contains(wrong[0], "cannot be seen") || !strings.Contains(wrong[1], "does not reach") {
 		t.Errorf("by keyboard: %q", wrong)
+	}
+}
+
+// A test that ends does not take the browser from those that run beside it.
+func TestBrowserIsThereAsLongAsAPageIs(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	o.visit(p, "/")
+	consoletest.Close()
+	o.visit(p, "/dead")
+	p.UntilSays("Dead letters")
+	if _, another := browse(t, furnished("plain")); !consoletest.Value[bool](another, "true") {
+		t.Error("another page has no browser")
 	}
 }
 
@@ -87,6 +101,24 @@ func TestBrowserPagesCanBeReadByEverybody(t *testing.T) {
 		for _, path := range shown() {
 			o.visit(p, path)
 			o.wantReadable(p, reader, path)
+		}
+	}
+}
+
+// On a telephone each row is a card: nothing is scrolled sideways, and each value has its name.
+func TestBrowserShowsRowsAsCardsOnSmallScreens(t *testing.T) {
+	for _, text := range []string{"plain", strings.Repeat("Household", 40)} {
+		o, p := browse(t, furnished(text))
+		p.As(consoletest.Reader{Width: 360})
+		for _, path := range everyPage {
+			o.visit(p, path)
+			if wide := consoletest.Value[[]string](p, `[...document.querySelectorAll(".wide")].filter(e => e.scrollWidth > e.clientWidth).map(e => e.getAttribute("aria-label"))`); len(wide) > 0 {
+				t.Errorf("%s has tables that scroll sideways: %q", path, wide)
+			}
+			unnamed := `[...document.querySelectorAll(".wide tbody td:not([colspan]):not(:empty)")].filter(e => !getComputedStyle(e, "::before").content.includes(": ") || !e.dataset.label).map(e => e.outerHTML)`
+			if cells := consoletest.Value[[]string](p, unnamed); len(cells) > 0 {
+				t.Errorf("%s has values without a name: %q", path, cells)
+			}
 		}
 	}
 }
@@ -104,7 +136,7 @@ func TestBrowserLongTextsFitSmallScreens(t *testing.T) {
 
 func (o *office) wantReadable(p *consoletest.Page, reader consoletest.Reader, path string) {
 	o.t.Helper()
-	look := p.Look()
+	look := p.Eyes.Look()
 	if look.Wider > 0 {
 		o.t.Errorf("%s is %d pixels wider than a window of %d", path, look.Wider, reader.Width)
 	}
@@ -118,13 +150,13 @@ func (o *office) wantReadable(p *consoletest.Page, reader consoletest.Reader, pa
 
 func TestBrowserPagesAreAccessible(t *testing.T) {
 	o, p := browse(t, furnished("plain"))
-	axe := p.LoadAxe(filepath.Join("testdata", "axe"))
-	for _, dark := range []bool{false, true} {
-		p.As(consoletest.Reader{Dark: dark})
+	axe := p.Eyes.LoadAxe(filepath.Join("testdata", "axe"))
+	for _, reader := range []consoletest.Reader{{}, {Dark: true}, {Width: 360}} {
+		p.As(reader)
 		for _, path := range shown() {
 			o.visit(p, path)
-			for _, fault := range p.Inaccessible(axe) {
-				t.Errorf("%s (dark: %t): %s", path, dark, fault)
+			for _, fault := range p.Eyes.Inaccessible(axe) {
+				t.Errorf("%s (%+v): %s", path, reader, fault)
 			}
 		}
 	}
@@ -164,25 +196,25 @@ func TestBrowserLogsIn(t *testing.T) {
 	guarded := httptest.NewServer(guard.Wrap(o.console))
 	t.Cleanup(func() { o.console.Stop(); guarded.Close() })
 	p := consoletest.Open(t)
-	p.Expect("401") // is what the browser complains of where the token is wrong
+	p.Events.Expect("401") // is what the browser complains of where the token is wrong
 	p.As(consoletest.Reader{})
 
 	p.Visit(guarded.URL + "/dead")
 	p.UntilAt("/login?next=%2Fdead")
-	p.Fill("#token", "a wrong one")
-	p.Press(consoletest.Enter)
+	p.Hands.Fill("#token", "a wrong one")
+	p.Hands.Press(consoletest.Enter)
 	p.UntilAt("/login")
 	p.Until(`document.querySelector("#token").value === ""`)
-	p.Fill("#token", operatorToken)
-	p.Click("main button")
+	p.Hands.Fill("#token", operatorToken)
+	p.Hands.Click("main button")
 	p.UntilAt("/dead")
 	p.Until(`document.querySelector("form[action='/dead/replay']")`)
-	p.Click("form[action='/logout'] button")
+	p.Hands.Click("form[action='/logout'] button")
 	p.UntilAt("/login")
 
 	p.Visit(guarded.URL + "/passes")
-	p.Fill("#token", readToken)
-	p.Press(consoletest.Enter)
+	p.Hands.Fill("#token", readToken)
+	p.Hands.Press(consoletest.Enter)
 	p.UntilAt("/passes")
 	if consoletest.Value[bool](p, `!!document.querySelector("form[method=post]:not(.logout)")`) {
 		t.Error("readers have buttons")
@@ -202,18 +234,18 @@ func TestBrowserStartsPausesAndResumesAPass(t *testing.T) {
 		}
 	}
 	o.visit(p, "/passes")
-	p.Click("form[action='/passes'] input[type=checkbox]")
-	p.Click("form[action='/passes'] button")
+	p.Hands.Click("form[action='/passes'] input[type=checkbox]")
+	p.Hands.Click("form[action='/passes'] button")
 	p.UntilAt("/passes/run-1?done=started")
 	p.Until(`document.querySelector("[role=status].done")`)
 	o.wantDone("start " + member + " full true")
 
 	o.change(func() { o.runs[0].State, o.runs[0].Scanned = leads.RunRunning, 5678 })
 	p.UntilSays("5,678")
-	p.Click("form[action$='/pause'] button")
+	p.Hands.Click("form[action$='/pause'] button")
 	p.UntilAt("/passes/run-1?done=paused")
 	o.wantDone("pause run-1")
-	p.Click("form[action$='/resume'] button")
+	p.Hands.Click("form[action$='/resume'] button")
 	p.UntilAt("/passes/run-1")
 	o.wantDone("resume run-1")
 	o.change(func() { o.runs[0].State, o.runs[0].FinishedAt = leads.RunCompleted, time.Now() })
@@ -226,15 +258,15 @@ func TestBrowserFiltersFindings(t *testing.T) {
 	missed.Ref.LeadID, missed.Kind = 18, leads.FindingMissed
 	h.findings = append(h.findings, missed)
 	o, p := browse(t, h)
-	p.Expect("/leads/" + member + "/18") // the house has no card of it
+	p.Events.Expect("/leads/" + member + "/18") // the house has no card of it
 	folder := t.TempDir()
-	p.Downloads(folder)
+	p.Hands.Downloads(folder)
 	o.visit(p, "/passes/run-1")
 	p.Until(`document.querySelector("td a[href$='/17']") && document.querySelector("td a[href$='/18']")`)
-	p.Click(".filters a[href$='kind=missed']")
+	p.Hands.Click(".filters a[href$='kind=missed']")
 	p.UntilAt("/passes/run-1?kind=missed")
 	p.Until(`document.querySelector(".filters [aria-current]").href.endsWith("missed") && !document.querySelector("td a[href$='/17']")`)
-	p.Click(".filters a[download]")
+	p.Hands.Click(".filters a[download]")
 	var text []byte
 	p.Wait("the file is there", func() bool {
 		var err error
@@ -244,7 +276,7 @@ func TestBrowserFiltersFindings(t *testing.T) {
 	if !strings.HasPrefix(string(text), "lead,portal,") || !strings.Contains(string(text), "\n18,") || strings.Contains(string(text), "\n17,") {
 		t.Errorf("the file: %s", text)
 	}
-	p.Click("td a[href$='/18']")
+	p.Hands.Click("td a[href$='/18']")
 	p.UntilAt("/leads/" + member + "/18")
 }
 
@@ -252,15 +284,15 @@ func TestBrowserFindsLeads(t *testing.T) {
 	o, p := browse(t, furnished("plain"))
 	o.visit(p, "/leads")
 	p.Until(`document.activeElement.name === "q"`) // a page gives its field the focus some time after it has come
-	p.Type("8 (912) 345-67-89")
-	p.Press(consoletest.Enter)
+	p.Hands.Type("8 (912) 345-67-89")
+	p.Hands.Press(consoletest.Enter)
 	p.Until(`document.querySelectorAll("tbody tr").length === 2`)
-	p.Click("tbody a")
+	p.Hands.Click("tbody a")
 	p.UntilAt("/leads/" + member + "/17")
 	p.UntilSays("UF_CRM_1")
 	o.visit(p, "/leads")
-	p.Fill("input[name=q]", "17")
-	p.Click("form[role=search] button")
+	p.Hands.Fill("input[name=q]", "17")
+	p.Hands.Click("form[role=search] button")
 	p.UntilAt("/leads/" + member + "/17")
 	o.visit(p, "/leads?q=nobody")
 	p.UntilSays("neither the id")
@@ -269,31 +301,31 @@ func TestBrowserFindsLeads(t *testing.T) {
 func TestBrowserReplaysAndDropsDeadLetters(t *testing.T) {
 	o, p := browse(t, furnished("plain"))
 	o.visit(p, "/dead")
-	p.Click("form[action='/dead/replay'] button")
+	p.Hands.Click("form[action='/dead/replay'] button")
 	p.UntilAt("/dead?done=replayed-2")
 	p.UntilSays("read again: 2")
 	o.wantDone("replay 2")
 	if consoletest.Value[bool](p, `[...document.querySelectorAll("button.danger")].some(e => e.checkVisibility())`) {
 		t.Error("one click drops letters")
 	}
-	p.Click(".group summary")
-	p.Click("button.danger")
+	p.Hands.Click(".group summary")
+	p.Hands.Click("button.danger")
 	p.UntilAt("/dead?done=dropped-2")
 	o.wantDone("drop 2 17")
 
-	p.Click(".group h2 a")
-	p.Click("td a[href$='/18']")
+	p.Hands.Click(".group h2 a")
+	p.Hands.Click("td a[href$='/18']")
 	p.UntilAt("/dead/" + member + "/18")
 	if strings.Contains(p.Text(), "UF_CRM_1") {
 		t.Error("personal data can be read at once")
 	}
-	p.Click("main > details summary")
+	p.Hands.Click("main > details summary")
 	p.UntilSays("UF_CRM_1")
-	p.Click("form[action='/dead/replay'] button")
+	p.Hands.Click("form[action='/dead/replay'] button")
 	p.UntilAt("/dead?done=replayed-1")
 	o.visit(p, "/dead/"+member+"/18")
-	p.Click(".row summary")
-	p.Click("button.danger")
+	p.Hands.Click(".row summary")
+	p.Hands.Click("button.danger")
 	p.UntilAt("/dead?done=dropped-1")
 	o.wantDone("replay 1; drop 1 18")
 }
@@ -301,12 +333,12 @@ func TestBrowserReplaysAndDropsDeadLetters(t *testing.T) {
 func TestBrowserBindsEventsAgain(t *testing.T) {
 	o, p := browse(t, furnished("plain"))
 	o.visit(p, "/portals/connect")
-	p.Click("code.copy")
+	p.Hands.Click("code.copy")
 	if got := consoletest.Value[string](p, "getSelection().toString()"); got != "https://leads.example.com"+leads.RedirectPath {
 		t.Errorf("a click on an address selects %q", got)
 	}
 	o.visit(p, "/portals")
-	p.Click("form[action$='/rebind'] button")
+	p.Hands.Click("form[action$='/rebind'] button")
 	p.UntilAt("/portals?done=rebound")
 	o.wantDone("rebind " + member)
 }
@@ -315,31 +347,31 @@ func TestBrowserPagesNeedNoMouse(t *testing.T) {
 	o, p := browse(t, furnished("plain"))
 	for _, path := range shown() {
 		o.visit(p, path)
-		for _, wrong := range p.ByKeyboard() {
+		for _, wrong := range p.Eyes.ByKeyboard() {
 			t.Errorf("%s: %s", path, wrong)
 		}
 	}
 	o.visit(p, "/")
-	p.TabTo(".skip")
-	p.Press(consoletest.Enter)
+	p.Hands.TabTo(".skip")
+	p.Hands.Press(consoletest.Enter)
 	p.Until(`location.hash === "#content"`)
 	o.visit(p, "/")
-	p.TabTo("nav a[href='/passes']")
-	p.Press(consoletest.Enter)
+	p.Hands.TabTo("nav a[href='/passes']")
+	p.Hands.Press(consoletest.Enter)
 	p.UntilAt("/passes")
-	p.TabTo("select[name=mode]")
-	p.Press(consoletest.Down)
-	p.TabTo("input[name=dry_run]")
-	p.Press(consoletest.Space)
-	p.TabTo("form[action='/passes'] button")
-	p.Press(consoletest.Enter)
+	p.Hands.TabTo("select[name=mode]")
+	p.Hands.Press(consoletest.Down)
+	p.Hands.TabTo("input[name=dry_run]")
+	p.Hands.Press(consoletest.Space)
+	p.Hands.TabTo("form[action='/passes'] button")
+	p.Hands.Press(consoletest.Enter)
 	p.UntilAt("/passes/run-1?done=started")
 	o.wantDone("start " + member + " changed true")
 	o.visit(p, "/dead")
-	p.TabTo(".group summary")
-	p.Press(consoletest.Enter)
-	p.TabTo("button.danger")
-	p.Press(consoletest.Enter)
+	p.Hands.TabTo(".group summary")
+	p.Hands.Press(consoletest.Enter)
+	p.Hands.TabTo("button.danger")
+	p.Hands.Press(consoletest.Enter)
 	p.UntilAt("/dead?done=dropped-2")
 	o.wantDone("drop 2 17")
 }
@@ -348,17 +380,17 @@ func TestBrowserPagesNeedNoMouse(t *testing.T) {
 func TestBrowserIsNotInterrupted(t *testing.T) {
 	o, p := browse(t, furnished("plain"))
 	o.visit(p, "/passes")
-	p.TabTo("#live a[href='/passes/run-2']")
+	p.Hands.TabTo("#live a[href='/passes/run-2']")
 	newer := leads.Run{ID: "run-3", MemberID: member, Mode: leads.RunFull, State: leads.RunRunning, RequestedAt: time.Now().Add(time.Hour)}
 	o.change(func() { o.runs = append(o.runs, newer) })
 	p.Until(`document.querySelector("#live a[href='/passes/run-3']")`)
-	p.Press(consoletest.Enter)
+	p.Hands.Press(consoletest.Enter)
 	p.UntilAt("/passes/run-2")
 
 	o.visit(p, "/")
 	p.Until(`getSelection().selectAllChildren(document.querySelector("#live h1")), true`)
 	o.change(func() { o.overview.Portals[0].Domain = "another.example" })
-	p.Wait("what is new was sent", func() bool { return p.Received("another.example") })
+	p.Wait("what is new was sent", func() bool { return p.Events.Received("another.example") })
 	if strings.Contains(p.Text(), "another.example") {
 		t.Error("a text that is being copied is replaced")
 	}
@@ -418,7 +450,7 @@ func TestBrowserHasOneStreamAtMost(t *testing.T) {
 // An answer that is no stream is not the end.
 func TestBrowserConnectsAgainAfterARefusal(t *testing.T) {
 	o, p := browse(t, furnished("plain"))
-	p.Expect("503")
+	p.Events.Expect("503")
 	var ends []func()
 	for range 8 {
 		end, status := o.openStream()
@@ -455,11 +487,11 @@ func lifelike() *house {
 	h.runs = []leads.Run{done, {
 		ID: "run-2", MemberID: member, Mode: leads.RunChanged, State: leads.RunPaused, DryRun: true, RequestedAt: now.Add(-9 * time.Hour), StartedAt: now.Add(-9 * time.Hour), Sums: leads.Sums{Scanned: 812, Unchanged: 812},
 	}}
-	outage := "no callback came from " + now.Add(-10*time.Hour).UTC().Format("15:04") + " on for six minutes"
+	outage := "the service was down from " + now.Add(-10*time.Hour).UTC().Format(time.RFC3339) + " to " + now.Add(-10*time.Hour+6*time.Minute).UTC().Format(time.RFC3339)
 	h.findings = []leads.Finding{
 		{Ref: at(48190), Kind: leads.FindingMissed, FoundAt: now.Add(-7 * time.Hour), Cause: outage, Repaired: leads.Inserted, Behind: 3*time.Hour + 2*time.Minute},
 		{Ref: at(48191), Kind: leads.FindingMissed, FoundAt: now.Add(-7 * time.Hour), Cause: outage, Repaired: leads.Inserted, Behind: 3 * time.Hour},
-		{Ref: at(17), Kind: leads.FindingStale, Fields: []string{"STATUS_ID", "UF_CRM_CALLBACK"}, FoundAt: now.Add(-7 * time.Hour), Cause: "no callback was seen", Repaired: leads.Updated, Behind: 41 * time.Minute},
+		{Ref: at(17), Kind: leads.FindingStale, Fields: []string{"STATUS_ID", "UF_CRM_CALLBACK"}, FoundAt: now.Add(-7 * time.Hour), Cause: "no callback seen", Repaired: leads.Updated, Behind: 41 * time.Minute},
 	}
 	h.card.Caller = leads.Caller{
 		MemberID: member, LeadID: 17, Title: "Заявка с сайта", Name: "Анна Иванова", Company: "ООО «Ромашка»", StatusID: "IN_PROCESS", Open: true, E164: "+79123456789",
@@ -477,6 +509,32 @@ func lifelike() *house {
 		BoundAt: now.Add(-time.Hour), Owner: "host-1", Leads: 48212, Tokens: []console.Tokens{{UserID: 1, AccessEnds: now.Add(time.Hour), RefreshEnds: now.Add(27 * 24 * time.Hour)}},
 	}
 	h.portals = h.portals[:1]
+	told := func(ago time.Duration, what, text string) journal.Moment {
+		return journal.Moment{At: now.Add(-ago), What: what, Text: text, Source: "both"}
+	}
+	h.story = journal.Timeline{
+		Answer: []string{"The row is at revision 6. Its last change was at " + now.Add(-48*time.Minute).UTC().Format("2006-01-02 15:04:05 UTC") + ": the row was updated, revision 6: STATUS_ID, in a batch that took 12ms."},
+		Moments: []journal.Moment{
+			told(48*time.Minute+time.Second, "callback", "event ONCRMLEADUPDATE arrived and was stored as notice 1842 within 1.2ms"),
+			told(48*time.Minute, "read", "the portal sent the lead, in a batch that took 212ms, because of notice 1842; ticket 4.981"),
+			told(48*time.Minute, "row", "the row was updated, revision 6: STATUS_ID, in a batch that took 12ms"), told(48*time.Minute, "topic", "revision 6 was announced to subscribers, sequence 48213"),
+		},
+	}
+	was, is := "NEW", "IN_PROCESS"
+	h.changes = []leads.Revised{{Revision: 6, At: now.Add(-48 * time.Minute), Kind: leads.Changed, Cause: leads.CauseEvent, Fields: []leads.FieldChange{{Field: "STATUS_ID", Old: &was, New: &is}}}}
+	h.examined.Checks = []console.Check{{Name: "database", Level: "ok", Found: "SQL Server 2022, schema 12"}, {Name: "nats", Level: "warning", Found: "fsync every 2m0s", Means: "a power cut may lose what came last", Do: "set LEADSYNC_NATS_SYNC=always"}}
+	h.alarms.Checks = []console.Check{{Name: "webhook", Level: "ok", Found: "it was accepted"}}
+	h.connects = console.Connection{Application: true, Address: []console.Check{{Level: "ok", Found: "https://leads.example.com answers"}}}
+	h.refused = []console.Refusal{{At: now.Add(-3 * time.Minute), Count: 2, MemberID: "b223c6b3710f85df22e9377d6c4f7553", Host: "second.bitrix24.ru", Reason: "not_verified", Detail: "it is not in LEADSYNC_B24_PORTALS"}}
+	minutes := make([]float64, 60)
+	for i := range minutes {
+		minutes[i] = 28 + float64((i*7)%13)
+	}
+	h.trend = trendOf(time.Minute, minutes...)
+	for i := range h.trend.Points {
+		p := &h.trend.Points[i]
+		p.P50, p.P99, p.Waiting = p.P50/90, p.P99/30, math.Round(p.Waiting/12)
+	}
 	return h
 }
 
@@ -486,7 +544,7 @@ func TestBrowserPictures(t *testing.T) {
 	if folder == "" {
 		t.Skip("LEADSYNC_TEST_PICTURES names no folder")
 	}
-	readers := map[string]consoletest.Reader{"light": {}, "dark": {Dark: true}, "small": {Width: 360, Language: "ru"}, "small-dark": {Width: 360, Dark: true}}
+	readers := map[string]consoletest.Reader{"light": {}, "dark": {Dark: true}, "small": {Width: 360, Language: "ru"}, "small-dark": {Width: 360, Dark: true}, "russian": {Language: "ru", Dark: true}}
 	o, p := browse(t, lifelike())
 	for i, path := range shown() {
 		for name, reader := range readers {
@@ -494,7 +552,7 @@ func TestBrowserPictures(t *testing.T) {
 			t.Run(name, func(*testing.T) {
 				p.As(reader)
 				o.visit(p, path)
-				p.Picture(filepath.Join(folder, name+".png"))
+				p.Eyes.Picture(filepath.Join(folder, name+".png"))
 			})
 		}
 	}

@@ -62,6 +62,7 @@ func spanOf(r *http.Request) chartSpan {
 // chart is what a chart draws.
 type chart struct {
 	Name, Title string
+	whole       bool // its values are numbers of things
 	lines       []chartLine
 }
 
@@ -71,30 +72,28 @@ type chartLine struct {
 }
 
 var chartKinds = []chart{
-	{"lag", "Seconds from a callback to the row", []chartLine{{"half of them", func(p Point) float64 { return p.P50 }}, {"99 of 100", func(p Point) float64 { return p.P99 }}}},
-	{"callbacks", "Callbacks a minute", []chartLine{{"", func(p Point) float64 { return p.PerMinute }}}},
-	{"waiting", "Callbacks that wait", []chartLine{{"", func(p Point) float64 { return p.Waiting }}}},
+	{"lag", "Seconds from a callback to the row", false, []chartLine{{"half of them", func(p Point) float64 { return p.P50 }}, {"99 of 100", func(p Point) float64 { return p.P99 }}}},
+	{"callbacks", "Callbacks a minute", false, []chartLine{{"", func(p Point) float64 { return p.PerMinute }}}},
+	{"waiting", "Callbacks that wait", true, []chartLine{{"", func(p Point) float64 { return p.Waiting }}}},
 }
 
 // chart draws one chart, for a light page or a dark one.
-func (c *Console) chart(w http.ResponseWriter, r *http.Request) {
+func (p overviewPages) chart(w http.ResponseWriter, r *http.Request) error {
 	name, _ := strings.CutSuffix(r.PathValue("name"), ".svg")
-	for _, kind := range chartKinds {
-		if kind.Name != name {
-			continue
-		}
-		span, lang := spanOf(r), language.Of(r, "")
-		picture, err := kind.draw(lang, c.cfg.Status.Trend(span.span, span.step), r.URL.Query().Get("theme") == "dark")
-		if err != nil {
-			c.cfg.Log.ErrorContext(r.Context(), "chart cannot be drawn", "chart", name, "error", err)
-			http.Error(w, "This chart cannot be drawn; the log says why.", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "image/svg+xml")
-		_, _ = w.Write(picture) // the browser may be gone
-		return
+	i := slices.IndexFunc(chartKinds, func(k chart) bool { return k.Name == name })
+	if i < 0 {
+		return ErrNotFound
 	}
-	c.fail(w, r, ErrNotFound)
+	span, lang := spanOf(r), language.Of(r, "")
+	picture, err := chartKinds[i].draw(lang, p.status.Trend(span.span, span.step), r.URL.Query().Get("theme") == "dark")
+	if err != nil {
+		p.log.ErrorContext(r.Context(), "chart cannot be drawn", "chart", name, "error", err)
+		http.Error(w, "This chart cannot be drawn; the log says why.", http.StatusInternalServerError)
+		return nil
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	_, _ = w.Write(picture) // the browser may be gone
+	return nil
 }
 
 const (
@@ -121,7 +120,7 @@ func (k chart) draw(lang string, t Trend, dark bool) (_ []byte, err error) {
 		}
 	}()
 	values, names := make([][]float64, len(k.lines)), make([]string, len(k.lines))
-	most := 1.0
+	most := 0.0
 	for i, line := range k.lines {
 		names[i] = say(lang, line.name)
 		for _, p := range t.Points {
@@ -141,7 +140,8 @@ func (k chart) draw(lang string, t Trend, dark bool) (_ []byte, err error) {
 	}
 	opt.XAxis.Labels = labels(lang, t)
 	opt.XAxis.BoundaryGap = new(false)
-	opt.YAxis[0].Min, opt.YAxis[0].Max = new(0.0), new(most)
+	top, ticks := axis(most, k.whole)
+	opt.YAxis[0].Min, opt.YAxis[0].Max, opt.YAxis[0].LabelCount = new(0.0), &top, ticks+1
 	opt.Legend = charts.LegendOption{SeriesNames: names, Show: new(len(k.lines) > 1)}
 	opt.Symbol = charts.Symbol{Shape: charts.SymbolNone}
 	opt.LineStrokeWidth = 1.5
@@ -152,6 +152,28 @@ func (k chart) draw(lang string, t Trend, dark bool) (_ []byte, err error) {
 	}
 	picture, err := painter.Bytes()
 	return withoutStyles(picture), err
+}
+
+// mostTicks is how many steps of an axis can be read on a chart of our height.
+const mostTicks = 5
+
+// axis finds a top not below the largest value, and how many steps lead to it: each is 1, 2 or 5, or one
+// of these with zeros. Nobody can read 1.43, and there is no half a callback.
+func axis(most float64, whole bool) (top float64, ticks int) {
+	if most <= 0 {
+		most = 1
+	}
+	size := math.Pow(10, math.Floor(math.Log10(most/mostTicks)))
+	for _, of := range []float64{1, 2, 5, 10} {
+		step := of * size
+		if whole {
+			step = max(step, 1)
+		}
+		if ticks = int(math.Ceil(most/step - 1e-9)); ticks <= mostTicks {
+			return step * float64(ticks), ticks
+		}
+	}
+	return most, 1
 }
 
 // words are a chart's title and the last value of each line that is known.
@@ -182,7 +204,11 @@ func labels(lang string, t Trend) []string {
 	}
 	list := make([]string, len(t.Points))
 	for i, p := range t.Points {
-		list[i] = say(lang, words, "−"+decimal(lang, math.Round(10*float64(t.To.Sub(p.At))/float64(unit))/10))
+		ago := "0"
+		if n := math.Round(10*float64(t.To.Sub(p.At))/float64(unit)) / 10; n > 0 {
+			ago = "−" + decimal(lang, n)
+		}
+		list[i] = say(lang, words, ago)
 	}
 	return list
 }

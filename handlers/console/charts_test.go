@@ -3,10 +3,13 @@ package console_test
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -121,5 +124,43 @@ func TestOverviewTellsNumbers(t *testing.T) {
 	page = open(t, h).page("/")
 	if strings.Contains(page, "NaN") || !strings.Contains(page, "Start the NATS server") {
 		t.Errorf("without samples: %s", page)
+	}
+}
+
+// tick is a number beside an axis.
+var tick = regexp.MustCompile(`<text[^>]*>([0-9.,]+)</text>`)
+
+// An axis has numbers that people count in, and of things whole ones.
+func TestChartsHaveTicksThatCanBeRead(t *testing.T) {
+	for _, test := range []struct {
+		most          float64
+		rates, things string
+	}{
+		{0, "0 0.2 0.4 0.6 0.8 1", "0 1"},
+		{0.003, "0 0.001 0.002 0.003", "0 1"},
+		{1.43, "0 0.5 1 1.5", "0 1 2"},
+		{7, "0 2 4 6 8", "0 2 4 6 8"},
+		{33.3, "0 10 20 30 40", "0 10 20 30 40"},
+		{100, "0 20 40 60 80 100", "0 20 40 60 80 100"},
+		{1234, "0 500 1000 1500", "0 500 1000 1500"},
+	} {
+		h := furnished("plain")
+		h.trend = trendOf(time.Minute, 0, test.most)
+		o := open(t, h)
+		for path, want := range map[string]string{"/charts/callbacks.svg": test.rates, "/charts/waiting.svg": test.things} {
+			_, picture := o.send(http.MethodGet, path, nil)
+			var ticks []float64
+			for _, found := range tick.FindAllStringSubmatch(picture, -1) {
+				v, err := strconv.ParseFloat(found[1], 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ticks = append(ticks, v)
+			}
+			slices.Sort(ticks)
+			if got := strings.Trim(fmt.Sprint(ticks), "[]"); got != want {
+				t.Errorf("%s of %v: %s, want %s", path, test.most, got, want)
+			}
+		}
 	}
 }

@@ -58,6 +58,8 @@ type house struct {
 	compared console.Comparison
 	trend    console.Trend
 	examined console.Examination
+	alarms   console.Examination
+	refused  []console.Refusal
 	connects console.Connection
 	did      []string
 	asked    []string // for which times of the trend
@@ -66,7 +68,26 @@ type house struct {
 	then     func(what string) // follows what is done; the house is locked
 }
 
-func (h *house) Overview(context.Context) (console.Overview, error) {
+// What the pages ask of a house, by what they ask for.
+type (
+	statusDesk struct{ *house }
+	passDesk   struct{ *house }
+	leadDesk   struct{ *house }
+	storyDesk  struct{ *house }
+	letterDesk struct{ *house }
+	portalDesk struct{ *house }
+	doctorDesk struct{ *house }
+)
+
+// config are pages of the house.
+func (h *house) config() console.Config {
+	return console.Config{
+		Status: statusDesk{h}, Passes: passDesk{h}, Leads: leadDesk{h}, Stories: storyDesk{h}, Letters: letterDesk{h}, Portals: portalDesk{h}, Doctor: doctorDesk{h},
+		Refusals: h.Refusals, About: h.About, Settings: h.About, Log: leadstest.Silent(),
+	}
+}
+
+func (h statusDesk) Overview(context.Context) (console.Overview, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	o := h.overview
@@ -81,13 +102,13 @@ func (h *house) change(how func()) {
 	how()
 }
 
-func (h *house) Runs(context.Context, string, int) ([]leads.Run, error) {
+func (h passDesk) Runs(context.Context, string, int) ([]leads.Run, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.runs), nil
 }
 
-func (h *house) Run(_ context.Context, id string) (leads.Run, bool, error) {
+func (h passDesk) Run(_ context.Context, id string) (leads.Run, bool, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, run := range h.runs {
@@ -98,7 +119,7 @@ func (h *house) Run(_ context.Context, id string) (leads.Run, bool, error) {
 	return leads.Run{}, false, nil
 }
 
-func (h *house) Findings(_ context.Context, q console.FindingQuery) (page console.FindingPage, err error) {
+func (h passDesk) Findings(_ context.Context, q console.FindingQuery) (page console.FindingPage, err error) {
 	for i, f := range h.findings {
 		if int64(i) < q.After || q.Kind != "" && f.Kind != q.Kind {
 			continue
@@ -128,46 +149,48 @@ func (h *house) done() string {
 	return strings.Join(h.did, "; ")
 }
 
-func (h *house) StartPass(_ context.Context, memberID string, mode leads.RunMode, dry bool) (string, error) {
+func (h passDesk) StartPass(_ context.Context, memberID string, mode leads.RunMode, dry bool) (string, error) {
 	h.note("start", memberID, mode, dry)
 	return "run-1", h.conflict
 }
 
-func (h *house) PausePass(_ context.Context, id string) (bool, error) {
+func (h passDesk) PausePass(_ context.Context, id string) (bool, error) {
 	h.note("pause", id)
 	return true, nil
 }
 
-func (h *house) ResumePass(_ context.Context, id string) (bool, error) {
+func (h passDesk) ResumePass(_ context.Context, id string) (bool, error) {
 	h.note("resume", id)
 	return false, nil
 }
 
-func (h *house) Callers(context.Context, string, int) ([]leads.Caller, error) { return h.callers, nil }
+func (h leadDesk) Callers(context.Context, string, int) ([]leads.Caller, error) {
+	return h.callers, nil
+}
 
-func (h *house) Card(_ context.Context, ref leads.Ref) (leads.Card, bool, error) {
+func (h leadDesk) Card(_ context.Context, ref leads.Ref) (leads.Card, bool, error) {
 	return h.card, ref.LeadID == h.card.LeadID, nil
 }
 
-func (h *house) All(context.Context) ([]events.DeadLetter, error) { return h.letters, nil }
+func (h letterDesk) All(context.Context) ([]events.DeadLetter, error) { return h.letters, nil }
 
-func (h *house) Failing(context.Context) ([]leads.Failing, error) { return h.failing, h.broken }
+func (h letterDesk) Failing(context.Context) ([]leads.Failing, error) { return h.failing, h.broken }
 
-func (h *house) Payload(context.Context, leads.Ref) (string, bool, error) {
+func (h letterDesk) Payload(context.Context, leads.Ref) (string, bool, error) {
 	return h.payload, true, nil
 }
 
-func (h *house) Replay(_ context.Context, letters []events.DeadLetter) (int, error) {
+func (h letterDesk) Replay(_ context.Context, letters []events.DeadLetter) (int, error) {
 	h.note("replay", len(letters))
 	return len(letters), nil
 }
 
-func (h *house) Drop(_ context.Context, letters []events.DeadLetter) (int, error) {
+func (h letterDesk) Drop(_ context.Context, letters []events.DeadLetter) (int, error) {
 	h.note("drop", len(letters), letters[0].Ref.LeadID)
 	return len(letters), nil
 }
 
-func (h *house) Why(_ context.Context, ref leads.Ref, since time.Time) (journal.Timeline, error) {
+func (h storyDesk) Why(_ context.Context, ref leads.Ref, since time.Time) (journal.Timeline, error) {
 	if ref.MemberID != member {
 		return journal.Timeline{}, console.ErrNotFound
 	}
@@ -175,54 +198,58 @@ func (h *house) Why(_ context.Context, ref leads.Ref, since time.Time) (journal.
 	return h.story, nil
 }
 
-func (h *house) Changes(context.Context, leads.Ref, int) ([]leads.Revised, error) {
+func (h storyDesk) Changes(context.Context, leads.Ref, int) ([]leads.Revised, error) {
 	return h.changes, nil
 }
 
-func (h *house) Compare(_ context.Context, ref leads.Ref) (console.Comparison, error) {
+func (h storyDesk) Compare(_ context.Context, ref leads.Ref) (console.Comparison, error) {
 	h.note("compare", ref.LeadID)
 	return h.compared, h.conflict
 }
 
-func (h *house) Repair(_ context.Context, ref leads.Ref) error {
+func (h storyDesk) Repair(_ context.Context, ref leads.Ref) error {
 	h.note("repair", ref.LeadID)
 	return h.conflict
 }
 
-func (h *house) Trend(span, step time.Duration) console.Trend {
+func (h statusDesk) Trend(span, step time.Duration) console.Trend {
 	h.change(func() { h.asked = append(h.asked, fmt.Sprint(span, " ", step)) })
 	return h.trend
 }
 
-func (h *house) Examination() console.Examination { return h.examined }
+func (h doctorDesk) Examination() console.Examination { return h.examined }
 
-func (h *house) Examine() error {
+func (h doctorDesk) AlarmTest() console.Examination { return h.alarms }
+
+func (h doctorDesk) Examine() error {
 	h.note("examine")
 	return h.conflict
 }
 
-func (h *house) TestAlarms() error {
+func (h doctorDesk) TestAlarms() error {
 	h.note("test alarms")
 	return h.conflict
 }
 
-func (h *house) Connection(context.Context) console.Connection { return h.connects }
+func (h portalDesk) Connection(context.Context) console.Connection { return h.connects }
 
-func (h *house) Invite(_ context.Context, i console.Invitation) error {
+func (h portalDesk) Invite(_ context.Context, i console.Invitation) error {
 	h.note("invite", i.MemberID, i.Domain, i.ClientID, i.ClientSecret.Reveal())
 	return h.conflict
 }
 
-func (h *house) Remove(_ context.Context, memberID string) error {
+func (h portalDesk) Remove(_ context.Context, memberID string) error {
 	h.note("remove", memberID)
 	return h.conflict
 }
 
+func (h *house) Refusals() []console.Refusal { return h.refused }
+
 func (h *house) About() []console.Setting { return []console.Setting{{Name: "licence", Value: "MIT"}} }
 
-func (h *house) Reports(context.Context) ([]console.Portal, error) { return h.portals, nil }
+func (h portalDesk) Reports(context.Context) ([]console.Portal, error) { return h.portals, nil }
 
-func (h *house) Rebind(_ context.Context, memberID string) error {
+func (h portalDesk) Rebind(_ context.Context, memberID string) error {
 	h.note("rebind", memberID)
 	return nil
 }
@@ -263,6 +290,8 @@ func furnished(text string) *house {
 			{At: now, What: "row", Text: "was written " + text, Source: "both", Lag: 0.25, Cause: text, Whole: true},
 		}},
 		examined: console.Examination{Began: now, Ended: now, Checks: []console.Check{{Name: text, Level: "ok", Found: text}, {Name: text, Level: "fault", Found: text, Means: text, Do: text}}},
+		alarms:   console.Examination{Began: now, Ended: now, Checks: []console.Check{{Name: text, Level: "warning", Found: text, Means: text, Do: text}}},
+		refused:  []console.Refusal{{At: now, Count: 2, MemberID: member, Host: text, Reason: "not_verified", Detail: text}},
 		connects: console.Connection{Address: []console.Check{{Level: "warning", Found: text, Do: text}}},
 		changes:  []leads.Revised{{Revision: 2, At: now, Kind: leads.Changed, Cause: leads.CauseEvent, Fields: []leads.FieldChange{{Field: text, Old: &text, New: &text}}}},
 		trend:    console.Trend{From: now.Add(-time.Hour), To: now, Step: time.Minute, Points: []console.Point{{At: now.Add(-2 * time.Minute), PerMinute: 30, P50: 0.4, P99: 9, Waiting: 3}, {At: now.Add(-time.Minute), PerMinute: 35, P50: 0.5, P99: 12}, {At: now, PerMinute: math.NaN(), P50: math.NaN(), P99: math.NaN(), Waiting: math.NaN()}}},
@@ -290,10 +319,10 @@ func open(t *testing.T, h *house) *office { t.Helper(); return openLive(t, h, 10
 func openLive(t *testing.T, h *house, every time.Duration) *office {
 	t.Helper()
 	o := &office{house: h, t: t}
-	o.console = console.New(console.Config{
-		Status: h, Passes: h, Leads: h, Stories: h, Letters: h, Portals: h, Doctor: h, About: h.About, Settings: func() []console.Setting { return []console.Setting{{Name: "LEADSYNC_X", Value: "y"}} },
-		PhoneRegion: "RU", PublicURL: "https://leads.example.com", Version: "v1", LiveEvery: every, Log: leadstest.Silent(),
-	})
+	cfg := h.config()
+	cfg.Settings = func() []console.Setting { return []console.Setting{{Name: "LEADSYNC_X", Value: "y"}} }
+	cfg.PhoneRegion, cfg.PublicURL, cfg.Version, cfg.LiveEvery = "RU", "https://leads.example.com", "v1", every
+	o.console = console.New(cfg)
 	guard := access.New(access.Config{
 		Judge: access.NewJudge(access.Tokens{Read: readToken}, time.Now, leadstest.Silent()), Local: true, Open: console.Static, Now: time.Now,
 	})
@@ -381,7 +410,7 @@ func TestEveryTextIsTranslated(t *testing.T) {
 	if err != nil || len(templates) < 10 {
 		t.Fatal(templates, err)
 	}
-	said := regexp.MustCompile(`\bt "((?:[^"\\]|\\.)*)"`)
+	said := regexp.MustCompile(`\b(?:t|label) "((?:[^"\\]|\\.)*)"`)
 	n := 0
 	check := func(text string) {
 		n++
@@ -405,7 +434,7 @@ func TestEveryTextIsTranslated(t *testing.T) {
 		check(text)
 	}
 	for _, what := range []string{"callback", "spool", "read", "row", "topic", "pass", "failure", "replay", "refused", "outage", "status", "journal"} {
-		check(what)
+		check("what " + what)
 	}
 	for _, source := range []string{"journal", "database", "both"} {
 		check("from " + source)
@@ -414,7 +443,7 @@ func TestEveryTextIsTranslated(t *testing.T) {
 		check(string(kind))
 	}
 	for _, cause := range []leads.Cause{leads.CauseEvent, leads.CauseOffline, leads.CauseReconcile, leads.CauseImport} {
-		check(string(cause))
+		check("cause " + string(cause))
 	}
 	for _, state := range []leads.RunState{leads.RunRequested, leads.RunRunning, leads.RunCompleted, leads.RunIncomplete, leads.RunPaused} {
 		check(string(state))
@@ -510,7 +539,7 @@ var hostile = []string{
 
 // ours are the elements that the pages have.
 var ours = strings.Fields("html head meta title link script body a header nav form input button span main h1 h2 p h3 picture source img section dl dt dd div meter progress " +
-	"table thead tbody tr th td label select option details summary pre code ul li footer time")
+	"table thead tbody tr th td label select option details summary pre code small ul li footer time")
 
 // wantHarmless checks that a page has no elements but ours, and that none of them does anything
 // that our templates do not have it do.
@@ -579,9 +608,9 @@ func FuzzTextsFromOutsideAreHarmless(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		h := furnished(text)
-		c := console.New(console.Config{
-			Status: h, Passes: h, Leads: h, Stories: h, Letters: h, Portals: h, Doctor: h, About: h.About, Settings: func() []console.Setting { return []console.Setting{{Name: text, Value: text}} }, Log: leadstest.Silent(),
-		})
+		cfg := h.config()
+		cfg.Settings = func() []console.Setting { return []console.Setting{{Name: text, Value: text}} }
+		c := console.New(cfg)
 		for _, path := range everyPage {
 			w := httptest.NewRecorder()
 			c.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, http.NoBody))
@@ -769,7 +798,7 @@ func TestOverviewSaysItInOneSentence(t *testing.T) {
 		{"Something needs you.", console.Overview{Problems: map[string]string{"database": "connection refused"}, Unread: errors.New("connection refused")}},
 		{"Something needs you.", console.Overview{Problems: map[string]string{"nats": "x"}}},
 		{"The portal is current.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
-		{`The portal is current. Last change <time datetime="2026-11-24T10:00:00Z" data-ago="%s ago">`, console.Overview{Changed: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
+		{`The portal is current. Last change <time datetime="2026-11-24T10:00:00Z" data-ago="%s ago" data-brief>`, console.Overview{Changed: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
 		{"All 2 portals are current.", console.Overview{Portals: []console.PortalStatus{portal(leads.MirrorCurrent), portal(leads.MirrorCurrent)}}},
 		{"All is current but for leads that cannot be stored: 3.", console.Overview{Failing: 3, Portals: []console.PortalStatus{portal(leads.MirrorCurrent)}}},
 		{"Changes may be missing", console.Overview{Failing: 3, Portals: []console.PortalStatus{portal(leads.MirrorBlind)}}},
@@ -952,6 +981,9 @@ func TestLeadsThatAreTriedAgainAreShown(t *testing.T) {
 	o := open(t, h)
 	if page := o.page("/dead"); !strings.Contains(page, "title not allowed") || !strings.Contains(page, "Leads that are tried again: 1") || !strings.Contains(page, `href="/leads/`+member+`/17"`) {
 		t.Errorf("the lead is not shown: %s", page)
+	}
+	if event := o.firstEvent("/live/dead"); !strings.Contains(event, "title not allowed") { // after a replay nobody has to load the page again
+		t.Errorf("live: %s", event)
 	}
 	page := o.page("/passes/run-1")
 	if strings.Contains(page, "Nothing differs.") || !strings.Contains(page, "Nothing yet.") {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -22,6 +23,32 @@ const (
 	// mostAtOnce is how many letters a click deals with: an answer does not take for ever.
 	mostAtOnce = 500
 )
+
+// Letters are the dead letters.
+type Letters interface {
+	// All returns them, the oldest first.
+	All(ctx context.Context) ([]events.DeadLetter, error)
+	// Failing returns leads that could not be stored and are tried again.
+	Failing(ctx context.Context) ([]leads.Failing, error)
+	// Payload is what the portal sent of a lead; false where nothing is kept.
+	Payload(ctx context.Context, ref leads.Ref) (string, bool, error)
+	// Replay and Drop return how many were dealt with, also beside an error.
+	Replay(ctx context.Context, letters []events.DeadLetter) (int, error)
+	Drop(ctx context.Context, letters []events.DeadLetter) (int, error)
+}
+
+// deadPages are the pages of dead letters.
+type deadPages struct{ letters Letters }
+
+func (p deadPages) routes() map[string]route {
+	return map[string]route{
+		"GET /dead":               find(p.list),
+		"GET /dead/{member}/{id}": find(p.letter),
+		"POST /dead/replay":       find(p.replay),
+		"POST /dead/drop":         find(p.drop),
+		"GET /live/dead":          stream{"dead", p.again},
+	}
+}
 
 // group is letters with the same reason.
 type group struct {
@@ -111,20 +138,21 @@ type deadData struct {
 // failingShown is how many leads that are tried again are shown.
 const failingShown = 100
 
-// dead lists the dead letters.
-func (c *Console) dead(r *http.Request) (view, error) {
-	letters, err := c.cfg.Letters.All(r.Context())
+// list lists the dead letters.
+func (p deadPages) list(r *http.Request) (view, error) {
+	letters, err := p.letters.All(r.Context())
 	if err != nil {
 		return view{}, err
 	}
 	open := r.URL.Query().Get("group")
 	page, _ := strconv.Atoi(r.URL.Query().Get("page")) // nonsense is the first
 	groups := groupsOf(letters, open, page)
-	failing, err := c.cfg.Letters.Failing(r.Context())
-	if err != nil {
+	v, err := p.again(r)
+	d, ok := v.data.(deadData)
+	if err != nil || !ok {
 		return view{}, err
 	}
-	d := deadData{Groups: groups, Count: len(letters), MostAtOnce: mostAtOnce, Failing: failing[:min(len(failing), failingShown)], FailingAll: len(failing)}
+	d.Groups, d.Count, d.MostAtOnce = groups, len(letters), mostAtOnce
 	if len(groups) > groupsShown {
 		shown := groups[:groupsShown]
 		if i := slices.IndexFunc(groups, func(g *group) bool { return g.Key == open }); i >= groupsShown {
@@ -135,6 +163,13 @@ func (c *Console) dead(r *http.Request) (view, error) {
 	return view{page: "dead", data: d}, nil
 }
 
+// again lists the leads that are tried again. It is what is live of the page: letters take longer to
+// read, and whoever has one replayed sees here that it fails once more.
+func (p deadPages) again(r *http.Request) (view, error) {
+	failing, err := p.letters.Failing(r.Context())
+	return view{page: "dead", data: deadData{Failing: failing[:min(len(failing), failingShown)], FailingAll: len(failing)}}, err
+}
+
 type letterData struct {
 	events.DeadLetter
 
@@ -142,12 +177,12 @@ type letterData struct {
 }
 
 // letter shows one letter, with what the portal sent folded away.
-func (c *Console) letter(r *http.Request) (view, error) {
+func (p deadPages) letter(r *http.Request) (view, error) {
 	ref, err := refOf(r)
 	if err != nil {
 		return view{}, err
 	}
-	letters, err := c.cfg.Letters.All(r.Context())
+	letters, err := p.letters.All(r.Context())
 	if err != nil {
 		return view{}, err
 	}
@@ -155,7 +190,7 @@ func (c *Console) letter(r *http.Request) (view, error) {
 	if i < 0 {
 		return view{}, ErrNotFound
 	}
-	payload, _, err := c.cfg.Letters.Payload(r.Context(), ref)
+	payload, _, err := p.letters.Payload(r.Context(), ref)
 	if err != nil {
 		return view{}, err
 	}
@@ -166,21 +201,21 @@ func (c *Console) letter(r *http.Request) (view, error) {
 	return view{page: "letter", data: letterData{DeadLetter: letters[i], Payload: payload}}, nil
 }
 
-func (c *Console) replay(r *http.Request) (view, error) {
-	chosen, err := c.chosen(r)
+func (p deadPages) replay(r *http.Request) (view, error) {
+	chosen, err := p.chosen(r)
 	if err != nil {
 		return view{}, err
 	}
-	n, err := c.cfg.Letters.Replay(r.Context(), chosen)
+	n, err := p.letters.Replay(r.Context(), chosen)
 	return dealtWith("replayed", n, err)
 }
 
-func (c *Console) drop(r *http.Request) (view, error) {
-	chosen, err := c.chosen(r)
+func (p deadPages) drop(r *http.Request) (view, error) {
+	chosen, err := p.chosen(r)
 	if err != nil {
 		return view{}, err
 	}
-	n, err := c.cfg.Letters.Drop(r.Context(), chosen)
+	n, err := p.letters.Drop(r.Context(), chosen)
 	return dealtWith("dropped", n, err)
 }
 
@@ -192,14 +227,14 @@ func dealtWith(done string, n int, err error) (view, error) {
 }
 
 // chosen are the letters that a form names: one, or those of a group, at most mostAtOnce.
-func (c *Console) chosen(r *http.Request) ([]events.DeadLetter, error) {
+func (p deadPages) chosen(r *http.Request) ([]events.DeadLetter, error) {
 	key, member := r.PostFormValue("group"), r.PostFormValue("portal")
 	id, err := leads.ParseID(r.PostFormValue("lead"))
 	one := err == nil && leads.ValidMemberID(member)
 	if one == (key != "") {
 		return nil, errBadForm
 	}
-	letters, err := c.cfg.Letters.All(r.Context())
+	letters, err := p.letters.All(r.Context())
 	if err != nil {
 		return nil, err
 	}

@@ -10,15 +10,28 @@ import (
 type Doctor interface {
 	// Examination is the last one, also where it is under way.
 	Examination() Examination
+	// AlarmTest is the last test of alarms, in the same way.
+	AlarmTest() Examination
 	// Examine begins an examination; the error is ErrConflict where one is under way.
 	Examine() error
 	// TestAlarms begins to send a test message wherever alarms go, in the same way.
 	TestAlarms() error
 }
 
-// Examination is what was found out about the installation.
+// doctorPages are the page of the examination.
+type doctorPages struct{ doctor Doctor }
+
+func (p doctorPages) routes() map[string]route {
+	return map[string]route{
+		"GET /doctor":         find(p.last),
+		"POST /doctor":        find(p.examine),
+		"POST /doctor/alarms": find(p.testAlarms),
+		"GET /live/doctor":    stream{"doctor", p.last},
+	}
+}
+
+// Examination is what was found out about the installation, or about its alarms.
 type Examination struct {
-	Alarms       bool      // only whether alarms arrive
 	Began, Ended time.Time // zero where it has not
 	Checks       []Check
 }
@@ -66,20 +79,26 @@ func (e Examination) Sorted() []Check {
 	return list
 }
 
-// doctor shows the last examination.
-func (c *Console) doctor(*http.Request) (view, error) {
-	return view{page: "doctor", data: c.cfg.Doctor.Examination()}, nil
+type doctorData struct {
+	Examination
+
+	Alarms Examination // the last test of alarms
 }
 
-func (c *Console) examine(*http.Request) (view, error) {
-	if err := c.cfg.Doctor.Examine(); err != nil {
+// last shows the last examination and the last test of alarms.
+func (p doctorPages) last(*http.Request) (view, error) {
+	return view{page: "doctor", data: doctorData{p.doctor.Examination(), p.doctor.AlarmTest()}}, nil
+}
+
+func (p doctorPages) examine(*http.Request) (view, error) {
+	if err := p.doctor.Examine(); err != nil {
 		return view{}, err
 	}
 	return seeOther("/doctor")
 }
 
-func (c *Console) testAlarms(*http.Request) (view, error) {
-	if err := c.cfg.Doctor.TestAlarms(); err != nil {
+func (p doctorPages) testAlarms(*http.Request) (view, error) {
+	if err := p.doctor.TestAlarms(); err != nil {
 		return view{}, err
 	}
 	return seeOther("/doctor")

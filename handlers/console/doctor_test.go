@@ -22,10 +22,9 @@ func TestExaminationIsShown(t *testing.T) {
 		{[]string{"warnings: 1", "soon", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks[:3]}},
 		{[]string{"could not be found out: 1", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks[:2]}},
 		{[]string{"All is well.", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks[:1]}},
-		{[]string{"accepted the test alarm"}, console.Examination{Alarms: true, Began: began, Ended: began, Checks: checks[:1]}},
 	} {
 		h := furnished("plain")
-		h.examined = test.e
+		h.examined, h.alarms = test.e, console.Examination{}
 		o := open(t, h)
 		wantInOrder(t, o.page("/doctor"), test.want...)
 		if event := o.firstEvent("/live/doctor"); !strings.Contains(event, test.want[0]) {
@@ -36,5 +35,29 @@ func TestExaminationIsShown(t *testing.T) {
 	h.conflict = console.ErrConflict
 	if response, _ := open(t, h).post("/doctor"); response.StatusCode != http.StatusConflict {
 		t.Errorf("a second examination: %d", response.StatusCode)
+	}
+}
+
+// A test of alarms stands beside the examination: neither takes the other away.
+func TestAlarmsAreTestedBesideTheExamination(t *testing.T) {
+	began := time.Now()
+	h := furnished("plain")
+	h.examined = console.Examination{Began: began, Ended: began, Checks: []console.Check{{Name: "database", Level: "fault", Found: "it is broken"}}}
+	o := open(t, h)
+	for _, test := range []struct {
+		want   []string
+		alarms console.Examination
+	}{
+		{nil, console.Examination{}},
+		{[]string{"Test alarm", "Under way"}, console.Examination{Began: began}},
+		{[]string{"Test alarm", "accepted the test alarm", "the webhook took it"}, console.Examination{Began: began, Ended: began, Checks: []console.Check{{Level: "ok", Found: "the webhook took it"}}}},
+		{[]string{"Test alarm", "do not work: 1", "nobody answers"}, console.Examination{Began: began, Ended: began, Checks: []console.Check{{Level: "fault", Found: "nobody answers"}}}},
+	} {
+		h.alarms = test.alarms
+		page := o.page("/doctor")
+		wantInOrder(t, page, append(test.want, "do not work: 1", "it is broken")...)
+		if test.want == nil && strings.Contains(page, ">Test alarm<") {
+			t.Errorf("no alarm was tested: %s", page)
+		}
 	}
 }

@@ -11,6 +11,29 @@ func Say(lang, text string) string { return say(lang, text) }
 // DoneWords are the texts that say what was done.
 func DoneWords() []string { return slices.Collect(maps.Values(doneWords)) }
 
+// Phrase is a sentence of another package, and how the pages say it in both languages.
+type Phrase struct{ Format, English, Russian string }
+
+// Phrases are all of them; words and details are one text.
+func Phrases() (all []Phrase) {
+	for _, p := range slices.Concat(sentences, endings) {
+		if p.english == (saying{}) {
+			p.english.words = numbered(p.format)
+		}
+		all = append(all, Phrase{p.format, p.english.words + "|" + p.english.detail, p.russian.words + "|" + p.russian.detail})
+	}
+	return all
+}
+
+// Retold is how the pages say a sentence of another package.
+func Retold(lang, text string) (words, detail string) {
+	s := retold(lang, text)
+	return s.words, s.detail
+}
+
+// Known tells whether a text is among those that have Russian.
+func Known(text string) bool { _, ok := inRussian[text]; return ok }
+
 // FixedWords are texts that no template names.
 func FixedWords() (all []string) {
 	for _, kind := range chartKinds {
@@ -27,10 +50,16 @@ func FixedWords() (all []string) {
 	for _, a := range adviceFor {
 		all = append(all, a.words)
 	}
-	return append(all, "%s: last %s", "%s: nothing is known of that time", "ok", "unknown", "warning", "fault", "%s min", "%s h", "%s d", "%s s", "licence")
+	for _, one := range refusalWords {
+		all = append(all, one.do)
+	}
+	return append(all, "portal %s", "callbacks of %s", "%s: last %s", "%s: nothing is known of that time", "ok", "unknown", "warning", "fault", "%s min", "%s h", "%s d", "%s s", "licence")
 }
 
 // Patterns are what the pages answer, as methods and paths, without what everybody may read.
-func (c *Console) Patterns() []string {
-	return slices.Concat(slices.Collect(maps.Keys(c.routes())), slices.Collect(maps.Keys(c.others())))
+func Patterns() (all []string) {
+	for _, part := range partsOf(&Config{}) {
+		all = slices.AppendSeq(all, maps.Keys(part.routes()))
+	}
+	return all
 }

@@ -18,7 +18,7 @@ func TestDurationsHaveTwoUnits(t *testing.T) {
 		h.findings[0].Behind = behind
 		o := open(t, h)
 		for i, language := range []string{"en", "ru"} {
-			if page := o.page("/passes/run-1", "Accept-Language", language); !strings.Contains(page, "<td>"+want[i]+"</td>") {
+			if page := o.page("/passes/run-1", "Accept-Language", language); !strings.Contains(page, `">`+want[i]+"</td>") {
 				t.Errorf("%s in %s is not %q: %s", behind, language, want[i], page)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"leadsync/leads"
 )
@@ -20,6 +21,30 @@ const (
 	mostChange = 200
 )
 
+// Leads finds leads of the mirror.
+type Leads interface {
+	Callers(ctx context.Context, digits string, limit int) ([]leads.Caller, error)
+	Card(ctx context.Context, ref leads.Ref) (leads.Card, bool, error)
+}
+
+// leadPages find leads and show them, with what happened to them.
+type leadPages struct {
+	leads       Leads
+	stories     Stories
+	status      Status
+	phoneRegion string
+	now         func() time.Time
+}
+
+func (p leadPages) routes() map[string]route {
+	return map[string]route{
+		"GET /leads":                        find(p.search),
+		"GET /leads/{member}/{id}":          find(p.lead),
+		"POST /leads/{member}/{id}/compare": find(p.compare),
+		"POST /leads/{member}/{id}/repair":  find(p.repair),
+	}
+}
+
 type searchData struct {
 	Query   string
 	Found   []leads.Caller
@@ -31,32 +56,32 @@ type searchData struct {
 }
 
 // hosts are the host names of portals.
-func (c *Console) hosts(ctx context.Context) map[string]string {
-	o, err := c.read(ctx)
+func (p leadPages) hosts(ctx context.Context) map[string]string {
+	o, err := readPortals(ctx, p.status)
 	if err != nil {
 		return nil // pages do without
 	}
 	hosts := map[string]string{}
-	for _, p := range o.Portals {
-		hosts[p.MemberID] = p.Domain
+	for _, portal := range o.Portals {
+		hosts[portal.MemberID] = portal.Domain
 	}
 	return hosts
 }
 
 // search finds leads by id, in every portal, and by telephone number.
-func (c *Console) search(r *http.Request) (view, error) {
+func (p leadPages) search(r *http.Request) (view, error) {
 	d := searchData{Query: strings.TrimSpace(r.URL.Query().Get("q"))}
 	if d.Query == "" {
 		return view{page: "search", data: d}, nil
 	}
 	if id, err := leads.ParseID(d.Query); err == nil {
 		d.Asked = true
-		o, err := c.read(r.Context())
+		o, err := readPortals(r.Context(), p.status)
 		if err != nil {
 			return view{}, err
 		}
-		for _, p := range o.Portals {
-			card, ok, err := c.cfg.Leads.Card(r.Context(), leads.Ref{MemberID: p.MemberID, LeadID: id})
+		for _, portal := range o.Portals {
+			card, ok, err := p.leads.Card(r.Context(), leads.Ref{MemberID: portal.MemberID, LeadID: id})
 			if err != nil {
 				return view{}, err
 			}
@@ -66,15 +91,15 @@ func (c *Console) search(r *http.Request) (view, error) {
 			d.ID, d.Portals = id, o.Portals
 		}
 	}
-	if digits, ok := leads.CallerDigits(d.Query, c.cfg.PhoneRegion); ok {
+	if digits, ok := leads.CallerDigits(d.Query, p.phoneRegion); ok {
 		d.Asked = true
-		callers, err := c.cfg.Leads.Callers(r.Context(), digits, callersShown)
+		callers, err := p.leads.Callers(r.Context(), digits, callersShown)
 		if err != nil {
 			return view{}, err
 		}
 		d.Found = append(d.Found, callers...)
 	}
-	d.Nothing, d.Hosts = !d.Asked, c.hosts(r.Context())
+	d.Nothing, d.Hosts = !d.Asked, p.hosts(r.Context())
 	if len(d.Found) == 1 {
 		return seeOther(leadPath(d.Found[0].MemberID, d.Found[0].LeadID))
 	}
@@ -110,12 +135,12 @@ type leadData struct {
 
 // lead shows one lead as the mirror has it, and what happened to it. Of a lead that never came
 // there is still something to tell.
-func (c *Console) lead(r *http.Request) (view, error) {
+func (p leadPages) lead(r *http.Request) (view, error) {
 	ref, err := refOf(r)
 	if err != nil {
 		return view{}, err
 	}
-	card, ok, err := c.cfg.Leads.Card(r.Context(), ref)
+	card, ok, err := p.leads.Card(r.Context(), ref)
 	if err != nil {
 		return view{}, err
 	}
@@ -123,11 +148,11 @@ func (c *Console) lead(r *http.Request) (view, error) {
 		card = leads.Card{}
 	}
 	card.MemberID, card.LeadID = ref.MemberID, ref.LeadID
-	d := leadData{Card: card, Known: ok, Fields: fieldsOf(card.Lead), Domain: c.hosts(r.Context())[ref.MemberID]}
-	if d.Story, err = c.story(r, ref); err != nil {
+	d := leadData{Card: card, Known: ok, Fields: fieldsOf(card.Lead), Domain: p.hosts(r.Context())[ref.MemberID]}
+	if d.Story, err = p.story(r, ref); err != nil {
 		return view{}, err
 	}
-	d.Changes, err = c.cfg.Stories.Changes(r.Context(), ref, changesShown)
+	d.Changes, err = p.stories.Changes(r.Context(), ref, changesShown)
 	return view{page: "lead", data: d}, err
 }
 

@@ -50,7 +50,12 @@ func (p *places) leave(whose string) {
 }
 
 // stream sends the live part of a page whenever it has changed, as server-sent events.
-func (c *Console) stream(page string, find func(*http.Request) (view, error)) http.HandlerFunc {
+type stream struct {
+	page string
+	find find
+}
+
+func (s stream) by(c *Console) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		if r.Method == http.MethodHead { // asks what it is, and waits for nothing
@@ -62,39 +67,44 @@ func (c *Console) stream(page string, find func(*http.Request) (view, error)) ht
 			return
 		}
 		defer c.live.leave(whose)
-		connection := http.NewResponseController(w)
-		_ = connection.SetReadDeadline(time.Time{}) // that of requests is short, and this one does not end
-		w.Header().Set("X-Accel-Buffering", "no")   // nginx would keep it
-		tick := time.NewTicker(c.cfg.LiveEvery)
-		defer tick.Stop()
-		for last, first := "", true; ; first = false {
-			text := c.part(r, page, find)
-			sent := ": nothing new\n\n"
-			if first || text != last {
-				sent, last = event(text), text
-			}
-			_ = connection.SetWriteDeadline(time.Now().Add(writeLimit))
-			if _, err := fmt.Fprint(w, sent); err != nil || connection.Flush() != nil {
-				return
-			}
-			select {
-			case <-c.stopping:
-				return
-			case <-r.Context().Done():
-				return
-			case <-tick.C:
-			}
+		c.send(w, r, s)
+	}
+}
+
+// send sends a stream until the browser leaves or the pages stop.
+func (c *Console) send(w http.ResponseWriter, r *http.Request, s stream) {
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Time{}) // that of requests is short, and this one does not end
+	w.Header().Set("X-Accel-Buffering", "no")   // nginx would keep it
+	tick := time.NewTicker(c.liveEvery)
+	defer tick.Stop()
+	for last, first := "", true; ; first = false {
+		text := c.part(r, s)
+		sent := ": nothing new\n\n"
+		if first || text != last {
+			sent, last = event(text), text
+		}
+		_ = connection.SetWriteDeadline(time.Now().Add(writeLimit))
+		if _, err := fmt.Fprint(w, sent); err != nil || connection.Flush() != nil {
+			return
+		}
+		select {
+		case <-c.stopping:
+			return
+		case <-r.Context().Done():
+			return
+		case <-tick.C:
 		}
 	}
 }
 
 // part is the live part of a page; "" where it cannot be found now.
-func (c *Console) part(r *http.Request, page string, find func(*http.Request) (view, error)) string {
+func (c *Console) part(r *http.Request, s stream) string {
 	ctx, cancel := context.WithTimeout(r.Context(), pageLimit)
 	defer cancel()
-	v, err := find(r.WithContext(ctx))
+	v, err := s.find(r.WithContext(ctx))
 	var text bytes.Buffer
-	if err != nil || v.page != page || c.render(&text, r, v, "live") != nil {
+	if err != nil || v.page != s.page || c.render(&text, r, v, "live") != nil {
 		return ""
 	}
 	return text.String()

@@ -39,7 +39,11 @@ func funcsOf(lang string) template.FuncMap {
 	return template.FuncMap{
 		"t":       func(text string, args ...any) string { return say(lang, text, args...) },
 		"when":    when,
+		"since":   func(t time.Time) template.HTML { return since(lang, t) },
 		"ago":     func(t time.Time) template.HTML { return ago(lang, t) },
+		"label":   func(column string) template.HTMLAttr { return label(lang, column) },
+		"part":    func(component string) string { return partName(lang, component) },
+		"told":    func(text string) template.HTML { return told(lang, text) },
 		"lasts":   func(d time.Duration) string { return lasts(lang, d) },
 		"number":  func(n int64) string { return number(lang, n) },
 		"seconds": func(s float64) string { return seconds(lang, s) },
@@ -49,6 +53,11 @@ func funcsOf(lang string) template.FuncMap {
 		"int":     func(n int) string { return number(lang, int64(n)) },
 		"join":    func(list []string) string { return strings.Join(list, ", ") },
 	}
+}
+
+// label names the column of a cell, where a narrow page shows each row as a card.
+func label(lang, column string) template.HTMLAttr {
+	return template.HTMLAttr(`data-label="` + template.HTMLEscapeString(say(lang, column)) + `"`) //nolint:gosec // escaped
 }
 
 // frame is what every page has around its content.
@@ -68,7 +77,7 @@ type frame struct {
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, v view) {
 	var text bytes.Buffer
 	if err := c.render(&text, r, v, "layout.html"); err != nil {
-		c.cfg.Log.ErrorContext(r.Context(), "page cannot be rendered", "page", v.page, "error", err)
+		c.log.ErrorContext(r.Context(), "page cannot be rendered", "page", v.page, "error", err)
 		http.Error(w, "This page cannot be shown; the log says why.", http.StatusInternalServerError)
 		return
 	}
@@ -81,7 +90,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, v vie
 func (c *Console) render(to *bytes.Buffer, r *http.Request, v view, part string) error {
 	lang := language.Of(r, "")
 	f := frame{
-		Language: lang, Page: v.page, Caller: access.CallerOf(r.Context()), Operates: mayOperate(r), Version: c.cfg.Version,
+		Language: lang, Page: v.page, Caller: access.CallerOf(r.Context()), Operates: mayOperate(r), Version: c.version,
 		Done: doneIn(lang, r), Live: liveOf(v.page, r), Data: v.data,
 	}
 	return c.pages[lang][v.page].ExecuteTemplate(to, part, f)
@@ -90,7 +99,7 @@ func (c *Console) render(to *bytes.Buffer, r *http.Request, v view, part string)
 // liveOf is the stream of a page.
 func liveOf(page string, r *http.Request) string {
 	switch page {
-	case "overview", "passes", "doctor":
+	case "overview", "passes", "doctor", "dead":
 		return "/live/" + page
 	case "pass":
 		if q := r.URL.Query(); !q.Has("kind") && !q.Has("after") { // whoever pages through findings is not interrupted
@@ -106,7 +115,7 @@ var doneWords = map[string]string{
 	"started":  "The pass is requested. It begins as soon as the portal's owner is free.",
 	"paused":   "The pass is paused.",
 	"resumed":  "The pass goes on.",
-	"replayed": "Leads to be read again: %s.",
+	"replayed": "Leads to be read again: %s. Those that still cannot be stored appear below within seconds, and are not lost.",
 	"dropped":  "Dead letters forgotten: %s.",
 	"rebound":  "The portal's owner binds the events within a minute.",
 	"invited":  "The portal may come in now: go on with the next step.",
@@ -128,24 +137,27 @@ func doneIn(lang string, r *http.Request) string {
 	return say(lang, words)
 }
 
-// when is a moment; the page's script shows it in the reader's time zone.
-func when(t time.Time) template.HTML {
-	if t.IsZero() {
-		return "–"
-	}
-	t = t.UTC()
-	//nolint:gosec // digits alone
-	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s UTC</time>`, t.Format(time.RFC3339), t.Format(time.DateTime)))
-}
+// when is a moment. All moments look the same: the page's script shows them in the reader's zone.
+func when(t time.Time) template.HTML { return moment(t, "") }
+
+// since is a moment with how long ago it was.
+func since(lang string, t time.Time) template.HTML { return moment(t, aged(lang)) }
 
 // ago is how long ago a moment was; the page's script counts on.
-func ago(lang string, t time.Time) template.HTML {
+func ago(lang string, t time.Time) template.HTML { return moment(t, aged(lang)+" data-brief") }
+
+// aged has the page's script tell a moment's age.
+func aged(lang string) string {
+	return ` data-ago="` + template.HTMLEscapeString(say(lang, "%s ago")) + `"`
+}
+
+func moment(t time.Time, attributes string) template.HTML {
 	if t.IsZero() {
 		return "–"
 	}
 	t = t.UTC()
 	//nolint:gosec // digits, and words of ours
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-ago="%s">%s UTC</time>`, t.Format(time.RFC3339), template.HTMLEscapeString(say(lang, "%s ago")), t.Format(time.DateTime)))
+	return template.HTML(fmt.Sprintf(`<time datetime="%s"%s>%s UTC</time>`, t.Format(time.RFC3339), attributes, t.Format(time.DateTime)))
 }
 
 // lasts is how long something takes, in its two largest units: nobody needs the seconds of hours.

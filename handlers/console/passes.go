@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/csv"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,6 +20,54 @@ const (
 	// findingsRead is how many findings are read at once for a file.
 	findingsRead = 2000
 )
+
+// Passes are the passes over portals.
+type Passes interface {
+	// Runs returns a portal's runs, newest first.
+	Runs(ctx context.Context, memberID string, limit int) ([]leads.Run, error)
+	Run(ctx context.Context, id string) (leads.Run, bool, error)
+	Findings(ctx context.Context, q FindingQuery) (FindingPage, error)
+	// StartPass returns the run that does what is asked for.
+	StartPass(ctx context.Context, memberID string, mode leads.RunMode, dryRun bool) (id string, err error)
+	// PausePass is false where the run is not under way.
+	PausePass(ctx context.Context, id string) (bool, error)
+	// ResumePass is false where the run is not paused.
+	ResumePass(ctx context.Context, id string) (bool, error)
+}
+
+// FindingQuery asks for some findings of a run.
+type FindingQuery struct {
+	RunID string
+	Kind  leads.FindingKind // "" is all
+	After int64             // the Next of the page before; 0 is the beginning
+	Limit int
+}
+
+// FindingPage is some findings, in the order in which they were found.
+type FindingPage struct {
+	Findings []leads.Finding
+	Next     int64 // for the query of the next page; 0 where there is none
+}
+
+// passPages are the pages of passes over portals.
+type passPages struct {
+	passes Passes
+	status Status
+	log    *slog.Logger
+}
+
+func (p passPages) routes() map[string]route {
+	return map[string]route{
+		"GET /passes":                   find(p.list),
+		"POST /passes":                  find(p.start),
+		"GET /passes/{id}":              find(p.pass),
+		"POST /passes/{id}/pause":       find(p.pause),
+		"POST /passes/{id}/resume":      find(p.resume),
+		"GET /passes/{id}/findings.csv": file(p.findingsCSV),
+		"GET /live/passes":              stream{"passes", p.list},
+		"GET /live/pass/{id}":           stream{"pass", p.pass},
+	}
+}
 
 // runView is a pass as pages show it.
 type runView struct {
@@ -45,6 +94,9 @@ func (v runView) Left() time.Duration {
 	return (v.Took * time.Duration(100-v.Percent) / time.Duration(v.Percent)).Round(time.Second)
 }
 
+// Imports tells the first pass of a portal: whatever it writes is new, and no difference.
+func (v runView) Imports() bool { return v.Mode == leads.RunImport }
+
 // CanPause and CanResume tell which buttons a pass has.
 func (v runView) CanPause() bool {
 	return v.State == leads.RunRunning || v.State == leads.RunRequested
@@ -55,8 +107,12 @@ func (v runView) CanResume() bool { return v.State == leads.RunPaused }
 
 // Differences is what the pass found, without zeros.
 func (v runView) Differences() []count {
+	missed := v.Missed
+	if v.Imports() {
+		missed = 0
+	}
 	return slices.DeleteFunc([]count{
-		{"missed", v.Missed}, {"stale", v.Stale}, {"phantom", v.Phantom}, {"unreadable", v.Unreadable}, {"unprocessable", v.Unprocessable},
+		{"missed", missed}, {"stale", v.Stale}, {"phantom", v.Phantom}, {"unreadable", v.Unreadable}, {"unprocessable", v.Unprocessable},
 	}, func(c count) bool { return c.N == 0 })
 }
 
@@ -71,20 +127,20 @@ type passesData struct {
 	Runs    []runView
 }
 
-// passes lists the passes of all portals, newest first.
-func (c *Console) passes(r *http.Request) (view, error) {
-	o, err := c.read(r.Context())
+// list lists the passes of all portals, newest first.
+func (p passPages) list(r *http.Request) (view, error) {
+	o, err := readPortals(r.Context(), p.status)
 	if err != nil {
 		return view{}, err
 	}
 	d := passesData{Portals: o.Portals}
-	for _, p := range o.Portals {
-		runs, err := c.cfg.Passes.Runs(r.Context(), p.MemberID, runsShown)
+	for _, portal := range o.Portals {
+		runs, err := p.passes.Runs(r.Context(), portal.MemberID, runsShown)
 		if err != nil {
 			return view{}, err
 		}
 		for _, run := range runs {
-			d.Runs = append(d.Runs, viewRun(run, p, o.At))
+			d.Runs = append(d.Runs, viewRun(run, portal, o.At))
 		}
 	}
 	slices.SortStableFunc(d.Runs, func(a, b runView) int { return b.RequestedAt.Compare(a.RequestedAt) })
@@ -110,27 +166,27 @@ type passData struct {
 }
 
 // pass shows one pass and what it found.
-func (c *Console) pass(r *http.Request) (view, error) {
-	run, ok, err := c.cfg.Passes.Run(r.Context(), r.PathValue("id"))
+func (p passPages) pass(r *http.Request) (view, error) {
+	run, ok, err := p.passes.Run(r.Context(), r.PathValue("id"))
 	switch {
 	case err != nil:
 		return view{}, err
 	case !ok:
 		return view{}, ErrNotFound
 	}
-	o, err := c.read(r.Context())
+	o, err := readPortals(r.Context(), p.status)
 	if err != nil {
 		return view{}, err
 	}
 	var of PortalStatus
-	for _, p := range o.Portals {
-		if p.MemberID == run.MemberID {
-			of = p
+	for _, portal := range o.Portals {
+		if portal.MemberID == run.MemberID {
+			of = portal
 		}
 	}
 	after, _ := strconv.ParseInt(r.URL.Query().Get("after"), 10, 64) // nonsense is the beginning
 	q := FindingQuery{RunID: run.ID, Kind: kindOf(r), After: max(0, after), Limit: findingsShown}
-	found, err := c.cfg.Passes.Findings(r.Context(), q)
+	found, err := p.passes.Findings(r.Context(), q)
 	if err != nil {
 		return view{}, err
 	}
@@ -148,14 +204,13 @@ func kindOf(r *http.Request) leads.FindingKind {
 }
 
 // findingsCSV sends all findings as a file, some at a time.
-func (c *Console) findingsCSV(w http.ResponseWriter, r *http.Request) {
-	run, ok, err := c.cfg.Passes.Run(r.Context(), r.PathValue("id"))
-	if err != nil || !ok {
-		if err == nil {
-			err = ErrNotFound
-		}
-		c.fail(w, r, err)
-		return
+func (p passPages) findingsCSV(w http.ResponseWriter, r *http.Request) error {
+	run, ok, err := p.passes.Run(r.Context(), r.PathValue("id"))
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return ErrNotFound
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="findings.csv"`)
@@ -163,9 +218,9 @@ func (c *Console) findingsCSV(w http.ResponseWriter, r *http.Request) {
 	_ = out.Write([]string{"lead", "portal", "kind", "fields", "found_at", "seconds_behind", "repaired", "cause"}) // the last error counts
 	connection := http.NewResponseController(w)
 	for q := (FindingQuery{RunID: run.ID, Kind: kindOf(r), Limit: findingsRead}); ; {
-		page, err := c.cfg.Passes.Findings(r.Context(), q)
+		page, err := p.passes.Findings(r.Context(), q)
 		if err != nil {
-			c.cfg.Log.WarnContext(r.Context(), "file of findings cut off", "run", run.ID, "error", err)
+			p.log.WarnContext(r.Context(), "file of findings cut off", "run", run.ID, "error", err)
 			panic(http.ErrAbortHandler) // the browser sees that the file is not whole
 		}
 		for _, f := range page.Findings {
@@ -177,7 +232,7 @@ func (c *Console) findingsCSV(w http.ResponseWriter, r *http.Request) {
 		out.Flush()
 		_ = connection.SetWriteDeadline(time.Now().Add(writeLimit))
 		if page.Next == 0 || out.Error() != nil {
-			return
+			return nil //nolint:nilerr // the browser is gone, and nobody reads more
 		}
 		q.After = page.Next
 	}
@@ -191,29 +246,29 @@ func cell(text string) string {
 	return text
 }
 
-func (c *Console) startPass(r *http.Request) (view, error) {
+func (p passPages) start(r *http.Request) (view, error) {
 	mode := leads.RunMode(r.PostFormValue("mode"))
 	member := r.PostFormValue("portal")
 	if mode != leads.RunFull && mode != leads.RunChanged || !leads.ValidMemberID(member) {
 		return view{}, errBadForm
 	}
-	id, err := c.cfg.Passes.StartPass(r.Context(), member, mode, r.PostFormValue("dry_run") != "")
+	id, err := p.passes.StartPass(r.Context(), member, mode, r.PostFormValue("dry_run") != "")
 	if err != nil {
 		return view{}, err
 	}
 	return seeOther("/passes/" + url.PathEscape(id) + "?done=started")
 }
 
-func (c *Console) pausePass(r *http.Request) (view, error) {
-	return c.change(r, "paused", c.cfg.Passes.PausePass)
+func (p passPages) pause(r *http.Request) (view, error) {
+	return p.change(r, "paused", p.passes.PausePass)
 }
 
-func (c *Console) resumePass(r *http.Request) (view, error) {
-	return c.change(r, "resumed", c.cfg.Passes.ResumePass)
+func (p passPages) resume(r *http.Request) (view, error) {
+	return p.change(r, "resumed", p.passes.ResumePass)
 }
 
 // change pauses or resumes a pass. One that has ended meanwhile is shown as it is.
-func (c *Console) change(r *http.Request, done string, do func(context.Context, string) (bool, error)) (view, error) {
+func (p passPages) change(r *http.Request, done string, do func(context.Context, string) (bool, error)) (view, error) {
 	to := "/passes/" + url.PathEscape(r.PathValue("id"))
 	switch ok, err := do(r.Context(), r.PathValue("id")); {
 	case err != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,24 @@ type Portals interface {
 	Invite(ctx context.Context, i Invitation) error
 	// Remove begins to erase a portal and everything that is kept of it.
 	Remove(ctx context.Context, memberID string) error
+}
+
+// portalPages are the pages of portals.
+type portalPages struct {
+	portals   Portals
+	status    Status
+	refusals  func() []Refusal // nil knows of none
+	publicURL string
+}
+
+func (p portalPages) routes() map[string]route {
+	return map[string]route{
+		"GET /portals":                  find(p.list),
+		"GET /portals/connect":          find(p.connect),
+		"POST /portals":                 find(p.invite),
+		"POST /portals/{member}/rebind": find(p.rebind),
+		"POST /portals/{member}/remove": find(p.remove),
+	}
 }
 
 // Portal is a portal with what a person needs to know of it, without secrets.
@@ -84,22 +103,60 @@ func (p Portal) Connected() bool {
 // bound by a person.
 func (p Portal) AllBound() bool { return p.Webhook || !p.BoundAt.IsZero() && len(p.Unbound) == 0 }
 
+// portalView is a portal with how it stands.
+type portalView struct {
+	Portal
+
+	Standing PortalStatus // as the overview has it
+	Wrong    []string     // what does not work
+}
+
 type portalsData struct {
-	Portals   []Portal
+	Portals   []portalView
 	LoginPath string // without a domain; "" where LEADSYNC_PUBLIC_URL is not set
 }
 
-// portals lists the portals.
-func (c *Console) portals(r *http.Request) (view, error) {
-	reports, err := c.cfg.Portals.Reports(r.Context())
+// list lists the portals.
+func (p portalPages) list(r *http.Request) (view, error) {
+	listed, err := p.views(r.Context())
+	return view{page: "portals", data: listed}, err
+}
+
+func (p portalPages) views(ctx context.Context) (d portalsData, err error) {
+	reports, err := p.portals.Reports(ctx)
 	if err != nil {
-		return view{}, err
+		return d, err
 	}
-	d := portalsData{Portals: reports}
-	if at := c.cfg.PublicURL; at != "" {
+	overview, err := p.status.Overview(ctx)
+	if err != nil {
+		overview = Overview{} // how portals stand is not known then
+	}
+	for i := range reports {
+		d.Portals = append(d.Portals, viewPortal(reports[i], overview))
+	}
+	if at := p.publicURL; at != "" {
 		d.LoginPath = at + leads.LoginPath
 	}
-	return view{page: "portals", data: d}, nil
+	return d, nil
+}
+
+// viewPortal finds how a portal stands: the state of its log-in alone says nothing of that.
+func viewPortal(portal Portal, o Overview) portalView {
+	v := portalView{Portal: portal, Standing: PortalStatus{State: portal.State}}
+	for _, status := range o.Portals {
+		if status.MemberID == portal.MemberID {
+			v.Standing = status
+		}
+	}
+	for _, component := range []string{"portal ", "callbacks of "} {
+		if problem := o.Problems[component+portal.Domain]; problem != "" && portal.Remedy == "" {
+			v.Wrong = append(v.Wrong, problem)
+		}
+	}
+	if len(v.Wrong) == 0 && portal.Problem != "" {
+		v.Wrong = []string{portal.Problem}
+	}
+	return v
 }
 
 type connectData struct {
@@ -109,24 +166,60 @@ type connectData struct {
 	PublicURL string
 	// The values of Bitrix24's form for a local application; "" where LEADSYNC_PUBLIC_URL is not set.
 	HandlerPath, InstallPath string
+	Refusals                 []Refusal
+	Tells                    bool // whoever is refused is among them, not in the log alone
+	// MemberID and Host are those of a portal that was refused and is to be let in.
+	MemberID, Host string
+}
+
+// Refusal is an installation or a log-in that leadsync refused; several that are the same are one.
+type Refusal struct {
+	At       time.Time // of the last
+	Count    int64
+	MemberID string // as the sender says
+	Host     string // as the sender says; "" where it says none
+	Reason   string // the label of the metric leadsync_callbacks_refused_total
+	Detail   string // the error; "" where there is none
+}
+
+// refusalsShown is how many refusals are shown: anybody can cause them.
+const refusalsShown = 20
+
+// Why says why it was refused.
+func (r Refusal) Why() string { return refusalWords[r.Reason].why }
+
+// Do says what a person does about it.
+func (r Refusal) Do() string { return refusalWords[r.Reason].do }
+
+// Invitable tells whether the person can let the portal in from here.
+func (r Refusal) Invitable() bool {
+	return leads.ValidMemberID(r.MemberID) && refusalWords[r.Reason].invite
 }
 
 // connect says step by step how a portal is connected, and how far that is.
-func (c *Console) connect(r *http.Request) (view, error) {
-	v, err := c.portals(r)
-	listed, ok := v.data.(portalsData)
-	if err != nil || !ok {
+func (p portalPages) connect(r *http.Request) (view, error) {
+	listed, err := p.views(r.Context())
+	if err != nil {
 		return view{}, err
 	}
-	d := connectData{portalsData: listed, Connection: c.cfg.Portals.Connection(r.Context()), PublicURL: c.cfg.PublicURL}
+	d := connectData{portalsData: listed, Connection: p.portals.Connection(r.Context()), PublicURL: p.publicURL}
 	if d.PublicURL != "" {
 		d.HandlerPath, d.InstallPath = d.PublicURL+leads.RedirectPath, d.PublicURL+leads.CallbackPath
+	}
+	if d.Tells = p.refusals != nil; d.Tells {
+		d.Refusals = slices.DeleteFunc(slices.Clone(p.refusals()), func(r Refusal) bool { return r.Why() == "" })
+		d.Refusals = d.Refusals[:min(len(d.Refusals), refusalsShown)]
+	}
+	for _, refused := range d.Refusals { // no other value of the address is shown in the form
+		if refused.MemberID == r.URL.Query().Get("member_id") {
+			d.MemberID, d.Host = refused.MemberID, refused.Host
+		}
 	}
 	return view{page: "connect", data: d}, nil
 }
 
 // invite lets another portal in.
-func (c *Console) invite(r *http.Request) (view, error) {
+func (p portalPages) invite(r *http.Request) (view, error) {
 	i := Invitation{
 		MemberID: strings.TrimSpace(r.PostFormValue("member_id")), Domain: strings.ToLower(strings.TrimSpace(r.PostFormValue("domain"))),
 		ClientID: strings.TrimSpace(r.PostFormValue("client_id")), ClientSecret: leads.Secret(strings.TrimSpace(r.PostFormValue("client_secret"))),
@@ -138,18 +231,18 @@ func (c *Console) invite(r *http.Request) (view, error) {
 	if !leads.ValidMemberID(i.MemberID) || i.Domain == "" || (i.ClientID == "") != (i.ClientSecret == "") {
 		return view{}, errBadForm
 	}
-	if err := c.cfg.Portals.Invite(r.Context(), i); err != nil {
+	if err := p.portals.Invite(r.Context(), i); err != nil {
 		return view{}, err
 	}
 	return seeOther("/portals/connect?done=invited")
 }
 
-func (c *Console) rebind(r *http.Request) (view, error) {
+func (p portalPages) rebind(r *http.Request) (view, error) {
 	member := r.PathValue("member")
 	if !leads.ValidMemberID(member) {
 		return view{}, ErrNotFound
 	}
-	if err := c.cfg.Portals.Rebind(r.Context(), member); err != nil {
+	if err := p.portals.Rebind(r.Context(), member); err != nil {
 		return view{}, err
 	}
 	return seeOther("/portals?done=rebound")
@@ -157,30 +250,23 @@ func (c *Console) rebind(r *http.Request) (view, error) {
 
 // remove erases a portal, where the person has written its name: the button alone is too near to
 // the others.
-func (c *Console) remove(r *http.Request) (view, error) {
+func (p portalPages) remove(r *http.Request) (view, error) {
 	member := r.PathValue("member")
-	reports, err := c.cfg.Portals.Reports(r.Context())
+	reports, err := p.portals.Reports(r.Context())
 	if err != nil {
 		return view{}, err
 	}
-	for _, p := range reports {
-		if p.MemberID != member {
+	for _, report := range reports {
+		if report.MemberID != member {
 			continue
 		}
-		if !strings.EqualFold(strings.TrimSpace(r.PostFormValue("domain")), p.Domain) {
+		if !strings.EqualFold(strings.TrimSpace(r.PostFormValue("domain")), report.Domain) {
 			return view{}, errBadForm
 		}
-		if err := c.cfg.Portals.Remove(r.Context(), member); err != nil {
+		if err := p.portals.Remove(r.Context(), member); err != nil {
 			return view{}, err
 		}
 		return seeOther("/portals?done=removing")
 	}
 	return view{}, ErrNotFound
-}
-
-type settingsData struct{ InForce, About []Setting }
-
-// settings shows what is in force.
-func (c *Console) settings(*http.Request) (view, error) {
-	return view{page: "settings", data: settingsData{c.cfg.Settings(), c.cfg.About()}}, nil
 }

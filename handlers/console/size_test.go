@@ -12,7 +12,6 @@ import (
 	"leadsync/events"
 	"leadsync/handlers/console"
 	"leadsync/leads"
-	"leadsync/leads/leadstest"
 )
 
 // mostPage is how large a page may be in these tests, in bytes: a browser on a telephone opens it.
@@ -87,9 +86,7 @@ func BenchmarkPages(b *testing.B) {
 		h.findings = append(h.findings, leads.Finding{Ref: leads.Ref{MemberID: member, LeadID: int64(i + 1)}, Kind: leads.FindingMissed, Fields: []string{"TITLE"}, FoundAt: time.Unix(0, 0)})
 	}
 	h.trend = trendOf(time.Minute, make([]float64, 60)...)
-	c := console.New(console.Config{
-		Status: h, Passes: h, Leads: h, Stories: h, Letters: h, Portals: h, Doctor: h, About: h.About, Settings: h.About, Log: leadstest.Silent(),
-	})
+	c := console.New(h.config())
 	for _, path := range []string{"/", "/passes/run-1", "/dead", lead17, "/charts/lag.svg", "/portals/connect"} {
 		b.Run(path, func(b *testing.B) {
 			b.ReportAllocs()

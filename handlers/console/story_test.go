@@ -34,8 +34,8 @@ func TestLeadsStoryIsTold(t *testing.T) {
 	was, is := "Old title", "New title"
 	h.changes = []leads.Revised{{Revision: 2, At: time.Now(), Kind: leads.Changed, Cause: leads.CauseReconcile, Fields: []leads.FieldChange{{Field: "TITLE", Old: &was, New: &is}, {Field: "NAME"}}}}
 	o := open(t, h)
-	wantInOrder(t, o.page(lead17), "The row is at revision 2.", "What happened", "was written of a test", "0.25 s", "came of a test", "Changes of the row", "reconcile",
-		"TITLE</code> Old title → New title", "NAME", "The row")
+	wantInOrder(t, o.page(lead17), "The mirror has the lead.", "revision 2", "Changes of the row", "found by a comparison with Bitrix24", "TITLE</code> Old title → New title", "NAME",
+		"What happened", "was written of a test", "0.25 s", "came of a test", "The row</h2>")
 	if got := time.Since(h.since).Round(time.Hour); got != 7*24*time.Hour {
 		t.Errorf("told of %s", got)
 	}
@@ -101,4 +101,29 @@ func TestComparisonSaysWhatDiffers(t *testing.T) {
 			wantInOrder(t, page, append([]string{"Compared with Bitrix24"}, test.want...)...)
 		})
 	}
+}
+
+// What an import wrote is no difference.
+func TestImportsAreNoDifferences(t *testing.T) {
+	h := furnished("plain")
+	imported := leads.Run{ID: "run-1", MemberID: member, Mode: leads.RunImport, State: leads.RunCompleted, Sums: leads.Sums{Scanned: 2000, Missed: 1999, Unprocessable: 1, Inserted: 1999}}
+	h.runs, h.overview.Portals[0].Last = []leads.Run{imported}, &imported
+	o := open(t, h)
+	for _, path := range []string{"/", "/passes"} {
+		if page := o.page(path); !strings.Contains(page, "imported: 1,999") || strings.Contains(page, "differences: 2,000") {
+			t.Errorf("%s: %s", path, page)
+		}
+	}
+	page := o.page("/passes/run-1")
+	wantInOrder(t, page, "<dt>Imported</dt><dd>1,999</dd>", "unprocessable (1)")
+	if strings.Contains(page, "missed (1,999)") || strings.Contains(page, "<dt>Differences</dt>") {
+		t.Errorf("the import: %s", page)
+	}
+}
+
+// A finding has the fields that differed, and leads to what they were before.
+func TestFindingsLeadToTheChange(t *testing.T) {
+	h := furnished("plain")
+	h.findings[0].Fields = []string{"STATUS_ID", "UF_CRM_1"}
+	wantInOrder(t, open(t, h).page("/passes/run-1"), "STATUS_ID, UF_CRM_1", `<a href="`+lead17+`#changes">old → new</a>`)
 }

@@ -9,15 +9,54 @@ import (
 // say is a text of the pages in a language: the English one names it. What no table has, such as
 // the words of an error, stays as it is.
 func say(lang, text string, args ...any) string {
-	if lang == language.Russian {
-		if known, ok := inRussian[text]; ok {
-			text = known
-		}
-	}
+	text, _ = translated(lang, text)
 	if len(args) == 0 {
 		return text
 	}
 	return fmt.Sprintf(text, args...)
+}
+
+// translated is false where no table has the text, which stays as it is.
+func translated(lang, text string) (string, bool) {
+	russian, known := inRussian[text]
+	english, code := inEnglish[text]
+	switch {
+	case lang == language.Russian && known:
+		return russian, true
+	case lang == language.English && code:
+		return english, true
+	}
+	return text, known
+}
+
+// inEnglish has the words for what stands in rows and journals as a code.
+var inEnglish = map[string]string{
+	"needs_authorization": "needs a log-in",
+	"ids":                 "ids alone",
+	"ONCRMLEADADD":        "lead added",
+	"ONCRMLEADUPDATE":     "lead changed",
+	"ONCRMLEADDELETE":     "lead deleted",
+
+	"cause event":     "callback from Bitrix24",
+	"cause offline":   "found by Bitrix24's list of missed events",
+	"cause reconcile": "found by a comparison with Bitrix24",
+	"cause import":    "first import",
+
+	"what callback": "callback",
+	"what spool":    "kept on disk",
+	"what read":     "read",
+	"what row":      "stored",
+	"what topic":    "announced",
+	"what pass":     "comparison",
+	"what failure":  "not stored",
+	"what replay":   "read again",
+	"what refused":  "refused",
+	"what outage":   "outage",
+	"what status":   "portal's state",
+	"what journal":  "journal",
+	"from journal":  "the journal",
+	"from database": "the database",
+	"from both":     "both",
 }
 
 // inRussian has every text of the pages.
@@ -95,7 +134,6 @@ var inRussian = map[string]string{ //nolint:gosec // texts about tokens, none of
 	"Connect a portal":                     "Подключить портал",
 	"What needs you":                       "Что требует внимания",
 	"In this state since":                  "В этом состоянии с",
-	"Looked at":                            "Проверено",
 	"Oldest change that waits":             "Самое старое ожидающее изменение",
 	"none":                                 "нет",
 	"Leads in the mirror":                  "Лидов в базе",
@@ -107,7 +145,6 @@ var inRussian = map[string]string{ //nolint:gosec // texts about tokens, none of
 	"leads compared: %s":                   "сверено лидов: %s",
 	"What waits":                           "Что ожидает",
 	"Callbacks on disk":                    "Событий на диске",
-	"Notices to read":                      "Лидов к чтению",
 	"Changes to announce":                  "Изменений к публикации",
 	"Callbacks since the start":            "Событий с запуска",
 	"Callbacks lost since the start":       "Потеряно событий с запуска",
@@ -220,34 +257,36 @@ var inRussian = map[string]string{ //nolint:gosec // texts about tokens, none of
 	"When":                                                                  "Когда",
 	"What":                                                                  "Что",
 	"In words":                                                              "Подробно",
-	"After the event":                                                       "После события",
 	"Known from":                                                            "Источник",
 	"whole portal":                                                          "весь портал",
 	"Nothing is known of that time.":                                        "О том времени ничего не известно.",
 	"Earlier moments that are not shown: %s. leadsync why shows all.": "Более ранних моментов, которые не показаны: %s. Все показывает leadsync why.",
-	"Changes of the row": "Изменения строки",
-	"Because of":         "Из-за чего",
+	"Changes of the row":                            "Изменения строки",
 	"No change is kept: see LEADSYNC_KEEP_CHANGES.": "Изменения не хранятся: см. LEADSYNC_KEEP_CHANGES.",
 	"What is known of lead %s at %s":                "Что известно о лиде %s на %s",
-	"callback":                                      "событие",
-	"spool":                                         "диск",
-	"read":                                          "чтение",
-	"row":                                           "строка",
-	"topic":                                         "публикация",
-	"pass":                                          "сверка",
-	"failure":                                       "ошибка",
-	"replay":                                        "повтор",
-	"refused":                                       "отказ",
-	"outage":                                        "сбой",
-	"status":                                        "состояние",
-	"journal":                                       "журнал",
+	"what callback":                                 "событие",
+	"what spool":                                    "на диске",
+	"what read":                                     "чтение",
+	"what row":                                      "запись",
+	"what topic":                                    "публикация",
+	"what pass":                                     "сверка",
+	"what failure":                                  "ошибка",
+	"what replay":                                   "повтор",
+	"what refused":                                  "отказ",
+	"what outage":                                   "сбой",
+	"what status":                                   "состояние",
+	"what journal":                                  "журнал",
+	"ONCRMLEADADD":                                  "лид добавлен",
+	"ONCRMLEADUPDATE":                               "лид изменён",
+	"ONCRMLEADDELETE":                               "лид удалён",
 	"from journal":                                  "журнал",
 	"from database":                                 "база",
 	"from both":                                     "журнал и база",
 	"added":                                         "добавлен",
-	"event":                                         "событие",
-	"offline":                                       "очередь портала",
-	"reconcile":                                     "сверка",
+	"cause event":                                   "событие Битрикс24",
+	"cause offline":                                 "список пропущенных событий Битрикс24",
+	"cause reconcile":                               "сверка с Битрикс24",
+	"cause import":                                  "первый импорт",
 
 	// dead letters
 	"Leads that could not be stored for three quarters of an hour. Remove the cause, then replay them: while it is there, they come back here after as long again.": "Лиды, которые не удалось записать за три четверти часа. Устраните причину и повторите: пока она есть, они вернутся сюда через столько же времени.",
@@ -267,13 +306,58 @@ var inRussian = map[string]string{ //nolint:gosec // texts about tokens, none of
 	"Forget it":                            "Забыть",
 	"What the portal sent (personal data)": "Что прислал портал (персональные данные)",
 	"What the portal sent was not kept.":   "Присланное порталом не сохранено.",
-	"Leads to be read again: %s.":          "Лидов к повторному чтению: %s.",
-	"Dead letters forgotten: %s.":          "Забыто: %s.",
+	"Leads to be read again: %s. Those that still cannot be stored appear below within seconds, and are not lost.": "Лидов к повторному чтению: %s. Те, которые по-прежнему не записываются, появятся ниже через несколько секунд; они не потеряны.",
+	"Dead letters forgotten: %s.": "Забыто: %s.",
 
 	"Newer":         "Новее",
 	"Older":         "Старее",
 	"page %s of %s": "страница %s из %s",
 	"Further reasons that are not shown: %s. leadsync dead list has all.": "Ещё причин, которые не показаны: %s. Все показывает leadsync dead list.",
+
+	// how portals stand, and why some are refused
+	"Is it your portal? Let it in with the keys of its own application, or add it to LEADSYNC_B24_PORTALS and restart; then save the application's form in Bitrix24 again.": "Это ваш портал? Допустите его с ключами его приложения или добавьте в LEADSYNC_B24_PORTALS и перезапустите; затем сохраните форму приложения в Битрикс24 ещё раз.",
+	"Is it your portal? Let it in with the keys of its application, then save the application's form in Bitrix24 again.":                                                    "Это ваш портал? Допустите его с ключами его приложения, затем сохраните форму приложения в Битрикс24 ещё раз.",
+	"Is it your portal? Let it in, or add it to LEADSYNC_B24_PORTALS and restart; then log in again.":                                                                       "Это ваш портал? Допустите его или добавьте в LEADSYNC_B24_PORTALS и перезапустите; затем войдите снова.",
+	"Its application has other keys: let it in with its own client_id and client_secret, or correct LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET and restart.":     "У его приложения другие ключи: допустите его с его client_id и client_secret или исправьте LEADSYNC_B24_CLIENT_ID и LEADSYNC_B24_CLIENT_SECRET и перезапустите.",
+	"Set LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET and restart, or let the portal in with keys of its own.":                                                     "Задайте LEADSYNC_B24_CLIENT_ID и LEADSYNC_B24_CLIENT_SECRET и перезапустите или допустите портал с собственными ключами.",
+	"Save the application's form in Bitrix24 again. Webhooks: LEADSYNC_B24_APPLICATION_TOKEN takes the token of each outgoing webhook, commas between them.":                "Сохраните форму приложения в Битрикс24 ещё раз. Вебхуки: LEADSYNC_B24_APPLICATION_TOKEN содержит токены всех исходящих вебхуков через запятую.",
+	"Save the application's form in Bitrix24 again, so that leadsync learns its token.":                                                                                     "Сохраните форму приложения в Битрикс24 ещё раз, чтобы leadsync узнал её токен.",
+	"Wait a minute, then save the form again.":                                                                     "Подождите минуту и сохраните форму ещё раз.",
+	"See the examination for what does not answer, then save the application's form in Bitrix24 again.":            "Что не отвечает, скажет проверка; затем сохраните форму приложения в Битрикс24 ещё раз.",
+	"An administrator of the portal has to install the application or log in.":                                     "Установить приложение или войти должен администратор портала.",
+	"Tick “Uses API only” in the application's form and save it again.":                                            "Поставьте галочку «Использует только API» в форме приложения и сохраните её ещё раз.",
+	"Is it a portal of your own installation of Bitrix24? Its server has to be one of those that leadsync trusts.": "Это портал вашей собственной установки Битрикс24? Его сервер должен быть среди тех, которым leadsync доверяет.",
+	"Begin the log-in on the page of portals.":                                                                     "Начните вход на странице порталов.",
+	"Begin the log-in on the page of portals, and end it in the same browser.":                                     "Начните вход на странице порталов и закончите его в том же браузере.",
+	"Begin the log-in on the page of portals; the log has the cause.":                                              "Начните вход на странице порталов; причина есть в журнале.",
+	"Remove the robot’s webhook, and create an outgoing webhook for the events of leads in Bitrix24.":              "Удалите вебхук робота и создайте в Битрикс24 исходящий вебхук для событий лидов.",
+	"times: %s":                          "раз: %s",
+	"Refused lately":                     "Недавно отклонено",
+	"Why":                                "Почему",
+	"Let it in…":                         "Допустить…",
+	"old → new":                          "было → стало",
+	"Imported":                           "Импортировано",
+	"imported: %s":                       "импортировано: %s",
+	"leadsync checked this":              "leadsync проверил это",
+	"How leadsync knew":                  "Как узнал leadsync",
+	"After the callback":                 "После события",
+	"Changes so far":                     "Изменений",
+	"Callbacks to be read from Bitrix24": "Событий к чтению из Битрикс24",
+	"Test alarm":                         "Пробная тревога",
+	"Sent":                               "Отправлена",
+	"Results":                            "Результаты",
+	"Set LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET to what Bitrix24 shows for the application, and restart within the hour: leadsync needs them to renew its tokens.":                                                                        "Задайте LEADSYNC_B24_CLIENT_ID и LEADSYNC_B24_CLIENT_SECRET, которые Битрикс24 показывает для приложения, и перезапустите leadsync в течение часа: они нужны, чтобы продлевать токены.",
+	"LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET are not set: a portal that was let in without keys of its own needs them. Set them to what Bitrix24 shows for its application, and restart within the hour.":                                  "LEADSYNC_B24_CLIENT_ID и LEADSYNC_B24_CLIENT_SECRET не заданы: они нужны порталу, допущенному без собственных ключей. Задайте в них то, что Битрикс24 показывает для его приложения, и перезапустите в течение часа.",
+	"Each local application has its own keys: enter those of the next portal in the form of step 2. The settings LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET are for portals that share one application.":                                      "У каждого локального приложения свои ключи: ключи следующего портала введите в форме шага 2. Настройки LEADSYNC_B24_CLIENT_ID и LEADSYNC_B24_CLIENT_SECRET – для порталов с общим приложением.",
+	"Another portal is known already, so this one has to be let in. Save the form of step 3 once: leadsync refuses the portal, and its log then names member_id and domain beside “callback refused”. Enter them here, then save the form again.":        "Уже есть другой портал, поэтому этот нужно допустить. Сохраните форму из шага 3 один раз: leadsync откажет порталу, и в журнале рядом с «callback refused» будут member_id и domain. Введите их здесь, затем сохраните форму ещё раз.",
+	"Another portal is known already, so this one has to be let in. Save the form of step 3 once: leadsync refuses the portal, and this page then shows it under “Refused lately”, from where its name comes here. Let it in, then save the form again.": "Уже есть другой портал, поэтому этот нужно допустить. Сохраните форму из шага 3 один раз: leadsync откажет порталу, и он появится здесь в «Недавно отклонено», откуда его имя попадёт в форму. Допустите его и сохраните форму ещё раз.",
+	"nats":            "NATS",
+	"spool":           "события на диске",
+	"database":        "база",
+	"outbox":          "публикация изменений",
+	"adopted leads":   "лиды принятой базы",
+	"portal %s":       "портал %s",
+	"callbacks of %s": "события портала %s",
 
 	// portals
 	"Connected by":     "Подключён через",
@@ -308,8 +392,7 @@ var inRussian = map[string]string{ //nolint:gosec // texts about tokens, none of
 	"An address that Bitrix24 reaches":     "Адрес, по которому Битрикс24 достигает leadsync",
 	"Let the portal in":                    "Разрешить подключение портала",
 	"The first portal comes in by itself.": "Первый портал допускается сам.",
-	"Another portal is known already, so this one has to be let in. Save the form of step 3 once: leadsync refuses the portal, and its log then names member_id and domain beside “callback refused”. Enter them here, then save the form again.": "Уже есть другой портал, поэтому этот нужно допустить. Сохраните форму из шага 3 один раз: leadsync откажет порталу, и в журнале рядом с «callback refused» будут member_id и domain. Введите их здесь, затем сохраните форму ещё раз.",
-	"Host name of the portal": "Адрес портала",
+	"Host name of the portal":              "Адрес портала",
 	"client_id of its application: each local application has its own": "client_id собственного приложения",
 	"client_secret of its application":                                 "client_secret собственного приложения",
 	"Let it in":                                                        "Разрешить подключение",
@@ -317,14 +400,13 @@ var inRussian = map[string]string{ //nolint:gosec // texts about tokens, none of
 	"Save. The portal appears below within seconds.":                   "Сохраните. Портал появится ниже через несколько секунд.",
 	"What to enter is shown here once step 1 is done.":                 "Что вводить, появится здесь после шага 1.",
 	"The application's keys":                                           "Ключи приложения",
-	"Set LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET to what Bitrix24 shows for the application, and restart within the hour: leadsync needs them to renew its tokens. A portal with an application of its own has its keys from step 2.": "Задайте LEADSYNC_B24_CLIENT_ID и LEADSYNC_B24_CLIENT_SECRET, которые Битрикс24 показывает для приложения, и перезапустите leadsync в течение часа: они нужны, чтобы продлевать токены. У портала с собственным приложением ключи взяты из шага 2.",
-	"What has come":          "Что уже есть",
-	"It accepts leadsync":    "Портал принимает leadsync",
-	"Its events are bound":   "Подписки на события",
-	"Its leads are imported": "Лиды импортированы",
-	"missing:":               "нет:",
-	"It is being erased.":    "Портал удаляется.",
-	"Remove…":                "Удалить…",
+	"What has come":                                                    "Что уже есть",
+	"It accepts leadsync":                                              "Портал принимает leadsync",
+	"Its events are bound":                                             "Подписки на события",
+	"Its leads are imported":                                           "Лиды импортированы",
+	"missing:":                                                         "нет:",
+	"It is being erased.":                                              "Портал удаляется.",
+	"Remove…":                                                          "Удалить…",
 	"leadsync takes its event handlers out of the portal and erases for good: the rows of its leads with phones and custom fields, their history of changes, tokens, passes and findings, dead letters, and its messages on the topic. Nothing changes in Bitrix24 itself; its application stays there until somebody deletes it.": "leadsync снимет свои подписки на портале и безвозвратно сотрёт: строки его лидов с телефонами и полями, их историю изменений, токены, проходы и находки, не записанные лиды и сообщения в теме. В самом Битрикс24 ничего не меняется; приложение остаётся там, пока его не удалят.",
 	"Leads that are erased: %s.":     "Будет стёрто лидов: %s.",
 	"To be sure, write its name: %s": "Для подтверждения введите имя портала: %s",

@@ -5,19 +5,14 @@ package consoletest
 
 import (
 	"context"
-	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -27,9 +22,11 @@ const limit = 5 * time.Minute
 
 // chromium is the browser of all tests of a package: starting it takes longer than most tests.
 var chromium struct {
-	mu   sync.Mutex
-	tabs context.Context // of which tabs are made; nil where it does not run
-	stop func()
+	mu    sync.Mutex
+	tabs  context.Context // of which tabs are made; nil where it does not run
+	stop  func()
+	pages int  // that tests have
+	close bool // when there are none any more
 }
 
 // Main is how TestMain runs tests that look at pages: Chromium ends with the last.
@@ -41,23 +38,44 @@ func (m Main) Run() int {
 	return m.Tests.Run()
 }
 
-// Close ends Chromium. The next test that needs it starts it again.
+// Close ends Chromium, as soon as no test has a page of it any more: others may run beside the one that
+// calls it. The next test that needs it starts it again.
 func Close() {
 	chromium.mu.Lock()
 	defer chromium.mu.Unlock()
-	if chromium.tabs != nil {
+	chromium.close = true
+	closeUnused()
+}
+
+// closeUnused ends Chromium where that is wanted and harms nobody; it is locked.
+func closeUnused() {
+	if chromium.close && chromium.pages == 0 && chromium.tabs != nil {
 		chromium.stop()
 		chromium.tabs = nil //nolint:fatcontext // it is replaced, not nested
 	}
 }
 
-// start starts Chromium where it does not run.
-func start(path string) (context.Context, error) {
+// leave gives back what start has counted.
+func leave() {
 	chromium.mu.Lock()
 	defer chromium.mu.Unlock()
+	chromium.pages--
+	closeUnused()
+}
+
+// start starts Chromium where it does not run, and counts one page more.
+func start(path string) (_ context.Context, err error) {
+	chromium.mu.Lock()
+	defer chromium.mu.Unlock()
+	defer func() {
+		if err == nil {
+			chromium.pages++
+		}
+	}()
 	if chromium.tabs != nil && chromium.tabs.Err() == nil {
 		return chromium.tabs, nil
 	}
+	chromium.close = false
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, // pages are our own, and tests often run as root
 		chromedp.WSURLReadTimeout(limit),
@@ -77,13 +95,13 @@ func start(path string) (context.Context, error) {
 
 // Page is a tab that a test has for itself, with cookies of its own.
 type Page struct {
+	Hands Hands
+	Eyes  Eyes
+	// Events are what has happened in the page.
+	Events *Events
+
 	t       *testing.T
 	browser context.Context // chromedp keeps the tab in it
-
-	mu       sync.Mutex
-	faults   []string
-	expected []string
-	received strings.Builder // by streams
 }
 
 // Required tells whether a test must not be left out because something it needs is missing:
@@ -115,12 +133,14 @@ func Open(t *testing.T) *Page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Page{t: t}
+	p := &Page{t: t, Events: &Events{}}
+	p.Hands, p.Eyes = Hands{p}, Eyes{p}
 	var end context.CancelFunc
-	p.browser, end = chromedp.NewContext(tabs, chromedp.WithListener(p.watch), chromedp.WithNewBrowserContext())
+	p.browser, end = chromedp.NewContext(tabs, chromedp.WithListener(p.Events.watch), chromedp.WithNewBrowserContext())
 	t.Cleanup(func() {
 		p.end()
 		end()
+		leave()
 	})
 	if err := chromedp.Do(p.browser); err != nil {
 		t.Fatal(err)
@@ -143,88 +163,9 @@ func (p *Page) end() {
 	if p.browser.Err() == nil {
 		_, _ = chromedp.Run(p.browser, chromedp.Evaluate[bool]("true")) // whatever happened before it has been reported then
 	}
-	for _, fault := range p.Faults() {
+	for _, fault := range p.Events.Faults() {
 		p.t.Error(fault)
 	}
-}
-
-// Faults are what went wrong in the page so far, but for what is expected.
-func (p *Page) Faults() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var faults []string
-	for _, fault := range p.faults {
-		if !p.isExpected(fault) {
-			faults = append(faults, fault)
-		}
-	}
-	return faults
-}
-
-func (p *Page) isExpected(fault string) bool {
-	for _, part := range p.expected {
-		if strings.Contains(fault, part) {
-			return true
-		}
-	}
-	return false
-}
-
-// Expect takes what contains a text for no fault.
-func (p *Page) Expect(text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.expected = append(p.expected, text)
-}
-
-// Received tells whether a stream of the page has brought a text.
-func (p *Page) Received(text string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return strings.Contains(p.received.String(), text)
-}
-
-// watch notes faults among what happens in the tab.
-func (p *Page) watch(event any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	fault := ""
-	switch e := event.(type) {
-	case *network.EventRequestWillBeSent:
-		if !local(e.Request.URL) {
-			fault = "a request leaves the machine: " + e.Request.URL
-		}
-	case *network.EventEventSourceMessageReceived:
-		p.received.WriteString(e.Data)
-	case *network.EventWebSocketCreated:
-		fault = "a web socket: " + e.URL
-	case *runtime.EventExceptionThrown:
-		fault = "the script has an error: " + describe(e.ExceptionDetails)
-	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning || e.Type == runtime.ConsoleAPICalledTypeAssert {
-			fault = fmt.Sprint("the script complains: ", e.Type)
-		}
-	case *log.EventEntryAdded:
-		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
-			fault = "the browser complains: " + e.Entry.Text + " " + e.Entry.URL
-		}
-	}
-	if fault != "" {
-		p.faults = append(p.faults, fault)
-	}
-}
-
-func describe(e *runtime.ExceptionDetails) string {
-	if e.Exception != nil && e.Exception.Description != "" {
-		return e.Exception.Description
-	}
-	return e.Text
-}
-
-// local tells addresses that need no network.
-func local(address string) bool {
-	u, err := url.Parse(address)
-	return err == nil && (u.Hostname() == "127.0.0.1" || u.Scheme == "data" || u.Scheme == "about" || u.Scheme == "blob")
 }
 
 // Reader is who looks at a page. The zero value reads English on a light screen 1200 pixels

@@ -1,9 +1,12 @@
 package consoletest
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/chromedp/chromedp"
 )
 
 // faint finds texts whose contrast with what is behind them is less than 4.5, the least that
@@ -29,6 +32,9 @@ const faint = `(() => {
 	return found;
 })()`
 
+// Eyes look at a page as its readers do.
+type Eyes struct{ page *Page }
+
 // Look is what a reader meets on a page.
 type Look struct {
 	Wider    int      `json:"wider"`    // than its window, in pixels
@@ -38,9 +44,9 @@ type Look struct {
 }
 
 // Look looks at the page.
-func (p *Page) Look() Look {
-	p.t.Helper()
-	return Value[Look](p, `({
+func (e Eyes) Look() Look {
+	e.page.t.Helper()
+	return Value[Look](e.page, `({
 		wider: document.documentElement.scrollWidth - document.documentElement.clientWidth, faint: `+faint+`,
 		language: document.documentElement.lang, cyrillic: /[а-яё]/i.test(document.querySelector("main").innerText),
 	})`)
@@ -69,11 +75,11 @@ const unreached = focusable + `.map((e, i) => {
 
 // ByKeyboard goes through the page with Tab alone. It returns what is wrong: elements that
 // cannot be reached, and those that do not show that they have the focus.
-func (p *Page) ByKeyboard() (wrong []string) {
-	p.t.Helper()
-	count := Value[int](p, noteFocus)
-	p.Press(strings.Repeat(Tab, count+2)) // past the end, and to the first again
-	return Value[[]string](p, unreached)
+func (e Eyes) ByKeyboard() (wrong []string) {
+	e.page.t.Helper()
+	count := Value[int](e.page, noteFocus)
+	e.page.Hands.Press(strings.Repeat(Tab, count+2)) // past the end, and to the first again
+	return Value[[]string](e.page, unreached)
 }
 
 // violation is what axe-core found.
@@ -88,20 +94,20 @@ type violation struct {
 }
 
 // LoadAxe reads axe-core from a folder in which npm installed it, or leaves the test out.
-func (p *Page) LoadAxe(folder string) string {
-	p.t.Helper()
+func (e Eyes) LoadAxe(folder string) string {
+	e.page.t.Helper()
 	script, err := os.ReadFile(filepath.Join(folder, "node_modules", "axe-core", "axe.min.js")) //nolint:gosec // a folder of the test's
 	if err != nil {
-		Skip(p.t, "axe-core is missing: npm ci --prefix handlers/console/testdata/axe")
+		Skip(e.page.t, "axe-core is missing: npm ci --prefix handlers/console/testdata/axe")
 	}
 	return string(script)
 }
 
 // Inaccessible are the serious and critical faults that axe-core finds on the page.
-func (p *Page) Inaccessible(axe string) (faults []string) {
-	p.t.Helper()
-	Value[bool](p, axe+"; true")
-	found := Value[[]violation](p, `axe.run({resultTypes: ["violations"], preload: false}).then(r => r.violations)`)
+func (e Eyes) Inaccessible(axe string) (faults []string) {
+	e.page.t.Helper()
+	Value[bool](e.page, axe+"; true")
+	found := Value[[]violation](e.page, `axe.run({resultTypes: ["violations"], preload: false}).then(r => r.violations)`)
 	for _, v := range found {
 		if v.Impact != "serious" && v.Impact != "critical" {
 			continue
@@ -111,4 +117,16 @@ func (p *Page) Inaccessible(axe string) (faults []string) {
 		}
 	}
 	return faults
+}
+
+// Picture writes a picture of the whole page, as PNG.
+func (e Eyes) Picture(file string) {
+	e.page.t.Helper()
+	e.page.call(func(ctx context.Context) error {
+		picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(file, picture, 0o600)
+	})
 }

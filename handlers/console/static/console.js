@@ -16,7 +16,8 @@
     for (const element of root.querySelectorAll("time[datetime]")) {
       const moment = new Date(element.dateTime);
       if (isNaN(moment)) continue;
-      const text = element.dataset.ago ? since(moment, element.dataset.ago) : full.format(moment);
+      const age = element.dataset.ago && since(moment, element.dataset.ago);
+      const text = !age ? full.format(moment) : "brief" in element.dataset ? age : `${full.format(moment)} (${age})`;
       if (element.textContent !== text) element.textContent = text;
       element.title = full.format(moment);
     }

@@ -1,0 +1,228 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"leadsync/handlers/language"
+)
+
+// phrase is a sentence, or the end of one, that another package makes of a format. What the format
+// has values for stands in words and details as %[1]s and so on.
+type phrase struct {
+	format string // theirs, as package fmt takes it
+	// English is how the pages say it; without words, as it is.
+	english, russian saying
+
+	prefix  string // of the format, before its first value
+	longest string // its longest part without a value: most texts lack it, and need no further look
+	of      *regexp.Regexp
+}
+
+// saying is a sentence in words that a person needs, and details that a technician looks for.
+type saying struct{ words, detail string }
+
+// verb is where a format has a value.
+var verb = regexp.MustCompile(`%[a-z]`)
+
+// values are what verbs stand for; %v is a duration.
+var values = map[string]string{"%d": `(-?\d+)`, "%s": `(.+?)`, "%v": `(\d[\d.a-zµ]*)`}
+
+// compiled has the expressions that find values again in what formats have made. Ends have one for
+// what stands before them.
+func compiled(ends bool, list []phrase) []phrase {
+	for i := range list {
+		p := &list[i]
+		parts := verb.Split(p.format, -1)
+		p.prefix, p.longest = parts[0], slices.MaxFunc(parts, func(a, b string) int { return len(a) - len(b) })
+		var expression strings.Builder
+		rest := p.format
+		for at := verb.FindStringIndex(rest); at != nil; at = verb.FindStringIndex(rest) {
+			expression.WriteString(regexp.QuoteMeta(rest[:at[0]]) + values[rest[at[0]:at[1]]])
+			rest = rest[at[1]:]
+		}
+		before := `(?s)^`
+		if ends {
+			before = `(?s)^(.+?)`
+		}
+		p.of = regexp.MustCompile(before + expression.String() + regexp.QuoteMeta(rest) + `$`)
+	}
+	if !ends { // what says more comes first
+		slices.SortStableFunc(list, func(a, b phrase) int {
+			return len(verb.ReplaceAllString(b.format, "")) - len(verb.ReplaceAllString(a.format, ""))
+		})
+	}
+	return list
+}
+
+// mostParts is how many parts a sentence may have: one has another in it, and that another.
+const mostParts = 8
+
+// retold is a sentence of another package as the pages say it. What no phrase has is told as it is.
+func retold(lang, text string) saying {
+	if s, ok := retell(lang, text, mostParts); ok {
+		return s
+	}
+	return saying{words: text}
+}
+
+// retell is false where the text is none that phrases make. Behind the colon of one that they make
+// there may be something that nobody translates, such as an error.
+func retell(lang, text string, parts int) (saying, bool) {
+	if s, ok := spoken(lang, text, parts); ok || parts <= 0 {
+		return s, ok
+	}
+	at := -2
+	for range mostParts {
+		next := strings.Index(text[at+2:], ": ")
+		if next < 0 {
+			break
+		}
+		at += 2 + next
+		if before, ok := spoken(lang, text[:at], parts-1); ok {
+			return before.with(saying{words: ": " + valueIn(lang, text[at+2:], parts)}), true
+		}
+	}
+	return saying{}, false
+}
+
+// spoken is retell of a text as a whole.
+func spoken(lang, text string, parts int) (saying, bool) {
+	if known, ok := translated(lang, text); ok || parts <= 0 {
+		return saying{words: known}, ok
+	}
+	for i := range endings {
+		p := &endings[i]
+		if !strings.Contains(text, p.longest) {
+			continue
+		}
+		if found := p.of.FindStringSubmatch(text); found != nil {
+			if before, ok := spoken(lang, found[1], parts-1); ok {
+				return before.with(p.say(lang, found[2:], parts)), true
+			}
+		}
+	}
+	for i := range sentences {
+		p := &sentences[i]
+		if !strings.HasPrefix(text, p.prefix) || !strings.Contains(text, p.longest) {
+			continue
+		}
+		if found := p.of.FindStringSubmatch(text); found != nil {
+			return p.say(lang, found[1:], parts), true
+		}
+	}
+	return saying{}, false
+}
+
+// with adds the end of a sentence.
+func (s saying) with(end saying) saying {
+	s.words += end.words
+	if s.detail != "" && end.detail != "" {
+		s.detail += ", "
+	}
+	s.detail += end.detail
+	return s
+}
+
+// say fills the values in. Words have them in the reader's language, details as they are.
+func (p *phrase) say(lang string, values []string, parts int) saying {
+	as := p.english
+	if lang == language.Russian {
+		as = p.russian
+	}
+	if as.words == "" && as.detail == "" {
+		as.words = numbered(p.format)
+	}
+	inWords, raw := make([]any, len(values)), make([]any, len(values))
+	for i, v := range values {
+		inWords[i], raw[i] = valueIn(lang, v, parts), v
+	}
+	return saying{words: fill(as.words, inWords), detail: fill(as.detail, raw)}
+}
+
+// fill fills values in; a text may leave some out.
+func fill(format string, values []any) string {
+	if !strings.Contains(format, "%[") {
+		return format
+	}
+	return fmt.Sprintf(format, values...)
+}
+
+// numbered is a format whose values are texts by their number.
+func numbered(format string) string {
+	n := 0
+	return verb.ReplaceAllStringFunc(format, func(string) string {
+		n++
+		return fmt.Sprintf("%%[%d]s", n)
+	})
+}
+
+// valueIn is a value in a language, where it is a sentence, a list of words that are known, or a
+// duration.
+func valueIn(lang, value string, parts int) string {
+	if s, ok := retell(lang, value, parts-1); ok {
+		return s.words
+	}
+	if d, err := time.ParseDuration(value); err == nil && d > 0 {
+		if d < time.Minute {
+			return seconds(lang, d.Seconds())
+		}
+		return lasts(lang, d)
+	}
+	list := strings.Split(value, ", ")
+	for i, one := range list {
+		s, ok := spoken(lang, one, parts-1)
+		if !ok {
+			return value
+		}
+		list[i] = s.words
+	}
+	return strings.Join(list, ", ")
+}
+
+// instant is a moment as other packages write it into sentences; with a zone's name behind it, the
+// sentence is about that zone.
+var instant = regexp.MustCompile(`(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)? ?(UTC|Z|[+-]\d\d:\d\d(?: \([A-Z])?)`)
+
+// momentIn reads what instant has found; false where it is left as it is.
+func momentIn(found []string) (time.Time, bool) {
+	date, clock, second, zone := found[1], found[2], found[3], found[4]
+	if second == "" {
+		second = ":00"
+	}
+	if zone == "UTC" {
+		zone = "Z"
+	}
+	at, err := time.Parse(time.RFC3339, date+"T"+clock+second+zone)
+	return at, err == nil // a zone's name is an error
+}
+
+// withTimes is a text as HTML, with its moments in the reader's zone.
+func withTimes(text string) template.HTML {
+	var b strings.Builder
+	for at := instant.FindStringIndex(text); at != nil; at = instant.FindStringIndex(text) {
+		b.WriteString(template.HTMLEscapeString(text[:at[0]]))
+		found := text[at[0]:at[1]]
+		if moment, ok := momentIn(instant.FindStringSubmatch(found)); ok {
+			b.WriteString(string(when(moment)))
+		} else {
+			b.WriteString(template.HTMLEscapeString(found))
+		}
+		text = text[at[1]:]
+	}
+	b.WriteString(template.HTMLEscapeString(text))
+	return template.HTML(b.String()) //nolint:gosec // escaped above
+}
+
+// told is a sentence of another package in the reader's language, its details small beside it.
+func told(lang, text string) template.HTML {
+	s := retold(lang, text)
+	if s.detail == "" {
+		return withTimes(s.words)
+	}
+	return withTimes(s.words) + ` <small class="detail">` + withTimes(s.detail) + `</small>`
+}
