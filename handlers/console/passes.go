@@ -148,11 +148,6 @@ func (p passPages) list(r *http.Request) (view, error) {
 	return view{page: "passes", data: d}, nil
 }
 
-// TooNew is how many leads differed, or were missing, and are no finding.
-func (v runView) TooNew() int64 {
-	return max(0, v.Scanned-v.Unchanged-v.Missed-v.Stale-v.Unprocessable)
-}
-
 func viewRun(run leads.Run, p PortalStatus, now time.Time) runView {
 	return runView{Run: run, Domain: p.Domain, Percent: Percent(run, p.Leads), Took: took(run, now)}
 }

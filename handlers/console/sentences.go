@@ -210,6 +210,7 @@ var sentences = compiled(false, append(examined, []phrase{
 	{format: "leads are read more slowly than callbacks come in, the oldest waits since then: see the portal's budget in `leadsync portals show`, and whether others call it from this address", english: saying{words: "leads are read more slowly than callbacks come in, the oldest waits since then: see the portal's requests on the overview, and whether others call it from this address"}, russian: saying{words: "лиды читаются медленнее, чем приходят события, самое старое ждёт с тех пор: посмотрите запросы портала на обзоре и не обращается ли к нему кто-то ещё с этого адреса"}},
 	{format: "no answer from the database or NATS so far", russian: saying{words: "база или NATS пока не отвечают"}},
 	{format: "no answer from the portal so far: check whether it opens in a browser, and whether this machine reaches it", russian: saying{words: "портал пока не отвечает: проверьте, открывается ли он в браузере и достигает ли его эта машина"}},
+	{format: "%s: failed from %s to %s: %s", english: saying{words: "%[1]s: did not work from %[2]s to %[3]s: %[4]s"}, russian: saying{words: "%[1]s: не работало с %[2]s по %[3]s: %[4]s"}},
 	{format: "%s: failing since %s: %s", english: saying{words: "%[1]s: does not work since %[2]s: %[3]s"}, russian: saying{words: "%[1]s: не работает с %[2]s: %[3]s"}},
 	{format: "notices", english: saying{words: "reading leads"}, russian: saying{words: "чтение лидов"}},
 	{format: "installation", english: saying{words: "news of the portal"}, russian: saying{words: "известия о портале"}},
