@@ -41,3 +41,31 @@ func TestCacheSpendsAHundredthOfTheTime(t *testing.T) {
 		}
 	}
 }
+
+// Where an old value will do, nobody waits for the new one but the first of all.
+func TestOldValueIsShownWhileTheNewOneIsFound(t *testing.T) {
+	clock := leadstest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC))
+	c := cache[int]{kept: kept[int]{Now: clock.Now}}
+	goOn, found := make(chan struct{}), 0
+	find := func(context.Context) (int, error) {
+		if found++; found > 1 {
+			<-goOn
+		}
+		return found, nil
+	}
+	lately := func(want int) {
+		t.Helper()
+		if got, err := c.lately(t.Context(), find); got != want || err != nil {
+			t.Errorf("got %d, %v, want %d", got, err, want)
+		}
+	}
+	lately(1)
+	clock.Advance(time.Hour)
+	lately(1) // the second is being found
+	close(goOn)
+	for !func() bool { value, _, _ := c.kept.last(); return value == 2 }() {
+		time.Sleep(time.Millisecond)
+	}
+	c.kept.forget() // somebody has changed what it is found in
+	lately(3)
+}

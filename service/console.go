@@ -18,6 +18,7 @@ import (
 func (s *Service) newConsole() *console.Console {
 	b := s.Backend
 	d := &desk{s: s}
+	s.desk = d
 	s.jobs = newJobs()
 	return console.New(console.Config{
 		Status: d, Passes: d, Leads: b.DB, Stories: storyDesk{s}, Letters: &deadDesk{b: b}, Portals: &portalDesk{b: b, jobs: s.jobs, counts: &d.counts}, Refusals: s.refusals, Doctor: &doctorDesk{b: b, jobs: s.jobs}, Settings: func() []console.Setting { return settingsInForce(b.Config) },
@@ -147,7 +148,7 @@ func (d *desk) portal(ctx context.Context, p leads.Portal, mirrors []leads.Mirro
 		return v, err
 	}
 	v.Budget = standing.Budget
-	if n, err := d.counts.of(p.MemberID).get(ctx, func(ctx context.Context) (int64, error) { return b.DB.CountLeads(ctx, p.MemberID) }); err == nil {
+	if n, err := d.counts.of(p.MemberID).lately(ctx, func(ctx context.Context) (int64, error) { return b.DB.CountLeads(ctx, p.MemberID) }); err == nil {
 		v.Leads = n
 	}
 	if bus := b.NATS.Bus(); bus != nil && p.State == leads.PortalActive {
@@ -155,7 +156,7 @@ func (d *desk) portal(ctx context.Context, p leads.Portal, mirrors []leads.Mirro
 			v.Notices = int64(n)
 		}
 	}
-	if missed, err := d.missed.of(p.MemberID).get(ctx, func(ctx context.Context) (console.Missed, error) { return d.missedBy(ctx, p.MemberID) }); err == nil {
+	if missed, err := d.missed.of(p.MemberID).lately(ctx, func(ctx context.Context) (console.Missed, error) { return d.missedBy(ctx, p.MemberID) }); err == nil {
 		v.Missed = missed
 	}
 	runs, err := b.DB.Runs(ctx, p.MemberID, recentRuns)

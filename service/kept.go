@@ -36,6 +36,7 @@ type kept[T any] struct {
 
 	mu     sync.Mutex
 	value  T
+	has    bool // a value was found, and nothing has changed since that anybody told
 	until  time.Time
 	search *search[T] // that is under way; nil is none
 }
@@ -99,7 +100,7 @@ func (k *kept[T]) run(ctx context.Context, under *search[T], age func(time.Durat
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if ended := k.now(); k.search == under && under.err == nil && ctx.Err() == nil {
-		k.value, k.until = under.value, ended.Add(age(ended.Sub(began)))
+		k.value, k.has, k.until = under.value, true, ended.Add(age(ended.Sub(began)))
 	}
 	return under.value, under.err
 }
@@ -108,7 +109,14 @@ func (k *kept[T]) run(ctx context.Context, under *search[T], age func(time.Durat
 func (k *kept[T]) forget() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.until, k.search = time.Time{}, nil
+	k.has, k.until, k.search = false, time.Time{}, nil
+}
+
+// last is the value that was found last, however old; fresh says that it need not be found again.
+func (k *kept[T]) last() (value T, has, fresh bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.value, k.has, k.now().Before(k.until)
 }
 
 func (k *kept[T]) now() time.Time {

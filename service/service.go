@@ -48,6 +48,7 @@ type Service struct {
 	outboxDepth cache[int64] // for scrapes
 	sampler     *sampler
 	jobs        *jobs // of the pages; nil where there are none
+	desk        *desk // of the pages; nil where there are none
 	alarms      *alert.Alarms
 	watched     atomic.Pointer[watched] // nil until the service has looked at itself
 }
@@ -170,6 +171,13 @@ func (s *Service) work(ctx context.Context) error {
 			return err
 		}
 		return starting.finish(ctx, step{name: database, do: s.Portals.Learn}, step{name: database, do: s.Portals.Adopt})
+	})
+	group.Go(func() error { // counting millions of rows takes longer than a viewer should wait
+		<-learnt
+		if s.desk != nil && ctx.Err() == nil {
+			_, _ = s.desk.Overview(ctx)
+		}
+		return nil
 	})
 	group.Go(func() error {
 		defer close(nats)
