@@ -2,6 +2,7 @@ package consumers
 
 import (
 	"context"
+	"time"
 
 	"leadsync/leads"
 )
@@ -16,3 +17,6 @@ func (s *Statuses) PublishOnce(ctx context.Context, status leads.MirrorStatus) e
 
 // UntilNextRead is how long a read has to wait.
 var UntilNextRead = untilNextRead
+
+// ReadAt is when the worker's last read began. Only its own goroutine may ask.
+func (w *Worker) ReadAt() time.Time { return w.readAt }

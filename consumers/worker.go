@@ -131,7 +131,6 @@ func (w *Worker) fetch(ctx context.Context, consumer jetstream.Consumer) ([]jets
 	if pause := untilNextRead(w.readAt, w.Now()); pause > 0 {
 		_ = retry.Wait(ctx, pause) // where it is cut short, what was taken is finished
 	}
-	w.readAt = w.Now()
 	// Without a deadline: one that ends while notices are on their way loses them until
 	// NATS sends them again.
 	batch, err := consumer.FetchNoWait(batchMax - 1)
@@ -231,6 +230,7 @@ func (w *Worker) readAndApply(ctx context.Context, notices map[int64]events.Noti
 	}
 	w.ReadOrder.Lock()
 	defer w.ReadOrder.Unlock()
+	w.readAt = w.Now() // not before: a pass may have held ReadOrder for long
 	started := time.Now()
 	snaps, err := w.Reader.Leads(ctx, ids)
 	if err != nil {

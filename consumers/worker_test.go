@@ -13,6 +13,7 @@ import (
 	"leadsync/consumers"
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
 	"leadsync/repo"
 )
 
@@ -44,6 +45,52 @@ func TestOnlyAReadThatFollowsAnotherWaits(t *testing.T) {
 		if got := consumers.UntilNextRead(test.last, test.now); got != test.want {
 			t.Errorf("the last read began %s, now is %s: waits %s, want %s", test.last, test.now, got, test.want)
 		}
+	}
+}
+
+// readerFunc is a Reader.
+type readerFunc func(context.Context, []int64) ([]leads.Snapshot, error)
+
+func (f readerFunc) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, error) {
+	return f(ctx, ids)
+}
+
+// waitedFor is a lock that somebody holds for a while.
+type waitedFor struct {
+	sync.Mutex
+
+	held func()
+}
+
+func (l *waitedFor) Lock() {
+	l.held()
+	l.Mutex.Lock()
+}
+
+// What the next read waits for is the beginning of the last, and not when its turn was asked for:
+// a pass may hold the read order for longer than the pause between reads.
+func TestReadBeginsWhenItIsItsTurn(t *testing.T) {
+	h := open(t, 1)
+	clock := leadstest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	w := &consumers.Worker{
+		MemberID: h.member(), Bus: h.bus, Mirror: h.db, Now: clock.Now, Stats: h.stats, Wake: func() {}, Log: h.log.Logger(),
+		ReadOrder: &waitedFor{held: func() { clock.Advance(time.Minute) }},
+	}
+	w.Reader = readerFunc(func(context.Context, []int64) ([]leads.Snapshot, error) {
+		if began := w.ReadAt(); !began.Equal(clock.Now()) {
+			t.Errorf("the read is said to have begun %s ago", clock.Now().Sub(began))
+		}
+		stop()
+		return nil, nil
+	})
+	h.notify("ONCRMLEADADD", h.ids()...)
+	if err := w.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	if ctx.Err() == nil {
+		t.Error("nothing was read")
 	}
 }
 

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/nats-io/nats.go"
@@ -39,6 +40,12 @@ func (s *submission) message(stream string) *nats.Msg {
 	return &nats.Msg{Subject: s.subject, Data: s.data, Header: nats.Header{jetstream.ExpectedStreamHeader: {stream}}}
 }
 
+// answer tells the caller what became of its message.
+func (s *submission) answer(sequence uint64, err error) {
+	s.sequence, s.err = sequence, err
+	close(s.done)
+}
+
 // publish returns when the stream has the message on disk.
 func (g *group) publish(ctx context.Context, subject string, data []byte) (sequence uint64, err error) {
 	s := &submission{ctx: ctx, subject: subject, data: data, done: make(chan struct{})}
@@ -46,7 +53,7 @@ func (g *group) publish(ctx context.Context, subject string, data []byte) (seque
 	if !g.working && g.direct < batchLeast {
 		g.direct++
 		g.mu.Unlock()
-		g.alone(s)
+		g.alone(ctx, s)
 		g.mu.Lock()
 		g.direct--
 		g.mu.Unlock()
@@ -77,14 +84,13 @@ func (g *group) work() {
 			return
 		}
 		g.together(batch)
-		for _, s := range batch {
-			close(s.done)
-		}
 	}
 }
 
-// next takes what one batch can hold.
+// next takes what one batch can hold. Who has given up has put its message elsewhere, and nobody
+// shall wait for that.
 func (g *group) next() []*submission {
+	g.waiting = slices.DeleteFunc(g.waiting, func(s *submission) bool { return s.ctx.Err() != nil })
 	count, size := 0, 0
 	for count < len(g.waiting) && count < batchMost && size < batchBytes {
 		size += len(g.waiting[count].data)
@@ -116,26 +122,35 @@ func (g *group) together(batch []*submission) {
 		return
 	}
 	for i, s := range batch {
-		if s.err = err; err == nil {
-			s.sequence = last - uint64(len(batch)-1-i) //nolint:gosec // the batch is not longer than its stream
+		sequence := uint64(0)
+		if err == nil {
+			sequence = last - uint64(len(batch)-1-i) //nolint:gosec // the batch is not longer than its stream
 		}
+		s.answer(sequence, err)
 	}
 }
 
-// oneByOne publishes each message alone, at the same time.
+// oneByOne publishes each message alone, at the same time. A caller with more time than others
+// must not make those wait that come next.
 func (g *group) oneByOne(batch []*submission) {
 	var all sync.WaitGroup
 	for _, s := range batch {
-		all.Go(func() { g.alone(s) })
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(s.ctx, publishLimit)
+			defer cancel()
+			g.alone(ctx, s)
+		})
 	}
 	all.Wait()
 }
 
-func (g *group) alone(s *submission) {
-	ack, err := g.bus.js.PublishMsg(s.ctx, s.message(g.bus.Name(g.stream)), jetstream.WithRetryAttempts(0))
-	if s.err = err; err == nil {
-		s.sequence = ack.Sequence
+func (g *group) alone(ctx context.Context, s *submission) {
+	ack, err := g.bus.js.PublishMsg(ctx, s.message(g.bus.Name(g.stream)), jetstream.WithRetryAttempts(0))
+	if err != nil {
+		s.answer(0, err)
+		return
 	}
+	s.answer(ack.Sequence, nil)
 }
 
 // takesBatches reports whether the stream takes batches. Where nobody can say so now, it does not.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
@@ -160,4 +162,88 @@ func TestCallerDoesNotWaitForABatchUnderWay(t *testing.T) {
 	release()
 	list := entriesFrom(2, 10)
 	wantStored(t, bus, list, together(t, bus, list))
+}
+
+// silent is an entry that the server never answers: nobody keeps its subject, and somebody hears it.
+func silent(t *testing.T, bus *events.Bus) events.Entry {
+	t.Helper()
+	e := entry(0)
+	e.Subject = "bitrix24.notices.nobody.keeps.this"
+	heard, err := bus.Conn().SubscribeSync(e.Subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = heard.Unsubscribe() })
+	return e
+}
+
+// One that gets no answer makes nobody wait: neither those beside it nor those that come next.
+func TestEntryWithoutAnAnswerMakesNobodyWait(t *testing.T) {
+	bus := eventstest.Bus(t)
+	lost := silent(t, bus)
+	waiting, release := bus.HoldNotices()
+	var lostOnes, others sync.WaitGroup
+	ctx, giveUp := context.WithTimeout(t.Context(), time.Hour)
+	lostOnes.Go(func() { _, _ = events.StoreEntry(ctx, bus, lost) })
+	until(t, "it waits", func() bool { return waiting() == 1 })
+	list := entriesFrom(1, 20)
+	got := make([]stored, len(list))
+	for i := range list {
+		others.Go(func() { got[i].sequence, got[i].err = events.StoreEntry(t.Context(), bus, list[i]) })
+	}
+	until(t, "all wait", func() bool { return waiting() == len(list)+1 })
+	var working sync.WaitGroup
+	working.Go(release)
+	done := make(chan struct{})
+	go func() { others.Wait(); working.Wait(); close(done) }()
+	until(t, "the others are stored, and the next batch can begin", func() bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	})
+	wantStored(t, bus, list, got)
+	giveUp()
+	lostOnes.Wait()
+}
+
+// What callers have given up, and have in their spool by now, is not stored behind their back.
+func TestEntriesOfCallersWhoAreGoneAreNotStored(t *testing.T) {
+	bus := eventstest.Bus(t)
+	waiting, release := bus.HoldNotices()
+	ctx, giveUp := context.WithCancel(t.Context())
+	var gone sync.WaitGroup
+	for _, e := range entriesFrom(1, 20) {
+		gone.Go(func() { _, _ = events.StoreEntry(ctx, bus, e) })
+	}
+	until(t, "they wait", func() bool { return waiting() == 20 })
+	giveUp()
+	gone.Wait()
+	release()
+	if n := messages(t, bus, events.StreamNotices); n != 0 {
+		t.Errorf("%d messages, want none", n)
+	}
+}
+
+// Notices of few leads: each caller is told its own place, and the last of each lead stays.
+func TestBatchWithSeveralNoticesOfALead(t *testing.T) {
+	bus := eventstest.Bus(t)
+	var list []events.Entry
+	for n := range 60 {
+		e := entry(n % 7)
+		e.Data = []byte(strconv.Itoa(n))
+		list = append(list, e)
+	}
+	got := together(t, bus, list)
+	wantStored(t, bus, list[53:], got[53:])
+	for i := range got {
+		if want := got[0].sequence + uint64(i); got[i].err != nil || got[i].sequence != want {
+			t.Errorf("entry %d is said to be at %d, want %d; %v", i, got[i].sequence, want, got[i].err)
+		}
+	}
+	if n := messages(t, bus, events.StreamNotices); n != 7 {
+		t.Errorf("%d messages, want 7", n)
+	}
 }

@@ -59,14 +59,20 @@ func (l *lookahead) discard() {
 	}
 }
 
+// dropAhead ends what is being read ahead: once a step has failed, it is too old by the time that
+// it is wanted.
+func (p *Pass) dropAhead() {
+	p.ahead.discard()
+	p.ahead = nil
+}
+
 // scan reads the window above after: the one that was read ahead, if it is that.
 func (p *Pass) scan(ctx context.Context, after int64) (leads.Page, error) {
-	ahead := p.ahead
-	p.ahead = nil
-	if ahead != nil && ahead.after == after {
+	if ahead := p.ahead; ahead != nil && ahead.after == after {
+		p.ahead = nil
 		return ahead.result()
 	}
-	ahead.discard() // a step failed: what was read for the one after it is too old by now
+	p.dropAhead()
 	return p.cfg.Portal.Scan(ctx, after, Steps{Drawn: func() {}, Answered: func() {}})
 }
 

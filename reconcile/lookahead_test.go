@@ -94,3 +94,40 @@ func TestWindowReadAheadOfAFailureIsReadAgain(t *testing.T) {
 	}
 	h.wantEqual()
 }
+
+// silentLedger does not answer where hold says so.
+type silentLedger struct {
+	*repo.DB
+
+	hold func() error
+}
+
+func (l silentLedger) Noted(ctx context.Context, runID string) ([]leads.Finding, error) {
+	if err := l.hold(); err != nil {
+		return nil, err
+	}
+	return l.DB.Noted(ctx, runID)
+}
+
+// The same where the step fails that was to use it, before it does.
+func TestWindowReadAheadIsReadAgainWhereItsOwnStepFails(t *testing.T) {
+	h := imported(t, 100)
+	h.windowSize = 50
+	windows := func(fails int) int64 {
+		h.windows.Store(0)
+		steps, cfg := 0, h.config()
+		cfg.Ledger = silentLedger{h.db, func() error {
+			if steps++; steps == fails {
+				return errors.New("the database does not answer")
+			}
+			return nil
+		}}
+		if _, err := reconcile.Run(t.Context(), cfg, h.request(leads.Run{Mode: leads.RunFull})); err != nil {
+			t.Fatal(err)
+		}
+		return h.windows.Load()
+	}
+	if calm, failed := windows(0), windows(2); failed != calm+1 {
+		t.Errorf("%d windows were read, and %d without a failure: want one more", failed, calm)
+	}
+}

@@ -70,7 +70,7 @@ func (p *Pass) work(ctx context.Context) error {
 	if err := p.persist(ctx, "prepare", p.prepare); err != nil {
 		return err
 	}
-	defer func() { p.ahead.discard() }()
+	defer p.dropAhead()
 	for p.run.Checkpoint < leads.MaxID {
 		if err := p.persist(ctx, "compare", p.nextWindow); err != nil {
 			return err
@@ -145,6 +145,7 @@ func (p *Pass) nextWindow(ctx context.Context) error {
 	run := p.run
 	noted, err := p.loadNoted(ctx)
 	if err != nil {
+		p.dropAhead()
 		return err
 	}
 	r := &repairer{cfg: &p.cfg, run: &run, noted: noted}
