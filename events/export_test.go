@@ -50,3 +50,6 @@ func (b *Bus) HoldNotices() (waiting func() int, release func()) {
 	}
 	return waiting, g.work
 }
+
+// AskAgain lets the time pass for which a stream is taken to know no batches.
+func (b *Bus) AskAgain() { b.notices.asked = b.notices.asked.Add(-askAgain) }

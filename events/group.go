@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,9 +22,12 @@ type group struct {
 	waiting []*submission // for the next batch
 	working bool          // batches are published
 
-	batches bool // the stream takes batches; only the goroutine that works uses it
-	known   bool // whether it does was asked
+	batches bool      // the stream takes batches; only the goroutine that works uses it
+	asked   time.Time // when that was found out; zero where it was not
 }
+
+// askAgain is how long a stream is taken to know no batches: its server may be a newer one by then.
+const askAgain = time.Minute
 
 // submission is a message whose caller waits.
 type submission struct {
@@ -117,7 +121,7 @@ func (g *group) together(batch []*submission) {
 	}
 	last, err := g.bus.publishBatch(ctx, messages)
 	if err != nil && ctx.Err() == nil {
-		g.known = false // the stream may have been made anew
+		g.asked = time.Time{} // the stream may have been made anew
 		g.oneByOne(batch)
 		return
 	}
@@ -155,7 +159,7 @@ func (g *group) alone(ctx context.Context, s *submission) {
 
 // takesBatches reports whether the stream takes batches. Where nobody can say so now, it does not.
 func (g *group) takesBatches() bool {
-	if g.known {
+	if !g.asked.IsZero() && (g.batches || time.Since(g.asked) < askAgain) {
 		return g.batches
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), publishLimit)
@@ -164,6 +168,6 @@ func (g *group) takesBatches() bool {
 	if err != nil {
 		return false
 	}
-	g.known, g.batches = true, stream.CachedInfo().Config.AllowAtomicPublish
+	g.asked, g.batches = time.Now(), stream.CachedInfo().Config.AllowAtomicPublish
 	return g.batches
 }
