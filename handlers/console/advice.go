@@ -10,7 +10,7 @@ var adviceFor = []struct{ component, words string }{
 	{"outbox", "The rows are right; subscribers hear of them late. Look at NATS first: the examination says which limit of it is reached."},
 	{"adopted leads", "Give them to the portal they came from: leadsync portals claim."},
 	{"callbacks of ", "Is the public address reachable from the internet, with a certificate that is valid? The examination looks at it; then bind the events again on the page of portals."},
-	{"portal ", "Open the page of portals: it says what the portal lacks. Where it asks for a log-in, an administrator of the portal opens the link there."},
+	{"portal ", "Does the portal open in a browser, and does this machine reach it? The page of portals says what it lacks; where it asks for a log-in, an administrator of the portal opens the link there."},
 }
 
 // partName names a component of problems in a language.

@@ -173,6 +173,7 @@ var examined = []phrase{
 	{format: "then an administrator has to log in again", russian: saying{words: "тогда администратору придётся войти снова"}},
 	{format: "have the service run: it refreshes the tokens", russian: saying{words: "запустите службу: она обновляет токены"}},
 	{format: "the access token has expired, and the running service alone refreshes it", russian: saying{words: "токен доступа истёк, обновляет его только работающая служба"}},
+	{format: "%s did not answer within %s", russian: saying{words: "%[1]s не отвечает %[2]s"}},
 	{format: "which permissions it has given: it did not answer within %s", russian: saying{words: "какие права даны: не ответил за %[1]s"}},
 	{format: "open the portal in a browser; can this machine reach it?", russian: saying{words: "откройте портал в браузере; достигает ли его эта машина?"}},
 	{format: "the permission CRM is missing", russian: saying{words: "нет права CRM"}},

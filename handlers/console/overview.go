@@ -174,5 +174,5 @@ func took(run leads.Run, now time.Time) time.Duration {
 	if run.StartedAt.IsZero() || end.Before(run.StartedAt) {
 		return 0
 	}
-	return end.Sub(run.StartedAt).Round(time.Second)
+	return max(end.Sub(run.StartedAt).Round(time.Second), time.Second) // less is not shown
 }

@@ -86,9 +86,13 @@ func (v runView) Rate() int64 {
 	return 0
 }
 
+// lookedThrough is the part of the leads, in percent, from which a pass may be waiting before it asks again
+// for those that seem to be gone: the pace of before says nothing of that.
+const lookedThrough = 98
+
 // Left is how long the pass will still take; 0 where nobody can know.
 func (v runView) Left() time.Duration {
-	if v.State != leads.RunRunning || v.Percent < 1 {
+	if v.State != leads.RunRunning || v.Percent < 1 || v.Percent >= lookedThrough {
 		return 0
 	}
 	return (v.Took * time.Duration(100-v.Percent) / time.Duration(v.Percent)).Round(time.Second)

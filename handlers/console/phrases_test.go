@@ -190,6 +190,9 @@ func TestStoryIsToldInRussian(t *testing.T) {
 func TestSentencesAreInPlainWords(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"event ONCRMLEADUPDATE arrived and was stored as notice 12 within 1.2ms":                                               {"callback received: lead changed", "ONCRMLEADUPDATE, notice 12, stored within 1.2ms"},
+		"event ONCRMLEADUPDATE from the portal's own queue arrived and was stored as notice 3 within 600µs":                    {"found by Bitrix24's list of missed events: lead changed", "ONCRMLEADUPDATE, notice 3, stored within 600µs"},
+		"event ONCRMLEADADD arrived and was stored as notice 4; the journal knows of no read yet":                              {"callback received: lead added; not read yet, as far as the journal knows", "ONCRMLEADADD, notice 4"},
+		"it could not be compared: company.bitrix24.ru did not answer within 10s":                                              {"it could not be compared: company.bitrix24.ru did not answer within 10 s", ""},
 		"the portal sent the lead, in a batch that took 812ms, because of notice 13; ticket 4.123":                             {"read from Bitrix24, because of a callback", "batch of 812ms, notice 13, read no. 4.123"},
 		`the row was updated, revision 3: TITLE "a; b within 3 days" → "c (by a pass)" (by a pass), in a batch that took 12ms`: {`changed: TITLE "a; b within 3 days" → "c (by a pass)" – found by a comparison with Bitrix24`, "revision 3, batch of 12ms"},
 		"revision 3 was announced to subscribers, sequence 77":                                                                 {"announced to subscribers", "revision 3, sequence 77"},

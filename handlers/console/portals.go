@@ -111,6 +111,14 @@ type portalView struct {
 	Wrong    []string     // what does not work
 }
 
+// Reason is why the mirror is not current; "" also where what does not work says the same.
+func (v portalView) Reason() string {
+	if slices.Contains(v.Wrong, v.Standing.Mirror.Reason) {
+		return ""
+	}
+	return v.Standing.Mirror.Reason
+}
+
 type portalsData struct {
 	Portals   []portalView
 	LoginPath string // without a domain; "" where LEADSYNC_PUBLIC_URL is not set
@@ -167,7 +175,8 @@ type connectData struct {
 	// The values of Bitrix24's form for a local application; "" where LEADSYNC_PUBLIC_URL is not set.
 	HandlerPath, InstallPath string
 	Refusals                 []Refusal
-	Tells                    bool // whoever is refused is among them, not in the log alone
+	Tells                    bool            // whoever is refused is among them, not in the log alone
+	In                       map[string]bool // the portals that are connected, also where they were refused before
 	// MemberID and Host are those of a portal that was refused and is to be let in.
 	MemberID, Host string
 }
@@ -209,6 +218,10 @@ func (p portalPages) connect(r *http.Request) (view, error) {
 	if d.Tells = p.refusals != nil; d.Tells {
 		d.Refusals = slices.DeleteFunc(slices.Clone(p.refusals()), func(r Refusal) bool { return r.Why() == "" })
 		d.Refusals = d.Refusals[:min(len(d.Refusals), refusalsShown)]
+	}
+	d.In = map[string]bool{}
+	for _, portal := range d.Portals {
+		d.In[portal.MemberID] = portal.Connected()
 	}
 	for _, refused := range d.Refusals { // no other value of the address is shown in the form
 		if refused.MemberID == r.URL.Query().Get("member_id") {

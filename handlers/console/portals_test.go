@@ -52,6 +52,10 @@ func TestPortalsPageSaysHowPortalsStand(t *testing.T) {
 		}
 	}
 	wantInOrder(t, o.page("/portals"), "changes may have been missed", "In this state since", "2026-11-24T10:00:00Z")
+	h.overview.Problems = map[string]string{"callbacks of company.bitrix24.ru": h.overview.Portals[0].Mirror.Reason}
+	if page := o.page("/portals"); strings.Count(page, "changes may have been missed") != 1 {
+		t.Errorf("a reason is shown twice: %s", page)
+	}
 	h.overview.Problems = nil
 	wantInOrder(t, o.page("/portals"), "no answer") // what its owner has noted
 	h.overview.Portals[0].Mirror = leads.MirrorStatus{State: leads.MirrorCurrent}
@@ -87,6 +91,11 @@ func TestRefusedPortalsAreShown(t *testing.T) {
 		t.Error("a reader is shown how to let a portal in")
 	}
 	wantInOrder(t, page, "2. ", "shows it under “Refused lately”", "3. ")
+	if strings.Contains(page, second+"</small> <span") {
+		t.Errorf("who was refused is not connected: %s", page)
+	}
+	h.portals = []console.Portal{{MemberID: second, Domain: "second.bitrix24.ru", State: leads.PortalActive, Tokens: []console.Tokens{{}}}}
+	wantInOrder(t, o.page("/portals/connect"), "Refused lately", second+"</small> <span", "connected now", "5. ")
 	h.refused = nil
 	if page := o.page("/portals/connect"); strings.Contains(page, `id="refused"`) {
 		t.Error("nobody was refused")

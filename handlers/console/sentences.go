@@ -4,6 +4,9 @@ package console
 // English, and TestEverySentenceOfOthersIsRetold fails.
 var sentences = compiled(false, append(examined, []phrase{
 	// callbacks, in package journal
+	{format: "event %s from the portal's own queue arrived and was stored as notice %d within %v", english: saying{words: "found by Bitrix24's list of missed events: %[1]s", detail: "%[1]s, notice %[2]s, stored within %[3]s"}, russian: saying{words: "найдено в списке пропущенных событий Битрикс24: %[1]s", detail: "%[1]s, уведомление %[2]s, записано за %[3]s"}},
+	{format: "event %s from the portal's own queue arrived and was stored as notice %d", english: saying{words: "found by Bitrix24's list of missed events: %[1]s", detail: "%[1]s, notice %[2]s"}, russian: saying{words: "найдено в списке пропущенных событий Битрикс24: %[1]s", detail: "%[1]s, уведомление %[2]s"}},
+	{format: "event %s arrived and was stored as notice %d within %v", english: saying{words: "callback received: %[1]s", detail: "%[1]s, notice %[2]s, stored within %[3]s"}, russian: saying{words: "получено событие: %[1]s", detail: "%[1]s, уведомление %[2]s, записано за %[3]s"}},
 	{format: "event %s arrived and was stored as notice %d", english: saying{words: "callback received: %[1]s", detail: "%[1]s, notice %[2]s"}, russian: saying{words: "получено событие: %[1]s", detail: "%[1]s, уведомление %[2]s"}},
 	{format: "event %s arrived and was kept on disk, because NATS did not take it", english: saying{words: "callback received and kept on disk, because NATS did not take it: %[1]s", detail: "%[1]s"}, russian: saying{words: "получено событие и сохранено на диске, так как NATS его не принял: %[1]s", detail: "%[1]s"}},
 	{format: "event %s arrived and was kept on disk, because nobody could say yet whether it is genuine", english: saying{words: "callback received and kept on disk until it is known whether it is genuine: %[1]s", detail: "%[1]s"}, russian: saying{words: "получено событие и сохранено на диске, пока неизвестно, подлинное ли оно: %[1]s", detail: "%[1]s"}},
@@ -242,6 +245,5 @@ var endings = compiled(true, []phrase{
 	{format: "; it was not read yet when notice %d of %s replaced it: one read serves both", english: saying{words: "; a later callback came before it was read: one read serves both", detail: "notice %[1]s of %[2]s UTC"}, russian: saying{words: "; до чтения пришло ещё одно событие: одного чтения хватает для обоих", detail: "уведомление %[1]s, %[2]s UTC"}},
 	{format: "; it was not read yet when notice %d replaced it: one read serves both", english: saying{words: "; a later callback came before it was read: one read serves both", detail: "notice %[1]s"}, russian: saying{words: "; до чтения пришло ещё одно событие: одного чтения хватает для обоих", detail: "уведомление %[1]s"}},
 	{format: "; the journal knows of no read yet", english: saying{words: "; not read yet, as far as the journal knows"}, russian: saying{words: "; ещё не прочитано, насколько знает журнал"}},
-	{format: " within %v", english: saying{detail: "stored within %[1]s"}, russian: saying{detail: "записано за %[1]s"}},
 	{format: "; %s", english: saying{words: "; %[1]s"}, russian: saying{words: "; %[1]s"}},
 })

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"leadsync/journal"
@@ -74,6 +75,11 @@ func (p leadPages) story(r *http.Request, ref leads.Ref) (story, error) {
 	s.Left = max(0, len(told.Moments)-momentsShown)
 	s.Newest = slices.Clone(told.Moments[s.Left:])
 	slices.Reverse(s.Newest)
+	for i := range s.Newest { // a write that failed has stored nothing
+		if m := &s.Newest[i]; m.What == "row" && strings.HasPrefix(m.Text, "the lead could not be written") {
+			m.What = "failure"
+		}
+	}
 	return s, nil
 }
 

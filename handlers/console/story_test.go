@@ -103,6 +103,29 @@ func TestComparisonSaysWhatDiffers(t *testing.T) {
 	}
 }
 
+// A write that failed is not called stored.
+func TestFailedWriteIsNotStored(t *testing.T) {
+	h := furnished("plain")
+	h.story.Moments = []journal.Moment{{At: time.Unix(1, 0), What: "row", Text: "the lead could not be written, in a batch that took 2ms"}}
+	wantInOrder(t, open(t, h).page(lead17), "What happened", ">not stored<", "the lead could not be stored")
+}
+
+// A pass that has looked through all leads may be waiting before it looks again: how long it still takes
+// is not told by its pace, and one of half a second took no time that nobody knows.
+func TestTimesOfPassesAreKnownOrNotShown(t *testing.T) {
+	at := time.Now().Add(-50 * time.Second)
+	run := leads.Run{State: leads.RunRunning, StartedAt: at, Sums: leads.Sums{Scanned: 500}}
+	if left := console.LeftOf(run, 1000); left < 45*time.Second || left > time.Minute {
+		t.Errorf("half of it still takes %s", left)
+	}
+	if run.Scanned = 990; console.LeftOf(run, 1000) != 0 {
+		t.Errorf("a pass that may wait still takes %s", console.LeftOf(run, 1000))
+	}
+	if took := console.TookOf(leads.Run{StartedAt: at, FinishedAt: at.Add(400 * time.Millisecond)}); took != time.Second {
+		t.Errorf("a short pass took %s", took)
+	}
+}
+
 // What an import wrote is no difference.
 func TestImportsAreNoDifferences(t *testing.T) {
 	h := furnished("plain")
