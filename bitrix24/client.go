@@ -56,7 +56,9 @@ type ClientConfig struct {
 	// Moved returns the confirmed endpoint of a portal that redirects; Home.Moved does so.
 	// nil makes a redirect an error, as it is for a webhook: nobody can confirm its address.
 	Moved func(ctx context.Context) (leads.Secret, error)
-	Log   *slog.Logger // nil logs nothing
+	// Answered is called after each call that the portal has executed; nil is nothing.
+	Answered func()
+	Log      *slog.Logger // nil logs nothing
 }
 
 // Client calls one portal's REST methods within its limits. Leads, Events and Application
@@ -247,6 +249,9 @@ func (c *Client) exchange(ctx context.Context, method string, params Params, m m
 			err = a.checked(ctx, answer)
 		}
 		if err == nil {
+			if c.cfg.Answered != nil {
+				c.cfg.Answered()
+			}
 			return answer, nil
 		}
 		if ctx.Err() != nil {

@@ -55,6 +55,13 @@ type brokenError struct {
 func (e *brokenError) Error() string { return e.method + ": " + e.err.Error() }
 func (e *brokenError) Unwrap() error { return e.err }
 
+// OfPortal reports whether an error came from the portal, or is that it did not answer.
+func OfPortal(err error) bool {
+	var refused *Error
+	var broken *brokenError
+	return errors.As(err, &refused) || errors.As(err, &broken)
+}
+
 // admit waits until the limits allow a request of that method, and counts it.
 func (c *Client) admit(ctx context.Context, method string) error {
 	began := time.Now()

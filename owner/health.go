@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"leadsync/bitrix24"
 	"leadsync/leads"
 )
 
@@ -53,6 +54,9 @@ type Problem struct {
 	Works  time.Time `json:"works,omitzero"` // since when it works again; zero while it fails
 	Reason string    `json:"reason"`         // the last error, in words
 	Urgent bool      `json:"urgent"`         // a person has to act: waiting will not mend it
+	// Portal says that it is the portal that refuses or does not answer: then a part that has
+	// nothing to ask it does not show that it works.
+	Portal bool `json:"portal,omitempty"`
 }
 
 // Pressing tells whether the problem is to be reported.
@@ -74,6 +78,14 @@ type health struct {
 	begun map[Part]time.Time
 	// waiting is since when the oldest notice of a lead waits; zero where none does.
 	waiting time.Time
+	heard   time.Time // when the portal answered last; zero where it has not yet
+}
+
+// hear notes that the portal has answered.
+func (h *health) hear() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.heard = h.now()
 }
 
 // begin notes that a part works, or has made progress; pause that it waits on purpose.
@@ -113,7 +125,7 @@ func (h *health) report(part Part, err error) {
 	if !p.Fails() {
 		p.Again, p.Works = from, time.Time{}
 	}
-	p.Reason = err.Error()
+	p.Reason, p.Portal = err.Error(), bitrix24.OfPortal(err)
 	p.Urgent = errors.Is(err, leads.ErrPortalRefuses) || errors.Is(err, leads.ErrUnauthorized) ||
 		errors.Is(err, leads.ErrMisconfigured) || errors.Is(err, errHeldBack)
 	if h.parts == nil {
@@ -129,6 +141,7 @@ func (h *health) works(part Part) {
 	case !known:
 	case part == PartDeletions, part == PartLastPass:
 		delete(h.parts, part)
+	case p.Portal && !h.heard.After(p.Again): // it had nothing to ask
 	case p.Fails():
 		p.Works = h.now()
 		h.parts[part] = p
@@ -163,11 +176,7 @@ func (h *health) problems() []Problem {
 	if found == nil {
 		found = map[Part]Problem{}
 	}
-	for part, since := range h.begun {
-		if _, failing := found[part]; !failing && now.Sub(since) >= PressingAfter {
-			found[part] = Problem{Part: part, Since: since, Again: since, Reason: noAnswer(part)}
-		}
-	}
+	h.addUnanswered(found, PressingAfter)
 	if late := now.Sub(h.waiting) >= PressingAfter; late && !h.waiting.IsZero() {
 		p, known := found[PartNotices]
 		if !known {
@@ -187,6 +196,33 @@ func (h *health) problems() []Problem {
 	})
 	return list
 }
+
+// addUnanswered adds the parts that work for that long without an answer.
+func (h *health) addUnanswered(to map[Part]Problem, after time.Duration) {
+	for part, since := range h.begun {
+		if _, failing := to[part]; !failing && h.now().Sub(since) >= after {
+			to[part] = Problem{Part: part, Since: since, Again: since, Reason: noAnswer(part), Portal: part.asksPortal()}
+		}
+	}
+}
+
+// inheritable are the problems that the next owner is to know, also those that are not reported
+// yet: it might be replaced as soon.
+func (h *health) inheritable() []Problem {
+	problems := h.problems()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found := map[Part]Problem{}
+	for _, p := range problems {
+		found[p.Part] = p
+	}
+	h.addUnanswered(found, unansweredLeast)
+	return slices.SortedFunc(maps.Values(found), func(a, b Problem) int { return strings.Compare(string(a.Part), string(b.Part)) })
+}
+
+// unansweredLeast is how long work must be under way for the next owner to know of it: the portal
+// answers most within a second.
+const unansweredLeast = 10 * time.Second
 
 // forgetFuture makes what began ahead of now, before the clock was set back, begin now.
 func (h *health) forgetFuture(now time.Time) {
@@ -240,12 +276,15 @@ const backlog = "leads are read more slowly than callbacks come in, the oldest w
 
 // noAnswer is the reason where a part works and nothing has failed yet.
 func noAnswer(part Part) string {
-	switch part {
-	case PartSchedule, PartBeat, PartRecord, PartStatus:
+	if !part.asksPortal() {
 		return "no answer from the database or NATS so far"
-	default:
-		return "no answer from the portal so far: check whether it opens in a browser, and whether this machine reaches it"
 	}
+	return "no answer from the portal so far: check whether it opens in a browser, and whether this machine reaches it"
+}
+
+// asksPortal tells the parts that need the portal from those that need only the database or NATS.
+func (p Part) asksPortal() bool {
+	return p != PartSchedule && p != PartBeat && p != PartRecord && p != PartStatus
 }
 
 // Describe says which parts fail, since when, and why: of the problems that are to be

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"leadsync/bitrix24"
 	"leadsync/events"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
@@ -288,4 +289,38 @@ func TestFlickeringMirrorIsNotBehindForAllOfIt(t *testing.T) {
 	m.want("they fail again", leads.MirrorCurrent, "")
 	m.clock.Advance(PressingAfter)
 	m.want("for two minutes", leads.MirrorBehind, "passes: disk full")
+}
+
+// While a portal does not answer, a part that has nothing to ask it does not show that it works, and
+// owners that follow each other in less than two minutes report the outage from its beginning.
+func TestSilentPortalFailsUntilItIsHeard(t *testing.T) {
+	for name, fail := range map[string]func(h *health){
+		"nothing is answered": func(h *health) { h.begin(PartOfflineQueue) },
+		"calls fail":          func(h *health) { h.report(PartOfflineQueue, fmt.Errorf("drain: %w", &bitrix24.Error{Code: "BROKEN"})) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := leadstest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC))
+			h := &health{now: clock.Now, calm: calmAfter}
+			h.hear()
+			fail(h)
+			for range 5 {
+				clock.Advance(PressingAfter / 4)
+				next := &health{now: clock.Now, calm: calmAfter}
+				next.inherit(written(h.inheritable()))
+				h = next
+				h.report(PartOfflineQueue, nil) // no drain is due yet
+				clock.Advance(PressingAfter / 4)
+			}
+			if words := Describe(h.problems(), clock.Now()); !strings.HasPrefix(words, "offline queue: failing since 2026-11-26T10:00:00Z: ") {
+				t.Errorf("after five minutes and owners: %q", words)
+			}
+			clock.Advance(time.Second)
+			h.hear()
+			h.report(PartOfflineQueue, nil)
+			clock.Advance(calmAfter)
+			if found := h.problems(); len(found) != 0 {
+				t.Errorf("a minute after it answered: %v", found)
+			}
+		})
+	}
 }

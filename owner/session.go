@@ -59,11 +59,14 @@ func open(cfg *Config, own Ownership) (*Session, error) {
 	return s, nil
 }
 
+// answered notes that the portal answers.
+func (s *Session) answered() { s.health.hear() }
+
 // connect makes the client of the portal, with its source of tokens where it has one.
 func (s *Session) connect() error {
 	portal := s.own.Portal
 	if portal.WebhookURL != "" {
-		s.client = bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: portal.WebhookURL, Budget: s.budget, HTTP: s.cfg.HTTP, Log: s.cfg.Log})
+		s.client = bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: portal.WebhookURL, Budget: s.budget, Answered: s.answered, HTTP: s.cfg.HTTP, Log: s.cfg.Log})
 		return nil
 	}
 	endpoint, err := s.cfg.OAuth.Trust.Endpoint(portal.ClientEndpoint)
@@ -78,7 +81,7 @@ func (s *Session) connect() error {
 		MemberID: portal.MemberID, Server: portal.ServerEndpoint, OAuth: s.tokens.OAuth, Tokens: s.tokens, Move: s.move,
 	}
 	s.client = bitrix24.NewClient(bitrix24.ClientConfig{
-		Endpoint: leads.Secret(endpoint), Tokens: s.tokens, Budget: s.budget, Moved: home.Moved, HTTP: s.cfg.HTTP, Log: s.cfg.Log,
+		Endpoint: leads.Secret(endpoint), Tokens: s.tokens, Budget: s.budget, Answered: s.answered, Moved: home.Moved, HTTP: s.cfg.HTTP, Log: s.cfg.Log,
 	})
 	return nil
 }

@@ -94,7 +94,7 @@ func (u *upkeep) inherit(ctx context.Context) error {
 // saveProblem lets other processes and the next owner see what fails, when that has changed.
 func (u *upkeep) saveProblem(ctx context.Context) error {
 	now, found := u.s.cfg.now(), u.s.problems()
-	is := leads.Standing{Epoch: u.s.own.Epoch, ProblemParts: written(found)}
+	is := leads.Standing{Epoch: u.s.own.Epoch, ProblemParts: written(u.s.health.inheritable())}
 	is.Problem, is.ProblemSince = summary(found, now)
 	same := is.Problem == u.problem.Problem && is.ProblemParts == u.problem.ProblemParts
 	if same && !u.problem.ProblemSince.After(now) {
