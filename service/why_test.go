@@ -98,6 +98,7 @@ func TestAStopWritesRefusalsDown(t *testing.T) {
 		_, ok, err := p.service.Backend.DB.Portal(t.Context(), member)
 		return err == nil && ok
 	})
+	p.until("everything is ready", func() bool { return len(p.service.ready.problems(t.Context())) == 0 }) // before, forgeries are kept on disk
 	forged := url.Values{"event": {"ONCRMLEADUPDATE"}, "data[FIELDS][ID]": {"1"}, "auth[member_id]": {member}, "auth[application_token]": {"forged"}}
 	for range 3 {
 		p.answer(http.PostForm(p.service.Address()+leads.CallbackPath, forged))
