@@ -13,7 +13,7 @@ import (
 // examineLimit is how long an examination may take: each of its checks has a limit of its own.
 const examineLimit = 5 * time.Minute
 
-// doctorDesk examines the installation for the pages, and tests its alarms. There is one of both at
+// doctorDesk examines the installation for the pages, and tests its alarms. There is one of each at
 // a time, and the last one of each is kept.
 type doctorDesk struct {
 	b    *Backend
@@ -52,7 +52,7 @@ func (d *doctorDesk) TestAlarms() error {
 func (d *doctorDesk) begin(result *console.Examination, look func(context.Context) []doctor.Finding) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.last.UnderWay() || d.alarms.UnderWay() {
+	if result.UnderWay() {
 		return fmt.Errorf("%w: wait until it has ended", console.ErrConflict)
 	}
 	started := d.jobs.start(func(ctx context.Context) {
