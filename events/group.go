@@ -66,7 +66,7 @@ func (g *group) publish(ctx context.Context, subject string, data []byte) (seque
 	g.waiting = append(g.waiting, s)
 	if !g.working {
 		g.working = true
-		go g.work()
+		go g.work() //nolint:contextcheck // it works for all who wait
 	}
 	g.mu.Unlock()
 	select {

@@ -47,7 +47,7 @@ func TestOldValueIsShownWhileTheNewOneIsFound(t *testing.T) {
 	clock := leadstest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC))
 	c := cache[int]{kept: kept[int]{Now: clock.Now}}
 	goOn, found := make(chan struct{}), 0
-	find := func(context.Context) (int, error) {
+	find := func(context.Context) (int, error) { //nolint:unparam // as lately wants it
 		if found++; found > 1 {
 			<-goOn
 		}

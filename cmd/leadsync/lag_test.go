@@ -30,8 +30,13 @@ func TestHopsOfALoneEdit(t *testing.T) {
 	h := openHarness(t, harnessConfig{embedded: true, near: true, sql: os.Getenv("LEADSYNC_TEST_SQLSERVER_URL")})
 	h.install()
 	hops := []*hop{
-		{name: "stored: the notice is on its stream"}, {name: "fetched: the worker has it, and may ask the portal"},
-		{name: "answered: by the portal"}, {name: "committed: the row"}, {name: "callback to row"}, {name: "published: on the topic"}, {name: "callback to topic"},
+		{name: "stored: the notice is on its stream"},
+		{name: "fetched: the worker has it, and may ask the portal"},
+		{name: "answered: by the portal"},
+		{name: "committed: the row"},
+		{name: "callback to row"},
+		{name: "published: on the topic"},
+		{name: "callback to topic"},
 	}
 	for n := range *lagEdits {
 		time.Sleep(time.Duration(400+h.rng.IntN(300)) * time.Millisecond)

@@ -27,7 +27,7 @@ var peers = flag.Int("peers", 0, "leads that TestPeers reads in three ways; 0 le
 // peer is one way to read a portal.
 type peer struct {
 	name string
-	read func(t *testing.T) (count int)
+	read func() (count int)
 	took []time.Duration
 }
 
@@ -47,15 +47,15 @@ func TestPeers(t *testing.T) {
 	})
 	trust := trusting(t, info.CA)
 	list := []*peer{
-		{name: "Bitrix24's own SDK", read: func(t *testing.T) int { return readBySDK(t, portal.log, info.CA) }},
-		{name: "leadsync's reader alone", read: func(t *testing.T) int { return readAlone(t, info, trust) }},
-		{name: "leadsync's import into SQL and topic", read: func(t *testing.T) int { return importAll(t, info, trust) }},
+		{name: "Bitrix24's own SDK", read: func() int { return readBySDK(t, portal.log, info.CA) }},
+		{name: "leadsync's reader alone", read: func() int { return readAlone(t, info, trust) }},
+		{name: "leadsync's import into SQL and topic", read: func() int { return importAll(t, info, trust) }},
 	}
 	for range 3 {
 		for _, p := range list {
 			put(t, trust, info.Portal+"/_portal/clock", `{"advance":3600}`) // nobody pays for what another has used
 			begun := time.Now()
-			if count := p.read(t); count != *peers {
+			if count := p.read(); count != *peers {
 				t.Errorf("%s: %d leads of %d", p.name, count, *peers)
 			}
 			p.took = append(p.took, time.Since(begun))

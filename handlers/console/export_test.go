@@ -10,6 +10,7 @@ import (
 
 // TookOf and LeftOf are how long a pass took, and will still take where the portal has so many leads.
 func TookOf(run leads.Run) time.Duration { return took(run, time.Now()) }
+
 func LeftOf(run leads.Run, total int64) time.Duration {
 	return viewRun(run, PortalStatus{Leads: total}, time.Now()).Left()
 }
