@@ -17,6 +17,10 @@ const nextWait = time.Second
 func Next(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, error) {
 	limited, cancel := context.WithTimeout(ctx, nextWait)
 	defer cancel()
+	return answered(limited, func(ctx context.Context) ([]jetstream.Msg, error) { return next(ctx, consumer) })
+}
+
+func next(limited context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, error) {
 	batch, err := consumer.Fetch(1, jetstream.FetchContext(limited))
 	if limited.Err() != nil {
 		return nil, nil

@@ -1,10 +1,12 @@
 package events_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/events"
@@ -210,11 +212,17 @@ func notices(tb testing.TB, bus *events.Bus) jetstream.Consumer {
 // fetch waits for that many notices; a cluster may take its time.
 func fetch(tb testing.TB, bus *events.Bus, count int) []jetstream.Msg {
 	tb.Helper()
-	batch, err := notices(tb, bus).Fetch(count, jetstream.FetchMaxWait(time.Minute))
-	if err != nil {
-		tb.Fatal(err)
+	var msgs []jetstream.Msg
+	var batch jetstream.MessageBatch
+	for len(msgs) < count {
+		var err error
+		if batch, err = notices(tb, bus).Fetch(count-len(msgs), jetstream.FetchMaxWait(time.Minute)); err != nil {
+			tb.Fatal(err)
+		}
+		if msgs = append(msgs, drain(batch)...); !errors.Is(batch.Error(), nats.ErrNoResponders) { // its servers have not heard of the consumer yet
+			break
+		}
 	}
-	msgs := drain(batch)
 	if len(msgs) != count {
 		tb.Fatalf("%d notices came, want %d: %v", len(msgs), count, batch.Error())
 	}
