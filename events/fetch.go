@@ -22,10 +22,10 @@ func Next(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, er
 
 func next(limited context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, error) {
 	batch, err := consumer.Fetch(1, jetstream.FetchContext(limited))
-	if limited.Err() != nil {
-		return nil, nil
-	}
-	if err != nil {
+	switch {
+	case limited.Err() != nil:
+		return nil, nil //nolint:nilerr // nothing came in time
+	case err != nil:
 		return nil, fmt.Errorf("fetch a message: %w", err)
 	}
 	var msgs []jetstream.Msg
