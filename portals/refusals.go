@@ -2,6 +2,7 @@ package portals
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -164,30 +165,43 @@ func (n *note) due(now time.Time) (journal.Entry, bool) {
 // passed tells whether refusalPause has passed since a moment, or the clock was set back.
 func passed(since, now time.Time) bool { return now.Sub(since) >= refusalPause || now.Before(since) }
 
-// journal notes in the journal that portals' callbacks were refused.
-func (r *Registry) journal(d Decision) {
-	if r.cfg.Journal != nil {
-		r.cfg.Journal.Add(r.noted.add(d, r.cfg.Now())...)
+// tally counts decisions, and logs, journals and remembers those that refuse.
+type tally struct {
+	// Stats counts the callbacks of this process; the HTTP handlers count here, too.
+	Stats Stats
+
+	journal *journal.Journal // nil keeps none
+	now     func() time.Time
+	log     *slog.Logger
+	refused refusals
+	noted   notes // refusals for the journal
+	newest  newest
+}
+
+// note notes in the journal that portals' callbacks were refused.
+func (t *tally) note(d Decision) {
+	if t.journal != nil {
+		t.journal.Add(t.noted.add(d, t.now())...)
 	}
 }
 
 // Flush gives the journal the refusals of the last minute. It is called when no more callbacks come.
-func (r *Registry) Flush() {
-	if r.cfg.Journal != nil {
-		r.cfg.Journal.Add(r.noted.rest()...)
+func (t *tally) Flush() {
+	if t.journal != nil {
+		t.journal.Add(t.noted.rest()...)
 	}
 }
 
 // Count counts the decision on a callback, and logs why it is refused: once a minute by
 // reason and portal.
-func (r *Registry) Count(ctx context.Context, d Decision) {
-	r.Stats.Count(d.Reason)
+func (t *tally) Count(ctx context.Context, d Decision) {
+	t.Stats.Count(d.Reason)
 	if d.Reason == Accepted && d.Verified {
-		r.Stats.receivedOf(d.MemberID)
+		t.Stats.receivedOf(d.MemberID)
 	}
-	r.journal(d)
+	t.note(d)
 	if d.Reason != Accepted {
-		r.newest.add(d, r.cfg.Now())
+		t.newest.add(d, t.now())
 	}
 	hint, ok := hints[d.Reason]
 	if !ok {
@@ -197,7 +211,7 @@ func (r *Registry) Count(ctx context.Context, d Decision) {
 	if d.Known {
 		one.memberID = d.MemberID
 	}
-	count, due := r.refused.due(one, r.cfg.Now())
+	count, due := t.refused.due(one, t.now())
 	if !due {
 		return
 	}
@@ -205,5 +219,5 @@ func (r *Registry) Count(ctx context.Context, d Decision) {
 	if d.Err != nil {
 		about = append(about, "error", d.Err)
 	}
-	r.cfg.Log.WarnContext(ctx, "callback refused", about...)
+	t.log.WarnContext(ctx, "callback refused", about...)
 }

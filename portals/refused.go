@@ -18,8 +18,9 @@ type Refusal struct {
 }
 
 const (
-	// refusalsKept is how many refusals are kept: anybody can cause them.
-	refusalsKept = 100
+	// refusalsKept is how many refusals of a reason are kept: anybody can cause them, and must not
+	// push out those for another reason.
+	refusalsKept = 10
 	// refusalText is how long a text in one may be, in bytes.
 	refusalText = 300
 )
@@ -43,7 +44,13 @@ func (n *newest) add(d Decision, now time.Time) {
 		n.list = slices.Delete(n.list, i, i+1)
 	}
 	n.list = slices.Insert(n.list, 0, one)
-	n.list = n.list[:min(len(n.list), refusalsKept)]
+	left := refusalsKept
+	n.list = slices.DeleteFunc(n.list, func(other Refusal) bool { // the oldest come last
+		if other.Reason == one.Reason {
+			left--
+		}
+		return left < 0 && other.Reason == one.Reason
+	})
 }
 
 // short cuts what strangers may have chosen.
@@ -55,8 +62,8 @@ func short(text string) string {
 }
 
 // Refusals are what was refused since the process started, the newest first.
-func (r *Registry) Refusals() []Refusal {
-	r.newest.mu.Lock()
-	defer r.newest.mu.Unlock()
-	return slices.Clone(r.newest.list)
+func (t *tally) Refusals() []Refusal {
+	t.newest.mu.Lock()
+	defer t.newest.mu.Unlock()
+	return slices.Clone(t.newest.list)
 }

@@ -51,8 +51,7 @@ type Config struct {
 
 // Registry knows the portals. It is safe for concurrent use.
 type Registry struct {
-	// Stats counts the callbacks of this process; the HTTP handlers count here, too.
-	Stats Stats
+	tally
 
 	cfg       Config
 	authority authority
@@ -62,9 +61,6 @@ type Registry struct {
 	verifying verifying
 	kept      *bound // callbacks that wait for verification while the database answers
 	deadlines learnDeadlines
-	refused   refusals
-	noted     notes // refusals for the journal
-	newest    newest
 }
 
 // New returns a registry that has not read anything yet; Learn and Adopt do.
@@ -73,7 +69,8 @@ func New(cfg Config) *Registry {
 		cfg.Hashes = &TokenHashes{}
 	}
 	return &Registry{
-		cfg: cfg, authority: authority{cfg.OAuth, cfg.Store},
+		tally: tally{journal: cfg.Journal, now: cfg.Now, log: cfg.Log},
+		cfg:   cfg, authority: authority{cfg.OAuth, cfg.Store},
 		admission: admission{
 			allowed: cfg.Allowed, store: cfg.Store, oauth: cfg.OAuth,
 			installs: newBound(installsOfOne, installsInAll), now: cfg.Now,
