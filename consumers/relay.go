@@ -107,9 +107,15 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
-	ids, changes := make([]int64, len(rows)), make([]leads.Change, len(rows))
+	ids, changes := make([]int64, len(rows)), make([]leads.Change, 0, len(rows))
 	for i, row := range rows {
-		ids[i], changes[i] = row.ID, row.Change
+		ids[i] = row.ID
+		if row.Lost {
+			r.Log.WarnContext(ctx, "the lead's row was deleted before its change was published; the next pass finds the lead",
+				"member_id", row.Change.MemberID, "lead_id", row.Change.LeadID, "revision", row.Change.Revision)
+			continue
+		}
+		changes = append(changes, row.Change)
 	}
 	on, err := r.Topic.PublishAll(ctx, changes)
 	if err != nil {

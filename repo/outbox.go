@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"leadsync/leads"
 )
@@ -32,26 +33,57 @@ func (d *DB) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error
 	return waiting, nil
 }
 
-func (d *DB) outbox(ctx context.Context, statement string, args ...any) ([]leads.Announcement, error) {
-	waiting, err := queryList(ctx, d, scanAnnouncement, statement, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read outbox: %w", err)
+// outbox reads changes up to the first that is torn. Mostly that is none; where it is the first
+// of all, its announcement is complete as soon as the transaction that tore it is committed,
+// which it is where its new card can be read.
+func (d *DB) outbox(ctx context.Context, statement string, args ...any) (waiting []leads.Announcement, err error) {
+	for range tornTries {
+		found, err := queryList(ctx, d, scanWaiting, statement, args...)
+		if err != nil {
+			return nil, fmt.Errorf("read outbox: %w", err)
+		}
+		for _, w := range found {
+			if w.torn {
+				break
+			}
+			waiting = append(waiting, w.Announcement)
+		}
+		if len(waiting) > 0 || len(found) == 0 {
+			break
+		}
 	}
 	return waiting, nil
 }
 
-func scanAnnouncement(row scanner) (a leads.Announcement, err error) {
-	var body string
-	if err := row.Scan(&a.ID, &body); err != nil {
-		return leads.Announcement{}, err
+// tornTries is how often a read is repeated that began with a torn announcement.
+const tornTries = 3
+
+// waitingChange is a change in the outbox.
+type waitingChange struct {
+	leads.Announcement
+	// torn says that the card is that of a later read: SQL Server, where it does not read from
+	// versions of rows, read the announcement before a transaction and the card after it.
+	torn bool
+}
+
+func scanWaiting(row scanner) (w waitingChange, err error) {
+	var body, card string
+	var inRow bool
+	var readAt time.Time
+	if err := row.Scan(&w.ID, &body, &inRow, textColumn{&card}, instantColumn{&readAt}); err != nil {
+		return waitingChange{}, err
 	}
-	if err := json.Unmarshal([]byte(body), &a.Change); err != nil {
-		return leads.Announcement{}, fmt.Errorf("outbox row %d: %w", a.ID, err)
+	if err := json.Unmarshal([]byte(body), &w.Change); err != nil {
+		return waitingChange{}, fmt.Errorf("outbox row %d: %w", w.ID, err)
 	}
-	if len(a.Change.Lead) > 0 { // an earlier version may have written it with tokens
-		a.Change.Lead = leads.WithoutTokens(a.Change.Lead)
+	if inRow {
+		w.Change.Lead, w.Lost = json.RawMessage(card), card == ""
+		w.torn = !w.Lost && !readAt.Equal(w.Change.ReadAt.Truncate(time.Millisecond))
 	}
-	return a, nil
+	if len(w.Change.Lead) > 0 { // an earlier version may have written it with tokens
+		w.Change.Lead = leads.WithoutTokens(w.Change.Lead)
+	}
+	return w, nil
 }
 
 // DropOutbox deletes changes that have been announced.

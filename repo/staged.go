@@ -11,7 +11,7 @@ import (
 // The columns of the temporary tables and of lists, in the order of the values of their rows.
 var (
 	leadColumns     = leadColumnNames()
-	stagedColumns   = append(append(leadColumnNames(), "body_head", "announced_at"), historyColumns...)
+	stagedColumns   = append(append(leadColumnNames(), "body", "announced_at"), historyColumns...)
 	historyColumns  = []string{"change_kind", "cause", "changed_fields"}
 	markColumns     = []string{"member_id", "sql_ID", "was_ticket", "read_ticket", "revision", "absent_since", "deleted_at"}
 	contactColumns  = []string{"member_id", "sql_LEAD_ID", "sql_CONTACT_ID", "sql_VALUE_TYPE", "sql_VALUE", "sql_TYPE_ID"}
@@ -133,7 +133,7 @@ func (d *DB) leadStage(r *rows) stage {
 	s := d.dialect.sql
 	values := make([][]any, len(r.leads))
 	for i := range r.leads {
-		values[i] = append(append(slices.Clip(r.leads[i].values), r.leads[i].bodyHead, r.leads[i].announcedAt), r.leads[i].change()...)
+		values[i] = append(append(slices.Clip(r.leads[i].values), r.leads[i].body, r.leads[i].announcedAt), r.leads[i].change()...)
 	}
 	return stage{create: s.StageLeadsCreate, drop: s.StageLeadsDrop, into: target{"#stage_leads", s.StageLeadsInsert, stagedColumns}, rows: values}
 }
@@ -251,26 +251,32 @@ const announced = 3
 
 // writeLead writes one lead, its announcement and its change.
 func (d *DB) writeLead(ctx context.Context, tx *sql.Tx, lead *leadToWrite) error {
-	statement := d.dialect.sql.LeadUpdate
+	s := d.dialect.sql
+	statements := []string{s.LeadUpdate, s.OutboxAdd, s.ChangesAdd}
 	if lead.isNew {
-		statement = d.dialect.sql.LeadInsert
+		statements[0] = s.LeadInsert
+	} else {
+		statements = slices.Insert(statements, 0, s.OutboxCompleteLead)
 	}
-	args := make([]any, 0, len(leadColumns)+5)
+	args := make([]any, 0, len(leadColumns)+6)
 	for i, column := range leadColumns {
 		args = append(args, sql.Named(column, lead.values[i]))
 	}
-	args = append(args, sql.Named("body", lead.body()), sql.Named("created_at", lead.announcedAt))
+	args = append(args, sql.Named("body", lead.announcement()), sql.Named("card_in_row", lead.isNew), sql.Named("created_at", lead.announcedAt))
 	for i, column := range historyColumns {
 		args = append(args, sql.Named(column, lead.change()[i]))
 	}
-	n, err := d.writeTogether(ctx, tx, args, statement, d.dialect.sql.OutboxAdd, d.dialect.sql.ChangesAdd)
+	n, err := d.writeTogether(ctx, tx, args, statements...)
+	if err == nil && !lead.isNew {
+		n = n[1:]
+	}
 	return cmpStale(err, n, 1)
 }
 
 // outboxParameters are the parameters of an announcement: the lead's id is sql_ID, as in the
 // statement that writes the lead with it.
 func outboxParameters(row []any) []any {
-	args := []any{sql.Named("member_id", row[0]), sql.Named("sql_ID", row[1]), sql.Named("revision", row[2])}
+	args := []any{sql.Named("member_id", row[0]), sql.Named("sql_ID", row[1]), sql.Named("revision", row[2]), sql.Named("card_in_row", false)}
 	for i, column := range outboxColumns[announced:] {
 		args = append(args, sql.Named(column, row[announced+i]))
 	}
@@ -293,8 +299,12 @@ func (d *DB) writeStaged(ctx context.Context, tx *sql.Tx, s *staged) error {
 	q := d.dialect.sql
 	inserted := s.rows.inserted()
 	updated := int64(len(s.rows.leads)) - inserted
-	steps := []step{{q.LeadsUpdate, updated > 0}, {q.LeadsInsert, inserted > 0}, {q.LeadsMark, len(s.rows.marks) > 0}}
-	if s.rows.cleaning {
+	steps := []step{
+		{q.OutboxComplete, updated > 0},
+		{q.LeadsUpdate, updated > 0}, {q.LeadsInsert, inserted > 0}, {q.LeadsMark, len(s.rows.marks) > 0},
+	}
+	if s.rows.cleaning { // it takes tokens away from cards, and those who announce them do so, too
+		steps = steps[1:]
 		steps[0].statement = q.LeadsClean
 	}
 	args := []any{sql.Named("marks", s.marks)}
@@ -313,6 +323,9 @@ func (d *DB) writeStaged(ctx context.Context, tx *sql.Tx, s *staged) error {
 	n, err := d.writeNeeded(ctx, tx, args, steps)
 	if err != nil {
 		return err
+	}
+	if !s.rows.cleaning {
+		n = n[1:]
 	}
 	if n[0] < updated || n[1] < inserted || n[2] < int64(len(s.rows.marks)) {
 		return errStale

@@ -16,7 +16,7 @@ import (
 
 // mostTexts is how many different statements all writing may send. SQL Server compiles each of
 // them once and keeps its plan.
-const mostTexts = 60
+const mostTexts = 64
 
 // mostRoundTrips is how many round trips one edited lead may take, from BEGIN to COMMIT.
 const mostRoundTrips = 10

@@ -18,10 +18,10 @@ import (
 type leadToWrite struct {
 	values []any // for leadColumns
 	isNew  bool
-	// bodyHead is the announcement up to the card, which is the row's raw_json: it need not be
+	// body is the announcement without the card, which is the row's raw_json: it need not be
 	// sent twice. announcedAt is its time. Both are NULL where nothing is announced.
-	bodyHead, announcedAt sql.NullString
-	raw                   string
+	body, announcedAt sql.NullString
+	raw               string
 	// history are the values of historyColumns; nil where nothing is announced.
 	history []any
 }
@@ -37,12 +37,13 @@ func (l *leadToWrite) change() []any {
 	return l.history
 }
 
-// body is the announcement, as outbox_insert.sql makes it of the temporary table.
-func (l *leadToWrite) body() sql.NullString {
-	if !l.bodyHead.Valid {
-		return sql.NullString{}
+// announcement is what the outbox gets, as outbox_insert.sql makes it of the temporary table: a
+// new row keeps the card for it.
+func (l *leadToWrite) announcement() sql.NullString {
+	if !l.body.Valid || l.isNew {
+		return l.body
 	}
-	return text(l.bodyHead.String + l.raw + "}")
+	return text(strings.TrimSuffix(l.body.String, "}") + `,"lead":` + l.raw + "}")
 }
 
 // rows is everything that a transaction writes.
@@ -76,7 +77,7 @@ func (r *rows) inserted() (n int64) {
 
 // announces reports whether anything is announced.
 func (r *rows) announces() bool {
-	return len(r.outbox) > 0 || slices.ContainsFunc(r.leads, func(l leadToWrite) bool { return l.bodyHead.Valid })
+	return len(r.outbox) > 0 || slices.ContainsFunc(r.leads, func(l leadToWrite) bool { return l.body.Valid })
 }
 
 // store writes the decisions about rows that the transaction has locked, and their
@@ -217,11 +218,13 @@ func (r *rows) addCard(e *entry, change *leads.Change) error {
 	ref, lead := e.snapshot.Ref, &e.snapshot.Lead
 	row := leadToWrite{values: r.leadRow(e), isNew: e.row == nil, raw: string(lead.Raw)}
 	if change != nil {
-		head, err := encodeHead(*change)
+		without := *change
+		without.Lead = nil
+		body, err := encode(&without)
 		if err != nil {
 			return err
 		}
-		row.bodyHead, row.announcedAt = text(head), instant(r.now)
+		row.body, row.announcedAt = text(body), instant(r.now)
 		if row.history, err = r.changeRow(e, change); err != nil {
 			return err
 		}
@@ -298,17 +301,6 @@ func encode(body any) (string, error) {
 		return "", fmt.Errorf("%w: %w", errData, err)
 	}
 	return strings.TrimSuffix(b.String(), "\n"), nil
-}
-
-// encodeHead encodes a change up to its card. The card, where it has one, and a brace complete it.
-func encodeHead(change leads.Change) (string, error) {
-	member := ""
-	if len(change.Lead) > 0 {
-		member = `,"lead":`
-	}
-	change.Lead = nil
-	whole, err := encode(&change)
-	return strings.TrimSuffix(whole, "}") + member, err
 }
 
 func execAll(ctx context.Context, tx *sql.Tx, statements ...string) error {

@@ -53,7 +53,7 @@ type Statements struct {
 	LevelAsk                                                                                                                  string
 	MigrationsApplied, MigrationsTable                                                                                        string
 	MirrorStatuses                                                                                                            string
-	OutboxAdd, OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxListPortal, OutboxOldest                            string
+	OutboxAdd, OutboxComplete, OutboxCompleteLead, OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxListPortal, OutboxOldest                            string
 	OutboxOldestPortal, OutboxPortals                                                                                         string
 	OwnerBeat, OwnerBeatGet, OwnerBudget, OwnerEpoch, OwnerFields, OwnerFieldsGet, OwnerInsert, OwnerMirror                   string
 	OwnerMirrorGet, OwnerNote, OwnerProblem, OwnerRaise                                                                       string

@@ -48,7 +48,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_findings TO leadsync_servic
 GRANT SELECT, INSERT, DELETE ON dbo.leadsync_incidents TO leadsync_service;
 GRANT SELECT, INSERT, DELETE ON dbo.leadsync_lead_fields TO leadsync_service;
 GRANT SELECT ON dbo.leadsync_migrations TO leadsync_service;
-GRANT SELECT, INSERT, DELETE ON dbo.leadsync_outbox TO leadsync_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_outbox TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE ON dbo.leadsync_owners TO leadsync_service;
 GRANT SELECT, INSERT, DELETE ON dbo.leadsync_phones TO leadsync_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.leadsync_portals TO leadsync_service;

@@ -2,6 +2,8 @@ package repotest
 
 import (
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,6 +86,73 @@ func outboxFairly(t *testing.T, server Server) {
 	}
 	if diff := cmp.Diff(map[string]int{member: 5, other: 1}, count); diff != "" {
 		t.Errorf("of 20 and 1 changes, ten at most (-want +got):\n%s", diff)
+	}
+}
+
+// outboxCards has announcements whose cards are in the rows of new leads: each keeps its own,
+// whatever happens to the row before it is announced.
+func outboxCards(t *testing.T, server Server) {
+	t.Helper()
+	m := open(t, server, repo.Config{})
+	const many = 60 // more than are written without temporary tables
+	m.applyMany(1, many, "new")
+	m.wantInRow(many)
+	m.applyMany(2, many-1, "edited")
+	m.wantInRow(1)
+	m.apply(present(t, 3, 100+many, "edited alone"))
+	m.apply(proven(4, 101))
+	m.wantInRow(0)
+	m.apply(present(t, 5, many+1, "new, then deleted"))
+	m.apply(proven(6, many+1))
+	waiting, err := m.Outbox(m.ctx, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int{}
+	for _, a := range waiting {
+		lead, _ := leads.Parse(a.Change.Lead)
+		got[fmt.Sprintf("%d %s %v", a.Change.Revision, lead.Value("TITLE"), a.Lost)]++
+	}
+	want := map[string]int{
+		"1 new false": many, "2 edited false": many - 1, "2 edited alone false": 1, "3  false": 1,
+		"1 new, then deleted false": 1, "2  false": 1,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("announcements (-want +got):\n%s", diff)
+	}
+}
+
+// wantInRow wants that many announcements to take their card from the row.
+func (m *mirror) wantInRow(want int) {
+	m.t.Helper()
+	if got := m.text("SELECT COUNT(*) FROM leadsync_outbox WHERE card_in_row = 1"); got != strconv.Itoa(want) {
+		m.t.Errorf("%s announcements have their card in the row, want %d", got, want)
+	}
+}
+
+// outboxTorn has rows that somebody else deletes or replaces before their changes are announced.
+func outboxTorn(t *testing.T, server Server) {
+	t.Helper()
+	m := open(t, server, repo.Config{})
+	for id := range int64(3) {
+		m.apply(present(t, 1, id+1, "new"))
+	}
+	table := m.on("bitrix_leads", "dbo.bitrix_leads")
+	m.exec("DELETE FROM " + table + " WHERE sql_ID = 1")
+	// As a statement sees it that reads the announcement before an update and the card after it.
+	m.exec("UPDATE " + table + " SET read_at = " + m.on("'2026-11-24T00:00:00.000Z'", "'2026-11-24T00:00:00.000+00:00'") + " WHERE sql_ID = 2")
+	waiting, err := m.Outbox(m.ctx, 10)
+	if err != nil || len(waiting) != 1 || !waiting[0].Lost {
+		t.Errorf("before the torn one: %+v, %v; want one without its row", waiting, err)
+	}
+	m.must(m.DropOutbox(m.ctx, []int64{waiting[0].ID}))
+	if waiting, err = m.Outbox(m.ctx, 10); err != nil || len(waiting) != 0 {
+		t.Errorf("torn: %+v, %v", waiting, err)
+	}
+	m.apply(present(t, 2, 2, "replaced"))
+	waiting, err = m.Outbox(m.ctx, 10)
+	if err != nil || len(waiting) != 3 || waiting[0].Change.LeadID != 2 || waiting[2].Change.Revision != 2 {
+		t.Errorf("after the update: %+v, %v; want leads 2, 3 and 2 again", waiting, err)
 	}
 }
 

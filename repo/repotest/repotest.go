@@ -55,6 +55,8 @@ var tests = []struct {
 	{"Outbox", outbox},
 	{"MirrorStatus", mirrorStatus},
 	{"OutboxFairly", outboxFairly},
+	{"OutboxCards", outboxCards},
+	{"OutboxTorn", outboxTorn},
 	{"OutboxTogether", outboxTogether},
 	{"Announce", announcing},
 	{"History", history},

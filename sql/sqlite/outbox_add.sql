@@ -1,4 +1,4 @@
 -- outbox_insert.sql for one change; none where @body is NULL.
-INSERT INTO leadsync_outbox (member_id, lead_id, revision, body, created_at)
-SELECT @member_id, @sql_ID, @revision, @body, @created_at
+INSERT INTO leadsync_outbox (member_id, lead_id, revision, body, card_in_row, created_at)
+SELECT @member_id, @sql_ID, @revision, @body, @card_in_row, @created_at
 WHERE @body IS NOT NULL

@@ -59,7 +59,7 @@ CREATE TEMP TABLE stage_leads (
     sql_UTM_TERM TEXT,
     sql_LAST_ACTIVITY_BY TEXT,
     sql_LAST_ACTIVITY_TIME TEXT,
-    body_head TEXT,
+    body TEXT,
     announced_at TEXT,
     change_kind TEXT,
     cause TEXT,

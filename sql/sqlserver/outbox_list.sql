@@ -1,3 +1,5 @@
-SELECT TOP (@limit) o.id, o.body
+SELECT TOP (@limit) o.id, o.body, o.card_in_row, l.raw_json, l.read_at
 FROM dbo.leadsync_outbox AS o
+LEFT JOIN dbo.bitrix_leads AS l ON o.card_in_row = 1 AND l.member_id = o.member_id AND l.sql_ID = o.lead_id
 ORDER BY o.id
+OPTION (LOOP JOIN)

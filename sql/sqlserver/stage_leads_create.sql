@@ -63,7 +63,7 @@ CREATE TABLE #stage_leads (
     sql_UTM_TERM nvarchar(3000) NULL,
     sql_LAST_ACTIVITY_BY nvarchar(3000) NULL,
     sql_LAST_ACTIVITY_TIME nvarchar(30) NULL,
-    body_head nvarchar(max) NULL,
+    body nvarchar(max) NULL,
     announced_at nvarchar(40) NULL,
     change_kind nvarchar(16) NULL,
     cause nvarchar(32) NULL,

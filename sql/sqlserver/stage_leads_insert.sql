@@ -9,7 +9,7 @@ INSERT INTO #stage_leads (
     sql_MOVED_TIME, sql_ADDRESS, sql_ADDRESS_2, sql_ADDRESS_CITY, sql_ADDRESS_POSTAL_CODE, sql_ADDRESS_REGION,
     sql_ADDRESS_PROVINCE, sql_ADDRESS_COUNTRY, sql_ADDRESS_COUNTRY_CODE, sql_ADDRESS_LOC_ADDR_ID,
     sql_UTM_SOURCE, sql_UTM_MEDIUM, sql_UTM_CAMPAIGN, sql_UTM_CONTENT, sql_UTM_TERM, sql_LAST_ACTIVITY_BY,
-    sql_LAST_ACTIVITY_TIME, body_head, announced_at, change_kind, cause, changed_fields
+    sql_LAST_ACTIVITY_TIME, body, announced_at, change_kind, cause, changed_fields
 )
 VALUES (
     @member_id, @sql_ID, @was_ticket, @read_at, @read_ticket, @revision, @row_hash, @raw_json,
@@ -23,5 +23,5 @@ VALUES (
     @sql_ADDRESS_CITY, @sql_ADDRESS_POSTAL_CODE, @sql_ADDRESS_REGION, @sql_ADDRESS_PROVINCE,
     @sql_ADDRESS_COUNTRY, @sql_ADDRESS_COUNTRY_CODE, @sql_ADDRESS_LOC_ADDR_ID, @sql_UTM_SOURCE,
     @sql_UTM_MEDIUM, @sql_UTM_CAMPAIGN, @sql_UTM_CONTENT, @sql_UTM_TERM, @sql_LAST_ACTIVITY_BY,
-    @sql_LAST_ACTIVITY_TIME, @body_head, @announced_at, @change_kind, @cause, @changed_fields
+    @sql_LAST_ACTIVITY_TIME, @body, @announced_at, @change_kind, @cause, @changed_fields
 )

@@ -111,16 +111,19 @@ CREATE TABLE leadsync_owners (
     CONSTRAINT pk_leadsync_owners PRIMARY KEY (member_id)
 );
 
--- leadsync_outbox: changes to be announced; written with the row, deleted when announced.
+-- leadsync_outbox: changes to be announced; written with the row, deleted when announced. Where card_in_row is 1, body lacks the
+-- card: it is the raw_json of the lead's row. A statement that writes another raw_json completes body first.
 CREATE TABLE leadsync_outbox (
     id INTEGER NOT NULL CONSTRAINT pk_leadsync_outbox PRIMARY KEY AUTOINCREMENT,
     member_id TEXT NOT NULL,
     lead_id INTEGER NOT NULL,
     revision INTEGER NOT NULL,
     body TEXT NOT NULL,
+    card_in_row INTEGER NOT NULL DEFAULT 0,
     created_at TEXT NOT NULL
 );
 CREATE INDEX ix_leadsync_outbox_member_id ON leadsync_outbox (member_id, id);
+CREATE INDEX ix_leadsync_outbox_card_in_row ON leadsync_outbox (member_id, lead_id) WHERE card_in_row = 1;
 
 -- leadsync_runs: passes over a portal, newest last.
 CREATE TABLE leadsync_runs (

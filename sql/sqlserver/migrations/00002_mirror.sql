@@ -180,7 +180,8 @@ CREATE TABLE dbo.leadsync_owners (
     CONSTRAINT pk_leadsync_owners PRIMARY KEY (member_id)
 );
 
--- leadsync_outbox: changes to be announced; written with the row, deleted when announced.
+-- leadsync_outbox: changes to be announced; written with the row, deleted when announced. Where card_in_row is 1, body lacks the
+-- card: it is the raw_json of the lead's row. A statement that writes another raw_json completes body first.
 IF OBJECT_ID(N'dbo.leadsync_outbox', N'U') IS NULL
 CREATE TABLE dbo.leadsync_outbox (
     id bigint IDENTITY(1,1) NOT NULL,
@@ -188,11 +189,14 @@ CREATE TABLE dbo.leadsync_outbox (
     lead_id int NOT NULL,
     revision bigint NOT NULL,
     body nvarchar(max) NOT NULL,
+    card_in_row bit NOT NULL CONSTRAINT df_leadsync_outbox_card_in_row DEFAULT 0,
     created_at datetimeoffset(3) NOT NULL,
     CONSTRAINT pk_leadsync_outbox PRIMARY KEY (id)
 );
 
 CREATE INDEX ix_leadsync_outbox_member_id ON dbo.leadsync_outbox (member_id, id);
+
+CREATE INDEX ix_leadsync_outbox_card_in_row ON dbo.leadsync_outbox (member_id, lead_id) WHERE card_in_row = 1;
 
 -- leadsync_runs: passes over a portal, newest last.
 IF OBJECT_ID(N'dbo.leadsync_runs', N'U') IS NULL

@@ -19,7 +19,7 @@ FROM (VALUES
     (N'leadsync_incidents', N'SID'),
     (N'leadsync_lead_fields', N'SID'),
     (N'leadsync_migrations', N'S'),
-    (N'leadsync_outbox', N'SID'),
+    (N'leadsync_outbox', N'SIUD'),
     (N'leadsync_owners', N'SIU'),
     (N'leadsync_phones', N'SID'),
     (N'leadsync_portals', N'SIUD'),

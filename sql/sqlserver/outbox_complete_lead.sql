@@ -1,0 +1,8 @@
+-- outbox_complete.sql for one lead.
+UPDATE o SET
+    body = LEFT(o.body, LEN(o.body) - 1) + N',"lead":' + l.raw_json + N'}',
+    card_in_row = 0
+FROM dbo.leadsync_outbox AS o
+INNER JOIN dbo.bitrix_leads AS l ON l.member_id = o.member_id AND l.sql_ID = o.lead_id
+WHERE o.member_id = @member_id AND o.lead_id = @sql_ID AND o.card_in_row = 1 AND l.raw_json IS NOT NULL
+OPTION (LOOP JOIN)
