@@ -151,7 +151,7 @@ func wrongLastSequence(err error) bool {
 // lead's whole history, names and phone numbers included, and itself expires after
 // TombstoneLife.
 func (t *Topic) message(c leads.Change) (*nats.Msg, error) {
-	data, err := encode(c)
+	data, err := encodeChange(c)
 	if err == nil && int64(len(data)+headerLimit) > t.maxPayload {
 		c.Lead, c.Oversize = nil, true
 		data, err = encode(c)
@@ -172,6 +172,20 @@ func (t *Topic) message(c leads.Change) (*nats.Msg, error) {
 		h.Set(jetstream.MsgTTLHeader, TombstoneLife.String())
 	}
 	return msg, nil
+}
+
+// encodeChange is encode for a change. Its card is not looked through once more: it is JSON already.
+func encodeChange(c leads.Change) ([]byte, error) {
+	card := c.Lead
+	c.Lead = nil
+	data, err := encode(c)
+	if err != nil || len(card) == 0 {
+		return data, err
+	}
+	whole := make([]byte, 0, len(data)+len(`,"lead":`)+len(card))
+	whole = append(whole, bytes.TrimSuffix(data, []byte("}"))...)
+	whole = append(whole, `,"lead":`...)
+	return append(append(whole, card...), '}'), nil
 }
 
 // encode leaves the card as the portal wrote it: <, > and & need no escapes here, which

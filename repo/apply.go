@@ -14,8 +14,12 @@ import (
 )
 
 // batchSize is the most leads that one transaction writes. SQL Server locks the whole
-// table when a statement locks 5,000 rows.
-const batchSize = 1000
+// table when a statement locks 5,000 rows. SQLite locks it anyway, and half a page of a list fits
+// better: a page takes two transactions, and each writes the pages of its indexes once.
+const (
+	batchSize       = 1000
+	batchSizeSQLite = 1250
+)
 
 // entry is one snapshot of a batch: the row found for it, what was decided, and where
 // the outcome goes.
@@ -46,7 +50,7 @@ func (d *DB) Apply(ctx context.Context, snapshots []leads.Snapshot) ([]leads.Out
 		entries = append(entries, entry{snapshot: &snapshots[i], outcome: &outcomes[i]})
 	}
 	newest, superseded := newestPerLead(entries)
-	for batch := range slices.Chunk(newest, batchSize) {
+	for batch := range slices.Chunk(newest, d.dialect.batch) {
 		err := d.applyBatch(ctx, batch)
 		if ctx.Err() == nil && !errors.Is(err, ErrNotOwner) {
 			d.trouble.note(d.now(), err)

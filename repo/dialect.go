@@ -33,6 +33,7 @@ type dialect struct {
 	// small is the largest number of leads that are written without temporary tables. Measured
 	// by BenchmarkLoad.
 	small int
+	batch int // the most leads that one transaction of Apply writes
 	// pack writes lists of rows as this database reads them.
 	pack packer
 	// classify says what an error of the driver means.

@@ -77,7 +77,7 @@ func valuesOf[T comparable](rows []sideRow[T], columns func(leads.Ref, T) []any)
 }
 
 func contactRow(ref leads.Ref, c leads.Contact) []any {
-	return []any{ref.MemberID, ref.LeadID, text(c.ID), text(c.ValueType), text(c.Value), text(c.TypeID)}
+	return []any{ref.MemberID, ref.LeadID, boxed(text(c.ID)), boxed(text(c.ValueType)), boxed(text(c.Value)), boxed(text(c.TypeID))}
 }
 
 func phoneRow(ref leads.Ref, k leads.PhoneKey) []any {

@@ -55,8 +55,12 @@ func loadNumbered(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, statement.Close()) }()
+	each := context.WithoutCancel(ctx) // the driver would start a goroutine for each row, to stop what takes microseconds
 	for _, row := range rows {
-		if _, err := statement.ExecContext(ctx, row...); err != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := statement.ExecContext(each, row...); err != nil {
 			return err
 		}
 	}

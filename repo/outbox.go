@@ -79,8 +79,7 @@ func scanWaiting(row scanner) (w waitingChange, err error) {
 	if inRow {
 		w.Change.Lead, w.Lost = json.RawMessage(card), card == ""
 		w.torn = !w.Lost && !readAt.Equal(w.Change.ReadAt.Truncate(time.Millisecond))
-	}
-	if len(w.Change.Lead) > 0 { // an earlier version may have written it with tokens
+	} else if len(w.Change.Lead) > 0 { // an earlier version may have written it with tokens
 		w.Change.Lead = leads.WithoutTokens(w.Change.Lead)
 	}
 	return w, nil

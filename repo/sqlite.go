@@ -30,8 +30,9 @@ func openSQLite(path string) (opened, error) {
 	if err := createPrivate(path); err != nil {
 		return opened{}, fmt.Errorf("open %s: %w: create its folder, or give the service the right to write there", path, err)
 	}
-	// Staged rows need no disk, and 8 MB of pages keep indexes in memory while many rows are written.
-	write, err := sqlitePool(path, 1, "_txlock=immediate&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)")
+	// Staged rows need no disk, 8 MB of pages keep indexes in memory while many rows are written, and a log of 32 MB takes several
+	// transactions of an import, so that pages that each of them changes are written to the file once.
+	write, err := sqlitePool(path, 1, "_txlock=immediate&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(8000)")
 	if err != nil {
 		return opened{}, err
 	}
@@ -49,7 +50,7 @@ func sqliteDialect() dialect {
 		name: "sqlite", sql: &leadsql.SQLite, migrations: leadsql.SQLiteMigrations,
 		goose: goose.DialectSQLite3, history: "leadsync_migrations",
 		checks: sqliteChecks, preflight: leadsql.SQLitePreflight,
-		load: loadNumbered, small: smallSQLite, pack: packPlain, classify: classifySQLite, hint: hintSQLite,
+		load: loadNumbered, small: smallSQLite, batch: batchSizeSQLite, pack: packPlain, classify: classifySQLite, hint: hintSQLite,
 	}
 }
 

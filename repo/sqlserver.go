@@ -78,7 +78,7 @@ func sqlServerDialect() dialect {
 	return dialect{
 		name: "sqlserver", sql: &leadsql.SQLServer, migrations: leadsql.SQLServerMigrations,
 		goose: goose.DialectMSSQL, history: "dbo.leadsync_migrations", locker: appLock{},
-		schema: "dbo", checks: sqlServerChecks, health: sqlServerHealth, preflight: leadsql.SQLServerPreflight, batches: true, load: loadSQLServer, small: smallSQLServer, pack: packCoded,
+		schema: "dbo", checks: sqlServerChecks, health: sqlServerHealth, preflight: leadsql.SQLServerPreflight, batches: true, load: loadSQLServer, small: smallSQLServer, batch: batchSize, pack: packCoded,
 		classify: classifySQLServer, number: numberOf, cause: causeSQLServer, hint: hintSQLServer,
 	}
 }

@@ -61,6 +61,7 @@ type staged struct {
 	// listed says that the few rows are sent with the statements that write them. Otherwise
 	// they are loaded into temporary tables first.
 	listed bool
+	stages []stage // all temporary tables: there are always all of them, so that one text writes them
 	load   loader
 }
 
@@ -80,6 +81,14 @@ func (d *DB) encode(r *rows, load loader) (*staged, error) {
 		}
 	}
 	s.sets = sets
+	if s.listed {
+		return s, nil
+	}
+	s.stages = append(s.stages, d.leadStage(r))
+	for _, set := range sets {
+		s.stages = append(s.stages, set.stage)
+	}
+	s.stages = append(s.stages, d.outboxStage(r))
 	return s, nil
 }
 
@@ -132,8 +141,8 @@ func (d *DB) sets(r *rows) ([]set, error) {
 func (d *DB) leadStage(r *rows) stage {
 	s := d.dialect.sql
 	values := make([][]any, len(r.leads))
-	for i := range r.leads {
-		values[i] = append(append(slices.Clip(r.leads[i].values), r.leads[i].body, r.leads[i].announcedAt), r.leads[i].change()...)
+	for i := range r.leads { // leadRow has made room
+		values[i] = append(append(r.leads[i].values, r.leads[i].body, r.leads[i].announcedAt), r.leads[i].change()...)
 	}
 	return stage{create: s.StageLeadsCreate, drop: s.StageLeadsDrop, into: target{"#stage_leads", s.StageLeadsInsert, stagedColumns}, rows: values}
 }
@@ -141,15 +150,6 @@ func (d *DB) leadStage(r *rows) stage {
 func (d *DB) outboxStage(r *rows) stage {
 	s := d.dialect.sql
 	return stage{s.StageOutboxCreate, s.OutboxInsert, s.StageOutboxDrop, target{"#stage_outbox", s.StageOutboxInsert, outboxColumns}, r.outbox}
-}
-
-// stages are all temporary tables: there are always all of them, so that one text writes them.
-func (d *DB) stages(s *staged) []stage {
-	all := []stage{d.leadStage(s.rows)}
-	for _, set := range s.sets {
-		all = append(all, set.stage)
-	}
-	return append(all, d.outboxStage(s.rows))
 }
 
 // stage loads the temporary tables. Loading them is fast and accepts any content; errors that
@@ -160,14 +160,13 @@ func (d *DB) stage(ctx context.Context, tx *sql.Tx, s *staged) error {
 		return nil
 	}
 	var create []string
-	stages := d.stages(s)
-	for _, t := range stages {
+	for _, t := range s.stages {
 		create = append(create, t.create)
 	}
 	if err := d.execTogether(ctx, tx, create...); err != nil {
 		return setupError{err}
 	}
-	for _, t := range stages {
+	for _, t := range s.stages {
 		if len(t.rows) == 0 {
 			continue
 		}
@@ -184,7 +183,7 @@ func (d *DB) unstage(ctx context.Context, tx *sql.Tx, s *staged) error {
 		return nil
 	}
 	var drop []string
-	for _, t := range d.stages(s) {
+	for _, t := range s.stages {
 		drop = append(drop, t.drop)
 	}
 	return d.execTogether(ctx, tx, drop...)
@@ -315,9 +314,8 @@ func (d *DB) writeStaged(ctx context.Context, tx *sql.Tx, s *staged) error {
 		}
 		steps = append(steps, step{set.stage.insert, len(set.stage.rows) > 0})
 	}
-	stages := d.stages(s)
 	steps = append(steps, step{q.OutboxInsert, s.rows.announces()}, step{q.ChangesInsert, s.rows.announces()})
-	for _, t := range stages {
+	for _, t := range s.stages {
 		steps = append(steps, step{t.drop, true})
 	}
 	n, err := d.writeNeeded(ctx, tx, args, steps)

@@ -267,12 +267,12 @@ func (r *rows) leadRow(e *entry) []any {
 	if hash == "" {
 		hash = lead.Hash()
 	}
-	row := []any{
+	row := append(make([]any, 0, len(stagedColumns)),
 		s.MemberID, s.LeadID, lockedTicket, instant(s.ReadAt), int64(e.decision.ticket), e.decision.outcome.Revision, text(hash),
 		text(string(lead.Raw)), exact(leads.Instant(lead.Value("DATE_CREATE"))), exact(leads.Instant(lead.Value("DATE_MODIFY"))),
-	}
+	)
 	for i, f := range leads.Fields {
-		row = append(row, r.columns.text(f, lead.Values[i]))
+		row = append(row, boxed(r.columns.text(f, lead.Values[i])))
 	}
 	return row
 }

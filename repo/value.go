@@ -28,6 +28,17 @@ func wallClock(t time.Time) string { return t.Local().Format(leads.WallClock) }
 // text is NULL where s is empty.
 func text(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
+// null is sql.NullString{} in an interface. Most columns of most leads are empty.
+var null any = sql.NullString{}
+
+// boxed is s as an argument, without a new copy of each NULL.
+func boxed(s sql.NullString) any {
+	if !s.Valid {
+		return null
+	}
+	return s.String
+}
+
 // idList is a list of ids as JSON, which statements read as a table. The ids are sorted,
 // because SQL Server locks rows in that order, and transactions that lock the same rows in
 // different orders block each other. Each id appears once, because statements join the
