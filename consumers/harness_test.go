@@ -155,7 +155,7 @@ func (h *harness) config(holder string) owner.Config {
 }
 
 func mirrorOf(db *repo.DB) owner.Mirror {
-	return owner.Mirror{Leads: db, Portals: db, Standing: db, Tokens: db, Runs: db, Rows: db, Ledger: db, Evidence: db, Status: db, Repairs: db, Reports: db}
+	return owner.Mirror{Leads: db, Portals: db, Standing: db, Tokens: db, Runs: db, Rows: db, Ledger: db, Evidence: db, Status: db, Repairs: db, Reports: db, Agenda: db}
 }
 
 // work runs owners until stop is called or the test ends.

@@ -33,7 +33,7 @@ func RunPasses(ctx context.Context, cfg Config, portal leads.Portal, check func(
 			}
 			defer s.close() //nolint:contextcheck // tokens are stored although the context has ended
 			o := newOwner(s)
-			return o.repeat(ctx, PartPasses, passEvery, s.passes.next)
+			return o.repeat(ctx, PartPasses, nil, passEvery, s.passes.next)
 		})
 		if errors.Is(err, events.ErrLeaseHeld) {
 			return nil

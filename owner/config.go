@@ -78,6 +78,7 @@ type Mirror struct {
 	Status   MirrorStatus
 	Repairs  Repairs
 	Reports  Reports
+	Agenda   Agenda
 }
 
 // Portals keeps what is known of portals.

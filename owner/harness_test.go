@@ -123,7 +123,7 @@ func (h *harness) config() owner.Config {
 	return owner.Config{
 		Bus: h.bus, Holder: "one", OAuth: h.oauth(h.portal), HTTP: h.transport.client(), CallbackURL: callbackURL,
 		Mirror: owner.Mirror{
-			Leads: h.db, Portals: h.db, Standing: h.db, Tokens: h.db, Runs: h.db, Rows: h.db, Ledger: h.db, Evidence: h.db, Status: h.db, Repairs: h.db, Reports: h.db,
+			Leads: h.db, Portals: h.db, Standing: h.db, Tokens: h.db, Runs: h.db, Rows: h.db, Ledger: h.db, Evidence: h.db, Status: h.db, Repairs: h.db, Reports: h.db, Agenda: h.db,
 		},
 		RetryPolicy: func(attempts int) (time.Duration, bool) { return 0, attempts < 3 },
 		Grace:       grace, Stats: h.stats, Wake: func() {}, Log: h.log.Logger(),

@@ -147,7 +147,7 @@ func openLive(t *testing.T) *liveHarness {
 }
 
 func mirrorOf(db *repo.DB) Mirror {
-	return Mirror{Leads: db, Portals: db, Standing: db, Tokens: db, Runs: db, Rows: db, Ledger: db, Evidence: db, Status: db, Repairs: db, Reports: db}
+	return Mirror{Leads: db, Portals: db, Standing: db, Tokens: db, Runs: db, Rows: db, Ledger: db, Evidence: db, Status: db, Repairs: db, Reports: db, Agenda: db}
 }
 
 // readLive edits a lead and reads it as the owner's worker does. It returns how long the

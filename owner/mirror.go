@@ -33,6 +33,10 @@ type mirror struct {
 	stored    leads.MirrorStatus // as it is in the database; At is not kept
 	missed    time.Time          // see leads.Missed
 	looked    time.Time          // incidents that ended before are known
+	incident  int64              // the newest incident that is known
+	compared  time.Time          // before that, every change was compared
+	ended     int64              // how many passes had ended then
+	provedAt  time.Time          // when compared was read
 	requested time.Time          // passes were requested after the changes missed then
 }
 
@@ -45,11 +49,10 @@ func (m *mirror) check(ctx context.Context) error {
 	if err := m.load(ctx); err != nil {
 		return err
 	}
-	proofs, err := s.cfg.Mirror.Status.Proofs(ctx, s.memberID())
+	compared, err := m.proofs(ctx)
 	if err != nil {
 		return err
 	}
-	compared := proofs.Complete()
 	if err := m.incidents(ctx, compared, now); err != nil {
 		return err
 	}
@@ -80,11 +83,30 @@ func (m *mirror) load(ctx context.Context) error {
 	return nil
 }
 
+// proofs is the moment before which every change was compared. It is read when a pass has ended,
+// and from time to time.
+func (m *mirror) proofs(ctx context.Context) (compared time.Time, err error) {
+	ended, now := m.s.passes.ended.Load(), time.Now()
+	if m.s.due.Load() != nil && ended == m.ended && now.Sub(m.provedAt) < m.s.cfg.scaled(lookAnyway) {
+		return m.compared, nil
+	}
+	proofs, err := m.s.cfg.Mirror.Status.Proofs(ctx, m.s.memberID())
+	if err != nil {
+		return time.Time{}, err
+	}
+	m.ended, m.provedAt, m.compared = ended, now, proofs.Complete()
+	return m.compared, nil
+}
+
 // incidents looks for times during which changes could be missed. Callbacks that waited in
 // the spool were not.
 func (m *mirror) incidents(ctx context.Context, compared, now time.Time) error {
 	if m.looked.IsZero() {
 		m.looked = compared
+	}
+	due := m.s.due.Load()
+	if due != nil && due.Incident == m.incident {
+		return nil
 	}
 	found, err := m.s.cfg.Mirror.Evidence.Incidents(ctx, m.s.memberID(), m.looked)
 	if err != nil {
@@ -96,6 +118,9 @@ func (m *mirror) incidents(ctx context.Context, compared, now time.Time) error {
 		}
 	}
 	m.looked = now.Add(-behindAfter) // one is stored a little later than it ends
+	if due != nil {
+		m.incident = due.Incident
+	}
 	return nil
 }
 
@@ -163,12 +188,20 @@ func (m *mirror) oldest(ctx context.Context, now time.Time) (oldest time.Time, w
 			earlier(problem.Since, summaryOf(problem, now))
 		}
 	}
-	announced, err := m.s.cfg.Mirror.Status.OutboxOldestOf(ctx, m.s.memberID())
+	announced, err := m.unannounced(ctx)
 	earlier(announced, "changes wait to be announced on NATS")
 	if m.s.cfg.Spooled != nil {
 		earlier(m.s.cfg.Spooled(), "callbacks wait on disk until NATS and the database take them")
 	}
 	return oldest, why, err
+}
+
+// unannounced is when the oldest change was written that waits to be announced.
+func (m *mirror) unannounced(ctx context.Context) (time.Time, error) {
+	if due := m.s.due.Load(); due != nil {
+		return due.Unannounced, nil
+	}
+	return m.s.cfg.Mirror.Status.OutboxOldestOf(ctx, m.s.memberID())
 }
 
 // prove requests passes where only they can say that nothing was missed.

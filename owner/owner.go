@@ -22,8 +22,13 @@ const (
 	askedAtOnce = 50
 )
 
-// passEvery is how often the owner looks whether a pass was requested.
-const passEvery = time.Second / 2
+const (
+	// passEvery is how often it is looked whether a pass was requested, for all portals of the
+	// process at once.
+	passEvery = time.Second / 2
+	// lookAnyway is after how long an owner looks although nothing woke it.
+	lookAnyway = time.Minute
+)
 
 // hold takes the portal's lease and raises its epoch, works, and gives the lease back. It
 // returns events.ErrLeaseHeld where another process has it.
@@ -86,20 +91,21 @@ func (o *owner) serve(ctx context.Context) error {
 	for _, part := range []struct {
 		part  Part
 		every time.Duration
+		wake  <-chan struct{}
 		do    func(context.Context) error
 	}{
-		{PartInstallation, 0, o.nextNotice},
-		{PartPasses, passEvery, o.session.passes.next},
-		{PartSecondLooks, o.cfg.Grace / 4, o.lookAgain},
-		{PartSchedule, scheduleEvery, newNightly(o).check},
-		{PartBeat, beatEvery, newBeat(o).beat},
-		{PartRecord, upkeepEvery, o.session.upkeep.record},
-		{PartStatus, o.cfg.scaled(mirrorEvery), o.session.mirror.check},
-		{PartUpkeep, upkeepEvery, o.session.upkeep.do},
-		{PartOfflineQueue, checkQueue, o.session.queue.drain},
+		{PartInstallation, 0, nil, o.nextNotice},
+		{PartPasses, lookAnyway, o.session.passes.requested, o.session.passes.next},
+		{PartSecondLooks, lookAnyway, o.session.absent, o.lookAgain},
+		{PartSchedule, scheduleEvery, nil, newNightly(o).check},
+		{PartRecord, upkeepEvery, nil, o.session.upkeep.record},
+		{PartStatus, o.cfg.scaled(mirrorEvery), nil, o.session.mirror.check},
+		{PartUpkeep, upkeepEvery, nil, o.session.upkeep.do},
+		{PartOfflineQueue, checkQueue, nil, o.session.queue.drain},
 	} {
-		group.Go(func() error { return o.repeat(ctx, part.part, part.every, part.do) })
+		group.Go(func() error { return o.repeat(ctx, part.part, part.wake, part.every, part.do) })
 	}
+	group.Go(func() error { return o.once(ctx, PartBeat, o.firstBeat()) }) // those that follow are of all portals at once
 	group.Go(func() error { return o.catchUps(ctx) })
 	return group.Wait()
 }
@@ -116,22 +122,39 @@ func (o *owner) worker() *consumers.Worker {
 	}
 }
 
-// repeat calls work at an interval until the context ends or it gives up.
-func (o *owner) repeat(ctx context.Context, part Part, interval time.Duration, work func(context.Context) error) error {
-	loop := retry.Loop{
-		Policy: retry.Standard, Interval: interval, Final: leads.Final, Recovered: o.recovered,
+// repeat calls work at an interval, or when it is woken, until the context ends or it gives up.
+func (o *owner) repeat(ctx context.Context, part Part, wake <-chan struct{}, interval time.Duration, work func(context.Context) error) error {
+	loop := o.loop(ctx, part)
+	loop.Interval, loop.Wake = interval, wake
+	return loop.Run(ctx, func(ctx context.Context) error { return o.reported(ctx, part, work) })
+}
+
+// once calls work until it succeeds, the context ends or it gives up.
+func (o *owner) once(ctx context.Context, part Part, work func(context.Context) error) error {
+	err := o.loop(ctx, part).Until(ctx, func(ctx context.Context) error { return o.reported(ctx, part, work) })
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // it was stopped
+	}
+	return err
+}
+
+func (o *owner) loop(ctx context.Context, part Part) retry.Loop {
+	return retry.Loop{
+		Policy: retry.Standard, Final: leads.Final, Recovered: o.recovered,
 		Failed: func(err error, _ int, pause time.Duration) {
 			o.cfg.Log.WarnContext(ctx, "part of a portal's work failed, trying again", "work", part, "member_id", o.session.memberID(), "error", err, "pause", pause)
 		},
 	}
-	return loop.Run(ctx, func(ctx context.Context) error {
-		o.session.health.begin(part)
-		err := work(ctx)
-		if ctx.Err() == nil {
-			o.session.health.report(part, err)
-		}
-		return err
-	})
+}
+
+// reported calls work and reports how it ended.
+func (o *owner) reported(ctx context.Context, part Part, work func(context.Context) error) error {
+	o.session.health.begin(part)
+	err := work(ctx)
+	if ctx.Err() == nil {
+		o.session.health.report(part, err)
+	}
+	return err
 }
 
 // lookAgain asks a second time for leads that were absent without a delete callback. Between

@@ -55,6 +55,7 @@ func NewOwners(cfg Config) *Owners {
 // Run works until the context ends, and returns when all owners have stopped.
 func (o *Owners) Run(ctx context.Context) error {
 	defer o.wg.Wait()
+	o.wg.Go(func() { _ = newAgenda(o.cfg, &o.sessions).run(ctx) }) // no error is final
 	loop := retry.Loop{
 		Policy: retry.Policy{First: 2 * lookEvery, Max: 3 * lookEvery, Jitter: 12}, Interval: lookEvery, // the end of an outage is to be seen soon
 		Failed: func(err error, _ int, pause time.Duration) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"leadsync/bitrix24"
@@ -15,7 +16,13 @@ import (
 )
 
 // passes runs the reconciliations of a portal.
-type passes struct{ s *Session }
+type passes struct {
+	s         *Session
+	requested chan struct{} // wakes: one may be
+	ended     atomic.Int64  // how many have
+}
+
+func newPasses(s *Session) *passes { return &passes{s: s, requested: make(chan struct{}, 1)} }
 
 // next runs a pass that was requested, or one that a former owner left unfinished.
 func (p *passes) next(ctx context.Context) error {
@@ -31,6 +38,7 @@ func (p *passes) next(ctx context.Context) error {
 func (p *passes) run(ctx context.Context, run leads.Run) error {
 	p.s.fields.update(ctx, p.s.client.In(bitrix24.Background))
 	run, err := reconcile.Run(ctx, p.config(), run)
+	p.ended.Add(1)
 	if !run.Finished() {
 		return err
 	}

@@ -24,22 +24,26 @@ const (
 	outageAfter = 2 * time.Second
 )
 
-// beats notes that the portal is served. Its first finds out for how long it was not.
-type beats struct {
-	o    *owner
-	done bool // the first one
+// firstBeat notes that the portal is served, and finds out for how long it was not.
+func (o *owner) firstBeat() func(context.Context) error {
+	last, noted := time.Time{}, false
+	return func(ctx context.Context) (err error) {
+		if !noted { // a second one would hide what the first has found
+			if last, err = o.cfg.Mirror.Standing.Beat(ctx, o.session.memberID()); err != nil {
+				return err
+			}
+			noted = true
+		}
+		if err := o.resume(ctx, last); err != nil {
+			return err
+		}
+		o.session.beaten.Store(true)
+		return nil
+	}
 }
 
-func newBeat(o *owner) *beats { return &beats{o: o} }
-
-func (b *beats) beat(ctx context.Context) error {
-	o := b.o
-	last, err := o.cfg.Mirror.Standing.Beat(ctx, o.session.memberID())
-	if err != nil || b.done {
-		return err
-	}
-	b.done = true
-	defer o.session.beaten.Store(true)
+// resume requests what makes up for the time since the portal was served last.
+func (o *owner) resume(ctx context.Context, last time.Time) error {
 	now := o.cfg.now()
 	switch {
 	case last.After(now): // the clock was set back: nobody knows for how long the portal was not served

@@ -31,6 +31,9 @@ type Session struct {
 	health    *health
 	fields    *fields
 
+	absent chan struct{}             // wakes who asks for absent leads again
+	due    atomic.Pointer[leads.Due] // as it was seen last; nil where that is not known
+
 	readAt    atomic.Int64 // when a lead was read last, in Unix milliseconds
 	simpleCRM atomic.Bool  // the portal has no leads
 	held      atomic.Int64 // leads whose deletion is held back
@@ -39,7 +42,7 @@ type Session struct {
 
 // open opens a portal that this process owns.
 func open(cfg *Config, own Ownership) (*Session, error) {
-	s := &Session{cfg: cfg, own: own, budget: bitrix24.NewBudget(own.Epoch == 1)}
+	s := &Session{cfg: cfg, own: own, absent: make(chan struct{}, 1), budget: bitrix24.NewBudget(own.Epoch == 1)}
 	if err := s.connect(); err != nil {
 		return nil, err
 	}
@@ -52,7 +55,7 @@ func open(cfg *Config, own Ownership) (*Session, error) {
 	s.bindings = newBindings(s)
 	s.heartbeat = &heartbeat{s: s}
 	s.queue = newQueue(s)
-	s.passes = &passes{s: s}
+	s.passes = newPasses(s)
 	s.upkeep = &upkeep{s: s}
 	s.mirror = &mirror{s: s}
 	s.fields = &fields{s: s}

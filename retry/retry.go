@@ -72,6 +72,8 @@ type Loop struct {
 	Policy Policy
 	// Interval is the pause after work that succeeded.
 	Interval time.Duration
+	// Wake, if set, ends that pause early.
+	Wake <-chan struct{}
 	// Final reports whether an error is permanent; without it, no error is. If an error has
 	// a method RetryAfter that returns more than 0, that is the pause, not the policy's.
 	Final func(error) bool
@@ -89,7 +91,23 @@ func (l Loop) Run(ctx context.Context, work func(context.Context) error) error {
 		if err := l.Until(ctx, work); err != nil && ctx.Err() == nil {
 			return err
 		}
-		_ = l.wait(ctx, l.Interval) // the loop looks whether the context has ended
+		_ = l.rest(ctx) // the loop looks whether the context has ended
+	}
+	return nil
+}
+
+// rest is the pause after work that succeeded.
+func (l Loop) rest(ctx context.Context) error {
+	if l.Wake == nil {
+		return l.wait(ctx, l.Interval)
+	}
+	timer := time.NewTimer(l.Interval)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.Wake:
+	case <-timer.C:
 	}
 	return nil
 }

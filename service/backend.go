@@ -160,7 +160,7 @@ func (b *Backend) OwnerConfig(stats *consumers.Stats, wake func()) owner.Config 
 	return owner.Config{
 		Bus: b.NATS.Bus(), Holder: b.Holder, OAuth: cfg.OAuth(), CallbackURL: cfg.CallbackURL(), SolutionField: cfg.SolutionField,
 		Mirror: owner.Recorded(owner.Mirror{
-			Leads: db, Portals: db, Standing: db, Tokens: db, Runs: db, Rows: db, Ledger: db, Evidence: db, Status: db, Repairs: db, Reports: db,
+			Leads: db, Portals: db, Standing: db, Tokens: db, Runs: db, Rows: db, Ledger: db, Evidence: db, Status: db, Repairs: db, Reports: db, Agenda: db,
 		}, b.Journal, cfg.Now), Journal: b.Journal,
 		Grace: cfg.grace(), MinAge: cfg.Tuning.MinAge, TimeScale: cfg.Tuning.TimeScale, Now: cfg.Now, Stats: stats, Wake: wake, Log: b.Log,
 	}

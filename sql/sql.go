@@ -20,62 +20,63 @@ var files embed.FS
 // so a misspelt name does not compile. Both databases have the same named parameters; times
 // are passed as text.
 type Statements struct {
-	AdoptContacts, AdoptContactsUpto, AdoptCounts, AdoptDuplicates, AdoptFailures, AdoptFailuresUpto, AdoptLeads              string
-	AdoptLeadsUpto, AdoptRows, AdoptSolutions, AdoptSolutionsUpto, AdoptTables                                                string
-	AllowanceDelete, AllowanceGet, AllowanceInsert                                                                            string
-	BlockerAsk                                                                                                                string
-	CallbackList                                                                                                              string
-	CallbacksInsert, CallbacksUpdate                                                                                          string
-	CallersList                                                                                                               string
-	CardGet                                                                                                                   string
-	ChangesAdd, ChangesInsert, ChangesLast, ChangesList                                                                       string
-	ClaimAsk, ClaimContacts, ClaimContactsStale, ClaimContactsUpto, ClaimDuplicates, ClaimDuplicatesUpto                      string
-	ClaimFailures, ClaimFailuresUpto, ClaimHold, ClaimLeads, ClaimLeadsLosers, ClaimLeadsUpto, ClaimSolutions                 string
-	ClaimSolutionsStale, ClaimSolutionsUpto                                                                                   string
-	ColumnsList                                                                                                               string
-	ContactsAdd, ContactsDelete, ContactsInsert, ContactsLook                                                                 string
-	CutsAdd, CutsInsert                                                                                                       string
-	DuplicatesDelete, DuplicatesInsert                                                                                        string
-	EraseCallbacks, EraseContacts, EraseDuplicates, EraseFailing, EraseFailures, EraseFieldTypes, EraseFields                 string
-	EraseFieldsRead, EraseFindings, EraseGrants, EraseLeads, EraseOutbox, ErasePhones, ErasePortal, EraseRuns                 string
-	EraseChanges, EraseSolutions                                                                                              string
-	FailingDelete, FailingGet, FailingInsert, FailingList, FailingOf, FailingUpdate                                           string
-	FailureClean, FailureInsert, FailureLast, FailureList, FailurePayload, FailureUpdate                                      string
-	FieldTypesDelete, FieldTypesInsert, FieldTypesList                                                                        string
-	FieldsAdd, FieldsDelete, FieldsInsert, FieldsLook                                                                         string
-	FindingInsert, FindingList, FindingListLead, FindingMissingList, FindingPage, FindingPendingDelete                        string
-	FindingPendingList, FindingUpdate                                                                                         string
-	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                                                              string
-	IncidentInsert, IncidentList                                                                                              string
-	LeadInsert, LeadUpdate                                                                                                    string
-	LeadsCandidates, LeadsClean, LeadsCount, LeadsInsert, LeadsLock, LeadsLook, LeadsMark, LeadsMissing                       string
-	LeadsAround, LeadsTouch, LeadsUpdate                                                                                      string
-	LevelAsk                                                                                                                  string
-	MigrationsApplied, MigrationsTable                                                                                        string
-	MirrorStatuses                                                                                                            string
-	OutboxAdd, OutboxComplete, OutboxCompleteLead, OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxListPortal, OutboxOldest                            string
-	OutboxOldestPortal, OutboxPortals                                                                                         string
-	OwnerBeat, OwnerBeatGet, OwnerBudget, OwnerEpoch, OwnerFields, OwnerFieldsGet, OwnerInsert, OwnerMirror                   string
-	OwnerMirrorGet, OwnerNote, OwnerProblem, OwnerRaise                                                                       string
-	PhonesAdd, PhonesDelete, PhonesInsert, PhonesLook                                                                         string
-	PortalApplication, PortalAuthorize, PortalBound, PortalDomain, PortalGet, PortalInsert, PortalLearn                       string
-	PortalList, PortalMove, PortalStanding, PortalState, PortalStateFrom, PortalUpdate                                        string
-	PruneCallbackRange, PruneCallbacks, PruneFailureRange, PruneFailures, PruneFindings, PruneIncidents, PruneRun             string
-	PruneChangeRange, PruneChanges, PruneRunList                                                                              string
-	RowGet, RowGetContacts, RowGetFields, RowGetPhones, RowGetSolutions, RowKeys, RowRange, RowRangeContacts                  string
-	RowRangeFields, RowRangePhones, RowRangeSolutions                                                                         string
-	RunClaim, RunGet, RunInsert, RunLastCompleted, RunLastEnded, RunLastFull, RunList, RunNext, RunProofs, RunResume, RunStop string
-	RunUnfinished, RunUpdate, RunWatermark                                                                                    string
-	RuntimeInsert, RuntimeTouchGet, RuntimeTouchList                                                                          string
-	SettingInsert, SettingList, SettingUpdate                                                                                 string
-	SidesAny                                                                                                                  string
-	SolutionAdd, SolutionDelete, SolutionInsert, SolutionLook                                                                 string
-	StageContactsCreate, StageContactsDrop, StageContactsInsert, StageCutsCreate, StageCutsDrop, StageCutsInsert              string
-	StageFieldsCreate, StageFieldsDrop, StageFieldsInsert, StageLeadsCreate, StageLeadsDrop, StageLeadsInsert                 string
-	StageOutboxCreate, StageOutboxDrop, StageOutboxInsert, StagePhonesCreate, StagePhonesDrop, StagePhonesInsert              string
-	StageSolutionsCreate, StageSolutionsDrop, StageSolutionsInsert                                                            string
-	TableRows                                                                                                                 string
-	UnclaimedCount                                                                                                            string
+	AdoptContacts, AdoptContactsUpto, AdoptCounts, AdoptDuplicates, AdoptFailures, AdoptFailuresUpto, AdoptLeads                       string
+	AdoptLeadsUpto, AdoptRows, AdoptSolutions, AdoptSolutionsUpto, AdoptTables                                                         string
+	Agenda                                                                                                                             string
+	AllowanceDelete, AllowanceGet, AllowanceInsert                                                                                     string
+	BlockerAsk                                                                                                                         string
+	CallbackList                                                                                                                       string
+	CallbacksInsert, CallbacksUpdate                                                                                                   string
+	CallersList                                                                                                                        string
+	CardGet                                                                                                                            string
+	ChangesAdd, ChangesInsert, ChangesLast, ChangesList                                                                                string
+	ClaimAsk, ClaimContacts, ClaimContactsStale, ClaimContactsUpto, ClaimDuplicates, ClaimDuplicatesUpto                               string
+	ClaimFailures, ClaimFailuresUpto, ClaimHold, ClaimLeads, ClaimLeadsLosers, ClaimLeadsUpto, ClaimSolutions                          string
+	ClaimSolutionsStale, ClaimSolutionsUpto                                                                                            string
+	ColumnsList                                                                                                                        string
+	ContactsAdd, ContactsDelete, ContactsInsert, ContactsLook                                                                          string
+	CutsAdd, CutsInsert                                                                                                                string
+	DuplicatesDelete, DuplicatesInsert                                                                                                 string
+	EraseCallbacks, EraseContacts, EraseDuplicates, EraseFailing, EraseFailures, EraseFieldTypes, EraseFields                          string
+	EraseFieldsRead, EraseFindings, EraseGrants, EraseLeads, EraseOutbox, ErasePhones, ErasePortal, EraseRuns                          string
+	EraseChanges, EraseSolutions                                                                                                       string
+	FailingDelete, FailingGet, FailingInsert, FailingList, FailingOf, FailingUpdate                                                    string
+	FailureClean, FailureInsert, FailureLast, FailureList, FailurePayload, FailureUpdate                                               string
+	FieldTypesDelete, FieldTypesInsert, FieldTypesList                                                                                 string
+	FieldsAdd, FieldsDelete, FieldsInsert, FieldsLook                                                                                  string
+	FindingInsert, FindingList, FindingListLead, FindingMissingList, FindingPage, FindingPendingDelete                                 string
+	FindingPendingList, FindingUpdate                                                                                                  string
+	GrantBegin, GrantDelete, GrantInsert, GrantList, GrantRotate                                                                       string
+	IncidentInsert, IncidentList                                                                                                       string
+	LeadInsert, LeadUpdate                                                                                                             string
+	LeadsCandidates, LeadsClean, LeadsCount, LeadsInsert, LeadsLock, LeadsLook, LeadsMark, LeadsMissing                                string
+	LeadsAround, LeadsTouch, LeadsUpdate                                                                                               string
+	LevelAsk                                                                                                                           string
+	MigrationsApplied, MigrationsTable                                                                                                 string
+	MirrorStatuses                                                                                                                     string
+	OutboxAdd, OutboxComplete, OutboxCompleteLead, OutboxCount, OutboxDelete, OutboxInsert, OutboxList, OutboxListPortal, OutboxOldest string
+	OutboxOldestPortal, OutboxPortals                                                                                                  string
+	OwnerBeat, OwnerBeatAll, OwnerBeatGet, OwnerBudget, OwnerEpoch, OwnerFields, OwnerFieldsGet, OwnerInsert, OwnerMirror              string
+	OwnerMirrorGet, OwnerNote, OwnerProblem, OwnerRaise                                                                                string
+	PhonesAdd, PhonesDelete, PhonesInsert, PhonesLook                                                                                  string
+	PortalApplication, PortalAuthorize, PortalBound, PortalDomain, PortalGet, PortalInsert, PortalLearn                                string
+	PortalList, PortalMove, PortalStanding, PortalState, PortalStateFrom, PortalUpdate                                                 string
+	PruneCallbackRange, PruneCallbacks, PruneFailureRange, PruneFailures, PruneFindings, PruneIncidents, PruneRun                      string
+	PruneChangeRange, PruneChanges, PruneRunList                                                                                       string
+	RowGet, RowGetContacts, RowGetFields, RowGetPhones, RowGetSolutions, RowKeys, RowRange, RowRangeContacts                           string
+	RowRangeFields, RowRangePhones, RowRangeSolutions                                                                                  string
+	RunClaim, RunGet, RunInsert, RunLastCompleted, RunLastEnded, RunLastFull, RunList, RunNext, RunProofs, RunResume, RunStop          string
+	RunUnfinished, RunUpdate, RunWatermark                                                                                             string
+	RuntimeInsert, RuntimeTouchGet, RuntimeTouchList                                                                                   string
+	SettingInsert, SettingList, SettingUpdate                                                                                          string
+	SidesAny                                                                                                                           string
+	SolutionAdd, SolutionDelete, SolutionInsert, SolutionLook                                                                          string
+	StageContactsCreate, StageContactsDrop, StageContactsInsert, StageCutsCreate, StageCutsDrop, StageCutsInsert                       string
+	StageFieldsCreate, StageFieldsDrop, StageFieldsInsert, StageLeadsCreate, StageLeadsDrop, StageLeadsInsert                          string
+	StageOutboxCreate, StageOutboxDrop, StageOutboxInsert, StagePhonesCreate, StagePhonesDrop, StagePhonesInsert                       string
+	StageSolutionsCreate, StageSolutionsDrop, StageSolutionsInsert                                                                     string
+	TableRows                                                                                                                          string
+	UnclaimedCount                                                                                                                     string
 }
 
 // The statements of both databases.

@@ -54,6 +54,7 @@ var tests = []struct {
 	{"Force", forcing},
 	{"Outbox", outbox},
 	{"MirrorStatus", mirrorStatus},
+	{"Agenda", agenda},
 	{"OutboxFairly", outboxFairly},
 	{"OutboxCards", outboxCards},
 	{"OutboxTorn", outboxTorn},

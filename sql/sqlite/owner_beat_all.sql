@@ -1,0 +1,2 @@
+UPDATE leadsync_owners SET beat_at = @beat_at
+WHERE member_id IN (SELECT j.value FROM json_each(@member_ids) AS j)
