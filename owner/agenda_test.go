@@ -48,6 +48,7 @@ func TestIdleOwnersAreNotAsking(t *testing.T) {
 	if asked := runs.claims.Load() - before; asked > 0 {
 		t.Errorf("the owner asked %d times for passes although none was requested", asked)
 	}
+	looks = agenda.looks.Load()
 	id, err := h.db.RequestRun(t.Context(), leads.Run{MemberID: h.record.MemberID, Mode: leads.RunFull})
 	if err != nil {
 		t.Fatal(err)
@@ -56,4 +57,7 @@ func TestIdleOwnersAreNotAsking(t *testing.T) {
 		run, ok, err := h.db.Run(t.Context(), id)
 		return err == nil && ok && run.State == leads.RunCompleted
 	})
+	if took := agenda.looks.Load() - looks; took > 50 { // an owner that nothing wakes looks after 120
+		t.Errorf("the pass ended %d looks after it was requested", took)
+	}
 }
