@@ -12,13 +12,16 @@ import (
 	"leadsync/settings"
 )
 
+// noFile as --config means: read none.
+const noFile = "none"
+
 // read reads the settings, of the environment and a file; its faults are usage errors.
 func (a *app) read() (service.Config, *settings.Values, error) {
 	file := settings.Sources{Environment: a.environment, File: a.named}
 	switch a.named {
 	case "":
 		file.File, file.Optional = a.settings, true
-	case "none":
+	case noFile:
 		file.File = ""
 	}
 	values, faults := settings.Read(file)

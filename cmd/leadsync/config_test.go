@@ -194,3 +194,29 @@ func TestTakenPortsNameTheirSettings(t *testing.T) {
 		t.Errorf("a command: exit %d, %s", code, stderr)
 	}
 }
+
+// What init writes, serve and the other commands read by themselves.
+func TestInitWritesWhatCommandsRead(t *testing.T) {
+	dir := t.TempDir()
+	s := around(nil, nil, nil)
+	s.settings = filepath.Join(dir, "leadsync.env")
+	var out leadstest.Log
+	s.stdout, s.stderr = &out, &out
+	if code := run(t.Context(), []string{"init"}, s); code != exitUsage || !strings.Contains(out.String(), "--yes") {
+		t.Fatalf("without a terminal: exit %d, %s", code, out.String())
+	}
+	args := []string{"init", "--yes", "--data-dir", filepath.Join(dir, "data"), "--portal", "p.bitrix24.ru", "--set", "LEADSYNC_KEEP=40d", "--set", "LEADSYNC_HTTP_ADDR=127.0.0.1:1"}
+	if code := run(t.Context(), args, s); code != exitOK || !strings.Contains(out.String(), "Written: "+s.settings) {
+		t.Fatalf("exit %d, %s", code, out.String())
+	}
+	read, got := configShown(t, s)
+	if read != s.settings || got["LEADSYNC_KEEP"].Value != "40d" || got["LEADSYNC_HTTP_ADDR"].Value != "127.0.0.1:1" || got["LEADSYNC_B24_PORTALS"].Value != "p.bitrix24.ru" || got["LEADSYNC_SECRET_KEY"].Value != "[redacted]" {
+		t.Errorf("%s: %+v", read, got)
+	}
+	if code := run(t.Context(), args, s); code != exitUsage || !strings.Contains(out.String(), "--force to replace it") {
+		t.Errorf("again: exit %d, %s", code, out.String())
+	}
+	if _, err := os.Stat(filepath.Join(dir, "data")); !os.IsNotExist(err) {
+		t.Errorf("init makes the data directory: %v", err)
+	}
+}
