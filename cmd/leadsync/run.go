@@ -43,6 +43,7 @@ type cli struct {
 	Republish republishCmd `cmd:"" help:"Make the topic equal to the tables, after NATS or the database was lost or restored."`
 	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced."`
 	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that leadsync gave up."`
+	Backup    backupCmd    `cmd:"" help:"Copy the SQLite database of a service, also while it runs."`
 	Doctor    doctorCmd    `cmd:"" help:"Examine the installation: what works, what does not, what it means and what to do."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
