@@ -30,8 +30,8 @@ func (b backupCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	if file, missing := cfg.MissingDatabase(); missing {
-		return fmt.Errorf("there is no database %s: is LEADSYNC_DATA_DIR that of the service?", file)
+	if err := cfg.CheckDatabase(); err != nil {
+		return err
 	}
 	db, err := service.OpenDatabase(ctx, cfg, service.NewLog(a.stderr, cfg))
 	if err != nil {

@@ -22,14 +22,14 @@ func commandLine(node *kong.Node) string {
 	return "leadsync " + name
 }
 
-// listed are the commands of the help, in its order.
-func listed(t *testing.T) []*kong.Node {
+// parserOf is the parser of the command line, without what makes it end the process.
+func parserOf(t *testing.T) *kong.Kong {
 	t.Helper()
-	parser, err := kong.New(&cli{}, kong.Name("leadsync"))
+	parser, err := kong.New(&cli{}, kong.Name("leadsync"), kong.Vars{"settings_file": "/etc/leadsync.env"}, kong.Exit(func(int) {}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return parser.Model.Leaves(true)
+	return parser
 }
 
 // The page of commands has every command and every flag, as the help has them.
@@ -39,15 +39,18 @@ func TestPageListsEveryCommand(t *testing.T) {
 	commands.WriteString("| command | does |\n|---|---|\n")
 	flags.WriteString("| flag | of | meaning |\n|---|---|---|\n")
 	meanings := map[[2]string][]string{}
-	for _, node := range listed(t) {
+	parser := parserOf(t)
+	for _, node := range parser.Model.Leaves(true) {
 		commands.WriteString(docstest.Row("`"+commandLine(node)+"`", node.Help))
 		for _, group := range node.AllFlags(true) {
 			for _, f := range group {
-				if f.Name == "help" {
-					continue
+				key, of := [2]string{strings.TrimSpace(f.String()), f.Help}, "`"+strings.SplitN(commandLine(node), " <", 2)[0]+"`"
+				if slices.Contains(parser.Model.Flags, f) {
+					of = "every command"
 				}
-				key := [2]string{strings.TrimSpace(f.String()), f.Help}
-				meanings[key] = append(meanings[key], "`"+strings.SplitN(commandLine(node), " <", 2)[0]+"`")
+				if !slices.Contains(meanings[key], of) {
+					meanings[key] = append(meanings[key], of)
+				}
 			}
 		}
 	}
