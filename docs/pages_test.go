@@ -81,7 +81,7 @@ func TestBlocksCanBeRead(t *testing.T) {
 			switch block.Language {
 			case "json":
 				err = readJSON(block.Text)
-			case "sh", "console", "sql", "sqlite", "yaml", "nginx", "caddyfile", "powershell", "xml", "ini", "text": // looked at elsewhere, or by nobody
+			case "sh", "console", "sql", "sqlite", "yaml", "nginx", "caddyfile", "powershell", "bat", "xml", "ini", "text": // looked at elsewhere, or by nobody
 			default:
 				t.Errorf("%s:%d: a block in %q", path, block.Line, block.Language)
 			}
