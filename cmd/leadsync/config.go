@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"leadsync/guide"
 	"leadsync/service"
 	"leadsync/settings"
 )
@@ -24,7 +25,7 @@ func (a *app) read() (service.Config, *settings.Values, error) {
 	values, faults := settings.Read(file)
 	cfg, err := service.ReadConfig(values.Lookup)
 	if err := errors.Join(faults, err); err != nil {
-		return cfg, values, usageError{fmt.Errorf("the configuration is wrong:\n%w", err)}
+		return cfg, values, usageError{guide.At(guide.Settings, fmt.Errorf("the configuration is wrong:\n%w", err))}
 	}
 	cfg.ExposedFile = values.Exposed()
 	if zone := cfg.Location(); a.zone != nil && zone != time.Local && values.From("TZ") != settings.FromEnvironment {

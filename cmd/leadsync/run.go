@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"leadsync/guide"
 	"leadsync/leads"
 
 	"github.com/alecthomas/kong"
@@ -107,14 +108,22 @@ func (a *app) complain(ctx context.Context, err error) int {
 	var usage usageError
 	switch {
 	case errors.As(err, &usage):
-		fmt.Fprintf(a.stderr, "leadsync: %v\n", err)
+		fmt.Fprintf(a.stderr, "leadsync: %v\n%s", err, see(err))
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.stderr, "leadsync: stopped")
 	default:
-		fmt.Fprintf(a.stderr, "leadsync: %v\n", err)
+		fmt.Fprintf(a.stderr, "leadsync: %v\n%s", err, see(err))
 	}
 	return exitFailure
+}
+
+// see is a line that says where an error is explained; "" where it is not.
+func see(err error) string {
+	if heading := guide.Of(err); heading != "" {
+		return "See " + heading.String() + "\n"
+	}
+	return ""
 }
 
 type versionCmd struct{}
