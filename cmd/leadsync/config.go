@@ -13,19 +13,26 @@ import (
 	"leadsync/settings"
 )
 
+// noFile as --config means: read none.
+const noFile = "none"
+
 // read reads the settings, of the environment and a file; its faults are usage errors.
 func (a *app) read() (service.Config, *settings.Values, error) {
 	file := settings.Sources{Environment: a.environment, File: a.named}
 	switch a.named {
 	case "":
 		file.File, file.Optional = a.settings, true
-	case "none":
+	case noFile:
 		file.File = ""
 	}
 	values, faults := settings.Read(file)
 	cfg, err := service.ReadConfig(values.Lookup)
 	if err := errors.Join(faults, err); err != nil {
-		return cfg, values, usageError{guide.At(guide.Settings, fmt.Errorf("the configuration is wrong:\n%w", err))}
+		read := ""
+		if values.File() != "" {
+			read = " (environment and " + values.File() + ")"
+		}
+		return cfg, values, usageError{guide.At(guide.Settings, fmt.Errorf("the configuration is wrong%s:\n%w", read, err))}
 	}
 	cfg.ExposedFile = values.Exposed()
 	if zone := cfg.Location(); a.zone != nil && zone != time.Local && values.From("TZ") != settings.FromEnvironment {

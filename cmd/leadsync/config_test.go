@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads/leadstest"
 )
 
@@ -192,5 +193,71 @@ func TestTakenPortsNameTheirSettings(t *testing.T) {
 	code, _, stderr := command(t.Context(), t, vars, "portals", "add", "--member-id", "0123456789abcdef0123456789abcdef", "--domain", "p.bitrix24.ru")
 	if code != exitFailure || !strings.Contains(stderr, "LEADSYNC_NATS_LISTEN: ") {
 		t.Errorf("a command: exit %d, %s", code, stderr)
+	}
+}
+
+// A settings file with secrets that others can read is reported.
+func TestOpenSettingsFilesAreReported(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("access lists decide there")
+	}
+	dir := t.TempDir()
+	s := around(map[string]string{"LEADSYNC_DATA_DIR": dir}, nil, nil)
+	s.settings = filepath.Join(dir, "leadsync.env")
+	for mode, reported := range map[os.FileMode]bool{0o644: true, 0o600: false} {
+		if err := os.WriteFile(s.settings, []byte("LEADSYNC_API_TOKEN=a-token-for-everything\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(s.settings, mode); err != nil {
+			t.Fatal(err)
+		}
+		var out leadstest.Log
+		s.stdout, s.stderr = &out, &out
+		run(t.Context(), []string{"doctor"}, s)
+		if strings.Contains(out.String(), "chmod 600 "+s.settings) != reported {
+			t.Errorf("%o: reported is not %v:\n%s", mode, reported, out.String())
+		}
+	}
+}
+
+// serve logs what Bitrix24's form asks for.
+func TestServeLogsItsAddresses(t *testing.T) {
+	t.Parallel()
+	p, err := emulator.Start(emulator.Config{Leads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	s := startServe(t, p, map[string]string{"LEADSYNC_PUBLIC_URL": "https://leads.example.com/x/"})
+	for _, want := range []string{"https://leads.example.com/x/bitrix24/events", "https://leads.example.com/x/bitrix24/oauth/callback"} {
+		if !strings.Contains(s.log.String(), want) {
+			t.Errorf("%s is missing in\n%s", want, s.log)
+		}
+	}
+}
+
+// What init writes, serve and the other commands read by themselves.
+func TestInitWritesWhatCommandsRead(t *testing.T) {
+	dir := t.TempDir()
+	s := around(nil, nil, nil)
+	s.settings = filepath.Join(dir, "leadsync.env")
+	var out leadstest.Log
+	s.stdout, s.stderr = &out, &out
+	if code := run(t.Context(), []string{"init"}, s); code != exitUsage || !strings.Contains(out.String(), "--yes") {
+		t.Fatalf("without a terminal: exit %d, %s", code, out.String())
+	}
+	args := []string{"init", "--yes", "--data-dir", filepath.Join(dir, "data"), "--portal", "p.bitrix24.ru", "--set", "LEADSYNC_KEEP=40d", "--set", "LEADSYNC_HTTP_ADDR=127.0.0.1:1"}
+	if code := run(t.Context(), args, s); code != exitOK || !strings.Contains(out.String(), "Written: "+s.settings) {
+		t.Fatalf("exit %d, %s", code, out.String())
+	}
+	read, got := configShown(t, s)
+	if read != s.settings || got["LEADSYNC_KEEP"].Value != "40d" || got["LEADSYNC_HTTP_ADDR"].Value != "127.0.0.1:1" || got["LEADSYNC_B24_PORTALS"].Value != "p.bitrix24.ru" || got["LEADSYNC_SECRET_KEY"].Value != "[redacted]" {
+		t.Errorf("%s: %+v", read, got)
+	}
+	if code := run(t.Context(), args, s); code != exitUsage || !strings.Contains(out.String(), "--force to replace it") {
+		t.Errorf("again: exit %d, %s", code, out.String())
+	}
+	if _, err := os.Stat(filepath.Join(dir, "data")); !os.IsNotExist(err) {
+		t.Errorf("init makes the data directory: %v", err)
 	}
 }

@@ -47,6 +47,7 @@ type cli struct {
 	Config string `placeholder:"FILE" help:"Settings file of lines NAME=value; the environment wins. Otherwise ${settings_file}, if it is there. «none» reads no file."`
 
 	Demo      demoCmd      `cmd:"" help:"Watch leads travel from an emulated portal into SQL and out on a topic."`
+	Init      initCmd      `cmd:"" help:"Ask for what leadsync needs, try it and write the settings file."`
 	Serve     serveCmd     `cmd:"" help:"Run the service: take callbacks, mirror leads, announce changes."`
 	Emulator  emulatorCmd  `cmd:"" help:"Run an emulated Bitrix24 portal, with its authorization server."`
 	Migrate   migrateCmd   `cmd:"" help:"Create or update the tables."`
