@@ -3,10 +3,12 @@ GO ?= go
 GREMLINS = $(GO) run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 PROMTOOL = $(GO) run github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 PKG ?= ./leads
+# The newest goreleaser that Go 1.26 builds.
+GORELEASER = $(GO) run github.com/goreleaser/goreleaser/v2@v2.16.0
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check test-browser mutants lint fmt demo bench bench-import fuzz
+.PHONY: bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check release-check package-check windows-check test-browser mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +64,19 @@ test-cluster: ## three NATS servers and three services, killed, stopped and cut 
 monitoring-check: ## promtool over the alerts of deployments/monitoring, their tests, and the dashboard's queries on real metrics; the first time it is built, which takes minutes
 	cd deployments/monitoring && $(PROMTOOL) check rules rules.yml && $(PROMTOOL) test rules rules_test.yml
 	LEADSYNC_TEST_PROMTOOL="$(PROMTOOL)" $(GO) test -count=1 -run TestDashboardHasResults ./service
+
+release-check: ## build everything of a release twice, without publishing, compare, check and list it; the first time goreleaser is built, too
+	deployments/packages/release-check "$(GORELEASER)"
+
+package-check: ## install, start, upgrade, remove and purge the Debian package in a small Debian; needs root and debootstrap
+	SNAPSHOT=0.1.0-try.1 $(GORELEASER) release --snapshot --clean --skip sbom,archive
+	mkdir -p bin && cp dist/leadsync_*_amd64.deb bin/
+	SNAPSHOT=0.1.0-try.2 $(GORELEASER) release --snapshot --clean --skip sbom,archive
+	deployments/packages/try-deb bin/leadsync_0.1.0~try.1_amd64.deb dist/leadsync_0.1.0~try.2_amd64.deb
+
+windows-check: ## compile and vet for Windows, also the tests
+	GOOS=windows GOARCH=amd64 $(GO) vet ./...
+	GOOS=windows GOARCH=arm64 $(GO) vet ./...
 
 mutants: ## mutate one package (PKG=./leads), list the mutants its tests miss and count them; takes minutes
 	$(GREMLINS) unleash --timeout-coefficient 20 --output-statuses lt $(PKG)
