@@ -51,6 +51,29 @@ func CheckDatabase(db Database) Check {
 	}}
 }
 
+// Unmigrated is what the check of a database asks that leadsync has not worked in yet.
+type Unmigrated interface {
+	Preflight(ctx context.Context) ([]repo.Condition, error)
+}
+
+// CheckBeforeMigration looks for what would stop a migration, the login's rights among it.
+func CheckBeforeMigration(db Unmigrated) Check {
+	return check{"database", func(ctx context.Context) (found []Finding) {
+		var conditions []repo.Condition
+		err := ask(ctx, theDatabase, limit, func(ctx context.Context) (err error) {
+			conditions, err = db.Preflight(ctx)
+			return err
+		})
+		if err != nil {
+			return []Finding{fault(err.Error(), "the server did not answer all questions", "run doctor again; look at the server's log")}
+		}
+		for _, c := range conditions {
+			found = append(found, finding(c))
+		}
+		return found
+	}}
+}
+
 // tables says whether they are those of this version.
 func tables(ctx context.Context, db Database) (fit Finding, err error) {
 	var pending []string

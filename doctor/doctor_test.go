@@ -64,6 +64,7 @@ func TestSettings(t *testing.T) {
 		"well":              {func(*doctor.Settings) {}, doctor.OK, "can be read"},
 		"no public address": {func(s *doctor.Settings) { s.PublicURL = "" }, doctor.Fault, "LEADSYNC_PUBLIC_URL"},
 		"no key":            {func(s *doctor.Settings) { s.SecretKey = false }, doctor.Warning, "LEADSYNC_SECRET_KEY"},
+		"an open file":      {func(s *doctor.Settings) { s.Exposed = "/etc/leadsync.env" }, doctor.Warning, "chmod 600 /etc/leadsync.env"},
 		"no pass":           {func(s *doctor.Settings) { s.Nightly = false }, doctor.Warning, "LEADSYNC_RECONCILE_AT"},
 		"no alarms":         {func(s *doctor.Settings) { s.Alarms = false }, doctor.Warning, "LEADSYNC_ALERT_URL"},
 	} {

@@ -18,6 +18,7 @@ type Settings struct {
 	SecretKey bool   // tokens are encrypted
 	Nightly   bool   // the nightly pass is on
 	Alarms    bool   // somebody is told of problems
+	Exposed   string // a settings file with secrets that others can read; "" otherwise
 }
 
 // CheckSettings looks for what will not do in the long run. (What is wrong ends every command.)
@@ -26,6 +27,9 @@ func CheckSettings(s Settings) Check {
 		found := []Finding{ok("all settings can be read")}
 		if s.PublicURL == "" && !s.Webhook {
 			found = append(found, fault("LEADSYNC_PUBLIC_URL is not set", "Bitrix24 cannot send events, and no portal can be connected", "set it to the address at which Bitrix24 reaches leadsync, such as https://leads.example.com"))
+		}
+		if s.Exposed != "" {
+			found = append(found, warning("others than its owner can read "+s.Exposed, "whoever logs in to this machine can use the passwords and tokens in it", "chmod 600 "+s.Exposed))
 		}
 		if !s.SecretKey {
 			found = append(found, warning("LEADSYNC_SECRET_KEY is not set", "whoever reads the database or a backup can use the portals' tokens", "set it to the output of `openssl rand -base64 32`, the same on all machines, and keep a copy"))

@@ -11,6 +11,9 @@ const (
 	RedirectPath = "/bitrix24/oauth/callback"
 )
 
+// PublicPaths are all of them.
+var PublicPaths = []string{CallbackPath, LoginPath, RedirectPath}
+
 // ExaminerAgent is the User-Agent of leadsync itself where it tries its own public address: what it
 // asks there is no callback that went astray.
 const ExaminerAgent = "leadsync-doctor"

@@ -12,12 +12,12 @@ import (
 // readAdmin reads how the operators' face is set up.
 func readAdmin(e *environment) Admin {
 	a := Admin{
-		Addr:          readAdminAddress(e, "LEADSYNC_ADMIN_ADDR", "127.0.0.1:8081"),
-		PublicAPI:     e.choice("LEADSYNC_PUBLIC_API", "on", "off") == "on",
+		Addr:          readAdminAddress(e, "LEADSYNC_ADMIN_ADDR"),
+		PublicAPI:     e.onOff("LEADSYNC_PUBLIC_API"),
 		LocalToken:    e.choice("LEADSYNC_ADMIN_LOCAL_TOKEN", "required", "off") == "required",
 		OperatorToken: e.apiToken("LEADSYNC_OPERATOR_TOKEN"),
 		CardToken:     e.apiToken("LEADSYNC_CARD_TOKEN"),
-		TrustHeader:   e.text("LEADSYNC_ADMIN_TRUST_HEADER", ""),
+		TrustHeader:   e.text("LEADSYNC_ADMIN_TRUST_HEADER"),
 		Operators:     e.list("LEADSYNC_ADMIN_OPERATORS"),
 	}
 	if strings.ContainsFunc(a.TrustHeader, func(r rune) bool { return r != '-' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z') }) {
@@ -33,8 +33,8 @@ func readAdmin(e *environment) Admin {
 }
 
 // readAdminAddress reads host:port, a unix socket, or off, which is "".
-func readAdminAddress(e *environment, name, otherwise string) string {
-	value := e.text(name, otherwise)
+func readAdminAddress(e *environment, name string) string {
+	value := e.text(name)
 	if value == "off" {
 		return ""
 	}
@@ -44,7 +44,7 @@ func readAdminAddress(e *environment, name, otherwise string) string {
 		}
 		return value
 	}
-	return e.address(name, otherwise)
+	return e.address(name)
 }
 
 // isLocal tells addresses that only this machine can reach; that of a name nobody knows yet.

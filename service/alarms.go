@@ -16,8 +16,8 @@ const alarmDelay = time.Minute
 // readAlerts reads where alarms go.
 func readAlerts(e *environment) alert.Settings {
 	s := alert.Settings{
-		Webhook: leads.Secret(e.text("LEADSYNC_ALERT_URL", "")), SMTP: leads.Secret(e.text("LEADSYNC_ALERT_SMTP_URL", "")),
-		From: e.text("LEADSYNC_ALERT_SMTP_FROM", ""), To: e.list("LEADSYNC_ALERT_SMTP_TO"),
+		Webhook: leads.Secret(e.text("LEADSYNC_ALERT_URL")), SMTP: leads.Secret(e.text("LEADSYNC_ALERT_SMTP_URL")),
+		From: e.text("LEADSYNC_ALERT_SMTP_FROM"), To: e.list("LEADSYNC_ALERT_SMTP_TO"),
 	}
 	if s.Webhook != "" && alert.CheckWebhook(s.Webhook.Reveal()) != nil {
 		e.fault("LEADSYNC_ALERT_URL", "not an address", "https://chat.example.com/hooks/… that takes a POST with JSON")

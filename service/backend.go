@@ -46,7 +46,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Backend, error) {
 }
 
 // Join opens the same for a command. Where a running service owns the data directory, the
-// command uses its NATS. It only looks at streams that others use, too.
+// command uses its NATS. It only looks at streams that others use, too. See Config.MissingData.
 func Join(ctx context.Context, cfg Config, log *slog.Logger) (*Backend, error) {
 	b, err := hold(ctx, cfg, log, false)
 	if err != nil {
@@ -71,13 +71,17 @@ func hold(ctx context.Context, cfg Config, log *slog.Logger, owns bool) (_ *Back
 		}
 	}()
 	var readers []broker.Subscriber
-	b.data, err = openData(ctx, cfg.DataDir)
+	if _, missing := os.Stat(cfg.DataDir); owns || missing == nil {
+		b.data, err = openData(ctx, cfg.DataDir)
+	}
 	switch {
 	case errors.Is(err, errDataInUse) && owns:
 		return nil, fmt.Errorf("%w; stop it, or give this process another directory by LEADSYNC_DATA_DIR", err)
 	case errors.Is(err, errDataInUse):
 	case err != nil:
 		return nil, err
+	case b.data == nil: // a command beside a service elsewhere
+		b.Config.JournalKeep = 0
 	default:
 		b.closing(b.data.Close)
 		if readers, err = subscribers(cfg, b.data); err != nil {

@@ -48,7 +48,7 @@ type Config struct {
 	KeepChanges   time.Duration // of the history of changes; 0 keeps all
 	HistoryValues bool          // the history of changes has values
 	JournalKeep   time.Duration // of the journal; 0 has none
-	Zone          string        // the variable TZ, which Go itself reads
+	Zone          string        // TZ; "" is the machine's
 	SolutionField string
 	LogLevel      slog.Level
 	LogFormat     string // text, json or "" for what the terminal suggests
@@ -56,6 +56,8 @@ type Config struct {
 	APIToken      leads.Secret // for reading; "" where one is kept in the data directory
 
 	Alerts alert.Settings // where people are told of problems
+
+	ExposedFile string // the settings file where it has secrets and others can read it; "" otherwise
 
 	// TolerateOutages starts without database and NATS where they are down; serve does.
 	TolerateOutages bool
@@ -122,11 +124,27 @@ func (c Config) CallbackURL() string {
 	return c.PublicURL + leads.CallbackPath
 }
 
+// RedirectURL is where a log-in comes back; "" where Bitrix24 cannot reach us.
+func (c Config) RedirectURL() string {
+	if c.PublicURL == "" {
+		return ""
+	}
+	return c.PublicURL + leads.RedirectPath
+}
+
 // OAuth is the conversation with authorization servers as the settings' application.
 func (c Config) OAuth() *bitrix24.OAuth {
 	return &bitrix24.OAuth{
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret, Trust: c.Trust, HTTP: bitrix24.NewHTTP(), Now: c.Now,
 	}
+}
+
+// Location is the time zone of the settings. One that nobody knows is the machine's; `leadsync doctor` reports it.
+func (c Config) Location() *time.Location {
+	if zone, err := time.LoadLocation(c.Zone); err == nil && c.Zone != "" {
+		return zone
+	}
+	return time.Local
 }
 
 // TimeOfDay is a time of day in a zone, the machine's where it comes from a setting.

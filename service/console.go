@@ -21,7 +21,7 @@ func (s *Service) newConsole() *console.Console {
 	s.desk = d
 	s.jobs = newJobs()
 	return console.New(console.Config{
-		Status: d, Passes: d, Leads: b.DB, Stories: storyDesk{s}, Letters: &deadDesk{b: b}, Portals: &portalDesk{b: b, jobs: s.jobs, counts: &d.counts}, Refusals: s.refusals, Doctor: &doctorDesk{b: b, jobs: s.jobs}, Settings: func() []console.Setting { return settingsInForce(b.Config) },
+		Status: d, Passes: d, Leads: b.DB, Stories: storyDesk{s}, Letters: &deadDesk{b: b}, Portals: &portalDesk{b: b, jobs: s.jobs, counts: &d.counts}, Refusals: s.refusals, Doctor: &doctorDesk{b: b, jobs: s.jobs}, Settings: b.Config.InForce,
 		About: func() []console.Setting { return about(b) }, Now: b.Config.Now,
 		PhoneRegion: b.DB.PhoneRegion(), PublicURL: b.Config.PublicURL, Version: leads.Version(), Log: b.Log,
 	})

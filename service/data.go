@@ -37,10 +37,10 @@ func openData(ctx context.Context, path string) (*dataDir, error) {
 	lock := flock.New(lockFile(path), flock.SetPermissions(0o600))
 	ok, err := tryLock(lock, func() { _ = retry.Wait(ctx, lockPause) })
 	if err != nil {
-		return nil, fmt.Errorf("lock the data directory %s: %w", path, err)
+		return nil, fmt.Errorf("lock the data directory %s: %w", absolute(path), err)
 	}
 	if !ok {
-		return nil, fmt.Errorf("%w %s", errDataInUse, path)
+		return nil, fmt.Errorf("%w %s", errDataInUse, absolute(path))
 	}
 	// What is announced there is of a service that was killed.
 	if err := ignoreMissing(os.Remove(runFile(path))); err != nil {
@@ -121,7 +121,7 @@ func readRunning(dir string) (running, error) {
 	data, err := os.ReadFile(runFile(dir))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || err == nil && !dataInUse(dir):
-		return r, fmt.Errorf("no leadsync service is running on the data directory %s (another leadsync command may be using it): start `leadsync serve`, or wait for that command", dir)
+		return r, fmt.Errorf("no leadsync service is running on the data directory %s (another leadsync command may be using it): start `leadsync serve`, or wait for that command", absolute(dir))
 	case err != nil:
 		return r, fmt.Errorf("read what the running service has announced: %w", err)
 	}

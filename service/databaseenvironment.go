@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 
@@ -8,7 +9,7 @@ import (
 )
 
 func readDatabaseURL(e *environment, name, otherwise string) string {
-	value := e.text(name, otherwise)
+	value := cmp.Or(e.text(name), otherwise)
 	const should = "sqlite:<file>, or sqlserver://user:password@host:1433?database=oktell"
 	if path, ok := strings.CutPrefix(value, "sqlite:"); ok {
 		if path == "" {
@@ -28,7 +29,7 @@ func readDatabaseURL(e *environment, name, otherwise string) string {
 
 // readSchema reads the schema of the tables on SQL Server.
 func readSchema(e *environment, name, databaseURL string) string {
-	value := e.text(name, "")
+	value := e.text(name)
 	switch {
 	case value == "":
 	case strings.HasPrefix(databaseURL, "sqlite:"):

@@ -26,9 +26,9 @@ var errIdle = errors.New("no service runs on the data directory")
 func Examine(ctx context.Context, cfg Config, log *slog.Logger) []doctor.Finding {
 	checks := []doctor.Check{
 		doctor.CheckSettings(doctor.Settings{
-			PublicURL: cfg.PublicURL, Webhook: cfg.WebhookURL != "", SecretKey: cfg.SecretKey != nil, Nightly: cfg.ReconcileAt != nil, Alarms: len(cfg.Alerts.Channels()) > 0,
+			PublicURL: cfg.PublicURL, Webhook: cfg.WebhookURL != "", SecretKey: cfg.SecretKey != nil, Nightly: cfg.ReconcileAt != nil, Alarms: len(cfg.Alerts.Channels()) > 0, Exposed: cfg.ExposedFile,
 		}),
-		doctor.CheckDirectory(cfg.DataDir), doctor.CheckRoom(cfg.DataDir, repo.FreeBytes), doctor.CheckZone(nextPass(cfg), cfg.Zone),
+		doctor.CheckDirectory(absolute(cfg.DataDir)), doctor.CheckRoom(cfg.DataDir, repo.FreeBytes), doctor.CheckZone(nextPass(cfg), cfg.Zone),
 		doctor.CheckAddress(doctor.Address{URL: cfg.PublicURL, Resolve: resolve, HTTP: bitrix24.NewHTTP(), Now: cfg.Now}),
 		doctor.CheckNATS(doctor.NATS{
 			Embedded: cfg.NATSURL == Embedded, Wanted: cfg.Replicas, Idle: func(err error) bool { return errors.Is(err, errIdle) },
@@ -36,7 +36,7 @@ func Examine(ctx context.Context, cfg Config, log *slog.Logger) []doctor.Finding
 		}),
 	}
 	if file, missing := cfg.MissingDatabase(); missing { // opening would make it
-		return append(doctor.Run(ctx, checks), doctor.Finding{Check: "database", Level: doctor.Warning, Found: file + " does not exist", Means: "the first start of `leadsync serve` creates it"})
+		return append(doctor.Run(ctx, checks), doctor.Finding{Check: "database", Level: doctor.Warning, Found: absolute(file) + " does not exist", Means: "the first start of `leadsync serve` creates it"})
 	}
 	db, err := OpenDatabase(ctx, cfg, log)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -115,7 +116,18 @@ func (n *NATS) brokerConfig() broker.Config {
 	}
 }
 
+// checkListen finds out whether subscribers can be listened for.
+func (n *NATS) checkListen() error {
+	if err := broker.Check(n.brokerConfig()); err != nil {
+		return fmt.Errorf("LEADSYNC_NATS_LISTEN: %w", err)
+	}
+	return nil
+}
+
 func (n *NATS) startBroker() (*broker.Broker, *nats.Conn, error) {
+	if err := n.checkListen(); err != nil {
+		return nil, nil, err
+	}
 	n.serviceToken = leads.Secret(rand.Text())
 	server, err := broker.Start(n.brokerConfig())
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 func readNATSURL(e *environment, name string) string {
-	value := e.text(name, Embedded)
+	value := e.text(name)
 	if value == Embedded {
 		return value
 	}
@@ -28,8 +28,8 @@ func readNATSURL(e *environment, name string) string {
 // natsLogin reads how to log in to NATS, by one way.
 func natsLogin(e *environment) NATSLogin {
 	login := NATSLogin{
-		Token: leads.Secret(e.text("LEADSYNC_NATS_TOKEN", "")), User: e.text("LEADSYNC_NATS_USER", ""),
-		Password: leads.Secret(e.text("LEADSYNC_NATS_PASSWORD", "")), Creds: e.file("LEADSYNC_NATS_CREDS"),
+		Token: leads.Secret(e.text("LEADSYNC_NATS_TOKEN")), User: e.text("LEADSYNC_NATS_USER"),
+		Password: leads.Secret(e.text("LEADSYNC_NATS_PASSWORD")), Creds: e.file("LEADSYNC_NATS_CREDS"),
 		NKey: e.file("LEADSYNC_NATS_NKEY"), CA: e.file("LEADSYNC_NATS_CA"), Cert: e.file("LEADSYNC_NATS_CERT"), Key: e.file("LEADSYNC_NATS_KEY"),
 	}
 	ways := 0
@@ -54,15 +54,16 @@ func natsLogin(e *environment) NATSLogin {
 // with one on each line.
 func readSubscribers(e *environment, name string) []broker.Subscriber {
 	const should = "name:token, several with commas between them, or @ and the name of a file with one on each line; names of lower-case letters and digits, tokens of at least 16 characters"
-	value := e.text(name, "")
+	value := e.text(name)
 	if path, ok := strings.CutPrefix(value, "@"); ok {
 		data, err := os.ReadFile(path) //nolint:gosec // the operator names it
 		if err != nil {
 			e.fault(name, "the file cannot be read", should)
 			return nil
 		}
-		value = strings.ReplaceAll(string(data), "\n", ",")
+		value = string(data)
 	}
+	value = strings.ReplaceAll(value, "\n", ",")
 	var list []broker.Subscriber
 	names, tokens := map[string]bool{}, map[string]bool{}
 	for item := range strings.SplitSeq(value, ",") {
@@ -81,7 +82,7 @@ func readSubscribers(e *environment, name string) []broker.Subscriber {
 }
 
 func readNATSPrefix(e *environment, name string) string {
-	value := e.text(name, "")
+	value := e.text(name)
 	if value != "" && !events.ValidPrefix(value) {
 		e.fault(name, "not a prefix", "up to 32 lower-case letters, digits and hyphens, a letter first, such as berlin")
 	}
@@ -89,7 +90,7 @@ func readNATSPrefix(e *environment, name string) string {
 }
 
 func readReplicas(e *environment, name string) int {
-	value := e.text(name, "")
+	value := e.text(name)
 	if value == "" {
 		return 0
 	}

@@ -38,7 +38,7 @@ const mostTokens = 20
 
 // readWebhookTokens reads the tokens of outgoing webhooks: each webhook has its own.
 func readWebhookTokens(e *environment, name string) leads.Secret {
-	value := leads.Secret(e.text(name, ""))
+	value := leads.Secret(e.text(name))
 	hashes := strings.Fields(leads.HashTokens(value))
 	if (value != "" && len(hashes) == 0) || len(hashes) > mostTokens {
 		e.fault(name, "not a list of tokens", "the token of each outgoing webhook, with commas between them, at most "+strconv.Itoa(mostTokens))
@@ -47,19 +47,25 @@ func readWebhookTokens(e *environment, name string) leads.Secret {
 }
 
 func readPublicURL(e *environment, name string) string {
-	value := strings.TrimRight(e.text(name, ""), "/")
+	value := strings.TrimRight(e.text(name), "/")
 	if value == "" {
 		return ""
 	}
 	u, err := url.Parse(value)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || !strings.Contains(u.Hostname(), ".") {
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || !strings.Contains(u.Hostname(), ".") || u.RawQuery != "" || u.Fragment != "" {
 		e.fault(name, "not an address that Bitrix24 can reach", "https://leads.example.com (the host needs a dot: Bitrix24 refuses localhost)")
+		return value
+	}
+	for _, own := range leads.PublicPaths {
+		if before, found := strings.CutSuffix(u.Path, own); found {
+			e.fault(name, "it ends in leadsync's own path "+own, u.Scheme+"://"+u.Host+strings.TrimRight(before, "/")+" (leadsync adds its paths itself)")
+		}
 	}
 	return value
 }
 
 func readWebhook(e *environment, name string, trust bitrix24.Trust) leads.Secret {
-	value := e.text(name, "")
+	value := e.text(name)
 	if value == "" {
 		return ""
 	}
@@ -71,7 +77,7 @@ func readWebhook(e *environment, name string, trust bitrix24.Trust) leads.Secret
 }
 
 func readMemberID(e *environment, name string) string {
-	value := e.text(name, "")
+	value := e.text(name)
 	if value != "" && !leads.ValidMemberID(value) {
 		e.fault(name, "not a member id", "the 32 hex digits that Bitrix24 sends as member_id")
 	}
@@ -79,15 +85,15 @@ func readMemberID(e *environment, name string) string {
 }
 
 func readSolutionField(e *environment, name string) string {
-	value := e.text(name, "")
+	value := e.text(name)
 	if value != "" && (!strings.HasPrefix(value, "UF_CRM_") || !leads.ValidFieldName(value)) {
 		e.fault(name, "not a custom field", "the code of a custom field of leads, in capital letters, such as UF_CRM_1387525788")
 	}
 	return value
 }
 
-func readRegion(e *environment, name, otherwise string) string {
-	value := e.text(name, otherwise)
+func readRegion(e *environment, name string) string {
+	value := e.text(name)
 	if !leads.ValidPhoneRegion(value) {
 		e.fault(name, "unknown country", "two capital letters, such as RU, KZ or BY")
 	}

@@ -68,7 +68,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	}
 	defer func() { err = errors.Join(err, listeners.Close()) }()
 	if cfg.NATSURL == Embedded {
-		if err := broker.Check(b.NATS.brokerConfig()); err != nil {
+		if err := b.NATS.checkListen(); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	}
 	s.announce(ctx)
 	warn(ctx, cfg, log)
-	log.InfoContext(ctx, "leadsync serves", "http", s.Address(), "admin", s.AdminAddress(), "nats", events.WithoutPassword(cfg.NATSURL), "database", b.DB.Dialect(), "data", cfg.DataDir,
+	log.InfoContext(ctx, "leadsync serves", "http", s.Address(), "admin", s.AdminAddress(), "nats", events.WithoutPassword(cfg.NATSURL), "database", b.DB.Dialect(), "data", cfg.DataDir, "install_path", cfg.CallbackURL(), "handler_path", cfg.RedirectURL(),
 		"api_token", tokenPlace(cfg.APIToken, "LEADSYNC_API_TOKEN", b.data, apiTokenFile),
 		"operator_token", tokenPlace(cfg.Admin.OperatorToken, "LEADSYNC_OPERATOR_TOKEN", b.data, operatorTokenFile))
 	return s.Run(ctx)
@@ -281,6 +281,9 @@ func warn(ctx context.Context, cfg Config, log *slog.Logger) {
 		log.WarnContext(ctx, "LEADSYNC_PUBLIC_URL is not set: leadsync cannot bind the events of portals")
 	case strings.HasPrefix(cfg.PublicURL, "http:"):
 		log.WarnContext(ctx, "LEADSYNC_PUBLIC_URL is plain http: tokens in callbacks can be read on their way")
+	}
+	if cfg.ExposedFile != "" {
+		log.WarnContext(ctx, "others than its owner can read the settings file, which has secrets: chmod 600", "file", cfg.ExposedFile)
 	}
 	if cfg.SecretKey == nil {
 		log.WarnContext(ctx, "LEADSYNC_SECRET_KEY is not set: tokens are stored as plain text")

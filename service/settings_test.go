@@ -1,8 +1,8 @@
 package service
 
 import (
+	"maps"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadsync/leads"
+	"leadsync/settings"
 )
 
 // Every secret of the configuration is set to a word that must not be shown.
@@ -29,48 +30,47 @@ func TestSettingsShowNoSecret(t *testing.T) {
 		}
 	}
 	fill(reflect.ValueOf(&cfg).Elem())
-	names := map[string]bool{}
-	for _, setting := range settingsInForce(cfg) {
-		if names[setting.Name] = true; strings.Contains(setting.Value, "hunter2") {
+	for _, setting := range cfg.InForce() {
+		if strings.Contains(setting.Value, "hunter2") {
 			t.Errorf("%s shows a secret", setting.Name)
 		}
 	}
-	// Every variable that is read is shown, but for those that name files or subscribers.
-	read := map[string]bool{}
-	_, _ = ReadConfig(func(name string) (string, bool) { read[name] = true; return "", false })
-	left := regexp.MustCompile(`_(CREDS|NKEY|CA|CERT|KEY|SUBSCRIBERS)$`)
-	for name := range read {
-		if !names[name] && !left.MatchString(name) {
-			t.Errorf("%s is not shown", name)
-		}
-	}
 }
 
-// `leadsync serve --help` says of every setting that is read what it means, and of no other.
-func TestEverySettingIsExplained(t *testing.T) {
-	var explained []string
-	for _, group := range SettingGroups {
-		for _, setting := range group.Settings {
-			if explained = append(explained, setting.Names...); setting.Means == "" {
-				t.Errorf("%v: what does it mean?", setting.Names)
-			}
-		}
-	}
-	read := settingNames()
-	slices.Sort(explained)
-	slices.Sort(read)
-	if diff := cmp.Diff(read, explained); diff != "" {
-		t.Errorf("settings (-read +explained):\n%s", diff)
-	}
-}
-
-// settingNames are the names of the variables that a configuration is read from.
-func settingNames() (names []string) {
+// The list has every setting that is read, and no other; each is explained and can be shown.
+func TestEverySettingIsInTheList(t *testing.T) {
+	var read []string
 	_, _ = ReadConfig(func(name string) (string, bool) { // what is wrong without values does not matter
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+		if !slices.Contains(read, name) {
+			read = append(read, name)
 		}
 		return "", false
 	})
-	return names
+	listed, show := settings.Names(), slices.Sorted(maps.Keys(shown))
+	slices.Sort(listed)
+	slices.Sort(read)
+	if diff := cmp.Diff(read, listed); diff != "" {
+		t.Errorf("settings (-read +listed):\n%s", diff)
+	}
+	if diff := cmp.Diff(show, listed); diff != "" {
+		t.Errorf("settings (-shown +listed):\n%s", diff)
+	}
+	for _, name := range listed {
+		if s, _ := settings.Find(name); s.Means == "" || s.Kind == "" {
+			t.Errorf("%s: what does it mean, what does it look like?", name)
+		}
+	}
+}
+
+// What is in the list as the default is in force where nothing is set.
+func TestDefaultsAreInForce(t *testing.T) {
+	cfg, err := ReadConfig(func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range cfg.InForce() {
+		if want := settings.Default(s.Name); want != "" && !strings.EqualFold(strings.TrimSuffix(s.Value, "0s"), want) {
+			t.Errorf("%s is %q, want %q", s.Name, s.Value, want)
+		}
+	}
 }

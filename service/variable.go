@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"leadsync/leads"
+	"leadsync/settings"
 )
 
 // environment reads variables and collects every fault, so that a person mends them in
@@ -28,16 +29,17 @@ func (e *environment) fault(name, wrong, should string) {
 	e.faults = append(e.faults, fmt.Errorf("%s: %s, want %s", name, wrong, should))
 }
 
-func (e *environment) text(name, otherwise string) string {
+// text is what a variable is set to, else its default. A blank value is none: compose files pass variables that nobody has set.
+func (e *environment) text(name string) string {
 	if value, ok := e.lookup(name); ok && strings.TrimSpace(value) != "" {
 		return strings.TrimSpace(value)
 	}
-	return otherwise
+	return settings.Default(name)
 }
 
 func (e *environment) list(name string) []string {
 	var items []string
-	for item := range strings.SplitSeq(e.text(name, ""), ",") {
+	for item := range strings.SplitSeq(e.text(name), ",") {
 		if item = strings.TrimSpace(item); item != "" {
 			items = append(items, item)
 		}
@@ -45,18 +47,18 @@ func (e *environment) list(name string) []string {
 	return items
 }
 
-func (e *environment) address(name, otherwise string) string {
-	value := e.text(name, otherwise)
+func (e *environment) address(name string) string {
+	value := e.text(name)
 	_, port, err := net.SplitHostPort(value)
 	if n, convErr := strconv.Atoi(port); err != nil || convErr != nil || n < 0 || n > 65535 {
-		e.fault(name, "not an address", "host:port, such as "+otherwise)
+		e.fault(name, "not an address", "host:port, such as "+settings.Default(name))
 	}
 	return value
 }
 
 // file reads the name of a file that must be there.
 func (e *environment) file(name string) string {
-	path := e.text(name, "")
+	path := e.text(name)
 	if path == "" {
 		return ""
 	}
@@ -70,7 +72,7 @@ func (e *environment) file(name string) string {
 }
 
 func (e *environment) key(name string) []byte {
-	value := e.text(name, "")
+	value := e.text(name)
 	if value == "" {
 		return nil
 	}
@@ -81,8 +83,8 @@ func (e *environment) key(name string) []byte {
 	return key
 }
 
-func (e *environment) clock(name, otherwise string) *TimeOfDay {
-	value := e.text(name, otherwise)
+func (e *environment) clock(name string) *TimeOfDay {
+	value := e.text(name)
 	if value == "off" {
 		return nil
 	}
@@ -90,14 +92,14 @@ func (e *environment) clock(name, otherwise string) *TimeOfDay {
 	if err != nil {
 		e.fault(name, "not a time of day", `hours and minutes, such as 03:00, or "off"`)
 	}
-	return &TimeOfDay{t.Hour(), t.Minute(), time.Local}
+	return &TimeOfDay{t.Hour(), t.Minute(), Config{Zone: e.text("TZ")}.Location()}
 }
 
 // shortestInterval keeps a portal's budget for callbacks.
 const shortestInterval = time.Minute
 
-func (e *environment) interval(name, otherwise string) time.Duration {
-	value := e.text(name, otherwise)
+func (e *environment) interval(name string) time.Duration {
+	value := e.text(name)
 	if value == "off" {
 		return 0
 	}
@@ -116,8 +118,8 @@ const (
 )
 
 // keep reads a number of days, or a duration in hours; 0 is off.
-func (e *environment) keep(name, otherwise string, shortest time.Duration) time.Duration {
-	value := e.text(name, otherwise)
+func (e *environment) keep(name string, shortest time.Duration) time.Duration {
+	value := e.text(name)
 	if value == "off" {
 		return 0
 	}
@@ -127,7 +129,7 @@ func (e *environment) keep(name, otherwise string, shortest time.Duration) time.
 		if shortest < day {
 			least = strconv.Itoa(int(shortest/time.Hour)) + "h"
 		}
-		e.fault(name, "not a time to keep history", fmt.Sprintf(`days, at least %s, such as %s, or "off"`, least, otherwise))
+		e.fault(name, "not a time to keep history", fmt.Sprintf(`days, at least %s, such as %s, or "off"`, least, settings.Default(name)))
 	}
 	return d
 }
@@ -139,7 +141,7 @@ func (e *environment) onOff(name string) bool { return e.choice(name, "on", "off
 const shortestToken = 16
 
 func (e *environment) apiToken(name string) leads.Secret {
-	value := e.text(name, "")
+	value := e.text(name)
 	usable := func(r rune) bool { return r > ' ' && r < 0x7f }
 	if value != "" && (len(value) < shortestToken || strings.ContainsFunc(value, func(r rune) bool { return !usable(r) })) {
 		e.fault(name, "not a token", "at least 16 letters, digits or signs without spaces, as `openssl rand -hex 16` prints them")
@@ -149,14 +151,14 @@ func (e *environment) apiToken(name string) leads.Secret {
 
 func (e *environment) level(name string) slog.Level {
 	var level slog.Level
-	if err := level.UnmarshalText([]byte(e.text(name, "info"))); err != nil {
+	if err := level.UnmarshalText([]byte(e.text(name))); err != nil {
 		e.fault(name, "unknown level", "debug, info, warn or error")
 	}
 	return level
 }
 
 func (e *environment) choice(name string, choices ...string) string {
-	value := e.text(name, "")
+	value := e.text(name)
 	if value != "" && !slices.Contains(choices, value) {
 		e.fault(name, "unknown value", strings.Join(choices, " or "))
 	}

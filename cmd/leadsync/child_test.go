@@ -55,7 +55,7 @@ func TestChild(t *testing.T) {
 		if os.Getenv("LEADSYNC_TEST_TLS") != "" {
 			args = append(args, "--tls")
 		}
-		os.Exit(run(ctx, args, os.LookupEnv, os.Stdout, os.Stderr))
+		os.Exit(run(ctx, args, surroundings{environment: os.Environ(), stdout: os.Stdout, stderr: os.Stderr}))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -12,12 +12,11 @@ import (
 	"leadsync/service"
 )
 
-// openDeadLetters makes a data directory with two dead letters. lookup is its environment.
-func openDeadLetters(t *testing.T) (lookup func(string) (string, bool), count func() (letters, notices int64, failing int)) {
+// openDeadLetters makes a data directory with two dead letters. vars are its environment.
+func openDeadLetters(t *testing.T) (vars map[string]string, count func() (letters, notices int64, failing int)) {
 	t.Helper()
-	env := map[string]string{"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_NATS_LISTEN": "127.0.0.1:0"}
-	lookup = func(name string) (string, bool) { value, ok := env[name]; return value, ok }
-	cfg, err := service.ReadConfig(lookup)
+	vars = map[string]string{"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_NATS_LISTEN": "127.0.0.1:0"}
+	cfg, err := service.ReadConfig(environmentOf(vars))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +48,7 @@ func openDeadLetters(t *testing.T) (lookup func(string) (string, bool), count fu
 			}
 		}
 	})
-	return lookup, func() (letters, notices int64, failing int) {
+	return vars, func() (letters, notices int64, failing int) {
 		with(func(b *service.Backend) {
 			var errs [3]error
 			letters, errs[0] = events.Depth(t.Context(), b.NATS.Bus(), events.StreamDead)
@@ -93,9 +92,9 @@ func TestDeadLetterCommands(t *testing.T) {
 		{"an invalid member id", "dead list --portal a.b", 2, nil, 2, 0, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			lookup, count := openDeadLetters(t)
+			vars, count := openDeadLetters(t)
 			var out, log strings.Builder
-			if code := run(t.Context(), strings.Fields(test.args), lookup, &out, &log); code != test.code {
+			if code := run(t.Context(), strings.Fields(test.args), around(vars, &out, &log)); code != test.code {
 				t.Fatalf("exit %d: %s", code, log.String())
 			}
 			if test.code == 0 {
@@ -118,9 +117,9 @@ func TestDeadLetterCommands(t *testing.T) {
 }
 
 func TestDeadLettersArePrintedAsText(t *testing.T) {
-	lookup, _ := openDeadLetters(t)
+	vars, _ := openDeadLetters(t)
 	var out, log strings.Builder
-	if code := run(t.Context(), []string{"dead", "show", "--lead", "1"}, lookup, &out, &log); code != 0 {
+	if code := run(t.Context(), []string{"dead", "show", "--lead", "1"}, around(vars, &out, &log)); code != 0 {
 		t.Fatal(log.String())
 	}
 	for _, want := range []string{"abc/1", "5 attempts", "a poem", `{"ID":"a poem"}`, "1 lead parked"} {

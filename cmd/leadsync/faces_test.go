@@ -15,7 +15,7 @@ import (
 
 // serveCommand is leadsync serve.
 func serveCommand(ctx context.Context, s *testServer) int {
-	return run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log)
+	return run(ctx, []string{"serve"}, around(s.vars, s.log, s.log))
 }
 
 // answerOf is how an address is answered to somebody with a token; redirects are not followed.

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
-	"leadsync/service"
+	"leadsync/settings"
 )
 
 // printHelp prints the help of a command. Where a command alone is short for another one, as
@@ -28,12 +29,12 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 func (serveCmd) Help() string {
 	var text strings.Builder
 	text.WriteString("The service has no flags: environment variables are its settings, all optional. README.md, \"Settings\", says more of each.\n")
-	for _, group := range service.SettingGroups {
+	for _, group := range settings.Groups {
 		text.WriteString("\n" + group.Title + ":\n\n")
 		for _, s := range group.Settings {
-			fmt.Fprintf(&text, "    %s\n        %s", strings.Join(s.Names, ", "), s.Means)
-			if s.Default != "" {
-				fmt.Fprintf(&text, " (otherwise: %s)", s.Default)
+			fmt.Fprintf(&text, "    %s\n        %s", s.Name, s.Means)
+			if otherwise := cmp.Or(s.Default, strings.ReplaceAll(s.Otherwise, "`", "")); otherwise != "" {
+				fmt.Fprintf(&text, " (otherwise: %s)", otherwise)
 			}
 			text.WriteString("\n")
 		}

@@ -12,21 +12,20 @@ import (
 	"leadsync/service"
 )
 
-// config reads the environment for a command; its faults are usage errors.
-func (a *app) config() (service.Config, error) {
-	cfg, err := service.ReadConfig(a.lookupEnv)
-	if err != nil {
-		return cfg, usageError{fmt.Errorf("the configuration is wrong:\n%w", err)}
-	}
-	return cfg, nil
-}
-
-// join opens database and NATS for a command, beside a running service or alone.
-func (a *app) join(ctx context.Context, work func(*service.Backend) error) (err error) {
+// join opens database and NATS for a command, beside a running service or alone, where a service has worked before.
+func (a *app) join(ctx context.Context, work func(*service.Backend) error) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
+	if err := cfg.MissingData(); err != nil {
+		return err
+	}
+	return a.joinOrMake(ctx, cfg, work)
+}
+
+// joinOrMake is join for a command that may be the first one.
+func (a *app) joinOrMake(ctx context.Context, cfg service.Config, work func(*service.Backend) error) (err error) {
 	b, err := service.Join(ctx, cfg, service.NewLog(a.stderr, cfg))
 	if err != nil {
 		return err
@@ -42,8 +41,8 @@ func (a *app) withDatabase(ctx context.Context, work func(*repo.DB) error) (err 
 	if err != nil {
 		return err
 	}
-	if file, missing := cfg.MissingDatabase(); missing {
-		return fmt.Errorf("there is no database %s: is LEADSYNC_DATA_DIR that of the service? The first start of `leadsync serve` creates it", file)
+	if err := cfg.CheckDatabase(); err != nil {
+		return err
 	}
 	db, err := service.OpenDatabase(ctx, cfg, service.NewLog(a.stderr, cfg))
 	if err != nil {

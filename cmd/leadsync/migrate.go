@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,9 +32,11 @@ func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := service.MakeDataDir(cfg); err != nil {
+	remove, err := m.place(&cfg)
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, remove()) }()
 	db, err := service.OpenDatabase(ctx, cfg, service.NewLog(a.stderr, cfg))
 	if err != nil {
 		return err
@@ -52,6 +56,26 @@ func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 		fmt.Fprintln(a.stdout, "the streams are up to date on", place)
 	}
 	return err
+}
+
+// place makes the data directory where the command may change something. For a plan without a database an empty one
+// serves as well, which remove removes.
+func (m migrateCmd) place(cfg *service.Config) (remove func() error, err error) {
+	remove = func() error { return nil }
+	switch _, missing := cfg.MissingDatabase(); {
+	case m.Plan && missing:
+		dir, err := os.MkdirTemp("", "leadsync-plan-")
+		if err != nil {
+			return nil, fmt.Errorf("make an empty database: %w", err)
+		}
+		cfg.DatabaseURL = "sqlite:" + filepath.Join(dir, "leadsync.db")
+		return func() error { return os.RemoveAll(dir) }, nil
+	case m.Down:
+		return remove, cfg.CheckDatabase()
+	case !m.Plan:
+		return remove, service.MakeDataDir(*cfg)
+	}
+	return remove, nil
 }
 
 func (a *app) migrateDown(ctx context.Context, db *repo.DB) error {

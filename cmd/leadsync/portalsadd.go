@@ -45,7 +45,7 @@ func (p portalsAddCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return usageError{err}
 	}
-	return a.join(ctx, func(b *service.Backend) error {
+	return a.joinOrMake(ctx, cfg, func(b *service.Backend) error {
 		var done string
 		if application {
 			portal, done, err = addApplication(ctx, b, portal)

@@ -104,7 +104,7 @@ func TestReconcileIsPausedAndResumed(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	var out, progress leadstest.Log
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"reconcile"}, environmentOf(s.vars), &out, &progress) }()
+	go func() { ended <- run(ctx, []string{"reconcile"}, around(s.vars, &out, &progress)) }()
 	eventually(t, "the pass runs", func() bool { return strings.Contains(progress.String(), "running") })
 	interrupt()
 	if code := <-ended; code != exitFailure || !strings.Contains(progress.String(), "go on with: leadsync reconcile --resume") {

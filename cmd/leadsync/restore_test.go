@@ -108,7 +108,7 @@ func (h *harness) command(args ...string) (code int, out string) {
 		vars[name] = value
 	}
 	var stdout, stderr strings.Builder
-	code = run(h.t.Context(), args, environmentOf(vars), &stdout, &stderr)
+	code = run(h.t.Context(), args, around(vars, &stdout, &stderr))
 	if code != exitOK {
 		h.t.Logf("%v: %s", args, stderr.String())
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
+	"time"
 
 	"leadsync/leads"
 
@@ -24,15 +26,27 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// surroundings are what a process finds around it; tests have their own.
+type surroundings struct {
+	environment    []string // NAME=value
+	settings       string   // the file that is read without --config, if it is there; "" is none
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	zone           func(*time.Location) // takes the time zone of a settings file; nil leaves it alone
+}
+
 // app is what every command gets.
 type app struct {
-	lookupEnv func(string) (string, bool)
-	stdout    io.Writer
-	stderr    io.Writer
+	surroundings
+
+	named string // the settings file of --config; "" where none is named
 }
 
 type cli struct {
+	Config string `placeholder:"FILE" help:"Settings file of lines NAME=value; the environment wins. Otherwise ${settings_file}, if it is there. «none» reads no file."`
+
 	Demo      demoCmd      `cmd:"" help:"Watch leads travel from an emulated portal into SQL and out on a topic."`
+	Init      initCmd      `cmd:"" help:"Ask for what leadsync needs, try it and write the settings file."`
 	Serve     serveCmd     `cmd:"" help:"Run the service: take callbacks, mirror leads, announce changes."`
 	Emulator  emulatorCmd  `cmd:"" help:"Run an emulated Bitrix24 portal, with its authorization server."`
 	Migrate   migrateCmd   `cmd:"" help:"Create or update the tables."`
@@ -44,6 +58,7 @@ type cli struct {
 	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced."`
 	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that leadsync gave up."`
 	Doctor    doctorCmd    `cmd:"" help:"Examine the installation: what works, what does not, what it means and what to do."`
+	Settings  configCmd    `cmd:"" name:"config" help:"Show the settings in force and where each comes from."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
 	NATSAccounts natsAccountsCmd `cmd:"" name:"nats-accounts" help:"Print the accounts block for a NATS server of your own, with a subscriber for each name."`
@@ -53,32 +68,33 @@ type cli struct {
 
 const about = `Keeps Bitrix24 leads in SQL Server (or SQLite) about a second behind the portal, and proves that nothing is missing.
 
-The service is configured by environment variables LEADSYNC_…; leadsync serve --help lists them. Without any, everything is embedded under ./data.`
+The service is configured by environment variables LEADSYNC_… or a file of them; leadsync serve --help lists them. Without any, everything is embedded under ./data.`
 
 // exit carries kong's wish to end the program, after --help, out of its parser.
 type exit int
 
 // run is the whole program: it returns the exit code.
-func run(ctx context.Context, args []string, lookupEnv func(string) (string, bool), stdout, stderr io.Writer) (code int) {
+func run(ctx context.Context, args []string, s surroundings) (code int) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
 		case exit:
 			code = int(r)
 		default:
-			fmt.Fprintf(stderr, "leadsync: internal error: %v\n%s", r, debug.Stack())
+			fmt.Fprintf(s.stderr, "leadsync: internal error: %v\n%s", r, debug.Stack())
 			code = exitFailure
 		}
 	}()
-	a := &app{lookupEnv: lookupEnv, stdout: stdout, stderr: stderr}
-	parser := kong.Must(&cli{}, kong.Name("leadsync"), kong.Description(about), kong.UsageOnError(),
-		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp))
+	var flags cli
+	parser := kong.Must(&flags, kong.Name("leadsync"), kong.Description(about), kong.UsageOnError(),
+		kong.Writers(s.stdout, s.stderr), kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), kong.Vars{"settings_file": cmp.Or(s.settings, "no file")})
 	command, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(stderr, "leadsync: %v\nTry: leadsync --help\n", err)
+		fmt.Fprintf(s.stderr, "leadsync: %v\nTry: leadsync --help\n", err)
 		return exitUsage
 	}
+	a := &app{surroundings: s, named: flags.Config}
 	command.BindTo(ctx, (*context.Context)(nil))
 	if err := command.Run(a); err != nil {
 		return a.complain(ctx, err)

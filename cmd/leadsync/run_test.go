@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"io"
 	"strings"
 	"testing"
 
@@ -32,11 +33,20 @@ func environmentOf(vars map[string]string) func(string) (string, bool) {
 	}
 }
 
+// around is what a process of a test finds around it: these variables, and no settings file.
+func around(vars map[string]string, stdout, stderr io.Writer) surroundings {
+	s := surroundings{stdin: strings.NewReader(""), stdout: stdout, stderr: stderr}
+	for name, value := range vars {
+		s.environment = append(s.environment, name+"="+value)
+	}
+	return s
+}
+
 // command runs leadsync to its end.
 func command(ctx context.Context, t *testing.T, vars map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs leadstest.Log
-	code = run(ctx, args, environmentOf(vars), &out, &errs)
+	code = run(ctx, args, around(vars, &out, &errs))
 	return code, out.String(), errs.String()
 }
 

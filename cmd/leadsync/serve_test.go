@@ -32,7 +32,7 @@ type testServer struct {
 func startServe(t *testing.T, p *emulator.Portal, more map[string]string) *testServer {
 	t.Helper()
 	return startServeWith(t, p, more, func(ctx context.Context, s *testServer) int {
-		return run(ctx, []string{"serve"}, environmentOf(s.vars), s.log, s.log)
+		return run(ctx, []string{"serve"}, around(s.vars, s.log, s.log))
 	})
 }
 
@@ -309,7 +309,7 @@ func watchLines(t *testing.T, s *testServer, count int, args ...string) []string
 	defer cancel()
 	var out leadstest.Log
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, append([]string{"watch"}, args...), environmentOf(s.vars), &out, &out) }()
+	go func() { ended <- run(ctx, append([]string{"watch"}, args...), around(s.vars, &out, &out)) }()
 	eventually(t, "watch prints every lead", func() bool { return strings.Count(out.String(), "\n") >= count })
 	cancel()
 	if code := <-ended; code != exitOK {

@@ -127,7 +127,7 @@ func TestHelpShowsFlagsAndSettings(t *testing.T) {
 		"serve": {"LEADSYNC_HTTP_ADDR", "LEADSYNC_ALERT_SMTP_TO", "README.md"},
 	} {
 		var out leadstest.Log
-		code := run(t.Context(), []string{command, "--help"}, environmentOf(nil), &out, &out)
+		code := run(t.Context(), []string{command, "--help"}, around(nil, &out, &out))
 		for _, words := range want {
 			if code != exitOK || !strings.Contains(out.String(), words) {
 				t.Errorf("%s --help, exit %d, lacks %s:\n%s", command, code, words, &out)

@@ -71,6 +71,8 @@ var examined = []phrase{
 	{format: "LEADSYNC_SECRET_KEY is not set", russian: saying{words: "LEADSYNC_SECRET_KEY не задан"}},
 	{format: "whoever reads the database or a backup can use the portals' tokens", russian: saying{words: "кто прочтёт базу или её копию, сможет пользоваться токенами порталов"}},
 	{format: "set it to the output of `openssl rand -base64 32`, the same on all machines, and keep a copy", russian: saying{words: "задайте вывод `openssl rand -base64 32`, одинаковый на всех машинах, и сохраните копию"}},
+	{format: "others than its owner can read %s", russian: saying{words: "%[1]s могут читать не только его владелец"}},
+	{format: "whoever logs in to this machine can use the passwords and tokens in it", russian: saying{words: "любой, кто войдёт на эту машину, может воспользоваться паролями и токенами из него"}},
 	{format: "LEADSYNC_RECONCILE_AT is off", russian: saying{words: "LEADSYNC_RECONCILE_AT выключен"}},
 	{format: "nobody notices what events miss", russian: saying{words: "никто не заметит, что пропустили события"}},
 	{format: "set a time of day, such as 03:00", russian: saying{words: "задайте время суток, например 03:00"}},

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"leadsync/doctor"
+	"leadsync/service"
+	"leadsync/setup"
+)
+
+type initCmd struct {
+	Database     string            `placeholder:"ADDRESS" help:"sqlserver://user:password@host:1433?database=name, sqlite:FILE, or sqlite for a file in the data directory."`
+	PublicURL    string            `name:"public-url" placeholder:"URL" help:"Address at which Bitrix24 reaches leadsync."`
+	Portal       string            `placeholder:"HOST" help:"The portal that may install leadsync, by its host or its member_id; otherwise the first one that does."`
+	ClientID     string            `name:"client-id" help:"client_id of the local application, where Bitrix24 has shown it already."`
+	ClientSecret string            `name:"client-secret" help:"Its client_secret."`
+	Webhook      string            `placeholder:"URL" help:"The complete inbound webhook, instead of an application."`
+	WebhookToken string            `name:"webhook-token" help:"The outgoing webhook's application token."`
+	MemberID     string            `name:"member-id" help:"The member_id of the webhook's portal."`
+	DataDir      string            `name:"data-dir" placeholder:"DIR" help:"The data directory; it is written as a whole path."`
+	Set          map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"Another setting; may be repeated."`
+	Output       string            `placeholder:"FILE" help:"The settings file; otherwise the one that commands read by themselves where root runs this, and ./leadsync.env where another user does."`
+	Force        bool              `help:"Replace a file that is there."`
+	Yes          bool              `help:"Ask nothing: what no flag says has its default."`
+	Lang         string            `placeholder:"en|ru" help:"Language of the questions; otherwise that of the locale."`
+}
+
+// Run asks, tries and writes.
+func (i initCmd) Run(ctx context.Context, a *app) error {
+	cfg := i.config(a)
+	if screen := setup.OpenScreen(a.stdin, a.stdout); screen != nil && !i.Yes {
+		cfg.Person = screen
+	}
+	if cfg.Person == nil && !i.Yes && i.Database == "" {
+		return usageError{errors.New("init asks in a terminal; elsewhere say what is to be written by --database, --public-url and so on, or take the defaults by --yes")}
+	}
+	err := setup.Run(ctx, cfg)
+	if errors.Is(err, setup.ErrExists) || errors.Is(err, setup.ErrAnswer) {
+		return usageError{err}
+	}
+	return err
+}
+
+func (i initCmd) config(a *app) setup.Config {
+	output := i.Output
+	if output == "" && a.named != noFile {
+		output = a.named
+	}
+	if output == "" && a.settings != "" && writable(a.settings) {
+		output = a.settings
+	}
+	output = cmp.Or(output, "leadsync.env")
+	data := cmp.Or(i.DataDir, "data")
+	if output == a.settings && i.DataDir == "" {
+		data = setup.DataDir(output)
+	}
+	log := service.NewLog(a.stderr, service.Config{LogFormat: "text"})
+	return setup.Config{
+		Given: setup.Answers{
+			Database: i.Database, DataDir: data, PublicURL: i.PublicURL, Portal: i.Portal, ClientID: i.ClientID, ClientSecret: i.ClientSecret,
+			Webhook: i.Webhook, WebhookToken: i.WebhookToken, MemberID: i.MemberID, Others: i.Set,
+		},
+		Language: cmp.Or(i.Lang, setup.Locale(a.lookup)), Output: output, Standard: output == a.settings, Force: i.Force, Unit: output == a.settings && setup.HasUnit(), Owner: setup.ServiceUser(), Out: a.stdout,
+		Trials: setup.Trials{
+			Database: func(ctx context.Context, cfg service.Config) ([]doctor.Finding, bool) {
+				return service.TryDatabase(ctx, cfg, log)
+			},
+			Address: service.TryAddress, Webhook: service.TryWebhook,
+		},
+	}
+}
+
+// lookup is the environment.
+func (a *app) lookup(name string) (string, bool) {
+	for _, variable := range a.environment {
+		if value, ok := strings.CutPrefix(variable, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// writable tells whether this user may make a file.
+func writable(path string) bool {
+	_, err := os.Stat(path)
+	f, openErr := os.CreateTemp(filepath.Dir(path), ".leadsync-*")
+	if openErr != nil {
+		return err == nil || errors.Is(openErr, fs.ErrNotExist) && os.Geteuid() <= 0 // Windows' folder, which an administrator makes
+	}
+	_ = errors.Join(f.Close(), os.Remove(f.Name())) // it was only tried
+	return true
+}

@@ -1,0 +1,69 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/doctor"
+)
+
+// TryDatabase tries the database of settings that nobody uses yet, and changes nothing. takeOver says that it has the tables of a
+// call centre.
+func TryDatabase(ctx context.Context, cfg Config, log *slog.Logger) (found []doctor.Finding, takeOver bool) {
+	ok := func(words string) doctor.Finding {
+		return doctor.Finding{Check: "database", Level: doctor.OK, Found: words}
+	}
+	fault := func(err error) []doctor.Finding {
+		return []doctor.Finding{{Check: "database", Level: doctor.Fault, Found: err.Error(), Do: "start the server; check its address, the database's name, login and password"}}
+	}
+	if file, missing := cfg.MissingDatabase(); missing { // opening would make it
+		return []doctor.Finding{ok("the first start creates " + absolute(file))}, false
+	}
+	if err := CheckOwner(cfg); err != nil && strings.HasPrefix(cfg.DatabaseURL, "sqlite:") { // opening would leave files of this user
+		return []doctor.Finding{{Check: "database", Level: doctor.Unknown, Found: "not looked at: " + err.Error()}}, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	db, err := OpenDatabase(ctx, cfg, log)
+	if err != nil {
+		return fault(err), false
+	}
+	defer func() { _ = db.Close() }() // it was only read
+	pending, err := db.MigrationPlan(ctx)
+	if err != nil {
+		return fault(err), false
+	}
+	if len(pending) == 0 {
+		return doctor.Run(ctx, []doctor.Check{doctor.CheckDatabase(db)}), false
+	}
+	if takeOver, err = db.NeedsAdoption(ctx); err != nil {
+		return fault(err), false
+	}
+	found = doctor.Run(ctx, []doctor.Check{doctor.CheckBeforeMigration(db)})
+	return append([]doctor.Finding{ok("it answers (" + db.Dialect() + ")")}, found...), takeOver
+}
+
+// TryAddress tries the public address, at which nobody need answer yet.
+func TryAddress(ctx context.Context, cfg Config) []doctor.Finding {
+	return doctor.Run(ctx, []doctor.Check{doctor.CheckAddress(doctor.Address{URL: cfg.PublicURL, Resolve: resolve, HTTP: bitrix24.NewHTTP(), Now: cfg.Now})})
+}
+
+// TryWebhook asks the inbound webhook what it may do.
+func TryWebhook(ctx context.Context, cfg Config) []doctor.Finding {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	f := doctor.Finding{Check: "webhook", Level: doctor.OK, Found: "it answers, and may read the CRM"}
+	answer, err := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: cfg.WebhookURL}).Call(ctx, "scope", nil)
+	var scope []string
+	if err != nil {
+		f.Level, f.Found, f.Do = doctor.Fault, err.Error(), "copy the inbound webhook again, as Bitrix24 shows it"
+	} else if json.Unmarshal(answer.Result, &scope) == nil && !slices.Contains(scope, "crm") {
+		f.Level, f.Found, f.Do = doctor.Fault, "it may not read the CRM", "give it the permission crm in Bitrix24"
+	}
+	return []doctor.Finding{f}
+}

@@ -1,0 +1,78 @@
+package service
+
+import (
+	"database/sql"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"leadsync/doctor"
+	"leadsync/leads"
+	"leadsync/leads/leadstest"
+
+	_ "modernc.org/sqlite" // the driver
+)
+
+func TestDatabasesAreTriedWithoutChangingThem(t *testing.T) {
+	dir := t.TempDir()
+	cfg := Config{DataDir: dir, DatabaseURL: "sqlite:" + filepath.Join(dir, "leadsync.db")}
+	found, takeOver := TryDatabase(t.Context(), cfg, leadstest.Silent())
+	if !doctor.Healthy(found) || takeOver || !strings.Contains(found[0].Found, "creates "+dir) {
+		t.Errorf("none: %+v, %v", found, takeOver)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("made: %v, %v", left, err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(dir, "leadsync.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE x (y)"); err != nil {
+		t.Fatal(err)
+	}
+	if found, _ = TryDatabase(t.Context(), cfg, leadstest.Silent()); !doctor.Healthy(found) {
+		t.Errorf("one of others: %+v", found)
+	}
+	var tables int
+	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil || tables != 1 {
+		t.Errorf("%d tables, %v", tables, err)
+	}
+	cfg.DatabaseURL = "sqlserver://sa:hunter2@127.0.0.1:1?database=d&dial+timeout=1"
+	if found, _ = TryDatabase(t.Context(), cfg, leadstest.Silent()); doctor.Healthy(found) || strings.Contains(found[0].Found, "hunter2") {
+		t.Errorf("one that is down: %+v", found)
+	}
+}
+
+func TestSQLServerIsTried(t *testing.T) {
+	address := os.Getenv("LEADSYNC_TEST_SQLSERVER_URL")
+	if address == "" && os.Getenv("LEADSYNC_TEST_REQUIRE") != "" {
+		t.Fatal("LEADSYNC_TEST_SQLSERVER_URL is not set")
+	}
+	if address == "" {
+		t.Skip("LEADSYNC_TEST_SQLSERVER_URL is not set")
+	}
+	found, _ := TryDatabase(t.Context(), Config{DataDir: t.TempDir(), DatabaseURL: address}, leadstest.Silent())
+	if !strings.Contains(found[0].Found, "it answers (sqlserver)") || len(found) < 2 {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestWebhooksAreTried(t *testing.T) {
+	for answer, want := range map[string]doctor.Level{`{"result":["crm","user"]}`: doctor.OK, `{"result":["user"]}`: doctor.Fault, `{"error":"INVALID_CREDENTIALS"}`: doctor.Fault} {
+		portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if strings.Contains(answer, "error") {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+			_, _ = w.Write([]byte(answer))
+		}))
+		found := TryWebhook(t.Context(), Config{WebhookURL: leads.Secret(portal.URL + "/rest/1/hunter2/")})
+		portal.Close()
+		if len(found) != 1 || found[0].Level != want || strings.Contains(found[0].Found, "hunter2") {
+			t.Errorf("%s: %+v", answer, found)
+		}
+	}
+}

@@ -1,0 +1,43 @@
+package setup
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"leadsync/handlers/language"
+)
+
+// DataDir is where an installation with this settings file keeps its data.
+func DataDir(file string) string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(filepath.Dir(file), "data")
+	}
+	return "/var/lib/leadsync"
+}
+
+// HasUnit tells whether systemd knows the service.
+func HasUnit() bool {
+	for _, dir := range []string{"/etc/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system"} {
+		if _, err := os.Stat(filepath.Join(dir, "leadsync.service")); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Locale is the language of the person, by the locale of the environment or of Windows.
+func Locale(lookup func(string) (string, bool)) string {
+	locale := systemLocale()
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if value, ok := lookup(name); ok && value != "" {
+			locale = value
+			break
+		}
+	}
+	if strings.HasPrefix(strings.ToLower(locale), language.Russian) {
+		return language.Russian
+	}
+	return language.English
+}

@@ -1,0 +1,283 @@
+package setup_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"leadsync/doctor"
+	"leadsync/handlers/language"
+	"leadsync/leads/leadstest"
+	"leadsync/service"
+	"leadsync/settings"
+	"leadsync/setup"
+)
+
+// person answers questions in their order. Each answer names words of the question that it is for.
+type person struct {
+	t       *testing.T
+	answers [][2]string
+	hidden  []string // the questions whose answers were not shown
+}
+
+func (p *person) Ask(_ context.Context, question string) (string, error) {
+	if len(p.answers) == 0 {
+		p.t.Errorf("nobody expects the question %q", question)
+		return "", io.EOF
+	}
+	next := p.answers[0]
+	if !strings.Contains(question, next[0]) {
+		p.t.Errorf("the question is %q, want one with %q", question, next[0])
+		return "", io.EOF
+	}
+	p.answers = p.answers[1:]
+	return next[1] + "\n", nil
+}
+
+func (p *person) AskSecret(ctx context.Context, question string) (string, error) {
+	p.hidden = append(p.hidden, question)
+	answer, err := p.Ask(ctx, question)
+	return strings.TrimSuffix(answer, "\n"), err
+}
+
+// trials are tried without a network: a database or an address whose name has the word works not.
+func trials(tried *[]string) setup.Trials {
+	look := func(check, value, word string) []doctor.Finding {
+		*tried = append(*tried, value)
+		if word != "" && strings.Contains(value, word) {
+			return []doctor.Finding{{Check: check, Level: doctor.Fault, Found: "it does not answer: " + word}}
+		}
+		return []doctor.Finding{{Check: check, Level: doctor.OK, Found: "it answers"}}
+	}
+	return setup.Trials{
+		Database: func(_ context.Context, cfg service.Config) ([]doctor.Finding, bool) {
+			if strings.Contains(cfg.DatabaseURL, "selfsigned") && !strings.Contains(cfg.DatabaseURL, "TrustServerCertificate=true") {
+				return look("database", cfg.DatabaseURL+" certificate", "certificate"), false
+			}
+			return look("database", cfg.DatabaseURL, "down"), strings.Contains(cfg.DatabaseURL, "oktell")
+		},
+		Address: func(_ context.Context, cfg service.Config) []doctor.Finding {
+			return look("public address", cfg.PublicURL, "down")
+		},
+		Webhook: func(_ context.Context, cfg service.Config) []doctor.Finding {
+			return look("webhook", cfg.WebhookURL.Reveal(), "down")
+		},
+	}
+}
+
+// set runs a set-up and returns the file's values.
+func set(t *testing.T, cfg setup.Config) (value func(string) string, out string, err error) {
+	t.Helper()
+	var text leadstest.Log
+	cfg.Out = &text
+	if cfg.Output == "" {
+		cfg.Output = filepath.Join(t.TempDir(), "new", "leadsync.env")
+	}
+	if cfg.Trials.Database == nil {
+		cfg.Trials = trials(&[]string{})
+	}
+	if err = setup.Run(t.Context(), cfg); err != nil {
+		return nil, text.String(), err
+	}
+	values, err := settings.Read(settings.Sources{File: cfg.Output})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(name string) string { v, _ := values.Lookup(name); return v }, text.String(), nil
+}
+
+func want(t *testing.T, value func(string) string, settings map[string]string) {
+	t.Helper()
+	for name, want := range settings {
+		if got := value(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestAPersonIsAskedUntilAnswersWork(t *testing.T) {
+	p := &person{t: t, answers: [][2]string{
+		{"SQL Server: its host", "down"},
+		{"Name of the database", "crm"},
+		{"Login", "leadsync"},
+		{"Its password", "p"},
+		{"Keep this answer? [y/N]", ""},
+		{"SQL Server: its host", `host\SQLEXPRESS`},
+		{"Name of the database", ""},
+		{"Login", "leadsync"},
+		{"Its password", "pa$$w/rd#'1"},
+		{"Address at which Bitrix24", "https://localhost"}, // refused without a trial
+		{"Address at which Bitrix24", "https://down.example.com/"},
+		{"Keep this answer? [y/N]", "yes"},
+		{"The portal's address", "https://company.bitrix24.ru/crm/"},
+		{"client_id", "local.1"},
+		{"client_secret", ""},
+		{"client_secret", "hunter2"},
+	}}
+	value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	data, err := filepath.Abs("data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, value, map[string]string{
+		"LEADSYNC_DATABASE_URL": "sqlserver://leadsync:pa$$w%2Frd%23%271@host/SQLEXPRESS?database=oktell", "LEADSYNC_PUBLIC_URL": "https://down.example.com/",
+		"LEADSYNC_B24_PORTALS": "company.bitrix24.ru", "LEADSYNC_B24_CLIENT_ID": "local.1", "LEADSYNC_B24_CLIENT_SECRET": "hunter2", "LEADSYNC_DATA_DIR": data,
+	})
+	if len(value("LEADSYNC_SECRET_KEY")) != 44 {
+		t.Error("there is no key")
+	}
+	if len(p.answers) > 0 || len(p.hidden) != 4 {
+		t.Errorf("left %v; hidden %v", p.answers, p.hidden)
+	}
+	for _, words := range []string{
+		"handler path               https://down.example.com/bitrix24/oauth/callback", "https://down.example.com/bitrix24/events\n",
+		"leadsync migrate --plan", "leadsync serve --config", "LEADSYNC_PUBLIC_URL: not an address that Bitrix24 can reach",
+	} {
+		if !strings.Contains(out, words) {
+			t.Errorf("%q is missing in\n%s", words, out)
+		}
+	}
+	if strings.Contains(out, "hunter2") || strings.Contains(out, value("LEADSYNC_SECRET_KEY")) {
+		t.Errorf("a secret is shown:\n%s", out)
+	}
+}
+
+func TestASelfSignedServerIsTrustedOnRequest(t *testing.T) {
+	p := &person{t: t, answers: [][2]string{
+		{"SQL Server", "selfsigned:1444"},
+		{"базы", "crm"},
+		{"Логин", "sa"},
+		{"Пароль", "p"},
+		{"Оставить", "н"},
+		{"Принимать любой", "да"},
+		{"Адрес, по которому", ""},
+		{"Адрес портала", "https://company.bitrix24.ru/rest/1/abc/"},
+		{"Токен исходящего", "token-of-a-webhook"},
+	}}
+	value, out, err := set(t, setup.Config{Person: p, Language: language.Russian, Given: setup.Answers{DataDir: "data"}})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want(t, value, map[string]string{
+		"LEADSYNC_DATABASE_URL":    "sqlserver://sa:p@selfsigned:1444?TrustServerCertificate=true&database=crm",
+		"LEADSYNC_B24_WEBHOOK_URL": "https://company.bitrix24.ru/rest/1/abc/", "LEADSYNC_B24_APPLICATION_TOKEN": "token-of-a-webhook",
+	})
+	if len(p.answers) > 0 || !strings.Contains(out, "Дальше:") {
+		t.Errorf("left %v:\n%s", p.answers, out)
+	}
+}
+
+func TestScriptsGetTheSameFile(t *testing.T) {
+	var tried []string
+	value, out, err := set(t, setup.Config{Trials: trials(&tried), Standard: true, Unit: true, Given: setup.Answers{
+		DataDir: "/srv/leadsync", Database: "sqlserver://sa:p@h:1433?database=crm", PublicURL: "https://down.example.com", Portal: "company.bitrix24.ru",
+		Others: map[string]string{"LEADSYNC_KEEP": "40d", "LEADSYNC_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="},
+	}})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want(t, value, map[string]string{
+		"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@h:1433?database=crm", "LEADSYNC_PUBLIC_URL": "https://down.example.com", "LEADSYNC_B24_PORTALS": "company.bitrix24.ru", "LEADSYNC_KEEP": "40d",
+		"LEADSYNC_SECRET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", "LEADSYNC_B24_CLIENT_ID": "",
+	})
+	if len(tried) != 2 || !strings.Contains(out, "systemctl enable --now leadsync") || !strings.Contains(out, "/bitrix24/oauth/callback") {
+		t.Errorf("tried %v:\n%s", tried, out)
+	}
+	if value, out, err = set(t, setup.Config{Given: setup.Answers{DataDir: "data"}}); err != nil || value("LEADSYNC_DATABASE_URL") != "" {
+		t.Errorf("defaults alone: %v\n%s", err, out)
+	}
+}
+
+func TestWrongAnswersOfScriptsWriteNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		given setup.Answers
+		want  string
+		wrong bool // for ErrAnswer
+	}{
+		"a database that is down":   {setup.Answers{Database: "sqlserver://sa:hunter2@down:1433?database=d"}, "LEADSYNC_DATABASE_URL: does not work", false},
+		"no database":               {setup.Answers{Database: "mysql://hunter2"}, "LEADSYNC_DATABASE_URL: not a database address", true},
+		"our own path":              {setup.Answers{PublicURL: "https://a.example.com/bitrix24/events"}, "LEADSYNC_PUBLIC_URL: it ends in leadsync's own path", true},
+		"an id alone":               {setup.Answers{ClientID: "local.1"}, "LEADSYNC_B24_CLIENT_ID: set without", true},
+		"a webhook without a token": {setup.Answers{Webhook: "https://p.bitrix24.ru/rest/1/hunter2/"}, "LEADSYNC_B24_APPLICATION_TOKEN: missing", true},
+		"a webhook that is down":    {setup.Answers{Webhook: "https://down.bitrix24.ru/rest/1/hunter2/", WebhookToken: "t"}, "LEADSYNC_B24_WEBHOOK_URL: does not work", false},
+		"an unknown setting":        {setup.Answers{Others: map[string]string{"LEADSYNC_KEEPS": "1"}}, "LEADSYNC_KEEPS: unknown setting, want LEADSYNC_KEEP", true},
+		"a wrong setting":           {setup.Answers{Others: map[string]string{"LEADSYNC_KEEP": "1y"}}, "LEADSYNC_KEEP: not a time", true},
+	} {
+		dir := t.TempDir()
+		test.given.DataDir = "data"
+		_, out, err := set(t, setup.Config{Given: test.given, Output: filepath.Join(dir, "leadsync.env")})
+		if err == nil || !strings.Contains(err.Error(), test.want) || errors.Is(err, setup.ErrAnswer) != test.wrong || strings.Contains(out+err.Error(), "hunter2") {
+			t.Errorf("%s: %v, want %q\n%s", name, err, test.want, out)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("%s: written %v, %v", name, left, err)
+		}
+	}
+}
+
+func TestAFileIsReplacedOnlyByForce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "leadsync.env")
+	if err := os.WriteFile(file, []byte("LEADSYNC_KEEP=31d\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cfg := setup.Config{Output: file, Given: setup.Answers{DataDir: "data"}, Person: &person{t: t}} // who must not be asked
+	if _, _, err := set(t, cfg); !errors.Is(err, setup.ErrExists) {
+		t.Errorf("without --force: %v", err)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "LEADSYNC_KEEP=31d\n" {
+		t.Errorf("it has %q, %v", text, err)
+	}
+	cfg.Force, cfg.Person = true, nil
+	value, _, err := set(t, cfg)
+	if err != nil || value("LEADSYNC_SECRET_KEY") == "" || value("LEADSYNC_KEEP") != "" {
+		t.Errorf("with --force: %v", err)
+	}
+	info, err := os.Stat(file)
+	if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(file), ".*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A person who presses Ctrl-C, or whose terminal is closed, gets no file.
+func TestAnInterruptionWritesNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "leadsync.env")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := setup.Run(ctx, setup.Config{Output: file, Out: io.Discard, Person: interrupted{}, Given: setup.Answers{DataDir: "data"}, Trials: trials(&[]string{})})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is written: %v", err)
+	}
+}
+
+type interrupted struct{}
+
+func (interrupted) Ask(ctx context.Context, _ string) (string, error)       { return "", ctx.Err() }
+func (interrupted) AskSecret(ctx context.Context, _ string) (string, error) { return "", ctx.Err() }
+
+func TestLocaleChoosesTheLanguage(t *testing.T) {
+	for locale, want := range map[string]string{"LANG=ru_RU.UTF-8": language.Russian, "LC_ALL=en_US.UTF-8": language.English, "LC_MESSAGES=ru": language.Russian, "LANG=C": language.English} {
+		name, value, _ := strings.Cut(locale, "=")
+		if got := setup.Locale(func(asked string) (string, bool) {
+			if asked == "LANG" && name != "LANG" {
+				return "ru_RU.UTF-8", true
+			}
+			return value, asked == name
+		}); got != want {
+			t.Errorf("%s: %s", locale, got)
+		}
+	}
+}
