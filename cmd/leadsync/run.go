@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"leadsync/leads"
+	"leadsync/winservice"
 
 	"github.com/alecthomas/kong"
 )
@@ -59,6 +60,7 @@ type cli struct {
 	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that leadsync gave up."`
 	Doctor    doctorCmd    `cmd:"" help:"Examine the installation: what works, what does not, what it means and what to do."`
 	Settings  configCmd    `cmd:"" name:"config" help:"Show the settings in force and where each comes from."`
+	Service   serviceCmd   `cmd:"" help:"Install, start or stop leadsync as a service of Windows."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
 	NATSAccounts natsAccountsCmd `cmd:"" name:"nats-accounts" help:"Print the accounts block for a NATS server of your own, with a subscriber for each name."`
@@ -88,7 +90,7 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 	var flags cli
 	parser := kong.Must(&flags, kong.Name("leadsync"), kong.Description(about), kong.UsageOnError(),
 		kong.Writers(s.stdout, s.stderr), kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), kong.Vars{"settings_file": cmp.Or(s.settings, "no file")})
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), kong.Vars{"settings_file": cmp.Or(s.settings, "no file"), "virtual_account": winservice.VirtualAccount})
 	command, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(s.stderr, "leadsync: %v\nTry: leadsync --help\n", err)
