@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
-// Install registers the service, makes its directories and its settings file where they are missing, and keeps
-// others out of them. It does not start the service.
+// Install registers the service, makes its directories where they are missing and keeps others out of them. It
+// neither writes settings nor starts the service.
 func Install(i Installation) (err error) {
 	if err := i.Check(); err != nil {
 		return err
@@ -75,15 +75,7 @@ func prepare(p Places, sid string) error {
 			return err
 		}
 	}
-	file, err := os.OpenFile(p.Settings, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("make the settings file: %w", err)
-	}
-	_, err = file.WriteString(p.FirstSettings())
-	return errors.Join(err, file.Close())
+	return nil
 }
 
 // protect sets an access list. Windows hands it on to what is already below.

@@ -29,7 +29,7 @@ type Work func(context.Context, Log) error
 // Places are where a service keeps its things.
 type Places struct {
 	Root     string // everything below it is for administrators and the service alone
-	Settings string // what the service reads, and cannot change
+	Settings string // what `leadsync init` writes, and the service cannot change
 	Data     string // what only the service writes
 	Logs     string
 }
@@ -42,26 +42,6 @@ func PlacesBelow(programData string) Places {
 
 // LogFile is the file that has every line of the log.
 func (p Places) LogFile() string { return filepath.Join(p.Logs, Name+".log") }
-
-// FirstSettings is the content of a settings file that does not exist yet. The data directory is in it, because
-// commands that people type must find the same one.
-func (p Places) FirstSettings() string {
-	return strings.ReplaceAll(`# The settings of leadsync, one on each line; "leadsync serve --help" and the README list them all.
-# Run "leadsync service stop" and "leadsync service start" after a change.
-LEADSYNC_DATA_DIR=`+p.Data+`
-
-# The address at which Bitrix24 reaches leadsync.
-#LEADSYNC_PUBLIC_URL=https://leads.example.com
-# Without it leadsync keeps a SQLite database in its data directory.
-# With the Windows log-in of the service's account there is no user and no password:
-#LEADSYNC_DATABASE_URL=sqlserver://sqlhost/INSTANCE?database=oktell
-# 32 random bytes in base64: encrypts the tokens in the database. Keep a copy.
-#LEADSYNC_SECRET_KEY=
-# The local application in Bitrix24.
-#LEADSYNC_B24_CLIENT_ID=
-#LEADSYNC_B24_CLIENT_SECRET=
-`, "\n", "\r\n")
-}
 
 // Installation is what Install registers.
 type Installation struct {

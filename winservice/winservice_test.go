@@ -135,10 +135,3 @@ func TestLogFilesAreRenamedWhenTheyAreFull(t *testing.T) {
 		t.Errorf("the new file has %d bytes, want the last line alone (%v)", info.Size(), err)
 	}
 }
-
-func TestFirstSettingsNameTheDataDirectory(t *testing.T) {
-	p := PlacesBelow(`C:\ProgramData`)
-	if !strings.Contains(p.FirstSettings(), "\r\nLEADSYNC_DATA_DIR="+p.Data+"\r\n") {
-		t.Errorf("no data directory in %s", p.FirstSettings())
-	}
-}
