@@ -8,7 +8,7 @@ GORELEASER = $(GO) run github.com/goreleaser/goreleaser/v2@v2.16.0
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check release-check package-check windows-check test-browser mutants lint fmt demo bench bench-import fuzz
+.PHONY: bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check freeze-migrations image package-check release release-check release-ready windows-check test-browser mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,18 @@ monitoring-check: ## promtool over the alerts of deployments/monitoring, their t
 
 release-check: ## build everything of a release twice, without publishing, compare, check and list it; the first time goreleaser is built, too
 	deployments/packages/release-check "$(GORELEASER)"
+
+release-ready: ## check what must be true of a release (VERSION=v0.1.0)
+	deployments/packages/release-ready "$(VERSION)"
+
+release: ## build a release and upload it as a draft; the workflow runs this for a tag
+	$(GORELEASER) release --clean
+
+image: ## make the container image of the binaries in dist/, and read it back
+	deployments/image/build
+
+freeze-migrations: ## list all migrations as released: from then on a test keeps them as they are
+	cd sql && { grep '^#' released.txt; sha256sum sqlite/migrations/*.sql sqlserver/migrations/*.sql; } > released.new && mv released.new released.txt
 
 package-check: ## install, start, upgrade, remove and purge the Debian package in a small Debian; needs root and debootstrap
 	SNAPSHOT=0.1.0-try.1 $(GORELEASER) release --snapshot --clean --skip sbom,archive
