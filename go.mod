@@ -8,6 +8,7 @@ go 1.26.0
 godebug x509negativeserial=1
 
 require (
+	github.com/DeRuina/timberjack v1.4.10
 	github.com/VictoriaMetrics/metricsql v0.87.3
 	github.com/agext/levenshtein v1.2.3
 	github.com/alecthomas/kong v1.17.0

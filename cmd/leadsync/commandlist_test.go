@@ -25,7 +25,7 @@ func commandLine(node *kong.Node) string {
 // parserOf is the parser of the command line, without what makes it end the process.
 func parserOf(t *testing.T) *kong.Kong {
 	t.Helper()
-	parser, err := kong.New(&cli{}, kong.Name("leadsync"), kong.Vars{"settings_file": "/etc/leadsync.env"}, kong.Exit(func(int) {}))
+	parser, err := kong.New(&cli{}, kong.Name("leadsync"), helpVars("/etc/leadsync.env"), kong.Exit(func(int) {}))
 	if err != nil {
 		t.Fatal(err)
 	}

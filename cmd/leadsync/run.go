@@ -11,6 +11,7 @@ import (
 
 	"leadsync/guide"
 	"leadsync/leads"
+	"leadsync/winservice"
 
 	"github.com/alecthomas/kong"
 )
@@ -61,6 +62,7 @@ type cli struct {
 	Backup    backupCmd    `cmd:"" help:"Copy the SQLite database of a service, also while it runs."`
 	Doctor    doctorCmd    `cmd:"" help:"Examine the installation: what works, what does not, what it means and what to do."`
 	Settings  configCmd    `cmd:"" name:"config" help:"Show the settings in force and where each comes from."`
+	Service   serviceCmd   `cmd:"" help:"Install, start or stop leadsync as a service of Windows."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
 	NATSAccounts natsAccountsCmd `cmd:"" name:"nats-accounts" help:"Print the accounts block for a NATS server of your own, with a subscriber for each name."`
@@ -90,7 +92,7 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 	var flags cli
 	parser := kong.Must(&flags, kong.Name("leadsync"), kong.Description(about), kong.UsageOnError(),
 		kong.Writers(s.stdout, s.stderr), kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), kong.Vars{"settings_file": cmp.Or(s.settings, "no file")})
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), helpVars(s.settings))
 	command, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(s.stderr, "leadsync: %v\nTry: leadsync --help\n", err)
@@ -102,6 +104,11 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 		return a.complain(ctx, err)
 	}
 	return exitOK
+}
+
+// helpVars are what help texts and defaults name; settings is the file that is read by default.
+func helpVars(settings string) kong.Vars {
+	return kong.Vars{"settings_file": cmp.Or(settings, "no file"), "virtual_account": winservice.VirtualAccount}
 }
 
 // complain prints an error once, as a line a person can act on.
