@@ -3,10 +3,12 @@ GO ?= go
 GREMLINS = $(GO) run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 PROMTOOL = $(GO) run github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 PKG ?= ./leads
+# The newest goreleaser that Go 1.26 builds.
+GORELEASER = $(GO) run github.com/goreleaser/goreleaser/v2@v2.16.0
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: chart chart-check bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check test-browser mutants lint fmt demo bench bench-import fuzz
+.PHONY: chart chart-check bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check freeze-migrations image package-check release release-check release-ready windows-check test-browser mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +70,31 @@ chart: ## copy the alerts into the Helm chart
 
 chart-check: ## helm lint, helm template compared with the schemas of Kubernetes by kubeconform, and the chart's tests; the first time it is built, which takes minutes
 	cd deployments/helm/charttest && $(GO) test -count=1 ./...
+
+release-check: ## build everything of a release twice, without publishing, compare, check and list it; the first time goreleaser is built, too
+	deployments/packages/release-check "$(GORELEASER)"
+
+release-ready: ## check what must be true of a release (VERSION=v0.1.0)
+	deployments/packages/release-ready "$(VERSION)"
+
+release: ## build a release and upload it as a draft; the workflow runs this for a tag
+	$(GORELEASER) release --clean
+
+image: ## make the container image of the binaries in dist/, and read it back
+	deployments/image/build
+
+freeze-migrations: ## list all migrations as released: from then on a test keeps them as they are
+	cd sql && { grep '^#' released.txt; sha256sum sqlite/migrations/*.sql sqlserver/migrations/*.sql; } > released.new && mv released.new released.txt
+
+package-check: ## install, start, upgrade, remove and purge the Debian package in a small Debian; needs root and debootstrap
+	SNAPSHOT=0.1.0-try.1 $(GORELEASER) release --snapshot --clean --skip sbom,archive
+	mkdir -p bin && cp dist/leadsync_*_amd64.deb bin/
+	SNAPSHOT=0.1.0-try.2 $(GORELEASER) release --snapshot --clean --skip sbom,archive
+	deployments/packages/try-deb bin/leadsync_0.1.0~try.1_amd64.deb dist/leadsync_0.1.0~try.2_amd64.deb
+
+windows-check: ## compile and vet for Windows, also the tests
+	GOOS=windows GOARCH=amd64 $(GO) vet ./...
+	GOOS=windows GOARCH=arm64 $(GO) vet ./...
 
 mutants: ## mutate one package (PKG=./leads), list the mutants its tests miss and count them; takes minutes
 	$(GREMLINS) unleash --timeout-coefficient 20 --output-statuses lt $(PKG)

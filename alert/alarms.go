@@ -30,8 +30,10 @@ type Config struct {
 	// long a problem lasts.
 	File              string
 	Instance, Version string // of messages
-	Now               func() time.Time
-	Log               *slog.Logger
+	// See says where more is said of a component's problems; "" is nowhere, and nil is always that.
+	See func(component string) string
+	Now func() time.Time
+	Log *slog.Logger
 }
 
 // alarm is a problem that lasts, or has ended and is still to be reported as over.
@@ -291,6 +293,9 @@ func (a *Alarms) message(one *alarm) Message {
 	if one.Ended {
 		until := one.Gone
 		m.Until = &until
+	}
+	if a.cfg.See != nil && !one.Ended {
+		m.See = a.cfg.See(one.Component)
 	}
 	m.Text = m.sentence()
 	return m

@@ -22,8 +22,9 @@ const (
 type Message struct {
 	ID        string     `json:"id"` // of the problem: the message that it is over has the same
 	Status    Status     `json:"status"`
-	Component string     `json:"component"` // as in /readyz
-	Reason    string     `json:"reason"`    // what is wrong and what to do, in words
+	Component string     `json:"component"`     // as in /readyz
+	Reason    string     `json:"reason"`        // what is wrong and what to do, in words
+	See       string     `json:"see,omitempty"` // where the documentation says more of it
 	Since     time.Time  `json:"since"`
 	Until     *time.Time `json:"until"` // null while it lasts
 	Instance  string     `json:"instance"`
@@ -54,7 +55,11 @@ func (m Message) sentence() string {
 	case m.Status == Test:
 		return m.Subject() + ". Nothing is wrong; messages about problems arrive here."
 	}
-	return fmt.Sprintf("%s since %s: %s", m.Subject(), stamp(m.Since), m.Reason)
+	text := fmt.Sprintf("%s since %s: %s", m.Subject(), stamp(m.Since), m.Reason)
+	if m.See != "" {
+		text += " (see " + m.See + ")"
+	}
+	return text
 }
 
 func stamp(t time.Time) string { return t.Format("2006-01-02 15:04:05 -07:00") }

@@ -119,20 +119,6 @@ func TestNothingCitesDocumentsOutside(t *testing.T) {
 	}
 }
 
-func TestLinksInDocsLeadSomewhere(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#\s]+)(#[^)\s]*)?\)`)
-	for _, doc := range files(t, ".md") {
-		for _, m := range link.FindAllStringSubmatch(read(t, doc), -1) {
-			if strings.Contains(m[1], "://") || strings.HasPrefix(m[1], "mailto:") {
-				continue
-			}
-			if _, err := os.Stat(filepath.Join(filepath.Dir(doc), m[1])); err != nil {
-				t.Errorf("%s links to %s, which is not there", doc, m[1])
-			}
-		}
-	}
-}
-
 func TestNumbersCitedOfBitrix24Exist(t *testing.T) {
 	facts := read(t, "bitrix24.md")
 	number := regexp.MustCompile(`bitrix24\.md,? ([0-9]+(?:\.[0-9]+)*)`)

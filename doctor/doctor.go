@@ -6,6 +6,8 @@ package doctor
 import (
 	"context"
 	"time"
+
+	"leadsync/guide"
 )
 
 // Level is how a finding is to be taken.
@@ -26,6 +28,7 @@ type Finding struct {
 	Found string `json:"found"`
 	Means string `json:"means,omitempty"` // what follows from it
 	Do    string `json:"do,omitempty"`    // what a person does about it
+	See   string `json:"see,omitempty"`   // where more is said of it
 }
 
 // Check looks at one thing.
@@ -65,9 +68,24 @@ func one(ctx context.Context, c Check) []Finding {
 		found = unlessStopped(ctx, c.Look(ctx))
 	}
 	for i := range found {
-		found[i].Check = c.Name()
+		found[i] = named(found[i], c.Name())
 	}
 	return found
+}
+
+// headings are where the documentation says more of what a check finds.
+var headings = map[string]guide.Heading{
+	"settings": "settings-and-the-start", "data directory": guide.DataDirectory, "disk": guide.Disk, "clock": guide.Clock, "nightly pass": guide.Nightly,
+	"public address": guide.PublicAddress, "database": guide.Database, "nats": guide.NATS, "portals": guide.Portals,
+}
+
+// named gives a finding its check, and says where more is said of what is not well.
+func named(f Finding, check string) Finding {
+	f.Check = check
+	if heading := headings[check]; heading != "" && (f.Level == Fault || f.Level == Warning) {
+		f.See = heading.String()
+	}
+	return f
 }
 
 const stopped = "the examination was stopped, or took too long as a whole"

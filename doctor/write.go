@@ -17,6 +17,9 @@ func Write(w io.Writer, found []Finding) error {
 		if f.Do != "" {
 			fmt.Fprintf(&text, "%25s  -> %s\n", "", f.Do)
 		}
+		if f.See != "" {
+			fmt.Fprintf(&text, "%25s  see %s\n", "", f.See)
+		}
 	}
 	_, err := io.WriteString(w, text.String())
 	return err

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"leadsync/guide"
+
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -40,7 +42,11 @@ func Connect(s Server, more ...nats.Option) (*nats.Conn, error) {
 	}
 	nc, err := nats.Connect(s.URL, append(opts, more...)...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w (%s)", WithoutPassword(s.URL), err, advice(err))
+		heading := guide.NATS
+		if Refused(err) {
+			heading = guide.NATSLogIn
+		}
+		return nil, guide.At(heading, fmt.Errorf("connect to NATS at %s: %w (%s)", WithoutPassword(s.URL), err, advice(err)))
 	}
 	return nc, nil
 }

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"strings"
 
+	"leadsync/guide"
+
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -36,6 +38,9 @@ func (e *ForeignError) Error() string {
 		"Choose one: set LEADSYNC_NATS_PREFIX, so that leadsync uses other names and subjects; give leadsync an account of its own, as deployments/nats/nats.conf does; "+
 		"or remove that stream, if nobody needs it", e.Stream, strings.Join(e.Subjects, ", "), e.Needed)
 }
+
+// Heading is where the error is explained.
+func (e *ForeignError) Heading() guide.Heading { return guide.Stream }
 
 // Setup creates the streams and the bucket of leases, or brings them up to date. replicas is
 // 1 on a single server, 3 on a cluster; 0 leaves those that exist as they are. A stream in

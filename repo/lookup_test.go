@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -233,6 +234,11 @@ func planOf(t *testing.T, db *sql.DB, query string) string {
 func TestSQLiteRunsWhatTheDocumentationSays(t *testing.T) {
 	raw := newLargeMirror(t, repotest.SQLite(), 10).raw
 	runDocumented(t, raw, "sqlite", "CREATE TABLE missed_calls (phone TEXT, called_at TEXT)")
+	for _, statement := range blocksOf(t, "reconciliation.md", "sqlite") {
+		if err := readAll(t.Context(), raw, statement); err != nil {
+			t.Errorf("%s\n%v", statement, err)
+		}
+	}
 }
 
 // documented runs the T-SQL of docs/callcentre.md, without the statements about logins that
@@ -250,18 +256,7 @@ func documented(t *testing.T, server repotest.Server) {
 
 func runDocumented(t *testing.T, db *sql.DB, language string, before ...string) {
 	t.Helper()
-	page, err := os.ReadFile("../docs/callcentre.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllSubmatch(page, -1)
-	if len(blocks) == 0 {
-		t.Fatal("the page has no statements")
-	}
-	for _, block := range blocks {
-		before = append(before, string(block[1]))
-	}
-	for _, statement := range before {
+	for _, statement := range append(before, blocksOf(t, "callcentre.md", language)...) {
 		if strings.HasPrefix(statement, "ALTER ROLE") {
 			continue
 		}
@@ -275,16 +270,11 @@ func runDocumented(t *testing.T, db *sql.DB, language string, before ...string) 
 func firstHour(t *testing.T, server repotest.Server) {
 	t.Helper()
 	raw := newLargeMirror(t, server, 10).raw
-	page, err := os.ReadFile("../docs/sqlserver.md")
-	if err != nil {
-		t.Fatal(err)
+	statements := blocksOf(t, "sqlserver.md", "sql")
+	if len(statements) < 10 {
+		t.Errorf("the page has %d statements", len(statements))
 	}
-	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllSubmatch(page, -1)
-	if len(blocks) < 10 {
-		t.Errorf("the page has %d statements", len(blocks))
-	}
-	for _, block := range blocks {
-		statement := string(block[1])
+	for _, statement := range append(statements, blocksOf(t, "reconciliation.md", "sql")...) {
 		if strings.HasPrefix(statement, "-- not on Babelfish") && babelfish(t, raw) {
 			continue
 		}
@@ -292,6 +282,22 @@ func firstHour(t *testing.T, server repotest.Server) {
 			t.Errorf("%s\n%v", statement, err)
 		}
 	}
+}
+
+// blocksOf are the blocks of code of a page in docs, in one language.
+func blocksOf(t *testing.T, page, language string) (blocks []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range regexp.MustCompile("(?ms)^ *```"+language+"\n(.*?)^ *```").FindAllSubmatch(text, -1) {
+		blocks = append(blocks, string(block[1]))
+	}
+	if len(blocks) == 0 {
+		t.Fatalf("%s has no statements in %s", page, language)
+	}
+	return blocks
 }
 
 // readAll reads a result to its end: errors may come late.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"leadsync/guide"
 	"leadsync/leads"
 	"leadsync/retry"
 )
@@ -109,7 +110,7 @@ func (d *DB) saveSetting(ctx context.Context, name, value string) error {
 
 // ErrOtherRules says that the side tables were filled by other settings than this process
 // has.
-var ErrOtherRules = errors.New("the database was filled with other settings")
+var ErrOtherRules = guide.At(guide.Refill, errors.New("the database was filled with other settings"))
 
 // CheckRules returns ErrOtherRules where the operator's settings are not those by which the
 // side tables were filled: a process that writes leads nevertheless would mix both. It is

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"time"
 
+	"leadsync/guide"
 	"leadsync/leads"
 )
 
@@ -20,11 +21,11 @@ import (
 var ErrUnavailable = leads.ErrUnavailable
 
 // ErrNotMigrated says that the database lacks tables or migrations of this version.
-var ErrNotMigrated = errors.New("database is not migrated: run leadsync migrate")
+var ErrNotMigrated = guide.At(guide.Migrate, errors.New("database is not migrated: run leadsync migrate"))
 
 // ErrRights says that the database denies the login something that leadsync does.
-var ErrRights = errors.New("the login lacks a right: run deployments/sqlserver/grants.sql, and add the login to the role leadsync_service; " +
-	"to create or change tables, run leadsync migrate with another login")
+var ErrRights = guide.At(guide.Rights, errors.New("the login lacks a right: run deployments/sqlserver/grants.sql, and add the login to the role leadsync_service; "+
+	"to create or change tables, run leadsync migrate with another login"))
 
 // ErrNoJSON says that the database cannot read JSON, in which statements receive lists of
 // ids. Databases that were moved from an older server can be in that state.
@@ -135,7 +136,7 @@ func (d *DB) connect(ctx context.Context, cfg Config) error {
 	}
 	if err := d.write.PingContext(ctx); err != nil {
 		return errors.Join(
-			fmt.Errorf("open %s: %w: %w: %s", opened.place, ErrUnavailable, err, opened.dialect.hint(err)),
+			guide.At(guide.DatabaseDown, fmt.Errorf("open %s: %w: %w: %s", opened.place, ErrUnavailable, err, opened.dialect.hint(err))),
 			d.Close())
 	}
 	return nil

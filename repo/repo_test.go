@@ -50,6 +50,7 @@ func TestSQLServer(t *testing.T) {
 	t.Run("MicrosoftLocks", func(t *testing.T) { microsoftLocks(t, server.URL(t)) })
 	t.Run("MicrosoftPlans", func(t *testing.T) { microsoftPlans(t, server.URL(t)) })
 	t.Run("Documented", func(t *testing.T) { documented(t, server) })
+	t.Run("Erasure", func(t *testing.T) { erasesAPerson(t, server) })
 	t.Run("FirstHour", func(t *testing.T) { firstHour(t, server) })
 	t.Run("MigrationLock", func(t *testing.T) { migrationLock(t, server.URL(t)) })
 }

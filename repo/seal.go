@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 
+	"leadsync/guide"
 	"leadsync/leads"
 )
 
@@ -68,11 +69,11 @@ func (s sealer) unseal(stored string) (leads.Secret, error) {
 		return "", errors.New("stored secret: unknown form of encryption, want enc:v1")
 	}
 	if s.aead == nil {
-		return "", fmt.Errorf("stored secret: encrypted with key %s and no key is set, set LEADSYNC_SECRET_KEY: %w", id, leads.ErrMisconfigured)
+		return "", guide.At(guide.Key, fmt.Errorf("stored secret: encrypted with key %s and no key is set, set LEADSYNC_SECRET_KEY: %w", id, leads.ErrMisconfigured))
 	}
 	if id != s.id {
-		return "", fmt.Errorf("stored secret: encrypted with key %s, the given key is %s: "+
-			"set LEADSYNC_SECRET_KEY to the former key, or authorize again: %w", id, s.id, leads.ErrMisconfigured)
+		return "", guide.At(guide.Key, fmt.Errorf("stored secret: encrypted with key %s, the given key is %s: "+
+			"set LEADSYNC_SECRET_KEY to the former key, or authorize again: %w", id, s.id, leads.ErrMisconfigured))
 	}
 	return s.decrypt(encoded)
 }

@@ -18,6 +18,8 @@ import (
 	leadsql "leadsync/sql"
 )
 
+const sqliteName = "sqlite"
+
 // sqliteReaders is the number of connections that read; one more writes.
 const sqliteReaders = 4
 
@@ -47,7 +49,7 @@ func openSQLite(path string) (opened, error) {
 
 func sqliteDialect() dialect {
 	return dialect{
-		name: "sqlite", sql: &leadsql.SQLite, migrations: leadsql.SQLiteMigrations,
+		name: sqliteName, sql: &leadsql.SQLite, migrations: leadsql.SQLiteMigrations,
 		goose: goose.DialectSQLite3, history: "leadsync_migrations",
 		checks: sqliteChecks, preflight: leadsql.SQLitePreflight,
 		load: loadNumbered, small: smallSQLite, batch: batchSizeSQLite, pack: packPlain, classify: classifySQLite, hint: hintSQLite,
@@ -103,17 +105,22 @@ func sqliteConnector(path, extra string) (driver.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := filepath.ToSlash(absolute)
-	if !strings.HasPrefix(name, "/") {
-		name = "/" + name // a drive letter
-	}
-	dsn := (&url.URL{Scheme: "file", Path: name}).String() +
+	dsn := fileURL(absolute) +
 		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&" + extra
 	connector, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, err
 	}
 	return sqliteFile{connector, absolute}, nil
+}
+
+// fileURL names a file, by its absolute path, as SQLite's driver wants it.
+func fileURL(absolute string) string {
+	name := filepath.ToSlash(absolute)
+	if !strings.HasPrefix(name, "/") {
+		name = "/" + name // a drive letter
+	}
+	return (&url.URL{Scheme: "file", Path: name}).String()
 }
 
 // classifySQLite reads the primary result code, and the extended one of constraints.

@@ -7,6 +7,7 @@ import (
 
 	"leadsync/alert"
 	"leadsync/doctor"
+	"leadsync/guide"
 	"leadsync/leads"
 )
 
@@ -45,7 +46,7 @@ func openAlarms(b *Backend) (*alert.Alarms, error) {
 	cfg := b.Config
 	return alert.Open(alert.Config{
 		Channels: cfg.Alerts.Channels(), Delay: cfg.scaled(alarmDelay), File: b.data.file("alarms.json"), Instance: Instance(), Version: leads.Version(),
-		Now: cfg.Now, Log: b.Log,
+		See: func(component string) string { return guide.OfComponent(component).String() }, Now: cfg.Now, Log: b.Log,
 	})
 }
 

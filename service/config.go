@@ -18,7 +18,7 @@ import (
 const Embedded = "embedded"
 
 // Config is how a service is set up: the environment, checked. Its variables are named in
-// the README and are a contract.
+// docs/settings.md and are a contract.
 type Config struct {
 	DataDir        string
 	DatabaseURL    string

@@ -12,12 +12,13 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"leadsync/guide"
 	"leadsync/leads"
 	"leadsync/retry"
 )
 
 // errDataInUse says that another process owns the data directory.
-var errDataInUse = errors.New("another leadsync process uses the data directory")
+var errDataInUse = guide.At(guide.DataDirectory, errors.New("another leadsync process uses the data directory"))
 
 // errNATSStarts says that the service beside this command has no NATS yet.
 var errNATSStarts = errors.New("the leadsync service beside this command is starting and its NATS server is not ready; /readyz and the log say what it waits for")
@@ -32,7 +33,7 @@ type dataDir struct {
 // openData makes the directory and locks it, or returns errDataInUse.
 func openData(ctx context.Context, path string) (*dataDir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data directory: %w", err)
+		return nil, guide.At(guide.DataDirectory, fmt.Errorf("make the data directory: %w", err))
 	}
 	lock := flock.New(lockFile(path), flock.SetPermissions(0o600))
 	ok, err := tryLock(lock, func() { _ = retry.Wait(ctx, lockPause) })

@@ -1,10 +1,12 @@
 package service
 
 import (
+	"context"
 	"log/slog"
 	"net"
 
 	"leadsync/docs"
+	"leadsync/guide"
 	"leadsync/handlers"
 	"leadsync/handlers/access"
 	"leadsync/handlers/console"
@@ -27,7 +29,7 @@ func (s *Service) openFaces(tokens access.Tokens) {
 	pages, judge := s.newConsole(), access.NewJudge(tokens, cfg.Now, b.Log)
 	s.operators = handlers.NewOperators(handlers.OperatorsConfig{
 		Guard: newGuard(cfg, judge, s.listeners.Admin, b.Log),
-		Calls: s.callCentre(judge), Ready: s.ready.problems, Notes: s.ready.notes, Metrics: metricsHandler(s), Topics: docs.Topics, Console: pages, Stopping: pages.Stop, Log: b.Log,
+		Calls: s.callCentre(judge), Ready: func(ctx context.Context) map[string]string { return guide.Explained(s.ready.problems(ctx)) }, Notes: s.ready.notes, Metrics: metricsHandler(s), Topics: docs.Topics, Console: pages, Stopping: pages.Stop, Log: b.Log,
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"leadsync/guide"
 	"leadsync/leads"
 )
 
@@ -36,14 +37,14 @@ type Listeners struct {
 func Listen(ctx context.Context, cfg Config) (*Listeners, error) {
 	public, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.HTTPAddr)
 	if err != nil {
-		return nil, fmt.Errorf("LEADSYNC_HTTP_ADDR: cannot listen on %s: %w", cfg.HTTPAddr, err)
+		return nil, guide.At(guide.Port, fmt.Errorf("LEADSYNC_HTTP_ADDR: cannot listen on %s: %w", cfg.HTTPAddr, err))
 	}
 	l := &Listeners{Public: public}
 	if cfg.Admin.Addr == "" {
 		return l, nil
 	}
 	if l.Admin, err = listenAdmin(ctx, cfg.Admin.Addr); err != nil {
-		return nil, errors.Join(fmt.Errorf("LEADSYNC_ADMIN_ADDR: cannot listen on %s: %w", cfg.Admin.Addr, err), l.Close())
+		return nil, errors.Join(guide.At(guide.Port, fmt.Errorf("LEADSYNC_ADMIN_ADDR: cannot listen on %s: %w", cfg.Admin.Addr, err)), l.Close())
 	}
 	return l, nil
 }

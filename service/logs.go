@@ -5,18 +5,20 @@ import (
 	"log/slog"
 	"os"
 
+	"leadsync/guide"
+
 	"golang.org/x/term"
 )
 
-// NewLog writes text for people at a terminal and JSON for everything else, unless the
+// NewLog says of lines that a person has to act on where to read what to do. It writes text for people at a terminal and JSON for everything else, unless the
 // configuration says otherwise.
 func NewLog(w io.Writer, cfg Config) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == "text" || cfg.LogFormat == "" && IsTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, opts))
+		return slog.New(guide.Log(slog.NewTextHandler(w, opts)))
 	}
 	opts.ReplaceAttr = withUnits
-	return slog.New(slog.NewJSONHandler(w, opts))
+	return slog.New(guide.Log(slog.NewJSONHandler(w, opts)))
 }
 
 // withUnits writes durations with their unit, as text does: JSON has nanoseconds otherwise.

@@ -47,7 +47,7 @@ func (c sink) histogram(desc *prometheus.Desc, bounds []float64, of consumers.La
 
 var (
 	receivedDesc  = prometheus.NewDesc("leadsync_callbacks_received_total", "Callbacks that leadsync accepted, stored and answered with 200.", nil, nil)
-	refusedDesc   = prometheus.NewDesc("leadsync_callbacks_refused_total", "Callbacks, installations and log-ins that leadsync refused or ignored, by reason; each reason is there from the start. The README explains them.", []string{"reason"}, nil)
+	refusedDesc   = prometheus.NewDesc("leadsync_callbacks_refused_total", "Callbacks, installations and log-ins that leadsync refused or ignored, by reason; each reason is there from the start. docs/trouble.md explains them.", []string{"reason"}, nil)
 	readDesc      = prometheus.NewDesc("leadsync_leads_read_total", "Leads read from portals because of callbacks; passes are not counted.", nil, nil)
 	outcomesDesc  = prometheus.NewDesc("leadsync_lead_outcomes_total", "What the reads of leads because of callbacks led to: a row inserted, updated, deleted, unchanged and so on.", []string{"outcome"}, nil)
 	publishedDesc = prometheus.NewDesc("leadsync_changes_published_total", "Changes of leads published on the topic.", nil, nil)

@@ -13,6 +13,7 @@ import (
 
 	"leadsync/events"
 	"leadsync/events/broker"
+	"leadsync/guide"
 	"leadsync/leads"
 	"leadsync/retry"
 )
@@ -119,7 +120,7 @@ func (n *NATS) brokerConfig() broker.Config {
 // checkListen finds out whether subscribers can be listened for.
 func (n *NATS) checkListen() error {
 	if err := broker.Check(n.brokerConfig()); err != nil {
-		return fmt.Errorf("LEADSYNC_NATS_LISTEN: %w", err)
+		return guide.At(guide.Port, fmt.Errorf("LEADSYNC_NATS_LISTEN: %w", err))
 	}
 	return nil
 }

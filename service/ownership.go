@@ -9,6 +9,8 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+
+	"leadsync/guide"
 )
 
 // CheckOwner refuses to work in a data directory of another user: what root or a colleague writes there, the service cannot
@@ -20,7 +22,8 @@ func CheckOwner(cfg Config) error {
 		return nil
 	}
 	name := userName(owner)
-	return fmt.Errorf("the data directory %s belongs to the user %s, and this is %s: run the command as its owner, sudo -u %s leadsync …", absolute(cfg.DataDir), name, userName(me), name)
+	return guide.At(guide.DataDirectory, fmt.Errorf("the data directory %s belongs to the user %s, and this is %s: run the command as its owner, sudo -u %s leadsync …",
+		absolute(cfg.DataDir), name, userName(me), name))
 }
 
 // ownerOf is the user whose data directory it is; false where there is none yet.

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"leadsync/guide"
 	"leadsync/service"
 	"leadsync/settings"
 )
@@ -31,7 +32,7 @@ func (a *app) read() (service.Config, *settings.Values, error) {
 		if values.File() != "" {
 			read = " (environment and " + values.File() + ")"
 		}
-		return cfg, values, usageError{fmt.Errorf("the configuration is wrong%s:\n%w", read, err)}
+		return cfg, values, usageError{guide.At(guide.Settings, fmt.Errorf("the configuration is wrong%s:\n%w", read, err))}
 	}
 	cfg.ExposedFile = values.Exposed()
 	if zone := cfg.Location(); a.zone != nil && zone != time.Local && values.From("TZ") != settings.FromEnvironment {

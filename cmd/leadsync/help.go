@@ -29,7 +29,7 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 func (serveCmd) Help() string {
 	var text strings.Builder
 	text.WriteString("The settings of the service are environment variables, or lines NAME=value of the file of --config; all are optional. Where a setting is secret, NAME_FILE names a file with its value. " +
-		"README.md, \"Settings\", says more of each.\n")
+		"docs/settings.md says more of each.\n")
 	for _, group := range settings.Groups {
 		text.WriteString("\n" + group.Title + ":\n\n")
 		for _, s := range group.Settings {

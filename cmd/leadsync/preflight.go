@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 
+	"leadsync/guide"
 	"leadsync/repo"
 )
 
 // errStopped says that a person has to do something before the migration.
-var errStopped = errors.New("nothing has changed: correct what is marked «stops», then run leadsync migrate again")
+var errStopped = guide.At(guide.Preflight, errors.New("nothing has changed: correct what is marked «stops», then run leadsync migrate again"))
 
 // preflight prints what a person should know before the database is changed. Where that is
 // something that would fail, the error is errStopped.

@@ -9,12 +9,14 @@ import (
 	"runtime/debug"
 	"time"
 
+	"leadsync/guide"
 	"leadsync/leads"
+	"leadsync/winservice"
 
 	"github.com/alecthomas/kong"
 )
 
-// Exit codes, as the README promises them.
+// Exit codes, as docs/commands.md promises them.
 const (
 	exitOK      = 0
 	exitFailure = 1
@@ -57,8 +59,10 @@ type cli struct {
 	Republish republishCmd `cmd:"" help:"Make the topic equal to the tables, after NATS or the database was lost or restored."`
 	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced."`
 	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that leadsync gave up."`
+	Backup    backupCmd    `cmd:"" help:"Copy the SQLite database of a service, also while it runs."`
 	Doctor    doctorCmd    `cmd:"" help:"Examine the installation: what works, what does not, what it means and what to do."`
 	Settings  configCmd    `cmd:"" name:"config" help:"Show the settings in force and where each comes from."`
+	Service   serviceCmd   `cmd:"" help:"Install, start or stop leadsync as a service of Windows."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
 	NATSAccounts natsAccountsCmd `cmd:"" name:"nats-accounts" help:"Print the accounts block for a NATS server of your own, with a subscriber for each name."`
@@ -88,7 +92,7 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 	var flags cli
 	parser := kong.Must(&flags, kong.Name("leadsync"), kong.Description(about), kong.UsageOnError(),
 		kong.Writers(s.stdout, s.stderr), kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), kong.Vars{"settings_file": cmp.Or(s.settings, "no file")})
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), helpVars(s.settings))
 	command, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(s.stderr, "leadsync: %v\nTry: leadsync --help\n", err)
@@ -102,19 +106,32 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 	return exitOK
 }
 
+// helpVars are what help texts and defaults name; settings is the file that is read by default.
+func helpVars(settings string) kong.Vars {
+	return kong.Vars{"settings_file": cmp.Or(settings, "no file"), "virtual_account": winservice.VirtualAccount}
+}
+
 // complain prints an error once, as a line a person can act on.
 func (a *app) complain(ctx context.Context, err error) int {
 	var usage usageError
 	switch {
 	case errors.As(err, &usage):
-		fmt.Fprintf(a.stderr, "leadsync: %v\n", err)
+		fmt.Fprintf(a.stderr, "leadsync: %v\n%s", err, see(err))
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.stderr, "leadsync: stopped")
 	default:
-		fmt.Fprintf(a.stderr, "leadsync: %v\n", err)
+		fmt.Fprintf(a.stderr, "leadsync: %v\n%s", err, see(err))
 	}
 	return exitFailure
+}
+
+// see is a line that says where an error is explained; "" where it is not.
+func see(err error) string {
+	if heading := guide.Of(err); heading != "" {
+		return "See " + heading.String() + "\n"
+	}
+	return ""
 }
 
 type versionCmd struct{}

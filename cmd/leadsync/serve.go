@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"runtime/debug"
 
@@ -16,10 +17,15 @@ func (serveCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	return serve(ctx, cfg, service.NewLog(a.stderr, cfg))
+}
+
+// serve is the service, also as one of Windows.
+func serve(ctx context.Context, cfg service.Config, log *slog.Logger) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	return service.Serve(ctx, cfg, service.NewLog(a.stderr, cfg))
+	return service.Serve(ctx, cfg, log)
 }
 
 // gcPercent has Go collect garbage more often than by default: a pass holds 2,500 cards at

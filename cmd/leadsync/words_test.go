@@ -124,7 +124,7 @@ func TestHelpShowsFlagsAndSettings(t *testing.T) {
 	t.Parallel()
 	for command, want := range map[string][]string{
 		"reconcile": {"--dry-run", "--max-deletes", "findings"}, "dead": {"--older-than", "replay"}, "portals": {"claim", "--json"},
-		"serve": {"LEADSYNC_HTTP_ADDR", "LEADSYNC_ALERT_SMTP_TO", "README.md"},
+		"serve": {"LEADSYNC_HTTP_ADDR", "LEADSYNC_ALERT_SMTP_TO", "docs/settings.md"},
 	} {
 		var out leadstest.Log
 		code := run(t.Context(), []string{command, "--help"}, around(nil, &out, &out))

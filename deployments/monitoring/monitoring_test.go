@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/VictoriaMetrics/metricsql"
+
+	"leadsync/docs/docstest"
 )
 
 // foreign are metrics and labels that Prometheus and Go's client make.
@@ -23,10 +25,17 @@ var (
 	foreignLabels = []string{"job", "instance", "le"}
 )
 
-// declaredMetrics are the metrics of the code by name, with their labels.
-func declaredMetrics(t *testing.T) map[string][]string {
+// metric is a metric as the code declares it.
+type metric struct {
+	name, help string
+	labels     []string
+	histogram  bool
+}
+
+// declarations are the metrics of the code.
+func declarations(t *testing.T) (list []metric) {
 	t.Helper()
-	metrics, lists := map[string][]string{}, map[string][]string{}
+	lists := map[string][]string{}
 	var calls []*ast.CallExpr
 	for _, pattern := range []string{"../../service/*.go", "../../consumers/*.go"} {
 		paths, err := filepath.Glob(pattern)
@@ -34,6 +43,9 @@ func declaredMetrics(t *testing.T) map[string][]string {
 			t.Fatal(err)
 		}
 		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
 			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 			if err != nil {
 				t.Fatal(err)
@@ -56,22 +68,36 @@ func declaredMetrics(t *testing.T) map[string][]string {
 		}
 	}
 	for _, call := range calls {
-		name := texts(call)[0]
-		if len(call.Args) == 1 { // a histogram
-			for _, suffix := range []string{"_bucket", "_sum", "_count"} {
-				metrics[name+suffix] = nil
+		words := texts(call)
+		m := metric{name: words[0], help: words[1], histogram: len(call.Args) == 1}
+		if !m.histogram {
+			switch labels := call.Args[2].(type) {
+			case *ast.CompositeLit:
+				m.labels = texts(labels)
+			case *ast.Ident:
+				m.labels = lists[labels.Name]
 			}
+		}
+		list = append(list, m)
+	}
+	if len(list) < 50 {
+		t.Fatalf("only %d metrics were found in the code", len(list))
+	}
+	return list
+}
+
+// declaredMetrics are the names of the code's time series, with their labels.
+func declaredMetrics(t *testing.T) map[string][]string {
+	t.Helper()
+	metrics := map[string][]string{}
+	for _, m := range declarations(t) {
+		if !m.histogram {
+			metrics[m.name] = m.labels
 			continue
 		}
-		switch labels := call.Args[2].(type) {
-		case *ast.CompositeLit:
-			metrics[name] = texts(labels)
-		case *ast.Ident:
-			metrics[name] = lists[labels.Name]
+		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+			metrics[m.name+suffix] = nil
 		}
-	}
-	if len(metrics) < 50 {
-		t.Fatalf("only %d metrics were found in the code", len(metrics))
 	}
 	return metrics
 }
@@ -166,39 +192,37 @@ func TestRulesAndDashboardNameMetricsThatExist(t *testing.T) {
 	}
 }
 
-// The page says of a metric what its help says.
-func TestPageHasTheHelpOfMetrics(t *testing.T) {
-	page, seen := read(t, "../../docs/monitoring.md"), 0
-	paths, err := filepath.Glob("../../service/*metrics.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range paths {
-		for _, m := range regexp.MustCompile(`NewDesc\("(\w+)", "([^"]+)"`).FindAllStringSubmatch(read(t, path), -1) {
-			if seen++; !regexp.MustCompile("(?m)^\\| `" + m[1] + "` \\|.*\\| " + regexp.QuoteMeta(m[2]) + " \\|$").MatchString(page) {
-				t.Errorf("docs/monitoring.md does not say of %s: %s", m[1], m[2])
-			}
+// The page lists every metric, with its help.
+func TestPageListsEveryMetric(t *testing.T) {
+	var table strings.Builder
+	table.WriteString("| metric | labels | meaning |\n|---|---|---|\n")
+	list := declarations(t)
+	slices.SortFunc(list, func(a, b metric) int { return strings.Compare(a.name, b.name) })
+	for _, m := range list {
+		name, labels := "`"+m.name+"`", ""
+		if m.histogram {
+			name += ", a histogram"
 		}
+		if len(m.labels) > 0 {
+			labels = "`" + strings.Join(m.labels, "`, `") + "`"
+		}
+		table.WriteString(docstest.Row(name, labels, m.help))
 	}
-	if seen < 50 {
-		t.Errorf("only %d metrics were found", seen)
-	}
+	docstest.Generated(t, "../../docs/monitoring.md", "metrics", "go test ./deployments/monitoring -run TestPageListsEveryMetric", table.String())
 }
 
-// The page lists every metric, and names no other.
-func TestPageListsEveryMetric(t *testing.T) {
-	page, metrics := read(t, "../../docs/monitoring.md"), declaredMetrics(t)
-	for name := range metrics {
-		name = strings.TrimSuffix(name, "_bucket")
-		if _, histogram := metrics[name]; histogram && !strings.Contains(page, "`"+name+"`") && !regexp.MustCompile("_(sum|count)$").MatchString(name) {
-			t.Errorf("docs/monitoring.md lacks %s", name)
-		}
+// The pages name no metric that does not exist.
+func TestPagesNameMetricsThatExist(t *testing.T) {
+	metrics := declaredMetrics(t)
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(pages) < 10 {
+		t.Fatal(pages, err)
 	}
-	for _, doc := range []string{"../../docs/monitoring.md", "../../README.md", "../../docs/reconciliation.md"} {
-		for _, m := range regexp.MustCompile("`(leadsync_[a-z_]+_(?:total|seconds|bytes|ratio|requests))`").FindAllStringSubmatch(read(t, doc), -1) {
+	for _, page := range append(pages, "../../README.md") {
+		for _, m := range regexp.MustCompile("`(leadsync_[a-z_]+_(?:total|seconds|bytes|ratio|requests))`").FindAllStringSubmatch(read(t, page), -1) {
 			_, ok := metrics[m[1]]
 			if _, histogram := metrics[m[1]+"_bucket"]; !ok && !histogram {
-				t.Errorf("%s names %s, which does not exist", doc, m[1])
+				t.Errorf("%s names %s, which does not exist", page, m[1])
 			}
 		}
 	}

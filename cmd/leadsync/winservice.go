@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"leadsync/service"
+	"leadsync/winservice"
+)
+
+// serviceCmd is leadsync as a service of Windows.
+type serviceCmd struct {
+	Install   serviceInstallCmd   `cmd:"" help:"Register the service, make its directories and keep everybody else out of them."`
+	Uninstall serviceUninstallCmd `cmd:"" help:"Stop the service and remove its registration. Data, settings and logs stay."`
+	Start     serviceStartCmd     `cmd:"" help:"Start the service and wait until it runs."`
+	Stop      serviceStopCmd      `cmd:"" help:"Stop the service and wait for its end."`
+	Status    serviceStatusCmd    `cmd:"" help:"Say how the service is. Exit code 0: it runs."`
+	Run       serviceRunCmd       `cmd:"" hidden:"" help:"Be the service; only the service manager of Windows starts this."`
+}
+
+// places are where the service keeps its things.
+func (a *app) places() winservice.Places {
+	data, _ := a.lookup("ProgramData")
+	return winservice.PlacesBelow(data)
+}
+
+type serviceInstallCmd struct {
+	Account      string `default:"${virtual_account}" placeholder:"ACCOUNT" help:"The account of the service: DOMAIN\\\\user, or DOMAIN\\\\name$ for a managed account; otherwise one of its own without a password."`
+	PasswordFile string `name:"password-file" placeholder:"FILE" help:"A file with the password of DOMAIN\\\\user."`
+}
+
+// Run registers what `service run` does. The settings file is named, so that a start without it fails.
+func (c serviceInstallCmd) Run(a *app) error {
+	binary, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find leadsync itself: %w", err)
+	}
+	places := a.places()
+	drive, _ := a.lookup("SystemDrive")
+	i := winservice.Installation{
+		Places: places, Binary: binary, Profiles: filepath.Join(drive+string(filepath.Separator), "Users"),
+		Args: []string{"--config", places.Settings, "service", "run"}, Account: c.Account,
+	}
+	if c.PasswordFile != "" {
+		password, err := os.ReadFile(c.PasswordFile)
+		if err != nil {
+			return usageError{fmt.Errorf("--password-file: %w", err)}
+		}
+		i.Password = strings.TrimRight(string(password), "\r\n")
+	}
+	if err := i.Check(); err != nil {
+		return usageError{err}
+	}
+	if err := winservice.Install(i); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "The service leadsync is installed and does not run yet. Its account is %s; only that account and administrators read %s.\nNext: leadsync init, where there are no settings yet, then leadsync service start\n", c.Account, places.Root)
+	return nil
+}
+
+type serviceUninstallCmd struct{}
+
+// Run removes the registration.
+func (serviceUninstallCmd) Run(a *app) error {
+	if err := winservice.Uninstall(); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "The service leadsync is removed. Data, settings and logs stay in %s\n", a.places().Root)
+	return nil
+}
+
+type serviceStartCmd struct{}
+
+// Run starts the service.
+func (serviceStartCmd) Run(a *app) error { return winservice.StartService(a.places()) }
+
+type serviceStopCmd struct{}
+
+// Run stops the service.
+func (serviceStopCmd) Run() error { return winservice.StopService() }
+
+type serviceStatusCmd struct{}
+
+// Run says how the service is.
+func (serviceStatusCmd) Run(a *app) error {
+	words, running, err := winservice.State()
+	switch {
+	case err != nil:
+		return err
+	case !running:
+		return errors.New("the service leadsync is " + words)
+	}
+	_, err = fmt.Fprintln(a.stdout, words)
+	return err
+}
+
+type serviceRunCmd struct{}
+
+// Run serves until the service manager stops it.
+func (serviceRunCmd) Run(ctx context.Context, a *app) error {
+	return winservice.Run(ctx, a.places(), func(ctx context.Context, log winservice.Log) error {
+		cfg, err := a.config()
+		if err != nil {
+			return err
+		}
+		return serve(ctx, cfg, slog.New(log.Handler(service.NewLog(log.File, cfg).Handler())))
+	})
+}
