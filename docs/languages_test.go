@@ -16,21 +16,18 @@ import (
 
 // onlyEnglish are the pages without a Russian one, and why.
 var onlyEnglish = map[string]string{
-	"bitrix24.md":       "for people who change leadsync: what Bitrix24 does, with its sources",
-	"callcentre.md":     "not translated yet",
-	"commands.md":       "not translated yet",
-	"operations.md":     "not translated yet",
-	"reconciliation.md": "not translated yet",
-	"windows.md":        "not translated yet",
-	"failures.md":       "for people who change leadsync",
-	"kubernetes.md":     "for bigger houses, whose administrators read English documentation of Kubernetes anyway",
-	"monitoring.md":     "for Prometheus and Grafana, whose words are English; alarms without them are in settings.md",
-	"performance.md":    "measurements, mostly figures",
-	"proxies.md":        "configuration files, mostly; operators.md and operations.md have the rules",
-	"sqlserver.md":      "not translated yet",
-	"subscribing.md":    "for programmers of subscribers: messages and code",
-	"tables.md":         "an overview, mostly names of tables and columns",
-	"why.md":            "the output of one command, which is English",
+	"bitrix24.md":    "for people who change leadsync: what Bitrix24 does, with its sources",
+	"commands.md":    "not translated yet",
+	"operations.md":  "not translated yet",
+	"failures.md":    "for people who change leadsync",
+	"kubernetes.md":  "for bigger houses, whose administrators read English documentation of Kubernetes anyway",
+	"monitoring.md":  "for Prometheus and Grafana, whose words are English; alarms without them are in settings.md",
+	"performance.md": "measurements, mostly figures",
+	"proxies.md":     "configuration files, mostly; operators.md and operations.md have the rules",
+	"sqlserver.md":   "not translated yet",
+	"subscribing.md": "for programmers of subscribers: messages and code",
+	"tables.md":      "an overview, mostly names of tables and columns",
+	"why.md":         "the output of one command, which is English",
 }
 
 // russianOf gives the Russian page for each English one that has it, by paths from the repository's root.
