@@ -18,7 +18,6 @@ import (
 var onlyEnglish = map[string]string{
 	"bitrix24.md":    "for people who change leadsync: what Bitrix24 does, with its sources",
 	"commands.md":    "not translated yet",
-	"operations.md":  "not translated yet",
 	"failures.md":    "for people who change leadsync",
 	"kubernetes.md":  "for bigger houses, whose administrators read English documentation of Kubernetes anyway",
 	"monitoring.md":  "for Prometheus and Grafana, whose words are English; alarms without them are in settings.md",
@@ -110,6 +109,11 @@ func common(t *testing.T, page string, pairs map[string]string) []docstest.Secti
 		}
 		for j, code := range s.Codes {
 			s.Codes[j] = local.Replace(code)
+		}
+		for _, table := range s.Tables {
+			for j, code := range table.First {
+				table.First[j] = local.Replace(code)
+			}
 		}
 		for j := range s.Blocks {
 			s.Blocks[j].Text = local.Replace(s.Blocks[j].Text)
