@@ -17,7 +17,6 @@ import (
 // onlyEnglish are the pages without a Russian one, and why.
 var onlyEnglish = map[string]string{
 	"bitrix24.md":    "for people who change leadsync: what Bitrix24 does, with its sources",
-	"commands.md":    "not translated yet",
 	"failures.md":    "for people who change leadsync",
 	"kubernetes.md":  "for bigger houses, whose administrators read English documentation of Kubernetes anyway",
 	"monitoring.md":  "for Prometheus and Grafana, whose words are English; alarms without them are in settings.md",
@@ -58,7 +57,7 @@ func russianOf(t *testing.T) map[string]string {
 			t.Errorf("docs/%s is there without an English page", page)
 		}
 	}
-	if len(pairs) < 3 {
+	if len(pairs) < 10 {
 		t.Fatalf("only %d pages are in both languages", len(pairs))
 	}
 	return pairs
