@@ -8,7 +8,7 @@ GORELEASER = $(GO) run github.com/goreleaser/goreleaser/v2@v2.16.0
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: chart chart-check bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check freeze-migrations image package-check release release-check release-ready windows-check test-browser mutants lint fmt demo bench bench-import fuzz
+.PHONY: chart chart-check bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-upgrade test-cluster test-clients monitoring-check freeze-migrations image package-check release release-check release-ready windows-check test-browser mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,11 @@ test-subscribers: ## each example subscriber reads 100,000 leads and 1,000 chang
 
 test-replicas: ## three replicas with short-lived tokens for five minutes; the owner is killed at random
 	LEADSYNC_TEST_REPLICAS=5m $(GO) test -count=1 -v -timeout 15m -run ReplicasShare ./cmd/leadsync
+
+test-upgrade: ## replicas of the version OLD=v0.1.0 are replaced by this one and back again, on one database and one NATS server
+	rm -rf .upgrade && git worktree add --force --detach .upgrade $(OLD) && (cd .upgrade && $(GO) build -o leadsync-old ./cmd/leadsync)
+	LEADSYNC_TEST_OLD=$(CURDIR)/.upgrade/leadsync-old $(GO) test -count=1 -v -run '^TestRollingUpgrade$$' ./cmd/leadsync
+	git worktree remove --force .upgrade
 
 test-cluster: ## three NATS servers and three services, killed, stopped and cut off for ten minutes; a minute with a wrong password
 	$(GO) test -count=1 -v -timeout 30m -run '^TestClusterDrill$$' ./cmd/leadsync -cluster 10m
