@@ -32,7 +32,11 @@ func withService(work func(*mgr.Service) error) error {
 }
 
 // StartService starts the service and waits until it runs, or has failed.
-func StartService(places Places) error {
+func StartService() error {
+	places, _, err := ThisMachine()
+	if err != nil {
+		return err
+	}
 	return withService(func(s *mgr.Service) error {
 		if err := s.Start(); errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
 			return nil
