@@ -38,9 +38,8 @@ func StartService() error {
 		return err
 	}
 	return withService(func(s *mgr.Service) error {
-		if err := s.Start(); errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
-			return nil
-		} else if err != nil {
+		// It may be starting already, after a failure.
+		if err := s.Start(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
 			return fmt.Errorf("start the service: %w", err)
 		}
 		state, err := await(s, svc.Running, svc.Stopped)
