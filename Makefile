@@ -8,7 +8,7 @@ GORELEASER = $(GO) run github.com/goreleaser/goreleaser/v2@v2.16.0
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: chart chart-check bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check freeze-migrations image package-check release release-check release-ready windows-check test-browser mutants lint fmt demo bench bench-import fuzz
+.PHONY: chart chart-check bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-upgrade test-cluster test-clients monitoring-check freeze-migrations image package-check release release-check release-ready windows-check test-browser mutants lint fmt demo bench bench-import fuzz compose-check
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,12 +57,17 @@ test-subscribers: ## each example subscriber reads 100,000 leads and 1,000 chang
 test-replicas: ## three replicas with short-lived tokens for five minutes; the owner is killed at random
 	LEADSYNC_TEST_REPLICAS=5m $(GO) test -count=1 -v -timeout 15m -run ReplicasShare ./cmd/leadsync
 
+test-upgrade: ## replicas of the version OLD=v0.1.0 are replaced by this one and back again, on one database and one NATS server
+	rm -rf .upgrade && git worktree add --force --detach .upgrade $(OLD) && (cd .upgrade && $(GO) build -o leadsync-old ./cmd/leadsync)
+	LEADSYNC_TEST_OLD=$(CURDIR)/.upgrade/leadsync-old $(GO) test -count=1 -v -run '^TestRollingUpgrade$$' ./cmd/leadsync
+	git worktree remove --force .upgrade
+
 test-cluster: ## three NATS servers and three services, killed, stopped and cut off for ten minutes; a minute with a wrong password
 	$(GO) test -count=1 -v -timeout 30m -run '^TestClusterDrill$$' ./cmd/leadsync -cluster 10m
 	$(GO) test -count=1 -v -timeout 15m -run '^TestRotatedPassword' ./cmd/leadsync -rotation 1m
 
 monitoring-check: ## promtool over the alerts of deployments/monitoring, their tests, and the dashboard's queries on real metrics; the first time it is built, which takes minutes
-	cd deployments/monitoring && $(PROMTOOL) check rules rules.yml && $(PROMTOOL) test rules rules_test.yml
+	cd deployments/monitoring && $(PROMTOOL) check config --syntax-only prometheus.yml && $(PROMTOOL) check rules rules.yml && $(PROMTOOL) test rules rules_test.yml
 	LEADSYNC_TEST_PROMTOOL="$(PROMTOOL)" $(GO) test -count=1 -run TestDashboardHasResults ./service
 
 chart: ## copy the alerts into the Helm chart
@@ -95,6 +100,9 @@ package-check: ## install, start, upgrade, remove and purge the Debian package i
 windows-check: ## compile and vet for Windows, also the tests
 	GOOS=windows GOARCH=amd64 $(GO) vet ./...
 	GOOS=windows GOARCH=arm64 $(GO) vet ./...
+
+compose-check: ## compose.yaml read by docker compose's own library, as docker compose config does
+	LEADSYNC_TEST_COMPOSE=1 $(GO) test -count=1 ./deployments
 
 mutants: ## mutate one package (PKG=./leads), list the mutants its tests miss and count them; takes minutes
 	$(GREMLINS) unleash --timeout-coefficient 20 --output-statuses lt $(PKG)

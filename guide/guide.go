@@ -90,8 +90,7 @@ func (l located) Unwrap() error { return l.error }
 
 // Of is the heading that explains an error, by the outermost that has a method Heading; "" where none has.
 func Of(err error) Heading {
-	var e explained
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[explained](err); ok {
 		return e.Heading()
 	}
 	return ""

@@ -49,28 +49,33 @@ func (d *DB) Backup(ctx context.Context, dir string) (b Backup, err error) {
 	if err != nil {
 		return b, fmt.Errorf("begin the backup: %w", err)
 	}
-	defer func() {
-		if err = errors.Join(err, file.Close()); err != nil {
-			err = errors.Join(err, os.Remove(name+partial))
-		}
-	}()
-	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-		return b, fmt.Errorf("%s is there already, and is not overwritten: try again in a second", name)
+	if _, err = os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s is there already, and is not overwritten: try again in a second", name)
+	} else {
+		err = d.copyInto(ctx, file)
 	}
-	if _, err := d.write.ExecContext(ctx, vacuumInto, sql.Named("file", name+partial)); err != nil {
-		return b, fmt.Errorf("copy the database: %w", d.explain(ctx, err))
+	if err = errors.Join(err, file.Close()); err == nil { // Windows renames no open file
+		err = os.Rename(name+partial, name)
 	}
-	if err := file.Sync(); err != nil { // SQLite does not
-		return b, fmt.Errorf("sync the copy: %w", err)
+	if err != nil {
+		return b, errors.Join(err, os.Remove(name+partial))
 	}
-	if err := checkCopy(ctx, name+partial); err != nil {
-		return b, err
-	}
-	info, err := file.Stat()
+	info, err := os.Stat(name)
 	if err != nil {
 		return b, err
 	}
-	return Backup{File: name, Bytes: info.Size()}, os.Rename(name+partial, name)
+	return Backup{File: name, Bytes: info.Size()}, nil
+}
+
+// copyInto copies the database into an empty file and reads the copy.
+func (d *DB) copyInto(ctx context.Context, file *os.File) error {
+	if _, err := d.write.ExecContext(ctx, vacuumInto, sql.Named("file", file.Name())); err != nil {
+		return fmt.Errorf("copy the database: %w", d.explain(ctx, err))
+	}
+	if err := file.Sync(); err != nil { // SQLite does not
+		return fmt.Errorf("sync the copy: %w", err)
+	}
+	return checkCopy(ctx, file.Name())
 }
 
 // checkCopy reads the whole copy. It opens it so that no other file appears beside it.

@@ -284,6 +284,27 @@ func firstHour(t *testing.T, server repotest.Server) {
 	}
 }
 
+// A page with statements is one of those that tests run.
+func TestEveryStatementOfThePagesIsRun(t *testing.T) {
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(pages) < 10 {
+		t.Fatal(pages, err)
+	}
+	for _, page := range append(pages, "../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := slices.Contains([]string{
+			"callcentre.md", "sqlserver.md", "reconciliation.md", "operations.md",
+			"windows.md", // the login of an account of Windows, which no server here knows
+		}, filepath.Base(page))
+		if !run && regexp.MustCompile("(?m)^ *```(?:sql|sqlite)$").Match(text) {
+			t.Errorf("%s has statements that no test runs: see blocksOf", page)
+		}
+	}
+}
+
 // blocksOf are the blocks of code of a page in docs, in one language.
 func blocksOf(t *testing.T, page, language string) (blocks []string) {
 	t.Helper()

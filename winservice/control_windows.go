@@ -32,11 +32,14 @@ func withService(work func(*mgr.Service) error) error {
 }
 
 // StartService starts the service and waits until it runs, or has failed.
-func StartService(places Places) error {
+func StartService() error {
+	places, _, err := ThisMachine()
+	if err != nil {
+		return err
+	}
 	return withService(func(s *mgr.Service) error {
-		if err := s.Start(); errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
-			return nil
-		} else if err != nil {
+		// It may be starting already, after a failure.
+		if err := s.Start(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
 			return fmt.Errorf("start the service: %w", err)
 		}
 		state, err := await(s, svc.Running, svc.Stopped)

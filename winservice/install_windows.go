@@ -12,12 +12,22 @@ import (
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
+// ThisMachine says where the service keeps its things here, and where users have their directories. It asks Windows,
+// because the environment of a service is not that of a terminal.
+func ThisMachine() (places Places, profiles string, err error) {
+	data, err := windows.KnownFolderPath(windows.FOLDERID_ProgramData, 0)
+	if err == nil {
+		profiles, err = windows.KnownFolderPath(windows.FOLDERID_UserProfiles, 0)
+	}
+	if err != nil {
+		return Places{}, "", fmt.Errorf("ask Windows for its directories: %w", err)
+	}
+	return PlacesBelow(data), profiles, nil
+}
+
 // Install registers the service, makes its directories where they are missing and keeps others out of them. It
 // neither writes settings nor starts the service.
 func Install(i Installation) (err error) {
-	if err := i.Check(); err != nil {
-		return err
-	}
 	m, err := connect()
 	if err != nil {
 		return err
@@ -98,7 +108,7 @@ func protect(a access) error {
 func register(m *mgr.Mgr, i Installation) (err error) {
 	s, err := m.CreateService(Name, i.Binary, mgr.Config{
 		DisplayName: "leadsync", Description: "Keeps the leads of Bitrix24 in SQL Server.",
-		StartType: mgr.StartAutomatic, DelayedAutoStart: true, // after SQL Server and the network
+		ErrorControl: mgr.ErrorNormal, StartType: mgr.StartAutomatic, DelayedAutoStart: true, // after SQL Server and the network
 		ServiceStartName: i.Account, Password: i.Password, SidType: windows.SERVICE_SID_TYPE_UNRESTRICTED,
 	}, i.Args...)
 	if err != nil {

@@ -4,22 +4,20 @@ package winservice
 
 import "context"
 
-// Run answers ErrNotWindows.
-func Run(context.Context, Places, Work) error { return ErrNotWindows }
+// ThisMachine has no such places.
+func ThisMachine() (places Places, profiles string, err error) { return Places{}, "", ErrNotWindows }
 
-// Install answers ErrNotWindows, after what can be checked everywhere.
-func Install(i Installation) error {
-	if err := i.Check(); err != nil {
-		return err
-	}
-	return ErrNotWindows
-}
+// Run answers ErrNotWindows.
+func Run(context.Context, Work) error { return ErrNotWindows }
+
+// Install answers ErrNotWindows.
+func Install(Installation) error { return ErrNotWindows }
 
 // Uninstall answers ErrNotWindows.
 func Uninstall() error { return ErrNotWindows }
 
 // StartService answers ErrNotWindows.
-func StartService(Places) error { return ErrNotWindows }
+func StartService() error { return ErrNotWindows }
 
 // StopService answers ErrNotWindows.
 func StopService() error { return ErrNotWindows }

@@ -4,19 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"time"
 
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 )
 
 // Run obeys the service manager, which has started this process, until it stops the service.
-func Run(ctx context.Context, places Places, work Work) error {
-	if is, err := svc.IsWindowsService(); err != nil || !is {
-		return errors.New("leadsync service run: only the service manager of Windows starts this, want `leadsync service start` or `leadsync serve`")
+func Run(ctx context.Context, work Work) error {
+	places, _, err := ThisMachine()
+	if err != nil {
+		return err
 	}
 	log, err := eventlog.Open(Name)
 	if err != nil {
@@ -28,10 +31,15 @@ func Run(ctx context.Context, places Places, work Work) error {
 	keepCrashes(places.Logs)
 	// Windows tells every service when somebody logs off, and Go takes that for a signal to end.
 	ctx = context.WithoutCancel(ctx)
-	return svc.Run(Name, &manager{log: log, live: func(l Life) (bool, error) {
+	lines := slog.New(Log{File: file, events: log}.Handler(slog.NewJSONHandler(file, nil)))
+	err = svc.Run(Name, &manager{log: lines, events: log, live: func(l Life) (bool, error) {
 		l.Work = func(ctx context.Context) error { return work(ctx, Log{File: file, events: log}) }
 		return l.Live(ctx)
 	}})
+	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
+		return errors.New("leadsync service run: only the service manager of Windows starts this, want `leadsync service start` or `leadsync serve`")
+	}
+	return err
 }
 
 // keepCrashes has Go write what it says of a crash into a file: a service has no console.
@@ -46,8 +54,9 @@ func keepCrashes(dir string) {
 
 // manager translates between the service manager and a Life.
 type manager struct {
-	log  events
-	live func(Life) (asked bool, err error)
+	log    *slog.Logger
+	events events // for what people look for there, though it is no warning
+	live   func(Life) (asked bool, err error)
 }
 
 // failed is the exit code that has the service manager start the service again.
@@ -59,12 +68,12 @@ func (m *manager) Execute(_ []string, requests <-chan svc.ChangeRequest, report 
 	done := make(chan struct{})
 	defer close(done)
 	go translate(requests, translated, done)
-	_ = m.log.Info(eventID, "leadsync starts")
+	_ = m.events.Info(eventID, "leadsync starts")
 	asked, err := m.live(Life{Requests: translated, Report: func(s Status) { report <- status(s) }, After: time.After})
 	if err != nil {
-		_ = m.log.Error(eventID, plain("leadsync ended: "+err.Error()))
+		m.log.Error("leadsync ended", "error", err) //nolint:sloglint,noctx // Windows passes no context
 	} else {
-		_ = m.log.Info(eventID, "leadsync stopped")
+		_ = m.events.Info(eventID, "leadsync stopped")
 	}
 	if asked {
 		return true, 0

@@ -47,18 +47,23 @@ func (p Places) LogFile() string { return filepath.Join(p.Logs, Name+".log") }
 type Installation struct {
 	Places   Places
 	Binary   string // the program that the service manager starts
-	Profiles string // where users have their directories, %SystemDrive%\Users
+	Profiles string // where users have their directories, C:\Users
 	Args     []string
 	Account  string // VirtualAccount, DOMAIN\user, or DOMAIN\name$ for a managed account
 	Password string // of DOMAIN\user only
 }
 
-// Check finds what would make the service insecure or keep it from starting.
-func (i Installation) Check() error {
+// CheckPlace refuses a program that its users could replace, or the service could not read.
+func (i Installation) CheckPlace() error {
 	if isBelow(i.Binary, i.Profiles) {
 		return errors.New("leadsync.exe is in a user's directory, which the service's account cannot read and that user can change: " +
 			`move it to a directory of its own, such as C:\Program Files\leadsync`)
 	}
+	return nil
+}
+
+// CheckAccount looks whether account and password belong together.
+func (i Installation) CheckAccount() error {
 	switch passwordless := isPasswordless(i.Account); {
 	case i.Account == "":
 		return errors.New(`--account: no name, want DOMAIN\user`)
@@ -66,8 +71,9 @@ func (i Installation) Check() error {
 		return errors.New("--password-file: given for an account without a password, want it only beside --account DOMAIN\\user")
 	case !passwordless && i.Password == "":
 		return errors.New("--password-file: missing, want a file with the password of " + i.Account)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // isPasswordless tells accounts whose password Windows keeps: virtual, managed and built-in ones.

@@ -61,7 +61,7 @@ func TestInstallationsThatCannotWork(t *testing.T) {
 	} {
 		i := good
 		c.change(&i)
-		err := i.Check()
+		err := errors.Join(i.CheckPlace(), i.CheckAccount())
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}

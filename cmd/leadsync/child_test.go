@@ -118,10 +118,11 @@ func childNATS(ctx context.Context) error {
 
 // child is a process that a test starts, kills and starts again.
 type child struct {
-	tb   testing.TB
-	role string
-	env  []string
-	log  string
+	program string // another build of leadsync that is run instead of this one; "" for this one
+	tb      testing.TB
+	role    string
+	env     []string
+	log     string
 
 	clock time.Duration // offset of its clock
 	cmd   *exec.Cmd
@@ -169,6 +170,9 @@ func (c *child) start() {
 	}
 	defer out.Close() // the process has its own
 	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$", "-test.timeout=0")
+	if c.program != "" {
+		cmd = exec.Command(c.program, c.role)
+	}
 	cmd.Env = append([]string{childRole + "=" + c.role, "LEADSYNC_ADMIN_ADDR=127.0.0.1:0", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "LEADSYNC_TEST_CLOCK=" + c.clock.String()}, c.env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	if c.stdin, err = cmd.StdinPipe(); err != nil {

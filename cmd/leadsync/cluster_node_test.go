@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -130,8 +129,8 @@ func addressesOf(nodes []*clusterNode) string {
 // freeze stops a process as a machine does that stands still, until thaw is called.
 func (c *child) freeze() (thaw func()) {
 	process := c.cmd.Process
-	_ = process.Signal(syscall.SIGSTOP) // it may have ended
-	return func() { _ = process.Signal(syscall.SIGCONT) }
+	_ = process.Signal(standStill) // it may have ended
+	return func() { _ = process.Signal(goOn) }
 }
 
 // linkState is what a link does with what it is to forward.

@@ -12,14 +12,14 @@ import (
 
 // commandLine is what a person types: a command alone may be short for one below it.
 func commandLine(node *kong.Node) string {
-	name := node.Path()
+	words := []string{"leadsync", node.Path()}
 	if node.Parent != nil && node.Parent.DefaultCmd == node {
-		name = node.Parent.Path()
+		words[1] = node.Parent.Path()
 	}
 	for _, arg := range node.Positional {
-		name += " " + arg.Summary()
+		words = append(words, arg.Summary())
 	}
-	return "leadsync " + name
+	return strings.Join(words, " ")
 }
 
 // parserOf is the parser of the command line, without what makes it end the process.

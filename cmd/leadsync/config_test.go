@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"os"
@@ -162,11 +163,13 @@ func TestCommandsRunAsTheOwnerOfTheData(t *testing.T) {
 	if err := os.Chown(dir, 65534, -1); err != nil {
 		t.Fatal(err)
 	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop() // what is not refused ends at once
 	for _, args := range append(slices.Clone(readers), "serve", "migrate", "portals add --member-id 0123456789abcdef0123456789abcdef --domain p.bitrix24.ru") {
 		if args == "config show" { // it does not look there
 			continue
 		}
-		code, _, stderr := command(t.Context(), t, map[string]string{"LEADSYNC_DATA_DIR": dir}, strings.Fields(args)...)
+		code, _, stderr := command(stopped, t, map[string]string{"LEADSYNC_DATA_DIR": dir, "LEADSYNC_HTTP_ADDR": "127.0.0.1:0", "LEADSYNC_ADMIN_ADDR": "127.0.0.1:0", "LEADSYNC_NATS_LISTEN": "127.0.0.1:0"}, strings.Fields(args)...)
 		if code != exitUsage || !strings.Contains(stderr, "the data directory "+dir+" belongs to the user ") || !strings.Contains(stderr, "sudo -u ") {
 			t.Errorf("%s: exit %d, %s", args, code, stderr)
 		}

@@ -23,14 +23,14 @@ import (
 
 const root = "../.."
 
-// documentation are the pages that people read; CHANGELOG.md may name what is gone.
+// documentation are the pages that people read; CHANGELOG.md and the decisions may name what is gone, or never came.
 func documentation(t *testing.T) (pages []docstest.Page) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch name := entry.Name(); {
 		case err != nil:
 			return err
-		case entry.IsDir() && (name == "node_modules" || name == "testdata" || name == "data" || name == ".git"):
+		case entry.IsDir() && (name == "node_modules" || name == "testdata" || name == "data" || name == ".git" || name == "decisions"):
 			return filepath.SkipDir
 		case strings.HasSuffix(name, ".md") && name != "CHANGELOG.md":
 			pages = append(pages, docstest.ReadPage(t, path))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"leadsync/service"
@@ -23,12 +22,6 @@ type serviceCmd struct {
 	Run       serviceRunCmd       `cmd:"" hidden:"" help:"Be the service; only the service manager of Windows starts this."`
 }
 
-// places are where the service keeps its things.
-func (a *app) places() winservice.Places {
-	data, _ := a.lookup("ProgramData")
-	return winservice.PlacesBelow(data)
-}
-
 type serviceInstallCmd struct {
 	Account      string `default:"${virtual_account}" placeholder:"ACCOUNT" help:"The account of the service: DOMAIN\\\\user, or DOMAIN\\\\name$ for a managed account; otherwise one of its own without a password."`
 	PasswordFile string `name:"password-file" placeholder:"FILE" help:"A file with the password of DOMAIN\\\\user."`
@@ -36,31 +29,41 @@ type serviceInstallCmd struct {
 
 // Run registers what `service run` does. The settings file is named, so that a start without it fails.
 func (c serviceInstallCmd) Run(a *app) error {
-	binary, err := os.Executable()
+	i, err := c.installation()
 	if err != nil {
+		return err
+	}
+	if i.Places, i.Profiles, err = winservice.ThisMachine(); err != nil {
+		return err
+	}
+	if i.Binary, err = os.Executable(); err != nil {
 		return fmt.Errorf("find leadsync itself: %w", err)
 	}
-	places := a.places()
-	drive, _ := a.lookup("SystemDrive")
-	i := winservice.Installation{
-		Places: places, Binary: binary, Profiles: filepath.Join(drive+string(filepath.Separator), "Users"),
-		Args: []string{"--config", places.Settings, "service", "run"}, Account: c.Account,
-	}
-	if c.PasswordFile != "" {
-		password, err := os.ReadFile(c.PasswordFile)
-		if err != nil {
-			return usageError{fmt.Errorf("--password-file: %w", err)}
-		}
-		i.Password = strings.TrimRight(string(password), "\r\n")
-	}
-	if err := i.Check(); err != nil {
+	i.Args = []string{"--config", i.Places.Settings, "service", "run"}
+	if err := i.CheckPlace(); err != nil {
 		return usageError{err}
 	}
 	if err := winservice.Install(i); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "The service leadsync is installed and does not run yet. Its account is %s; only that account and administrators read %s.\nNext: leadsync init, where there are no settings yet, then leadsync service start\n", c.Account, places.Root)
+	fmt.Fprintf(a.stdout, "The service leadsync is installed and does not run yet. Its account is %s; only that account and administrators read %s.\nNext: leadsync init, where there are no settings yet, then leadsync service start\n", c.Account, i.Places.Root)
 	return nil
+}
+
+// installation is what the flags say.
+func (c serviceInstallCmd) installation() (winservice.Installation, error) {
+	i := winservice.Installation{Account: c.Account}
+	if c.PasswordFile != "" {
+		password, err := os.ReadFile(c.PasswordFile)
+		if err != nil {
+			return i, usageError{fmt.Errorf("--password-file: %w", err)}
+		}
+		i.Password = strings.TrimRight(string(password), "\r\n")
+	}
+	if err := i.CheckAccount(); err != nil {
+		return i, usageError{err}
+	}
+	return i, nil
 }
 
 type serviceUninstallCmd struct{}
@@ -70,14 +73,18 @@ func (serviceUninstallCmd) Run(a *app) error {
 	if err := winservice.Uninstall(); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "The service leadsync is removed. Data, settings and logs stay in %s\n", a.places().Root)
-	return nil
+	places, _, err := winservice.ThisMachine()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "The service leadsync is removed. Data, settings and logs stay in %s\n", places.Root)
+	return err
 }
 
 type serviceStartCmd struct{}
 
 // Run starts the service.
-func (serviceStartCmd) Run(a *app) error { return winservice.StartService(a.places()) }
+func (serviceStartCmd) Run() error { return winservice.StartService() }
 
 type serviceStopCmd struct{}
 
@@ -103,7 +110,7 @@ type serviceRunCmd struct{}
 
 // Run serves until the service manager stops it.
 func (serviceRunCmd) Run(ctx context.Context, a *app) error {
-	return winservice.Run(ctx, a.places(), func(ctx context.Context, log winservice.Log) error {
+	return winservice.Run(ctx, func(ctx context.Context, log winservice.Log) error {
 		cfg, err := a.config()
 		if err != nil {
 			return err

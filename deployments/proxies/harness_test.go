@@ -304,7 +304,7 @@ var nginx = proxy{
 		}
 		return b.String() + example + "}\n"
 	},
-	args: func(path string) []string { return []string{"-c", path} },
+	args: func(path string) []string { return []string{"-e", "stderr", "-c", path} },
 }
 
 // caddy gets its certificates from files, as nobody signs one for these names.

@@ -32,7 +32,7 @@ type Block struct {
 // ReadPage reads a page.
 func ReadPage(tb testing.TB, path string) Page {
 	tb.Helper()
-	source, err := os.ReadFile(path)
+	source, err := os.ReadFile(path) //nolint:gosec // a page of the repository, named by a test
 	if err != nil {
 		tb.Fatal(err)
 	}
