@@ -80,10 +80,11 @@ image: ## make the container image of the binaries in dist/, and read it back
 freeze-migrations: ## list all migrations as released: from then on a test keeps them as they are
 	cd sql && { grep '^#' released.txt; sha256sum sqlite/migrations/*.sql sqlserver/migrations/*.sql; } > released.new && mv released.new released.txt
 
-package-check: ## install, start, upgrade, remove and purge the Debian package in a small Debian; needs root and debootstrap
+package-check: ## run the image in a chroot; install, start, upgrade, remove and purge the Debian package in a small Debian; needs root and debootstrap
 	SNAPSHOT=0.1.0-try.1 $(GORELEASER) release --snapshot --clean --skip sbom,archive
 	mkdir -p bin && cp dist/leadsync_*_amd64.deb bin/
 	SNAPSHOT=0.1.0-try.2 $(GORELEASER) release --snapshot --clean --skip sbom,archive
+	deployments/image/build && deployments/image/try dist/leadsync_0.1.0-try.2_image.oci.tar
 	deployments/packages/try-deb bin/leadsync_0.1.0~try.1_amd64.deb dist/leadsync_0.1.0~try.2_amd64.deb
 
 windows-check: ## compile and vet for Windows, also the tests
