@@ -74,6 +74,10 @@ func TestExamplesNameOnlySettings(t *testing.T) {
 			t.Errorf("compose.yaml has no port %s", name)
 		}
 	}
+	image, err := os.ReadFile("../deployments/Dockerfile")
+	if err != nil || !regexp.MustCompile(`(?m)^ENV .*LEADSYNC_HTTP_ADDR=:8080( |$)`).Match(image) {
+		t.Errorf("the container image listens inside the container only: %v", err)
+	}
 	variable := regexp.MustCompile(`LEADSYNC_[A-Z0-9_]+`)
 	for _, file := range []string{"../deployments/.env.example", "../deployments/compose.yaml", "../deployments/Dockerfile", "../deployments/leadsync.service"} {
 		text, err := os.ReadFile(file)

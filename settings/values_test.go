@@ -105,13 +105,9 @@ func TestFilesThatOthersCanReadAreReported(t *testing.T) {
 
 // Whatever is written into a file is read from it.
 func TestLinesAreReadAsTheyWereWritten(t *testing.T) {
+	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.StringMatching(`[ -~я]{1,30}`).Filter(func(s string) bool { return strings.TrimSpace(s) != "" }).Draw(t, "value")
-		dir, err := os.MkdirTemp("", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer os.RemoveAll(dir)
 		file := filepath.Join(dir, "leadsync.env")
 		if err := os.WriteFile(file, []byte(settings.Line("LEADSYNC_NATS_USER", value)+"\n"), 0o600); err != nil {
 			t.Fatal(err)

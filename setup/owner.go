@@ -28,10 +28,9 @@ func give(path, name string) error {
 	if err != nil {
 		return fmt.Errorf("give the file to %s: %w", name, err)
 	}
-	uid, uidErr := strconv.Atoi(u.Uid)
-	gid, gidErr := strconv.Atoi(u.Gid)
-	if uidErr != nil || gidErr != nil { // Windows names users by other means
-		return nil
+	uid, err := strconv.Atoi(u.Uid) // ServiceUser names none on Windows, where it is no number
+	if err != nil {
+		return fmt.Errorf("give the file to %s: %w", name, err)
 	}
-	return os.Chown(path, uid, gid)
+	return os.Chown(path, uid, -1)
 }

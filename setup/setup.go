@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,9 +89,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if _, err := os.Lstat(cfg.Output); err == nil && !cfg.Force {
 		return fmt.Errorf("%s: %w, want another name by --output, or --force to replace it", cfg.Output, ErrExists)
 	}
-	for name, value := range cfg.Given.Others {
-		s.answers[name] = value
-	}
+	maps.Copy(s.answers, cfg.Given.Others)
 	data, err := filepath.Abs(cfg.Given.DataDir)
 	if err != nil {
 		return fmt.Errorf("the data directory: %w", err)

@@ -16,7 +16,7 @@ leadsync must run before you save: Bitrix24 calls it at once.
 `
 
 // russian are the words of questions and of what comes next; what trials find is in English, as in the log.
-var russian = map[string]string{
+var russian = map[string]string{ //nolint:gosec // these are words for secrets
 	formText: `
 В Битрикс24: Разработчикам → Другое → Локальное приложение
   путь вашего обработчика            %s

@@ -27,7 +27,11 @@ func (a *app) read() (service.Config, *settings.Values, error) {
 	values, faults := settings.Read(file)
 	cfg, err := service.ReadConfig(values.Lookup)
 	if err := errors.Join(faults, err); err != nil {
-		return cfg, values, usageError{fmt.Errorf("the configuration is wrong:\n%w", err)}
+		read := ""
+		if values.File() != "" {
+			read = " (environment and " + values.File() + ")"
+		}
+		return cfg, values, usageError{fmt.Errorf("the configuration is wrong%s:\n%w", read, err)}
 	}
 	cfg.ExposedFile = values.Exposed()
 	if zone := cfg.Location(); a.zone != nil && zone != time.Local && values.From("TZ") != settings.FromEnvironment {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"leadsync/bitrix24/emulator"
 	"leadsync/leads/leadstest"
 )
 
@@ -161,11 +163,13 @@ func TestCommandsRunAsTheOwnerOfTheData(t *testing.T) {
 	if err := os.Chown(dir, 65534, -1); err != nil {
 		t.Fatal(err)
 	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop() // what is not refused ends at once
 	for _, args := range append(slices.Clone(readers), "serve", "migrate", "portals add --member-id 0123456789abcdef0123456789abcdef --domain p.bitrix24.ru") {
 		if args == "config show" { // it does not look there
 			continue
 		}
-		code, _, stderr := command(t.Context(), t, map[string]string{"LEADSYNC_DATA_DIR": dir}, strings.Fields(args)...)
+		code, _, stderr := command(stopped, t, map[string]string{"LEADSYNC_DATA_DIR": dir, "LEADSYNC_HTTP_ADDR": "127.0.0.1:0", "LEADSYNC_ADMIN_ADDR": "127.0.0.1:0", "LEADSYNC_NATS_LISTEN": "127.0.0.1:0"}, strings.Fields(args)...)
 		if code != exitUsage || !strings.Contains(stderr, "the data directory "+dir+" belongs to the user ") || !strings.Contains(stderr, "sudo -u ") {
 			t.Errorf("%s: exit %d, %s", args, code, stderr)
 		}
@@ -192,6 +196,46 @@ func TestTakenPortsNameTheirSettings(t *testing.T) {
 	code, _, stderr := command(t.Context(), t, vars, "portals", "add", "--member-id", "0123456789abcdef0123456789abcdef", "--domain", "p.bitrix24.ru")
 	if code != exitFailure || !strings.Contains(stderr, "LEADSYNC_NATS_LISTEN: ") {
 		t.Errorf("a command: exit %d, %s", code, stderr)
+	}
+}
+
+// A settings file with secrets that others can read is reported.
+func TestOpenSettingsFilesAreReported(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("access lists decide there")
+	}
+	dir := t.TempDir()
+	s := around(map[string]string{"LEADSYNC_DATA_DIR": dir}, nil, nil)
+	s.settings = filepath.Join(dir, "leadsync.env")
+	for mode, reported := range map[os.FileMode]bool{0o644: true, 0o600: false} {
+		if err := os.WriteFile(s.settings, []byte("LEADSYNC_API_TOKEN=a-token-for-everything\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(s.settings, mode); err != nil {
+			t.Fatal(err)
+		}
+		var out leadstest.Log
+		s.stdout, s.stderr = &out, &out
+		run(t.Context(), []string{"doctor"}, s)
+		if strings.Contains(out.String(), "chmod 600 "+s.settings) != reported {
+			t.Errorf("%o: reported is not %v:\n%s", mode, reported, out.String())
+		}
+	}
+}
+
+// serve logs what Bitrix24's form asks for.
+func TestServeLogsItsAddresses(t *testing.T) {
+	t.Parallel()
+	p, err := emulator.Start(emulator.Config{Leads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	s := startServe(t, p, map[string]string{"LEADSYNC_PUBLIC_URL": "https://leads.example.com/x/"})
+	for _, want := range []string{"https://leads.example.com/x/bitrix24/events", "https://leads.example.com/x/bitrix24/oauth/callback"} {
+		if !strings.Contains(s.log.String(), want) {
+			t.Errorf("%s is missing in\n%s", want, s.log)
+		}
 	}
 }
 

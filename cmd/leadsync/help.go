@@ -28,7 +28,8 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 // Help lists the settings below the flags of `leadsync serve`.
 func (serveCmd) Help() string {
 	var text strings.Builder
-	text.WriteString("The service has no flags: environment variables are its settings, all optional. README.md, \"Settings\", says more of each.\n")
+	text.WriteString("The settings of the service are environment variables, or lines NAME=value of the file of --config; all are optional. Where a setting is secret, NAME_FILE names a file with its value. " +
+		"README.md, \"Settings\", says more of each.\n")
 	for _, group := range settings.Groups {
 		text.WriteString("\n" + group.Title + ":\n\n")
 		for _, s := range group.Settings {
@@ -36,8 +37,11 @@ func (serveCmd) Help() string {
 			if otherwise := cmp.Or(s.Default, strings.ReplaceAll(s.Otherwise, "`", "")); otherwise != "" {
 				fmt.Fprintf(&text, " (otherwise: %s)", otherwise)
 			}
+			if s.Secret {
+				text.WriteString("; secret")
+			}
 			text.WriteString("\n")
 		}
 	}
-	return text.String() + "\n`leadsync doctor` examines what is set; the page at LEADSYNC_ADMIN_ADDR shows it, without secrets."
+	return text.String() + "\n`leadsync config show` shows what is in force, `leadsync doctor` examines it; the page at LEADSYNC_ADMIN_ADDR shows it, without secrets."
 }
