@@ -5,7 +5,8 @@ PROMTOOL = $(GO) run github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 PKG ?= ./leads
 # The newest goreleaser that Go 1.26 builds.
 GORELEASER = $(GO) run github.com/goreleaser/goreleaser/v2@v2.16.0
-LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LINT = $(GO) run $(LINTER)
 
 .DEFAULT_GOAL := help
 .PHONY: bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check freeze-migrations image package-check release release-check release-ready windows-check test-browser mutants lint fmt demo bench bench-import fuzz
@@ -87,9 +88,11 @@ package-check: ## run the image in a chroot; install, start, upgrade, remove and
 	deployments/image/build && deployments/image/try dist/leadsync_0.1.0-try.2_image.oci.tar
 	deployments/packages/try-deb bin/leadsync_0.1.0~try.1_amd64.deb dist/leadsync_0.1.0~try.2_amd64.deb
 
-windows-check: ## compile and vet for Windows, also the tests
+windows-check: ## compile and vet for Windows, also the tests; lint what is for Windows alone
 	GOOS=windows GOARCH=amd64 $(GO) vet ./...
 	GOOS=windows GOARCH=arm64 $(GO) vet ./...
+	GOBIN=$(CURDIR)/bin $(GO) install $(LINTER)
+	GOOS=windows bin/golangci-lint run ./winservice
 
 mutants: ## mutate one package (PKG=./leads), list the mutants its tests miss and count them; takes minutes
 	$(GREMLINS) unleash --timeout-coefficient 20 --output-statuses lt $(PKG)
