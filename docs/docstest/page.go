@@ -16,7 +16,7 @@ import (
 // Page is a Markdown page, as GitHub shows it.
 type Page struct {
 	Path    string
-	Anchors []string // of its headings
+	Anchors []string // of its headings, and those that <a id="…"> in a heading sets
 	Links   []string // and images
 	Blocks  []Block
 	Codes   []string // in the text, between single quotes of code
@@ -50,7 +50,7 @@ func ReadPage(tb testing.TB, path string) Page {
 				anchor = fmt.Sprintf("%s-%d", anchor, again)
 			}
 			seen[Anchor(words(n, source))]++
-			p.Anchors = append(p.Anchors, anchor)
+			p.Anchors = append(append(p.Anchors, anchor), anchorsSet(n, source)...)
 		case *ast.Link:
 			p.Links = append(p.Links, string(n.Destination))
 		case *ast.Image:
