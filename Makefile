@@ -5,7 +5,8 @@ PROMTOOL = $(GO) run github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 PKG ?= ./leads
 # The newest goreleaser that Go 1.26 builds.
 GORELEASER = $(GO) run github.com/goreleaser/goreleaser/v2@v2.16.0
-LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LINT = $(GO) run $(LINTER)
 
 .DEFAULT_GOAL := help
 .PHONY: chart chart-check bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-upgrade test-cluster test-clients monitoring-check freeze-migrations image package-check release release-check release-ready windows-check test-browser mutants lint fmt demo bench bench-import fuzz compose-check
@@ -91,15 +92,18 @@ image: ## make the container image of the binaries in dist/, and read it back
 freeze-migrations: ## list all migrations as released: from then on a test keeps them as they are
 	cd sql && { grep '^#' released.txt; sha256sum sqlite/migrations/*.sql sqlserver/migrations/*.sql; } > released.new && mv released.new released.txt
 
-package-check: ## install, start, upgrade, remove and purge the Debian package in a small Debian; needs root and debootstrap
+package-check: ## run the image in a chroot; install, start, upgrade, remove and purge the Debian package in a small Debian; needs root and debootstrap
 	SNAPSHOT=0.1.0-try.1 $(GORELEASER) release --snapshot --clean --skip sbom,archive
 	mkdir -p bin && cp dist/leadsync_*_amd64.deb bin/
 	SNAPSHOT=0.1.0-try.2 $(GORELEASER) release --snapshot --clean --skip sbom,archive
+	deployments/image/build && deployments/image/try dist/leadsync_0.1.0-try.2_image.oci.tar
 	deployments/packages/try-deb bin/leadsync_0.1.0~try.1_amd64.deb dist/leadsync_0.1.0~try.2_amd64.deb
 
-windows-check: ## compile and vet for Windows, also the tests
+windows-check: ## compile and vet for Windows, also the tests; lint what is for Windows alone
 	GOOS=windows GOARCH=amd64 $(GO) vet ./...
 	GOOS=windows GOARCH=arm64 $(GO) vet ./...
+	GOBIN=$(CURDIR)/bin $(GO) install $(LINTER)
+	GOOS=windows bin/golangci-lint run ./winservice
 
 compose-check: ## compose.yaml read by docker compose's own library, as docker compose config does
 	LEADSYNC_TEST_COMPOSE=1 $(GO) test -count=1 ./deployments

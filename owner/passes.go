@@ -59,7 +59,7 @@ func (p *passes) run(ctx context.Context, run leads.Run) error {
 func (p *passes) config() reconcile.Config {
 	cfg, own := p.s.cfg, p.s.own
 	return reconcile.Config{
-		Portal: &scanner{client: p.s.client.In(bitrix24.Background), own: own, seen: p.s.fields.see, answered: func() { p.s.health.begin(PartPasses) }},
+		Portal: &scanner{client: p.s.client.In(bitrix24.Background), own: own, seen: p.s.see, answered: func() { p.s.health.begin(PartPasses) }},
 		Mirror: cfg.Mirror.Rows, Ledger: cfg.Mirror.Ledger, Evidence: evidence{cfg, p.s.memberID()},
 		Parked: consumers.Parked{Bus: cfg.Bus, Failures: cfg.Mirror.Leads},
 		Report: p.report, Wait: p.wait,

@@ -18,6 +18,8 @@ const (
 	// scheduleEvery is how often the time of the nightly pass is looked up. A timer for the
 	// whole day would stand still while the machine sleeps.
 	scheduleEvery = 30 * time.Second
+	// lookUpAnyway is after how long the last full pass is read although nothing says that there is a newer one.
+	lookUpAnyway = 10 * time.Minute
 	// jitterMax spreads the nightly passes of many portals.
 	jitterMax = 15 * time.Minute
 	// outageAfter is how long work must have failed to count as an outage.
@@ -137,35 +139,83 @@ const importAgain = 10 * time.Minute
 type nightly struct {
 	o    *owner
 	seen time.Time // a moment that has been, whatever the clock says
+
+	last   leads.Run // the last full pass, as it was read
+	ended  int64     // how many passes had ended then
+	readAt time.Time // when that was; zero where it has to be read again
 }
 
 func newNightly(o *owner) *nightly { return &nightly{o: o} }
 
 func (n *nightly) check(ctx context.Context) error {
-	o := n.o
-	last, ok, err := o.cfg.Mirror.Runs.LastFull(ctx, o.session.memberID())
-	if err != nil || !ok { // before the import there is nothing to compare
+	known := n.known()
+	mode, err := n.due(ctx)
+	if known && mode != "" { // another process may have asked for it meanwhile
+		n.readAt = time.Time{}
+		mode, err = n.due(ctx)
+	}
+	if err != nil || mode == "" {
 		return err
 	}
+	n.readAt = time.Time{}
+	if err := n.request(ctx, mode); err != nil {
+		return err
+	}
+	if mode == leads.RunFull {
+		n.seen = n.o.cfg.now()
+	}
+	return nil
+}
+
+// known tells whether the last full pass is still as it was read: none has ended since, and none
+// was asked for.
+func (n *nightly) known() bool {
+	s := n.o.session
+	due := s.due.Load()
+	return !n.readAt.IsZero() && n.last.Finished() && n.ended == s.passes.ended.Load() && due != nil && !due.Pass && time.Since(n.readAt) < lookUpAnyway
+}
+
+// lookUp reads the last full pass, unless it is known. Before the import there is none.
+func (n *nightly) lookUp(ctx context.Context) (ok bool, err error) {
+	if n.known() {
+		return true, nil
+	}
+	s := n.o.session
+	ended := s.passes.ended.Load()
+	n.last, ok, err = n.o.cfg.Mirror.Runs.LastFull(ctx, s.memberID())
+	n.readAt = time.Time{}
+	if err == nil && ok {
+		n.ended, n.readAt = ended, time.Now()
+	}
+	return ok, err
+}
+
+// due is the pass that is due; "" where none is.
+func (n *nightly) due(ctx context.Context) (leads.RunMode, error) {
+	o := n.o
+	ok, err := n.lookUp(ctx)
+	if err != nil || !ok { // before the import there is nothing to compare
+		return "", err
+	}
+	last := n.last
 	if last.Finished() { // the problem stands until the next one has ended
 		o.session.health.report(PartLastPass, givenUp(last))
 	}
 	now := o.cfg.now()
 	rested := last.FinishedAt.After(now) || now.Sub(last.FinishedAt) >= importAgain // ahead of now: the clock was set back
 	if last.Mode == leads.RunImport && last.State == leads.RunIncomplete && rested {
-		return n.request(ctx, leads.RunImport)
+		return leads.RunImport, nil
 	}
 	if o.cfg.NextPass == nil {
-		return nil
+		return "", nil
 	}
 	if n.seen.IsZero() || n.seen.After(now) {
 		n.seen = now
 	}
 	if !Due(o.cfg.NextPass, last.RequestedAt, n.seen, now, jitter(o.session.memberID())) {
-		return nil
+		return "", nil
 	}
-	n.seen = now
-	return n.request(ctx, leads.RunFull)
+	return leads.RunFull, nil
 }
 
 func (n *nightly) request(ctx context.Context, mode leads.RunMode) error {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"leadsync/bitrix24"
 	"leadsync/consumers"
@@ -35,6 +37,7 @@ type Session struct {
 	due    atomic.Pointer[leads.Due] // as it was seen last; nil where that is not known
 
 	readAt    atomic.Int64 // when a lead was read last, in Unix milliseconds
+	goneAt    atomic.Int64 // when a lead was read last that was not there, the same
 	simpleCRM atomic.Bool  // the portal has no leads
 	held      atomic.Int64 // leads whose deletion is held back
 	beaten    atomic.Bool  // what was missed before this owner is noted
@@ -128,9 +131,17 @@ func (r liveReader) Leads(ctx context.Context, ids []int64) ([]leads.Snapshot, e
 	}
 	if err == nil {
 		r.s.readAt.Store(r.s.cfg.now().UnixMilli())
-		r.s.fields.see(snaps)
+		r.s.see(snaps)
 	}
 	return snaps, err
+}
+
+// see looks at what was read, for callbacks and for passes.
+func (s *Session) see(snaps []leads.Snapshot) {
+	s.fields.see(snaps)
+	if slices.ContainsFunc(snaps, func(snap leads.Snapshot) bool { return snap.Sight == leads.Absent }) {
+		s.goneAt.Store(time.Now().UnixMilli())
+	}
 }
 
 // installed asks whether our application is still installed there.

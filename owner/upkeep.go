@@ -23,6 +23,9 @@ const (
 	deletionsEvery = 30 * time.Second
 	// waitingEvery is how often the owner looks for the oldest notice that waits.
 	waitingEvery = 15 * time.Second
+	// goneFor is how long after a lead was read that is not there its deletion may be held back
+	// without the agenda knowing: until then it is written, and absent for longer than the grace period.
+	goneFor = 10 * time.Minute
 )
 
 // upkeep does what has to be done from time to time: see that the events are still bound,
@@ -145,6 +148,10 @@ func (u *upkeep) checkDeletions(ctx context.Context, now time.Time) error {
 	if now.Before(u.deletionsAt) {
 		return nil
 	}
+	if !u.mayHold(now) {
+		u.deletionsAt = now.Add(u.s.cfg.scaled(deletionsEvery))
+		return nil
+	}
 	breaker, err := u.s.cfg.Mirror.Repairs.HeldBack(ctx, u.s.memberID())
 	if err != nil {
 		return err
@@ -159,6 +166,13 @@ func (u *upkeep) checkDeletions(ctx context.Context, now time.Time) error {
 	}
 	u.s.health.report(PartDeletions, held)
 	return nil
+}
+
+// mayHold tells whether deletions may be held back: some were, or leads are absent. An idle
+// portal's database need not be asked.
+func (u *upkeep) mayHold(now time.Time) bool {
+	due := u.s.due.Load()
+	return u.deletionsAt.IsZero() || u.s.held.Load() > 0 || due == nil || due.Absent || now.Sub(time.UnixMilli(u.s.goneAt.Load())) < goneFor
 }
 
 // simpleMode is the answer of crm.settings.mode.get for a portal without leads.

@@ -87,8 +87,8 @@ func mustApply(b *testing.B, db *repo.DB, batch []leads.Snapshot) {
 }
 
 // benchmarkCard is a lead of ordinary size: about 1.5 KB, a phone number and an address.
-func benchmarkCard(b *testing.B, ticket leads.Ticket, id int64, version int) leads.Snapshot {
-	b.Helper()
+func benchmarkCard(tb testing.TB, ticket leads.Ticket, id int64, version int) leads.Snapshot {
+	tb.Helper()
 	lead, err := leads.Parse(fmt.Appendf(nil, `{"ID":"%d","TITLE":"Заявка с сайта № %d","HONORIFIC":null,"NAME":"Иван","SECOND_NAME":"Иванович",
 		"LAST_NAME":"Петров","COMPANY_TITLE":"ООО «Ромашка»","COMPANY_ID":"0","CONTACT_ID":"2069","IS_RETURN_CUSTOMER":"N","BIRTHDATE":"",
 		"SOURCE_ID":"CALL","SOURCE_DESCRIPTION":null,"STATUS_ID":"IN_PROCESS","STATUS_DESCRIPTION":null,"POST":"директор",
@@ -101,7 +101,7 @@ func benchmarkCard(b *testing.B, ticket leads.Ticket, id int64, version int) lea
 		"PHONE":[{"ID":"1%d","VALUE_TYPE":"WORK","VALUE":"+7 (343) 345-67-89","TYPE_ID":"PHONE"}],
 		"EMAIL":[{"ID":"2%d","VALUE_TYPE":"WORK","VALUE":"ivan@example.org","TYPE_ID":"EMAIL"}]}`, id, version, version, id, id))
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return leads.Snapshot{Ref: leads.Ref{MemberID: "benchmark", LeadID: id}, Ticket: ticket, Lead: lead}
 }

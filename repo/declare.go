@@ -16,7 +16,11 @@ import (
 // declaring is a connector whose connections declare parameters by types that do not depend
 // on the values. The driver would declare a string by its length (nvarchar(17)): a new text
 // for nearly each lead, which SQL Server compiles and keeps in its cache of plans.
-type declaring struct{ driver.Connector }
+type declaring struct {
+	driver.Connector
+
+	sent *sent
+}
 
 // Connect implements driver.Connector.
 func (d declaring) Connect(ctx context.Context) (driver.Conn, error) {
@@ -28,7 +32,7 @@ func (d declaring) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("SQL Server driver: %T lacks a method of a connection", conn), conn.Close())
 	}
-	return &declaringConn{whole}, nil
+	return &declaringConn{whole, d.sent}, nil
 }
 
 // sqlServerConn is what database/sql uses of the driver's connection.
@@ -42,7 +46,11 @@ type sqlServerConn interface {
 	driver.Validator
 }
 
-type declaringConn struct{ sqlServerConn }
+type declaringConn struct {
+	sqlServerConn
+
+	sent *sent
+}
 
 // PrepareContext implements driver.ConnPrepareContext. Nothing is sent before the statement
 // runs.
@@ -53,20 +61,13 @@ func (c *declaringConn) PrepareContext(ctx context.Context, query string) (drive
 	return &declaredStmt{conn: c, query: query}, nil
 }
 
-// sqlServerStmt is what database/sql uses of the driver's statement.
-type sqlServerStmt interface {
-	driver.Stmt
-	driver.StmtExecContext
-	driver.StmtQueryContext
-}
-
 // prepare is the driver's own PrepareContext.
-func (c *declaringConn) prepare(ctx context.Context, query string) (sqlServerStmt, error) {
+func (c *declaringConn) prepare(ctx context.Context, query string) (wholeStmt, error) {
 	stmt, err := c.sqlServerConn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	whole, ok := stmt.(sqlServerStmt)
+	whole, ok := stmt.(wholeStmt)
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("SQL Server driver: %T lacks a method of a statement", stmt), stmt.Close())
 	}
@@ -108,6 +109,7 @@ func (s *declaredStmt) ExecContext(ctx context.Context, args []driver.NamedValue
 	if err != nil {
 		return nil, err
 	}
+	s.conn.sent.statements.Add(1)
 	return stmt.ExecContext(ctx, args)
 }
 
@@ -117,13 +119,14 @@ func (s *declaredStmt) QueryContext(ctx context.Context, args []driver.NamedValu
 	if err != nil {
 		return nil, err
 	}
+	s.conn.sent.statements.Add(1)
 	return stmt.QueryContext(ctx, args)
 }
 
 // declare returns the call of sp_executesql. A text without parameters is sent as it is, so
 // that temporary tables that it creates outlive it; and so is one of goose, whose parameters
 // have no names.
-func (s *declaredStmt) declare(ctx context.Context, args []driver.NamedValue) (sqlServerStmt, []driver.NamedValue, error) {
+func (s *declaredStmt) declare(ctx context.Context, args []driver.NamedValue) (wholeStmt, []driver.NamedValue, error) {
 	if len(args) == 0 || args[0].Name == "" {
 		stmt, err := s.conn.prepare(ctx, s.query)
 		return stmt, args, err

@@ -51,6 +51,7 @@ type opened struct {
 	dialect     dialect
 	read, write *sql.DB
 	place       string // where the database is, for errors; never contains a password
+	sent        *sent
 	limits      limits
 	// doubt replaces connections that may be dead; nil where there is no network.
 	doubt func()

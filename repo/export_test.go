@@ -96,7 +96,7 @@ func OpenThrough(ctx context.Context, cfg Config, wrap func(driver.Connector) dr
 		return nil, err
 	}
 	if path, ok := strings.CutPrefix(cfg.URL, "sqlite:"); ok {
-		connector, err := sqliteConnector(path, "_txlock=immediate")
+		connector, err := sqliteConnector(path, "_txlock=immediate", db.sent)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +110,7 @@ func OpenThrough(ctx context.Context, cfg Config, wrap func(driver.Connector) dr
 		if err != nil {
 			return nil, err
 		}
-		db.read = sql.OpenDB(declaring{wrap(connector)})
+		db.read = sql.OpenDB(declaring{wrap(connector), db.sent})
 	}
 	db.write = db.read
 	return db, nil

@@ -68,6 +68,7 @@ type DB struct {
 	rules   leads.Rules
 	grace   time.Duration
 	callers prepared
+	sent    *sent
 	adopted cachedColumns
 
 	limits      limits
@@ -126,7 +127,7 @@ func (d *DB) connect(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	d.dialect, d.read, d.write = opened.dialect, opened.read, opened.write
+	d.dialect, d.read, d.write, d.sent = opened.dialect, opened.read, opened.write, opened.sent
 	if d.dialect, err = d.dialect.in(cfg.Schema); err != nil {
 		return errors.Join(err, d.Close())
 	}

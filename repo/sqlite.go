@@ -34,17 +34,18 @@ func openSQLite(path string) (opened, error) {
 	}
 	// Staged rows need no disk, 8 MB of pages keep indexes in memory while many rows are written, and a log of 32 MB takes several
 	// transactions of an import, so that pages that each of them changes are written to the file once.
-	write, err := sqlitePool(path, 1, "_txlock=immediate&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(8000)")
+	counter := &sent{}
+	write, err := sqlitePool(path, counter, 1, "_txlock=immediate&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(8000)")
 	if err != nil {
 		return opened{}, err
 	}
-	read, err := sqlitePool(path, sqliteReaders, "_pragma=query_only(1)")
+	read, err := sqlitePool(path, counter, sqliteReaders, "_pragma=query_only(1)")
 	if err != nil {
 		return opened{}, errors.Join(err, write.Close())
 	}
 	d := sqliteDialect()
 	d.room = func(bytes int64) []Condition { return judgeDisk(path, bytes) }
-	return opened{dialect: d, read: read, write: write, place: path}, nil
+	return opened{dialect: d, read: read, write: write, place: path, sent: counter}, nil
 }
 
 func sqliteDialect() dialect {
@@ -89,8 +90,8 @@ func createPrivate(path string) error {
 // sqlitePool opens a pool. sqliteConnector configures each connection: busy_timeout comes first, because the other
 // settings may have to wait for other processes. With synchronous(FULL) a commit survives a
 // power cut.
-func sqlitePool(path string, connections int, extra string) (*sql.DB, error) {
-	connector, err := sqliteConnector(path, extra)
+func sqlitePool(path string, counter *sent, connections int, extra string) (*sql.DB, error) {
+	connector, err := sqliteConnector(path, extra, counter)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +101,7 @@ func sqlitePool(path string, connections int, extra string) (*sql.DB, error) {
 	return pool, nil
 }
 
-func sqliteConnector(path, extra string) (driver.Connector, error) {
+func sqliteConnector(path, extra string, counter *sent) (driver.Connector, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func sqliteConnector(path, extra string) (driver.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sqliteFile{connector, absolute}, nil
+	return sqliteFile{connector, absolute, counter}, nil
 }
 
 // fileURL names a file, by its absolute path, as SQLite's driver wants it.

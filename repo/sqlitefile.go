@@ -14,6 +14,7 @@ type sqliteFile struct {
 	driver.Connector
 
 	path string
+	sent *sent
 }
 
 // sqliteConn lists the interfaces that the driver's connections implement.
@@ -42,7 +43,7 @@ func (f sqliteFile) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("SQLite driver: unknown type of connection, want that of modernc.org/sqlite"), conn.Close())
 	}
-	w := watchedConn{sqliteConn: c, path: f.path, file: before}
+	w := watchedConn{sqliteConn: c, path: f.path, file: before, sent: f.sent}
 	if !w.current() {
 		return nil, errors.Join(errNoFile, conn.Close())
 	}
@@ -58,6 +59,7 @@ type watchedConn struct {
 
 	path string
 	file os.FileInfo
+	sent *sent
 }
 
 // ResetSession implements driver.SessionResetter. database/sql calls it before it uses a

@@ -35,11 +35,12 @@ func openSQLServer(raw string, l limits) (opened, error) {
 	if err != nil {
 		return opened{}, fmt.Errorf("open %s: %w", place, err)
 	}
-	pool := sql.OpenDB(declaring{service})
+	counter := &sent{}
+	pool := sql.OpenDB(declaring{service, counter})
 	pool.SetMaxOpenConns(sqlServerConnections)
 	pool.SetMaxIdleConns(sqlServerConnections)
 	return opened{
-		dialect: sqlServerDialect(), read: pool, write: pool, place: place, limits: l, doubt: service.doubt,
+		dialect: sqlServerDialect(), read: pool, write: pool, place: place, sent: counter, limits: l, doubt: service.doubt,
 		silentSince: func(now time.Time) time.Time { return wires.silentSince(now, l) },
 		migrations:  func() (*sql.DB, func() error) { own := sql.OpenDB(migrations); return own, own.Close },
 	}, nil

@@ -228,8 +228,8 @@ func importsLean(t *testing.T, url string) {
 				t.Errorf("an update: %.100s", c.text)
 			}
 			for _, arg := range c.args {
-				if arg.Name == "needed" && as[int64](arg.Value)&3 != 2 {
-					t.Errorf("steps %b, want no update, the first, and an insert, the second", arg.Value)
+				if arg.Name == "needed" && as[int64](arg.Value)&7 != 4 {
+					t.Errorf("steps %b, want no completion, the first, no update, the second, and an insert, the third", arg.Value)
 				}
 			}
 		}

@@ -25,6 +25,7 @@ var (
 	coalescedDesc   = prometheus.NewDesc("leadsync_notices_coalesced", "Notices that a newer one of the same lead replaced before they were read, which saves requests. Exact where one process takes and reads them all.", nil, nil)
 	pendingDesc     = prometheus.NewDesc("leadsync_notices_waiting", "Notices of all portals that wait on their NATS stream to be read.", nil, nil)
 	outboxDesc      = prometheus.NewDesc("leadsync_outbox_changes", "Changes in SQL that wait to be published on the topic, as they were counted last: a count that takes a second is used again for 100 seconds.", nil, nil)
+	statementsDesc  = prometheus.NewDesc("leadsync_database_statements_total", "SQL statements that this process sent to the database. The beginning and the end of a transaction are not counted, nor is each row of a bulk copy.", nil, nil)
 	outboxAgeDesc   = prometheus.NewDesc("leadsync_outbox_age_seconds", "Age of the oldest change in SQL that waits to be published on the topic. 0 where none waits.", nil, nil)
 	tableRowsDesc   = prometheus.NewDesc("leadsync_table_rows", "Rows of the tables that grow, looked up every ten minutes: on SQL Server the approximate number of its catalogue, on SQLite counted.", tableLabel, nil)
 	prunedDesc      = prometheus.NewDesc("leadsync_pruned_rows_total", "Rows of history that this process deleted because they were older than LEADSYNC_KEEP; those of leadsync_changes because they were older than LEADSYNC_KEEP_CHANGES.", tableLabel, nil)
@@ -51,6 +52,7 @@ func (c collector) collectWaiting(out sink) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeLimit)
 	defer cancel()
 	db := c.s.Backend.DB
+	out.counter(statementsDesc, db.Statements())
 	c.collectStates(ctx, out)
 	if bus := c.s.Backend.NATS.Bus(); bus != nil {
 		c.collectStreams(ctx, bus, out)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha1" //nolint:gosec // Windows derives the ids of services by it
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf16"
 )
@@ -16,11 +17,12 @@ func ServiceSID(name string) string {
 		text = binary.LittleEndian.AppendUint16(text, unit)
 	}
 	sum := sha1.Sum(text) //nolint:gosec // not for security: see above
-	sid := "S-1-5-80"
-	for i := 0; i < len(sum); i += 4 {
-		sid += fmt.Sprintf("-%d", binary.LittleEndian.Uint32(sum[i:]))
+	var sid strings.Builder
+	sid.WriteString("S-1-5-80")
+	for part := range slices.Chunk(sum[:], 4) {
+		fmt.Fprintf(&sid, "-%d", binary.LittleEndian.Uint32(part))
 	}
-	return sid
+	return sid.String()
 }
 
 // The rights of the service, in the numbers of Windows: to read and run; to read, write, create and delete.

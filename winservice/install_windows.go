@@ -135,7 +135,7 @@ func register(m *mgr.Mgr, i Installation) (err error) {
 
 // installPreshutdown has Windows wait for the end of the service before it shuts down.
 func installPreshutdown(s *mgr.Service) error {
-	info := struct{ Milliseconds uint32 }{uint32(StopLimit.Milliseconds())}
+	info := struct{ Milliseconds uint32 }{uint32(StopLimit / time.Millisecond)}
 	if err := windows.ChangeServiceConfig2(s.Handle, windows.SERVICE_CONFIG_PRESHUTDOWN_INFO, (*byte)(unsafe.Pointer(&info))); err != nil { //nolint:gosec // Windows takes a structure
 		return fmt.Errorf("have Windows wait for the service: %w", err)
 	}

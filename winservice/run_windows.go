@@ -71,7 +71,7 @@ func (m *manager) Execute(_ []string, requests <-chan svc.ChangeRequest, report 
 	_ = m.events.Info(eventID, "leadsync starts")
 	asked, err := m.live(Life{Requests: translated, Report: func(s Status) { report <- status(s) }, After: time.After})
 	if err != nil {
-		m.log.Error("leadsync ended", "error", err) //nolint:sloglint,noctx // Windows passes no context
+		m.log.Error("leadsync ended", "error", err)
 	} else {
 		_ = m.events.Info(eventID, "leadsync stopped")
 	}

@@ -3,7 +3,6 @@ package winservice
 import (
 	"bytes"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -95,7 +94,7 @@ func TestWarningsAndErrorsAreEvents(t *testing.T) {
 	log.Info("portal authorized")
 	log.Warn("callback refused", "reason", "wrong_token")
 	log.WithGroup("nats").Error("connection lost", "error", errors.New("refused\x00"), slog.Group("at", "host", "h"))
-	log.Error(strings.Repeat("ё", eventLimit))
+	log.Error("long", "error", strings.Repeat("ё", eventLimit))
 	want := []string{
 		"warning callback refused|portal: a223|reason: wrong_token",
 		"error connection lost|portal: a223|nats.error: refused|nats.at: [host=h]",
@@ -123,7 +122,7 @@ func TestLogFilesAreRenamedWhenTheyAreFull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(log.(io.Closer).Close()); err != nil {
+	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(p.Logs, "leadsync*"))

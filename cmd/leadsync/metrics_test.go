@@ -134,7 +134,7 @@ func TestEveryMetricChangesWithItsEvent(t *testing.T) {
 	m.wantIncrease("a lead is edited", func() { m.h.edit(a, "measured") },
 		"leadsync_callbacks_received_total", "leadsync_notices_published_total", "leadsync_notices_taken_total", "leadsync_leads_read_total",
 		`leadsync_lead_outcomes_total{outcome="updated"}`, "leadsync_changes_published_total", "leadsync_lag_row_seconds_count", "leadsync_lag_topic_seconds_count",
-		"leadsync_portal_callbacks_received_total"+ofPortal, "leadsync_portal_lag_row_seconds_count"+ofPortal)
+		"leadsync_portal_callbacks_received_total"+ofPortal, "leadsync_portal_lag_row_seconds_count"+ofPortal, "leadsync_database_statements_total")
 	m.wantIncrease("a lead is added", func() { m.h.portal.Add(1) }, `leadsync_lead_outcomes_total{outcome="inserted"}`)
 	m.wantIncrease("a lead is deleted", func() { _ = m.h.portal.Delete(b) }, `leadsync_lead_outcomes_total{outcome="deleted"}`)
 	m.wantIncrease("a callback says nothing new", func() { m.post(m.callback(a)) }, `leadsync_lead_outcomes_total{outcome="unchanged"}`)

@@ -91,8 +91,13 @@ func TestMemoryStaysConstant(t *testing.T) {
 		t.Logf("%s: %.0f s, %.0f leads a second, then %d changes waited (%v), %d MB at most beside %d MB of the NATS server and %d MB of the portal; %+v",
 			mode, sums.Seconds, float64(*million)/sums.Seconds, waiting, err, peak, broker.memory(), portalChild.memory(), sums.Sums)
 		per := func(value float64) float64 { return value / float64(*million) }
-		t.Logf("a lead took %.2f ms of the service's processor, %.1f KB written by it and %.1f KB by the NATS server",
-			per(float64((service.processor()-spent).Microseconds()))/1000, per(float64(service.written()-wrote))/1000, per(float64(broker.written()-stored))/1000)
+		processor, written := per(float64((service.processor()-spent).Microseconds()))/1000, per(float64(service.written()-wrote))/1000
+		t.Logf("a lead took %.2f ms of the service's processor, %.1f KB written by it and %.1f KB by the NATS server", processor, written, per(float64(broker.written()-stored))/1000)
+		name := map[leads.RunMode]string{leads.RunImport: "import", leads.RunFull: "full pass"}[mode]
+		figure(t, name+": leads", *million, float64(*million)/sums.Seconds, "a second")
+		figure(t, name+": processor", *million, processor, "ms a lead")
+		figure(t, name+": written", *million, written, "KB a lead")
+		figure(t, name+": memory", *million, float64(peak), "MB")
 		if run.State != leads.RunCompleted || run.Scanned != int64(*million) || run.Refused != 0 {
 			t.Errorf("%s is %s: %+v %s", mode, run.State, run.Sums, run.Error)
 		}

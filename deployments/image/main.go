@@ -24,6 +24,7 @@ func run(args []string, stdout io.Writer) error {
 	dockerfile := flags.String("dockerfile", "../Dockerfile", "the Dockerfile whose last stage describes the image")
 	out := flags.String("out", "", "the OCI archive to write")
 	check := flags.String("check", "", "an OCI archive to read back and compare with the Dockerfile")
+	export := flags.String("export", "", "beside -check: write the image's file system as a tar file, and print user, command and environment")
 	version := flags.String("version", "", "the version, for the image's labels")
 	created := flags.Int64("created", 0, "the time of everything in the image, in seconds since 1970")
 	binaries := map[string]*string{
@@ -36,6 +37,9 @@ func run(args []string, stdout io.Writer) error {
 	recipe, err := readRecipe(*dockerfile)
 	if err != nil {
 		return err
+	}
+	if *check != "" && *export != "" {
+		return exportArchive(*check, *export, stdout)
 	}
 	if *check != "" {
 		return checkArchive(*check, recipe, stdout)
