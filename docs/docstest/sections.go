@@ -83,13 +83,13 @@ func (s *Section) add(n ast.Node, source []byte) {
 func tableOf(n *east.Table, source []byte) Table {
 	t := Table{Columns: len(n.Alignments)}
 	for row := n.FirstChild(); row != nil; row = row.NextSibling() {
-		first := ""
+		var first []string
 		for child := row.FirstChild().FirstChild(); child != nil; child = child.NextSibling() {
 			if code, ok := child.(*ast.CodeSpan); ok {
-				first += words(code, source) + " "
+				first = append(first, words(code, source))
 			}
 		}
-		t.Rows, t.First = t.Rows+1, append(t.First, strings.TrimSpace(first))
+		t.Rows, t.First = t.Rows+1, append(t.First, strings.Join(first, " "))
 	}
 	return t
 }
