@@ -37,7 +37,7 @@ type Table struct {
 // ReadSections reads a page. What comes before its first heading is left out.
 func ReadSections(tb testing.TB, path string) (sections []Section) {
 	tb.Helper()
-	source, err := os.ReadFile(path)
+	source, err := os.ReadFile(path) //nolint:gosec // a page of the repository
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -83,13 +83,13 @@ func (s *Section) add(n ast.Node, source []byte) {
 func tableOf(n *east.Table, source []byte) Table {
 	t := Table{Columns: len(n.Alignments)}
 	for row := n.FirstChild(); row != nil; row = row.NextSibling() {
-		first := ""
+		var first []string
 		for child := row.FirstChild().FirstChild(); child != nil; child = child.NextSibling() {
 			if code, ok := child.(*ast.CodeSpan); ok {
-				first += words(code, source) + " "
+				first = append(first, words(code, source))
 			}
 		}
-		t.Rows, t.First = t.Rows+1, append(t.First, strings.TrimSpace(first))
+		t.Rows, t.First = t.Rows+1, append(t.First, strings.Join(first, " "))
 	}
 	return t
 }
