@@ -255,7 +255,7 @@ func (p proxy) start(s *site, change []string) {
 		example = strings.ReplaceAll(example, put[i], put[i+1])
 	}
 	path, output := s.write(filepath.Base(p.file), p.around(s, example)), s.output
-	run := exec.Command(p.program, p.args(path)...) //nolint:noctx // the test's own program, ended below
+	run := exec.Command(p.program, p.args(path)...) // the test's own program, ended below
 	run.Dir, run.Stdout, run.Stderr = s.dir, output, output
 	run.Env = append(os.Environ(), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
 	if err := run.Start(); err != nil {
