@@ -229,7 +229,7 @@ func TestComposeMonitoringFindsItsFiles(t *testing.T) {
 	t.Parallel()
 	model := filled(t)
 	text := func(path string) string {
-		data, err := os.ReadFile(path) //nolint:gosec // of the repository
+		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -300,7 +300,9 @@ func (d *DB) writeStaged(ctx context.Context, tx *sql.Tx, s *staged) error {
 	updated := int64(len(s.rows.leads)) - inserted
 	steps := []step{
 		{q.OutboxComplete, updated > 0},
-		{q.LeadsUpdate, updated > 0}, {q.LeadsInsert, inserted > 0}, {q.LeadsMark, len(s.rows.marks) > 0},
+		{q.LeadsUpdate, updated > 0},
+		{q.LeadsInsert, inserted > 0},
+		{q.LeadsMark, len(s.rows.marks) > 0},
 	}
 	if s.rows.cleaning { // it takes tokens away from cards, and those who announce them do so, too
 		steps = steps[1:]

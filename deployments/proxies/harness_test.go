@@ -255,7 +255,7 @@ func (p proxy) start(s *site, change []string) {
 		example = strings.ReplaceAll(example, put[i], put[i+1])
 	}
 	path, output := s.write(filepath.Base(p.file), p.around(s, example)), s.output
-	run := exec.Command(p.program, p.args(path)...) //nolint:gosec,noctx // the test's own program, ended below
+	run := exec.Command(p.program, p.args(path)...) // the test's own program, ended below
 	run.Dir, run.Stdout, run.Stderr = s.dir, output, output
 	run.Env = append(os.Environ(), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
 	if err := run.Start(); err != nil {
@@ -276,7 +276,7 @@ func (p proxy) start(s *site, change []string) {
 				s.t.Fatalf("%s ended", p.program)
 			default:
 			}
-			conn, err := net.Dial("tcp", address) //nolint:noctx // of this machine
+			conn, err := net.Dial("tcp", address)
 			if err == nil {
 				_ = conn.Close()
 			}
@@ -326,7 +326,7 @@ var caddy = proxy{
 // freeAddress is one that nothing else takes until it is used: each site has an IP address of its own.
 func freeAddress(t *testing.T, ip string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(ip, "0")) //nolint:noctx // of this machine
+	l, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +341,7 @@ func host(raw string) string {
 
 func read(t *testing.T, path string) string {
 	t.Helper()
-	data, err := os.ReadFile(path) //nolint:gosec // of the repository
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ func each(t *testing.T, test func(*testing.T, proxy)) {
 func TestPortalLivesBehindProxy(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, with proxy) {
+		t.Helper()
 		s := open(t, with)
 		outside := s.vars["LEADSYNC_PUBLIC_URL"]
 		s.portal.Install(outside+"/bitrix24/events", outside+"/bitrix24/oauth/callback")
@@ -51,6 +52,7 @@ func TestPortalLivesBehindProxy(t *testing.T) {
 func TestPublicPaths(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, with proxy) {
+		t.Helper()
 		s := open(t, with)
 		for _, path := range []string{
 			"/bitrix24/events", "/bitrix24/events/", "/bitrix24/events?x=1", "/Bitrix24/Events", "//bitrix24//events", "/bitrix24/events.", "/bitrix24/events%20",
@@ -92,6 +94,7 @@ func TestPublicPaths(t *testing.T) {
 func TestPublicAPI(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, with proxy) {
+		t.Helper()
 		s := open(t, with, "#api ", "")
 		for _, test := range []struct {
 			path, token string
@@ -122,6 +125,7 @@ func TestPublicAPI(t *testing.T) {
 func TestLongBodies(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, with proxy) {
+		t.Helper()
 		s := open(t, with)
 		const refused = `leadsync_callbacks_refused_total{reason="too_long"}`
 		if got := s.ask(http.MethodPost, public, "/bitrix24/events", strings.Repeat("a", 60<<10)); got.status != http.StatusBadRequest {
@@ -140,6 +144,7 @@ func TestLongBodies(t *testing.T) {
 func TestRealClientAddress(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, with proxy) {
+		t.Helper()
 		s := open(t, with)
 		const attacker, colleague = "127.0.0.2", "127.0.0.3"
 		try := func(from string) int {
@@ -163,6 +168,7 @@ func TestRealClientAddress(t *testing.T) {
 func TestOperatorsBehindProxy(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, with proxy) {
+		t.Helper()
 		s := open(t, with)
 		for _, path := range []string{"/", "/metrics", "/readyz", "/api/v1/status"} {
 			if got := s.ask(http.MethodGet, operators, path, ""); got.status != http.StatusUnauthorized {
@@ -187,6 +193,7 @@ func TestOperatorsBehindProxy(t *testing.T) {
 func TestLivePages(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, with proxy) {
+		t.Helper()
 		s := open(t, with)
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+operators+"/live/overview", http.NoBody)
 		if err != nil {
@@ -219,7 +226,7 @@ func TestCallbackWaitsForRestart(t *testing.T) {
 // nginx gives a callback to another replica where one takes it and does not answer.
 func TestCallbackGoesToAnotherReplica(t *testing.T) {
 	t.Parallel()
-	dying, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // of this machine
+	dying, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ type Table struct {
 // ReadSections reads a page. What comes before its first heading is left out.
 func ReadSections(tb testing.TB, path string) (sections []Section) {
 	tb.Helper()
-	source, err := os.ReadFile(path) //nolint:gosec // a page of the repository, named by a test
+	source, err := os.ReadFile(path) //nolint:gosec // a page of the repository
 	if err != nil {
 		tb.Fatal(err)
 	}
