@@ -16,7 +16,7 @@ import (
 	"leadsync/repo"
 )
 
-var backlogSize = flag.Int("backlog", 20_000, "notices that wait when the service of TestMemoryUnderABacklog starts; 1,000,000 is the size to judge by")
+var backlogSize = flag.Int("backlog", 5_000, "notices that wait when the service of TestMemoryUnderABacklog starts; 1,000,000 is the size to judge by")
 
 // A service that starts with very many notices waiting, of leads that it does not know, takes no
 // more memory than for an import, and few requests.

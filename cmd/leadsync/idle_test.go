@@ -78,6 +78,7 @@ func TestIdlePortals(t *testing.T) {
 
 // costOfIdle starts a service with that many portals and watches it when they are idle.
 func costOfIdle(t *testing.T, count int) idleCost {
+	t.Helper()
 	var portals []*emulator.Portal
 	var hosts []string
 	for i := range count {
