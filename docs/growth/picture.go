@@ -33,9 +33,9 @@ var panels = []panel{
 const (
 	columns               = 3
 	panelWidth            = 300
-	panelHeight           = 220
+	panelHeight           = 236
 	left, right           = 16, 24
-	top, bottom           = 52, 40
+	top, bottom           = 68, 40
 	plotWidth, plotHeight = panelWidth - left - right, panelHeight - top - bottom
 )
 
