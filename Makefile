@@ -10,6 +10,12 @@ LINT = $(GO) run $(LINTER)
 
 .DEFAULT_GOAL := help
 .PHONY: chart chart-check bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-upgrade test-cluster test-clients monitoring-check freeze-migrations image package-check release release-check release-ready windows-check test-browser mutants lint fmt demo bench bench-import fuzz compose-check
+GROWTH_LEADS ?= 10000 100000 1000000
+GROWTH_PORTALS ?= 1,10,100
+LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.DEFAULT_GOAL := help
+.PHONY: growth bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check test-browser mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,10 +49,11 @@ test-browser: ## the operators' pages in Chromium, with axe-core; needs chromium
 	npm ci --silent --prefix handlers/console/testdata/axe
 	LEADSYNC_TEST_BROWSER=1 $(GO) test -count=1 -run Browser ./handlers/console ./cmd/leadsync
 
-test-scale: ## large imports and backlogs, 100,000 sabotaged leads, 1,000,000 compared, look-ups among as many; half an hour
+test-scale: ## large imports and backlogs, 100,000 sabotaged leads, 1,000,000 compared, as many notices worked off, look-ups among as many; half an hour
 	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -run 'FewestRequests|AMillionLeads|Sparingly' ./bitrix24 ./cmd/leadsync
 	$(GO) test -count=1 -v -timeout 60m -run TestSabotage ./cmd/leadsync -scale 100000
 	$(GO) test -count=1 -v -timeout 60m -run TestMemoryStaysConstant ./cmd/leadsync -million 1000000
+	$(GO) test -count=1 -v -timeout 60m -run TestMemoryUnderABacklog ./cmd/leadsync -backlog 1000000
 	LEADSYNC_TEST_SCALE=1 $(GO) test -count=1 -v -timeout 60m -run 'AmongAMillion|LookupTimes' ./repo ./handlers
 
 test-subscribers: ## each example subscriber reads 100,000 leads and 1,000 changes, embedded, from one server, from a cluster; needs node and npm
@@ -135,6 +142,11 @@ bench-peers: ## 20,000 leads by Bitrix24's own SDK, our reader alone and a whole
 
 bench-lag: ## where the time goes between a lone edit and the row and the topic
 	$(GO) test -count=1 -v -run TestHopsOfALoneEdit ./cmd/leadsync -lag 60
+
+growth: ## import, pass and idle portals at each of GROWTH_LEADS and GROWTH_PORTALS, into docs/growth and the picture; an hour, on a quiet machine
+	for leads in $(GROWTH_LEADS); do \
+		$(GO) run ./docs/growth $(GO) test -count=1 -v -timeout 60m -run '^TestMemoryStaysConstant$$' ./cmd/leadsync -million $$leads || exit 1; done
+	$(GO) run ./docs/growth $(GO) test -count=1 -v -timeout 60m -run '^TestIdlePortals$$' ./cmd/leadsync -idle-portals $(GROWTH_PORTALS)
 
 fuzz: ## each fuzz target for a minute
 	$(GO) test -run '^$$' -fuzz FuzzParseForm -fuzztime 1m ./bitrix24
