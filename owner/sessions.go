@@ -14,6 +14,8 @@ type Status struct {
 	MemberID string
 	Domain   string
 	Client   bitrix24.ClientState
+	Epoch    int64 // of this owner
+	Passes   int64 // that this owner has ended
 	Queued   int64 // events of the portal's own queue that were stored, since the process owns it
 	Missed   int64 // those without a callback
 	// Unreachable says why Bitrix24 may not reach us; "" if there is no sign of that.
@@ -28,7 +30,7 @@ type Status struct {
 // status is the session's own.
 func (s *Session) status() Status {
 	return Status{
-		MemberID: s.memberID(), Domain: s.own.Portal.Domain, Client: s.client.State(),
+		MemberID: s.memberID(), Domain: s.own.Portal.Domain, Client: s.client.State(), Epoch: s.own.Epoch, Passes: s.passes.ended.Load(),
 		Queued: s.queue.drainer.Taken.Load(), Missed: s.queue.drainer.Lost.Load(), Unreachable: s.unreachable(),
 		SimpleCRM: s.simpleCRM.Load(), Held: s.held.Load(), Problems: s.problems(), Waiting: s.health.oldest(),
 	}

@@ -22,11 +22,17 @@ type watched struct {
 	portals  map[string]portalView // those of this process, by member_id
 }
 
+// viewEvery is how often the database is asked about a portal whose owner has ended no pass since.
+const viewEvery = 2 * time.Minute
+
 // portalView is what the database says of a portal that this process serves.
 type portalView struct {
 	pass      leads.Run   // the last full pass that ended; zero where none has
 	completed time.Time   // when the last pass of any kind completed; zero where none has
 	grant     leads.Grant // the tokens that were refreshed last; zero where a webhook is used
+
+	epoch, passes int64     // of the owner when that was read
+	readAt        time.Time // when that was
 }
 
 // watch looks at the service again and again, until the context ends.
@@ -117,9 +123,19 @@ func (m settlement) follow(found *outlook, now time.Time) (settles bool) {
 func (s *Service) views(ctx context.Context) map[string]portalView {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
+	var known map[string]portalView
+	if seen := s.watched.Load(); seen != nil {
+		known = seen.portals
+	}
 	views := map[string]portalView{}
 	for _, status := range s.ready.statuses() {
+		view, ok := known[status.MemberID]
+		if ok && view.epoch == status.Epoch && view.passes == status.Passes && time.Since(view.readAt) < s.Backend.Config.scaled(viewEvery) {
+			views[status.MemberID] = view
+			continue
+		}
 		if view, err := s.view(ctx, status.MemberID); err == nil {
+			view.epoch, view.passes, view.readAt = status.Epoch, status.Passes, time.Now()
 			views[status.MemberID] = view
 		}
 	}
