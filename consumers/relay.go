@@ -110,12 +110,13 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 	ids, changes := make([]int64, len(rows)), make([]leads.Change, 0, len(rows))
 	for i, row := range rows {
 		ids[i] = row.ID
-		if row.Lost {
-			r.Log.WarnContext(ctx, "the lead's row was deleted before its change was published; the next pass finds the lead",
-				"member_id", row.Change.MemberID, "lead_id", row.Change.LeadID, "revision", row.Change.Revision)
-			continue
+		if !row.Lost {
+			changes = append(changes, row.Change)
 		}
-		changes = append(changes, row.Change)
+	}
+	if lost := len(rows) - len(changes); lost > 0 {
+		r.Log.WarnContext(ctx, "rows were deleted or damaged before their changes were published; if the portal has these leads, the next pass announces them",
+			"changes", lost, "first_outbox_id", ids[0])
 	}
 	on, err := r.Topic.PublishAll(ctx, changes)
 	if err != nil {

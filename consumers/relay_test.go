@@ -2,6 +2,7 @@ package consumers_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 	"sync"
@@ -149,6 +150,28 @@ func (o *checkedOutbox) DropOutbox(ctx context.Context, ids []int64) error {
 		o.t.Errorf("%d changes leave the outbox, %d are on the topic, %v", o.left, n, err)
 	}
 	return o.DB.DropOutbox(ctx, ids)
+}
+
+// A change whose row is gone is not published, and holds up none of the others.
+func TestChangeWithoutItsRowIsLeftOut(t *testing.T) {
+	h := open(t, 3)
+	h.write(leads.NewTickets(0), h.ids()...)
+	db, err := sql.Open("sqlite", strings.TrimPrefix(h.url, "sqlite:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	gone := h.ids()[1]
+	if _, err := db.ExecContext(t.Context(), "DELETE FROM bitrix_leads WHERE sql_ID = ?", gone); err != nil {
+		t.Fatal(err)
+	}
+	s := h.subscribe()
+	background(t, h.relay(h.db, "one").Run)
+	h.until("the outbox is empty", h.outboxEmpty)
+	h.until("the others are announced", func() bool { return s.revision(h.ids()[0]) == 1 && s.revision(h.ids()[2]) == 1 })
+	if s.revision(gone) != 0 {
+		t.Error("a lead without a row was announced")
+	}
 }
 
 func TestOutboxKeepsChangesUntilPublished(t *testing.T) {

@@ -49,8 +49,8 @@ func (c Change) ID() string {
 type Announcement struct {
 	ID     int64 // id of its row in the outbox
 	Change Change
-	// Lost says that the card is gone with the lead's row, which somebody else deleted: there is
-	// nothing to announce. A pass finds the lead and announces it again.
+	// Lost says that the card is gone, because somebody else deleted or damaged the lead's row:
+	// there is nothing to announce. A pass finds the lead and announces it again.
 	Lost bool
 }
 

@@ -1,7 +1,11 @@
 package owner
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"leadsync/leads"
@@ -15,15 +19,22 @@ type agenda struct {
 	cfg      *Config
 	sessions *sessions
 	absentAt map[string]time.Time // when owners were last woken to look at absent leads
-	beatAt   time.Time            // when the next beat is due
+	beatAt   map[string]time.Time // when it was noted last that a portal is served
 }
 
 func newAgenda(cfg *Config, open *sessions) *agenda {
-	return &agenda{cfg: cfg, sessions: open, absentAt: map[string]time.Time{}}
+	return &agenda{cfg: cfg, sessions: open, absentAt: map[string]time.Time{}, beatAt: map[string]time.Time{}}
 }
 
 func (a *agenda) run(ctx context.Context) error {
-	loop := retry.Loop{Policy: retry.Policy{First: passEvery, Max: 2 * passEvery}, Interval: passEvery} // owners report what fails
+	loop := retry.Loop{
+		Policy: retry.Policy{First: passEvery, Max: 2 * passEvery}, Interval: passEvery,
+		Failed: func(err error, failures int, _ time.Duration) {
+			if failures%60 == 1 { // owners report what fails, too
+				a.cfg.Log.WarnContext(ctx, "cannot look what there is to do for portals, their owners look for themselves", "error", err)
+			}
+		},
+	}
 	return loop.Run(ctx, a.look)
 }
 
@@ -34,7 +45,9 @@ func (a *agenda) look(ctx context.Context) error {
 	if len(open) == 0 {
 		return nil
 	}
-	due, err := a.cfg.Mirror.Agenda.Agenda(ctx)
+	limited, cancel := context.WithTimeout(ctx, agendaLimit)
+	defer cancel()
+	due, err := a.cfg.Mirror.Agenda.Agenda(limited)
 	now := time.Now()
 	for _, s := range open {
 		is, known := due[s.memberID()]
@@ -52,38 +65,43 @@ func (a *agenda) look(ctx context.Context) error {
 			wake(s.absent)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	return a.beat(ctx, open, now)
+	return errors.Join(err, a.beat(ctx, open, now))
 }
 
-// beat notes that portals are served whose owners have done so once.
+// beat notes that portals are served whose owners have done so once. A portal whose row was
+// locked is tried again with the next look.
 func (a *agenda) beat(ctx context.Context, open []*Session, now time.Time) error {
-	if now.Before(a.beatAt) {
-		return nil
-	}
-	var served []*Session
-	var ids []string
+	served := map[string]*Session{}
 	for _, s := range open {
-		if s.beaten.Load() {
-			served, ids = append(served, s), append(ids, s.memberID())
+		if id := s.memberID(); s.beaten.Load() && now.Sub(a.beatAt[id]) >= beatEvery {
+			served[id] = s
 		}
 	}
 	if len(served) == 0 {
 		return nil
 	}
-	err := a.cfg.Mirror.Agenda.BeatAll(ctx, ids)
-	if err == nil {
-		a.beatAt = now.Add(beatEvery)
+	ctx, cancel := context.WithTimeout(ctx, agendaLimit)
+	defer cancel()
+	noted, err := a.cfg.Mirror.Agenda.BeatAll(ctx, slices.Collect(maps.Keys(served)))
+	for _, id := range noted {
+		a.beatAt[id] = now
 	}
-	for _, s := range served {
-		if ctx.Err() == nil {
-			s.health.report(PartBeat, err)
+	for id, s := range served {
+		switch late := now.Sub(a.beatAt[id]); {
+		case late < beatEvery:
+			s.health.report(PartBeat, nil)
+		case late >= downAfter && !a.beatAt[id].IsZero():
+			s.health.report(PartBeat, cmp.Or(err, errLocked))
 		}
 	}
 	return err
 }
+
+// errLocked says that a portal's row could not be written for longer than a beat may be late.
+var errLocked = errors.New("another transaction holds the portal's row in leadsync_owners")
+
+// agendaLimit is how long a look or a beat may take.
+const agendaLimit = 10 * time.Second
 
 // wake is for a channel that holds one signal: more of them are one.
 func wake(signal chan<- struct{}) {
@@ -97,6 +115,6 @@ func wake(signal chan<- struct{}) {
 type Agenda interface {
 	// Agenda returns it for each active portal, by member_id.
 	Agenda(ctx context.Context) (map[string]leads.Due, error)
-	// BeatAll notes that portals are served, as Standing.Beat does.
-	BeatAll(ctx context.Context, memberIDs []string) error
+	// BeatAll notes that portals are served, as Standing.Beat does, but for those whose rows are locked.
+	BeatAll(ctx context.Context, memberIDs []string) (noted []string, err error)
 }

@@ -20,7 +20,7 @@ func (a *countedAgenda) Agenda(ctx context.Context) (map[string]leads.Due, error
 	return a.next.Agenda(ctx)
 }
 
-func (a *countedAgenda) BeatAll(ctx context.Context, memberIDs []string) error {
+func (a *countedAgenda) BeatAll(ctx context.Context, memberIDs []string) ([]string, error) {
 	a.beats.Add(1)
 	return a.next.BeatAll(ctx, memberIDs)
 }

@@ -33,7 +33,8 @@ type mirror struct {
 	stored    leads.MirrorStatus // as it is in the database; At is not kept
 	missed    time.Time          // see leads.Missed
 	looked    time.Time          // incidents that ended before are known
-	incident  int64              // the newest incident that is known
+	incident  int64              // the newest incident that is known; one that was not committed yet is found with the next look
+	lookedAt  time.Time          // when incidents were read
 	compared  time.Time          // before that, every change was compared
 	ended     int64              // how many passes had ended then
 	provedAt  time.Time          // when compared was read
@@ -105,20 +106,26 @@ func (m *mirror) incidents(ctx context.Context, compared, now time.Time) error {
 		m.looked = compared
 	}
 	due := m.s.due.Load()
-	if due != nil && due.Incident == m.incident {
+	if due != nil && due.Incident == m.incident && now.Sub(m.lookedAt) < m.s.cfg.scaled(lookAnyway) && !m.lookedAt.After(now) {
 		return nil
 	}
+	pending := false // one that ends only after now, by another clock
 	found, err := m.s.cfg.Mirror.Evidence.Incidents(ctx, m.s.memberID(), m.looked)
 	if err != nil {
 		return err
 	}
 	for _, incident := range found {
-		if incident.Kind != leads.IncidentSpooled && incident.To.After(m.missed) && !incident.To.After(now) {
+		if incident.Kind == leads.IncidentSpooled || !incident.To.After(m.missed) {
+			continue
+		}
+		if incident.To.After(now) {
+			pending = true
+		} else {
 			m.missed = incident.To
 		}
 	}
-	m.looked = now.Add(-behindAfter) // one is stored a little later than it ends
-	if due != nil {
+	m.looked, m.lookedAt = now.Add(-behindAfter-2*lookAnyway), now // one is stored a little later than it ends
+	if due != nil && !pending {
 		m.incident = due.Incident
 	}
 	return nil

@@ -189,3 +189,29 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// The number of the newest incident says when to read them again. It may be seen before its incident
+// can be read, and an incident may end after now, by the clock of another process.
+func TestIncidentsThatAreReadLate(t *testing.T) {
+	m := newMirrorTest(t)
+	m.completed(leads.RunImport)
+	m.want("after the import", leads.MirrorCurrent, "")
+	refused := func(to time.Time) {
+		m.t.Helper()
+		must(t, m.db.AddIncident(t.Context(), leads.Incident{Kind: leads.IncidentRefused, From: m.clock.Now(), To: to}))
+	}
+	m.s.due.Store(&leads.Due{Incident: 1})
+	m.want("its number is seen", leads.MirrorCurrent, "")
+	refused(m.clock.Now())
+	m.clock.Advance(2 * lookAnyway)
+	m.want("it can be read", leads.MirrorBlind, notCompared)
+	m.completed(leads.RunFull)
+	m.s.passes.ended.Add(1)
+	m.want("all leads were compared", leads.MirrorCurrent, "")
+
+	refused(m.clock.Now().Add(3 * time.Second))
+	m.s.due.Store(&leads.Due{Incident: 2})
+	m.want("it ends after now", leads.MirrorCurrent, "")
+	m.clock.Advance(5 * time.Second)
+	m.want("it has ended", leads.MirrorBlind, notCompared)
+}

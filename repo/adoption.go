@@ -59,15 +59,23 @@ func (d *DB) Adopt(ctx context.Context, report func(Progress)) (a Adopted, err e
 // taken them over yet.
 func (d *DB) NeedsAdoption(ctx context.Context) (bool, error) {
 	done, err := d.appliedVersions(ctx)
-	if err != nil || slices.Contains(done, versionMirror) {
-		return false, d.explain(ctx, err)
+	for {
+		if err != nil || slices.Contains(done, versionMirror) {
+			return false, d.explain(ctx, err)
+		}
+		ask := d.dialect.sql.AdoptTables
+		if slices.Contains(done, versionColumns) { // leadsync made those that were missing
+			ask = d.dialect.sql.AdoptRows
+		}
+		var found []int64
+		if found, err = query(ctx, d.read, scanInt, ask); err != nil || found[0] == 0 {
+			return false, d.explain(ctx, err)
+		}
+		before := done
+		if done, err = d.appliedVersions(ctx); err == nil && slices.Equal(done, before) {
+			return true, nil
+		} // else another replica has made these tables meanwhile
 	}
-	ask := d.dialect.sql.AdoptTables
-	if slices.Contains(done, versionColumns) { // leadsync made those that were missing
-		ask = d.dialect.sql.AdoptRows
-	}
-	found, err := query(ctx, d.read, scanInt, ask)
-	return err == nil && found[0] > 0, d.explain(ctx, err)
 }
 
 // checkElsewhere returns ErrNotAdopted where the call centre's tables are in another schema than

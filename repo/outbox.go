@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"leadsync/leads"
+	"leadsync/leads/parts"
 )
 
 // Outbox returns the oldest changes, at most limit, and as many of each portal, so that the
@@ -35,15 +36,20 @@ func (d *DB) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error
 
 // outbox reads changes up to the first that is torn. Mostly that is none; where it is the first
 // of all, its announcement is complete as soon as the transaction that tore it is committed,
-// which it is where its new card can be read.
+// which it is where its new card can be read. If it never is, because the row was deleted and
+// came back, the announcement gets the card of today, which a later one announces, too.
 func (d *DB) outbox(ctx context.Context, statement string, args ...any) (waiting []leads.Announcement, err error) {
-	for range tornTries {
-		found, err := queryList(ctx, d, scanWaiting, statement, args...)
+	for try := range tornTries {
+		var found []waitingChange
+		err := d.attempt(ctx, d.transient, func(ctx context.Context) (err error) {
+			found, err = queryList(ctx, d, scanWaiting, statement, args...)
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("read outbox: %w", err)
 		}
 		for _, w := range found {
-			if w.torn {
+			if w.torn && try < tornTries-1 {
 				break
 			}
 			waiting = append(waiting, w.Announcement)
@@ -77,7 +83,7 @@ func scanWaiting(row scanner) (w waitingChange, err error) {
 		return waitingChange{}, fmt.Errorf("outbox row %d: %w", w.ID, err)
 	}
 	if inRow {
-		w.Change.Lead, w.Lost = json.RawMessage(card), card == ""
+		w.Change.Lead, w.Lost = json.RawMessage(card), !parts.Valid(card)
 		w.torn = !w.Lost && !readAt.Equal(w.Change.ReadAt.Truncate(time.Millisecond))
 	} else if len(w.Change.Lead) > 0 { // an earlier version may have written it with tokens
 		w.Change.Lead = leads.WithoutTokens(w.Change.Lead)

@@ -20,7 +20,10 @@ import (
 // leadsql.Statements, and how often. TestPolledStatementsAreSeeks and microsoftPlans look at
 // their plans.
 var polled = map[string]string{
-	"RunNext":              "twice a second, each portal",
+	"Agenda":               "twice a second",
+	"OutboxCompleteLead":   "with each update",
+	"OwnerBeatAll":         "every 10 s",
+	"RunNext":              "once a minute, each portal, and when a pass is requested",
 	"RunInsert":            "with each request of a pass: every ten minutes, and after outages",
 	"RunUnfinished":        "the same",
 	"RunResume":            "when a person resumes a pass",
@@ -105,6 +108,7 @@ var mayScan = map[string]string{
 // inOrder are statements that take what they want from the beginning or the end of an index, and
 // those whose portal has few rows there.
 var inOrder = map[string]string{
+	"Agenda":             "MIN of an index for each portal, MAX of a primary key",
 	"OutboxList":         "the oldest changes, at most 500, in the order of the primary key",
 	"OutboxListPortal":   "the same of one portal",
 	"OutboxOldest":       "MIN of the primary key",

@@ -16,7 +16,8 @@ import (
 type recorder struct {
 	mu     sync.Mutex
 	calls  []call
-	before func() // called once, before the next transaction begins
+	before func()            // called once, before the next transaction begins
+	asked  func(text string) // called before each statement
 }
 
 // call is one round trip.
@@ -157,6 +158,9 @@ func (s *recordingStmt) QueryContext(ctx context.Context, args []driver.NamedVal
 // record notes a statement. sp_executesql has text and declarations as arguments; for any
 // other call the driver makes the declarations. A row of bulk copy is not sent alone.
 func (s *recordingStmt) record(args []driver.NamedValue) {
+	if asked := s.to.asked; asked != nil {
+		asked(s.query)
+	}
 	switch {
 	case strings.HasPrefix(s.query, "INSERTBULK"):
 		if len(args) == 0 {

@@ -38,7 +38,10 @@ func counted(t *testing.T, url func() string) {
 		}
 		for work, do := range map[string]func() error{
 			"a query": func() error { _, err := db.Portals(t.Context()); return err },
-			"a write": func() error { return db.BeatAll(t.Context(), []string{"abc"}) },
+			"a write": func() error {
+				_, err := db.BeatAll(t.Context(), []string{"abc"})
+				return err
+			},
 			"a few leads": func() error {
 				_, err := db.Apply(t.Context(), []leads.Snapshot{benchmarkCard(t, 1, 1, 1)})
 				return err

@@ -35,7 +35,7 @@ func openSQLite(path string) (opened, error) {
 	// Staged rows need no disk, 8 MB of pages keep indexes in memory while many rows are written, and a log of 32 MB takes several
 	// transactions of an import, so that pages that each of them changes are written to the file once.
 	counter := &sent{}
-	write, err := sqlitePool(path, counter, 1, "_txlock=immediate&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(8000)")
+	write, err := sqlitePool(path, counter, 1, "_txlock=immediate&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(33554432)")
 	if err != nil {
 		return opened{}, err
 	}

@@ -109,13 +109,13 @@ func scanStanding(row scanner) (s leads.Standing, err error) {
 
 // ErasePortal deletes everything about a portal except its epoch, by which Apply still
 // rejects writes of a former owner. It deletes in small transactions. Leads go first,
-// because a concurrent refill would fill the other tables from them; the portal's record
-// goes last, so that an interrupted erasure can be repeated.
+// because a concurrent refill would fill the other tables from them, after announcements that
+// take their cards from them; the portal's record goes last, so that an interrupted erasure can be repeated.
 func (d *DB) ErasePortal(ctx context.Context, memberID string) error {
 	ctx = patient(ctx)
 	s := d.dialect.sql
 	for _, statement := range []string{
-		s.EraseLeads, s.EraseContacts, s.ErasePhones, s.EraseSolutions, s.EraseFields, s.EraseFieldTypes, s.EraseDuplicates, s.EraseFailures,
+		s.EraseOutbox, s.EraseLeads, s.EraseContacts, s.ErasePhones, s.EraseSolutions, s.EraseFields, s.EraseFieldTypes, s.EraseDuplicates, s.EraseFailures,
 		s.EraseFieldsRead, s.EraseFailing, s.EraseCallbacks,
 		s.EraseOutbox, s.EraseChanges, s.EraseFindings, s.EraseRuns, s.EraseGrants, s.ErasePortal,
 	} {

@@ -29,6 +29,9 @@ const (
 	membersMost = 64
 )
 
+// Valid reports whether a text is JSON. It is several times as fast as encoding/json's.
+func Valid(text string) bool { return gjson.Valid(text) }
+
 // Elements returns the elements of a valid JSON list.
 func Elements(list json.RawMessage) []json.RawMessage {
 	var parts []json.RawMessage

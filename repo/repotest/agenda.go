@@ -1,6 +1,7 @@
 package repotest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -41,7 +42,11 @@ func agenda(t *testing.T, server Server) {
 	m.wantDue("a former owner left the pass", map[string]leads.Due{member: {Absent: true, Incident: 1}, other: {Pass: true, Incident: 1}})
 
 	m.raise(member)
-	m.must(m.BeatAll(m.ctx, []string{other, member}))
+	noted, err := m.BeatAll(m.ctx, []string{other, member})
+	m.must(err)
+	if slices.Sort(noted); !slices.Equal(noted, slices.Sorted(slices.Values([]string{member, other}))) {
+		t.Errorf("noted for %v", noted)
+	}
 	at := m.clock.Now().UTC().Truncate(time.Millisecond)
 	for _, id := range []string{member, other} {
 		if last, err := m.Beat(m.ctx, id); err != nil || !last.Equal(at) {

@@ -1,5 +1,5 @@
--- What there is to do for each active portal, for the owners of this process at once; each part is a seek. It only wakes them: they
--- look for themselves.
+-- What there is to do for each active portal, for the owners of this process at once; each part is a seek. It may be
+-- wrong for a moment.
 SELECT
     p.member_id,
     EXISTS (

@@ -3,7 +3,7 @@ UPDATE leadsync_outbox AS o SET
     body = substr(o.body, 1, length(o.body) - 1) || ',"lead":' || l.raw_json || '}',
     card_in_row = 0
 FROM bitrix_leads AS l
-WHERE l.member_id = o.member_id AND l.sql_ID = o.lead_id AND l.raw_json IS NOT NULL
+WHERE l.member_id = o.member_id AND l.sql_ID = o.lead_id AND json_valid(l.raw_json)
     AND o.id IN (
         SELECT p.id
         FROM stage_leads AS s

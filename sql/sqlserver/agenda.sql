@@ -1,5 +1,5 @@
--- What there is to do for each active portal, for the owners of this process at once; each part is a seek. It only wakes them: they
--- look for themselves. So it may read what is not committed yet, and waits for no other transaction.
+-- What there is to do for each active portal, for the owners of this process at once; each part is a seek. It may be
+-- wrong for a moment. So it reads what is not committed yet, and waits for no other transaction.
 SELECT
     p.member_id,
     CASE WHEN EXISTS (

@@ -196,7 +196,7 @@ CREATE TABLE dbo.leadsync_outbox (
 
 CREATE INDEX ix_leadsync_outbox_member_id ON dbo.leadsync_outbox (member_id, id);
 
-CREATE INDEX ix_leadsync_outbox_card_in_row ON dbo.leadsync_outbox (member_id, lead_id) WHERE card_in_row = 1;
+CREATE INDEX ix_leadsync_outbox_card_in_row ON dbo.leadsync_outbox (member_id, lead_id, card_in_row);
 
 -- leadsync_runs: passes over a portal, newest last.
 IF OBJECT_ID(N'dbo.leadsync_runs', N'U') IS NULL
