@@ -9,35 +9,14 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// cardNotice is what an operator reads where no card can be opened.
-type cardNotice struct{ title, advice string }
-
-// cardNotices are in English and Russian: most operators' browsers ask for the latter.
-var cardNotices = map[string]map[int]cardNotice{
-	language.English: {
-		http.StatusUnauthorized: {"This link does not work", "It needs the token for cards: /card?phone=…&token=…. Tell the person who set up the telephone system."},
-		http.StatusTooManyRequests: {
-			"Too many wrong tokens", "They came from this address. Wait a minute, then try again with the right link.",
-		},
-		http.StatusBadRequest: {"This is not a telephone number", "The caller's number is hidden, or the telephone system passes it on in a wrong form. Example: /card?phone=+79123456789"},
-		http.StatusNotFound:   {"Nobody with this number", "No lead in Bitrix24 has it. A new lead appears here within seconds."},
-		http.StatusConflict:   {"The lead is known, its portal's address is not", "leadsync has lost its connection to the portal. Tell your administrator."},
-		http.StatusServiceUnavailable: {
-			"Leads cannot be looked up now", "The database does not answer. Try again in a minute.",
-		},
-	},
-	language.Russian: {
-		http.StatusUnauthorized: {"Эта ссылка не работает", "В ней нет ключа для карточек: /card?phone=…&token=…. Сообщите тому, кто настраивал телефонию."},
-		http.StatusTooManyRequests: {
-			"Слишком много неверных ключей", "Они пришли с этого адреса. Подождите минуту и откройте верную ссылку.",
-		},
-		http.StatusBadRequest: {"Это не номер телефона", "Номер скрыт, или телефония передаёт его неверно. Пример: /card?phone=+79123456789"},
-		http.StatusNotFound:   {"Такого номера нет ни у одного лида", "В Битрикс24 он не найден. Только что созданный лид появится здесь через несколько секунд."},
-		http.StatusConflict:   {"Лид найден, но адрес портала неизвестен", "leadsync потерял связь с порталом. Сообщите администратору."},
-		http.StatusServiceUnavailable: {
-			"Сейчас найти лид не получается", "База данных не отвечает. Повторите через минуту.",
-		},
-	},
+// cardNotices are what an operator reads where no card can be opened.
+var cardNotices = map[int]words{
+	http.StatusUnauthorized:       {"This link does not work", "It needs the token for cards: /card?phone=…&token=…. Tell the person who set up the telephone system."},
+	http.StatusTooManyRequests:    {"Too many wrong tokens", "They came from this address. Wait a minute, then try again with the right link."},
+	http.StatusBadRequest:         {"This is not a telephone number", "The caller's number is hidden, or the telephone system passes it on in a wrong form. Example: /card?phone=+79123456789"},
+	http.StatusNotFound:           {"Nobody with this number", "No lead in Bitrix24 has it. A new lead appears here within seconds."},
+	http.StatusConflict:           {"The lead is known, its portal's address is not", "leadsync has lost its connection to the portal. Tell your administrator."},
+	http.StatusServiceUnavailable: {"Leads cannot be looked up now", "The database does not answer. Try again in a minute."},
 }
 
 // card redirects the browser to the card of a caller's best lead. A browser cannot send a
@@ -79,6 +58,6 @@ func (cc *CallCentre) cardRight(c echo.Context) (right access.Right, slow bool) 
 // cardPage answers in the language of the browser.
 func cardPage(c echo.Context, status int) error {
 	lang := language.Of(c.Request(), "")
-	n := cardNotices[lang][status]
+	n := cardNotices[status].in(lang)
 	return show(c, status, pageContent{Language: lang, Title: n.title, Advice: n.advice})
 }

@@ -83,7 +83,7 @@ func (s *Server) start(c echo.Context) error {
 	text := startWords(lang, to)
 	return show(c, http.StatusOK, pageContent{
 		Language: lang, Title: text.title, Advice: text.advice, Good: true,
-		Link: to.Endpoint + "oauth/authorize/?" + query.Encode(), Label: loginLabels[lang] + to.Domain,
+		Link: to.Endpoint + "oauth/authorize/?" + query.Encode(), Label: language.Say(lang, "Log in at %s", to.Domain),
 	})
 }
 
@@ -97,19 +97,13 @@ func (s *Server) postedToStart(c echo.Context) error {
 	return s.wrongMethod(c, sent)
 }
 
-var loginLabels = map[string]string{language.English: "Log in at ", language.Russian: "Войти на "}
-
 // startWords says what a log-in does.
 func startWords(lang string, to portals.Destination) words {
-	switch {
-	case lang == language.Russian && to.Known:
-		return words{"Подключить " + to.Domain + "?", "leadsync будет читать лиды с правами того, кто сейчас войдёт на портал. Это должен быть администратор " + to.Domain + "."}
-	case lang == language.Russian:
-		return words{"Подключить " + to.Domain + "?", "leadsync ещё не знает этого портала. Если " + to.Domain + " ваш, войдите на него как администратор:"}
-	case to.Known:
-		return words{"Connect " + to.Domain + "?", "leadsync will read leads with the rights of whoever logs in there now. That has to be an administrator of " + to.Domain + "."}
+	advice := "leadsync does not know this portal yet. If %s is yours, log in there as an administrator:"
+	if to.Known {
+		advice = "leadsync will read leads with the rights of whoever logs in there now. That has to be an administrator of %s."
 	}
-	return words{"Connect " + to.Domain + "?", "leadsync does not know this portal yet. If " + to.Domain + " is yours, log in there as an administrator:"}
+	return words{language.Say(lang, "Connect %s?", to.Domain), language.Say(lang, advice, to.Domain)}
 }
 
 // stateCookie is for every path: the addresses in Bitrix24's form may be spelt otherwise.
@@ -144,11 +138,10 @@ func (s *Server) finish(c echo.Context) error {
 		return s.refusalPage(c, decision)
 	}
 	lang := language.Of(c.Request(), "")
-	text := words{"Portal " + decision.Domain + " is connected", "leadsync now binds its events and imports the leads. You can close this page."}
-	if lang == language.Russian {
-		text = words{"Портал " + decision.Domain + " подключён", "leadsync подписывается на события и импортирует лиды. Эту страницу можно закрыть."}
-	}
-	return show(c, http.StatusOK, pageContent{Language: lang, Title: text.title, Advice: text.advice, Good: true})
+	return show(c, http.StatusOK, pageContent{
+		Language: lang, Title: language.Say(lang, "Portal %s is connected", decision.Domain),
+		Advice: language.Say(lang, "leadsync now binds its events and imports the leads. You can close this page."), Good: true,
+	})
 }
 
 // reads tells requests of browsers that look at a page.
@@ -159,21 +152,19 @@ func (s *Server) wrongMethod(c echo.Context, sent message) error {
 	return s.refuse(c, sent.decision(portals.WrongMethod, nil), sent)
 }
 
-var againLabels = map[string]string{language.English: "Begin again", language.Russian: "Начать снова"}
-
 // refusalPage says why a log-in is refused and what to do, with a link to begin again
 // where that helps.
 func (s *Server) refusalPage(c echo.Context, decision portals.Decision) error {
 	s.cfg.Portals.Count(c.Request().Context(), decision)
 	lang := language.Of(c.Request(), "")
 	a := answerTo(decision.Reason)
-	text := a.in(lang)
+	text := a.words.in(lang)
 	if a.explained && decision.Err != nil {
 		text.advice = decision.Err.Error()
 	}
 	content := pageContent{Language: lang, Title: text.title, Advice: text.advice}
 	if domain := c.QueryParam("domain"); domain != "" && decision.Reason != portals.BadDomain && decision.Reason != portals.NotServed {
-		content.Link, content.Label = pathOf(s.cfg.PublicURL)+leads.LoginPath+"?"+url.Values{"domain": {domain}}.Encode(), againLabels[lang]
+		content.Link, content.Label = pathOf(s.cfg.PublicURL)+leads.LoginPath+"?"+url.Values{"domain": {domain}}.Encode(), language.Say(lang, "Begin again")
 	}
 	return show(c, a.status, content)
 }

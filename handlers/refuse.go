@@ -23,7 +23,7 @@ func (s *Server) refuse(c echo.Context, d portals.Decision, sent message) error 
 		c.Response().Header().Set("Allow", http.MethodPost)
 	}
 	lang := language.Of(c.Request(), sent.value("LANG"))
-	if text := a.in(lang); text.title != "" && (a.framed || strings.Contains(c.Request().Header.Get("Accept"), "text/html")) {
+	if text := a.words.in(lang); text.title != "" && (a.framed || strings.Contains(c.Request().Header.Get("Accept"), "text/html")) {
 		content := pageContent{Language: lang, Title: text.title, Advice: text.advice}
 		if a.framed {
 			content.Frame = frameOf(sent)

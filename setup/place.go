@@ -7,14 +7,27 @@ import (
 	"strings"
 
 	"leadsync/handlers/language"
+	"leadsync/winservice"
 )
 
 // DataDir is where an installation with this settings file keeps its data.
 func DataDir(file string) string {
-	if runtime.GOOS == "windows" {
+	if runtime.GOOS == onWindows {
 		return filepath.Join(filepath.Dir(file), "data")
 	}
 	return "/var/lib/leadsync"
+}
+
+// onWindows is the system where modes of files mean nothing.
+const onWindows = "windows"
+
+// makeFolder makes the folder of the settings file for its owner alone. On Windows that needs an access list, which the
+// standard one gets; closed tells that it has one.
+func makeFolder(path string, standard bool) (closed bool, err error) {
+	if runtime.GOOS == onWindows && standard {
+		return winservice.MakeFolder(path)
+	}
+	return false, os.MkdirAll(path, 0o700)
 }
 
 // HasUnit tells whether systemd knows the service.

@@ -12,12 +12,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"leadsync/doctor"
 	"leadsync/leads"
 	"leadsync/service"
 	"leadsync/settings"
+	"leadsync/winservice"
 )
 
 // Answers are what is asked for. What is empty is asked for, or left out.
@@ -77,6 +79,7 @@ type setup struct {
 
 	answers  map[string]string // by the name of the setting
 	takeOver bool              // the database has a call centre's tables
+	closed   bool              // nobody but administrators and the service can read the file on Windows
 }
 
 // Run asks, tries, writes the file and says what comes next.
@@ -183,7 +186,8 @@ func (s *setup) try(ctx context.Context, name, value string, early bool, trial f
 
 // write writes the file for its owner alone. One that is there is replaced as a whole.
 func (s *setup) write() error {
-	if err := os.MkdirAll(filepath.Dir(s.Output), 0o700); err != nil {
+	var err error
+	if s.closed, err = makeFolder(filepath.Dir(s.Output), s.Standard); err != nil {
 		return fmt.Errorf("make the folder of the settings file: %w", err)
 	}
 	f, err := s.create()
@@ -251,7 +255,11 @@ func (s *setup) form() {
 
 // next says what a person does next.
 func (s *setup) next() {
-	s.say("\nWritten: %s, readable by %s only.", s.Output, s.readers())
+	if readers := s.readers(runtime.GOOS); readers != "" {
+		s.say("\nWritten: %s, readable by %s only.", s.Output, readers)
+	} else {
+		s.say("\nWritten: %s. Its folder decides who can read it: want administrators and leadsync's account only.", s.Output)
+	}
 	s.say("Keep a copy of LEADSYNC_SECRET_KEY elsewhere: without it leadsync cannot read the tokens in the database.")
 	if s.answers["LEADSYNC_B24_WEBHOOK_URL"] != "" {
 		if public := s.answers["LEADSYNC_PUBLIC_URL"]; public != "" {
@@ -269,10 +277,8 @@ func (s *setup) next() {
 		s.say("  leadsync migrate --plan%s", named)
 		s.say("  leadsync migrate%s", named)
 	}
-	if s.Unit {
-		s.say("  systemctl enable --now leadsync")
-	} else {
-		s.say("  leadsync serve%s", named)
+	for _, command := range s.starts(runtime.GOOS, named, winservice.Installed()) {
+		s.say("  %s", command)
 	}
 	if s.answers["LEADSYNC_B24_WEBHOOK_URL"] == "" {
 		s.say("  save the form of the local application in Bitrix24, then put client_id and client_secret into the file, where they are missing, and restart leadsync within the hour")
@@ -280,8 +286,28 @@ func (s *setup) next() {
 	s.say("  leadsync doctor%s", named)
 }
 
-func (s *setup) readers() string {
-	if s.Owner != "" {
+// starts are the commands that start what is set up. On Windows a person at a terminal is no service, and the account of the
+// service cannot read a file elsewhere.
+func (s *setup) starts(system, named string, installed bool) []string {
+	switch {
+	case system == onWindows && s.Standard && installed:
+		return []string{"leadsync service start"}
+	case system == onWindows && s.Standard:
+		return []string{"leadsync service install", "leadsync service start"}
+	case s.Unit:
+		return []string{"systemctl enable --now leadsync"}
+	}
+	return []string{"leadsync serve" + named}
+}
+
+// readers are who can read the file; "" where its mode does not say, as on Windows.
+func (s *setup) readers(system string) string {
+	switch {
+	case system == onWindows && s.closed:
+		return s.words("administrators and the service")
+	case system == onWindows:
+		return ""
+	case s.Owner != "":
 		return s.Owner
 	}
 	return s.words("you")

@@ -100,6 +100,9 @@ func stateName(s svc.State) string {
 	}
 }
 
+// Installed tells whether the service manager knows the service.
+func Installed() bool { return withService(func(*mgr.Service) error { return nil }) == nil }
+
 // State says how the service is, and whether it runs.
 func State() (words string, running bool, err error) {
 	err = withService(func(s *mgr.Service) error {

@@ -88,6 +88,18 @@ func prepare(p Places, sid string) error {
 	return nil
 }
 
+// MakeFolder makes the folder of the settings file where it is missing, for administrators and the service's own account
+// alone. It tells whether nobody else can read what is in it: a folder that is there was closed by Install, or by nobody.
+func MakeFolder(path string) (closed bool, err error) {
+	if _, err := os.Stat(path); err == nil {
+		return Installed(), nil
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return false, err
+	}
+	return true, protect(access{path, dacl(ServiceSID(Name), mayRead)})
+}
+
 // protect sets an access list. Windows hands it on to what is already below.
 func protect(a access) error {
 	descriptor, err := windows.SecurityDescriptorFromString(a.dacl)

@@ -7,6 +7,12 @@ import "context"
 // ThisMachine has no such places.
 func ThisMachine() (places Places, profiles string, err error) { return Places{}, "", ErrNotWindows }
 
+// MakeFolder answers ErrNotWindows.
+func MakeFolder(string) (closed bool, err error) { return false, ErrNotWindows }
+
+// Installed is false.
+func Installed() bool { return false }
+
 // Run answers ErrNotWindows.
 func Run(context.Context, Work) error { return ErrNotWindows }
 

@@ -129,7 +129,7 @@ func TestPageHasTheSettingsOfTheServer(t *testing.T) {
 	t.Parallel()
 	page := read(t, "../../docs/proxies.md")
 	for _, want := range []string{
-		"/enabled:True", "/preserveHostHeader:True", "/reverseRewriteHostInResponseHeaders:False", "/includePortInXForwardedFor:False", "HTTP_X_FORWARDED_PROTO",
+		"/enabled:True", "/preserveHostHeader:True", "/reverseRewriteHostInResponseHeaders:False", "HTTP_X_FORWARDED_PROTO",
 		"LEADSYNC_ADMIN_LOCAL_TOKEN=required", "LEADSYNC_PUBLIC_API=on", "#api ",
 	} {
 		if !strings.Contains(page, want) {

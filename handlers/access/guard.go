@@ -294,7 +294,11 @@ func address(r *http.Request) netip.Addr {
 		return from
 	}
 	last := values[len(values)-1]
-	if named, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); err == nil {
+	last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+	if named, err := netip.ParseAddrPort(last); err == nil { // as IIS writes it
+		return named.Addr()
+	}
+	if named, err := netip.ParseAddr(last); err == nil {
 		return named
 	}
 	return from

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -311,6 +312,16 @@ func TestGuessesBehindAProxyAreTheCallersOwn(t *testing.T) {
 	}
 	if got := d.send(http.MethodGet, "/", nil, bearer(readToken), from("127.0.0.1:1"), header("X-Forwarded-For", "1.1.1.1")).StatusCode; got != http.StatusOK {
 		t.Errorf("another caller: %d", got)
+	}
+	for caller, other := range map[string]string{"198.51.100.4:%d": "198.51.100.5:1", "[2001:db8:0:4::1]:%d": "[2001:db8:0:5::1]:1"} { // IIS names the port, too
+		for i := range 20 {
+			d.send(http.MethodGet, "/", nil, bearer("guess"), from("127.0.0.1:1"), header("X-Forwarded-For", "1.1.1.1:80, "+fmt.Sprintf(caller, 40000+i)))
+		}
+		for named, want := range map[string]int{fmt.Sprintf(caller, 50000): http.StatusTooManyRequests, other: http.StatusOK} {
+			if got := d.send(http.MethodGet, "/", nil, bearer(readToken), from("127.0.0.1:1"), header("X-Forwarded-For", named)).StatusCode; got != want {
+				t.Errorf("%s after the guesses of %s: %d, want %d", named, caller, got, want)
+			}
+		}
 	}
 	for i := range 20 {
 		d.send(http.MethodGet, "/", nil, bearer("guess"), header("X-Forwarded-For", "10.0.0."+strconv.Itoa(i)))

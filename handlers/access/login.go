@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -16,12 +17,12 @@ var loginTemplate = template.Must(template.New("login").Parse(`<!doctype html>
 <html lang="{{.Language}}">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{.Words.Title}} – leadsync</title>
+<title>{{.Title}} – leadsync</title>
 <link rel="icon" href="/static/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/static/console.css">
 <main class="login">
-<h1>{{.Words.Title}}</h1>
-{{with .Words.Advice}}<p>{{.}}</p>{{end}}
+<h1>{{.Title}}</h1>
+{{with .Advice}}<p>{{.}}</p>{{end}}
 <form method="post" action="/login">
 <input type="hidden" name="next" value="{{.Next}}">
 <label for="token">{{.Label}}</label>
@@ -32,20 +33,9 @@ var loginTemplate = template.Must(template.New("login").Parse(`<!doctype html>
 </html>
 `))
 
-// loginPage is what the page of the log-in shows.
-type loginPage struct {
-	Language      string
-	Words         words
-	Label, Button string
-	Next          string
-}
-
-var loginWords = map[string]loginPage{
-	language.English: {Words: words{"leadsync", "Log in with a token: the operator's may do everything, that of the API only read. " +
-		"A token that is not set by LEADSYNC_OPERATOR_TOKEN or LEADSYNC_API_TOKEN is in the file operator-token or api-token in leadsync's data directory."}, Label: "Token", Button: "Log in"},
-	language.Russian: {Words: words{"leadsync", "Войдите с ключом: ключ оператора даёт всё, ключ API только чтение. " +
-		"Ключ, который не задан в LEADSYNC_OPERATOR_TOKEN или LEADSYNC_API_TOKEN, лежит в файле operator-token или api-token в каталоге данных leadsync."}, Label: "Ключ", Button: "Войти"},
-}
+// loginWords are what the page says where nothing is wrong.
+var loginWords = words{"leadsync", "Log in with a token: the operator's may do everything, that of the API only read. " +
+	"A token that is not set by LEADSYNC_OPERATOR_TOKEN or LEADSYNC_API_TOKEN is in the file operator-token or api-token in leadsync's data directory."}
 
 // login shows the form and takes it.
 func (g *Guard) login(w http.ResponseWriter, r *http.Request) {
@@ -81,14 +71,13 @@ func (g *Guard) login(w http.ResponseWriter, r *http.Request) {
 // showLogin shows the form, with what is wrong.
 func (g *Guard) showLogin(w http.ResponseWriter, r *http.Request, f refusal, next string) {
 	lang := language.Of(r, "")
-	page := loginWords[lang]
-	page.Language, page.Next = lang, local(next)
-	if said := f.in(lang); said.Title != "" {
-		page.Words = said
-	}
+	said := cmp.Or(f.words, loginWords).in(lang)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(f.status)
-	_ = loginTemplate.Execute(w, page) // the browser may be gone
+	_ = loginTemplate.Execute(w, map[string]string{ // the browser may be gone
+		"Language": lang, "Title": said.Title, "Advice": said.Advice, "Next": local(next),
+		"Label": language.Say(lang, "Token"), "Button": language.Say(lang, "button Log in"),
+	})
 }
 
 // logout ends the caller's session.

@@ -1,6 +1,10 @@
 package console
 
-import "strings"
+import (
+	"strings"
+
+	"leadsync/handlers/language"
+)
 
 // adviceFor is what a person does about a problem, by the beginning of the component's name.
 var adviceFor = []struct{ component, words string }{
@@ -17,10 +21,10 @@ var adviceFor = []struct{ component, words string }{
 func partName(lang, component string) string {
 	for _, of := range []string{"portal ", "callbacks of "} {
 		if host, ok := strings.CutPrefix(component, of); ok {
-			return say(lang, of+"%s", host)
+			return language.Say(lang, of+"%s", host)
 		}
 	}
-	return say(lang, component)
+	return language.Say(lang, component)
 }
 
 // advice is what a person does about a problem of a component; "" where nothing is known.

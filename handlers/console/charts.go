@@ -122,7 +122,7 @@ func (k chart) draw(lang string, t Trend, dark bool) (_ []byte, err error) {
 	values, names := make([][]float64, len(k.lines)), make([]string, len(k.lines))
 	most := 0.0
 	for i, line := range k.lines {
-		names[i] = say(lang, line.name)
+		names[i] = language.Say(lang, line.name)
 		for _, p := range t.Points {
 			v := line.of(p)
 			if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -182,15 +182,15 @@ func (k chart) words(lang string, t Trend) string {
 	for _, line := range k.lines {
 		for _, p := range slices.Backward(t.Points) {
 			if v := line.of(p); !math.IsNaN(v) && !math.IsInf(v, 0) {
-				lasts = append(lasts, strings.TrimSpace(say(lang, line.name)+" "+decimal(lang, v)))
+				lasts = append(lasts, strings.TrimSpace(language.Say(lang, line.name)+" "+decimal(lang, v)))
 				break
 			}
 		}
 	}
 	if len(lasts) == 0 {
-		return say(lang, "%s: nothing is known of that time", say(lang, k.Title))
+		return language.Say(lang, "%s: nothing is known of that time", language.Say(lang, k.Title))
 	}
-	return say(lang, "%s: last %s", say(lang, k.Title), strings.Join(lasts, ", "))
+	return language.Say(lang, "%s: last %s", language.Say(lang, k.Title), strings.Join(lasts, ", "))
 }
 
 // labels say how long ago a step was: pictures do not know the reader's zone.
@@ -208,7 +208,7 @@ func labels(lang string, t Trend) []string {
 		if n := math.Round(10*float64(t.To.Sub(p.At))/float64(unit)) / 10; n > 0 {
 			ago = "−" + decimal(lang, n)
 		}
-		list[i] = say(lang, words, ago)
+		list[i] = language.Say(lang, words, ago)
 	}
 	return list
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"leadsync/handlers/language"
 	"leadsync/leads"
 )
 
@@ -16,7 +17,7 @@ func LeftOf(run leads.Run, total int64) time.Duration {
 }
 
 // Say is a text in a language.
-func Say(lang, text string) string { return say(lang, text) }
+func Say(lang, text string) string { return language.Say(lang, text) }
 
 // DoneWords are the texts that say what was done.
 func DoneWords() []string { return slices.Collect(maps.Values(doneWords)) }
@@ -27,9 +28,6 @@ type Phrase struct{ Format, English, Russian string }
 // Phrases are all of them; words and details are one text.
 func Phrases() (all []Phrase) {
 	for _, p := range slices.Concat(sentences, endings) {
-		if p.english == (saying{}) {
-			p.english.words = numbered(p.format)
-		}
 		all = append(all, Phrase{p.format, p.english.words + "|" + p.english.detail, p.russian.words + "|" + p.russian.detail})
 	}
 	return all
@@ -42,7 +40,7 @@ func Retold(lang, text string) (words, detail string) {
 }
 
 // Known tells whether a text is among those that have Russian.
-func Known(text string) bool { _, ok := inRussian[text]; return ok }
+func Known(text string) bool { return language.Has(language.Russian, text) }
 
 // FixedWords are texts that no template names.
 func FixedWords() (all []string) {

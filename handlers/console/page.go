@@ -37,7 +37,7 @@ func parsePages() map[string]pages {
 // funcsOf are what templates of a language call.
 func funcsOf(lang string) template.FuncMap {
 	return template.FuncMap{
-		"t":       func(text string, args ...any) string { return say(lang, text, args...) },
+		"t":       func(text string, args ...any) string { return language.Say(lang, text, args...) },
 		"when":    when,
 		"since":   func(t time.Time) template.HTML { return since(lang, t) },
 		"ago":     func(t time.Time) template.HTML { return ago(lang, t) },
@@ -57,7 +57,7 @@ func funcsOf(lang string) template.FuncMap {
 
 // label names the column of a cell, where a narrow page shows each row as a card.
 func label(lang, column string) template.HTMLAttr {
-	return template.HTMLAttr(`data-label="` + template.HTMLEscapeString(say(lang, column)) + `"`) //nolint:gosec // escaped
+	return template.HTMLAttr(`data-label="` + template.HTMLEscapeString(language.Say(lang, column)) + `"`) //nolint:gosec // escaped
 }
 
 // frame is what every page has around its content.
@@ -132,9 +132,9 @@ func doneIn(lang string, r *http.Request) string {
 	case !known, strings.Contains(words, "%s") != (err == nil):
 		return ""
 	case err == nil:
-		return say(lang, words, number(lang, n))
+		return language.Say(lang, words, number(lang, n))
 	}
-	return say(lang, words)
+	return language.Say(lang, words)
 }
 
 // when is a moment. All moments look the same: the page's script shows them in the reader's zone.
@@ -148,7 +148,7 @@ func ago(lang string, t time.Time) template.HTML { return moment(t, aged(lang)+"
 
 // aged has the page's script tell a moment's age.
 func aged(lang string) string {
-	return ` data-ago="` + template.HTMLEscapeString(say(lang, "%s ago")) + `"`
+	return ` data-ago="` + template.HTMLEscapeString(language.Say(lang, "%s ago")) + `"`
 }
 
 func moment(t time.Time, attributes string) template.HTML {
@@ -170,9 +170,9 @@ func lasts(lang string, d time.Duration) string {
 		if d < unit.size && i < len(units)-1 {
 			continue
 		}
-		text := say(lang, unit.word, number(lang, int64(d/unit.size)))
+		text := language.Say(lang, unit.word, number(lang, int64(d/unit.size)))
 		if rest := d % unit.size; i < len(units)-1 && rest >= units[i+1].size {
-			text += " " + say(lang, units[i+1].word, number(lang, int64(rest/units[i+1].size)))
+			text += " " + language.Say(lang, units[i+1].word, number(lang, int64(rest/units[i+1].size)))
 		}
 		return text
 	}
@@ -180,7 +180,7 @@ func lasts(lang string, d time.Duration) string {
 }
 
 // seconds is a short time in seconds.
-func seconds(lang string, s float64) string { return say(lang, "%s s", decimal(lang, s)) }
+func seconds(lang string, s float64) string { return language.Say(lang, "%s s", decimal(lang, s)) }
 
 // decimal is a number with about three digits that matter, and none of them after a millionth.
 func decimal(lang string, f float64) string {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"regexp"
@@ -14,9 +15,8 @@ import (
 // phrase is a sentence, or the end of one, that another package makes of a format. What the format
 // has values for stands in words and details as %[1]s and so on.
 type phrase struct {
-	format string // theirs, as package fmt takes it
-	// English is how the pages say it; without words, as it is.
-	english, russian saying
+	format           string // theirs, as package fmt takes it
+	english, russian saying // how the pages say it
 
 	prefix  string // of the format, before its first value
 	longest string // its longest part without a value: most texts lack it, and need no further look
@@ -32,11 +32,16 @@ var verb = regexp.MustCompile(`%[a-z]`)
 // values are what verbs stand for; %v is a duration.
 var values = map[string]string{"%d": `(-?\d+)`, "%s": `(.+?)`, "%v": `(\d[\d.a-zµ]*)`}
 
-// compiled has the expressions that find values again in what formats have made. Ends have one for
-// what stands before them.
-func compiled(ends bool, list []phrase) []phrase {
-	for i := range list {
-		p := &list[i]
+// sentences are those of other packages and endings how they go on, as their formats are there: one that has
+// changed is shown in English, and TestEverySentenceOfOthersIsRetold fails.
+var sentences, endings = compiled("sentence", ""), compiled("ending", `(.+?)`)
+
+// compiled has the phrases of a context of the catalogue, with the expressions that find values again in what their
+// formats have made. Before is the expression for what stands before them. What says more comes first, and what has a
+// text as its end comes last: that text would have the other endings in it.
+func compiled(context, before string) (list []phrase) {
+	for _, format := range language.Formats(context) {
+		p := phrase{format: format, english: sayingOf(language.English, context, format), russian: sayingOf(language.Russian, context, format)}
 		parts := verb.Split(p.format, -1)
 		p.prefix, p.longest = parts[0], slices.MaxFunc(parts, func(a, b string) int { return len(a) - len(b) })
 		var expression strings.Builder
@@ -45,18 +50,25 @@ func compiled(ends bool, list []phrase) []phrase {
 			expression.WriteString(regexp.QuoteMeta(rest[:at[0]]) + values[rest[at[0]:at[1]]])
 			rest = rest[at[1]:]
 		}
-		before := `(?s)^`
-		if ends {
-			before = `(?s)^(.+?)`
+		p.of = regexp.MustCompile(`(?s)^` + before + expression.String() + regexp.QuoteMeta(rest) + `$`)
+		list = append(list, p)
+	}
+	rank := func(p phrase) int {
+		if before != "" && strings.HasSuffix(p.format, "%s") {
+			return 0
 		}
-		p.of = regexp.MustCompile(before + expression.String() + regexp.QuoteMeta(rest) + `$`)
+		return 1
 	}
-	if !ends { // what says more comes first
-		slices.SortStableFunc(list, func(a, b phrase) int {
-			return len(verb.ReplaceAllString(b.format, "")) - len(verb.ReplaceAllString(a.format, ""))
-		})
-	}
+	slices.SortStableFunc(list, func(a, b phrase) int {
+		return cmp.Or(cmp.Compare(rank(b), rank(a)), len(verb.ReplaceAllString(b.format, ""))-len(verb.ReplaceAllString(a.format, "")))
+	})
 	return list
+}
+
+// sayingOf is what the catalogue has for a format, or the format itself.
+func sayingOf(lang, context, format string) saying {
+	words, detail, _ := strings.Cut(cmp.Or(language.Format(lang, context, format), numbered(format)), " | ")
+	return saying{words, detail}
 }
 
 // mostParts is how many parts a sentence may have: one has another in it, and that another.
@@ -92,8 +104,8 @@ func retell(lang, text string, parts int) (saying, bool) {
 
 // spoken is retell of a text as a whole.
 func spoken(lang, text string, parts int) (saying, bool) {
-	if known, ok := translated(lang, text); ok || parts <= 0 {
-		return saying{words: known}, ok
+	if known := language.Has(lang, text) || language.Has(language.Russian, text); known || parts <= 0 {
+		return saying{words: language.Say(lang, text)}, known
 	}
 	for i := range endings {
 		p := &endings[i]
@@ -133,9 +145,6 @@ func (p *phrase) say(lang string, values []string, parts int) saying {
 	as := p.english
 	if lang == language.Russian {
 		as = p.russian
-	}
-	if as.words == "" && as.detail == "" {
-		as.words = numbered(p.format)
 	}
 	inWords, raw := make([]any, len(values)), make([]any, len(values))
 	for i, v := range values {

@@ -88,7 +88,7 @@ func spokenIn(t *testing.T, file string) (all []string) {
 }
 
 // A sentence that another package changes or adds is shown in English on Russian pages until the
-// catalogue in sentences.go has it.
+// catalogue has it.
 func TestEverySentenceOfOthersIsRetold(t *testing.T) {
 	plain := func(text string) string { return strings.Trim(verbs.ReplaceAllString(text, "%"), " .:;,%()") }
 	var known []string
@@ -103,7 +103,7 @@ func TestEverySentenceOfOthersIsRetold(t *testing.T) {
 		for _, text := range spokenIn(t, file) {
 			n++
 			if part := plain(text); !console.Known(text) && !slices.Contains(assembled, text) && !slices.ContainsFunc(known, func(format string) bool { return strings.Contains(format, part) }) {
-				t.Errorf("%s: sentences.go lacks %q", file, text)
+				t.Errorf("%s: ru.po lacks %q", file, text)
 			}
 		}
 	}

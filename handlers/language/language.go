@@ -1,4 +1,5 @@
-// Package language chooses the language of a page. It knows no page.
+// Package language chooses the language of a page and has everything that people see, in English and Russian: en.po and
+// ru.po, which a translator can edit. It knows no page.
 package language
 
 import (
