@@ -12,7 +12,7 @@ import (
 
 // backupCmd copies the database of a service that may be running.
 type backupCmd struct {
-	Dir  string `arg:"" help:"Directory for the copy; it is made if it does not exist." type:"path"`
+	Dir  string `arg:"" complete:"dir" help:"Directory for the copy; it is made if it does not exist." type:"path"`
 	JSON bool   `name:"json" help:"Print one JSON object."`
 }
 

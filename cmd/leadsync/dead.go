@@ -15,10 +15,10 @@ import (
 
 // deadCmd deals with notices that were given up.
 type deadCmd struct {
-	List   deadListCmd   `cmd:"" default:"withargs" help:"List dead letters."`
-	Show   deadShowCmd   `cmd:"" help:"Show dead letters with what the portal sent of the leads."`
-	Replay deadReplayCmd `cmd:"" help:"Forget the failures and read these leads again."`
-	Drop   deadDropCmd   `cmd:"" help:"Forget dead letters."`
+	List   deadListCmd   `cmd:"" default:"withargs" help:"List dead letters." example:"leadsync dead --older-than 7d" more:"docs/trouble.md#leadsync-cannot-store-a-lead"`
+	Show   deadShowCmd   `cmd:"" help:"Show dead letters with what the portal sent of the leads." example:"leadsync dead show --lead 17" more:"docs/trouble.md#leadsync-cannot-store-a-lead"`
+	Replay deadReplayCmd `cmd:"" help:"Forget the failures and read these leads again." example:"leadsync dead replay --portal company.bitrix24.ru" more:"docs/trouble.md#leadsync-cannot-store-a-lead"`
+	Drop   deadDropCmd   `cmd:"" help:"Forget dead letters." example:"leadsync dead drop --lead 17" more:"docs/trouble.md#leadsync-cannot-store-a-lead"`
 }
 
 // deadFilter chooses dead letters; all that is given must fit.
