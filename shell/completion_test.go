@@ -171,7 +171,7 @@ func place(t *testing.T, name string) string {
 			t.Fatal(err)
 		}
 	}
-	for file, text := range map[string]string{"script": script, "leadsync.env": "", "bin/leadsync": "#!/bin/sh\nLEADSYNC_TEST_SHELL=1 exec '" + self + "' \"$@\"\n"} {
+	for file, text := range map[string]string{"script": script, "leadsync.env": "", "bundle.txt": "", "bin/leadsync": "#!/bin/sh\nLEADSYNC_TEST_SHELL=1 exec '" + self + "' \"$@\"\n"} {
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o755); err != nil {
 			t.Fatal(err)
 		}
