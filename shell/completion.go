@@ -1,5 +1,5 @@
 // Package shell is what a shell and its user want of a command line that kong parses: completion,
-// examples and a man page, all from kong's model. It must not know what a command does, and opens
+// examples and a man page, all from kong's model, and colours. It must not know what a command does, and opens
 // nothing.
 //
 // The completer is our own: kong-completion and kongplete are not kept any more, stand on a posener/complete
