@@ -66,14 +66,28 @@ func (i initCmd) config(a *app) setup.Config {
 			Database: i.Database, DataDir: data, PublicURL: i.PublicURL, Portal: i.Portal, ClientID: i.ClientID, ClientSecret: i.ClientSecret,
 			Webhook: i.Webhook, WebhookToken: i.WebhookToken, MemberID: i.MemberID, Others: i.Set,
 		},
-		Language: cmp.Or(i.Lang, setup.Locale(a.lookup)), Output: output, Standard: output == a.settings, Force: i.Force, Unit: output == a.settings && setup.HasUnit(), Owner: setup.ServiceUser(), Out: a.stdout,
+		Language: cmp.Or(i.Lang, setup.Locale(a.lookup)), Output: output, Standard: output == a.settings, Force: i.Force, Unit: output == a.settings && setup.HasUnit(), Owner: setup.ServiceUser(), Out: a.stdout, Paint: a.paint,
 		Trials: setup.Trials{
 			Database: func(ctx context.Context, cfg service.Config) ([]doctor.Finding, bool) {
+				defer a.trying("the database")()
 				return service.TryDatabase(ctx, cfg, log)
 			},
-			Address: service.TryAddress, Webhook: service.TryWebhook,
+			Address: func(ctx context.Context, cfg service.Config) []doctor.Finding {
+				defer a.trying("the address")()
+				return service.TryAddress(ctx, cfg)
+			},
+			Webhook: func(ctx context.Context, cfg service.Config) []doctor.Finding {
+				defer a.trying("the webhook")()
+				return service.TryWebhook(ctx, cfg)
+			},
 		},
 	}
+}
+
+// trying says what init tries, until it is called.
+func (a *app) trying(what string) func() {
+	a.wait.Begin("Trying " + what)
+	return func() { a.wait.Begin("") }
 }
 
 // lookup is the environment.

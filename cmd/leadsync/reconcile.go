@@ -42,7 +42,7 @@ func (r passCmd) Run(ctx context.Context, a *app) error {
 		}
 		var runs []leads.Run
 		for _, p := range portals {
-			run, err := r.one(ctx, b, p, a.stderr)
+			run, err := r.one(ctx, b, p, a.progress())
 			if err != nil {
 				return fmt.Errorf("portal %s: %w", p.Domain, err)
 			}

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"leadsync/guide"
 	"leadsync/leads"
+	"leadsync/service"
 	"leadsync/shell"
 	"leadsync/winservice"
 
@@ -42,7 +44,8 @@ type surroundings struct {
 type app struct {
 	surroundings
 
-	named string // the settings file of --config; "" where none is named
+	named string           // the settings file of --config; "" where none is named
+	wait  *service.Waiting // says what takes long; nil where JSON is wanted
 }
 
 type cli struct {
@@ -103,11 +106,21 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 		return exitUsage
 	}
 	a := &app{surroundings: s, named: flags.Config}
+	if !wantsJSON(command) {
+		a.wait = service.NewWaiting(s.stderr)
+		defer a.wait.Stop()
+		a.stdout, a.stderr = a.wait.Over(s.stdout), a.wait.Over(s.stderr)
+	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	if err := command.Run(a); err != nil {
 		return a.complain(ctx, err)
 	}
 	return exitOK
+}
+
+// wantsJSON tells whether programs read the output: then nothing else is printed.
+func wantsJSON(command *kong.Context) bool {
+	return slices.ContainsFunc(command.Flags(), func(f *kong.Flag) bool { return f.Name == "json" && command.FlagValue(f) == true })
 }
 
 // helpVars are what help texts and defaults name; settings is the file that is read by default.

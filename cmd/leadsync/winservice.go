@@ -67,6 +67,7 @@ type serviceUninstallCmd struct{}
 
 // Run removes the registration.
 func (serviceUninstallCmd) Run(a *app) error {
+	a.wait.Begin("Stopping and removing the service")
 	if err := winservice.Uninstall(); err != nil {
 		return err
 	}
@@ -77,12 +78,18 @@ func (serviceUninstallCmd) Run(a *app) error {
 type serviceStartCmd struct{}
 
 // Run starts the service.
-func (serviceStartCmd) Run(a *app) error { return winservice.StartService(a.places()) }
+func (serviceStartCmd) Run(a *app) error {
+	a.wait.Begin("Waiting until the service runs")
+	return winservice.StartService(a.places())
+}
 
 type serviceStopCmd struct{}
 
 // Run stops the service.
-func (serviceStopCmd) Run() error { return winservice.StopService() }
+func (serviceStopCmd) Run(a *app) error {
+	a.wait.Begin("Waiting until the service has stopped")
+	return winservice.StopService()
+}
 
 type serviceStatusCmd struct{}
 
