@@ -1,12 +1,14 @@
 package service
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"leadsync/doctor"
 	"leadsync/repo"
 )
 
@@ -99,4 +101,18 @@ func TestStepsAreSaidWhenTheyBegin(t *testing.T) {
 		}
 		NewSteps(nil).Show(repo.Progress{Step: "nobody hears this"})
 	})
+}
+
+// room is a check that looks at nothing.
+type room struct{}
+
+func (room) Name() string                          { return "disk" }
+func (room) Look(context.Context) []doctor.Finding { return []doctor.Finding{{Found: "room"}} }
+
+func TestChecksAreNamedBeforeTheyLook(t *testing.T) {
+	var names []string
+	found := doctor.Run(t.Context(), saying(func(name string) { names = append(names, name) }, []doctor.Check{room{}}))
+	if len(names) != 1 || names[0] != "disk" || len(found) != 1 || found[0].Check != "disk" || found[0].Found != "room" {
+		t.Errorf("named %q, found %v", names, found)
+	}
 }

@@ -20,14 +20,9 @@ import (
 // Shells are those that have a script.
 const Shells = "bash,zsh,fish,powershell"
 
-// CompleteTag is the tag of a flag or an argument whose values are files or directories.
+// CompleteTag is the tag of a flag or an argument whose values are files or directories: "file" or "dir". The
+// script then has the shell complete by itself.
 const CompleteTag = "complete"
-
-// Its values are answers, too: the script then has the shell complete by itself.
-const (
-	files = "file"
-	dirs  = "dir"
-)
 
 // Scripts ask `leadsync __complete`, which answers as [Answer.Write] says.
 //

@@ -50,10 +50,11 @@ func CommandLine(app *kong.Application, node *kong.Node) string {
 	if node.Parent != nil && node.Parent.DefaultCmd == node {
 		name = node.Parent.Path()
 	}
+	words := []string{app.Name, name}
 	for _, arg := range node.Positional {
-		name += " " + arg.Summary()
+		words = append(words, arg.Summary())
 	}
-	return app.Name + " " + name
+	return strings.Join(words, " ")
 }
 
 func firstSentence(text string) string {

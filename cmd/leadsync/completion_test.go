@@ -53,7 +53,7 @@ func TestHelpEndsWithAnExample(t *testing.T) {
 
 func TestCompletionPrintsScripts(t *testing.T) {
 	t.Parallel()
-	for _, name := range strings.Split(shell.Shells, ",") {
+	for name := range strings.SplitSeq(shell.Shells, ",") {
 		code, out, errs := command(t.Context(), t, nil, "completion", name)
 		if code != exitOK || !strings.Contains(out, "__complete") {
 			t.Errorf("%s: exit %d: %s%s", name, code, out, errs)
