@@ -39,7 +39,8 @@ type Republished struct {
 // beyond one that knows more than a database that was lost or restored. What it announces
 // goes through the outbox, so it needs no lease. It recreates the rows of leads that
 // only the topic has: the next pass asks the portal for them, and only "Not found" deletes.
-func Republish(ctx context.Context, mirror Announcer, topic *events.Topic, memberID string) (done Republished, err error) {
+// compared is called with the rows so far.
+func Republish(ctx context.Context, mirror Announcer, topic *events.Topic, memberID string, compared func(rows int)) (done Republished, err error) {
 	for after := int64(0); ; {
 		rows, err := mirror.Range(ctx, memberID, after, leads.MaxID, republishBatch)
 		if err != nil || len(rows) == 0 {
@@ -51,6 +52,7 @@ func Republish(ctx context.Context, mirror Announcer, topic *events.Topic, membe
 		if err := done.level(ctx, mirror, topic, rows); err != nil {
 			return done, err
 		}
+		compared(done.Rows)
 		after = rows[len(rows)-1].LeadID
 	}
 }

@@ -41,7 +41,7 @@ func TestFindingsLeadToThePage(t *testing.T) {
 			led[f.Check] = true
 		}
 		var out bytes.Buffer
-		if err := doctor.Write(&out, []doctor.Finding{f}); err != nil || bad != strings.Contains(out.String(), "  see docs/trouble.md#") {
+		if err := doctor.Write(&out, []doctor.Finding{f}, nil); err != nil || bad != strings.Contains(out.String(), "  see docs/trouble.md#") {
 			t.Errorf("%v: %s", err, &out)
 		}
 	}

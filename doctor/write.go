@@ -6,11 +6,16 @@ import (
 	"strings"
 )
 
-// Write prints findings for people: a line for each, below it what follows and what to do.
-func Write(w io.Writer, found []Finding) error {
+// Write prints findings for people: a line for each, below it what follows and what to do. paint colours the
+// word of a level, where that is not nil.
+func Write(w io.Writer, found []Finding, paint func(Level, string) string) error {
 	var text strings.Builder
 	for _, f := range found {
-		fmt.Fprintf(&text, "%-7s  %-14s  %s\n", f.Level, f.Check, f.Found)
+		level := fmt.Sprintf("%-7s", f.Level)
+		if paint != nil {
+			level = paint(f.Level, level)
+		}
+		fmt.Fprintf(&text, "%s  %-14s  %s\n", level, f.Check, f.Found)
 		if f.Means != "" {
 			fmt.Fprintf(&text, "%25s  so: %s\n", "", f.Means)
 		}

@@ -22,8 +22,9 @@ import (
 // errIdle says that the embedded server's service does not run.
 var errIdle = errors.New("no service runs on the data directory")
 
-// Examine looks at everything that a service stands on, and changes nothing.
-func Examine(ctx context.Context, cfg Config, log *slog.Logger) []doctor.Finding {
+// Examine looks at everything that a service stands on, and changes nothing. looking is called with the name
+// of each check before it.
+func Examine(ctx context.Context, cfg Config, log *slog.Logger, looking func(check string)) []doctor.Finding {
 	checks := []doctor.Check{
 		doctor.CheckSettings(doctor.Settings{
 			PublicURL: cfg.PublicURL, Webhook: cfg.WebhookURL != "", SecretKey: cfg.SecretKey != nil, Nightly: cfg.ReconcileAt != nil, Alarms: len(cfg.Alerts.Channels()) > 0, Exposed: cfg.ExposedFile,
@@ -36,16 +37,39 @@ func Examine(ctx context.Context, cfg Config, log *slog.Logger) []doctor.Finding
 		}),
 	}
 	if file, missing := cfg.MissingDatabase(); missing { // opening would make it
-		return append(doctor.Run(ctx, checks), doctor.Finding{Check: "database", Level: doctor.Warning, Found: absolute(file) + " does not exist", Means: "the first start of `leadsync serve` creates it"})
+		return append(doctor.Run(ctx, saying(looking, checks)), doctor.Finding{Check: "database", Level: doctor.Warning, Found: absolute(file) + " does not exist", Means: "the first start of `leadsync serve` creates it"})
 	}
+	looking("database")
 	db, err := OpenDatabase(ctx, cfg, log)
 	if err != nil {
-		return append(doctor.Run(ctx, checks), doctor.Finding{Check: "database", Level: doctor.Fault, Found: err.Error(), Means: "callbacks are kept, and nothing else works", Do: "start the server; check LEADSYNC_DATABASE_URL and the network"})
+		return append(doctor.Run(ctx, saying(looking, checks)), doctor.Finding{Check: "database", Level: doctor.Fault, Found: err.Error(), Means: "callbacks are kept, and nothing else works", Do: "start the server; check LEADSYNC_DATABASE_URL and the network"})
 	}
 	defer func() { _ = db.Close() }() // it was only read
 	checks = append(checks, doctor.CheckDatabase(db), doctor.CheckClock(cfg.Now, func(ctx context.Context) (time.Time, string, error) { return portalClock(ctx, cfg, db) }),
 		doctor.CheckPortals(doctor.Portals{Store: db, CallbackURL: cfg.CallbackURL(), PublicURL: cfg.PublicURL, Now: cfg.Now, Call: caller(cfg), Client: clientCheck(cfg)}))
-	return doctor.Run(ctx, checks)
+	return doctor.Run(ctx, saying(looking, checks))
+}
+
+// said is a check that says its name before it looks.
+type said struct {
+	check   doctor.Check
+	looking func(check string)
+}
+
+func saying(looking func(check string), checks []doctor.Check) (all []doctor.Check) {
+	for _, c := range checks {
+		all = append(all, said{c, looking})
+	}
+	return all
+}
+
+// Name implements doctor.Check.
+func (s said) Name() string { return s.check.Name() }
+
+// Look implements doctor.Check.
+func (s said) Look(ctx context.Context) []doctor.Finding {
+	s.looking(s.Name())
+	return s.check.Look(ctx)
 }
 
 // MissingDatabase names a SQLite database that does not exist yet.

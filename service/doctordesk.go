@@ -40,7 +40,7 @@ func (d *doctorDesk) AlarmTest() console.Examination {
 
 // Examine implements console.Doctor.
 func (d *doctorDesk) Examine() error {
-	return d.begin(&d.last, func(ctx context.Context) []doctor.Finding { return Examine(ctx, d.b.Config, d.b.Log) })
+	return d.begin(&d.last, func(ctx context.Context) []doctor.Finding { return Examine(ctx, d.b.Config, d.b.Log, func(string) {}) })
 }
 
 // TestAlarms implements console.Doctor.

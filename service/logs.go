@@ -31,6 +31,9 @@ func withUnits(_ []string, a slog.Attr) slog.Attr {
 
 // IsTerminal tells whether what is written there is read by a person at once.
 func IsTerminal(w io.Writer) bool {
+	if o, ok := w.(*over); ok {
+		w = o.out
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -129,29 +129,30 @@ func (p *Progress) remaining(run leads.Run) string {
 	return words
 }
 
-// Steps prints how far the work on an adopted database has come: each step when it begins, and then
+// Steps says how far the work on an adopted database has come: each step when it begins, and then
 // every few seconds.
 type Steps struct {
-	out     io.Writer
+	waiting *Waiting
 	step    string
-	printed time.Time
 }
 
-// NewSteps prints on out.
-func NewSteps(out io.Writer) *Steps { return &Steps{out: out} }
+// NewSteps says it by waiting.
+func NewSteps(waiting *Waiting) *Steps { return &Steps{waiting: waiting} }
 
 // Show is called again and again with the work as it stands.
 func (s *Steps) Show(p repo.Progress) {
-	if p.Step == s.step && p.Done != p.Total && time.Since(s.printed) < plainEvery {
-		return
-	}
-	s.step, s.printed = p.Step, time.Now()
+	words := p.Step
 	switch {
 	case p.Done == 0:
-		fmt.Fprintln(s.out, p.Step)
 	case p.Total == 0:
-		fmt.Fprintf(s.out, "%s: %s\n", p.Step, Number(p.Done, "row"))
+		words = fmt.Sprintf("%s: %s", p.Step, Number(p.Done, "row"))
 	default:
-		fmt.Fprintf(s.out, "%s: %d of %s, %d %%\n", p.Step, p.Done, Number(p.Total, "row"), 100*p.Done/p.Total)
+		words = fmt.Sprintf("%s: %d of %s, %d %%", p.Step, p.Done, Number(p.Total, "row"), 100*p.Done/p.Total)
 	}
+	if p.Step == s.step && p.Done != p.Total {
+		s.waiting.Update(words)
+		return
+	}
+	s.step = p.Step
+	s.waiting.Step(words)
 }

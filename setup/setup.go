@@ -63,6 +63,7 @@ type Config struct {
 	Owner    string   // the user to whom the file is to belong; "" is who runs this
 	Trials   Trials
 	Out      io.Writer
+	Paint    func(doctor.Level, string) string // colours what a trial found; nil does not
 }
 
 // Errors that a user mends by other flags.
@@ -167,7 +168,7 @@ func (s *setup) try(ctx context.Context, name, value string, early bool, trial f
 		return true, nil
 	}
 	found := trial(ctx, cfg)
-	if err := doctor.Write(s.Out, found); err != nil {
+	if err := doctor.Write(s.Out, found, s.Paint); err != nil {
 		return false, err
 	}
 	if ctx.Err() != nil {

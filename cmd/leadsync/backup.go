@@ -12,7 +12,7 @@ import (
 
 // backupCmd copies the database of a service that may be running.
 type backupCmd struct {
-	Dir  string `arg:"" help:"Directory for the copy; it is made if it does not exist." type:"path"`
+	Dir  string `arg:"" complete:"dir" help:"Directory for the copy; it is made if it does not exist." type:"path"`
 	JSON bool   `name:"json" help:"Print one JSON object."`
 }
 
@@ -33,11 +33,13 @@ func (b backupCmd) Run(ctx context.Context, a *app) (err error) {
 	if err := cfg.CheckDatabase(); err != nil {
 		return err
 	}
+	a.wait.Begin("Connecting to the database")
 	db, err := service.OpenDatabase(ctx, cfg, service.NewLog(a.stderr, cfg))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	a.wait.Begin("Copying the database, and reading the copy")
 	done, err := db.Backup(ctx, b.Dir)
 	if errors.Is(err, repo.ErrOwnBackup) {
 		return usageError{err}

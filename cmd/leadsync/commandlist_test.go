@@ -8,19 +8,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"leadsync/docs/docstest"
+	"leadsync/shell"
 )
-
-// commandLine is what a person types: a command alone may be short for one below it.
-func commandLine(node *kong.Node) string {
-	words := []string{"leadsync", node.Path()}
-	if node.Parent != nil && node.Parent.DefaultCmd == node {
-		words[1] = node.Parent.Path()
-	}
-	for _, arg := range node.Positional {
-		words = append(words, arg.Summary())
-	}
-	return strings.Join(words, " ")
-}
 
 // parserOf is the parser of the command line, without what makes it end the process.
 func parserOf(t *testing.T) *kong.Kong {
@@ -41,10 +30,10 @@ func TestPageListsEveryCommand(t *testing.T) {
 	meanings := map[[2]string][]string{}
 	parser := parserOf(t)
 	for _, node := range parser.Model.Leaves(true) {
-		commands.WriteString(docstest.Row("`"+commandLine(node)+"`", node.Help))
+		commands.WriteString(docstest.Row("`"+shell.CommandLine(parser.Model, node)+"`", node.Help))
 		for _, group := range node.AllFlags(true) {
 			for _, f := range group {
-				key, of := [2]string{strings.TrimSpace(f.String()), f.Help}, "`"+strings.SplitN(commandLine(node), " <", 2)[0]+"`"
+				key, of := [2]string{strings.TrimSpace(f.String()), f.Help}, "`"+strings.SplitN(shell.CommandLine(parser.Model, node), " <", 2)[0]+"`"
 				if slices.Contains(parser.Model.Flags, f) {
 					of = "every command"
 				}

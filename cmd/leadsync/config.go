@@ -55,7 +55,7 @@ func (a *app) config() (service.Config, error) {
 
 // configCmd deals with the settings.
 type configCmd struct {
-	Show configShowCmd `cmd:"" default:"withargs" help:"Show the settings in force and where each comes from; secrets are left out."`
+	Show configShowCmd `cmd:"" default:"withargs" help:"Show the settings in force and where each comes from; secrets are left out." example:"leadsync config show --json" more:"docs/settings.md"`
 }
 
 type configShowCmd struct {

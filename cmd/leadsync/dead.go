@@ -15,10 +15,10 @@ import (
 
 // deadCmd deals with notices that were given up.
 type deadCmd struct {
-	List   deadListCmd   `cmd:"" default:"withargs" help:"List dead letters."`
-	Show   deadShowCmd   `cmd:"" help:"Show dead letters with what the portal sent of the leads."`
-	Replay deadReplayCmd `cmd:"" help:"Forget the failures and read these leads again."`
-	Drop   deadDropCmd   `cmd:"" help:"Forget dead letters."`
+	List   deadListCmd   `cmd:"" default:"withargs" help:"List dead letters." example:"leadsync dead --older-than 7d" more:"docs/trouble.md#leadsync-cannot-store-a-lead"`
+	Show   deadShowCmd   `cmd:"" help:"Show dead letters with what the portal sent of the leads." example:"leadsync dead show --lead 17" more:"docs/trouble.md#leadsync-cannot-store-a-lead"`
+	Replay deadReplayCmd `cmd:"" help:"Forget the failures and read these leads again." example:"leadsync dead replay --portal company.bitrix24.ru" more:"docs/trouble.md#leadsync-cannot-store-a-lead"`
+	Drop   deadDropCmd   `cmd:"" help:"Forget dead letters." example:"leadsync dead drop --lead 17" more:"docs/trouble.md#leadsync-cannot-store-a-lead"`
 }
 
 // deadFilter chooses dead letters; all that is given must fit.
@@ -103,12 +103,26 @@ func (f deadFilter) each(ctx context.Context, a *app, action string, do deadActi
 		if f.Portal, err = memberOf(ctx, b.DB, f.Portal); err != nil {
 			return err
 		}
-		report, err := f.report(ctx, b, action, do)
+		report, err := f.report(ctx, b, action, a.counted(action, do))
 		if err != nil {
 			return err
 		}
 		return report.print(a.stdout, f.JSON)
 	})
+}
+
+// counted is an action that says how far it has come.
+func (a *app) counted(action string, do deadAction) deadAction {
+	if do == nil {
+		return nil
+	}
+	doing, done := map[string]string{"show": "Looking up payloads", "replay": "Asking for the leads again", "drop": "Forgetting"}[action], int64(0)
+	a.wait.Begin(doing)
+	return func(ctx context.Context, b *service.Backend, letter events.DeadLetter, v *deadView) error {
+		done++
+		a.wait.Update(doing + ": " + service.Number(done, "letter"))
+		return do(ctx, b, letter, v)
+	}
 }
 
 // report does it with every letter that fits the filter.

@@ -17,7 +17,7 @@ type demoCmd struct {
 	Lose        float64       `default:"0.05" help:"Fraction of callbacks that get lost, 0 to 1."`
 	Seed        uint64        `default:"1" help:"The same seed gives the same portal and the same changes."`
 	NoReconcile bool          `help:"Leave out the pass that repairs what lost callbacks missed."`
-	Data        string        `placeholder:"DIR" help:"Keep what the demo writes in this directory; it must be empty."`
+	Data        string        `placeholder:"DIR" complete:"dir" help:"Keep what the demo writes in this directory; it must be empty."`
 	JSON        bool          `name:"json" help:"Print one JSON object at the end instead of the table."`
 }
 

@@ -25,14 +25,15 @@ func (d doctorCmd) Run(ctx context.Context, a *app) error {
 	}
 	var found []doctor.Finding
 	if d.TestAlert {
+		a.wait.Begin("Sending test messages")
 		found = service.TestAlarms(ctx, cfg)
 	} else {
-		found = service.Examine(ctx, cfg, service.NewLog(a.stderr, cfg))
+		found = service.Examine(ctx, cfg, service.NewLog(a.stderr, cfg), func(check string) { a.wait.Begin("Looking at: " + check) })
 	}
 	if d.JSON {
 		err = json.NewEncoder(a.stdout).Encode(map[string]any{"healthy": doctor.Healthy(found), "findings": found})
 	} else {
-		err = doctor.Write(a.stdout, found)
+		err = doctor.Write(a.stdout, found, a.paint)
 	}
 	if err == nil && !doctor.Healthy(found) {
 		return errFaults

@@ -243,7 +243,7 @@ func (x *examination) settingsThatAreWrong() {
 		t.Fatal(err)
 	}
 	cfg.Tuning.Clock = func() time.Time { return time.Now().Add(10 * time.Minute) }
-	x.worse("a clock ten minutes ahead", service.Examine(t.Context(), cfg, leadstest.Silent()), doctor.Fault, "time server", "clock", "portals")
+	x.worse("a clock ten minutes ahead", service.Examine(t.Context(), cfg, leadstest.Silent(), func(string) {}), doctor.Fault, "time server", "clock", "portals")
 }
 
 // natsThatIsWrong examines servers with a stranger's stream, and with one copy where three are wanted.

@@ -38,6 +38,7 @@ func (e *emulatorCmd) Validate() error {
 
 // Run serves the portal until the context ends.
 func (e emulatorCmd) Run(ctx context.Context, a *app) (err error) {
+	a.wait.Begin("Making the leads")
 	p, err := emulator.Start(emulator.Config{ //nolint:contextcheck // it lives until Close, not as long as a context
 		PortalAddr: e.Addr, OAuthAddr: e.OAuthAddr, Leads: e.Leads, Seed: e.Seed, TLS: e.TLS,
 		NoLimits: e.NoLimits, Enterprise: e.Enterprise, AccessLife: e.AccessLife, AskLogin: e.AskLogin,
@@ -46,6 +47,7 @@ func (e emulatorCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
+	a.wait.Begin("")
 	defer func() { err = errors.Join(err, p.Close()) }() //nolint:contextcheck // it lives until Close, not as long as a context
 	if err := e.announce(a, p.Info()); err != nil {
 		return err

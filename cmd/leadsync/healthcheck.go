@@ -26,6 +26,7 @@ func (healthcheckCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	a.wait.Begin("Asking the service")
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, local(address)+"/healthz", nil)

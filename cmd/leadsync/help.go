@@ -8,6 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"leadsync/settings"
+	"leadsync/shell"
 )
 
 // printHelp prints the help of a command. Where a command alone is short for another one, as
@@ -17,12 +18,20 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 		return err
 	}
 	node := ctx.Selected()
-	if node == nil || node.DefaultCmd == nil {
+	if node == nil {
+		return nil
+	}
+	if node.DefaultCmd == nil {
+		shell.WriteExample(ctx.Stdout, node)
 		return nil
 	}
 	fmt.Fprintf(ctx.Stdout, "\n`%s` alone is short for:\n\n", node.FullPath())
 	ctx.Path = append(ctx.Path, &kong.Path{Parent: node, Command: node.DefaultCmd, Flags: node.DefaultCmd.Flags})
-	return kong.DefaultHelpPrinter(options, ctx)
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	shell.WriteExample(ctx.Stdout, node.DefaultCmd)
+	return nil
 }
 
 // Help lists the settings below the flags of `leadsync serve`.

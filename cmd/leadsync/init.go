@@ -23,12 +23,12 @@ type initCmd struct {
 	Webhook      string            `placeholder:"URL" help:"The complete inbound webhook, instead of an application."`
 	WebhookToken string            `name:"webhook-token" help:"The outgoing webhook's application token."`
 	MemberID     string            `name:"member-id" help:"The member_id of the webhook's portal."`
-	DataDir      string            `name:"data-dir" placeholder:"DIR" help:"The data directory; it is written as a whole path."`
+	DataDir      string            `name:"data-dir" placeholder:"DIR" complete:"dir" help:"The data directory; it is written as a whole path."`
 	Set          map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"Another setting; may be repeated."`
-	Output       string            `placeholder:"FILE" help:"The settings file; otherwise the one that commands read by themselves where root runs this, and ./leadsync.env where another user does."`
+	Output       string            `placeholder:"FILE" complete:"file" help:"The settings file; otherwise the one that commands read by themselves where root runs this, and ./leadsync.env where another user does."`
 	Force        bool              `help:"Replace a file that is there."`
 	Yes          bool              `help:"Ask nothing: what no flag says has its default."`
-	Lang         string            `placeholder:"en|ru" help:"Language of the questions; otherwise that of the locale."`
+	Lang         string            `enum:"en,ru," default:"" placeholder:"en|ru" help:"Language of the questions; otherwise that of the locale."`
 }
 
 // Run asks, tries and writes.
@@ -66,14 +66,28 @@ func (i initCmd) config(a *app) setup.Config {
 			Database: i.Database, DataDir: data, PublicURL: i.PublicURL, Portal: i.Portal, ClientID: i.ClientID, ClientSecret: i.ClientSecret,
 			Webhook: i.Webhook, WebhookToken: i.WebhookToken, MemberID: i.MemberID, Others: i.Set,
 		},
-		Language: cmp.Or(i.Lang, setup.Locale(a.lookup)), Output: output, Standard: output == a.settings, Force: i.Force, Unit: output == a.settings && setup.HasUnit(), Owner: setup.ServiceUser(), Out: a.stdout,
+		Language: cmp.Or(i.Lang, setup.Locale(a.lookup)), Output: output, Standard: output == a.settings, Force: i.Force, Unit: output == a.settings && setup.HasUnit(), Owner: setup.ServiceUser(), Out: a.stdout, Paint: a.paint,
 		Trials: setup.Trials{
 			Database: func(ctx context.Context, cfg service.Config) ([]doctor.Finding, bool) {
+				defer a.trying("the database")()
 				return service.TryDatabase(ctx, cfg, log)
 			},
-			Address: service.TryAddress, Webhook: service.TryWebhook,
+			Address: func(ctx context.Context, cfg service.Config) []doctor.Finding {
+				defer a.trying("the address")()
+				return service.TryAddress(ctx, cfg)
+			},
+			Webhook: func(ctx context.Context, cfg service.Config) []doctor.Finding {
+				defer a.trying("the webhook")()
+				return service.TryWebhook(ctx, cfg)
+			},
 		},
 	}
+}
+
+// trying says what init tries, until it is called.
+func (a *app) trying(what string) func() {
+	a.wait.Begin("Trying " + what)
+	return func() { a.wait.Begin("") }
 }
 
 // lookup is the environment.

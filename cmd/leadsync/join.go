@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 
@@ -26,11 +27,13 @@ func (a *app) join(ctx context.Context, work func(*service.Backend) error) error
 
 // joinOrMake is join for a command that may be the first one.
 func (a *app) joinOrMake(ctx context.Context, cfg service.Config, work func(*service.Backend) error) (err error) {
+	a.wait.Begin("Connecting to the database and NATS")
 	b, err := service.Join(ctx, cfg, service.NewLog(a.stderr, cfg))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
+	a.wait.Begin("Reading the database")
 	return work(b)
 }
 
@@ -44,6 +47,7 @@ func (a *app) withDatabase(ctx context.Context, work func(*repo.DB) error) (err 
 	if err := cfg.CheckDatabase(); err != nil {
 		return err
 	}
+	a.wait.Begin("Connecting to the database")
 	db, err := service.OpenDatabase(ctx, cfg, service.NewLog(a.stderr, cfg))
 	if err != nil {
 		return err
@@ -52,7 +56,17 @@ func (a *app) withDatabase(ctx context.Context, work func(*repo.DB) error) (err 
 	if err := db.CheckMigrated(ctx); err != nil {
 		return err
 	}
+	a.wait.Begin("Reading the database")
 	return work(db)
+}
+
+// progress is where a pass shows how far it has come, which takes the place of what waits.
+func (a *app) progress() io.Writer {
+	if a.wait == nil {
+		return io.Discard
+	}
+	a.wait.Begin("")
+	return a.stderr
 }
 
 // findPortal finds a portal by its member_id or its domain, which may be the address in a browser.

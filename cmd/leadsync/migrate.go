@@ -37,6 +37,7 @@ func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
+	a.wait.Begin("Connecting to the database")
 	db, err := service.OpenDatabase(ctx, cfg, service.NewLog(a.stderr, cfg))
 	if err != nil {
 		return err
@@ -51,6 +52,7 @@ func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 	if err := a.migrateUp(ctx, db); err != nil {
 		return err
 	}
+	a.wait.Begin("Making the streams")
 	place, err := service.SetUpStreams(ctx, cfg)
 	if err == nil && place != "" {
 		fmt.Fprintln(a.stdout, "the streams are up to date on", place)
@@ -79,6 +81,7 @@ func (m migrateCmd) place(cfg *service.Config) (remove func() error, err error) 
 }
 
 func (a *app) migrateDown(ctx context.Context, db *repo.DB) error {
+	a.wait.Begin("Removing tables and columns")
 	names, err := db.MigrateDown(ctx)
 	for _, name := range names {
 		fmt.Fprintln(a.stdout, "undone", name)
@@ -91,6 +94,7 @@ func (a *app) migrateDown(ctx context.Context, db *repo.DB) error {
 
 // migrateUp checks the database, migrates, and says what there is now.
 func (a *app) migrateUp(ctx context.Context, db *repo.DB) error {
+	a.wait.Begin("Examining the database")
 	pending, err := db.MigrationPlan(ctx)
 	if err != nil {
 		return err
@@ -103,7 +107,8 @@ func (a *app) migrateUp(ctx context.Context, db *repo.DB) error {
 		return err
 	}
 	began := time.Now()
-	done, err := db.Adopt(ctx, service.NewSteps(a.stdout).Show)
+	a.wait.Begin("Changing the tables")
+	done, err := db.Adopt(ctx, service.NewSteps(a.wait).Show)
 	for _, name := range done.Applied {
 		fmt.Fprintln(a.stdout, "applied", name)
 	}
@@ -158,6 +163,7 @@ func belong(leads int64, of string) string {
 
 // printPlan prints what a database administrator wants to read before it is run.
 func (a *app) printPlan(ctx context.Context, db *repo.DB) error {
+	a.wait.Begin("Examining the database")
 	names, err := db.MigrationPlan(ctx)
 	if err != nil {
 		return err

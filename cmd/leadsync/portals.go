@@ -13,12 +13,12 @@ import (
 
 // portalsCmd deals with the portals that are served.
 type portalsCmd struct {
-	List   portalsListCmd   `cmd:"" default:"withargs" help:"List the portals."`
-	Show   portalsShowCmd   `cmd:"" help:"Show a portal: its state, tokens, bound events and budget."`
-	Add    portalsAddCmd    `cmd:"" help:"Add a portal that is reached by webhooks; or let one in whose application is yet to be installed, or give one an application of its own."`
-	Rebind portalsRebindCmd `cmd:"" help:"Bind the portal's events to this service again."`
-	Claim  portalsClaimCmd  `cmd:"" help:"Give the leads of an adopted database that belong to no portal to one."`
-	Remove portalsRemoveCmd `cmd:"" help:"Forget a portal and erase everything leadsync keeps of it."`
+	List   portalsListCmd   `cmd:"" default:"withargs" help:"List the portals." example:"leadsync portals" more:"docs/trouble.md#portals"`
+	Show   portalsShowCmd   `cmd:"" help:"Show a portal: its state, tokens, bound events and budget." example:"leadsync portals show company.bitrix24.ru" more:"docs/trouble.md#portals"`
+	Add    portalsAddCmd    `cmd:"" help:"Add a portal that is reached by webhooks; or let one in whose application is yet to be installed, or give one an application of its own." example:"leadsync portals add --member-id a223c6b3710f85df22e9377d6c4f7553 --domain company.bitrix24.ru" more:"docs/install.md"`
+	Rebind portalsRebindCmd `cmd:"" help:"Bind the portal's events to this service again." example:"leadsync portals rebind company.bitrix24.ru" more:"docs/trouble.md#events-are-not-bound"`
+	Claim  portalsClaimCmd  `cmd:"" help:"Give the leads of an adopted database that belong to no portal to one." example:"leadsync portals claim company.bitrix24.ru" more:"docs/trouble.md#adopted-leads-belong-to-no-portal"`
+	Remove portalsRemoveCmd `cmd:"" help:"Forget a portal and erase everything leadsync keeps of it." example:"leadsync portals remove company.bitrix24.ru --yes" more:"docs/operations.md"`
 }
 
 // portalsView is the list as JSON.

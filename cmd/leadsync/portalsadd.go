@@ -34,6 +34,7 @@ func (p portalsAddCmd) Run(ctx context.Context, a *app) error {
 	}
 	p.MemberID = leads.CanonicalMemberID(p.MemberID)
 	var portal leads.Portal
+	a.wait.Begin("Asking the portal")
 	application := p.Domain != "" || p.ClientID != ""
 	if application {
 		portal, err = p.application(cfg)

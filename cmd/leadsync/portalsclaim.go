@@ -32,11 +32,7 @@ func (c portalsClaimCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		show := service.NewSteps(a.stdout).Show
-		if c.JSON {
-			show = nil
-		}
-		done, err := db.Claim(ctx, portal.MemberID, show)
+		done, err := db.Claim(ctx, portal.MemberID, service.NewSteps(a.wait).Show)
 		if err != nil {
 			return fmt.Errorf("%w\nWhat is claimed stays claimed: run the same command again, and it continues", err)
 		}

@@ -28,7 +28,7 @@ func (r portalsRebindCmd) Run(ctx context.Context, a *app) error {
 		case portal.State != leads.PortalActive:
 			return fmt.Errorf("portal %s is %s", portal.Domain, portal.State)
 		}
-		fmt.Fprintln(a.stderr, "Binding the events: this may take half a minute.")
+		a.wait.Begin("Binding the events: this may take half a minute")
 		if err := b.Rebind(ctx, portal); err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func (r portalsRemoveCmd) Run(ctx context.Context, a *app) error {
 			return usageError{fmt.Errorf("portal %s (%s) and its %s would be erased here for good, in the database and on the topic; add --yes to do it",
 				portal.MemberID, portal.Domain, service.Number(count, "lead"))}
 		}
-		fmt.Fprintln(a.stderr, "Removing the portal: first its owner must let go of it, which may take a minute.")
+		a.wait.Begin("Removing the portal: first its owner must let go of it, which may take a minute")
 		if err := removePortal(ctx, b, portal); err != nil {
 			return err
 		}

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 
+	"leadsync/doctor"
 	"leadsync/guide"
 	"leadsync/repo"
 )
 
 // errStopped says that a person has to do something before the migration.
 var errStopped = guide.At(guide.Preflight, errors.New("nothing has changed: correct what is marked «stops», then run leadsync migrate again"))
+
+// levels are the severities of conditions, as doctor's.
+var levels = map[repo.Severity]doctor.Level{repo.Stops: doctor.Fault, repo.Warns: doctor.Warning, repo.Tells: doctor.OK}
 
 // preflight prints what a person should know before the database is changed. Where that is
 // something that would fail, the error is errStopped.
@@ -24,7 +28,7 @@ func (a *app) preflight(ctx context.Context, db *repo.DB, indent string) error {
 	}
 	stops := false
 	for _, c := range conditions {
-		fmt.Fprintf(a.stdout, "%s  %-5s  %-11s  %s\n", indent, c.Severity, c.Check, c.Found)
+		fmt.Fprintf(a.stdout, "%s  %s  %-11s  %s\n", indent, a.paint(levels[c.Severity], fmt.Sprintf("%-5s", c.Severity)), c.Check, c.Found)
 		if c.Do != "" {
 			fmt.Fprintf(a.stdout, "%s                      -> %s\n", indent, c.Do)
 		}

@@ -17,9 +17,9 @@ import (
 )
 
 type reconcileCmd struct {
-	Pass     passCmd     `cmd:"" default:"withargs" help:"Compare portal and mirror, and repair what differs."`
-	History  historyCmd  `cmd:"" help:"List past passes."`
-	Findings findingsCmd `cmd:"" help:"List what a pass found, and why."`
+	Pass     passCmd     `cmd:"" default:"withargs" help:"Compare portal and mirror, and repair what differs." example:"leadsync reconcile --dry-run" more:"docs/reconciliation.md"`
+	History  historyCmd  `cmd:"" help:"List past passes." example:"leadsync reconcile history --limit 5" more:"docs/reconciliation.md"`
+	Findings findingsCmd `cmd:"" help:"List what a pass found, and why." example:"leadsync reconcile findings last" more:"docs/reconciliation.md"`
 }
 
 type passCmd struct {
@@ -42,7 +42,7 @@ func (r passCmd) Run(ctx context.Context, a *app) error {
 		}
 		var runs []leads.Run
 		for _, p := range portals {
-			run, err := r.one(ctx, b, p, a.stderr)
+			run, err := r.one(ctx, b, p, a.progress())
 			if err != nil {
 				return fmt.Errorf("portal %s: %w", p.Domain, err)
 			}

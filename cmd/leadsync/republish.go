@@ -38,8 +38,7 @@ func (r republishCmd) Run(ctx context.Context, a *app) error {
 	err := a.join(ctx, func(b *service.Backend) error {
 		only, err := memberOf(ctx, b.DB, r.Portal)
 		if err == nil {
-			fmt.Fprintln(a.stderr, "Comparing every row with the topic, and waiting until all that differs is published.")
-			report, err = republish(ctx, b, only)
+			report, err = republish(ctx, b, only, a.wait)
 		}
 		return err
 	})
@@ -64,7 +63,7 @@ func (r republishCmd) Run(ctx context.Context, a *app) error {
 
 // republish makes topic and rows of the portals agree, all or one, and empties the outbox: by the service's
 // relay where one runs, else by its own.
-func republish(ctx context.Context, b *service.Backend, only string) (republishReport, error) {
+func republish(ctx context.Context, b *service.Backend, only string, wait *service.Waiting) (republishReport, error) {
 	report := republishReport{Portals: []republishView{}}
 	topic, err := events.OpenTopic(ctx, b.NATS.Bus())
 	if err != nil {
@@ -78,7 +77,10 @@ func republish(ctx context.Context, b *service.Backend, only string) (republishR
 		if only != "" && p.MemberID != only {
 			continue
 		}
-		done, err := consumers.Republish(ctx, b.DB, topic, p.MemberID)
+		wait.Begin("Comparing the rows of " + p.Domain + " with the topic")
+		done, err := consumers.Republish(ctx, b.DB, topic, p.MemberID, func(rows int) {
+			wait.Update(fmt.Sprintf("Comparing the rows of %s with the topic: %s", p.Domain, service.Number(int64(rows), "row")))
+		})
 		if err != nil {
 			return report, fmt.Errorf("republish %s: %w", p.MemberID, err)
 		}
@@ -94,6 +96,7 @@ func republish(ctx context.Context, b *service.Backend, only string) (republishR
 	if only != "" && len(report.Portals) == 0 {
 		return report, fmt.Errorf("portal %s is not known", only)
 	}
+	wait.Begin("Publishing what differs")
 	return report, relayAll(ctx, b, topic)
 }
 

@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"leadsync/guide"
 	"leadsync/leads"
+	"leadsync/service"
+	"leadsync/shell"
 	"leadsync/winservice"
 
 	"github.com/alecthomas/kong"
@@ -41,32 +44,36 @@ type surroundings struct {
 type app struct {
 	surroundings
 
-	named string // the settings file of --config; "" where none is named
+	named string           // the settings file of --config; "" where none is named
+	wait  *service.Waiting // says what takes long; nil where JSON is wanted
 }
 
 type cli struct {
-	Config string `placeholder:"FILE" help:"Settings file of lines NAME=value; the environment wins. Otherwise ${settings_file}, if it is there. «none» reads no file."`
+	Config string `placeholder:"FILE" complete:"file" help:"Settings file of lines NAME=value; the environment wins. Otherwise ${settings_file}, if it is there. «none» reads no file."`
 
-	Demo      demoCmd      `cmd:"" help:"Watch leads travel from an emulated portal into SQL and out on a topic."`
-	Init      initCmd      `cmd:"" help:"Ask for what leadsync needs, try it and write the settings file."`
-	Serve     serveCmd     `cmd:"" help:"Run the service: take callbacks, mirror leads, announce changes."`
-	Emulator  emulatorCmd  `cmd:"" help:"Run an emulated Bitrix24 portal, with its authorization server."`
-	Migrate   migrateCmd   `cmd:"" help:"Create or update the tables."`
+	Demo      demoCmd      `cmd:"" help:"Watch leads travel from an emulated portal into SQL and out on a topic." example:"leadsync demo --leads 500 --for 10s" more:"README.md"`
+	Init      initCmd      `cmd:"" help:"Ask for what leadsync needs, try it and write the settings file." example:"leadsync init --database sqlserver://user:password@host:1433?database=oktell --public-url https://leads.example.com" more:"docs/install.md"`
+	Serve     serveCmd     `cmd:"" help:"Run the service: take callbacks, mirror leads, announce changes." example:"leadsync serve --config leadsync.env" more:"docs/settings.md"`
+	Emulator  emulatorCmd  `cmd:"" help:"Run an emulated Bitrix24 portal, with its authorization server." example:"leadsync emulator --leads 200" more:"bitrix24/emulator/FIDELITY.md"`
+	Migrate   migrateCmd   `cmd:"" help:"Create or update the tables." example:"leadsync migrate --plan" more:"docs/sqlserver.md"`
 	Reconcile reconcileCmd `cmd:"" help:"Compare every lead of the portal with the mirror and repair what differs."`
 	Portals   portalsCmd   `cmd:"" help:"List, show, add, rebind or remove portals."`
-	Lookup    lookupCmd    `cmd:"" help:"Find the leads of a telephone number."`
-	Why       whyCmd       `cmd:"" help:"Tell what happened to a lead, and why: callbacks, reads, rows, announcements, passes, outages."`
-	Republish republishCmd `cmd:"" help:"Make the topic equal to the tables, after NATS or the database was lost or restored."`
-	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced."`
+	Lookup    lookupCmd    `cmd:"" help:"Find the leads of a telephone number." example:"leadsync lookup +79123456789" more:"docs/callcentre.md"`
+	Why       whyCmd       `cmd:"" help:"Tell what happened to a lead, and why: callbacks, reads, rows, announcements, passes, outages." example:"leadsync why company.bitrix24.ru/17 --since 30d" more:"docs/why.md"`
+	Republish republishCmd `cmd:"" help:"Make the topic equal to the tables, after NATS or the database was lost or restored." example:"leadsync republish --portal company.bitrix24.ru" more:"docs/subscribing.md"`
+	Watch     watchCmd     `cmd:"" help:"Print changes of leads as they are announced." example:"leadsync watch --from-start" more:"docs/subscribing.md"`
 	Dead      deadCmd      `cmd:"" help:"List, show, replay or drop notices that leadsync gave up."`
-	Backup    backupCmd    `cmd:"" help:"Copy the SQLite database of a service, also while it runs."`
-	Doctor    doctorCmd    `cmd:"" help:"Examine the installation: what works, what does not, what it means and what to do."`
+	Backup    backupCmd    `cmd:"" help:"Copy the SQLite database of a service, also while it runs." example:"leadsync backup /var/backups/leadsync" more:"docs/operations.md#backup"`
+	Doctor    doctorCmd    `cmd:"" help:"Examine the installation: what works, what does not, what it means and what to do." example:"leadsync doctor" more:"docs/trouble.md"`
 	Settings  configCmd    `cmd:"" name:"config" help:"Show the settings in force and where each comes from."`
 	Service   serviceCmd   `cmd:"" help:"Install, start or stop leadsync as a service of Windows."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Version   versionCmd   `cmd:"" help:"Print the version." example:"leadsync version" more:"docs/operations.md"`
 
-	NATSAccounts natsAccountsCmd `cmd:"" name:"nats-accounts" help:"Print the accounts block for a NATS server of your own, with a subscriber for each name."`
+	NATSAccounts natsAccountsCmd `cmd:"" name:"nats-accounts" help:"Print the accounts block for a NATS server of your own, with a subscriber for each name." example:"leadsync nats-accounts billing reports" more:"docs/subscribing.md"`
 
+	Completion  completionCmd  `cmd:"" help:"Print a script that has a shell complete commands, flags and their values." example:"leadsync completion bash >>~/.bashrc" more:"docs/commands.md"`
+	Complete    completeCmd    `cmd:"" name:"__complete" hidden:"" help:"Say what may stand at the cursor; the scripts of completion ask this."`
+	Man         manCmd         `cmd:"" hidden:"" help:"Print the man page; for packages."`
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Check that the service is alive; for containers."`
 }
 
@@ -99,6 +106,11 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 		return exitUsage
 	}
 	a := &app{surroundings: s, named: flags.Config}
+	if !wantsJSON(command) {
+		a.wait = service.NewWaiting(s.stderr)
+		defer a.wait.Stop()
+		a.stdout, a.stderr = a.wait.Over(s.stdout), a.wait.Over(s.stderr)
+	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	if err := command.Run(a); err != nil {
 		return a.complain(ctx, err)
@@ -106,9 +118,14 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 	return exitOK
 }
 
+// wantsJSON tells whether programs read the output: then nothing else is printed.
+func wantsJSON(command *kong.Context) bool {
+	return slices.ContainsFunc(command.Flags(), func(f *kong.Flag) bool { return f.Name == "json" && command.FlagValue(f) == true })
+}
+
 // helpVars are what help texts and defaults name; settings is the file that is read by default.
 func helpVars(settings string) kong.Vars {
-	return kong.Vars{"settings_file": cmp.Or(settings, "no file"), "virtual_account": winservice.VirtualAccount}
+	return kong.Vars{"settings_file": cmp.Or(settings, "no file"), "virtual_account": winservice.VirtualAccount, "shells": shell.Shells}
 }
 
 // complain prints an error once, as a line a person can act on.

@@ -31,6 +31,7 @@ func (w watchCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	a.wait.Begin("Connecting to NATS")
 	nc, err := service.ConnectSubscriber(cfg)
 	if err != nil {
 		return err
@@ -40,6 +41,7 @@ func (w watchCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	a.wait.Begin("")
 	return events.Subscribe(ctx, bus, member, w.FromStart, func(msg jetstream.Msg) {
 		if err := w.print(a.stdout, msg); err != nil {
 			fmt.Fprintf(a.stderr, "leadsync: %s: %v\n", msg.Subject(), err)

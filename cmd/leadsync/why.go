@@ -37,6 +37,7 @@ func (w whyCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
+		a.wait.Begin("Reading the journal and the database")
 		told, err := service.Why(ctx, db, cfg, portal, id, service.Span{Since: cfg.Now().Add(-time.Duration(w.Since)), Most: w.Limit})
 		if err != nil {
 			return err

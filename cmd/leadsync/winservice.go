@@ -14,17 +14,17 @@ import (
 
 // serviceCmd is leadsync as a service of Windows.
 type serviceCmd struct {
-	Install   serviceInstallCmd   `cmd:"" help:"Register the service, make its directories and keep everybody else out of them."`
-	Uninstall serviceUninstallCmd `cmd:"" help:"Stop the service and remove its registration. Data, settings and logs stay."`
-	Start     serviceStartCmd     `cmd:"" help:"Start the service and wait until it runs."`
-	Stop      serviceStopCmd      `cmd:"" help:"Stop the service and wait for its end."`
-	Status    serviceStatusCmd    `cmd:"" help:"Say how the service is. Exit code 0: it runs."`
+	Install   serviceInstallCmd   `cmd:"" help:"Register the service, make its directories and keep everybody else out of them." example:"leadsync service install" more:"docs/windows.md"`
+	Uninstall serviceUninstallCmd `cmd:"" help:"Stop the service and remove its registration. Data, settings and logs stay." example:"leadsync service uninstall" more:"docs/windows.md"`
+	Start     serviceStartCmd     `cmd:"" help:"Start the service and wait until it runs." example:"leadsync service start" more:"docs/windows.md"`
+	Stop      serviceStopCmd      `cmd:"" help:"Stop the service and wait for its end." example:"leadsync service stop" more:"docs/windows.md"`
+	Status    serviceStatusCmd    `cmd:"" help:"Say how the service is. Exit code 0: it runs." example:"leadsync service status" more:"docs/windows.md"`
 	Run       serviceRunCmd       `cmd:"" hidden:"" help:"Be the service; only the service manager of Windows starts this."`
 }
 
 type serviceInstallCmd struct {
 	Account      string `default:"${virtual_account}" placeholder:"ACCOUNT" help:"The account of the service: DOMAIN\\\\user, or DOMAIN\\\\name$ for a managed account; otherwise one of its own without a password."`
-	PasswordFile string `name:"password-file" placeholder:"FILE" help:"A file with the password of DOMAIN\\\\user."`
+	PasswordFile string `name:"password-file" placeholder:"FILE" complete:"file" help:"A file with the password of DOMAIN\\\\user."`
 }
 
 // Run registers what `service run` does. The settings file is named, so that a start without it fails.
@@ -70,6 +70,7 @@ type serviceUninstallCmd struct{}
 
 // Run removes the registration.
 func (serviceUninstallCmd) Run(a *app) error {
+	a.wait.Begin("Stopping and removing the service")
 	if err := winservice.Uninstall(); err != nil {
 		return err
 	}
@@ -84,12 +85,18 @@ func (serviceUninstallCmd) Run(a *app) error {
 type serviceStartCmd struct{}
 
 // Run starts the service.
-func (serviceStartCmd) Run() error { return winservice.StartService() }
+func (serviceStartCmd) Run(a *app) error {
+	a.wait.Begin("Waiting until the service runs")
+	return winservice.StartService()
+}
 
 type serviceStopCmd struct{}
 
 // Run stops the service.
-func (serviceStopCmd) Run() error { return winservice.StopService() }
+func (serviceStopCmd) Run(a *app) error {
+	a.wait.Begin("Waiting until the service has stopped")
+	return winservice.StopService()
+}
 
 type serviceStatusCmd struct{}
 

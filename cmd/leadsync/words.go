@@ -4,8 +4,24 @@ import (
 	"fmt"
 	"time"
 
+	"leadsync/doctor"
 	"leadsync/leads"
+	"leadsync/service"
+	"leadsync/shell"
 )
+
+// paint colours the word of a level.
+func (a *app) paint(level doctor.Level, words string) string {
+	colours := shell.NewColours(service.IsTerminal(a.stdout), a.lookup)
+	switch level {
+	case doctor.OK:
+		return colours.Good(words)
+	case doctor.Fault:
+		return colours.Bad(words)
+	default:
+		return colours.Doubtful(words)
+	}
+}
 
 // passView is a pass as it is printed: its report, and when it was.
 type passView struct {
