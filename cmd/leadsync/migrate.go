@@ -81,6 +81,10 @@ func (m migrateCmd) place(cfg *service.Config) (remove func() error, err error) 
 }
 
 func (a *app) migrateDown(ctx context.Context, db *repo.DB) error {
+	a.wait.Begin("Looking whether a service uses the database")
+	if err := service.CheckUnserved(ctx, db, time.Now()); err != nil {
+		return err
+	}
 	a.wait.Begin("Removing tables and columns")
 	names, err := db.MigrateDown(ctx)
 	for _, name := range names {

@@ -5,8 +5,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"leadsync/events"
+	"leadsync/leads"
+	"leadsync/repo"
 	"leadsync/repo/repotest"
 )
 
@@ -117,5 +120,46 @@ func TestMigrateStopsBeforeAnythingHasChanged(t *testing.T) {
 	}
 	if code, stdout, stderr := command(t.Context(), t, vars, "migrate"); code != exitOK || !strings.Contains(stdout, "50 leads belong to no portal yet") || !strings.Contains(stdout, "What comes next") {
 		t.Errorf("exit %d: %s%s", code, stderr, stdout)
+	}
+}
+
+// Tables are not taken away from under a service.
+func TestMigrateDownBesideAService(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	url := "sqlite:" + filepath.Join(dir, "mirror.db")
+	vars := map[string]string{"LEADSYNC_DATA_DIR": dir, "LEADSYNC_DATABASE_URL": url}
+	if code, _, stderr := command(t.Context(), t, vars, "migrate"); code != exitOK {
+		t.Fatal(stderr)
+	}
+	now := time.Now()
+	db, err := repo.Open(t.Context(), repo.Config{URL: url, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const member = "a223c6b3710f85df22e9377d6c4f7553"
+	serve := func() {
+		t.Helper()
+		err := db.SavePortal(t.Context(), leads.Portal{MemberID: member, Domain: "company.bitrix24.ru", State: leads.PortalActive, UpdatedAt: now})
+		if err == nil {
+			_, err = db.RaiseEpoch(t.Context(), member, "a service")
+		}
+		if err == nil {
+			_, err = db.Beat(t.Context(), member)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	serve()
+	code, stdout, stderr := command(t.Context(), t, vars, "migrate", "--down", "--yes")
+	if code != exitFailure || !strings.Contains(stderr, "served company.bitrix24.ru") || strings.Contains(stdout, "undone") {
+		t.Errorf("beside a service: exit %d: %s%s", code, stdout, stderr)
+	}
+	now = now.Add(-2 * time.Minute)
+	serve()
+	if code, stdout, stderr = command(t.Context(), t, vars, "migrate", "--down", "--yes"); code != exitOK || !strings.Contains(stdout, "undone") {
+		t.Errorf("after it: exit %d: %s%s", code, stdout, stderr)
 	}
 }
