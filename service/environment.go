@@ -28,7 +28,7 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 		ClientSecret:    leads.Secret(e.text("LEADSYNC_B24_CLIENT_SECRET")),
 		WebhookToken:    readWebhookTokens(e, "LEADSYNC_B24_APPLICATION_TOKEN"),
 		WebhookMemberID: readMemberID(e, "LEADSYNC_B24_MEMBER_ID"),
-		Portals:         e.list("LEADSYNC_B24_PORTALS"),
+		Portals:         readPortals(e, "LEADSYNC_B24_PORTALS"),
 		Trust: bitrix24.Trust{
 			Insecure:  readHosts(e, "LEADSYNC_B24_INSECURE_HOSTS"),
 			AuthHosts: readAuthHosts(e, "LEADSYNC_B24_AUTH_HOSTS"),

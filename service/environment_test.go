@@ -82,3 +82,18 @@ func TestHistoryOfChangesAndJournalAreRead(t *testing.T) {
 		t.Error("values yes: no error")
 	}
 }
+
+// A portal is named by its host: an address would match none, without a word.
+func TestPortalsAreNamedByTheirHosts(t *testing.T) {
+	read := func(vars map[string]string) (service.Config, error) {
+		return service.ReadConfig(func(name string) (string, bool) { value, ok := vars[name]; return value, ok })
+	}
+	vars := map[string]string{"LEADSYNC_B24_PORTALS": "company.bitrix24.ru, any, a223c6b3710f85df22e9377d6c4f7553"}
+	if _, err := read(vars); err != nil {
+		t.Error(err)
+	}
+	vars["LEADSYNC_B24_PORTALS"] = "company.bitrix24.ru,https://other.bitrix24.ru/crm/"
+	if _, err := read(vars); err == nil || !strings.Contains(err.Error(), "LEADSYNC_B24_PORTALS: an entry is an address") {
+		t.Errorf("an address: %v", err)
+	}
+}

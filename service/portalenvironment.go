@@ -20,6 +20,17 @@ func readHosts(e *environment, name string) []string {
 	return hosts
 }
 
+// readPortals reads names of portals: member ids, or hosts as they stand in a browser.
+func readPortals(e *environment, name string) []string {
+	portals := e.list(name)
+	for _, portal := range portals {
+		if strings.ContainsAny(portal, "/? ") {
+			e.fault(name, "an entry is an address", "the host alone, such as company.bitrix24.ru, or the member_id")
+		}
+	}
+	return portals
+}
+
 // readAuthHosts reads names of hosts that are asked over https.
 func readAuthHosts(e *environment, name string) []string {
 	hosts := e.list(name)

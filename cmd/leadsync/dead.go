@@ -173,7 +173,7 @@ func (r deadReport) print(out io.Writer, asJSON bool) error {
 			return err
 		}
 	}
-	done := map[string]string{"list": "parked", "show": "parked", "replay": "will be read again", "drop": "forgotten"}[r.Action]
+	done := map[string]string{"list": "given up: dead letters", "show": "given up: dead letters", "replay": "will be read again", "drop": "forgotten"}[r.Action]
 	_, err := fmt.Fprintf(out, "%s %s\n", service.Number(int64(r.Count), "lead"), done)
 	return err
 }

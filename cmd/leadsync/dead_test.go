@@ -122,7 +122,7 @@ func TestDeadLettersArePrintedAsText(t *testing.T) {
 	if code := run(t.Context(), []string{"dead", "show", "--lead", "1"}, around(vars, &out, &log)); code != 0 {
 		t.Fatal(log.String())
 	}
-	for _, want := range []string{"abc/1", "5 attempts", "a poem", `{"ID":"a poem"}`, "1 lead parked"} {
+	for _, want := range []string{"abc/1", "5 attempts", "a poem", `{"ID":"a poem"}`, "1 lead given up: dead letters"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in:\n%s", want, out.String())
 		}
