@@ -190,7 +190,9 @@ func (s *setup) application(ctx context.Context) error {
 		}
 		secret = strings.TrimSpace(answer)
 	}
-	s.answers["LEADSYNC_B24_CLIENT_ID"], s.answers["LEADSYNC_B24_CLIENT_SECRET"] = id, secret
+	if id != "" || secret != "" {
+		s.answers["LEADSYNC_B24_CLIENT_ID"], s.answers["LEADSYNC_B24_CLIENT_SECRET"] = id, secret
+	}
 	return nil
 }
 
