@@ -35,7 +35,8 @@ func TestMemoryUnderABacklog(t *testing.T) {
 		"LEADSYNC_NATS_URL=nats://"+natsAt, "LEADSYNC_DATABASE_URL="+database, "LEADSYNC_RECONCILE_AT=off", "LEADSYNC_CATCHUP_EVERY=off",
 		"LEADSYNC_B24_INSECURE_HOSTS="+host(p.Info().Portal))
 	service.start() // it makes tables and streams
-	eventually(t, "the service is ready", func() bool { return answers(service.admin() + "/readyz") })
+	eventually(t, "the tables are there", func() bool { return answers(service.admin() + "/readyz") })
+	eventually(t, "the streams are there", func() bool { return hasStreams(t, "nats://"+natsAt) }) // the service may have found NATS later
 	service.stop()
 
 	fillBacklog(t, "nats://"+natsAt, p)
@@ -69,6 +70,18 @@ func TestMemoryUnderABacklog(t *testing.T) {
 	if most := *backlogSize / 50; requests > most {
 		t.Errorf("%d requests for %d notices, at most %d are allowed", requests, *backlogSize, most)
 	}
+}
+
+// hasStreams tells whether the service has made its streams.
+func hasStreams(t *testing.T, url string) bool {
+	t.Helper()
+	nc, err := events.Connect(events.Server{URL: url})
+	if err != nil {
+		return false
+	}
+	defer nc.Close()
+	bus, err := events.Open(nc, "")
+	return err == nil && events.Look(t.Context(), bus) == nil
 }
 
 // fillBacklog puts one notice of each lead of the portal on the stream.
