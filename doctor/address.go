@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
 	"leadsync/leads"
@@ -23,11 +22,7 @@ type Address struct {
 	Resolve func(ctx context.Context, host string) ([]net.IP, error)
 	HTTP    *http.Client // follows no redirect
 	Now     func() time.Time
-	Early   bool // the service is yet to be started, so that nothing may answer
 }
-
-// notYet is what is found before the service runs.
-const notYet = "nothing answers there yet, because leadsync does not run: `leadsync doctor` looks again after the start"
 
 // certificateSoon is how long before its end a certificate is reported: they are renewed a month before.
 const certificateSoon = 14 * 24 * time.Hour
@@ -85,9 +80,6 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 	if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && invalid.Reason == x509.Expired {
 		return []Finding{fault("its certificate is out of date: "+invalid.Detail, "Bitrix24 sends no events to such an address", "renew the certificate, and find out why it was not renewed by itself")}
 	}
-	if a.Early && errors.Is(err, syscall.ECONNREFUSED) {
-		return []Finding{unknown(notYet)}
-	}
 	if err != nil {
 		words := "it does not answer: " + cause(err)
 		if silent(err) {
@@ -99,8 +91,6 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
 	found = append(found, a.certificate(u, response.TLS)...)
 	switch code := response.StatusCode; {
-	case a.Early && code >= http.StatusBadGateway && code <= http.StatusGatewayTimeout:
-		found = append(found, unknown(notYet))
 	case code >= 500:
 		found = append(found, fault(fmt.Sprintf("it answers %d", code), "the reverse proxy does not reach leadsync", "start the service; compare the proxy's target with LEADSYNC_HTTP_ADDR"))
 	case code >= 300 && code < 400:

@@ -131,16 +131,6 @@ func TestPublicAddress(t *testing.T) {
 	for status = range map[int]bool{http.StatusOK: true, http.StatusFound: true, http.StatusBadGateway: true, http.StatusNotFound: true, http.StatusUnauthorized: true} {
 		wantLevel(t, http.StatusText(status), doctor.CheckAddress(well), doctor.Fault, "it ")
 	}
-	early := well
-	early.Early = true
-	for code, level := range map[int]doctor.Level{http.StatusBadGateway: doctor.Unknown, http.StatusServiceUnavailable: doctor.Unknown, http.StatusNotFound: doctor.Fault} {
-		status = code
-		wantLevel(t, "before the service runs: "+http.StatusText(code), doctor.CheckAddress(early), level, "")
-	}
-	closed := httptest.NewServer(http.NotFoundHandler())
-	early.URL = closed.URL
-	closed.Close()
-	wantLevel(t, "a port where nothing listens yet", doctor.CheckAddress(early), doctor.Unknown, "after the start")
 	status = http.StatusMethodNotAllowed
 	at = end.Add(-24 * time.Hour)
 	wantLevel(t, "a certificate near its end", doctor.CheckAddress(well), doctor.Warning, "renew")

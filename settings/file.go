@@ -52,16 +52,6 @@ func readFile(path string) (map[string]entry, []error) {
 	return entries, faults
 }
 
-// ReadFile is what a settings file says, by name.
-func ReadFile(path string) (map[string]string, error) {
-	entries, faults := readFile(path)
-	values := make(map[string]string, len(entries))
-	for name, e := range entries {
-		values[name] = e.value
-	}
-	return values, errors.Join(faults...)
-}
-
 // unreadable says why a settings file is left out.
 func unreadable(path string, err error) error {
 	should := "a file that is there"

@@ -190,9 +190,7 @@ func (s *setup) application(ctx context.Context) error {
 		}
 		secret = strings.TrimSpace(answer)
 	}
-	if id != "" || secret != "" {
-		s.answers["LEADSYNC_B24_CLIENT_ID"], s.answers["LEADSYNC_B24_CLIENT_SECRET"] = id, secret
-	}
+	s.answers["LEADSYNC_B24_CLIENT_ID"], s.answers["LEADSYNC_B24_CLIENT_SECRET"] = id, secret
 	return nil
 }
 

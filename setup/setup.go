@@ -3,7 +3,6 @@
 package setup
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -57,10 +56,9 @@ type Config struct {
 	Given    Answers
 	Person   Terminal // nil where nobody can be asked
 	Language string   // of questions: language.English or language.Russian
-	DataDir  string   // the data directory where neither Given nor a former file names one
 	Output   string   // the file
 	Standard bool     // it is the one that commands read by themselves
-	Force    bool     // an existing file is replaced; what it says stands where Given says nothing
+	Force    bool     // an existing file is replaced
 	Unit     bool     // a systemd unit starts the service
 	Owner    string   // the user to whom the file is to belong; "" is who runs this
 	Trials   Trials
@@ -81,7 +79,6 @@ type setup struct {
 	Config
 
 	answers  map[string]string // by the name of the setting
-	kept     bool              // they began with those of a former file
 	takeOver bool              // the database has a call centre's tables
 	closed   bool              // nobody but administrators and the service can read the file on Windows
 }
@@ -96,11 +93,8 @@ func Run(ctx context.Context, cfg Config) error {
 	if _, err := os.Lstat(cfg.Output); err == nil && !cfg.Force {
 		return fmt.Errorf("%s: %w, want another name by --output, or --force to replace it", cfg.Output, ErrExists)
 	}
-	if err := s.former(); err != nil {
-		return err
-	}
 	maps.Copy(s.answers, cfg.Given.Others)
-	data, err := filepath.Abs(cmp.Or(cfg.Given.DataDir, s.answers["LEADSYNC_DATA_DIR"], cfg.DataDir))
+	data, err := filepath.Abs(cfg.Given.DataDir)
 	if err != nil {
 		return fmt.Errorf("the data directory: %w", err)
 	}
@@ -127,42 +121,6 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	s.next()
 	return nil
-}
-
-// former takes over what a file that is to be replaced says: a new LEADSYNC_SECRET_KEY would make the stored tokens
-// unreadable.
-func (s *setup) former() error {
-	if _, err := os.Lstat(s.Output); err != nil {
-		return nil //nolint:nilerr // there is none
-	}
-	values, err := settings.ReadFile(s.Output)
-	if err != nil {
-		return fmt.Errorf("the former settings file, which --force takes over: %w; move it away to begin anew", err)
-	}
-	s.answers, s.kept = values, true
-	g := &s.Given
-	for name, given := range map[string]*string{
-		"LEADSYNC_B24_CLIENT_ID": &g.ClientID, "LEADSYNC_B24_CLIENT_SECRET": &g.ClientSecret, "LEADSYNC_B24_WEBHOOK_URL": &g.Webhook,
-		"LEADSYNC_B24_APPLICATION_TOKEN": &g.WebhookToken, "LEADSYNC_B24_MEMBER_ID": &g.MemberID, "LEADSYNC_B24_PORTALS": &g.Portal,
-	} {
-		*given = cmp.Or(*given, values[name])
-	}
-	return nil
-}
-
-// oldSuffix is that of the file that was replaced.
-const oldSuffix = ".old"
-
-// keepFormer keeps the file that is about to be replaced.
-func (s *setup) keepFormer() error {
-	if !s.kept {
-		return nil
-	}
-	old := s.Output + oldSuffix
-	if err := ignoreMissing(os.Remove(old)); err != nil {
-		return err
-	}
-	return os.Rename(s.Output, old)
 }
 
 // newKey is a value for LEADSYNC_SECRET_KEY.
@@ -242,9 +200,6 @@ func (s *setup) write() error {
 		err = give(f.Name(), s.Owner)
 	}
 	if err == nil {
-		err = s.keepFormer()
-	}
-	if err == nil {
 		err = os.Rename(f.Name(), s.Output)
 	}
 	if err != nil {
@@ -305,9 +260,6 @@ func (s *setup) next() {
 		s.say("\nWritten: %s, readable by %s only.", s.Output, readers)
 	} else {
 		s.say("\nWritten: %s. Its folder decides who can read it: want administrators and leadsync's account only.", s.Output)
-	}
-	if s.kept {
-		s.say("Settings for which nothing else was given are those of the former file, LEADSYNC_SECRET_KEY too; that file is %s now.", s.Output+oldSuffix)
 	}
 	s.say("Keep a copy of LEADSYNC_SECRET_KEY elsewhere: without it leadsync cannot read the tokens in the database.")
 	if s.answers["LEADSYNC_B24_WEBHOOK_URL"] != "" {
