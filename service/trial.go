@@ -50,7 +50,7 @@ func TryDatabase(ctx context.Context, cfg Config, log *slog.Logger) (found []doc
 
 // TryAddress tries the public address, at which nobody need answer yet.
 func TryAddress(ctx context.Context, cfg Config) []doctor.Finding {
-	return doctor.Run(ctx, []doctor.Check{doctor.CheckAddress(doctor.Address{URL: cfg.PublicURL, Resolve: resolve, HTTP: bitrix24.NewHTTP(), Now: cfg.Now})})
+	return doctor.Run(ctx, []doctor.Check{doctor.CheckAddress(doctor.Address{URL: cfg.PublicURL, Resolve: resolve, HTTP: bitrix24.NewHTTP(), Now: cfg.Now, Early: true})})
 }
 
 // TryWebhook asks the inbound webhook what it may do.

@@ -2,6 +2,7 @@ package service
 
 import (
 	"database/sql"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -58,6 +59,25 @@ func TestSQLServerIsTried(t *testing.T) {
 	found, _ := TryDatabase(t.Context(), Config{DataDir: t.TempDir(), DatabaseURL: address}, leadstest.Silent())
 	if !strings.Contains(found[0].Found, "it answers (sqlserver)") || len(found) < 2 {
 		t.Errorf("%+v", found)
+	}
+}
+
+func TestAnAddressIsTriedBeforeTheStart(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	defer proxy.Close()
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close() // nobody listens there any more
+	for _, address := range []string{proxy.URL, closed.URL} {
+		found := TryAddress(t.Context(), Config{PublicURL: address})
+		if last := found[len(found)-1]; !doctor.Healthy(found) || last.Level != doctor.Unknown || !strings.Contains(last.Found, "does not run yet") {
+			t.Errorf("%s: %+v", address, found)
+		}
+	}
+}
+
+func TestNoClientIDIsNoAnswerOfAServer(t *testing.T) {
+	if err := clientCheck(Config{})(t.Context(), leads.Portal{}); !errors.Is(err, doctor.ErrNoClient) {
+		t.Errorf("it is %v", err)
 	}
 }
 
