@@ -3,6 +3,7 @@ package service
 import (
 	"database/sql"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -58,6 +59,31 @@ func TestSQLServerIsTried(t *testing.T) {
 	}
 	found, _ := TryDatabase(t.Context(), Config{DataDir: t.TempDir(), DatabaseURL: address}, leadstest.Silent())
 	if !strings.Contains(found[0].Found, "it answers (sqlserver)") || len(found) < 2 {
+		t.Errorf("%+v", found)
+	}
+}
+
+// A server that cannot encrypt runs and can be reached: its address is not what is wrong.
+func TestAServerWithoutEncryptionIsNamed(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 4096))
+			// The answer to PRELOGIN: a version of six bytes, and 2 for "encryption is not supported".
+			_, _ = conn.Write([]byte{4, 1, 0, 26, 0, 0, 1, 0, 0, 0, 11, 0, 6, 1, 0, 17, 0, 1, 255, 16, 0, 0, 0, 0, 0, 2})
+			_ = conn.Close()
+		}
+	}()
+	found, _ := TryDatabase(t.Context(), Config{DataDir: t.TempDir(), DatabaseURL: "sqlserver://sa:hunter2@" + listener.Addr().String() + "?database=d"}, leadstest.Silent())
+	if doctor.Healthy(found) || !strings.HasPrefix(found[0].Found, "the server does not support encryption: with encrypt=disable") || !strings.Contains(found[0].Do, "&encrypt=disable") {
 		t.Errorf("%+v", found)
 	}
 }
