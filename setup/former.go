@@ -67,6 +67,11 @@ func (s *setup) had(name string) bool {
 	return s.former[name]+s.former[name+settings.FileSuffix] != ""
 }
 
+// has tells whether a setting is set, in either form.
+func (s *setup) has(name string) bool {
+	return s.answers[name]+s.answers[name+settings.FileSuffix] != ""
+}
+
 // keepsKey tells whether the key is that of the former file.
 func (s *setup) keepsKey() bool {
 	const name = "LEADSYNC_SECRET_KEY"

@@ -294,7 +294,7 @@ func (s *setup) next() {
 		s.say("the former file is %s", s.old())
 	}
 	s.say("Keep a copy of LEADSYNC_SECRET_KEY elsewhere: without it leadsync cannot read the tokens in the database.")
-	if s.answers["LEADSYNC_B24_WEBHOOK_URL"] != "" {
+	if s.has(webhookURL) {
 		if public := s.answers["LEADSYNC_PUBLIC_URL"]; public != "" {
 			s.say("The outgoing webhook in Bitrix24 calls this address:\n  %s", strings.TrimRight(public, "/")+leads.CallbackPath)
 		}
@@ -306,17 +306,38 @@ func (s *setup) next() {
 		named = " --config " + s.Output
 	}
 	s.say("\nNext:")
+	leadsync := s.asOwner("leadsync")
 	if s.takeOver {
-		s.say("  leadsync migrate --plan%s", named)
-		s.say("  leadsync migrate%s", named)
+		s.say("  %s", leadsync+" migrate --plan"+named)
+		s.say("  %s", leadsync+" migrate"+named)
 	}
 	for _, command := range s.starts(runtime.GOOS, named, winservice.Installed()) {
 		s.say("  %s", command)
 	}
-	if s.answers["LEADSYNC_B24_WEBHOOK_URL"] == "" {
-		s.say("  save the form of the local application in Bitrix24, then put client_id and client_secret into the file, where they are missing, and restart leadsync within the hour")
+	s.nextForm()
+	s.say("  %s", leadsync+" doctor"+named)
+}
+
+// nextForm says what is left to do for the form of the local application.
+func (s *setup) nextForm() {
+	const id, secret = "LEADSYNC_B24_CLIENT_ID", "LEADSYNC_B24_CLIENT_SECRET"
+	switch {
+	case s.has(webhookURL):
+	case !s.has("LEADSYNC_PUBLIC_URL"): // the form asks for addresses below it
+		s.say("  set LEADSYNC_PUBLIC_URL in the file and restart leadsync: the form of the local application in Bitrix24 needs that address")
+	case s.has(id) && s.has(secret):
+		s.say("  save the form of the local application in Bitrix24 while leadsync runs")
+	default:
+		s.say("  save the form of the local application in Bitrix24, then put client_id and client_secret into the file and restart leadsync within the hour")
 	}
-	s.say("  leadsync doctor%s", named)
+}
+
+// asOwner is a command as the user of the service where there is one: leadsync refuses to work as root in that user's directory.
+func (s *setup) asOwner(command string) string {
+	if s.Owner == "" {
+		return command
+	}
+	return "sudo -u " + s.Owner + " " + command
 }
 
 // starts are the commands that start what is set up. On Windows a person at a terminal is no service, and the account of the
@@ -330,7 +351,7 @@ func (s *setup) starts(system, named string, installed bool) []string {
 	case s.Unit:
 		return []string{"systemctl enable --now leadsync"}
 	}
-	return []string{"leadsync serve" + named}
+	return []string{s.asOwner("leadsync serve" + named)}
 }
 
 // readers are who can read the file; "" where its mode does not say, as on Windows.
