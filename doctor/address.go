@@ -117,12 +117,12 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 // notYet is found where nobody listens behind the address before the first start.
 var notYet = unknown("leadsync does not run yet: leadsync doctor looks again after the start")
 
-// refusedOnWindows is WSAECONNREFUSED: there syscall.ECONNREFUSED is a number that no call returns.
-const refusedOnWindows = syscall.Errno(10061)
+// errRefusedOnWindows is WSAECONNREFUSED: there syscall.ECONNREFUSED is a number that no call returns.
+const errRefusedOnWindows = syscall.Errno(10061)
 
 // refused tells whether the machine answered that nobody listens.
 func refused(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, refusedOnWindows)
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errRefusedOnWindows)
 }
 
 // certificate looks when it ends.

@@ -320,12 +320,11 @@ func (s *setup) next() {
 
 // nextForm says what is left to do for the form of the local application.
 func (s *setup) nextForm() {
-	const id, secret = "LEADSYNC_B24_CLIENT_ID", "LEADSYNC_B24_CLIENT_SECRET"
 	switch {
 	case s.has(webhookURL):
 	case !s.has("LEADSYNC_PUBLIC_URL"): // the form asks for addresses below it
 		s.say("  set LEADSYNC_PUBLIC_URL in the file and restart leadsync: the form of the local application in Bitrix24 needs that address")
-	case s.has(id) && s.has(secret):
+	case s.has("LEADSYNC_B24_CLIENT_ID") && s.has("LEADSYNC_B24_CLIENT_SECRET"):
 		s.say("  save the form of the local application in Bitrix24 while leadsync runs")
 	default:
 		s.say("  save the form of the local application in Bitrix24, then put client_id and client_secret into the file and restart leadsync within the hour")
