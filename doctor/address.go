@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"leadsync/leads"
@@ -22,6 +23,7 @@ type Address struct {
 	Resolve func(ctx context.Context, host string) ([]net.IP, error)
 	HTTP    *http.Client // follows no redirect
 	Now     func() time.Time
+	Early   bool // leadsync need not run yet, so that nobody answering is no fault
 }
 
 // certificateSoon is how long before its end a certificate is reported: they are renewed a month before.
@@ -80,6 +82,9 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 	if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && invalid.Reason == x509.Expired {
 		return []Finding{fault("its certificate is out of date: "+invalid.Detail, "Bitrix24 sends no events to such an address", "renew the certificate, and find out why it was not renewed by itself")}
 	}
+	if a.Early && refused(err) {
+		return []Finding{notYet}
+	}
 	if err != nil {
 		words := "it does not answer: " + cause(err)
 		if silent(err) {
@@ -91,6 +96,8 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
 	found = append(found, a.certificate(u, response.TLS)...)
 	switch code := response.StatusCode; {
+	case a.Early && (code == http.StatusBadGateway || code == http.StatusServiceUnavailable):
+		found = append(found, notYet)
 	case code >= 500:
 		found = append(found, fault(fmt.Sprintf("it answers %d", code), "the reverse proxy does not reach leadsync", "start the service; compare the proxy's target with LEADSYNC_HTTP_ADDR"))
 	case code >= 300 && code < 400:
@@ -105,6 +112,17 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 		found = append(found, ok("it answers, from this machine; whether Bitrix24 reaches it is shown by the first page: callbacks a minute, and when the portal's mirror is blind"))
 	}
 	return found
+}
+
+// notYet is found where nobody listens behind the address before the first start.
+var notYet = unknown("leadsync does not run yet: leadsync doctor looks again after the start")
+
+// errRefusedOnWindows is WSAECONNREFUSED: there syscall.ECONNREFUSED is a number that no call returns.
+const errRefusedOnWindows = syscall.Errno(10061)
+
+// refused tells whether the machine answered that nobody listens.
+func refused(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errRefusedOnWindows)
 }
 
 // certificate looks when it ends.

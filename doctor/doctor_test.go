@@ -157,6 +157,19 @@ func TestPublicAddress(t *testing.T) {
 		wantLevel(t, "a silent DNS server", doctor.CheckAddress(silent), doctor.Unknown, err.Error())
 	}
 	wantLevel(t, "none", doctor.CheckAddress(doctor.Address{}), doctor.Unknown, "there is none")
+	early := well
+	early.Early = true
+	for status = range map[int]bool{http.StatusBadGateway: true, http.StatusServiceUnavailable: true} {
+		wantLevel(t, "a proxy before the start", doctor.CheckAddress(early), doctor.Unknown, "does not run yet: leadsync doctor looks again after the start")
+	}
+	status = http.StatusNotFound
+	wantLevel(t, "another program before the start", doctor.CheckAddress(early), doctor.Fault, "404")
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close() // nobody listens there any more
+	early.URL = closed.URL
+	wantLevel(t, "nobody before the start", doctor.CheckAddress(early), doctor.Unknown, "does not run yet")
+	early.Early = false
+	wantLevel(t, "nobody", doctor.CheckAddress(early), doctor.Fault, "does not answer")
 }
 
 // outdated is a server whose certificate ended then.
@@ -308,6 +321,7 @@ func TestPortals(t *testing.T) {
 		"silent":                        {nil, map[string]string{"scope": ""}, doctor.Fault, "does not answer"},
 		"no administrator":              {nil, map[string]string{"user.admin": "false"}, doctor.Fault, "not an administrator's"},
 		"an unknown client":             {nil, map[string]string{"client": "WRONG_CLIENT"}, doctor.Fault, "LEADSYNC_B24_CLIENT_ID"},
+		"no client id":                  {nil, map[string]string{"client": "no id"}, doctor.Fault, "no client id is set"},
 		"a wrong secret":                {nil, map[string]string{"client": "INVALID_CLIENT"}, doctor.Fault, "LEADSYNC_B24_CLIENT_SECRET"},
 		"a right secret":                {nil, nil, doctor.OK, "client id and secret are right"},
 		"no answer of theirs":           {nil, map[string]string{"client": ""}, doctor.Unknown, "client id and secret"},
@@ -336,10 +350,16 @@ func TestPortals(t *testing.T) {
 				return errors.New("timeout")
 			case "none":
 				return nil
+			case "no id":
+				return doctor.ErrNoClient
 			}
 			return &bitrix24.Error{Code: answers["client"]}
 		}
 		wantLevel(t, name, doctor.CheckPortals(doctor.Portals{Store: s, CallbackURL: handler, PublicURL: "https://leads.example.com", Now: clock, Call: call, Client: try}), c.level, c.words)
+		if c.change == nil && c.answers == nil {
+			nowhere := doctor.CheckPortals(doctor.Portals{Store: s, Now: clock, Call: call, Client: try})
+			wantLevel(t, "no public address", nowhere, doctor.Fault, "LEADSYNC_PUBLIC_URL is not set")
+		}
 	}
 }
 

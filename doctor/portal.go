@@ -34,6 +34,9 @@ type Portals struct {
 	Client func(ctx context.Context, p leads.Portal) error
 }
 
+// ErrNoClient is what Portals.Client returns where there is no client id, so that no server was asked.
+var ErrNoClient = errors.New("no client id is set")
+
 // servedWithin is how long ago an owner must have noted that it serves a portal.
 const servedWithin = time.Minute
 
@@ -147,8 +150,12 @@ func moment(at time.Time) string { return at.Format("2006-01-02 15:04 -07:00") }
 // client looks whether the tokens can be refreshed.
 func (p Portals) client(ctx context.Context, portal leads.Portal) Finding {
 	err := Ask(ctx, "the authorization server", func(ctx context.Context) error { return p.Client(ctx, portal) })
+	const means = "the tokens cannot be refreshed: the connection ends within the hour"
+	const do = "set LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET as Bitrix24 shows them in the application's form, or run leadsync portals add --client-id for an application of the portal's own; then restart"
 	var refusal *bitrix24.Error
 	switch {
+	case errors.Is(err, ErrNoClient):
+		return fault("no client id is set", means, do)
 	case err == nil:
 		return unknown("whether client id and secret are right: the authorization server gives tokens for a refresh token that it never issued")
 	case !errors.As(err, &refusal):
@@ -158,8 +165,7 @@ func (p Portals) client(ctx context.Context, portal leads.Portal) Finding {
 	case "INVALID_GRANT": // it knows the client, and not the token
 		return ok("client id and secret are right")
 	case "WRONG_CLIENT", "INVALID_CLIENT", "INVALID_REQUEST":
-		return fault("the authorization server refuses client id and secret: "+refusal.Code, "the tokens cannot be refreshed: the connection ends within the hour",
-			"set LEADSYNC_B24_CLIENT_ID and LEADSYNC_B24_CLIENT_SECRET as Bitrix24 shows them in the application's form, or run leadsync portals add --client-id for an application of the portal's own; then restart")
+		return fault("the authorization server refuses client id and secret: "+refusal.Code, means, do)
 	}
 	return unknown("whether client id and secret are right: " + refusal.Error())
 }
@@ -171,6 +177,8 @@ func (p Portals) bound(s leads.Standing) []Finding {
 		return []Finding{unknown("which events are bound: no owner has looked yet")}
 	case !p.current(s) || p.Now().Sub(s.BoundAt) > boundLong:
 		return []Finding{unknown("which events are bound: no leadsync process has looked since " + moment(s.BoundAt))}
+	case p.CallbackURL == "":
+		return []Finding{fault("no events are bound to leadsync: LEADSYNC_PUBLIC_URL is not set", "no callbacks come", "set LEADSYNC_PUBLIC_URL, restart, then run leadsync portals rebind")}
 	}
 	var missing []string
 	offline := false

@@ -195,7 +195,7 @@ func clientCheck(cfg Config) func(context.Context, leads.Portal) error {
 	return func(ctx context.Context, p leads.Portal) error {
 		oauth := cfg.OAuth().As(p.ClientID, p.ClientSecret)
 		if oauth.ClientID == "" {
-			return &bitrix24.Error{Method: "refresh_token", Code: "WRONG_CLIENT", Description: "there is no client id"}
+			return doctor.ErrNoClient
 		}
 		_, err := oauth.Refresh(ctx, p.ServerEndpoint, noToken)
 		return err

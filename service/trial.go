@@ -19,6 +19,9 @@ func TryDatabase(ctx context.Context, cfg Config, log *slog.Logger) (found []doc
 		return doctor.Finding{Check: "database", Level: doctor.OK, Found: words}
 	}
 	fault := func(err error) []doctor.Finding {
+		if withoutEncryption(err) {
+			return []doctor.Finding{{Check: "database", Level: doctor.Fault, Found: "the server does not support encryption: with encrypt=disable leadsync connects without", Do: "give the whole address: sqlserver://user:password@host:1433?database=name&encrypt=disable"}}
+		}
 		return []doctor.Finding{{Check: "database", Level: doctor.Fault, Found: err.Error(), Do: "start the server; check its address, the database's name, login and password"}}
 	}
 	if file, missing := cfg.MissingDatabase(); missing { // opening would make it
@@ -48,9 +51,14 @@ func TryDatabase(ctx context.Context, cfg Config, log *slog.Logger) (found []doc
 	return append([]doctor.Finding{ok("it answers (" + db.Dialect() + ")")}, found...), takeOver
 }
 
+// withoutEncryption tells whether the server cannot encrypt connections. The driver has only these words for it.
+func withoutEncryption(err error) bool {
+	return strings.Contains(err.Error(), "server does not support encryption")
+}
+
 // TryAddress tries the public address, at which nobody need answer yet.
 func TryAddress(ctx context.Context, cfg Config) []doctor.Finding {
-	return doctor.Run(ctx, []doctor.Check{doctor.CheckAddress(doctor.Address{URL: cfg.PublicURL, Resolve: resolve, HTTP: bitrix24.NewHTTP(), Now: cfg.Now})})
+	return doctor.Run(ctx, []doctor.Check{doctor.CheckAddress(doctor.Address{URL: cfg.PublicURL, Resolve: resolve, HTTP: bitrix24.NewHTTP(), Now: cfg.Now, Early: true})})
 }
 
 // TryWebhook asks the inbound webhook what it may do.

@@ -2,6 +2,8 @@ package service
 
 import (
 	"database/sql"
+	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -58,6 +60,50 @@ func TestSQLServerIsTried(t *testing.T) {
 	found, _ := TryDatabase(t.Context(), Config{DataDir: t.TempDir(), DatabaseURL: address}, leadstest.Silent())
 	if !strings.Contains(found[0].Found, "it answers (sqlserver)") || len(found) < 2 {
 		t.Errorf("%+v", found)
+	}
+}
+
+// A server that cannot encrypt runs and can be reached: its address is not what is wrong.
+func TestAServerWithoutEncryptionIsNamed(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 4096))
+			// The answer to PRELOGIN: a version of six bytes, and 2 for "encryption is not supported".
+			_, _ = conn.Write([]byte{4, 1, 0, 26, 0, 0, 1, 0, 0, 0, 11, 0, 6, 1, 0, 17, 0, 1, 255, 16, 0, 0, 0, 0, 0, 2})
+			_ = conn.Close()
+		}
+	}()
+	found, _ := TryDatabase(t.Context(), Config{DataDir: t.TempDir(), DatabaseURL: "sqlserver://sa:hunter2@" + listener.Addr().String() + "?database=d"}, leadstest.Silent())
+	if doctor.Healthy(found) || !strings.HasPrefix(found[0].Found, "the server does not support encryption: with encrypt=disable") || !strings.Contains(found[0].Do, "&encrypt=disable") {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestAnAddressIsTriedBeforeTheStart(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	defer proxy.Close()
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close() // nobody listens there any more
+	for _, address := range []string{proxy.URL, closed.URL} {
+		found := TryAddress(t.Context(), Config{PublicURL: address})
+		if last := found[len(found)-1]; !doctor.Healthy(found) || last.Level != doctor.Unknown || !strings.Contains(last.Found, "does not run yet") {
+			t.Errorf("%s: %+v", address, found)
+		}
+	}
+}
+
+func TestNoClientIDIsNoAnswerOfAServer(t *testing.T) {
+	if err := clientCheck(Config{})(t.Context(), leads.Portal{}); !errors.Is(err, doctor.ErrNoClient) {
+		t.Errorf("it is %v", err)
 	}
 }
 

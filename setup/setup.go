@@ -79,6 +79,9 @@ type setup struct {
 	Config
 
 	answers  map[string]string // by the name of the setting
+	former   map[string]string // what the file has that is replaced; nil where there is none
+	foreign  []string          // its lines that are not leadsync's
+	tried    login             // the last answers about SQL Server
 	takeOver bool              // the database has a call centre's tables
 	closed   bool              // nobody but administrators and the service can read the file on Windows
 }
@@ -93,8 +96,15 @@ func Run(ctx context.Context, cfg Config) error {
 	if _, err := os.Lstat(cfg.Output); err == nil && !cfg.Force {
 		return fmt.Errorf("%s: %w, want another name by --output, or --force to replace it", cfg.Output, ErrExists)
 	}
-	maps.Copy(s.answers, cfg.Given.Others)
-	data, err := filepath.Abs(cfg.Given.DataDir)
+	if cfg.Force {
+		if err := s.readFormer(); err != nil {
+			return err
+		}
+	}
+	for name, value := range cfg.Given.Others {
+		s.put(name, value)
+	}
+	data, err := filepath.Abs(s.dataDir())
 	if err != nil {
 		return fmt.Errorf("the data directory: %w", err)
 	}
@@ -123,6 +133,15 @@ func Run(ctx context.Context, cfg Config) error {
 	return nil
 }
 
+// dataDir is the data directory: that of the former file where only a default stands against it.
+func (s *setup) dataDir() string {
+	given, former := s.Given.DataDir, s.former["LEADSYNC_DATA_DIR"]
+	if former != "" && (given == "data" || s.Standard && given == DataDir(s.Output)) {
+		return former
+	}
+	return given
+}
+
 // newKey is a value for LEADSYNC_SECRET_KEY.
 func newKey() string {
 	key := make([]byte, 32)
@@ -147,14 +166,15 @@ func (s *setup) check() (service.Config, error) {
 // try sets an answer and tries it. Where it does not work, a person may keep it; without one that is an error, unless
 // the trial cannot know yet.
 func (s *setup) try(ctx context.Context, name, value string, early bool, trial func(context.Context, service.Config) []doctor.Finding) (ok bool, err error) {
-	before, had := s.answers[name]
-	s.answers[name] = value
+	before := maps.Clone(s.answers)
+	if value != "" {
+		s.put(name, value)
+	} else {
+		s.answers[name] = ""
+	}
 	defer func() {
-		if ok {
-			return
-		}
-		if delete(s.answers, name); had {
-			s.answers[name] = before
+		if !ok {
+			s.answers = before
 		}
 	}()
 	cfg, err := s.check()
@@ -200,6 +220,9 @@ func (s *setup) write() error {
 		err = give(f.Name(), s.Owner)
 	}
 	if err == nil {
+		err = s.saveFormer()
+	}
+	if err == nil {
 		err = os.Rename(f.Name(), s.Output)
 	}
 	if err != nil {
@@ -243,6 +266,9 @@ func (s *setup) text() string {
 			}
 		}
 	}
+	if len(s.foreign) > 0 {
+		text.WriteString("\n# Not leadsync's, from the former file\n" + strings.Join(s.foreign, "\n") + "\n")
+	}
 	return text.String()
 }
 
@@ -261,8 +287,14 @@ func (s *setup) next() {
 	} else {
 		s.say("\nWritten: %s. Its folder decides who can read it: want administrators and leadsync's account only.", s.Output)
 	}
+	switch {
+	case s.keepsKey():
+		s.say("kept LEADSYNC_SECRET_KEY; the former file is %s", s.old())
+	case s.former != nil:
+		s.say("the former file is %s", s.old())
+	}
 	s.say("Keep a copy of LEADSYNC_SECRET_KEY elsewhere: without it leadsync cannot read the tokens in the database.")
-	if s.answers["LEADSYNC_B24_WEBHOOK_URL"] != "" {
+	if s.has(webhookURL) {
 		if public := s.answers["LEADSYNC_PUBLIC_URL"]; public != "" {
 			s.say("The outgoing webhook in Bitrix24 calls this address:\n  %s", strings.TrimRight(public, "/")+leads.CallbackPath)
 		}
@@ -274,17 +306,37 @@ func (s *setup) next() {
 		named = " --config " + s.Output
 	}
 	s.say("\nNext:")
+	leadsync := s.asOwner("leadsync")
 	if s.takeOver {
-		s.say("  leadsync migrate --plan%s", named)
-		s.say("  leadsync migrate%s", named)
+		s.say("  %s", leadsync+" migrate --plan"+named)
+		s.say("  %s", leadsync+" migrate"+named)
 	}
 	for _, command := range s.starts(runtime.GOOS, named, winservice.Installed()) {
 		s.say("  %s", command)
 	}
-	if s.answers["LEADSYNC_B24_WEBHOOK_URL"] == "" {
-		s.say("  save the form of the local application in Bitrix24, then put client_id and client_secret into the file, where they are missing, and restart leadsync within the hour")
+	s.nextForm()
+	s.say("  %s", leadsync+" doctor"+named)
+}
+
+// nextForm says what is left to do for the form of the local application.
+func (s *setup) nextForm() {
+	switch {
+	case s.has(webhookURL):
+	case !s.has("LEADSYNC_PUBLIC_URL"): // the form asks for addresses below it
+		s.say("  set LEADSYNC_PUBLIC_URL in the file and restart leadsync: the form of the local application in Bitrix24 needs that address")
+	case s.has("LEADSYNC_B24_CLIENT_ID") && s.has("LEADSYNC_B24_CLIENT_SECRET"):
+		s.say("  save the form of the local application in Bitrix24 while leadsync runs")
+	default:
+		s.say("  save the form of the local application in Bitrix24, then put client_id and client_secret into the file and restart leadsync within the hour")
 	}
-	s.say("  leadsync doctor%s", named)
+}
+
+// asOwner is a command as the user of the service where there is one: leadsync refuses to work as root in that user's directory.
+func (s *setup) asOwner(command string) string {
+	if s.Owner == "" {
+		return command
+	}
+	return "sudo -u " + s.Owner + " " + command
 }
 
 // starts are the commands that start what is set up. On Windows a person at a terminal is no service, and the account of the
@@ -298,7 +350,7 @@ func (s *setup) starts(system, named string, installed bool) []string {
 	case s.Unit:
 		return []string{"systemctl enable --now leadsync"}
 	}
-	return []string{"leadsync serve" + named}
+	return []string{s.asOwner("leadsync serve" + named)}
 }
 
 // readers are who can read the file; "" where its mode does not say, as on Windows.

@@ -107,9 +107,9 @@ func TestAPersonIsAskedUntilAnswersWork(t *testing.T) {
 		{"Login", "leadsync"},
 		{"Its password", "p"},
 		{"Keep this answer? [y/N]", ""},
-		{"SQL Server: its host", `host\SQLEXPRESS`},
-		{"Name of the database", ""},
-		{"Login", "leadsync"},
+		{"or sqlite (Enter: down)", `host\SQLEXPRESS`},
+		{"Name of the database (Enter: crm)", "oktell"},
+		{"Login (Enter: leadsync)", ""},
 		{"Its password", "pa$$w/rd#'1"},
 		{"Address at which Bitrix24", "https://localhost"}, // refused without a trial
 		{"Address at which Bitrix24", "https://down.example.com/"},
@@ -237,7 +237,7 @@ func TestAFileIsReplacedOnlyByForce(t *testing.T) {
 	}
 	cfg.Force, cfg.Person = true, nil
 	value, _, err := set(t, cfg)
-	if err != nil || value("LEADSYNC_SECRET_KEY") == "" || value("LEADSYNC_KEEP") != "" {
+	if err != nil || value("LEADSYNC_SECRET_KEY") == "" || value("LEADSYNC_KEEP") != "31d" {
 		t.Errorf("with --force: %v", err)
 	}
 	info, err := os.Stat(file)

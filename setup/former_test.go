@@ -1,0 +1,97 @@
+package setup_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"leadsync/setup"
+)
+
+const usedKey = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+
+// used is the settings file of an installation that works already.
+func used(t *testing.T) (file, text string) {
+	t.Helper()
+	dir := t.TempDir()
+	file, secret := filepath.Join(dir, "leadsync.env"), filepath.Join(dir, "operator")
+	text = "# a remark\nLEADSYNC_SECRET_KEY=" + usedKey + "\nLEADSYNC_DATA_DIR=" + filepath.Join(dir, "data") + "\nLEADSYNC_KEEP=31d\nLEADSYNC_OPERATOR_TOKEN_FILE=" + secret +
+		"\nLEADSYNC_DATABASE_URL='sqlserver://sa:p@h:1433?database=d&encrypt=disable'\nLEADSYNC_PUBLIC_URL=https://leads.example.com\nLEADSYNC_B24_PORTALS=p.bitrix24.ru\n" +
+		"LEADSYNC_B24_CLIENT_ID=local.1\nLEADSYNC_B24_CLIENT_SECRET=s\nHTTPS_PROXY=http://proxy:3128\n"
+	for name, content := range map[string]string{file: text, secret: "operator-token-of-30-characters\n"} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(file, 0o640); err != nil { // rights of its own
+		t.Fatal(err)
+	}
+	return file, text
+}
+
+func TestAReplacedFileKeepsItsSettings(t *testing.T) {
+	kept := []string{"LEADSYNC_KEEP", "LEADSYNC_DATABASE_URL", "LEADSYNC_DATA_DIR", "LEADSYNC_B24_PORTALS", "LEADSYNC_B24_CLIENT_ID", "LEADSYNC_B24_CLIENT_SECRET", "LEADSYNC_OPERATOR_TOKEN"}
+	for name, p := range map[string]*person{
+		"a script": nil,
+		"a person": {t: t, answers: [][2]string{
+			{"the database of the former file", ""}, {"(Enter: https://leads.example.com)", "new.example.com"}, {"as in the former file", ""},
+		}},
+	} {
+		file, before := used(t)
+		cfg := setup.Config{Output: file, Force: true, Given: setup.Answers{DataDir: "data"}}
+		address := "https://leads.example.com"
+		if p != nil {
+			cfg.Person, address = p, "https://new.example.com"
+		}
+		value, out, err := set(t, cfg)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+		want(t, value, map[string]string{
+			"LEADSYNC_SECRET_KEY": usedKey, "LEADSYNC_PUBLIC_URL": address, "LEADSYNC_DATABASE_URL": "sqlserver://sa:p@h:1433?database=d&encrypt=disable",
+			"LEADSYNC_KEEP": "31d", "LEADSYNC_B24_CLIENT_SECRET": "s", "LEADSYNC_OPERATOR_TOKEN": "operator-token-of-30-characters", "LEADSYNC_DATA_DIR": filepath.Join(filepath.Dir(file), "data"),
+		})
+		for _, setting := range kept {
+			if value(setting) == "" {
+				t.Errorf("%s: %s is lost", name, setting)
+			}
+		}
+		if !strings.Contains(out, "kept LEADSYNC_SECRET_KEY; the former file is "+file+".old\n") {
+			t.Errorf("%s: it says\n%s", name, out)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(text), "\nHTTPS_PROXY=http://proxy:3128\n") || !strings.Contains(string(text), "LEADSYNC_OPERATOR_TOKEN_FILE=") {
+			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+		info, err := os.Stat(file + ".old")
+		if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o640 {
+			t.Fatalf("%s: %v, %v", name, info, err)
+		}
+		if old, err := os.ReadFile(file + ".old"); err != nil || string(old) != before {
+			t.Errorf("%s: the former file is %q, %v", name, old, err)
+		}
+	}
+}
+
+func TestAFormerFileWithFaultsIsLeftAlone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "leadsync.env")
+	if err := os.WriteFile(file, []byte("LEADSYNC_KEEPS=31d\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := set(t, setup.Config{Output: file, Force: true, Given: setup.Answers{DataDir: "data"}})
+	if err == nil || !strings.Contains(err.Error(), "moved away") {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "LEADSYNC_KEEPS=31d\n" {
+		t.Errorf("it has %q, %v", text, err)
+	}
+}
+
+func TestANewFileSaysNothingOfAFormerOne(t *testing.T) {
+	value, out, err := set(t, setup.Config{Force: true, Given: setup.Answers{DataDir: "data", PublicURL: "leads.example.com"}})
+	if err != nil || strings.Contains(out, "former") || value("LEADSYNC_PUBLIC_URL") != "https://leads.example.com" || !strings.Contains(out, "https:// is missing") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
