@@ -63,6 +63,10 @@ func readPublicURL(e *environment, name string) string {
 		return ""
 	}
 	u, err := url.Parse(value)
+	if err == nil && !strings.Contains(value, "://") {
+		e.fault(name, "it does not say https://", "the whole address, such as https://leads.example.com")
+		return ""
+	}
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || !strings.Contains(u.Hostname(), ".") || u.RawQuery != "" || u.Fragment != "" {
 		e.fault(name, "not an address that Bitrix24 can reach", "https://leads.example.com (the host needs a dot: Bitrix24 refuses localhost)")
 		return value

@@ -40,7 +40,7 @@ func TestAReplacedFileKeepsItsSettings(t *testing.T) {
 		}},
 	} {
 		file, before := used(t)
-		cfg := setup.Config{Output: file, Force: true, Given: setup.Answers{DataDir: "data"}}
+		cfg := setup.Config{Output: file, Force: true, DataDir: "data"}
 		address := "https://leads.example.com"
 		if p != nil {
 			cfg.Person, address = p, "https://new.example.com"

@@ -3,6 +3,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -56,6 +57,7 @@ type Config struct {
 	Given    Answers
 	Person   Terminal // nil where nobody can be asked
 	Language string   // of questions: language.English or language.Russian
+	DataDir  string   // the data directory where neither Given nor a former file names one
 	Output   string   // the file
 	Standard bool     // it is the one that commands read by themselves
 	Force    bool     // an existing file is replaced
@@ -104,7 +106,7 @@ func Run(ctx context.Context, cfg Config) error {
 	for name, value := range cfg.Given.Others {
 		s.put(name, value)
 	}
-	data, err := filepath.Abs(s.dataDir())
+	data, err := filepath.Abs(cmp.Or(s.Given.DataDir, s.former["LEADSYNC_DATA_DIR"], s.DataDir))
 	if err != nil {
 		return fmt.Errorf("the data directory: %w", err)
 	}
@@ -131,15 +133,6 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	s.next()
 	return nil
-}
-
-// dataDir is the data directory: that of the former file where only a default stands against it.
-func (s *setup) dataDir() string {
-	given, former := s.Given.DataDir, s.former["LEADSYNC_DATA_DIR"]
-	if former != "" && (given == "data" || s.Standard && given == DataDir(s.Output)) {
-		return former
-	}
-	return given
 }
 
 // newKey is a value for LEADSYNC_SECRET_KEY.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"leadsync/repo"
-	"leadsync/service"
 )
 
 // backupCmd copies the database of a service that may be running.
@@ -25,21 +24,14 @@ var leftOut = []string{
 
 // Run writes the copy and says what is not in it. An older or newer program's tables are copied as
 // they are: the copy before an upgrade is the one that matters most.
-func (b backupCmd) Run(ctx context.Context, a *app) (err error) {
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	if err := cfg.CheckDatabase(); err != nil {
-		return err
-	}
-	a.wait.Begin("Connecting to the database")
-	db, err := service.OpenDatabase(ctx, cfg, service.NewLog(a.stderr, cfg))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	a.wait.Begin("Copying the database, and reading the copy")
+func (b backupCmd) Run(ctx context.Context, a *app) error {
+	return a.withAnyDatabase(ctx, func(db *repo.DB) error {
+		a.wait.Begin("Copying the database, and reading the copy")
+		return b.copy(ctx, a, db)
+	})
+}
+
+func (b backupCmd) copy(ctx context.Context, a *app, db *repo.DB) error {
 	done, err := db.Backup(ctx, b.Dir)
 	if errors.Is(err, repo.ErrOwnBackup) {
 		return usageError{err}

@@ -39,7 +39,18 @@ func (a *app) joinOrMake(ctx context.Context, cfg service.Config, work func(*ser
 
 // withDatabase opens the database alone, beside a running service or without one: what it
 // holds can be read while all else is down.
-func (a *app) withDatabase(ctx context.Context, work func(*repo.DB) error) (err error) {
+func (a *app) withDatabase(ctx context.Context, work func(*repo.DB) error) error {
+	return a.withAnyDatabase(ctx, func(db *repo.DB) error {
+		if err := db.CheckMigrated(ctx); err != nil {
+			return err
+		}
+		a.wait.Begin("Reading the database")
+		return work(db)
+	})
+}
+
+// withAnyDatabase is withDatabase also where the tables are those of an older or newer program.
+func (a *app) withAnyDatabase(ctx context.Context, work func(*repo.DB) error) (err error) {
 	cfg, err := a.config()
 	if err != nil {
 		return err
@@ -53,10 +64,6 @@ func (a *app) withDatabase(ctx context.Context, work func(*repo.DB) error) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.CheckMigrated(ctx); err != nil {
-		return err
-	}
-	a.wait.Begin("Reading the database")
 	return work(db)
 }
 
