@@ -1,5 +1,5 @@
 // Package guide leads from an error, a log line or a component that fails to the heading of
-// docs/trouble.md that says what a person does about it. It knows nothing of what fails.
+// docs/trouble.md that says what a person does about it, and finds the pages on this machine. It knows nothing of what fails.
 package guide
 
 import (
@@ -53,14 +53,14 @@ const (
 	OperatorsAddress Heading = "the-operators-address-is-open"
 )
 
-const page = "docs/trouble.md#"
+const troublePage = "docs/trouble.md"
 
-// String is where people find the heading; "" is none.
+// String is where people find the heading on this machine; "" is none.
 func (h Heading) String() string {
 	if h == "" {
 		return ""
 	}
-	return page + string(h)
+	return Page(troublePage + "#" + string(h))
 }
 
 // explained is an error that a person has to act on.

@@ -24,12 +24,12 @@ func tagged(node *kong.Node, tag string) (value string) {
 	return value
 }
 
-// WriteExample writes what stands at the end of a command's help.
-func WriteExample(out io.Writer, node *kong.Node) {
+// WriteExample writes what stands at the end of a command's help; page says where this machine has a page.
+func WriteExample(out io.Writer, node *kong.Node, page func(string) string) {
 	if example := Example(node); example != "" {
 		fmt.Fprintf(out, "\nExample:\n  %s\n", example)
 	}
 	if more := More(node); more != "" {
-		fmt.Fprintf(out, "\nMore: %s\n", more)
+		fmt.Fprintf(out, "\nMore: %s\n", page(more))
 	}
 }

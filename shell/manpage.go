@@ -21,7 +21,8 @@ func ManPage(app *kong.Application, version, day string) []byte {
 		writeCommand(&page, app, node)
 	}
 	page.WriteString("# EXIT STATUS\n\n**0**\n: success\n\n**1**\n: failure\n\n**2**\n: wrong usage or settings\n\n")
-	page.WriteString("# ENVIRONMENT\n\n**leadsync serve --help** lists the settings. **NO_COLOR**, set to anything, switches colours off.\n")
+	page.WriteString("# ENVIRONMENT\n\n**leadsync serve --help** lists the settings. **NO_COLOR**, set to anything, switches colours off.\n\n")
+	fmt.Fprintf(&page, "# FILES\n\nThe pages named here are below **/usr/share/doc/%s** if a package installed %[1]s, and in its archive beside the program.\n", app.Name)
 	return md2man.Render([]byte(page.String()))
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"leadsync/guide"
 	"leadsync/settings"
 	"leadsync/shell"
 )
@@ -22,7 +23,7 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 		return nil
 	}
 	if node.DefaultCmd == nil {
-		shell.WriteExample(ctx.Stdout, node)
+		shell.WriteExample(ctx.Stdout, node, guide.Page)
 		return nil
 	}
 	fmt.Fprintf(ctx.Stdout, "\n`%s` alone is short for:\n\n", node.FullPath())
@@ -30,7 +31,7 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
 		return err
 	}
-	shell.WriteExample(ctx.Stdout, node.DefaultCmd)
+	shell.WriteExample(ctx.Stdout, node.DefaultCmd, guide.Page)
 	return nil
 }
 
@@ -38,7 +39,7 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 func (serveCmd) Help() string {
 	var text strings.Builder
 	text.WriteString("The settings of the service are environment variables, or lines NAME=value of the file of --config; all are optional. Where a setting is secret, NAME_FILE names a file with its value. " +
-		"docs/settings.md says more of each.\n")
+		guide.Page("docs/settings.md") + " says more of each.\n")
 	for _, group := range settings.Groups {
 		text.WriteString("\n" + group.Title + ":\n\n")
 		for _, s := range group.Settings {

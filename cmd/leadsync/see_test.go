@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"leadsync/bitrix24/emulator"
+	"leadsync/guide"
 )
 
 // What a person has to act on leads to the heading that says what to do: errors of commands, and /readyz.
@@ -27,19 +28,19 @@ func TestErrorsLeadToThePage(t *testing.T) {
 		name    string
 		vars    map[string]string
 		command string
-		heading string
+		heading guide.Heading
 	}{
-		{"a wrong setting", quiet("LEADSYNC_RECONCILE_AT", "noon"), "serve", "a-setting-is-refused"},
-		{"a taken port", quiet("LEADSYNC_HTTP_ADDR", busy), "serve", "a-port-is-taken"},
-		{"the operators' port", quiet("LEADSYNC_ADMIN_ADDR", busy), "serve", "a-port-is-taken"},
-		{"NATS' port", quiet("LEADSYNC_NATS_LISTEN", busy), "serve", "a-port-is-taken"},
-		{"a silent server", quiet("LEADSYNC_DATABASE_URL", "sqlserver://u:p@127.0.0.1:1?database=d&dial+timeout=1"), "lookup +79123456789", "the-database-does-not-answer"},
+		{"a wrong setting", quiet("LEADSYNC_RECONCILE_AT", "noon"), "serve", guide.Settings},
+		{"a taken port", quiet("LEADSYNC_HTTP_ADDR", busy), "serve", guide.Port},
+		{"the operators' port", quiet("LEADSYNC_ADMIN_ADDR", busy), "serve", guide.Port},
+		{"NATS' port", quiet("LEADSYNC_NATS_LISTEN", busy), "serve", guide.Port},
+		{"a silent server", quiet("LEADSYNC_DATABASE_URL", "sqlserver://u:p@127.0.0.1:1?database=d&dial+timeout=1"), "lookup +79123456789", guide.DatabaseDown},
 		{"a typing mistake", quiet("LEADSYNC_DATA_DIR", missing), "lookup x", ""},
 	} {
 		code, _, stderr := command(t.Context(), t, c.vars, strings.Fields(c.command)...)
-		_, see, found := strings.Cut(stderr, "\nSee docs/trouble.md#")
-		if code == exitOK || found != (c.heading != "") || strings.TrimSpace(see) != c.heading {
-			t.Errorf("%s: exit %d, want #%s: %s", c.name, code, c.heading, stderr)
+		_, see, found := strings.Cut(stderr, "\nSee ")
+		if code == exitOK || found != (c.heading != "") || strings.TrimSpace(see) != c.heading.String() {
+			t.Errorf("%s: exit %d, want %q: %s", c.name, code, c.heading, stderr)
 		}
 	}
 }
@@ -54,6 +55,6 @@ func TestReadyzAndLogLeadToThePage(t *testing.T) {
 	s := launchServe(t, p, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://u:p@127.0.0.1:1?database=d&dial+timeout=1", "LEADSYNC_SECRET_KEY": ""}, func(ctx context.Context, s *testServer) int {
 		return run(ctx, []string{"serve"}, around(s.vars, s.log, s.log))
 	})
-	eventually(t, "the database is reported", func() bool { return strings.Contains(s.body(t, "/readyz"), "(see docs/trouble.md#the-database)") })
-	eventually(t, "the log leads there", func() bool { return strings.Contains(s.log.String(), "docs/trouble.md#there-is-no-encryption-key") })
+	eventually(t, "the database is reported", func() bool { return strings.Contains(s.body(t, "/readyz"), "(see "+guide.Database.String()+")") })
+	eventually(t, "the log leads there", func() bool { return strings.Contains(s.log.String(), guide.NoKey.String()) })
 }
