@@ -59,12 +59,24 @@ func (a Address) name(ctx context.Context, u *url.URL) (found []Finding) {
 	if len(ips) == 0 {
 		return []Finding{fault(u.Hostname()+" has no address in DNS", "Bitrix24 cannot send events", "create the DNS record, or correct LEADSYNC_PUBLIC_URL")}
 	}
+	return []Finding{reachable(u.Hostname(), ips)}
+}
+
+// reachable tells whether the addresses of a host are public. A host that is an address itself has no name to explain.
+func reachable(host string, ips []net.IP) Finding {
+	named := net.ParseIP(host) == nil
 	for _, ip := range ips {
-		if ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
-			return []Finding{warning(fmt.Sprintf("%s is %s here, an address of a private network", u.Hostname(), ip), "a portal in Bitrix24's cloud cannot reach it, unless DNS answers differently outside", "look the name up from outside your network, or use a public name")}
+		switch inside := ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast(); {
+		case inside && named:
+			return warning(fmt.Sprintf("%s is %s here, an address of a private network", host, ip), "a portal in Bitrix24's cloud cannot reach it, unless DNS answers differently outside", "look the name up from outside your network, or use a public name")
+		case inside:
+			return warning(host+" is an address of a private network", "a portal in Bitrix24's cloud cannot reach it", "use a public name")
 		}
 	}
-	return []Finding{ok(fmt.Sprintf("%s is %s", u.Hostname(), ips[0]))}
+	if !named {
+		return ok(host + " is a public address")
+	}
+	return ok(fmt.Sprintf("%s is %s", host, ips[0]))
 }
 
 // answer asks the address for what only leadsync answers.
