@@ -36,7 +36,7 @@ func readAlerts(e *environment) alert.Settings {
 		}
 	}
 	if mail := s.SMTP != ""; mail != (s.From != "") || mail != (len(s.To) > 0) {
-		e.fault("LEADSYNC_ALERT_SMTP_URL", "only some of LEADSYNC_ALERT_SMTP_URL, LEADSYNC_ALERT_SMTP_FROM and LEADSYNC_ALERT_SMTP_TO are set", "all three or none")
+		e.fault("LEADSYNC_ALERT_SMTP_URL", "only some of LEADSYNC_ALERT_SMTP_URL, LEADSYNC_ALERT_SMTP_FROM and LEADSYNC_ALERT_SMTP_TO are set", "all three or none", "LEADSYNC_ALERT_SMTP_FROM", "LEADSYNC_ALERT_SMTP_TO")
 	}
 	return s
 }

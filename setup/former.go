@@ -22,7 +22,7 @@ func (s *setup) readFormer() error {
 	if err != nil {
 		return fmt.Errorf("the former settings file has faults, want them mended or the file moved away:\n%w", err)
 	}
-	s.former = map[string]string{}
+	s.former, s.formerAt = map[string]string{}, values.From
 	for _, name := range settings.Names() {
 		value, set := values.Lookup(name)
 		if from := values.From(name); set && !strings.HasPrefix(from, s.Output+":") { // a secret in a file of its own stays there
@@ -70,6 +70,14 @@ func (s *setup) had(name string) bool {
 // has tells whether a setting is set, in either form.
 func (s *setup) has(name string) bool {
 	return s.answers[name]+s.answers[name+settings.FileSuffix] != ""
+}
+
+// from says where a faulty value is to be corrected: in the former file where it is still that of it.
+func (s *setup) from(name string) string {
+	if s.former == nil || !s.had(name) || s.answers[name] != s.former[name] {
+		return settings.FromDefault
+	}
+	return s.formerAt(name)
 }
 
 // keepsKey tells whether the key is that of the former file.

@@ -77,15 +77,21 @@ func TestAReplacedFileKeepsItsSettings(t *testing.T) {
 
 func TestAFormerFileWithFaultsIsLeftAlone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "leadsync.env")
-	if err := os.WriteFile(file, []byte("LEADSYNC_KEEPS=31d\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for text, want := range map[string]string{"LEADSYNC_KEEPS=31d\n": "moved away", "# of the former\nLEADSYNC_KEEP=1y\n": file + ":2: LEADSYNC_KEEP: not a time"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := set(t, setup.Config{Output: file, Force: true, Given: setup.Answers{DataDir: "data"}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		if left, err := os.ReadFile(file); err != nil || string(left) != text {
+			t.Errorf("it has %q, %v", left, err)
+		}
 	}
-	_, _, err := set(t, setup.Config{Output: file, Force: true, Given: setup.Answers{DataDir: "data"}})
-	if err == nil || !strings.Contains(err.Error(), "moved away") {
-		t.Error(err)
-	}
-	if text, err := os.ReadFile(file); err != nil || string(text) != "LEADSYNC_KEEPS=31d\n" {
-		t.Errorf("it has %q, %v", text, err)
+	_, _, err := set(t, setup.Config{Output: file, Force: true, Given: setup.Answers{DataDir: "data", Others: map[string]string{"LEADSYNC_KEEP": "2y"}}})
+	if err == nil || strings.Contains(err.Error(), file) {
+		t.Errorf("an answer of now: %v", err)
 	}
 }
 

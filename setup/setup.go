@@ -82,10 +82,11 @@ type setup struct {
 
 	answers  map[string]string // by the name of the setting
 	former   map[string]string // what the file has that is replaced; nil where there is none
-	foreign  []string          // its lines that are not leadsync's
-	tried    login             // the last answers about SQL Server
-	takeOver bool              // the database has a call centre's tables
-	closed   bool              // nobody but administrators and the service can read the file on Windows
+	formerAt func(name string) string
+	foreign  []string // its lines that are not leadsync's
+	tried    login    // the last answers about SQL Server
+	takeOver bool     // the database has a call centre's tables
+	closed   bool     // nobody but administrators and the service can read the file on Windows
 }
 
 // Run asks, tries, writes the file and says what comes next.
@@ -150,7 +151,7 @@ func (s *setup) check() (service.Config, error) {
 	}
 	values, faults := settings.Read(settings.Sources{Environment: lines})
 	cfg, err := service.ReadConfig(values.Lookup)
-	if err := errors.Join(faults, err); err != nil {
+	if err := errors.Join(faults, settings.Located(err, s.from)); err != nil {
 		return cfg, fmt.Errorf("%w:\n%w", ErrAnswer, err)
 	}
 	return cfg, nil
