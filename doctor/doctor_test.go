@@ -44,7 +44,7 @@ func wantLevel(t *testing.T, name string, c doctor.Check, level doctor.Level, wo
 	found := doctor.Run(t.Context(), []doctor.Check{c})
 	hit := slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Level == level && strings.Contains(f.Found+" "+f.Do, words) })
 	for _, f := range found {
-		if f.Check == "" || f.Level == doctor.Fault && f.Found == "" {
+		if f.Check == "" || f.Level == doctor.Fault && f.Found == "" || !explained(t, f) {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}
