@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"leadsync/settings"
@@ -86,17 +87,21 @@ func (s *setup) keepsKey() bool {
 	return s.had(name) && s.answers[name] == s.former[name] && s.answers[name+settings.FileSuffix] == s.former[name+settings.FileSuffix]
 }
 
-// old is the name of the former file afterwards.
-func (s *setup) old() string { return s.Output + ".old" }
-
-// saveFormer gives the former file its second name, so that rights and owner stay, and there is a settings file at any moment.
+// saveFormer gives the former file a second name, so that rights and owner stay, and there is a settings file at any moment. No
+// earlier file is replaced: it may have the last copy of a key.
 func (s *setup) saveFormer() error {
 	if s.former == nil {
 		return nil
 	}
-	err := ignoreMissing(os.Remove(s.old()))
-	if err == nil && os.Link(s.Output, s.old()) != nil {
-		err = os.Rename(s.Output, s.old()) // a file system without links
+	s.old = s.Output + ".old"
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(s.old); err != nil {
+			break
+		}
+		s.old = s.Output + ".old." + strconv.Itoa(n)
 	}
-	return err
+	if os.Link(s.Output, s.old) == nil {
+		return nil
+	}
+	return os.Rename(s.Output, s.old) // a file system without links
 }

@@ -83,6 +83,7 @@ type setup struct {
 	answers  map[string]string // by the name of the setting
 	former   map[string]string // what the file has that is replaced; nil where there is none
 	formerAt func(name string) string
+	old      string   // the name of the former file afterwards
 	foreign  []string // its lines that are not leadsync's
 	tried    login    // the last answers about SQL Server
 	takeOver bool     // the database has a call centre's tables
@@ -283,9 +284,9 @@ func (s *setup) next() {
 	}
 	switch {
 	case s.keepsKey():
-		s.say("kept LEADSYNC_SECRET_KEY; the former file is %s", s.old())
+		s.say("kept LEADSYNC_SECRET_KEY; the former file is %s", s.old)
 	case s.former != nil:
-		s.say("the former file is %s", s.old())
+		s.say("the former file is %s", s.old)
 	}
 	s.say("Keep a copy of LEADSYNC_SECRET_KEY elsewhere: without it leadsync cannot read the tokens in the database.")
 	if s.has(webhookURL) {

@@ -26,7 +26,7 @@ type initCmd struct {
 	DataDir      string            `name:"data-dir" placeholder:"DIR" complete:"dir" help:"The data directory; it is written as a whole path."`
 	Set          map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"Another setting; may be repeated."`
 	Output       string            `placeholder:"FILE" complete:"file" help:"The settings file; otherwise the one that commands read by themselves where root runs this, and ./leadsync.env where another user does."`
-	Force        bool              `help:"Replace a file that is there. What no flag says stays as it was; the former file is kept as FILE.old."`
+	Force        bool              `help:"Replace a file that is there. What no flag says stays as it was; the former file is kept as FILE.old, or FILE.old.2 and so on where there is one."`
 	Yes          bool              `help:"Ask nothing: what no flag says has its default."`
 	Lang         string            `enum:"en,ru," default:"" placeholder:"en|ru" help:"Language of the questions; otherwise that of the locale."`
 }
