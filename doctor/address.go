@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"leadsync/guide"
 	"leadsync/leads"
 )
 
@@ -57,21 +58,33 @@ func (a Address) name(ctx context.Context, u *url.URL) (found []Finding) {
 		return []Finding{unknown("whether it is in DNS, and therefore whether it answers: " + err.Error())}
 	}
 	if len(ips) == 0 {
-		return []Finding{fault(u.Hostname()+" has no address in DNS", "Bitrix24 cannot send events", "create the DNS record, or correct LEADSYNC_PUBLIC_URL")}
+		return []Finding{fault(guide.PublicAddress, u.Hostname()+" has no address in DNS", "Bitrix24 cannot send events", "create the DNS record, or correct LEADSYNC_PUBLIC_URL")}
 	}
+	return []Finding{reachable(u.Hostname(), ips)}
+}
+
+// reachable tells whether the addresses of a host are public. A host that is an address itself has no name to explain.
+func reachable(host string, ips []net.IP) Finding {
+	named := net.ParseIP(host) == nil
 	for _, ip := range ips {
-		if ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
-			return []Finding{warning(fmt.Sprintf("%s is %s here, an address of a private network", u.Hostname(), ip), "a portal in Bitrix24's cloud cannot reach it, unless DNS answers differently outside", "look the name up from outside your network, or use a public name")}
+		switch inside := ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast(); {
+		case inside && named:
+			return warning(guide.PublicAddress, fmt.Sprintf("%s is %s here, an address of a private network", host, ip), "a portal in Bitrix24's cloud cannot reach it, unless DNS answers differently outside", "look the name up from outside your network, or use a public name")
+		case inside:
+			return warning(guide.PublicAddress, host+" is an address of a private network", "a portal in Bitrix24's cloud cannot reach it", "use a public name")
 		}
 	}
-	return []Finding{ok(fmt.Sprintf("%s is %s", u.Hostname(), ips[0]))}
+	if !named {
+		return ok(host + " is a public address")
+	}
+	return ok(fmt.Sprintf("%s is %s", host, ips[0]))
 }
 
 // answer asks the address for what only leadsync answers.
 func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL+leads.CallbackPath, nil)
 	if err != nil {
-		return []Finding{fault(err.Error(), "Bitrix24 cannot send events", "correct LEADSYNC_PUBLIC_URL")}
+		return []Finding{fault(guide.PublicAddress, err.Error(), "Bitrix24 cannot send events", "correct LEADSYNC_PUBLIC_URL")}
 	}
 	request.Header.Set("User-Agent", leads.ExaminerAgent) // this is no callback gone astray
 	var response *http.Response
@@ -80,7 +93,7 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 		return err
 	})
 	if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && invalid.Reason == x509.Expired {
-		return []Finding{fault("its certificate is out of date: "+invalid.Detail, "Bitrix24 sends no events to such an address", "renew the certificate, and find out why it was not renewed by itself")}
+		return []Finding{fault(guide.PublicAddress, "its certificate is out of date: "+invalid.Detail, "Bitrix24 sends no events to such an address", "renew the certificate, and find out why it was not renewed by itself")}
 	}
 	if a.Early && refused(err) {
 		return []Finding{notYet}
@@ -90,7 +103,7 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 		if silent(err) {
 			words = err.Error()
 		}
-		return []Finding{fault(words, "Bitrix24 cannot send events, unless only this machine cannot reach it", "start the service; check the reverse proxy, the firewall and the certificate's names and chain")}
+		return []Finding{fault(guide.PublicAddress, words, "Bitrix24 cannot send events, unless only this machine cannot reach it", "start the service; check the reverse proxy, the firewall and the certificate's names and chain")}
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
@@ -99,15 +112,15 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 	case a.Early && (code == http.StatusBadGateway || code == http.StatusServiceUnavailable):
 		found = append(found, notYet)
 	case code >= 500:
-		found = append(found, fault(fmt.Sprintf("it answers %d", code), "the reverse proxy does not reach leadsync", "start the service; compare the proxy's target with LEADSYNC_HTTP_ADDR"))
+		found = append(found, fault(guide.PublicAddress, fmt.Sprintf("it answers %d", code), "the reverse proxy does not reach leadsync", "start the service; compare the proxy's target with LEADSYNC_HTTP_ADDR"))
 	case code >= 300 && code < 400:
-		found = append(found, fault(fmt.Sprintf("it redirects (%d)", code), "Bitrix24's POST would arrive as a GET without its body", "set LEADSYNC_PUBLIC_URL to the address that it redirects to"))
+		found = append(found, fault(guide.PublicAddress, fmt.Sprintf("it redirects (%d)", code), "Bitrix24's POST would arrive as a GET without its body", "set LEADSYNC_PUBLIC_URL to the address that it redirects to"))
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		found = append(found, fault(fmt.Sprintf("it answers %d", code), "something in front of leadsync asks for a log-in, which Bitrix24 does not have", "let "+leads.CallbackPath+" through"))
+		found = append(found, fault(guide.PublicAddress, fmt.Sprintf("it answers %d", code), "something in front of leadsync asks for a log-in, which Bitrix24 does not have", "let "+leads.CallbackPath+" through"))
 	case code == http.StatusNotFound:
-		found = append(found, fault("it answers 404 for "+leads.CallbackPath, "another program answers there", "pass /bitrix24/ on to leadsync in the reverse proxy"))
+		found = append(found, fault(guide.PublicAddress, "it answers 404 for "+leads.CallbackPath, "another program answers there", "pass /bitrix24/ on to leadsync in the reverse proxy"))
 	case code != http.StatusMethodNotAllowed: // what leadsync answers to a GET
-		found = append(found, fault(fmt.Sprintf("it answers %d for a GET of %s, which leadsync does not", code, leads.CallbackPath), "another program answers there", "pass /bitrix24/ on to leadsync in the reverse proxy"))
+		found = append(found, fault(guide.PublicAddress, fmt.Sprintf("it answers %d for a GET of %s, which leadsync does not", code, leads.CallbackPath), "another program answers there", "pass /bitrix24/ on to leadsync in the reverse proxy"))
 	default:
 		found = append(found, ok("it answers, from this machine; whether Bitrix24 reaches it is shown by the first page: callbacks a minute, and when the portal's mirror is blind"))
 	}
@@ -128,7 +141,7 @@ func refused(err error) bool {
 // certificate looks when it ends.
 func (a Address) certificate(u *url.URL, state *tls.ConnectionState) []Finding {
 	if u.Scheme == "http" {
-		return []Finding{warning("it is plain http", "tokens in callbacks can be read on their way", "put a reverse proxy with a certificate in front of leadsync")}
+		return []Finding{warning(guide.PublicAddress, "it is plain http", "tokens in callbacks can be read on their way", "put a reverse proxy with a certificate in front of leadsync")}
 	}
 	if state == nil || len(state.PeerCertificates) == 0 {
 		return []Finding{unknown("its certificate")}
@@ -136,7 +149,7 @@ func (a Address) certificate(u *url.URL, state *tls.ConnectionState) []Finding {
 	end := state.PeerCertificates[0].NotAfter
 	words := "its certificate ends on " + end.Format(time.DateOnly)
 	if end.Sub(a.Now()) < certificateSoon {
-		return []Finding{warning(words, "Bitrix24 sends no events to an address whose certificate has ended", "renew it, and find out why it was not renewed by itself")}
+		return []Finding{warning(guide.PublicAddress, words, "Bitrix24 sends no events to an address whose certificate has ended", "renew it, and find out why it was not renewed by itself")}
 	}
 	return []Finding{ok(words)}
 }
@@ -176,9 +189,9 @@ func CheckClock(now func() time.Time, ask func(ctx context.Context) (theirs time
 		do := "let the machine follow a time server (chrony, systemd-timesyncd, w32time)"
 		switch {
 		case skew > skewFault:
-			return []Finding{fault(words, "tokens seem to be valid when they are not, and ages in reports and alarms are wrong", do)}
+			return []Finding{fault(guide.Clock, words, "tokens seem to be valid when they are not, and ages in reports and alarms are wrong", do)}
 		case skew > skewWarning:
-			return []Finding{warning(words, "ages in reports are wrong by as much", do)}
+			return []Finding{warning(guide.Clock, words, "ages in reports are wrong by as much", do)}
 		}
 		return []Finding{ok(words)}
 	}}

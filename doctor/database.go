@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"leadsync/guide"
 	"leadsync/repo"
 )
 
@@ -22,7 +23,7 @@ const theDatabase = "the database"
 func CheckDatabase(db Database) Check {
 	return check{"database", func(ctx context.Context) []Finding {
 		if err := ask(ctx, theDatabase, limit, db.Ping); err != nil {
-			return []Finding{fault(err.Error(), "callbacks are kept, and nothing else works", "start the server; check LEADSYNC_DATABASE_URL and the network")}
+			return []Finding{fault(guide.DatabaseDown, err.Error(), "callbacks are kept, and nothing else works", "start the server; check LEADSYNC_DATABASE_URL and the network")}
 		}
 		found := []Finding{ok("it answers (" + db.Dialect() + ")")}
 		fit, err := tables(ctx, db)
@@ -37,11 +38,11 @@ func CheckDatabase(db Database) Check {
 			return err
 		})
 		if err != nil {
-			return append(found, fault(err.Error(), "the server did not answer all questions", "run doctor again; look at the server's log"))
+			return append(found, fault(guide.DatabaseDown, err.Error(), "the server did not answer all questions", "run doctor again; look at the server's log"))
 		}
 		for _, c := range conditions {
 			if c.Check != repo.CheckRights || made { // of a table that does not exist nobody has rights
-				found = append(found, finding(c))
+				found = append(found, finding(c, guide.DatabaseHealth))
 			}
 		}
 		if !made {
@@ -65,10 +66,10 @@ func CheckBeforeMigration(db Unmigrated) Check {
 			return err
 		})
 		if err != nil {
-			return []Finding{fault(err.Error(), "the server did not answer all questions", "run doctor again; look at the server's log")}
+			return []Finding{fault(guide.DatabaseDown, err.Error(), "the server did not answer all questions", "run doctor again; look at the server's log")}
 		}
 		for _, c := range conditions {
-			found = append(found, finding(c))
+			found = append(found, finding(c, guide.Preflight))
 		}
 		return found
 	}}
@@ -83,22 +84,25 @@ func tables(ctx context.Context, db Database) (fit Finding, err error) {
 	})
 	switch {
 	case err != nil:
-		return fault(err.Error(), "it is not known whether the tables fit", "run leadsync migrate --plan"), err
+		return fault(guide.DatabaseDown, err.Error(), "it is not known whether the tables fit", "run leadsync migrate --plan"), err
 	case len(pending) > 0:
-		return fault("the tables are not up to date: "+strings.Join(pending, ", "), "the service waits until they are", "run leadsync migrate"), nil
+		return fault(guide.Migrate, "the tables are not up to date: "+strings.Join(pending, ", "), "the service waits until they are", "run leadsync migrate"), nil
 	}
 	return ok("the tables are those of this version"), nil
 }
 
 // finding is what the database said, as a finding.
-func finding(c repo.Condition) Finding {
+func finding(c repo.Condition, heading guide.Heading) Finding {
+	if c.Check == repo.CheckRights {
+		heading = guide.Rights
+	}
 	switch {
 	case c.Unchecked():
 		return unknown(c.Check + ": " + c.Found)
 	case c.Severity == repo.Stops:
-		return fault(c.Found, "leadsync cannot work with it", c.Do)
+		return fault(heading, c.Found, "leadsync cannot work with it", c.Do)
 	case c.Severity == repo.Warns:
-		return warning(c.Found, "", c.Do)
+		return warning(heading, c.Found, "", c.Do)
 	}
 	return ok(c.Found)
 }

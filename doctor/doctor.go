@@ -68,24 +68,9 @@ func one(ctx context.Context, c Check) []Finding {
 		found = unlessStopped(ctx, c.Look(ctx))
 	}
 	for i := range found {
-		found[i] = named(found[i], c.Name())
+		found[i].Check = c.Name()
 	}
 	return found
-}
-
-// headings are where the documentation says more of what a check finds.
-var headings = map[string]guide.Heading{
-	"settings": "settings-and-the-start", "data directory": guide.DataDirectory, "disk": guide.Disk, "clock": guide.Clock, "nightly pass": guide.Nightly,
-	"public address": guide.PublicAddress, "database": guide.Database, "nats": guide.NATS, "portals": guide.Portals,
-}
-
-// named gives a finding its check, and says where more is said of what is not well.
-func named(f Finding, check string) Finding {
-	f.Check = check
-	if heading := headings[check]; heading != "" && (f.Level == Fault || f.Level == Warning) {
-		f.See = heading.String()
-	}
-	return f
 }
 
 const stopped = "the examination was stopped, or took too long as a whole"
@@ -114,10 +99,11 @@ func Healthy(found []Finding) bool {
 func ok(found string) Finding      { return Finding{Level: OK, Found: found} }
 func unknown(found string) Finding { return Finding{Level: Unknown, Found: found} }
 
-func warning(found, means, do string) Finding {
-	return Finding{Level: Warning, Found: found, Means: means, Do: do}
+// warning is explained by a heading of docs/trouble.md, as a fault is.
+func warning(h guide.Heading, found, means, do string) Finding {
+	return Finding{Level: Warning, Found: found, Means: means, Do: do, See: h.String()}
 }
 
-func fault(found, means, do string) Finding {
-	return Finding{Level: Fault, Found: found, Means: means, Do: do}
+func fault(h guide.Heading, found, means, do string) Finding {
+	return Finding{Level: Fault, Found: found, Means: means, Do: do, See: h.String()}
 }

@@ -44,7 +44,7 @@ func wantLevel(t *testing.T, name string, c doctor.Check, level doctor.Level, wo
 	found := doctor.Run(t.Context(), []doctor.Check{c})
 	hit := slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Level == level && strings.Contains(f.Found+" "+f.Do, words) })
 	for _, f := range found {
-		if f.Check == "" || f.Level == doctor.Fault && f.Found == "" {
+		if f.Check == "" || f.Level == doctor.Fault && f.Found == "" || !explained(t, f) {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}
@@ -143,9 +143,27 @@ func TestPublicAddress(t *testing.T) {
 	stranger := well
 	stranger.HTTP = &http.Client{}
 	wantLevel(t, "an unknown certificate", doctor.CheckAddress(stranger), doctor.Fault, "does not answer")
-	inside := well
-	inside.Resolve = func(context.Context, string) ([]net.IP, error) { return []net.IP{net.IPv4(192, 168, 0, 9)}, nil }
-	wantLevel(t, "a private address", doctor.CheckAddress(inside), doctor.Warning, "private network")
+	anywhere := target.Client().Transport.(*http.Transport).Clone()
+	anywhere.TLSClientConfig.InsecureSkipVerify = true // the certificate is not for these hosts
+	anywhere.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", target.Listener.Addr().String())
+	}
+	for _, address := range []struct {
+		host  string
+		is    net.IP
+		level doctor.Level
+		words string
+	}{
+		{"leads.example.com", net.IPv4(192, 168, 0, 9), doctor.Warning, "leads.example.com is 192.168.0.9 here, an address of a private network"},
+		{"leads.example.com", net.IPv4(203, 0, 113, 5), doctor.OK, "leads.example.com is 203.0.113.5 "},
+		{"127.0.0.1", net.IPv4(127, 0, 0, 1), doctor.Warning, "127.0.0.1 is an address of a private network"},
+		{"203.0.113.5", net.IPv4(203, 0, 113, 5), doctor.OK, "203.0.113.5 is a public address"},
+	} {
+		a := well
+		a.URL, a.HTTP = "https://"+address.host, &http.Client{Transport: anywhere}
+		a.Resolve = func(context.Context, string) ([]net.IP, error) { return []net.IP{address.is}, nil }
+		wantLevel(t, address.host, doctor.CheckAddress(a), address.level, address.words)
+	}
 	nowhere := well
 	nowhere.Resolve = func(context.Context, string) ([]net.IP, error) {
 		return nil, &net.DNSError{Err: "no such host", IsNotFound: true}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"leadsync/events"
+	"leadsync/guide"
 )
 
 // NATS is how the check of NATS asks.
@@ -33,13 +34,15 @@ func CheckNATS(n NATS) Check {
 		case n.Idle(err):
 			return []Finding{ok("the embedded server starts with `leadsync serve`, which does not run now")}
 		case errors.As(err, &foreign):
-			return []Finding{fault(err.Error(), "callbacks are kept in the spool until then", "")}
+			return []Finding{fault(guide.Stream, err.Error(), "callbacks are kept in the spool until then", "")}
 		case errors.Is(err, events.ErrNoStreams):
-			return []Finding{warning(err.Error(), "", "")}
+			return []Finding{warning(guide.NATSDown, err.Error(), "", "")}
 		case n.Embedded:
-			return []Finding{fault(err.Error(), "callbacks are kept in the spool until it answers", "the service runs: its log and /readyz say what its embedded server waits for")}
+			return []Finding{fault(guide.NATSDown, err.Error(), "callbacks are kept in the spool until it answers", "the service runs: its log and /readyz say what its embedded server waits for")}
+		case events.Refused(err):
+			return []Finding{fault(guide.NATSLogIn, err.Error(), "callbacks are kept in the spool until it lets leadsync in", "correct the log-in: LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER or LEADSYNC_NATS_CREDS")}
 		default:
-			return []Finding{fault(err.Error(), "callbacks are kept in the spool until it answers", "start the server; check LEADSYNC_NATS_URL, the log-in and the network")}
+			return []Finding{fault(guide.NATSDown, err.Error(), "callbacks are kept in the spool until it answers", "start the server; check LEADSYNC_NATS_URL, the log-in and the network")}
 		}
 		found := []Finding{version(state.Version), ok(fmt.Sprintf("%d streams, made by leadsync", len(state.Streams)))}
 		found = append(found, n.replicas(state)...)
@@ -61,7 +64,7 @@ func version(text string) Finding {
 		return unknown("the server's version: " + text)
 	}
 	if major < oldest[0] || major == oldest[0] && minor < oldest[1] {
-		return fault("the server's version is "+text, "leadsync publishes in atomic batches, which it does not know", fmt.Sprintf("use nats-server %d.%d or newer", oldest[0], oldest[1]))
+		return fault(guide.NATSLogIn, "the server's version is "+text, "leadsync publishes in atomic batches, which it does not know", fmt.Sprintf("use nats-server %d.%d or newer", oldest[0], oldest[1]))
 	}
 	return ok("version " + text)
 }
@@ -81,15 +84,15 @@ func (n NATS) replicas(state events.State) (found []Finding) {
 	}
 	switch {
 	case len(others) > 0:
-		found = append(found, warning(fmt.Sprintf("not %d copies, as LEADSYNC_NATS_REPLICAS wants: %s", n.Wanted, strings.Join(others, ", ")), "the loss of a server may lose what is in them, or stop them",
+		found = append(found, warning(guide.Copies, fmt.Sprintf("not %d copies, as LEADSYNC_NATS_REPLICAS wants: %s", n.Wanted, strings.Join(others, ", ")), "the loss of a server may lose what is in them, or stop them",
 			"run leadsync migrate or restart the service, which set the copies; a single server has one"))
 	case state.Cluster != "" && len(single) > 0:
-		found = append(found, warning("one copy only in the cluster "+state.Cluster+": "+strings.Join(single, ", "), "the loss of one server loses what only it had", "set LEADSYNC_NATS_REPLICAS=3 and restart"))
+		found = append(found, warning(guide.Copies, "one copy only in the cluster "+state.Cluster+": "+strings.Join(single, ", "), "the loss of one server loses what only it had", "set LEADSYNC_NATS_REPLICAS=3 and restart"))
 	case len(state.Streams) > 0:
 		found = append(found, ok(fmt.Sprintf("copies of each stream: %d", state.Streams[0].Replicas)))
 	}
 	if len(lagging) > 0 {
-		found = append(found, warning("copies that are behind or offline: "+strings.Join(lagging, ", "), "another failure may stop the streams", "look at the servers of the cluster"))
+		found = append(found, warning(guide.Copies, "copies that are behind or offline: "+strings.Join(lagging, ", "), "another failure may stop the streams", "look at the servers of the cluster"))
 	}
 	return found
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
+	"leadsync/guide"
 	"leadsync/leads"
 )
 
@@ -66,7 +67,7 @@ func (c portalsCheck) Look(ctx context.Context) (found []Finding) {
 		return []Finding{unknown("which there are: " + err.Error())}
 	}
 	if len(portals) == 0 {
-		return []Finding{warning("none is connected yet", "nothing is mirrored", "install the application in Bitrix24, or run leadsync portals add --webhook")}
+		return []Finding{warning(guide.NoPortal, "none is connected yet", "nothing is mirrored", "install the application in Bitrix24, or run leadsync portals add --webhook")}
 	}
 	each := make([][]Finding, len(portals))
 	var looking sync.WaitGroup
@@ -104,7 +105,7 @@ func (p Portals) limited(ctx context.Context, portal leads.Portal) []Finding {
 func (p Portals) one(ctx context.Context, portal leads.Portal) []Finding {
 	switch portal.State { //nolint:exhaustive // an active one is examined below
 	case leads.PortalNeedsAuthorization:
-		return []Finding{fault("it does not accept leadsync any more", "its leads are not mirrored", portal.Remedy(p.PublicURL))}
+		return []Finding{fault(guide.Authorization, "it does not accept leadsync any more", "its leads are not mirrored", portal.Remedy(p.PublicURL))}
 	case leads.PortalUninstalled:
 		return []Finding{ok("the application was removed there; leadsync portals remove erases what is left")}
 	}
@@ -132,15 +133,15 @@ func (p Portals) current(s leads.Standing) bool {
 func (p Portals) served(s leads.Standing) Finding {
 	switch {
 	case s.BeatAt.IsZero():
-		return warning("no leadsync process has served it yet", "nothing is mirrored until one does", "start leadsync serve")
+		return warning(guide.Unserved, "no leadsync process has served it yet", "nothing is mirrored until one does", "start leadsync serve")
 	case !p.current(s):
 		words := "no leadsync process has served it since " + moment(s.BeatAt)
 		if s.Problem != "" {
 			words += "; its problem then: " + s.Problem
 		}
-		return warning(words, "nothing is mirrored until one does", "start leadsync serve")
+		return warning(guide.Unserved, words, "nothing is mirrored until one does", "start leadsync serve")
 	case s.Problem != "":
-		return fault(s.Problem, "its leads may be shown wrong", "")
+		return fault(guide.PortalDown, s.Problem, "its leads may be shown wrong", "")
 	}
 	return ok("served, without a problem")
 }
@@ -155,7 +156,7 @@ func (p Portals) client(ctx context.Context, portal leads.Portal) Finding {
 	var refusal *bitrix24.Error
 	switch {
 	case errors.Is(err, ErrNoClient):
-		return fault("no client id is set", means, do)
+		return fault(guide.Client, "no client id is set", means, do)
 	case err == nil:
 		return unknown("whether client id and secret are right: the authorization server gives tokens for a refresh token that it never issued")
 	case !errors.As(err, &refusal):
@@ -165,7 +166,7 @@ func (p Portals) client(ctx context.Context, portal leads.Portal) Finding {
 	case "INVALID_GRANT": // it knows the client, and not the token
 		return ok("client id and secret are right")
 	case "WRONG_CLIENT", "INVALID_CLIENT", "INVALID_REQUEST":
-		return fault("the authorization server refuses client id and secret: "+refusal.Code, means, do)
+		return fault(guide.Client, "the authorization server refuses client id and secret: "+refusal.Code, means, do)
 	}
 	return unknown("whether client id and secret are right: " + refusal.Error())
 }
@@ -178,7 +179,7 @@ func (p Portals) bound(s leads.Standing) []Finding {
 	case !p.current(s) || p.Now().Sub(s.BoundAt) > boundLong:
 		return []Finding{unknown("which events are bound: no leadsync process has looked since " + moment(s.BoundAt))}
 	case p.CallbackURL == "":
-		return []Finding{fault("no events are bound to leadsync: LEADSYNC_PUBLIC_URL is not set", "no callbacks come", "set LEADSYNC_PUBLIC_URL, restart, then run leadsync portals rebind")}
+		return []Finding{fault(guide.Bindings, "no events are bound to leadsync: LEADSYNC_PUBLIC_URL is not set", "no callbacks come", "set LEADSYNC_PUBLIC_URL, restart, then run leadsync portals rebind")}
 	}
 	var missing []string
 	offline := false
@@ -192,7 +193,7 @@ func (p Portals) bound(s leads.Standing) []Finding {
 	}
 	found := []Finding{ok("all events are bound")}
 	if len(missing) > 0 {
-		found[0] = fault("not bound to "+p.CallbackURL+": "+strings.Join(missing, ", "), "no callbacks come for them", "run leadsync portals rebind; if the address has changed, check LEADSYNC_PUBLIC_URL")
+		found[0] = fault(guide.Bindings, "not bound to "+p.CallbackURL+": "+strings.Join(missing, ", "), "no callbacks come for them", "run leadsync portals rebind; if the address has changed, check LEADSYNC_PUBLIC_URL")
 	}
 	if offline {
 		return append(found, ok("the offline queue is used"))
@@ -216,19 +217,19 @@ func (p Portals) rights(ctx context.Context, portal leads.Portal) (found []Findi
 	case errors.Is(err, leads.ErrUnavailable):
 		return []Finding{unknown(unasked + "the database did not give the tokens: " + err.Error())}
 	case errors.Is(err, leads.ErrMisconfigured):
-		return []Finding{fault(err.Error(), "the tokens cannot be used", "is LEADSYNC_SECRET_KEY that of the service?"), unknown(unasked + "the tokens cannot be read")}
+		return []Finding{fault(guide.Key, err.Error(), "the tokens cannot be used", "is LEADSYNC_SECRET_KEY that of the service?"), unknown(unasked + "the tokens cannot be read")}
 	case err != nil:
-		return []Finding{fault(err.Error(), "the tokens cannot be used", portal.Remedy(p.PublicURL)), unknown(unasked + "the tokens cannot be read")}
+		return []Finding{fault(guide.Authorization, err.Error(), "the tokens cannot be used", portal.Remedy(p.PublicURL)), unknown(unasked + "the tokens cannot be read")}
 	case len(grants) == 0:
-		return []Finding{fault("there are no tokens", "its leads cannot be read", portal.Remedy(p.PublicURL)), unknown(unasked + "there are no tokens")}
+		return []Finding{fault(guide.Authorization, "there are no tokens", "its leads cannot be read", portal.Remedy(p.PublicURL)), unknown(unasked + "there are no tokens")}
 	}
 	grant := grants[0]
 	ends := grant.DiesAt()
 	switch left := ends.Sub(p.Now()); {
 	case left <= 0:
-		return []Finding{fault("its log-in ended on "+ends.Format(time.DateOnly), "its leads cannot be read", portal.Remedy(p.PublicURL)), unknown(unasked + "the log-in has ended")}
+		return []Finding{fault(guide.Authorization, "its log-in ended on "+ends.Format(time.DateOnly), "its leads cannot be read", portal.Remedy(p.PublicURL)), unknown(unasked + "the log-in has ended")}
 	case left < loginSoon:
-		found = append(found, warning("its log-in ends on "+ends.Format(time.DateOnly), "then an administrator has to log in again", "have the service run: it refreshes the tokens"))
+		found = append(found, warning(guide.Authorization, "its log-in ends on "+ends.Format(time.DateOnly), "then an administrator has to log in again", "have the service run: it refreshes the tokens"))
 	}
 	if !grant.ExpiresAt.After(p.Now()) {
 		return append(found, unknown(unasked+"the access token has expired, and the running service alone refreshes it"))
@@ -255,10 +256,10 @@ func (p Portals) scope(ctx context.Context, portal leads.Portal, token leads.Sec
 	case silent(err) || err != nil && ctx.Err() != nil:
 		return unknown("which permissions it has given: " + err.Error())
 	case err != nil:
-		return fault("it does not answer: "+err.Error(), "its leads cannot be read", "open the portal in a browser; can this machine reach it?")
+		return fault(guide.PortalDown, "it does not answer: "+err.Error(), "its leads cannot be read", "open the portal in a browser; can this machine reach it?")
 	}
 	if !strings.Contains(strings.ToLower(string(answer)), `"crm"`) {
-		return fault("the permission CRM is missing", "its leads cannot be read", "tick CRM in the application's form in Bitrix24, save it, and log in again")
+		return fault(guide.Permission, "the permission CRM is missing", "its leads cannot be read", "tick CRM in the application's form in Bitrix24, save it, and log in again")
 	}
 	return ok("it answers, and has given the permission CRM")
 }
@@ -269,7 +270,7 @@ func (p Portals) administrator(ctx context.Context, portal leads.Portal, token l
 		return unknown("whether the tokens are an administrator's: " + err.Error())
 	}
 	if !slices.Contains([]string{"true", "y", "1"}, strings.ToLower(strings.Trim(string(answer), `" `))) {
-		return fault("the tokens are not an administrator's", "leadsync sees only the leads of that user, and may take others for deleted", portal.Remedy(p.PublicURL))
+		return fault(guide.Permission, "the tokens are not an administrator's", "leadsync sees only the leads of that user, and may take others for deleted", portal.Remedy(p.PublicURL))
 	}
 	return ok("the tokens are an administrator's")
 }
@@ -292,7 +293,7 @@ func (p Portals) plan(ctx context.Context, portal leads.Portal, token leads.Secr
 // webhook asks whether the inbound webhook may read leads.
 func (p Portals) webhook(ctx context.Context, portal leads.Portal) []Finding {
 	if portal.TokenHash == "" {
-		return []Finding{fault("no token of an outgoing webhook is known", "callbacks cannot be told from forgeries and are refused", "set LEADSYNC_B24_APPLICATION_TOKEN")}
+		return []Finding{fault(guide.Refused, "no token of an outgoing webhook is known", "callbacks cannot be told from forgeries and are refused", "set LEADSYNC_B24_APPLICATION_TOKEN")}
 	}
 	return append([]Finding{p.scope(ctx, portal, "")}, unknown("plan, events and administrator: a webhook may not ask; check in Bitrix24 that the outgoing webhook has the events of leads, and that an administrator made the inbound one"))
 }

@@ -16,10 +16,21 @@ import (
 	"leadsync/events"
 )
 
+// explained tells whether a finding that is not well, and no other, leads to the heading that is about it: one of the third
+// level, since a whole section would have to be searched.
+func explained(t *testing.T, f doctor.Finding) bool {
+	t.Helper()
+	if f.Level != doctor.Fault && f.Level != doctor.Warning {
+		return f.See == ""
+	}
+	_, anchor, _ := strings.Cut(f.See, "docs/trouble.md#") // the page is where this machine has it
+	sections := []string{"settings-and-the-start", "bitrix24-and-callbacks", "portals", "the-database", "nats", "disks", "leads", "alarms-and-the-operators-address"}
+	return slices.Contains(docstest.ReadPage(t, "../docs/trouble.md").Anchors, anchor) && !slices.Contains(sections, anchor)
+}
+
 // What is not well leads to a heading that exists, and what is well to none.
 func TestFindingsLeadToThePage(t *testing.T) {
 	t.Parallel()
-	anchors := docstest.ReadPage(t, "../docs/trouble.md").Anchors
 	checks := []doctor.Check{
 		doctor.CheckSettings(doctor.Settings{PublicURL: "https://leads.example.com"}), doctor.CheckDirectory(t.TempDir() + "/missing"),
 		doctor.CheckRoom(t.TempDir(), func(string) (int64, bool) { return 1, true }), doctor.CheckZone(time.Time{}, ""),
@@ -33,8 +44,7 @@ func TestFindingsLeadToThePage(t *testing.T) {
 	led := map[string]bool{}
 	for _, f := range doctor.Run(t.Context(), append(checks, checksOf("")...)) {
 		bad := f.Level == doctor.Fault || f.Level == doctor.Warning
-		_, anchor, _ := strings.Cut(f.See, "docs/trouble.md#")
-		if bad != (f.See != "") || bad && !slices.Contains(anchors, anchor) {
+		if !explained(t, f) {
 			t.Errorf("%s, %s: leads to %q", f.Check, f.Level, f.See)
 		}
 		if bad {

@@ -36,7 +36,7 @@ func readAlerts(e *environment) alert.Settings {
 		}
 	}
 	if mail := s.SMTP != ""; mail != (s.From != "") || mail != (len(s.To) > 0) {
-		e.fault("LEADSYNC_ALERT_SMTP_URL", "only some of LEADSYNC_ALERT_SMTP_URL, LEADSYNC_ALERT_SMTP_FROM and LEADSYNC_ALERT_SMTP_TO are set", "all three or none")
+		e.fault("LEADSYNC_ALERT_SMTP_URL", "only some of LEADSYNC_ALERT_SMTP_URL, LEADSYNC_ALERT_SMTP_FROM and LEADSYNC_ALERT_SMTP_TO are set", "all three or none", "LEADSYNC_ALERT_SMTP_FROM", "LEADSYNC_ALERT_SMTP_TO")
 	}
 	return s
 }
@@ -64,12 +64,12 @@ func TestAlarms(ctx context.Context, cfg Config) (found []doctor.Finding) {
 	for _, c := range cfg.Alerts.Channels() {
 		f := doctor.Finding{Check: c.Name(), Level: doctor.OK, Found: "the receiver has accepted a test message: look whether it arrives"}
 		if err := alert.SendTest(ctx, c, Instance(), leads.Version(), cfg.Now()); err != nil {
-			f = doctor.Finding{Check: c.Name(), Level: doctor.Fault, Found: err.Error(), Means: "nobody hears of problems this way", Do: "correct the setting, or ask whoever runs the receiver"}
+			f = doctor.Finding{Check: c.Name(), Level: doctor.Fault, Found: err.Error(), Means: "nobody hears of problems this way", Do: "correct the setting, or ask whoever runs the receiver", See: guide.Alarms.String()}
 		}
 		found = append(found, f)
 	}
 	if len(found) == 0 {
-		return []doctor.Finding{{Check: "alarms", Level: doctor.Fault, Found: "nobody would be told", Do: "set LEADSYNC_ALERT_URL, or LEADSYNC_ALERT_SMTP_URL with sender and receivers"}}
+		return []doctor.Finding{{Check: "alarms", Level: doctor.Fault, Found: "nobody would be told", Do: "set LEADSYNC_ALERT_URL, or LEADSYNC_ALERT_SMTP_URL with sender and receivers", See: guide.Alarms.String()}}
 	}
 	return found
 }

@@ -15,6 +15,7 @@ import (
 	"leadsync/bitrix24"
 	"leadsync/doctor"
 	"leadsync/events"
+	"leadsync/guide"
 	"leadsync/leads"
 	"leadsync/repo"
 )
@@ -37,12 +38,12 @@ func Examine(ctx context.Context, cfg Config, log *slog.Logger, looking func(che
 		}),
 	}
 	if file, missing := cfg.MissingDatabase(); missing { // opening would make it
-		return append(doctor.Run(ctx, saying(looking, checks)), doctor.Finding{Check: "database", Level: doctor.Warning, Found: absolute(file) + " does not exist", Means: "the first start of `leadsync serve` creates it"})
+		return append(doctor.Run(ctx, saying(looking, checks)), doctor.Finding{Check: "database", Level: doctor.Warning, Found: absolute(file) + " does not exist", Means: "the first start of `leadsync serve` creates it", See: guide.DatabaseDown.String()})
 	}
 	looking("database")
 	db, err := OpenDatabase(ctx, cfg, log)
 	if err != nil {
-		return append(doctor.Run(ctx, saying(looking, checks)), doctor.Finding{Check: "database", Level: doctor.Fault, Found: err.Error(), Means: "callbacks are kept, and nothing else works", Do: "start the server; check LEADSYNC_DATABASE_URL and the network"})
+		return append(doctor.Run(ctx, saying(looking, checks)), doctor.Finding{Check: "database", Level: doctor.Fault, Found: err.Error(), Means: "callbacks are kept, and nothing else works", Do: "start the server; check LEADSYNC_DATABASE_URL and the network", See: guide.DatabaseDown.String()})
 	}
 	defer func() { _ = db.Close() }() // it was only read
 	checks = append(checks, doctor.CheckDatabase(db), doctor.CheckClock(cfg.Now, func(ctx context.Context) (time.Time, string, error) { return portalClock(ctx, cfg, db) }),

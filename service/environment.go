@@ -53,7 +53,7 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 	cfg.DatabaseSchema = readSchema(e, "LEADSYNC_DATABASE_SCHEMA", cfg.DatabaseURL)
 	cfg.WebhookURL = readWebhook(e, "LEADSYNC_B24_WEBHOOK_URL", cfg.Trust)
 	if cfg.WebhookURL != "" && cfg.WebhookToken == "" {
-		e.fault("LEADSYNC_B24_APPLICATION_TOKEN", "missing", "the token that Bitrix24 shows for the outgoing webhook; without it callbacks cannot be told from forgeries")
+		e.fault("LEADSYNC_B24_APPLICATION_TOKEN", "missing", "the token that Bitrix24 shows for the outgoing webhook; without it callbacks cannot be told from forgeries", "LEADSYNC_B24_WEBHOOK_URL")
 	}
 	checkTogether(e, cfg)
 	return cfg, errors.Join(e.faults...)
@@ -62,10 +62,10 @@ func ReadConfig(lookup func(string) (string, bool)) (Config, error) {
 // checkTogether checks what only makes sense together.
 func checkTogether(e *environment, cfg Config) {
 	if (cfg.ClientID == "") != (cfg.ClientSecret == "") {
-		e.fault("LEADSYNC_B24_CLIENT_ID", "set without LEADSYNC_B24_CLIENT_SECRET, or the other way round", "both, as Bitrix24 shows them for the application, or neither")
+		e.fault("LEADSYNC_B24_CLIENT_ID", "set without LEADSYNC_B24_CLIENT_SECRET, or the other way round", "both, as Bitrix24 shows them for the application, or neither", "LEADSYNC_B24_CLIENT_SECRET")
 	}
 	if cfg.WebhookURL == "" && (cfg.WebhookToken != "" || cfg.WebhookMemberID != "") {
-		e.fault("LEADSYNC_B24_WEBHOOK_URL", "missing", "the inbound webhook that LEADSYNC_B24_APPLICATION_TOKEN and LEADSYNC_B24_MEMBER_ID belong to")
+		e.fault("LEADSYNC_B24_WEBHOOK_URL", "missing", "the inbound webhook that LEADSYNC_B24_APPLICATION_TOKEN and LEADSYNC_B24_MEMBER_ID belong to", "LEADSYNC_B24_APPLICATION_TOKEN", "LEADSYNC_B24_MEMBER_ID")
 	}
 	if len(cfg.Subscribers) > 0 && (cfg.NATSURL != Embedded || cfg.NATS.Token != "") {
 		e.fault("LEADSYNC_NATS_SUBSCRIBERS", "set beside LEADSYNC_NATS_URL or LEADSYNC_NATS_TOKEN", "it alone; a NATS server that runs by itself knows its subscribers, see deployments/nats/nats.conf")

@@ -39,13 +39,13 @@ func natsLogin(e *environment) NATSLogin {
 		}
 	}
 	if ways > 1 {
-		e.fault("LEADSYNC_NATS_TOKEN", "one of several ways to log in", "only one of LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER, LEADSYNC_NATS_CREDS and LEADSYNC_NATS_NKEY")
+		e.fault("LEADSYNC_NATS_TOKEN", "one of several ways to log in", "only one of LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER, LEADSYNC_NATS_CREDS and LEADSYNC_NATS_NKEY", "LEADSYNC_NATS_USER", "LEADSYNC_NATS_CREDS")
 	}
 	if (login.User == "") != (login.Password == "") {
-		e.fault("LEADSYNC_NATS_USER", "set without LEADSYNC_NATS_PASSWORD, or the other way round", "both or neither")
+		e.fault("LEADSYNC_NATS_USER", "set without LEADSYNC_NATS_PASSWORD, or the other way round", "both or neither", "LEADSYNC_NATS_PASSWORD")
 	}
 	if (login.Cert == "") != (login.Key == "") {
-		e.fault("LEADSYNC_NATS_CERT", "set without LEADSYNC_NATS_KEY, or the other way round", "both, a certificate and its key, or neither")
+		e.fault("LEADSYNC_NATS_CERT", "set without LEADSYNC_NATS_KEY, or the other way round", "both, a certificate and its key, or neither", "LEADSYNC_NATS_KEY")
 	}
 	return login
 }
@@ -55,7 +55,8 @@ func natsLogin(e *environment) NATSLogin {
 func readSubscribers(e *environment, name string) []broker.Subscriber {
 	const should = "name:token, several with commas between them, or @ and the name of a file with one on each line; names of lower-case letters and digits, tokens of at least 16 characters"
 	value := e.text(name)
-	if path, ok := strings.CutPrefix(value, "@"); ok {
+	path, inFile := strings.CutPrefix(value, "@")
+	if inFile {
 		data, err := os.ReadFile(path) //nolint:gosec // the operator names it
 		if err != nil {
 			e.fault(name, "the file cannot be read", should)
@@ -63,20 +64,25 @@ func readSubscribers(e *environment, name string) []broker.Subscriber {
 		}
 		value = string(data)
 	}
-	value = strings.ReplaceAll(value, "\n", ",")
 	var list []broker.Subscriber
 	names, tokens := map[string]bool{}, map[string]bool{}
-	for item := range strings.SplitSeq(value, ",") {
-		if item = strings.TrimSpace(item); item == "" || strings.HasPrefix(item, "#") {
-			continue
+	for i, line := range strings.Split(value, "\n") {
+		for item := range strings.SplitSeq(line, ",") {
+			if item = strings.TrimSpace(item); item == "" || strings.HasPrefix(item, "#") {
+				continue
+			}
+			subscriber, token, _ := strings.Cut(item, ":")
+			if !broker.ValidName(subscriber) || len(token) < shortestToken || names[subscriber] || tokens[token] {
+				wrong := "an entry is not a subscriber, or a name or a token is there twice"
+				if inFile {
+					wrong += " (" + path + ":" + strconv.Itoa(i+1) + ")"
+				}
+				e.fault(name, wrong, should)
+				return nil
+			}
+			names[subscriber], tokens[token] = true, true
+			list = append(list, broker.Subscriber{Name: subscriber, Token: token})
 		}
-		subscriber, token, _ := strings.Cut(item, ":")
-		if !broker.ValidName(subscriber) || len(token) < shortestToken || names[subscriber] || tokens[token] {
-			e.fault(name, "an entry is not a subscriber, or a name or a token is there twice", should)
-			return nil
-		}
-		names[subscriber], tokens[token] = true, true
-		list = append(list, broker.Subscriber{Name: subscriber, Token: token})
 	}
 	return list
 }

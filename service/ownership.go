@@ -1,16 +1,14 @@
 package service
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 
 	"leadsync/guide"
+	"leadsync/settings"
 )
 
 // CheckOwner refuses to work in a data directory of another user: what root or a colleague writes there, the service cannot
@@ -21,27 +19,18 @@ func CheckOwner(cfg Config) error {
 	if me < 0 || !known || owner == me {
 		return nil
 	}
-	name := userName(owner)
-	return guide.At(guide.DataDirectory, fmt.Errorf("the data directory %s belongs to the user %s, and this is %s: run the command as its owner, sudo -u %s leadsync …",
-		absolute(cfg.DataDir), name, userName(me), name))
+	return guide.At(guide.DataDirectory, fmt.Errorf("the data directory %s belongs to the user %s, and this is %s: %s",
+		absolute(cfg.DataDir), settings.UserName(owner), settings.UserName(me), settings.RunAs(owner)))
 }
 
 // ownerOf is the user whose data directory it is; false where there is none yet.
 func ownerOf(dir string) (uid int, known bool) {
-	uid, known = fileOwner(dir)
+	uid, known = settings.FileOwner(dir)
 	if !known || uid != 0 {
 		return uid, known
 	}
 	// A volume in a container belongs to root, and its first user is another one.
-	return fileOwner(lockFile(dir))
-}
-
-func userName(uid int) string {
-	id := strconv.Itoa(uid)
-	if u, err := user.LookupId(id); err == nil {
-		return cmp.Or(u.Username, id)
-	}
-	return "#" + id // as sudo takes it
+	return settings.FileOwner(lockFile(dir))
 }
 
 // absolute is a path as people find it from anywhere.

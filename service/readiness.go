@@ -160,9 +160,9 @@ func (r *readiness) portalProblem(ctx context.Context, p leads.Portal, status ow
 	case err != nil:
 		return err.Error()
 	case standing.BeatAt.IsZero():
-		return cmp.Or(r.noticeProblem(ctx, p.MemberID, nil), "not served yet by any leadsync process")
+		return cmp.Or(r.noticeProblem(ctx, p.MemberID, nil), "not served yet by any leadsync process: one that runs takes it within a minute, or its log says why not")
 	case r.age(standing.BeatAt) > servedWithin:
-		return "served by no leadsync process since " + standing.BeatAt.UTC().Format(time.RFC3339)
+		return fmt.Sprintf("served by no leadsync process since %s: one that runs takes it within a minute, or its log says why not", standing.BeatAt.UTC().Format(time.RFC3339))
 	default:
 		return cmp.Or(standing.Problem, r.noticeProblem(ctx, p.MemberID, nil))
 	}

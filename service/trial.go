@@ -10,6 +10,7 @@ import (
 
 	"leadsync/bitrix24"
 	"leadsync/doctor"
+	"leadsync/guide"
 )
 
 // TryDatabase tries the database of settings that nobody uses yet, and changes nothing. takeOver says that it has the tables of a
@@ -20,9 +21,9 @@ func TryDatabase(ctx context.Context, cfg Config, log *slog.Logger) (found []doc
 	}
 	fault := func(err error) []doctor.Finding {
 		if withoutEncryption(err) {
-			return []doctor.Finding{{Check: "database", Level: doctor.Fault, Found: "the server does not support encryption: with encrypt=disable leadsync connects without", Do: "give the whole address: sqlserver://user:password@host:1433?database=name&encrypt=disable"}}
+			return []doctor.Finding{{Check: "database", Level: doctor.Fault, Found: "the server does not support encryption: with encrypt=disable leadsync connects without", Do: "give the whole address: sqlserver://user:password@host:1433?database=name&encrypt=disable", See: guide.DatabaseDown.String()}}
 		}
-		return []doctor.Finding{{Check: "database", Level: doctor.Fault, Found: err.Error(), Do: "start the server; check its address, the database's name, login and password"}}
+		return []doctor.Finding{{Check: "database", Level: doctor.Fault, Found: err.Error(), Do: "start the server; check its address, the database's name, login and password", See: guide.DatabaseDown.String()}}
 	}
 	if file, missing := cfg.MissingDatabase(); missing { // opening would make it
 		return []doctor.Finding{ok("the first start creates " + absolute(file))}, false

@@ -23,10 +23,9 @@ type environment struct {
 	faults []error
 }
 
-// fault remembers what is wrong with a variable. The value is never repeated: it may be
-// a secret in the wrong place.
-func (e *environment) fault(name, wrong, should string) {
-	e.faults = append(e.faults, fmt.Errorf("%s: %s, want %s", name, wrong, should))
+// fault remembers what is wrong with a variable, or with it beside others.
+func (e *environment) fault(name, wrong, should string, beside ...string) {
+	e.faults = append(e.faults, settings.ValueError{Name: name, Wrong: wrong, Want: should, Beside: beside})
 }
 
 // text is what a variable is set to, else its default. A blank value is none: compose files pass variables that nobody has set.

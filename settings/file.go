@@ -56,7 +56,11 @@ func readFile(path string) (map[string]entry, []error) {
 func unreadable(path string, err error) error {
 	should := "a file that is there"
 	if errors.Is(err, fs.ErrPermission) {
-		should = "one that this user may read: run the command as the user of the service, or name another file with --config"
+		as := "run the command as the user of the service"
+		if owner, known := FileOwner(path); known && owner != os.Geteuid() {
+			as = RunAs(owner)
+		}
+		should = "one that this user may read: " + as + ", or name another file with --config"
 	}
 	if reason := (*fs.PathError)(nil); errors.As(err, &reason) {
 		err = reason.Err

@@ -92,7 +92,11 @@ func choose(name string, sources ...map[string]entry) (entry, error) {
 		case hasValue:
 			return set, nil
 		case hasPath:
-			return readSecret(name, strings.TrimSpace(path.value))
+			e, err := readSecret(name, strings.TrimSpace(path.value))
+			if err != nil && path.from != FromEnvironment {
+				err = fmt.Errorf("%s: %w", path.from, err)
+			}
+			return e, err
 		}
 	}
 	return entry{}, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"leadsync/settings"
@@ -22,7 +23,7 @@ func (s *setup) readFormer() error {
 	if err != nil {
 		return fmt.Errorf("the former settings file has faults, want them mended or the file moved away:\n%w", err)
 	}
-	s.former = map[string]string{}
+	s.former, s.formerAt = map[string]string{}, values.From
 	for _, name := range settings.Names() {
 		value, set := values.Lookup(name)
 		if from := values.From(name); set && !strings.HasPrefix(from, s.Output+":") { // a secret in a file of its own stays there
@@ -72,23 +73,35 @@ func (s *setup) has(name string) bool {
 	return s.answers[name]+s.answers[name+settings.FileSuffix] != ""
 }
 
+// from says where a faulty value is to be corrected: in the former file where it is still that of it.
+func (s *setup) from(name string) string {
+	if s.former == nil || !s.had(name) || s.answers[name] != s.former[name] {
+		return settings.FromDefault
+	}
+	return s.formerAt(name)
+}
+
 // keepsKey tells whether the key is that of the former file.
 func (s *setup) keepsKey() bool {
 	const name = "LEADSYNC_SECRET_KEY"
 	return s.had(name) && s.answers[name] == s.former[name] && s.answers[name+settings.FileSuffix] == s.former[name+settings.FileSuffix]
 }
 
-// old is the name of the former file afterwards.
-func (s *setup) old() string { return s.Output + ".old" }
-
-// saveFormer gives the former file its second name, so that rights and owner stay, and there is a settings file at any moment.
+// saveFormer gives the former file a second name, so that rights and owner stay, and there is a settings file at any moment. No
+// earlier file is replaced: it may have the last copy of a key.
 func (s *setup) saveFormer() error {
 	if s.former == nil {
 		return nil
 	}
-	err := ignoreMissing(os.Remove(s.old()))
-	if err == nil && os.Link(s.Output, s.old()) != nil {
-		err = os.Rename(s.Output, s.old()) // a file system without links
+	s.old = s.Output + ".old"
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(s.old); err != nil {
+			break
+		}
+		s.old = s.Output + ".old." + strconv.Itoa(n)
 	}
-	return err
+	if os.Link(s.Output, s.old) == nil {
+		return nil
+	}
+	return os.Rename(s.Output, s.old) // a file system without links
 }

@@ -75,17 +75,39 @@ func TestAReplacedFileKeepsItsSettings(t *testing.T) {
 	}
 }
 
+// The first .old may have the only copy of the key that the database's tokens are encrypted with.
+func TestEveryFormerFileIsKept(t *testing.T) {
+	file, before := used(t)
+	for n, want := range []string{".old", ".old.2", ".old.3"} {
+		_, out, err := set(t, setup.Config{Output: file, Force: true, Given: setup.Answers{Others: map[string]string{"LEADSYNC_KEEP": []string{"40d", "50d", "60d"}[n]}}})
+		if err != nil || !strings.Contains(out, "the former file is "+file+want+"\n") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	for suffix, has := range map[string]string{".old": before, ".old.2": "LEADSYNC_KEEP=40d\n", ".old.3": "LEADSYNC_KEEP=50d\n", "": "LEADSYNC_KEEP=60d\n"} {
+		if text, err := os.ReadFile(file + suffix); err != nil || !strings.Contains(string(text), has) {
+			t.Errorf("%s: %v\n%s", suffix, err, text)
+		}
+	}
+}
+
 func TestAFormerFileWithFaultsIsLeftAlone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "leadsync.env")
-	if err := os.WriteFile(file, []byte("LEADSYNC_KEEPS=31d\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for text, want := range map[string]string{"LEADSYNC_KEEPS=31d\n": "moved away", "# of the former\nLEADSYNC_KEEP=1y\n": file + ":2: LEADSYNC_KEEP: not a time"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := set(t, setup.Config{Output: file, Force: true, Given: setup.Answers{DataDir: "data"}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		if left, err := os.ReadFile(file); err != nil || string(left) != text {
+			t.Errorf("it has %q, %v", left, err)
+		}
 	}
-	_, _, err := set(t, setup.Config{Output: file, Force: true, Given: setup.Answers{DataDir: "data"}})
-	if err == nil || !strings.Contains(err.Error(), "moved away") {
-		t.Error(err)
-	}
-	if text, err := os.ReadFile(file); err != nil || string(text) != "LEADSYNC_KEEPS=31d\n" {
-		t.Errorf("it has %q, %v", text, err)
+	_, _, err := set(t, setup.Config{Output: file, Force: true, Given: setup.Answers{DataDir: "data", Others: map[string]string{"LEADSYNC_KEEP": "2y"}}})
+	if err == nil || strings.Contains(err.Error(), file) {
+		t.Errorf("an answer of now: %v", err)
 	}
 }
 

@@ -61,6 +61,7 @@ type Config struct {
 	Output   string   // the file
 	Standard bool     // it is the one that commands read by themselves
 	Force    bool     // an existing file is replaced
+	Untried  bool     // answers are checked, and not tried
 	Unit     bool     // a systemd unit starts the service
 	Owner    string   // the user to whom the file is to belong; "" is who runs this
 	Trials   Trials
@@ -82,10 +83,12 @@ type setup struct {
 
 	answers  map[string]string // by the name of the setting
 	former   map[string]string // what the file has that is replaced; nil where there is none
-	foreign  []string          // its lines that are not leadsync's
-	tried    login             // the last answers about SQL Server
-	takeOver bool              // the database has a call centre's tables
-	closed   bool              // nobody but administrators and the service can read the file on Windows
+	formerAt func(name string) string
+	old      string   // the name of the former file afterwards
+	foreign  []string // its lines that are not leadsync's
+	tried    login    // the last answers about SQL Server
+	takeOver bool     // the database has a call centre's tables
+	closed   bool     // nobody but administrators and the service can read the file on Windows
 }
 
 // Run asks, tries, writes the file and says what comes next.
@@ -150,7 +153,7 @@ func (s *setup) check() (service.Config, error) {
 	}
 	values, faults := settings.Read(settings.Sources{Environment: lines})
 	cfg, err := service.ReadConfig(values.Lookup)
-	if err := errors.Join(faults, err); err != nil {
+	if err := errors.Join(faults, settings.Located(err, s.from)); err != nil {
 		return cfg, fmt.Errorf("%w:\n%w", ErrAnswer, err)
 	}
 	return cfg, nil
@@ -177,7 +180,7 @@ func (s *setup) try(ctx context.Context, name, value string, early bool, trial f
 	case err != nil:
 		s.say("  %s", err)
 		return false, nil
-	case value == "" && name != "LEADSYNC_DATABASE_URL":
+	case s.Untried || value == "" && name != "LEADSYNC_DATABASE_URL":
 		return true, nil
 	}
 	found := trial(ctx, cfg)
@@ -195,7 +198,7 @@ func (s *setup) try(ctx context.Context, name, value string, early bool, trial f
 	case early:
 		return true, nil
 	}
-	return false, fmt.Errorf("%s: does not work, nothing is written", name)
+	return false, fmt.Errorf("%s: does not work, nothing is written; --skip-checks writes it untried", name)
 }
 
 // write writes the file for its owner alone. One that is there is replaced as a whole.
@@ -282,9 +285,9 @@ func (s *setup) next() {
 	}
 	switch {
 	case s.keepsKey():
-		s.say("kept LEADSYNC_SECRET_KEY; the former file is %s", s.old())
+		s.say("kept LEADSYNC_SECRET_KEY; the former file is %s", s.old)
 	case s.former != nil:
-		s.say("the former file is %s", s.old())
+		s.say("the former file is %s", s.old)
 	}
 	s.say("Keep a copy of LEADSYNC_SECRET_KEY elsewhere: without it leadsync cannot read the tokens in the database.")
 	if s.has(webhookURL) {

@@ -202,7 +202,7 @@ func TestWrongAnswersOfScriptsWriteNothing(t *testing.T) {
 		want  string
 		wrong bool // for ErrAnswer
 	}{
-		"a database that is down":   {setup.Answers{Database: "sqlserver://sa:hunter2@down:1433?database=d"}, "LEADSYNC_DATABASE_URL: does not work", false},
+		"a database that is down":   {setup.Answers{Database: "sqlserver://sa:hunter2@down:1433?database=d"}, "LEADSYNC_DATABASE_URL: does not work, nothing is written; --skip-checks", false},
 		"no database":               {setup.Answers{Database: "mysql://hunter2"}, "LEADSYNC_DATABASE_URL: not a database address", true},
 		"our own path":              {setup.Answers{PublicURL: "https://a.example.com/bitrix24/events"}, "LEADSYNC_PUBLIC_URL: it ends in leadsync's own path", true},
 		"an id alone":               {setup.Answers{ClientID: "local.1"}, "LEADSYNC_B24_CLIENT_ID: set without", true},
@@ -246,6 +246,20 @@ func TestAFileIsReplacedOnlyByForce(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(filepath.Dir(file), ".*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A machine is often prepared before its database is.
+func TestAnswersCanBeWrittenUntried(t *testing.T) {
+	var tried []string
+	given := setup.Answers{DataDir: "data", Database: "sqlserver://sa:p@down:1433?database=d", PublicURL: "https://down.example.com", Webhook: "https://down.bitrix24.ru/rest/1/s/", WebhookToken: "t"}
+	value, out, err := set(t, setup.Config{Trials: trials(&tried), Untried: true, Given: given})
+	if err != nil || len(tried) > 0 || value("LEADSYNC_DATABASE_URL") != given.Database || value("LEADSYNC_B24_WEBHOOK_URL") != given.Webhook {
+		t.Errorf("%v, tried %v\n%s", err, tried, out)
+	}
+	given.Database = "mysql://x"
+	if _, _, err := set(t, setup.Config{Untried: true, Given: given}); !errors.Is(err, setup.ErrAnswer) {
+		t.Errorf("what is no address: %v", err)
 	}
 }
 

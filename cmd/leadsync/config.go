@@ -27,7 +27,7 @@ func (a *app) read() (service.Config, *settings.Values, error) {
 	}
 	values, faults := settings.Read(file)
 	cfg, err := service.ReadConfig(values.Lookup)
-	if err := errors.Join(faults, err); err != nil {
+	if err := errors.Join(faults, settings.Located(err, values.From)); err != nil {
 		read := ""
 		if values.File() != "" {
 			read = " (environment and " + values.File() + ")"

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -64,6 +65,36 @@ func configShown(t *testing.T, s surroundings, args ...string) (file string, set
 		settings[v.Name] = v
 	}
 	return answer.File, settings
+}
+
+// Whoever is told that a value is wrong finds the line in which it stands.
+func TestWrongValuesSayWhereTheyStand(t *testing.T) {
+	dir := t.TempDir()
+	key, file, subscribers := filepath.Join(dir, "key"), filepath.Join(dir, "leadsync.env"), filepath.Join(dir, "subscribers")
+	for path, text := range map[string]string{
+		key: "hunter2", subscribers: "# who reads\nbilling:hunter2\n",
+		file: "# a remark\nLEADSYNC_KEEP=1y\nLEADSYNC_KEEPS=1\nLEADSYNC_SECRET_KEY_FILE=" + key + "\nLEADSYNC_B24_CLIENT_SECRET=hunter2\nLEADSYNC_NATS_SUBSCRIBERS=@" + subscribers +
+			"\nLEADSYNC_LOG_LEVEL=loud\nLEADSYNC_API_TOKEN_FILE=" + key + ".gone\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var errs leadstest.Log
+	s := around(map[string]string{"LEADSYNC_LOG_LEVEL": "louder"}, io.Discard, &errs)
+	if code := run(t.Context(), []string{"--config", file, "config", "show"}, s); code != exitUsage || strings.Contains(errs.String(), "hunter2") {
+		t.Errorf("exit %d: %s", code, errs.String())
+	}
+	for _, want := range []string{
+		file + ":2: LEADSYNC_KEEP: not a time", file + ":3: LEADSYNC_KEEPS: unknown setting", key + ": LEADSYNC_SECRET_KEY: not a key",
+		file + ":5: LEADSYNC_B24_CLIENT_ID: set without LEADSYNC_B24_CLIENT_SECRET, or the other way", // the line that is there
+		file + ":6: LEADSYNC_NATS_SUBSCRIBERS: an entry is not a subscriber, or a name or a token is there twice (" + subscribers + ":2)",
+		file + ":8: LEADSYNC_API_TOKEN_FILE: " + key + ".gone: cannot be read", "\nLEADSYNC_LOG_LEVEL: unknown level", // that of the environment
+	} {
+		if !strings.Contains(errs.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, errs.String())
+		}
+	}
 }
 
 func TestConfigShowSaysWhereSettingsComeFrom(t *testing.T) {

@@ -69,10 +69,15 @@ func (e emulatorCmd) announce(a *app, info emulator.Info) error {
   outgoing token         %s
   client id, secret      %s  %s
 
-To connect leadsync to it:
-  LEADSYNC_B24_INSECURE_HOSTS=%s,%s \
-  LEADSYNC_B24_CLIENT_ID=%s LEADSYNC_B24_CLIENT_SECRET=%s \
-  LEADSYNC_PUBLIC_URL=http://127.0.0.1:8080 leadsync serve
+To connect leadsync to it, put these lines into a file emulator.env:
+
+LEADSYNC_B24_INSECURE_HOSTS=%s,%s
+LEADSYNC_B24_CLIENT_ID=%s
+LEADSYNC_B24_CLIENT_SECRET=%s
+LEADSYNC_PUBLIC_URL=http://127.0.0.1:8080
+
+start leadsync with it, in any shell:
+  leadsync serve --config emulator.env
 then install the application, as saving its form in Bitrix24 does:
   curl -X POST %s/_portal/install -d '{"events_url":"http://127.0.0.1:8080%s"}'
 `, service.Number(int64(e.Leads), "lead"), info.Portal, info.OAuth, info.MemberID, info.Webhook, info.WebhookApplicationToken, info.ClientID, info.ClientSecret,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -33,6 +34,23 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	}
 	shell.WriteExample(ctx.Stdout, node.DefaultCmd, guide.Page)
 	return nil
+}
+
+// endsAtGroup are arguments that end where a command has to follow, as `leadsync` and `leadsync service` do: who types
+// that asks what there is. It is nil for every other error.
+func endsAtGroup(err error) *kong.Context {
+	parsing := (*kong.ParseError)(nil)
+	if !errors.As(err, &parsing) || parsing.Context == nil || parsing.Context.Error != nil {
+		return nil
+	}
+	node := parsing.Context.Model.Node
+	if selected := parsing.Context.Selected(); selected != nil {
+		node = selected
+	}
+	if len(node.Children) == 0 {
+		return nil
+	}
+	return parsing.Context
 }
 
 // Help lists the settings below the flags of `leadsync serve`.

@@ -26,7 +26,8 @@ type initCmd struct {
 	DataDir      string            `name:"data-dir" placeholder:"DIR" complete:"dir" help:"The data directory; it is written as a whole path."`
 	Set          map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"Another setting; may be repeated."`
 	Output       string            `placeholder:"FILE" complete:"file" help:"The settings file; otherwise the one that commands read by themselves where root runs this, and ./leadsync.env where another user does."`
-	Force        bool              `help:"Replace a file that is there. What no flag says stays as it was; the former file is kept as FILE.old."`
+	Force        bool              `help:"Replace a file that is there. What no flag says stays as it was; the former file is kept as FILE.old, or FILE.old.2 and so on where there is one."`
+	SkipChecks   bool              `name:"skip-checks" help:"Try nothing: write answers also where database, address or webhook do not work yet. leadsync doctor tries them later."`
 	Yes          bool              `help:"Ask nothing: what no flag says has its default."`
 	Lang         string            `enum:"en,ru," default:"" placeholder:"en|ru" help:"Language of the questions; otherwise that of the locale."`
 }
@@ -66,7 +67,7 @@ func (i initCmd) config(a *app) setup.Config {
 			Database: i.Database, DataDir: i.DataDir, PublicURL: i.PublicURL, Portal: i.Portal, ClientID: i.ClientID, ClientSecret: i.ClientSecret,
 			Webhook: i.Webhook, WebhookToken: i.WebhookToken, MemberID: i.MemberID, Others: i.Set,
 		},
-		Language: cmp.Or(i.Lang, setup.Locale(a.lookup)), DataDir: data, Output: output, Standard: output == a.settings, Force: i.Force, Unit: output == a.settings && setup.HasUnit(), Owner: setup.ServiceUser(), Out: a.stdout, Paint: a.paint,
+		Language: cmp.Or(i.Lang, setup.Locale(a.lookup)), DataDir: data, Output: output, Standard: output == a.settings, Force: i.Force, Untried: i.SkipChecks, Unit: output == a.settings && setup.HasUnit(), Owner: setup.ServiceUser(), Out: a.stdout, Paint: a.paint,
 		Trials: setup.Trials{
 			Database: func(ctx context.Context, cfg service.Config) ([]doctor.Finding, bool) {
 				defer a.trying("the database")()

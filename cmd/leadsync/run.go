@@ -101,6 +101,11 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 		kong.Writers(s.stdout, s.stderr), kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), helpVars(s.settings))
 	command, err := parser.Parse(args)
+	if unfinished := endsAtGroup(err); unfinished != nil {
+		if err = unfinished.PrintUsage(false); err == nil {
+			return exitOK
+		}
+	}
 	if err != nil {
 		fmt.Fprintf(s.stderr, "leadsync: %v\nTry: leadsync --help\n", err)
 		return exitUsage

@@ -57,7 +57,8 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		vars map[string]string
 		want []string // on stderr
 	}{
-		{"no command", nil, nil, []string{"expected one of", "leadsync --help"}},
+		{"no such command", []string{"servce"}, nil, []string{`did you mean one of "serve"`, "leadsync --help"}},
+		{"no such command of a group", []string{"service", "begin"}, nil, []string{"unexpected argument begin", "leadsync --help"}},
 		{"an unknown flag", []string{"serve", "--fast"}, nil, []string{"--fast"}},
 		{"a fraction above one", []string{"demo", "--lose", "5"}, nil, []string{"--lose is a fraction from 0 to 1"}},
 		{"every faulty variable at once", []string{"serve"}, map[string]string{
@@ -107,6 +108,16 @@ func TestWrongUsageIsExplained(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Arguments that end before the command ask what there is.
+func TestGroupsAlonePrintTheirHelp(t *testing.T) {
+	for args, want := range map[string]string{"": "Usage: leadsync <command>", "--config none": "Usage: leadsync <command>", "service": "Usage: leadsync service <command>"} {
+		code, stdout, stderr := command(t.Context(), t, nil, strings.Fields(args)...)
+		if code != exitOK || stderr != "" || !strings.HasPrefix(stdout, want) || !strings.Contains(stdout, "\nCommands:\n") {
+			t.Errorf("%q: exit code %d, %q\n%s", args, code, stderr, stdout)
+		}
 	}
 }
 

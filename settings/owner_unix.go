@@ -1,14 +1,14 @@
 //go:build unix
 
-package service
+package settings
 
 import (
 	"os"
 	"syscall"
 )
 
-// fileOwner is the user to whom a file belongs; false where there is no such file.
-func fileOwner(path string) (uid int, ok bool) {
+// FileOwner is the user to whom a file belongs; false where there is no such file.
+func FileOwner(path string) (uid int, ok bool) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return 0, false
