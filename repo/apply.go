@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"leadsync/leads"
+	"leadsync/leads/parts"
 )
 
 // batchSize is the most leads that one transaction writes. SQL Server locks the whole
@@ -78,7 +78,7 @@ func valid(s *leads.Snapshot) error {
 		return fmt.Errorf("%w: card of %s has %d values, want %d", errData, s.Ref, len(s.Lead.Values), len(leads.Fields))
 	case s.Sight == leads.Present && s.Lead.ID != s.LeadID:
 		return fmt.Errorf("%w: card of %s has the id %d", errData, s.Ref, s.Lead.ID)
-	case s.Sight == leads.Present && len(s.Lead.Raw) == 0, len(s.Lead.Raw) > 0 && !json.Valid(s.Lead.Raw):
+	case s.Sight == leads.Present && len(s.Lead.Raw) == 0, len(s.Lead.Raw) > 0 && !parts.Valid(s.Lead.Raw):
 		return fmt.Errorf("%w: card of %s is not JSON", errData, s.Ref)
 	default:
 		return nil
