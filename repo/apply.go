@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"leadsync/leads"
+	"leadsync/leads/parts"
 )
 
 // batchSize is the most leads that one transaction writes. SQL Server locks the whole
@@ -50,14 +50,8 @@ func (d *DB) Apply(ctx context.Context, snapshots []leads.Snapshot) ([]leads.Out
 		entries = append(entries, entry{snapshot: &snapshots[i], outcome: &outcomes[i]})
 	}
 	newest, superseded := newestPerLead(entries)
-	for batch := range slices.Chunk(newest, d.dialect.batch) {
-		err := d.applyBatch(ctx, batch)
-		if ctx.Err() == nil && !errors.Is(err, ErrNotOwner) {
-			d.trouble.note(d.now(), err)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("apply %s and %d more: %w", batch[0].snapshot.Ref, len(batch)-1, err)
-		}
+	if err := d.applyBatches(ctx, slices.Collect(slices.Chunk(newest, d.dialect.batch))); err != nil {
+		return nil, err
 	}
 	for _, pair := range superseded {
 		*pair[0].outcome = leads.Outcome{
@@ -78,11 +72,62 @@ func valid(s *leads.Snapshot) error {
 		return fmt.Errorf("%w: card of %s has %d values, want %d", errData, s.Ref, len(s.Lead.Values), len(leads.Fields))
 	case s.Sight == leads.Present && s.Lead.ID != s.LeadID:
 		return fmt.Errorf("%w: card of %s has the id %d", errData, s.Ref, s.Lead.ID)
-	case s.Sight == leads.Present && len(s.Lead.Raw) == 0, len(s.Lead.Raw) > 0 && !json.Valid(s.Lead.Raw):
+	case s.Sight == leads.Present && len(s.Lead.Raw) == 0, len(s.Lead.Raw) > 0 && !parts.Valid(s.Lead.Raw):
 		return fmt.Errorf("%w: card of %s is not JSON", errData, s.Ref)
 	default:
 		return nil
 	}
+}
+
+// applyBatches writes batches in turn. While one is written, the next is prepared: no lead is in two of them.
+func (d *DB) applyBatches(ctx context.Context, batches [][]entry) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var next *preparation
+	defer func() {
+		cancel()
+		_, _ = next.wait() // it reads the caller's snapshots
+	}()
+	for i, batch := range batches {
+		this := next
+		if next = nil; i+1 < len(batches) {
+			next = d.startPreparation(patient(ctx), batches[i+1], d.dialect.load)
+		}
+		err := d.applyBatch(ctx, batch, this)
+		if ctx.Err() == nil && !errors.Is(err, ErrNotOwner) {
+			d.trouble.note(d.now(), err)
+		}
+		if err != nil {
+			return fmt.Errorf("apply %s and %d more: %w", batch[0].snapshot.Ref, len(batch)-1, err)
+		}
+	}
+	return nil
+}
+
+// preparation is the draft of a batch that is prepared while another is written.
+type preparation struct {
+	draft *draft
+	err   error
+	done  chan struct{} // closed when draft and err are there
+}
+
+func (d *DB) startPreparation(ctx context.Context, entries []entry, load loader) *preparation {
+	p := &preparation{done: make(chan struct{})}
+	ctx, cancel := d.limits.within(ctx)
+	go func() {
+		defer close(p.done)
+		defer cancel()
+		p.draft, p.err = d.prepare(ctx, d.read, entries, load)
+	}()
+	return p
+}
+
+// wait returns what was prepared; nil prepares nothing.
+func (p *preparation) wait() (*draft, error) {
+	if p == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	<-p.done
+	return p.draft, p.err
 }
 
 // newestPerLead keeps the entry with the highest ticket of each lead. They are sorted by
@@ -114,11 +159,11 @@ var errAlike = errors.New("each lead of the batch fails with the same error, so 
 // applyBatch writes a batch in one transaction. If the content of a lead may be the cause of a
 // failure, it splits the batch until that lead is alone. Where all leads of several fail
 // alike, the database is to blame.
-func (d *DB) applyBatch(ctx context.Context, entries []entry) error {
+func (d *DB) applyBatch(ctx context.Context, entries []entry, prepared *preparation) error {
 	if len(entries) > liveBatch {
 		ctx = patient(ctx)
 	}
-	failures, err := d.applyHalves(ctx, entries)
+	failures, err := d.applyHalves(ctx, entries, prepared)
 	if err != nil {
 		return err
 	}
@@ -137,8 +182,8 @@ type failure struct {
 	err error
 }
 
-func (d *DB) applyHalves(ctx context.Context, entries []entry) ([]failure, error) {
-	by := manner{load: d.dialect.load}
+func (d *DB) applyHalves(ctx context.Context, entries []entry, prepared *preparation) ([]failure, error) {
+	by := manner{load: d.dialect.load, prepared: prepared}
 	var previous error
 	err := d.explain(ctx, d.attemptWithin(ctx, "transaction", func(ctx context.Context) error {
 		if previous != nil && d.classify(previous) == faultBroken {
@@ -146,6 +191,7 @@ func (d *DB) applyHalves(ctx context.Context, entries []entry) ([]failure, error
 		}
 		by.touch = by.touch || errors.Is(previous, errStale)
 		previous = d.applyOnce(ctx, entries, by)
+		by.prepared = nil // what failed is prepared anew
 		return previous
 	}))
 	switch {
@@ -160,8 +206,8 @@ func (d *DB) applyHalves(ctx context.Context, entries []entry) ([]failure, error
 		return []failure{{&entries[0], err}}, nil
 	}
 	half := len(entries) / 2
-	first, err := d.applyHalves(ctx, entries[:half])
-	second, err2 := d.applyHalves(ctx, entries[half:])
+	first, err := d.applyHalves(ctx, entries[:half], nil)
+	second, err2 := d.applyHalves(ctx, entries[half:], nil)
 	return append(first, second...), errors.Join(err, err2)
 }
 
@@ -190,6 +236,8 @@ type manner struct {
 	load loader
 	// touch says to lock rows by writing them first: the locks of reading did not hold.
 	touch bool
+	// prepared is what was prepared while the batch before was written; nil is nothing.
+	prepared *preparation
 }
 
 // applyOnce writes a batch. It reads the rows without locks, decides, and encodes and stages
@@ -199,8 +247,11 @@ type manner struct {
 func (d *DB) applyOnce(ctx context.Context, entries []entry, by manner) error {
 	var early *draft
 	if !by.touch {
+		if by.prepared == nil {
+			by.prepared = d.startPreparation(ctx, entries, by.load)
+		}
 		var err error
-		if early, err = d.prepare(ctx, d.read, entries, by.load); err != nil {
+		if early, err = by.prepared.wait(); err != nil {
 			return d.narrowed(ctx, err)
 		}
 	}

@@ -83,7 +83,8 @@ func scanWaiting(row scanner) (w waitingChange, err error) {
 		return waitingChange{}, fmt.Errorf("outbox row %d: %w", w.ID, err)
 	}
 	if inRow {
-		w.Change.Lead, w.Lost = json.RawMessage(card), !parts.Valid(card)
+		w.Change.Lead = json.RawMessage(card)
+		w.Lost = !parts.Valid(w.Change.Lead)
 		w.torn = !w.Lost && !readAt.Equal(w.Change.ReadAt.Truncate(time.Millisecond))
 	} else if len(w.Change.Lead) > 0 { // an earlier version may have written it with tokens
 		w.Change.Lead = leads.WithoutTokens(w.Change.Lead)

@@ -30,7 +30,7 @@ const (
 )
 
 // Valid reports whether a text is JSON. It is several times as fast as encoding/json's.
-func Valid(text string) bool { return gjson.Valid(text) }
+func Valid(text []byte) bool { return gjson.ValidBytes(text) }
 
 // Elements returns the elements of a valid JSON list.
 func Elements(list json.RawMessage) []json.RawMessage {

@@ -1,3 +1,5 @@
+-- A row that is there by now is skipped. Asking for it with NOT EXISTS would have SQLite copy all staged rows to another
+-- temporary table first, as it does where a statement reads the table that it writes.
 INSERT INTO bitrix_leads (
     member_id, sql_ID, read_at, read_ticket, revision, row_hash, raw_json, date_create_at, date_modify_at,
     sql_TITLE, sql_HONORIFIC, sql_NAME, sql_SECOND_NAME, sql_LAST_NAME, sql_COMPANY_TITLE, sql_COMPANY_ID,
@@ -25,7 +27,5 @@ SELECT
     s.sql_UTM_MEDIUM, s.sql_UTM_CAMPAIGN, s.sql_UTM_CONTENT, s.sql_UTM_TERM, s.sql_LAST_ACTIVITY_BY,
     s.sql_LAST_ACTIVITY_TIME
 FROM stage_leads AS s
-WHERE s.was_ticket IS NULL AND NOT EXISTS (
-    SELECT 1 FROM bitrix_leads AS l
-    WHERE l.member_id = s.member_id AND l.sql_ID = s.sql_ID
-)
+WHERE s.was_ticket IS NULL
+ON CONFLICT (member_id, sql_ID) DO NOTHING
