@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -26,21 +25,6 @@ func ViewPortal(p leads.Portal) PortalView {
 	}
 	return v
 }
-
-// Hosts are the host names of portals by their member_id: people know a portal by its host.
-type Hosts map[string]string
-
-// HostsOf are the hosts of these portals.
-func HostsOf(portals []leads.Portal) Hosts {
-	h := Hosts{}
-	for _, p := range portals {
-		h[p.MemberID] = p.Domain
-	}
-	return h
-}
-
-// Of is a portal's host; its member_id where the host is not known.
-func (h Hosts) Of(memberID string) string { return cmp.Or(h[memberID], memberID) }
 
 // PortalReport is a portal as `leadsync portals show` prints it.
 type PortalReport struct {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"leadsync/events"
+	"leadsync/leads"
 	"leadsync/service"
 )
 
@@ -120,7 +121,7 @@ func (a *app) counted(action string, do deadAction) deadAction {
 	a.wait.Begin(doing)
 	return func(ctx context.Context, b *service.Backend, letter events.DeadLetter, v *deadView) error {
 		done++
-		a.wait.Update(doing + ": " + service.Number(done, "letter"))
+		a.wait.Update(doing + ": " + leads.Amount(done, "letter"))
 		return do(ctx, b, letter, v)
 	}
 }
@@ -165,7 +166,7 @@ func (r deadReport) print(out io.Writer, asJSON bool) error {
 	}
 	for _, v := range r.Letters {
 		_, err := fmt.Fprintf(out, "%s  %s/%d  %s  %s since %s  %s\n", v.LastAt.Local().Format(time.DateTime), v.Portal, v.Lead,
-			v.Event, service.Number(int64(v.Attempts), "attempt"), v.FirstAt.Local().Format(time.DateTime), v.Reason)
+			v.Event, leads.Amount(int64(v.Attempts), "attempt"), v.FirstAt.Local().Format(time.DateTime), v.Reason)
 		if err == nil && len(v.Payload) > 0 {
 			_, err = fmt.Fprintf(out, "    %s\n", v.Payload)
 		}
@@ -174,6 +175,6 @@ func (r deadReport) print(out io.Writer, asJSON bool) error {
 		}
 	}
 	done := map[string]string{"list": "given up: dead letters", "show": "given up: dead letters", "replay": "will be read again", "drop": "forgotten"}[r.Action]
-	_, err := fmt.Fprintf(out, "%s %s\n", service.Number(int64(r.Count), "lead"), done)
+	_, err := fmt.Fprintf(out, "%s %s\n", leads.Amount(int64(r.Count), "lead"), done)
 	return err
 }

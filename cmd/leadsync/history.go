@@ -13,7 +13,6 @@ import (
 
 	"leadsync/leads"
 	"leadsync/repo"
-	"leadsync/service"
 )
 
 type historyCmd struct {
@@ -47,11 +46,11 @@ func (h historyCmd) Run(ctx context.Context, a *app) error {
 			}
 			runs = append(runs, more...)
 		}
-		return h.print(a.stdout, service.HostsOf(portals), runs)
+		return h.print(a.stdout, leads.HostsOf(portals), runs)
 	})
 }
 
-func (h historyCmd) print(out io.Writer, named service.Hosts, runs []leads.Run) error {
+func (h historyCmd) print(out io.Writer, named leads.Hosts, runs []leads.Run) error {
 	if h.JSON {
 		views := make([]passView, len(runs))
 		for i, run := range runs {
@@ -74,7 +73,7 @@ func (h historyCmd) print(out io.Writer, named service.Hosts, runs []leads.Run) 
 		if r.Mode == leads.RunImport {
 			missed = "-" // an import finds all leads, and no event was missed
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%s\n", r.ID, named.Of(r.MemberID), mode, r.State, wallTime(r.StartedAt), took(r),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%s\n", r.ID, named.Of(r.MemberID), mode, r.State, leads.WallTime(r.StartedAt), took(r),
 			r.Scanned, missed, r.Stale, r.Phantom, r.Unreadable, r.Repaired(), r.Error)
 	}
 	return w.Flush()
@@ -86,13 +85,6 @@ func took(r leads.Run) string {
 		return "-"
 	}
 	return max(0, r.FinishedAt.Sub(r.StartedAt)).Round(time.Second / 10).String()
-}
-
-func wallTime(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.Local().Format(time.DateTime)
 }
 
 // Run lists what a pass found.

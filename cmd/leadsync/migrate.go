@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"leadsync/leads"
 	"leadsync/repo"
 	"leadsync/service"
 )
@@ -139,8 +140,8 @@ What comes next:
   3. Install the application in the portal. If the database names that portal, or no other one is connected, it gets the leads by itself;
      otherwise say whose they are: leadsync portals claim <member_id or domain>.
   4. The first pass then rewrites every lead as the portal shows it; leadsync reconcile history shows it.
-`, took.Round(time.Second/10), service.Number(done.Leads, "lead"), service.Number(done.Contacts, "contact"), service.Number(done.Solutions, "solution"),
-		service.Number(done.Failures, "import error"), service.Number(done.Duplicates, "older row"), belong(done.Unclaimed, ""))
+`, took.Round(time.Second/10), leads.Amount(done.Leads, "lead"), leads.Amount(done.Contacts, "contact"), leads.Amount(done.Solutions, "solution"),
+		leads.Amount(done.Failures, "import error"), leads.Amount(done.Duplicates, "older row"), belong(done.Unclaimed, ""))
 }
 
 // sayUnclaimed prints how many leads belong to no portal, where there are any.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"leadsync/leads"
 	"leadsync/repo"
 	"leadsync/service"
 )
@@ -104,7 +105,7 @@ func printPortal(out io.Writer, r service.PortalReport) error {
 	if r.ClientID != "" {
 		line("  client     %s, its own", r.ClientID)
 	}
-	line("  leads      %s in the mirror", service.Number(r.Leads, "row"))
+	line("  leads      %s in the mirror", leads.Amount(r.Leads, "row"))
 	if r.Unclaimed > 0 {
 		line("  unclaimed  %s", unclaimedWords(r.Unclaimed))
 	}
@@ -126,10 +127,10 @@ func printPortal(out io.Writer, r service.PortalReport) error {
 	}
 	line("  owner      %s (number %d)", r.Owner, r.Epoch)
 	if b := r.Budget; b != nil {
-		line("  budget     %.0f of %.0f requests in the bucket (%s plan), share %.3g, %s, at %s", b.Level, b.Depth, b.Plan, b.Share, service.Number(b.Refusals, "refusal"), stamp(b.At))
+		line("  budget     %.0f of %.0f requests in the bucket (%s plan), share %.3g, %s, at %s", b.Level, b.Depth, b.Plan, b.Share, leads.Amount(b.Refusals, "refusal"), stamp(b.At))
 	}
 	if p := r.LastPass; p != nil {
-		line("  last pass  %s, %s %s: %s compared in %.1f s", p.Mode, p.State, stamp(*r.LastPassAt), service.Number(p.Scanned, "lead"), p.Seconds)
+		line("  last pass  %s, %s %s: %s compared in %.1f s", p.Mode, p.State, stamp(*r.LastPassAt), leads.Amount(p.Scanned, "lead"), p.Seconds)
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"leadsync/leads"
 	"leadsync/repo"
 	"leadsync/service"
 )
@@ -46,8 +47,8 @@ func (c portalsClaimCmd) Run(ctx context.Context, a *app) error {
 		_, err = fmt.Fprintf(a.stdout, `portal %s (%s) has got %s, %s, %s and %s
 %s moved to leadsync_duplicate_leads, because the portal has a newer row of the lead
 %d contacts and solutions deleted, because leadsync has read newer ones from the portal
-`, portal.MemberID, portal.Domain, service.Number(done.Leads, "lead"), service.Number(done.Contacts, "contact"), service.Number(done.Solutions, "solution"),
-			service.Number(done.Failures, "import error"), service.Number(done.Duplicates, "row"), done.Outdated)
+`, portal.MemberID, portal.Domain, leads.Amount(done.Leads, "lead"), leads.Amount(done.Contacts, "contact"), leads.Amount(done.Solutions, "solution"),
+			leads.Amount(done.Failures, "import error"), leads.Amount(done.Duplicates, "row"), done.Outdated)
 		return err
 	})
 }

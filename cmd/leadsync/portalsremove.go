@@ -30,7 +30,7 @@ func (r portalsRemoveCmd) Run(ctx context.Context, a *app) error {
 		}
 		if !r.Yes {
 			return usageError{fmt.Errorf("portal %s (%s) and its %s would be erased here for good, in the database and on the topic; add --yes to do it",
-				portal.MemberID, portal.Domain, service.Number(count, "lead"))}
+				portal.MemberID, portal.Domain, leads.Amount(count, "lead"))}
 		}
 		a.wait.Begin("Removing the portal: first its owner must let go of it, which may take a minute")
 		if err := removePortal(ctx, b, portal); err != nil {
@@ -42,7 +42,7 @@ func (r portalsRemoveCmd) Run(ctx context.Context, a *app) error {
 		if r.JSON {
 			return json.NewEncoder(a.stdout).Encode(map[string]any{"removed": portal.MemberID, "leads": count})
 		}
-		_, err = fmt.Fprintf(a.stdout, "portal %s (%s) is erased, with %s\n", portal.MemberID, portal.Domain, service.Number(count, "lead"))
+		_, err = fmt.Fprintf(a.stdout, "portal %s (%s) is erased, with %s\n", portal.MemberID, portal.Domain, leads.Amount(count, "lead"))
 		return err
 	})
 }

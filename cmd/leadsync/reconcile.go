@@ -48,7 +48,7 @@ func (r passCmd) Run(ctx context.Context, a *app) error {
 			}
 			runs = append(runs, run)
 		}
-		return r.report(a.stdout, service.HostsOf(portals), runs)
+		return r.report(a.stdout, leads.HostsOf(portals), runs)
 	})
 }
 
@@ -157,12 +157,12 @@ func (r passCmd) pause(ctx context.Context, b *service.Backend, id string) error
 		flags += " --dry-run"
 	}
 	return fmt.Errorf("paused at lead %d, %s compared, %s so far; go on with: leadsync reconcile%s --resume",
-		run.Checkpoint, service.Number(run.Scanned, "lead"), service.Number(run.Found(), "difference"), flags)
+		run.Checkpoint, leads.Amount(run.Scanned, "lead"), leads.Amount(run.Found(), "difference"), flags)
 }
 
 // report prints the sums: one object, with "portals" where there are several. What needs
 // a person is an error: the exit code is 1.
-func (r passCmd) report(out io.Writer, named service.Hosts, runs []leads.Run) error {
+func (r passCmd) report(out io.Writer, named leads.Hosts, runs []leads.Run) error {
 	if err := r.print(out, named, runs); err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (r passCmd) report(out io.Writer, named service.Hosts, runs []leads.Run) er
 	return errors.Join(errs...)
 }
 
-func (r passCmd) print(out io.Writer, named service.Hosts, runs []leads.Run) error {
+func (r passCmd) print(out io.Writer, named leads.Hosts, runs []leads.Run) error {
 	if r.JSON {
 		if len(runs) == 1 {
 			return json.NewEncoder(out).Encode(viewPass(runs[0]))
@@ -200,9 +200,9 @@ func passText(run leads.Run, portal string) string {
 	if run.DryRun {
 		what = "dry run"
 	}
-	fmt.Fprintf(&text, "Portal %s: %s %s in %.1f s, %s, %d of them refused by a limit\n", portal, what, s.State, s.Seconds, service.Number(s.Requests, "request"), s.Refused)
+	fmt.Fprintf(&text, "Portal %s: %s %s in %.1f s, %s, %d of them refused by a limit\n", portal, what, s.State, s.Seconds, leads.Amount(s.Requests, "request"), s.Refused)
 	line := func(n int64, words string) { fmt.Fprintf(&text, "  %8d %s\n", n, words) }
-	line(s.Scanned, fmt.Sprintf("%s compared, %d of them right", service.Noun(s.Scanned, "lead"), s.Unchanged))
+	line(s.Scanned, fmt.Sprintf("%s compared, %d of them right", leads.Noun(s.Scanned, "lead"), s.Unchanged))
 	if n := s.TooRecent(); n > 0 {
 		line(n, "not counted (changed less than a minute ago: events may still bring them)")
 	}
@@ -211,13 +211,13 @@ func passText(run leads.Run, portal string) string {
 	}
 	line(s.Missed, "missed by events (not in the mirror)")
 	line(s.Stale, "stale (in the mirror, but different)")
-	line(s.Phantom, service.Noun(s.Phantom, "phantom")+" (in the mirror, deleted in the portal)")
+	line(s.Phantom, leads.Noun(s.Phantom, "phantom")+" (in the mirror, deleted in the portal)")
 	line(s.Unreadable, "unreadable (kept: the portal denies access)")
 	line(s.Unprocessable, "unprocessable (kept: the portal's answer cannot be used)")
 	if run.DryRun {
 		text.WriteString("Nothing was repaired: this was a dry run.\n")
 	} else {
-		line(s.Inserted, fmt.Sprintf("%s inserted, %d updated, %d deleted", service.Noun(s.Inserted, "row"), s.Updated, s.Deleted))
+		line(s.Inserted, fmt.Sprintf("%s inserted, %d updated, %d deleted", leads.Noun(s.Inserted, "row"), s.Updated, s.Deleted))
 	}
 	if run.Found() > 0 {
 		fmt.Fprintf(&text, "Each difference and its likely cause: leadsync reconcile findings %s\n", run.ID)

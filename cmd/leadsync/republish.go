@@ -54,7 +54,7 @@ func (r republishCmd) Run(ctx context.Context, a *app) error {
 	}
 	for _, p := range report.Portals {
 		if _, err := fmt.Fprintf(a.stdout, "%s  %s compared, %d announced, %d raised above the topic, %d found on the topic alone\n",
-			p.Portal, service.Number(int64(p.Rows), "row"), p.Announced, p.Raised, p.Restored); err != nil {
+			p.Portal, leads.Amount(int64(p.Rows), "row"), p.Announced, p.Raised, p.Restored); err != nil {
 			return err
 		}
 	}
@@ -79,7 +79,7 @@ func republish(ctx context.Context, b *service.Backend, only string, wait *servi
 		}
 		wait.Begin("Comparing the rows of " + p.Domain + " with the topic")
 		done, err := consumers.Republish(ctx, b.DB, topic, p.MemberID, func(rows int) {
-			wait.Update(fmt.Sprintf("Comparing the rows of %s with the topic: %s", p.Domain, service.Number(int64(rows), "row")))
+			wait.Update(fmt.Sprintf("Comparing the rows of %s with the topic: %s", p.Domain, leads.Amount(int64(rows), "row")))
 		})
 		if err != nil {
 			return report, fmt.Errorf("republish %s: %w", p.MemberID, err)

@@ -9,7 +9,6 @@ import (
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
-	"leadsync/service"
 )
 
 // One thing has a singular, and the numbers of a pass add up.
@@ -140,7 +139,7 @@ func TestHelpShowsFlagsAndSettings(t *testing.T) {
 func TestHistoryNamesPortalsByTheirHosts(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	err := historyCmd{}.print(&out, service.Hosts{"m1": "company.bitrix24.ru"}, []leads.Run{
+	err := historyCmd{}.print(&out, leads.Hosts{"m1": "company.bitrix24.ru"}, []leads.Run{
 		{ID: "r1", MemberID: "m1", Mode: leads.RunImport, Sums: leads.Sums{Scanned: 300, Missed: 300}},
 		{ID: "r2", MemberID: "m2", Mode: leads.RunFull, Sums: leads.Sums{Scanned: 301, Missed: 7}},
 	})
