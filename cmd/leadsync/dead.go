@@ -101,7 +101,7 @@ type deadAction func(context.Context, *service.Backend, events.DeadLetter, *dead
 // each does something with every letter that fits, and reports; do may be nil.
 func (f deadFilter) each(ctx context.Context, a *app, action string, do deadAction) error {
 	return a.join(ctx, func(b *service.Backend) (err error) {
-		if f.Portal, err = memberOf(ctx, b.DB, f.Portal); err != nil {
+		if f.Portal, err = service.MemberOf(ctx, b.DB, f.Portal); err != nil {
 			return err
 		}
 		report, err := f.report(ctx, b, action, a.counted(action, do))

@@ -71,7 +71,7 @@ type portalsShowCmd struct {
 // Run shows one portal, from the database alone: the portal is not asked.
 func (s portalsShowCmd) Run(ctx context.Context, a *app) error {
 	return a.withDatabase(ctx, func(db *repo.DB) error {
-		p, err := findPortal(ctx, db, s.Portal)
+		p, err := service.FindPortal(ctx, db, s.Portal)
 		if err != nil {
 			return err
 		}

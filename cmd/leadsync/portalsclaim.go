@@ -29,7 +29,7 @@ type claimView struct {
 // Run claims, beside a running service or without one.
 func (c portalsClaimCmd) Run(ctx context.Context, a *app) error {
 	return a.withDatabase(ctx, func(db *repo.DB) error {
-		portal, err := findPortal(ctx, db, c.Portal)
+		portal, err := service.FindPortal(ctx, db, c.Portal)
 		if err != nil {
 			return err
 		}

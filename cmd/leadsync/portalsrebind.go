@@ -18,7 +18,7 @@ type portalsRebindCmd struct {
 // Run has the events bound: by the portal's owner where one is at work, else here.
 func (r portalsRebindCmd) Run(ctx context.Context, a *app) error {
 	return a.join(ctx, func(b *service.Backend) error {
-		portal, err := findPortal(ctx, b.DB, r.Portal)
+		portal, err := service.FindPortal(ctx, b.DB, r.Portal)
 		if err != nil {
 			return err
 		}

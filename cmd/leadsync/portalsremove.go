@@ -20,7 +20,7 @@ type portalsRemoveCmd struct {
 // Run stops the portal's owner, unbinds its events where that is possible, and erases.
 func (r portalsRemoveCmd) Run(ctx context.Context, a *app) error {
 	return a.join(ctx, func(b *service.Backend) error {
-		portal, err := findPortal(ctx, b.DB, r.Portal)
+		portal, err := service.FindPortal(ctx, b.DB, r.Portal)
 		if err != nil {
 			return err
 		}

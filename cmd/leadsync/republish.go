@@ -36,7 +36,7 @@ type republishView struct {
 func (r republishCmd) Run(ctx context.Context, a *app) error {
 	var report republishReport
 	err := a.join(ctx, func(b *service.Backend) error {
-		only, err := memberOf(ctx, b.DB, r.Portal)
+		only, err := service.MemberOf(ctx, b.DB, r.Portal)
 		if err == nil {
 			report, err = republish(ctx, b, only, a.wait)
 		}
