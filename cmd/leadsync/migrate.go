@@ -141,29 +141,16 @@ What comes next:
      otherwise say whose they are: leadsync portals claim <member_id or domain>.
   4. The first pass then rewrites every lead as the portal shows it; leadsync reconcile history shows it.
 `, took.Round(time.Second/10), leads.Amount(done.Leads, "lead"), leads.Amount(done.Contacts, "contact"), leads.Amount(done.Solutions, "solution"),
-		leads.Amount(done.Failures, "import error"), leads.Amount(done.Duplicates, "older row"), belong(done.Unclaimed, ""))
+		leads.Amount(done.Failures, "import error"), leads.Amount(done.Duplicates, "older row"), service.LeadsBelong(done.Unclaimed, ""))
 }
 
 // sayUnclaimed prints how many leads belong to no portal, where there are any.
 func (a *app) sayUnclaimed(ctx context.Context, db *repo.DB) error {
 	unclaimed, err := db.Unclaimed(ctx)
 	if err == nil && unclaimed > 0 {
-		fmt.Fprintln(a.stdout, unclaimedWords(unclaimed))
+		fmt.Fprintln(a.stdout, service.UnclaimedWords(unclaimed))
 	}
 	return err
-}
-
-// unclaimedWords says what leads without a portal mean and what to do.
-func unclaimedWords(leads int64) string {
-	return belong(leads, " of an adopted database") + " to no portal: say whose they are with leadsync portals claim <member_id or domain>"
-}
-
-// belong is so many leads of something with their verb.
-func belong(leads int64, of string) string {
-	if leads == 1 {
-		return "1 lead" + of + " belongs"
-	}
-	return fmt.Sprintf("%d leads%s belong", leads, of)
 }
 
 // printPlan prints what a database administrator wants to read before it is run.
