@@ -33,7 +33,6 @@ func TestNewPortalsAreChecked(t *testing.T) {
 		"an application":          {NewPortal{MemberID: member, Domain: "Company.bitrix24.com"}, ""},
 		"no member id":            {NewPortal{MemberID: "a.b", Domain: "company.bitrix24.com"}, "--member-id takes"},
 		"both ways":               {NewPortal{MemberID: member, Domain: "company.bitrix24.com", Token: "t"}, "not by both"},
-		"an address for a domain": {NewPortal{MemberID: member, Domain: "https://company.bitrix24.com"}, "--domain takes"},
 		"half an application":     {NewPortal{MemberID: member, ClientID: "local.1"}, "belong together"},
 		"no webhook":              {NewPortal{MemberID: member}, "--webhook takes"},
 		"no token":                {NewPortal{MemberID: member, Webhook: "https://company.bitrix24.com/rest/1/s3cr3t/"}, "--token takes"},
