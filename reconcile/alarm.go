@@ -36,10 +36,7 @@ func (p *Pass) alarm(ctx context.Context) (string, error) {
 }
 
 func stoppedAlarm(run *leads.Run, breaker leads.Breaker, limit int64) string {
-	number := fmt.Sprintf("%d leads", run.Phantom)
-	if run.Phantom == 1 {
-		number = "1 lead"
-	}
+	number := leads.Amount(run.Phantom, "lead")
 	if run.Phantom <= limit { // those of the pass alone would be few enough
 		number += fmt.Sprintf("; with those that were deleted within the last hour or wait to be deleted these are %d", breaker.Candidates)
 	}

@@ -42,3 +42,12 @@ func TestOnlyWhatWasShownIsDropped(t *testing.T) {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }
+
+// A dead letter that lies ahead of now, because the clock was set back, is as old as nothing.
+func TestDeadLettersOfTheFutureAreListed(t *testing.T) {
+	now := time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)
+	letter := events.DeadLetter{LastAt: now.Add(time.Hour)}
+	if !(DeadFilter{}).Fits(letter, now) || (DeadFilter{OlderThan: time.Second}).Fits(letter, now) {
+		t.Error("without a least age it is to be listed, with one not")
+	}
+}

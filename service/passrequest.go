@@ -87,7 +87,7 @@ func not(yes bool) string {
 	return ""
 }
 
-// runsBack is how many runs are looked through for one that is not over.
+// runsBack is how many runs of a portal are looked through.
 const runsBack = 500
 
 // open are the portal's runs of a mode that are not over, the newest paused one only:

@@ -9,12 +9,10 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
-	"leadsync/consumers"
 	"leadsync/doctor"
 	"leadsync/events"
 	"leadsync/handlers/console"
 	"leadsync/leads"
-	"leadsync/owner"
 )
 
 // portalDesk is what the pages know and do of portals.
@@ -172,8 +170,7 @@ func (d *portalDesk) Remove(ctx context.Context, memberID string) error {
 
 // erase erases a portal that is marked as uninstalled.
 func (d *portalDesk) erase(ctx context.Context, portal leads.Portal) {
-	cfg := d.b.OwnerConfig(&consumers.Stats{}, func() {})
-	err := owner.Remove(ctx, cfg, portal, func(ctx context.Context) error { return d.b.DB.ErasePortal(ctx, portal.MemberID) })
+	err := d.b.erase(ctx, portal)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.removing, portal.MemberID)

@@ -1,8 +1,9 @@
 package service
 
 import (
-	"cmp"
 	"context"
+	"fmt"
+	"io"
 	"time"
 
 	"leadsync/leads"
@@ -26,21 +27,6 @@ func ViewPortal(p leads.Portal) PortalView {
 	}
 	return v
 }
-
-// Hosts are the host names of portals by their member_id: people know a portal by its host.
-type Hosts map[string]string
-
-// HostsOf are the hosts of these portals.
-func HostsOf(portals []leads.Portal) Hosts {
-	h := Hosts{}
-	for _, p := range portals {
-		h[p.MemberID] = p.Domain
-	}
-	return h
-}
-
-// Of is a portal's host; its member_id where the host is not known.
-func (h Hosts) Of(memberID string) string { return cmp.Or(h[memberID], memberID) }
 
 // PortalReport is a portal as `leadsync portals show` prints it.
 type PortalReport struct {
@@ -132,3 +118,55 @@ func reportWithoutCounts(ctx context.Context, db *repo.DB, p leads.Portal) (Port
 	}
 	return r, err
 }
+
+// WriteText writes it as people read it.
+func (r PortalReport) WriteText(out io.Writer) error {
+	var err error
+	line := func(format string, args ...any) {
+		if err == nil {
+			_, err = fmt.Fprintf(out, format+"\n", args...)
+		}
+	}
+	line("%s  %s (%s)", r.MemberID, r.Domain, r.Way)
+	line("  state      %s", r.State)
+	if r.Problem != "" {
+		line("  problem    %s, since %s", r.Problem, stamp(*r.ProblemAt))
+	}
+	if r.Note != "" {
+		line("  note       %s", r.Note)
+	}
+	line("  endpoint   %s", r.Endpoint)
+	if r.ClientID != "" {
+		line("  client     %s, its own", r.ClientID)
+	}
+	line("  leads      %s in the mirror", leads.Amount(r.Leads, "row"))
+	if r.Unclaimed > 0 {
+		line("  unclaimed  %s", UnclaimedWords(r.Unclaimed))
+	}
+	if !r.TokenKnown {
+		line("  callbacks  the application_token is not known yet: the first callback of a user teaches it")
+	}
+	for _, t := range r.Tokens {
+		who := "user"
+		if t.SystemUser {
+			who = "system user"
+		}
+		line("  tokens     of %s %d: access until %s, refresh dies about %s if unused", who, t.UserID, stamp(t.ExpiresAt), t.Idle.Format(time.DateOnly))
+	}
+	if r.BoundAt != nil {
+		line("  events     %d bound, looked up %s", len(r.Bound), stamp(*r.BoundAt))
+	}
+	for _, b := range r.Bound {
+		line("             %s", b)
+	}
+	line("  owner      %s (number %d)", r.Owner, r.Epoch)
+	if b := r.Budget; b != nil {
+		line("  budget     %.0f of %.0f requests in the bucket (%s plan), share %.3g, %s, at %s", b.Level, b.Depth, b.Plan, b.Share, leads.Amount(b.Refusals, "refusal"), stamp(b.At))
+	}
+	if p := r.LastPass; p != nil {
+		line("  last pass  %s, %s %s: %s compared in %.1f s", p.Mode, p.State, stamp(*r.LastPassAt), leads.Amount(p.Scanned, "lead"), p.Seconds)
+	}
+	return err
+}
+
+func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }

@@ -58,7 +58,7 @@ func (p *Progress) show(run leads.Run) {
 	}
 	p.last, p.printed = run, time.Now()
 	fmt.Fprintf(p.out, "%s: %s compared%s, %s, %d repaired%s\n",
-		run.State, Number(run.Scanned, "lead"), p.of(run), Number(run.Found(), "difference"), run.Repaired(), p.remaining(run))
+		run.State, leads.Amount(run.Scanned, "lead"), p.of(run), leads.Amount(run.Found(), "difference"), run.Repaired(), p.remaining(run))
 }
 
 // waitsFor says what a pass waits for while nothing else happens; "" is nothing.
@@ -68,7 +68,7 @@ func (p *Progress) waitsFor(run leads.Run) string {
 		return "The pass is requested and has not begun: waiting for the portal's owner."
 	case run.State == leads.RunRunning && run.Checkpoint >= leads.MaxID && run.Phantom > 0 && !run.DryRun:
 		return fmt.Sprintf("All leads are compared. The portal lacks %s of the mirror: waiting a minute before asking again, because only a second \"Not found\" counts as deleted.",
-			Number(run.Phantom, "lead"))
+			leads.Amount(run.Phantom, "lead"))
 	}
 	return ""
 }
@@ -101,7 +101,7 @@ func (p *Progress) draw(run leads.Run) {
 	if p.total > 0 && run.Scanned > p.total {
 		p.bar.ChangeMax64(run.Scanned)
 	}
-	p.bar.Describe(fmt.Sprintf("%s, %s, %d repaired", run.State, Number(run.Found(), "difference"), run.Repaired()))
+	p.bar.Describe(fmt.Sprintf("%s, %s, %d repaired", run.State, leads.Amount(run.Found(), "difference"), run.Repaired()))
 	_ = p.bar.Set64(run.Scanned) // a terminal that is gone is no failure of the pass
 	if run.Finished() {
 		_ = p.bar.Finish()
@@ -145,9 +145,9 @@ func (s *Steps) Show(p repo.Progress) {
 	switch {
 	case p.Done == 0:
 	case p.Total == 0:
-		words = fmt.Sprintf("%s: %s", p.Step, Number(p.Done, "row"))
+		words = fmt.Sprintf("%s: %s", p.Step, leads.Amount(p.Done, "row"))
 	default:
-		words = fmt.Sprintf("%s: %d of %s, %d %%", p.Step, p.Done, Number(p.Total, "row"), 100*p.Done/p.Total)
+		words = fmt.Sprintf("%s: %d of %s, %d %%", p.Step, p.Done, leads.Amount(p.Total, "row"), 100*p.Done/p.Total)
 	}
 	if p.Step == s.step && p.Done != p.Total {
 		s.waiting.Update(words)

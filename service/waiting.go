@@ -82,6 +82,15 @@ func (w *Waiting) Update(words string) {
 	w.words = words
 }
 
+// Progress is where something else shows how far it has come, which takes the place of what waits.
+func (w *Waiting) Progress() io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	w.Begin("")
+	return w.Over(w.out)
+}
+
 // Stop ends it.
 func (w *Waiting) Stop() {
 	if w == nil {

@@ -1,14 +1,6 @@
 package service
 
-import "fmt"
+import "leadsync/leads"
 
-// Noun is a regular noun as it stands behind a number: "lead" or "leads".
-func Noun(n int64, noun string) string {
-	if n == 1 {
-		return noun
-	}
-	return noun + "s"
-}
-
-// Number is a number with its noun: "1 lead", "2 leads".
-func Number(n int64, noun string) string { return fmt.Sprintf("%d %s", n, Noun(n, noun)) }
+// Number is leads.Amount.
+func Number(n int64, noun string) string { return leads.Amount(n, noun) }

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"leadsync/bitrix24/emulator"
-	"leadsync/events"
 	"leadsync/service"
 )
 
@@ -168,13 +167,4 @@ func (s *testServer) oldestNotice(tb testing.TB) float64 {
 		}
 	}
 	return -1
-}
-
-// A dead letter that lies ahead of now, because the clock was set back, is as old as nothing.
-func TestDeadLettersOfTheFutureAreListed(t *testing.T) {
-	now := time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)
-	letter := events.DeadLetter{LastAt: now.Add(time.Hour)}
-	if !(deadFilter{}).fits(letter, now) || (deadFilter{OlderThan: length(time.Second)}).fits(letter, now) {
-		t.Error("without a least age it is to be listed, with one not")
-	}
 }

@@ -3,12 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net/url"
-	"strings"
 
-	"leadsync/leads"
 	"leadsync/repo"
 	"leadsync/service"
 )
@@ -65,40 +60,4 @@ func (a *app) withAnyDatabase(ctx context.Context, work func(*repo.DB) error) (e
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	return work(db)
-}
-
-// progress is where a pass shows how far it has come, which takes the place of what waits.
-func (a *app) progress() io.Writer {
-	if a.wait == nil {
-		return io.Discard
-	}
-	a.wait.Begin("")
-	return a.stderr
-}
-
-// findPortal finds a portal by its member_id or its domain, which may be the address in a browser.
-func findPortal(ctx context.Context, db *repo.DB, name string) (leads.Portal, error) {
-	portals, err := db.Portals(ctx)
-	if err != nil {
-		return leads.Portal{}, err
-	}
-	if u, err := url.Parse(name); err == nil && u.Host != "" {
-		name = u.Host
-	}
-	for _, p := range portals {
-		if strings.EqualFold(p.MemberID, name) || strings.EqualFold(p.Domain, name) {
-			return p, nil
-		}
-	}
-	return leads.Portal{}, usageError{fmt.Errorf("portal %q is not known here; `leadsync portals list` shows those that are", name)}
-}
-
-// memberOf is the member_id of a portal that a flag names by it or by the domain; "" where it
-// names none. A member_id is taken as it is.
-func memberOf(ctx context.Context, db *repo.DB, name string) (string, error) {
-	if name == "" || leads.ValidMemberID(name) {
-		return leads.CanonicalMemberID(name), nil
-	}
-	portal, err := findPortal(ctx, db, name)
-	return portal.MemberID, err
 }

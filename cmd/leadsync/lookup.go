@@ -49,7 +49,7 @@ func printCallers(out io.Writer, found []leads.Caller) error {
 		if !c.Open {
 			state = "closed"
 		}
-		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Rank, c.LeadID, state, c.Name, c.Company, c.Title, c.ResponsibleID, wallTime(c.ReadAt), c.CardURL)
+		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Rank, c.LeadID, state, c.Name, c.Company, c.Title, c.ResponsibleID, leads.WallTime(c.ReadAt), c.CardURL)
 	}
 	return w.Flush()
 }

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strings"
-	"time"
 
-	"leadsync/repo"
+	"leadsync/migration"
 	"leadsync/service"
 )
 
@@ -43,13 +40,14 @@ func (m migrateCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	migrate := migration.Migration{DB: db, Out: a.stdout, Wait: a.wait, Paint: a.paint}
 	switch {
 	case m.Plan:
-		return a.printPlan(ctx, db)
+		return migrate.Plan(ctx)
 	case m.Down:
-		return a.migrateDown(ctx, db)
+		return migrate.Down(ctx)
 	}
-	if err := a.migrateUp(ctx, db); err != nil {
+	if err := migrate.Up(ctx); err != nil {
 		return err
 	}
 	a.wait.Begin("Making the streams")
@@ -78,120 +76,4 @@ func (m migrateCmd) place(cfg *service.Config) (remove func() error, err error) 
 		return remove, service.MakeDataDir(*cfg)
 	}
 	return remove, nil
-}
-
-func (a *app) migrateDown(ctx context.Context, db *repo.DB) error {
-	a.wait.Begin("Looking whether a service uses the database")
-	if err := service.CheckUnserved(ctx, db, time.Now()); err != nil {
-		return err
-	}
-	a.wait.Begin("Removing tables and columns")
-	names, err := db.MigrateDown(ctx)
-	for _, name := range names {
-		fmt.Fprintln(a.stdout, "undone", name)
-	}
-	if err == nil && len(names) == 0 {
-		fmt.Fprintln(a.stdout, "nothing to remove")
-	}
-	return err
-}
-
-// migrateUp checks the database, migrates, and says what there is now.
-func (a *app) migrateUp(ctx context.Context, db *repo.DB) error {
-	a.wait.Begin("Examining the database")
-	pending, err := db.MigrationPlan(ctx)
-	if err != nil {
-		return err
-	}
-	if len(pending) == 0 {
-		fmt.Fprintln(a.stdout, "the tables are up to date")
-		return a.sayUnclaimed(ctx, db)
-	}
-	if err := a.preflight(ctx, db, ""); err != nil {
-		return err
-	}
-	began := time.Now()
-	a.wait.Begin("Changing the tables")
-	done, err := db.Adopt(ctx, service.NewSteps(a.wait).Show)
-	for _, name := range done.Applied {
-		fmt.Fprintln(a.stdout, "applied", name)
-	}
-	if err != nil {
-		return fmt.Errorf("%w\nWhat is done stays done: run `leadsync migrate` again, and it continues", err)
-	}
-	if done.TookOver {
-		printAdopted(a.stdout, done, time.Since(began))
-	}
-	return nil
-}
-
-// printAdopted says what a person wants to know at the end.
-func printAdopted(out io.Writer, done repo.Adopted, took time.Duration) {
-	fmt.Fprintf(out, `
-The call centre's tables are taken over, in %s:
-  kept: %s, %s, %s and %s
-  in leadsync_duplicate_leads: %s of the same leads
-  %s to no portal yet
-
-What comes next:
-  1. Run deployments/sqlserver/grants.sql, so that the service and the reports have their rights (on SQL Server).
-  2. Start leadsync serve; one that runs already goes on by itself.
-  3. Install the application in the portal. If the database names that portal, or no other one is connected, it gets the leads by itself;
-     otherwise say whose they are: leadsync portals claim <member_id or domain>.
-  4. The first pass then rewrites every lead as the portal shows it; leadsync reconcile history shows it.
-`, took.Round(time.Second/10), service.Number(done.Leads, "lead"), service.Number(done.Contacts, "contact"), service.Number(done.Solutions, "solution"),
-		service.Number(done.Failures, "import error"), service.Number(done.Duplicates, "older row"), belong(done.Unclaimed, ""))
-}
-
-// sayUnclaimed prints how many leads belong to no portal, where there are any.
-func (a *app) sayUnclaimed(ctx context.Context, db *repo.DB) error {
-	unclaimed, err := db.Unclaimed(ctx)
-	if err == nil && unclaimed > 0 {
-		fmt.Fprintln(a.stdout, unclaimedWords(unclaimed))
-	}
-	return err
-}
-
-// unclaimedWords says what leads without a portal mean and what to do.
-func unclaimedWords(leads int64) string {
-	return belong(leads, " of an adopted database") + " to no portal: say whose they are with leadsync portals claim <member_id or domain>"
-}
-
-// belong is so many leads of something with their verb.
-func belong(leads int64, of string) string {
-	if leads == 1 {
-		return "1 lead" + of + " belongs"
-	}
-	return fmt.Sprintf("%d leads%s belong", leads, of)
-}
-
-// printPlan prints what a database administrator wants to read before it is run.
-func (a *app) printPlan(ctx context.Context, db *repo.DB) error {
-	a.wait.Begin("Examining the database")
-	names, err := db.MigrationPlan(ctx)
-	if err != nil {
-		return err
-	}
-	if len(names) == 0 {
-		fmt.Fprintln(a.stdout, "-- the tables are up to date")
-		return nil
-	}
-	foreign, err := db.NeedsAdoption(ctx)
-	if err != nil {
-		return err
-	}
-	stopped := a.preflight(ctx, db, "-- ")
-	for _, name := range names {
-		if foreign && name == repo.MirrorMigration {
-			fmt.Fprintf(a.stdout, "-- then, in transactions of 2,000 rows: older rows of the same leads are moved, and the new columns are filled\n\n%s\n",
-				strings.Join(db.AdoptionStatements(), "\n"))
-		}
-		statements, err := db.MigrationStatements(name)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(a.stdout, "-- pending: %s, %d statements in one transaction; leadsync migrate runs them\n\n%s\n\n",
-			name, len(statements), strings.Join(statements, "\n\n"))
-	}
-	return stopped
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"database/sql"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,7 +9,6 @@ import (
 	"leadsync/events"
 	"leadsync/leads"
 	"leadsync/repo"
-	"leadsync/repo/repotest"
 )
 
 func TestMigrate(t *testing.T) {
@@ -80,49 +78,6 @@ func TestMigrateSetsUpTheStreamsOfAnExternalServer(t *testing.T) {
 }
 
 // What would fail stops the command before anything has changed, and the plan says the same.
-func TestMigrateStopsBeforeAnythingHasChanged(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "oktell.db")
-	vars := map[string]string{"LEADSYNC_DATA_DIR": dir, "LEADSYNC_DATABASE_URL": "sqlite:" + path}
-	repotest.Oktell(t, "sqlite:"+path, 50)
-	raw, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer raw.Close()
-	alter := func(statement string) {
-		t.Helper()
-		if _, err := raw.ExecContext(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	alter("ALTER TABLE bitrix_leads RENAME COLUMN sql_OPENED TO opened")
-	alter("CREATE TRIGGER stranger AFTER INSERT ON bitrix_leads BEGIN SELECT 1; END")
-	for _, args := range [][]string{{"migrate", "--plan"}, {"migrate"}} {
-		code, stdout, stderr := command(t.Context(), t, vars, args...)
-		if code != exitFailure || !strings.Contains(stderr, "nothing has changed") ||
-			!strings.Contains(stdout, "stops  columns      bitrix_leads has no column sql_OPENED") || !strings.Contains(stdout, "warns  triggers     the trigger stranger") {
-			t.Errorf("%v: exit %d: %s%.2000s", args, code, stderr, stdout)
-		}
-		if _, err := raw.ExecContext(t.Context(), "SELECT member_id FROM bitrix_leads"); err == nil {
-			t.Fatalf("%v has changed the tables", args)
-		}
-	}
-	alter("ALTER TABLE bitrix_leads RENAME COLUMN opened TO sql_OPENED")
-	code, stdout, stderr := command(t.Context(), t, vars, "migrate", "--plan")
-	if code != exitOK || !strings.Contains(stdout, "in transactions of 2,000 rows") {
-		t.Errorf("the plan: exit %d: %s", code, stderr)
-	}
-	first, between, last := strings.Index(stdout, "pending: 00001_adopt.sql"), strings.Index(stdout, "in transactions of 2,000 rows"), strings.Index(stdout, "pending: 00002_mirror.sql")
-	if first < 0 || between < first || last < between {
-		t.Errorf("the plan has its parts at %d, %d and %d", first, between, last)
-	}
-	if code, stdout, stderr := command(t.Context(), t, vars, "migrate"); code != exitOK || !strings.Contains(stdout, "50 leads belong to no portal yet") || !strings.Contains(stdout, "What comes next") {
-		t.Errorf("exit %d: %s%s", code, stderr, stdout)
-	}
-}
-
 // Tables are not taken away from under a service.
 func TestMigrateDownBesideAService(t *testing.T) {
 	t.Parallel()

@@ -172,16 +172,3 @@ func TestARenamedPortalIsFoundAgain(t *testing.T) {
 		return err == nil && stored.ClientEndpoint == p.Info().Portal+"/rest/" && stored.Domain == host(p.Info().Portal)
 	})
 }
-
-func TestPortalsShowTellsTheProblem(t *testing.T) {
-	since := time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)
-	var text strings.Builder
-	report := service.PortalReport{Problem: "the webhook lacks the permission CRM", ProblemAt: &since}
-	if err := printPortal(&text, report); err != nil || !strings.Contains(text.String(), report.Problem+", since "+stamp(since)) {
-		t.Errorf("shown %s, %v", text.String(), err)
-	}
-	body, err := json.Marshal(report)
-	if err != nil || !strings.Contains(string(body), `"problem":"`+report.Problem+`","problem_since":"2026-11-26T10:00:00Z"`) {
-		t.Errorf("shown %s, %v", body, err)
-	}
-}

@@ -14,6 +14,7 @@ import (
 	"leadsync/demo"
 	"leadsync/leads"
 	"leadsync/repo"
+	"leadsync/service"
 )
 
 // reopen opens the database again after its file was replaced.
@@ -116,10 +117,10 @@ func (h *harness) command(args ...string) (code int, out string) {
 }
 
 // republish runs the command and returns its report.
-func (h *harness) republish() republishView {
+func (h *harness) republish() service.RepublishedPortal {
 	h.t.Helper()
 	code, out := h.command("republish", "--json")
-	var report republishReport
+	var report service.Republished
 	if err := json.Unmarshal([]byte(out), &report); code != exitOK || err != nil || len(report.Portals) != 1 {
 		h.t.Fatalf("republish exits with %d, says %s, %v", code, out, err)
 	}

@@ -136,8 +136,9 @@ func helpVars(settings string) kong.Vars {
 // complain prints an error once, as a line a person can act on.
 func (a *app) complain(ctx context.Context, err error) int {
 	var usage usageError
+	var asked service.UsageError
 	switch {
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &asked):
 		fmt.Fprintf(a.stderr, "leadsync: %v\n%s", err, see(err))
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):

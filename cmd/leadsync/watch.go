@@ -56,7 +56,7 @@ func (w watchCmd) member(ctx context.Context, a *app) (member string, err error)
 		return leads.CanonicalMemberID(w.Portal), nil
 	}
 	err = a.withDatabase(ctx, func(db *repo.DB) error {
-		member, err = memberOf(ctx, db, w.Portal)
+		member, err = service.MemberOf(ctx, db, w.Portal)
 		return err
 	})
 	return member, err

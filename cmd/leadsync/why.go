@@ -33,7 +33,7 @@ func (w whyCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	return a.withDatabase(ctx, func(db *repo.DB) error {
-		portal, err := findPortal(ctx, db, name)
+		portal, err := service.FindPortal(ctx, db, name)
 		if err != nil {
 			return err
 		}

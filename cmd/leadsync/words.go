@@ -1,11 +1,10 @@
 package main
 
 import (
-	"fmt"
-	"time"
+	"encoding/json"
+	"io"
 
 	"leadsync/doctor"
-	"leadsync/leads"
 	"leadsync/service"
 	"leadsync/shell"
 )
@@ -23,43 +22,15 @@ func (a *app) paint(level doctor.Level, words string) string {
 	}
 }
 
-// passView is a pass as it is printed: its report, and when it was.
-type passView struct {
-	leads.Summary
-
-	DryRun      bool       `json:"dry_run"`
-	TooRecent   int64      `json:"too_recent"`
-	RequestedAt time.Time  `json:"requested_at"`
-	StartedAt   *time.Time `json:"started_at"`  // null until it starts
-	FinishedAt  *time.Time `json:"finished_at"` // null until it ends
+// report is what a command has to say.
+type report interface {
+	WriteText(out io.Writer) error // as people read it; programs read it as JSON
 }
 
-func viewPass(run leads.Run) passView {
-	return passView{
-		Summary: run.Summary(), DryRun: run.DryRun, TooRecent: run.TooRecent(), RequestedAt: run.RequestedAt,
-		StartedAt: unlessZero(run.StartedAt), FinishedAt: unlessZero(run.FinishedAt),
+// print prints a report.
+func (a *app) print(r report, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(a.stdout).Encode(r)
 	}
-}
-
-func unlessZero(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
-// span is a time that has passed, as people say it; "unknown" where it is 0.
-func span(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d == 0:
-		return "unknown"
-	case d < time.Minute:
-		return d.Round(time.Second).String()
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", d/time.Minute)
-	case d < 2*day:
-		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
-	}
-	return fmt.Sprintf("%d days", d/day)
+	return r.WriteText(a.stdout)
 }

@@ -1,48 +1,14 @@
 package main
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"leadsync/bitrix24/emulator"
-	"leadsync/leads"
 	"leadsync/leads/leadstest"
-	"leadsync/service"
+	"leadsync/reconcile"
 )
-
-// One thing has a singular, and the numbers of a pass add up.
-func TestAPassIsPrintedInWords(t *testing.T) {
-	t.Parallel()
-	one := leads.Sums{Scanned: 1, Unchanged: 1, Missed: 1, Stale: 1, Phantom: 1, Unreadable: 1, Unprocessable: 1, Inserted: 1, Updated: 1, Deleted: 1, Requests: 1, Refused: 1}
-	for _, dry := range []bool{false, true} {
-		text := passText(leads.Run{ID: "r", MemberID: "m", State: leads.RunCompleted, DryRun: dry, Sums: one}, "company.bitrix24.ru")
-		if wrong := regexp.MustCompile(`\b1 (leads|rows|requests|phantoms|differences)\b`).FindString(text); wrong != "" {
-			t.Errorf("%q in %s", wrong, text)
-		}
-		if !strings.HasPrefix(text, "Portal company.bitrix24.ru: ") {
-			t.Errorf("the portal is not named: %s", text)
-		}
-		if strings.Contains(text, "dry run") != dry || strings.Contains(text, "inserted") == dry || strings.Contains(text, "not counted") {
-			t.Errorf("dry run %v: %s", dry, text)
-		}
-	}
-	if text := passText(leads.Run{Sums: leads.Sums{Scanned: 1001, Unchanged: 994, Failing: 2}}, "company.bitrix24.ru"); !strings.Contains(text, "1001 leads compared, 994 of them right") ||
-		!strings.Contains(text, "5 not counted (changed") || !strings.Contains(text, "2 not counted, and cannot be stored") {
-		t.Errorf("five leads are missing: %s", text)
-	}
-	for d, want := range map[time.Duration]string{
-		0: "unknown", 1500 * time.Millisecond: "2s", 90 * time.Second: "1 min", 47*time.Hour + 59*time.Minute: "47 h 59 min", 49293*time.Hour + 34*time.Minute: "2053 days",
-	} {
-		if got := span(d); got != want {
-			t.Errorf("%s is printed as %s, want %s", d, got, want)
-		}
-	}
-	if got := belong(1, ""); got != "1 lead belongs" {
-		t.Errorf("%q", got)
-	}
-}
 
 // A dry run accounts for leads that it leaves out, times are printed, and nobody is told how far a
 // row was behind that somebody removed.
@@ -66,14 +32,14 @@ func TestPassesAccountForEveryLead(t *testing.T) {
 	if code != exitOK || !strings.Contains(stdout, "60 leads compared, 55 of them right") || !strings.Contains(stdout, "5 not counted") || !strings.Contains(stdout, "Nothing was repaired") {
 		t.Errorf("a dry run, exit %d: %s%s", code, stdout, stderr)
 	}
-	type history struct{ Runs []passView }
+	type history struct{ Runs []reconcile.Report }
 	quiet := jsonOf[history](t, s, "reconcile", "history").Runs[0].Run
 	if _, stdout, _ := command(t.Context(), t, s.vars, "reconcile", "findings", quiet); !strings.Contains(stdout, "no difference") {
 		t.Errorf("findings of a pass without any: %s", stdout)
 	}
 	s.portal.Advance(time.Hour)
 	s.exec(t, "DELETE FROM bitrix_leads WHERE sql_ID = (SELECT MAX(sql_ID) FROM bitrix_leads)")
-	dry := jsonOf[passView](t, s, "reconcile", "--dry-run")
+	dry := jsonOf[reconcile.Report](t, s, "reconcile", "--dry-run")
 	if !dry.DryRun || dry.TooRecent != 0 || dry.Stale != 5 || dry.Missed != 1 || dry.StartedAt == nil || dry.FinishedAt == nil || dry.RequestedAt.IsZero() {
 		t.Errorf("an hour later: %+v", dry)
 	}
@@ -133,19 +99,5 @@ func TestHelpShowsFlagsAndSettings(t *testing.T) {
 				t.Errorf("%s --help, exit %d, lacks %s:\n%s", command, code, words, &out)
 			}
 		}
-	}
-}
-
-// An import finds all leads: events have missed none of them.
-func TestHistoryNamesPortalsByTheirHosts(t *testing.T) {
-	t.Parallel()
-	var out strings.Builder
-	err := historyCmd{}.print(&out, service.Hosts{"m1": "company.bitrix24.ru"}, []leads.Run{
-		{ID: "r1", MemberID: "m1", Mode: leads.RunImport, Sums: leads.Sums{Scanned: 300, Missed: 300}},
-		{ID: "r2", MemberID: "m2", Mode: leads.RunFull, Sums: leads.Sums{Scanned: 301, Missed: 7}},
-	})
-	lines := strings.Split(out.String(), "\n")
-	if err != nil || len(lines) < 3 || !regexp.MustCompile(`^r1 +company\.bitrix24\.ru .* 300 +- `).MatchString(lines[1]) || !regexp.MustCompile(`^r2 +m2 .* 301 +7 `).MatchString(lines[2]) {
-		t.Errorf("%v: %s", err, out.String())
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package migration
 
 import (
 	"context"
@@ -18,19 +18,19 @@ var levels = map[repo.Severity]doctor.Level{repo.Stops: doctor.Fault, repo.Warns
 
 // preflight prints what a person should know before the database is changed. Where that is
 // something that would fail, the error is errStopped.
-func (a *app) preflight(ctx context.Context, db *repo.DB, indent string) error {
-	conditions, err := db.Preflight(ctx)
+func (m Migration) preflight(ctx context.Context, indent string) error {
+	conditions, err := m.DB.Preflight(ctx)
 	if err != nil {
 		return err
 	}
 	if len(conditions) > 0 {
-		fmt.Fprintf(a.stdout, "%sbefore anything is changed:\n", indent)
+		fmt.Fprintf(m.Out, "%sbefore anything is changed:\n", indent)
 	}
 	stops := false
 	for _, c := range conditions {
-		fmt.Fprintf(a.stdout, "%s  %s  %-11s  %s\n", indent, a.paint(levels[c.Severity], fmt.Sprintf("%-5s", c.Severity)), c.Check, c.Found)
+		fmt.Fprintf(m.Out, "%s  %s  %-11s  %s\n", indent, m.Paint(levels[c.Severity], fmt.Sprintf("%-5s", c.Severity)), c.Check, c.Found)
 		if c.Do != "" {
-			fmt.Fprintf(a.stdout, "%s                      -> %s\n", indent, c.Do)
+			fmt.Fprintf(m.Out, "%s                      -> %s\n", indent, c.Do)
 		}
 		stops = stops || c.Severity == repo.Stops
 	}
@@ -38,7 +38,7 @@ func (a *app) preflight(ctx context.Context, db *repo.DB, indent string) error {
 		return errStopped
 	}
 	if len(conditions) > 0 {
-		fmt.Fprintln(a.stdout)
+		fmt.Fprintln(m.Out)
 	}
 	return nil
 }

@@ -1,0 +1,41 @@
+package leads
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
+
+// Noun is a regular noun as it stands behind a number: "lead" or "leads".
+func Noun(n int64, noun string) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
+}
+
+// Amount is a number with its noun: "1 lead", "2 leads".
+func Amount(n int64, noun string) string { return fmt.Sprintf("%d %s", n, Noun(n, noun)) }
+
+// WallTime is a time as clocks here show it; "-" where it is unknown.
+func WallTime(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format(time.DateTime)
+}
+
+// Hosts are the host names of portals by their member_id: people know a portal by its host.
+type Hosts map[string]string
+
+// HostsOf are the hosts of these portals.
+func HostsOf(portals []Portal) Hosts {
+	h := Hosts{}
+	for _, p := range portals {
+		h[p.MemberID] = p.Domain
+	}
+	return h
+}
+
+// Of is a portal's host; its member_id where the host is not known.
+func (h Hosts) Of(memberID string) string { return cmp.Or(h[memberID], memberID) }
