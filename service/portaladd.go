@@ -86,7 +86,7 @@ func (p NewPortal) application(cfg Config) (leads.Portal, error) {
 		return portal, errMemberID
 	case p.Webhook != "" || p.Token != "":
 		return portal, errors.New("a portal is connected by an application (--domain, --client-id) or by webhooks (--webhook, --token), not by both")
-	case portal.Domain != "" && (err != nil || endpoint != "https://"+portal.Domain+"/"):
+	case portal.Domain != "" && (err != nil || endpoint != "https://"+portal.Domain+"/" || strings.Contains(portal.Domain, "/")):
 		return portal, errors.New("--domain takes the portal's host name, such as company.bitrix24.com")
 	case (p.ClientID == "") != (portal.ClientSecret == ""):
 		return portal, errors.New("--client-id and --client-secret belong together, as Bitrix24 shows them for the application")

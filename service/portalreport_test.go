@@ -30,12 +30,13 @@ func TestNewPortalsAreChecked(t *testing.T) {
 		portal NewPortal
 		want   string // "" is that it is right
 	}{
-		"an application":          {NewPortal{MemberID: member, Domain: "Company.bitrix24.com"}, ""},
-		"no member id":            {NewPortal{MemberID: "a.b", Domain: "company.bitrix24.com"}, "--member-id takes"},
-		"both ways":               {NewPortal{MemberID: member, Domain: "company.bitrix24.com", Token: "t"}, "not by both"},
-		"half an application":     {NewPortal{MemberID: member, ClientID: "local.1"}, "belong together"},
-		"no webhook":              {NewPortal{MemberID: member}, "--webhook takes"},
-		"no token":                {NewPortal{MemberID: member, Webhook: "https://company.bitrix24.com/rest/1/s3cr3t/"}, "--token takes"},
+		"an application":        {NewPortal{MemberID: member, Domain: "Company.bitrix24.com"}, ""},
+		"an address for a host": {NewPortal{MemberID: member, Domain: "company.bitrix24.com/crm"}, "--domain takes"},
+		"no member id":          {NewPortal{MemberID: "a.b", Domain: "company.bitrix24.com"}, "--member-id takes"},
+		"both ways":             {NewPortal{MemberID: member, Domain: "company.bitrix24.com", Token: "t"}, "not by both"},
+		"half an application":   {NewPortal{MemberID: member, ClientID: "local.1"}, "belong together"},
+		"no webhook":            {NewPortal{MemberID: member}, "--webhook takes"},
+		"no token":              {NewPortal{MemberID: member, Webhook: "https://company.bitrix24.com/rest/1/s3cr3t/"}, "--token takes"},
 	} {
 		portal, err := test.portal.Check(t.Context(), Config{})
 		switch {

@@ -11,7 +11,6 @@ import (
 
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
-	"leadsync/service"
 )
 
 type emulatorCmd struct {
@@ -78,9 +77,10 @@ LEADSYNC_PUBLIC_URL=http://127.0.0.1:8080
 
 start leadsync with it, in any shell:
   leadsync serve --config emulator.env
-then install the application, as saving its form in Bitrix24 does:
+then install the application, as saving its form in Bitrix24 does (the portal takes that in any case; a callback that leadsync refuses is
+reported here):
   curl -X POST %s/_portal/install -d '{"events_url":"http://127.0.0.1:8080%s"}'
-`, service.Number(int64(e.Leads), "lead"), info.Portal, info.OAuth, info.MemberID, info.Webhook, info.WebhookApplicationToken, info.ClientID, info.ClientSecret,
+`, leads.Amount(int64(e.Leads), "lead"), info.Portal, info.OAuth, info.MemberID, info.Webhook, info.WebhookApplicationToken, info.ClientID, info.ClientSecret,
 		host(info.Portal), host(info.OAuth), info.ClientID, info.ClientSecret, info.Portal, leads.CallbackPath)
 	return err
 }
