@@ -143,7 +143,11 @@ func TestPublicAddress(t *testing.T) {
 	stranger := well
 	stranger.HTTP = &http.Client{}
 	wantLevel(t, "an unknown certificate", doctor.CheckAddress(stranger), doctor.Fault, "does not answer")
-	anywhere := target.Client().Transport.(*http.Transport).Clone()
+	transport, ok := target.Client().Transport.(*http.Transport)
+	if !ok {
+		t.Fatalf("%T", target.Client().Transport)
+	}
+	anywhere := transport.Clone()
 	anywhere.TLSClientConfig.InsecureSkipVerify = true // the certificate is not for these hosts
 	anywhere.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", target.Listener.Addr().String())

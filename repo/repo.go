@@ -56,9 +56,9 @@ type Config struct {
 	// AdoptBatch is how many rows of an adopted database one transaction changes; 0 is 2,000.
 	AdoptBatch int
 	// Batch is the most leads that one transaction writes; 0 is 1,000, and 1,250 on SQLite.
-	Batch int
-	Now        func() time.Time // nil is time.Now
-	Logger     *slog.Logger     // nil discards the log
+	Batch  int
+	Now    func() time.Time // nil is time.Now
+	Logger *slog.Logger     // nil discards the log
 }
 
 // DB is an open mirror, safe for concurrent use.

@@ -102,6 +102,7 @@ func (d DeadLetters) one(ctx context.Context, action DeadAction, letter events.D
 		Attempts: letter.Attempts, FirstAt: letter.FirstAt, LastAt: letter.LastAt,
 	}
 	switch action {
+	case ListDead:
 	case ShowDead:
 		v.Payload, err = d.payload(ctx, letter.Ref)
 	case ReplayDead:
