@@ -11,7 +11,6 @@ import (
 
 	"leadsync/doctor"
 	"leadsync/service"
-	"leadsync/settings"
 )
 
 // sqliteFile is the answer that means a file in the data directory.
@@ -174,27 +173,17 @@ func (s *setup) publicURL(ctx context.Context) error {
 	if former := s.former["LEADSYNC_PUBLIC_URL"]; former != "" {
 		question = s.words("Address at which Bitrix24 reaches leadsync (Enter: %s; -: none yet)", former)
 	}
-	return s.until(ctx, "LEADSYNC_PUBLIC_URL", s.Given.PublicURL, question, true, func(ctx context.Context, cfg service.Config) []doctor.Finding {
-		return s.Trials.Address(ctx, cfg)
-	})
-}
-
-// until asks for a setting until an answer is kept. Without a person the answer is what is given.
-func (s *setup) until(ctx context.Context, name, given, question string, early bool, trial func(context.Context, service.Config) []doctor.Finding) error {
-	given = s.given(name, given)
+	given := s.given("LEADSYNC_PUBLIC_URL", s.Given.PublicURL)
 	for {
 		answer, err := given, error(nil)
 		if given == "" && s.Person != nil {
 			answer, err = s.ask(ctx, question)
-			answer = cleared(cmp.Or(answer, s.former[name]))
+			answer = cleared(cmp.Or(answer, s.former["LEADSYNC_PUBLIC_URL"]))
 		}
 		if err != nil {
 			return err
 		}
-		if name == "LEADSYNC_PUBLIC_URL" {
-			answer = s.withScheme(answer)
-		}
-		if ok, err := s.try(ctx, name, answer, early, trial); ok || err != nil {
+		if ok, err := s.try(ctx, "LEADSYNC_PUBLIC_URL", s.withScheme(answer), true, s.Trials.Address); ok || err != nil {
 			return err
 		}
 		given = ""
@@ -202,7 +191,6 @@ func (s *setup) until(ctx context.Context, name, given, question string, early b
 }
 
 const (
-	webhookURL   = "LEADSYNC_B24_WEBHOOK_URL"
 	clientID     = "LEADSYNC_B24_CLIENT_ID"
 	clientSecret = "LEADSYNC_B24_CLIENT_SECRET"
 )
@@ -234,12 +222,12 @@ func (s *setup) portal(ctx context.Context) error {
 		return s.webhook(ctx)
 	case s.had(webhookURL) && g.Portal == "" && g.ClientID == "" && !another:
 		if g.WebhookToken != "" {
-			s.put("LEADSYNC_B24_APPLICATION_TOKEN", g.WebhookToken)
+			s.put(webhookToken, g.WebhookToken)
 		}
-		s.answers["LEADSYNC_B24_MEMBER_ID"] = cmp.Or(g.MemberID, s.answers["LEADSYNC_B24_MEMBER_ID"])
+		s.answers[memberID] = cmp.Or(g.MemberID, s.answers[memberID])
 		return nil
 	case s.had(webhookURL): // an application takes its place
-		for _, name := range []string{webhookURL, "LEADSYNC_B24_APPLICATION_TOKEN", "LEADSYNC_B24_MEMBER_ID"} {
+		for _, name := range []string{webhookURL, webhookToken, memberID} {
 			s.put(name, "")
 		}
 	}
@@ -253,26 +241,6 @@ func hostOf(address string) string {
 		return u.Host
 	}
 	return strings.TrimRight(address, "/")
-}
-
-// webhook takes an inbound webhook and the token of an outgoing one.
-func (s *setup) webhook(ctx context.Context) error {
-	g := s.Given
-	token := cmp.Or(g.WebhookToken, s.answers["LEADSYNC_B24_APPLICATION_TOKEN"])
-	byFile := s.answers["LEADSYNC_B24_APPLICATION_TOKEN"+settings.FileSuffix] != ""
-	for token == "" && !byFile && s.Person != nil {
-		answer, err := s.Person.AskSecret(ctx, s.words("The outgoing webhook's token, as Bitrix24 shows it (not shown here)")+": ")
-		if err != nil {
-			return err
-		}
-		token = strings.TrimSpace(answer)
-	}
-	if token != "" {
-		s.put("LEADSYNC_B24_APPLICATION_TOKEN", token)
-	}
-	s.answers["LEADSYNC_B24_MEMBER_ID"] = cmp.Or(g.MemberID, s.answers["LEADSYNC_B24_MEMBER_ID"])
-	s.put(webhookURL, g.Webhook) // the token is refused without it
-	return s.until(ctx, "LEADSYNC_B24_WEBHOOK_URL", g.Webhook, "The inbound webhook, https://portal/rest/<user>/<secret>/", false, s.Trials.Webhook)
 }
 
 // application shows what the form of a local application asks for, and takes what it shows afterwards. The former file's
