@@ -24,6 +24,7 @@ func (s *setup) readFormer() error {
 		return fmt.Errorf("the former settings file has faults, want them mended or the file moved away:\n%w", err)
 	}
 	s.former, s.formerAt = map[string]string{}, values.From
+	s.formerWebhook, _ = values.Lookup(webhookURL)
 	for _, name := range settings.Names() {
 		value, set := values.Lookup(name)
 		if from := values.From(name); set && !strings.HasPrefix(from, s.Output+":") { // a secret in a file of its own stays there

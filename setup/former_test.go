@@ -1,6 +1,7 @@
 package setup_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,7 +37,7 @@ func TestAReplacedFileKeepsItsSettings(t *testing.T) {
 	for name, p := range map[string]*person{
 		"a script": nil,
 		"a person": {t: t, answers: [][2]string{
-			{"the database of the former file", ""}, {"(Enter: https://leads.example.com)", "new.example.com"}, {"as in the former file", ""},
+			{"the database of the former file", ""}, {"(Enter: https://leads.example.com; ", "new.example.com"}, {"as in the former file", ""},
 		}},
 	} {
 		file, before := used(t)
@@ -105,8 +106,11 @@ func TestAFormerFileWithFaultsIsLeftAlone(t *testing.T) {
 			t.Errorf("it has %q, %v", left, err)
 		}
 	}
+	if err := os.WriteFile(file, []byte("LEADSYNC_KEEP=31d\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	_, _, err := set(t, setup.Config{Output: file, Force: true, Given: setup.Answers{DataDir: "data", Others: map[string]string{"LEADSYNC_KEEP": "2y"}}})
-	if err == nil || strings.Contains(err.Error(), file) {
+	if !errors.Is(err, setup.ErrAnswer) || strings.Contains(err.Error(), file) {
 		t.Errorf("an answer of now: %v", err)
 	}
 }
@@ -115,5 +119,44 @@ func TestANewFileSaysNothingOfAFormerOne(t *testing.T) {
 	value, out, err := set(t, setup.Config{Force: true, Given: setup.Answers{DataDir: "data", PublicURL: "leads.example.com"}})
 	if err != nil || strings.Contains(out, "former") || value("LEADSYNC_PUBLIC_URL") != "https://leads.example.com" || !strings.Contains(out, "https:// is missing") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestAPersonClearsFormerAnswers(t *testing.T) {
+	file, _ := used(t)
+	p := &person{t: t, answers: [][2]string{
+		{"the database of the former file", "-"}, {"the database of the former file", "db"}, {"Name of the database", "-"}, {"Name of the database", "crm"},
+		{"Login of SQL Server", "-"}, {"Login of SQL Server", "sa"}, {"Its password", "-"}, {"Its password", " p"},
+		{"(Enter: https://leads.example.com; -: none yet)", "-"}, {"-: the first portal that installs leadsync", "-"}, {"(Enter: local.1; -: later)", "-"},
+	}}
+	value, out, err := set(t, setup.Config{Output: file, Force: true, Person: p})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want(t, value, map[string]string{
+		"LEADSYNC_DATABASE_URL": "sqlserver://sa:%20p@db:1433?database=crm", "LEADSYNC_PUBLIC_URL": "", "LEADSYNC_B24_PORTALS": "",
+		"LEADSYNC_B24_CLIENT_ID": "", "LEADSYNC_B24_CLIENT_SECRET": "", "LEADSYNC_KEEP": "31d",
+	})
+	for _, reason := range []string{"leads need a database", "the database's name", "a login\n", "the login's password"} {
+		if !strings.Contains(out, "this cannot be cleared: ") || !strings.Contains(out, reason) {
+			t.Errorf("%q is missing in\n%s", reason, out)
+		}
+	}
+}
+
+// An application belongs to one portal.
+func TestAnotherPortalHasAnotherApplication(t *testing.T) {
+	for answer, id := range map[string]string{"": "local.1", "local.2": "local.2"} {
+		file, _ := used(t)
+		p := &person{t: t, answers: [][2]string{{"the former file", ""}, {"Address", ""}, {"The portal's address", "other.bitrix24.ru"}, {"(Enter: local.1; -: later)", answer}}}
+		secret := "s"
+		if answer != "" {
+			p.answers, secret = append(p.answers, [2]string{"client_secret", "-"}, [2]string{"client_secret", "s2"}), "s2"
+		}
+		value, out, err := set(t, setup.Config{Output: file, Force: true, Person: p})
+		if err != nil || len(p.answers) > 0 {
+			t.Fatalf("%v, left %v\n%s", err, p.answers, out)
+		}
+		want(t, value, map[string]string{"LEADSYNC_B24_PORTALS": "other.bitrix24.ru", "LEADSYNC_B24_CLIENT_ID": id, "LEADSYNC_B24_CLIENT_SECRET": secret})
 	}
 }

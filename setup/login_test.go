@@ -34,3 +34,11 @@ func TestTheWindowsAccountIsOfferedOnWindowsAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestTheWindowsAccountCanTakeALoginsPlace(t *testing.T) {
+	a := &asked{answers: []string{"-"}}
+	s := &setup{Config: Config{Person: a}}
+	if user, err := s.askUser(t.Context(), "sa", onWindows); user != "" || err != nil || !strings.Contains(a.questions[0], "-: the Windows account") {
+		t.Errorf("%q, %v, asked %q", user, err, a.questions)
+	}
+}

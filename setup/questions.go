@@ -11,7 +11,6 @@ import (
 
 	"leadsync/doctor"
 	"leadsync/service"
-	"leadsync/settings"
 )
 
 // sqliteFile is the answer that means a file in the data directory.
@@ -70,7 +69,7 @@ func (s *setup) askDatabase(ctx context.Context) (string, error) {
 		return host, nil // the whole address
 	}
 	before := s.tried
-	name, err := s.ask(ctx, "Name of the database (Enter: %s)", cmp.Or(before.database, "oktell"))
+	name, err := s.insist(ctx, s.line, s.words("Name of the database (Enter: %s)", cmp.Or(before.database, "oktell")), s.words("SQL Server asks for the database's name"))
 	if err != nil {
 		return "", err
 	}
@@ -85,7 +84,7 @@ func (s *setup) askDatabase(ctx context.Context) (string, error) {
 	} else {
 		before.password = ""
 	}
-	password, err := s.Person.AskSecret(ctx, s.words(question)+": ")
+	password, err := s.insist(ctx, s.hidden, s.words(question), s.words("SQL Server asks for the login's password"))
 	s.tried.user, s.tried.password = user, cmp.Or(password, before.password)
 	return sqlServer(host, s.tried.database, url.UserPassword(user, s.tried.password)), err
 }
@@ -95,27 +94,34 @@ type login struct{ host, database, user, password string }
 
 // askHost asks for the server; "" is the database of the former file, or SQLite.
 func (s *setup) askHost(ctx context.Context) (string, error) {
+	question := s.words(`SQL Server: its host, host:port or host\instance (Enter: a SQLite file in %s)`, s.answers["LEADSYNC_DATA_DIR"])
 	switch {
 	case s.tried.host != "":
-		host, err := s.ask(ctx, `SQL Server: its host, host:port or host\instance, or sqlite (Enter: %s)`, s.tried.host)
-		return cmp.Or(host, s.tried.host), err
+		question = s.words(`SQL Server: its host, host:port or host\instance, or sqlite (Enter: %s)`, s.tried.host)
 	case s.had("LEADSYNC_DATABASE_URL"):
-		return s.ask(ctx, `SQL Server: its host, host:port or host\instance, or sqlite (Enter: the database of the former file)`)
+		question = s.words(`SQL Server: its host, host:port or host\instance, or sqlite (Enter: the database of the former file)`)
 	}
-	return s.ask(ctx, `SQL Server: its host, host:port or host\instance (Enter: a SQLite file in %s)`, s.answers["LEADSYNC_DATA_DIR"])
+	host, err := s.insist(ctx, s.line, question, s.words("leads need a database; sqlite is a file in %s", s.answers["LEADSYNC_DATA_DIR"]))
+	return cmp.Or(host, s.tried.host), err
 }
 
 // askUser asks for the login; "" is the account of the service, which only Windows has.
 func (s *setup) askUser(ctx context.Context, before, system string) (string, error) {
-	if before != "" {
-		user, err := s.ask(ctx, "Login (Enter: %s)", before)
-		return cmp.Or(user, before), err
-	}
 	if system == onWindows {
-		return s.ask(ctx, "Login (Enter: the Windows account under which leadsync runs)")
+		question := s.words("Login (Enter: the Windows account under which leadsync runs)")
+		if before != "" {
+			question = s.words("Login (Enter: %s; -: the Windows account under which leadsync runs)", before)
+		}
+		user, err := s.ask(ctx, question)
+		return cleared(cmp.Or(user, before)), err
+	}
+	question := s.words("Login of SQL Server")
+	if before != "" {
+		question = s.words("Login (Enter: %s)", before)
 	}
 	for {
-		if user, err := s.ask(ctx, "Login of SQL Server"); user != "" || err != nil {
+		user, err := s.insist(ctx, s.line, question, s.words("SQL Server asks for a login"))
+		if user = cmp.Or(user, before); user != "" || err != nil {
 			return user, err
 		}
 	}
@@ -165,50 +171,47 @@ func withParameter(address, name, value string) string {
 func (s *setup) publicURL(ctx context.Context) error {
 	question := s.words("Address at which Bitrix24 reaches leadsync, such as https://leads.example.com (Enter: none yet)")
 	if former := s.former["LEADSYNC_PUBLIC_URL"]; former != "" {
-		question = s.words("Address at which Bitrix24 reaches leadsync (Enter: %s)", former)
+		question = s.words("Address at which Bitrix24 reaches leadsync (Enter: %s; -: none yet)", former)
 	}
-	return s.until(ctx, "LEADSYNC_PUBLIC_URL", s.Given.PublicURL, question, true, func(ctx context.Context, cfg service.Config) []doctor.Finding {
-		return s.Trials.Address(ctx, cfg)
-	})
-}
-
-// until asks for a setting until an answer is kept. Without a person the answer is what is given.
-func (s *setup) until(ctx context.Context, name, given, question string, early bool, trial func(context.Context, service.Config) []doctor.Finding) error {
-	given = s.given(name, given)
+	given := s.given("LEADSYNC_PUBLIC_URL", s.Given.PublicURL)
 	for {
 		answer, err := given, error(nil)
 		if given == "" && s.Person != nil {
 			answer, err = s.ask(ctx, question)
-			answer = cmp.Or(answer, s.former[name])
+			answer = cleared(cmp.Or(answer, s.former["LEADSYNC_PUBLIC_URL"]))
 		}
 		if err != nil {
 			return err
 		}
-		if name == "LEADSYNC_PUBLIC_URL" {
-			answer = s.withScheme(answer)
-		}
-		if ok, err := s.try(ctx, name, answer, early, trial); ok || err != nil {
+		if ok, err := s.try(ctx, "LEADSYNC_PUBLIC_URL", s.withScheme(answer), true, s.Trials.Address); ok || err != nil {
 			return err
 		}
 		given = ""
 	}
 }
 
-const webhookURL = "LEADSYNC_B24_WEBHOOK_URL"
+const (
+	clientID     = "LEADSYNC_B24_CLIENT_ID"
+	clientSecret = "LEADSYNC_B24_CLIENT_SECRET"
+)
 
 // portal asks how the portal is connected.
 func (s *setup) portal(ctx context.Context) error {
-	g := &s.Given
+	g, another := &s.Given, false
 	if g.Webhook == "" && g.Portal == "" && g.ClientID == "" && s.Person != nil {
 		question := "The portal's address, such as company.bitrix24.ru, or the whole inbound webhook, if there is one (Enter: the first portal that installs leadsync)"
-		if s.had("LEADSYNC_B24_PORTALS") || s.had(webhookURL) {
-			question = s.words("The portal's address, or the whole inbound webhook (Enter: as in the former file)")
+		if s.had("LEADSYNC_B24_PORTALS") || s.had(clientID) || s.had(webhookURL) {
+			question = s.words("The portal's address, or the whole inbound webhook (Enter: as in the former file; -: the first portal that installs leadsync)")
 		}
 		answer, err := s.ask(ctx, question)
 		if err != nil {
 			return err
 		}
-		if strings.Contains(answer, "/rest/") {
+		another = answer != ""
+		if answer == clearing {
+			s.answers["LEADSYNC_B24_PORTALS"] = ""
+		}
+		if answer = cleared(answer); strings.Contains(answer, "/rest/") {
 			g.Webhook = answer
 		} else {
 			g.Portal = hostOf(answer)
@@ -217,19 +220,19 @@ func (s *setup) portal(ctx context.Context) error {
 	switch {
 	case g.Webhook != "":
 		return s.webhook(ctx)
-	case s.had(webhookURL) && g.Portal == "" && g.ClientID == "":
+	case s.had(webhookURL) && g.Portal == "" && g.ClientID == "" && !another:
 		if g.WebhookToken != "" {
-			s.put("LEADSYNC_B24_APPLICATION_TOKEN", g.WebhookToken)
+			s.put(webhookToken, g.WebhookToken)
 		}
-		s.answers["LEADSYNC_B24_MEMBER_ID"] = cmp.Or(g.MemberID, s.answers["LEADSYNC_B24_MEMBER_ID"])
+		s.answers[memberID] = cmp.Or(g.MemberID, s.answers[memberID])
 		return nil
 	case s.had(webhookURL): // an application takes its place
-		for _, name := range []string{webhookURL, "LEADSYNC_B24_APPLICATION_TOKEN", "LEADSYNC_B24_MEMBER_ID"} {
+		for _, name := range []string{webhookURL, webhookToken, memberID} {
 			s.put(name, "")
 		}
 	}
 	s.answers["LEADSYNC_B24_PORTALS"] = cmp.Or(hostOf(g.Portal), s.answers["LEADSYNC_B24_PORTALS"])
-	return s.application(ctx)
+	return s.application(ctx, another)
 }
 
 // hostOf is the host of an address that was copied from a browser, or what was written.
@@ -240,63 +243,80 @@ func hostOf(address string) string {
 	return strings.TrimRight(address, "/")
 }
 
-// webhook takes an inbound webhook and the token of an outgoing one.
-func (s *setup) webhook(ctx context.Context) error {
-	g := s.Given
-	token := cmp.Or(g.WebhookToken, s.answers["LEADSYNC_B24_APPLICATION_TOKEN"])
-	byFile := s.answers["LEADSYNC_B24_APPLICATION_TOKEN"+settings.FileSuffix] != ""
-	for token == "" && !byFile && s.Person != nil {
-		answer, err := s.Person.AskSecret(ctx, s.words("The outgoing webhook's token, as Bitrix24 shows it (not shown here)")+": ")
+// application shows what the form of a local application asks for, and takes what it shows afterwards. The former file's
+// is that of its portal, and in question where a person has answered another one.
+func (s *setup) application(ctx context.Context, another bool) error {
+	if s.Person != nil {
+		s.form()
+	}
+	id, secret := s.Given.ClientID, s.Given.ClientSecret
+	former := s.answers[clientID]
+	if id == "" && s.Person != nil && (former == "" && s.has("LEADSYNC_PUBLIC_URL") || another && s.Given.Others[clientID] == "") {
+		question := "client_id, if the form has shown it already (Enter: later)"
+		if former != "" {
+			question = s.words("client_id of the portal's application (Enter: %s; -: later)", former)
+		}
+		answer, err := s.ask(ctx, question)
 		if err != nil {
 			return err
 		}
-		token = strings.TrimSpace(answer)
-	}
-	if token != "" {
-		s.put("LEADSYNC_B24_APPLICATION_TOKEN", token)
-	}
-	s.answers["LEADSYNC_B24_MEMBER_ID"] = cmp.Or(g.MemberID, s.answers["LEADSYNC_B24_MEMBER_ID"])
-	s.put(webhookURL, g.Webhook) // the token is refused without it
-	return s.until(ctx, "LEADSYNC_B24_WEBHOOK_URL", g.Webhook, "The inbound webhook, https://portal/rest/<user>/<secret>/", false, s.Trials.Webhook)
-}
-
-// application shows what the form of a local application asks for, and takes what it shows afterwards.
-func (s *setup) application(ctx context.Context) error {
-	id, secret := s.Given.ClientID, s.Given.ClientSecret
-	if id == "" && s.answers["LEADSYNC_B24_CLIENT_ID"] != "" { // by --set, or in the former file
-		if secret != "" {
-			s.put("LEADSYNC_B24_CLIENT_SECRET", secret)
-		}
-		s.form()
-		return nil
-	}
-	if id == "" && s.Person != nil {
-		var err error
-		if s.form(); s.answers["LEADSYNC_PUBLIC_URL"] == "" {
+		if answer == clearing {
+			s.put(clientID, "")
+			s.put(clientSecret, "")
 			return nil
 		}
-		if id, err = s.ask(ctx, "client_id, if the form has shown it already (Enter: later)"); err != nil {
-			return err
-		}
+		id = answer
 	}
-	for id != "" && secret == "" && s.Person != nil {
-		answer, err := s.Person.AskSecret(ctx, "client_secret"+s.words(" (not shown)")+": ")
+	for id != "" && id != former && secret == "" && s.Person != nil {
+		answer, err := s.insist(ctx, s.hidden, "client_secret"+s.words(" (not shown)"), s.words("a client_id is of use only with its client_secret"))
 		if err != nil {
 			return err
 		}
 		secret = strings.TrimSpace(answer)
 	}
-	s.answers["LEADSYNC_B24_CLIENT_ID"] = id
+	s.answers[clientID] = cmp.Or(id, former)
 	if secret != "" {
-		s.put("LEADSYNC_B24_CLIENT_SECRET", secret)
+		s.put(clientSecret, secret)
 	}
 	return nil
 }
 
+// clearing is the answer that empties what the former file has.
+const clearing = "-"
+
+// cleared is an answer that may be empty.
+func cleared(answer string) string {
+	if answer == clearing {
+		return ""
+	}
+	return answer
+}
+
+// insist asks for what may not be cleared, because of the reason.
+func (s *setup) insist(ctx context.Context, ask func(context.Context, string) (string, error), question, reason string) (string, error) {
+	for {
+		answer, err := ask(ctx, question)
+		if strings.TrimSpace(answer) != clearing || err != nil {
+			return answer, err
+		}
+		s.say("  this cannot be cleared: %s", reason)
+	}
+}
+
 // ask asks for a line.
 func (s *setup) ask(ctx context.Context, question string, args ...any) (string, error) {
-	answer, err := s.Person.Ask(ctx, s.words(question, args...)+": ")
+	return s.line(ctx, s.words(question, args...))
+}
+
+// line asks a question in the person's language.
+func (s *setup) line(ctx context.Context, question string) (string, error) {
+	answer, err := s.Person.Ask(ctx, question+": ")
 	return strings.TrimSpace(answer), err
+}
+
+// hidden asks for what is not shown; spaces may be part of a password.
+func (s *setup) hidden(ctx context.Context, question string) (string, error) {
+	return s.Person.AskSecret(ctx, question+": ")
 }
 
 // yes asks a question; whatever is not yes is no.

@@ -81,14 +81,15 @@ var (
 type setup struct {
 	Config
 
-	answers  map[string]string // by the name of the setting
-	former   map[string]string // what the file has that is replaced; nil where there is none
-	formerAt func(name string) string
-	old      string   // the name of the former file afterwards
-	foreign  []string // its lines that are not leadsync's
-	tried    login    // the last answers about SQL Server
-	takeOver bool     // the database has a call centre's tables
-	closed   bool     // nobody but administrators and the service can read the file on Windows
+	answers       map[string]string // by the name of the setting
+	former        map[string]string // what the file has that is replaced; nil where there is none
+	formerAt      func(name string) string
+	formerWebhook string   // its webhook, also where that is in a file of its own
+	old           string   // the name of the former file afterwards
+	foreign       []string // its lines that are not leadsync's
+	tried         login    // the last answers about SQL Server
+	takeOver      bool     // the database has a call centre's tables
+	closed        bool     // nobody but administrators and the service can read the file on Windows
 }
 
 // Run asks, tries, writes the file and says what comes next.
