@@ -50,8 +50,14 @@ func (d *DB) Apply(ctx context.Context, snapshots []leads.Snapshot) ([]leads.Out
 		entries = append(entries, entry{snapshot: &snapshots[i], outcome: &outcomes[i]})
 	}
 	newest, superseded := newestPerLead(entries)
-	if err := d.applyBatches(ctx, slices.Collect(slices.Chunk(newest, d.dialect.batch))); err != nil {
-		return nil, err
+	for batch := range slices.Chunk(newest, d.dialect.batch) {
+		err := d.applyBatch(ctx, batch)
+		if ctx.Err() == nil && !errors.Is(err, ErrNotOwner) {
+			d.trouble.note(d.now(), err)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("apply %s and %d more: %w", batch[0].snapshot.Ref, len(batch)-1, err)
+		}
 	}
 	for _, pair := range superseded {
 		*pair[0].outcome = leads.Outcome{
@@ -77,57 +83,6 @@ func valid(s *leads.Snapshot) error {
 	default:
 		return nil
 	}
-}
-
-// applyBatches writes batches in turn. While one is written, the next is prepared: no lead is in two of them.
-func (d *DB) applyBatches(ctx context.Context, batches [][]entry) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var next *preparation
-	defer func() {
-		cancel()
-		_, _ = next.wait() // it reads the caller's snapshots
-	}()
-	for i, batch := range batches {
-		this := next
-		if next = nil; i+1 < len(batches) {
-			next = d.startPreparation(patient(ctx), batches[i+1], d.dialect.load)
-		}
-		err := d.applyBatch(ctx, batch, this)
-		if ctx.Err() == nil && !errors.Is(err, ErrNotOwner) {
-			d.trouble.note(d.now(), err)
-		}
-		if err != nil {
-			return fmt.Errorf("apply %s and %d more: %w", batch[0].snapshot.Ref, len(batch)-1, err)
-		}
-	}
-	return nil
-}
-
-// preparation is the draft of a batch that is prepared while another is written.
-type preparation struct {
-	draft *draft
-	err   error
-	done  chan struct{} // closed when draft and err are there
-}
-
-func (d *DB) startPreparation(ctx context.Context, entries []entry, load loader) *preparation {
-	p := &preparation{done: make(chan struct{})}
-	ctx, cancel := d.limits.within(ctx)
-	go func() {
-		defer close(p.done)
-		defer cancel()
-		p.draft, p.err = d.prepare(ctx, d.read, entries, load)
-	}()
-	return p
-}
-
-// wait returns what was prepared; nil prepares nothing.
-func (p *preparation) wait() (*draft, error) {
-	if p == nil {
-		return nil, nil //nolint:nilnil // there is none
-	}
-	<-p.done
-	return p.draft, p.err
 }
 
 // newestPerLead keeps the entry with the highest ticket of each lead. They are sorted by
@@ -159,11 +114,11 @@ var errAlike = errors.New("each lead of the batch fails with the same error, so 
 // applyBatch writes a batch in one transaction. If the content of a lead may be the cause of a
 // failure, it splits the batch until that lead is alone. Where all leads of several fail
 // alike, the database is to blame.
-func (d *DB) applyBatch(ctx context.Context, entries []entry, prepared *preparation) error {
+func (d *DB) applyBatch(ctx context.Context, entries []entry) error {
 	if len(entries) > liveBatch {
 		ctx = patient(ctx)
 	}
-	failures, err := d.applyHalves(ctx, entries, prepared)
+	failures, err := d.applyHalves(ctx, entries)
 	if err != nil {
 		return err
 	}
@@ -182,8 +137,8 @@ type failure struct {
 	err error
 }
 
-func (d *DB) applyHalves(ctx context.Context, entries []entry, prepared *preparation) ([]failure, error) {
-	by := manner{load: d.dialect.load, prepared: prepared}
+func (d *DB) applyHalves(ctx context.Context, entries []entry) ([]failure, error) {
+	by := manner{load: d.dialect.load}
 	var previous error
 	err := d.explain(ctx, d.attemptWithin(ctx, "transaction", func(ctx context.Context) error {
 		if previous != nil && d.classify(previous) == faultBroken {
@@ -191,7 +146,6 @@ func (d *DB) applyHalves(ctx context.Context, entries []entry, prepared *prepara
 		}
 		by.touch = by.touch || errors.Is(previous, errStale)
 		previous = d.applyOnce(ctx, entries, by)
-		by.prepared = nil // what failed is prepared anew
 		return previous
 	}))
 	switch {
@@ -206,8 +160,8 @@ func (d *DB) applyHalves(ctx context.Context, entries []entry, prepared *prepara
 		return []failure{{&entries[0], err}}, nil
 	}
 	half := len(entries) / 2
-	first, err := d.applyHalves(ctx, entries[:half], nil)
-	second, err2 := d.applyHalves(ctx, entries[half:], nil)
+	first, err := d.applyHalves(ctx, entries[:half])
+	second, err2 := d.applyHalves(ctx, entries[half:])
 	return append(first, second...), errors.Join(err, err2)
 }
 
@@ -236,8 +190,6 @@ type manner struct {
 	load loader
 	// touch says to lock rows by writing them first: the locks of reading did not hold.
 	touch bool
-	// prepared is what was prepared while the batch before was written; nil is nothing.
-	prepared *preparation
 }
 
 // applyOnce writes a batch. It reads the rows without locks, decides, and encodes and stages
@@ -247,11 +199,8 @@ type manner struct {
 func (d *DB) applyOnce(ctx context.Context, entries []entry, by manner) error {
 	var early *draft
 	if !by.touch {
-		if by.prepared == nil {
-			by.prepared = d.startPreparation(ctx, entries, by.load)
-		}
 		var err error
-		if early, err = by.prepared.wait(); err != nil {
+		if early, err = d.prepare(ctx, d.read, entries, by.load); err != nil {
 			return d.narrowed(ctx, err)
 		}
 	}

@@ -55,10 +55,8 @@ type Config struct {
 	DeleteFloor int64
 	// AdoptBatch is how many rows of an adopted database one transaction changes; 0 is 2,000.
 	AdoptBatch int
-	// Batch is the most leads that one transaction writes; 0 is 1,000, and 1,250 on SQLite.
-	Batch  int
-	Now    func() time.Time // nil is time.Now
-	Logger *slog.Logger     // nil discards the log
+	Now        func() time.Time // nil is time.Now
+	Logger     *slog.Logger     // nil discards the log
 }
 
 // DB is an open mirror, safe for concurrent use.
@@ -132,9 +130,6 @@ func (d *DB) connect(ctx context.Context, cfg Config) error {
 	d.dialect, d.read, d.write, d.sent = opened.dialect, opened.read, opened.write, opened.sent
 	if d.dialect, err = d.dialect.in(cfg.Schema); err != nil {
 		return errors.Join(err, d.Close())
-	}
-	if cfg.Batch > 0 {
-		d.dialect.batch = cfg.Batch
 	}
 	d.limits, d.doubt, d.silentSince, d.migrations = opened.limits, opened.doubt, opened.silentSince, opened.migrations
 	if cfg.Lazy {

@@ -17,13 +17,12 @@ import (
 )
 
 // concurrent runs eight appliers on the same leads, from two replicas, in overlapping batches
-// and in any order of tickets. One replica writes each batch in several transactions, and prepares
-// one while it writes another.
+// and in any order of tickets.
 func concurrent(t *testing.T, server Server) {
 	t.Helper()
 	const writers, batches, population = 8, 12, 15
 	m := open(t, server, repo.Config{})
-	replicas := []*repo.DB{m.DB, m.again(repo.Config{Batch: 3})}
+	replicas := []*repo.DB{m.DB, m.again(repo.Config{})}
 	tickets := leads.NewTickets(0)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -71,7 +70,7 @@ func concurrent(t *testing.T, server Server) {
 func killed(t *testing.T, server Server) {
 	t.Helper()
 	const writers, batches, population = 8, 8, 12
-	m := open(t, server, repo.Config{Batch: 4})
+	m := open(t, server, repo.Config{})
 	tickets := leads.NewTickets(0)
 	kills := counter{}
 	var wg sync.WaitGroup
