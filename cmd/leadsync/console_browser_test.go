@@ -122,6 +122,7 @@ func TestOperatorReplaysALeadInABrowser(t *testing.T) {
 	replay := func() {
 		t.Helper()
 		p.Hands.Click("td a[href='/dead/" + lead.String() + "']")
+		p.UntilAt("/dead/" + lead.String()) // the list that is being left has the same words and the same button
 		p.UntilSays("not in this house")
 		p.Hands.Click("form[action='/dead/replay'] button")
 		p.UntilAt("/dead?done=replayed-1")

@@ -314,6 +314,7 @@ func TestBrowserReplaysAndDropsDeadLetters(t *testing.T) {
 	o.wantDone("drop 2 17")
 
 	p.Hands.Click(".group h2 a")
+	p.Until(`document.readyState === "complete" && location.search.startsWith("?group=")`) // the page that is being left has the link, too
 	p.Hands.Click("td a[href$='/18']")
 	p.UntilAt("/dead/" + member + "/18")
 	if strings.Contains(p.Text(), "UF_CRM_1") {
