@@ -125,9 +125,17 @@ func TestANewFileSaysNothingOfAFormerOne(t *testing.T) {
 func TestAPersonClearsFormerAnswers(t *testing.T) {
 	file, _ := used(t)
 	p := &person{t: t, answers: [][2]string{
-		{"the database of the former file", "-"}, {"the database of the former file", "db"}, {"Name of the database", "-"}, {"Name of the database", "crm"},
-		{"Login of SQL Server", "-"}, {"Login of SQL Server", "sa"}, {"Its password", "-"}, {"Its password", " p"},
-		{"(Enter: https://leads.example.com; -: none yet)", "-"}, {"-: the first portal that installs leadsync", "-"}, {"(Enter: local.1; -: later)", "-"},
+		{"the database of the former file", "-"},
+		{"the database of the former file", "db"},
+		{"Name of the database", "-"},
+		{"Name of the database", "crm"},
+		{"Login of SQL Server", "-"},
+		{"Login of SQL Server", "sa"},
+		{"Its password", "-"},
+		{"Its password", " p"},
+		{"(Enter: https://leads.example.com; -: none yet)", "-"},
+		{"-: the first portal that installs leadsync", "-"},
+		{"(Enter: local.1; -: later)", "-"},
 	}}
 	value, out, err := set(t, setup.Config{Output: file, Force: true, Person: p})
 	if err != nil {

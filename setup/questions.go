@@ -192,7 +192,7 @@ func (s *setup) publicURL(ctx context.Context) error {
 
 const (
 	clientID     = "LEADSYNC_B24_CLIENT_ID"
-	clientSecret = "LEADSYNC_B24_CLIENT_SECRET"
+	clientSecret = "LEADSYNC_B24_CLIENT_SECRET" //nolint:gosec // the name of a setting
 )
 
 // portal asks how the portal is connected.
@@ -304,8 +304,8 @@ func (s *setup) insist(ctx context.Context, ask func(context.Context, string) (s
 }
 
 // ask asks for a line.
-func (s *setup) ask(ctx context.Context, question string, args ...any) (string, error) {
-	return s.line(ctx, s.words(question, args...))
+func (s *setup) ask(ctx context.Context, question string) (string, error) {
+	return s.line(ctx, s.words(question))
 }
 
 // line asks a question in the person's language.

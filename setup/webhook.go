@@ -9,7 +9,7 @@ import (
 
 const (
 	webhookURL   = "LEADSYNC_B24_WEBHOOK_URL"
-	webhookToken = "LEADSYNC_B24_APPLICATION_TOKEN"
+	webhookToken = "LEADSYNC_B24_APPLICATION_TOKEN" //nolint:gosec // the name of a setting
 	memberID     = "LEADSYNC_B24_MEMBER_ID"
 )
 
