@@ -112,7 +112,7 @@ func (s *setup) askUser(ctx context.Context, before, system string) (string, err
 		if before != "" {
 			question = s.words("Login (Enter: %s; -: the Windows account under which leadsync runs)", before)
 		}
-		user, err := s.ask(ctx, question)
+		user, err := s.line(ctx, question)
 		return cleared(cmp.Or(user, before)), err
 	}
 	question := s.words("Login of SQL Server")
@@ -177,7 +177,7 @@ func (s *setup) publicURL(ctx context.Context) error {
 	for {
 		answer, err := given, error(nil)
 		if given == "" && s.Person != nil {
-			answer, err = s.ask(ctx, question)
+			answer, err = s.line(ctx, question)
 			answer = cleared(cmp.Or(answer, s.former["LEADSYNC_PUBLIC_URL"]))
 		}
 		if err != nil {
@@ -199,11 +199,11 @@ const (
 func (s *setup) portal(ctx context.Context) error {
 	g, another := &s.Given, false
 	if g.Webhook == "" && g.Portal == "" && g.ClientID == "" && s.Person != nil {
-		question := "The portal's address, such as company.bitrix24.ru, or the whole inbound webhook, if there is one (Enter: the first portal that installs leadsync)"
+		question := s.words("The portal's address, such as company.bitrix24.ru, or the whole inbound webhook, if there is one (Enter: the first portal that installs leadsync)")
 		if s.had("LEADSYNC_B24_PORTALS") || s.had(clientID) || s.had(webhookURL) {
 			question = s.words("The portal's address, or the whole inbound webhook (Enter: as in the former file; -: the first portal that installs leadsync)")
 		}
-		answer, err := s.ask(ctx, question)
+		answer, err := s.line(ctx, question)
 		if err != nil {
 			return err
 		}
@@ -252,11 +252,11 @@ func (s *setup) application(ctx context.Context, another bool) error {
 	id, secret := s.Given.ClientID, s.Given.ClientSecret
 	former := s.answers[clientID]
 	if id == "" && s.Person != nil && (former == "" && s.has("LEADSYNC_PUBLIC_URL") || another && s.Given.Others[clientID] == "") {
-		question := "client_id, if the form has shown it already (Enter: later)"
+		question := s.words("client_id, if the form has shown it already (Enter: later)")
 		if former != "" {
 			question = s.words("client_id of the portal's application (Enter: %s; -: later)", former)
 		}
-		answer, err := s.ask(ctx, question)
+		answer, err := s.line(ctx, question)
 		if err != nil {
 			return err
 		}
@@ -303,11 +303,6 @@ func (s *setup) insist(ctx context.Context, ask func(context.Context, string) (s
 	}
 }
 
-// ask asks for a line.
-func (s *setup) ask(ctx context.Context, question string) (string, error) {
-	return s.line(ctx, s.words(question))
-}
-
 // line asks a question in the person's language.
 func (s *setup) line(ctx context.Context, question string) (string, error) {
 	answer, err := s.Person.Ask(ctx, question+": ")
@@ -321,7 +316,7 @@ func (s *setup) hidden(ctx context.Context, question string) (string, error) {
 
 // yes asks a question; whatever is not yes is no.
 func (s *setup) yes(ctx context.Context, question string) (bool, error) {
-	answer, err := s.ask(ctx, question+" [y/N]")
+	answer, err := s.line(ctx, s.words(question+" [y/N]"))
 	switch strings.ToLower(answer) {
 	case "y", "yes", "д", "да":
 		return true, err
