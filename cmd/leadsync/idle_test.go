@@ -112,7 +112,18 @@ func costOfIdle(t *testing.T, count int) idleCost {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		p.Install("http://"+httpAt+"/bitrix24/events", "http://"+httpAt+"/bitrix24/oauth/callback")
+		install := func() bool {
+			p.Install("http://"+httpAt+"/bitrix24/events", "http://"+httpAt+"/bitrix24/oauth/callback")
+			for range 20 { // the service confirms it before it answers; the emulator does not wait for that
+				if portal, _, err := db.Portal(t.Context(), info.MemberID); err == nil && portal.State == leads.PortalActive {
+					return true
+				}
+				_ = retry.Wait(t.Context(), 100*time.Millisecond)
+			}
+			return false
+		}
+		// More than 30 installations at once are refused: then the form is saved again, as a person would.
+		longEventually(t, "the portal is installed", 20*time.Second, install)
 	}
 	longEventually(t, "all portals are imported", time.Second, func() bool { return allImported(t, db, portals) })
 	// A minute after it has taken a portal the service looks whether its events are bound and asks for
