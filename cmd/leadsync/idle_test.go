@@ -162,7 +162,8 @@ func (c *child) idle(t *testing.T, portals int) idleCost {
 	// An installation gives the portal a new record, and so a second owner.
 	for said, most := range map[string]int{"took over portal": 2 * portals, "part of a portal's work failed": 0, "no process served the portal": 0} {
 		if n := strings.Count(string(log), said); n > most {
-			t.Logf("statements are not judged: the log says %q %d times", said, n)
+			at := strings.LastIndex(string(log), said)
+			t.Logf("statements are not judged: the log says %q %d times, at last %s", said, n, log[at:min(at+400, len(log))])
 			cost.judged = false
 		}
 	}
