@@ -206,11 +206,12 @@ func (u *upkeep) checkMode(ctx context.Context, now time.Time) error {
 	return u.s.cfg.Mirror.Standing.SaveNote(ctx, u.s.memberID(), u.s.own.Epoch, note)
 }
 
-// saveBudget lets other processes see how the budget stands, when that has changed.
+// saveBudget lets other processes see how the budget stands, when that has changed. An empty bucket stays
+// empty, so that of an idle portal is not stored again.
 func (u *upkeep) saveBudget(ctx context.Context, now time.Time) error {
 	s := u.s.client.State().Budget
 	b := leads.Budget{Level: math.Round(s.Level), Depth: s.Depth, Plan: s.Plan.Name, Share: s.Share, Refusals: s.Refusals}
-	if b == u.budget && !u.budgetAt.Before(now.Add(-budgetAge)) {
+	if b == u.budget && (b.Level == 0 || !u.budgetAt.Before(now.Add(-budgetAge))) {
 		return nil
 	}
 	if err := u.s.cfg.Mirror.Standing.SaveBudget(ctx, u.s.memberID(), u.s.own.Epoch, b); err != nil {

@@ -27,7 +27,7 @@ var (
 )
 
 // idleStatements is how many statements a second one more idle portal may cost.
-const idleStatements = 0.15
+const idleStatements = 0.1
 
 // idleCost is what a service with idle portals used in a while.
 type idleCost struct {
@@ -130,6 +130,12 @@ func costOfIdle(t *testing.T, count int) idleCost {
 	// a test event; then it rests for an hour.
 	longEventually(t, "the first checks are over", time.Second, func() bool {
 		return !slices.ContainsFunc(portals, func(p *emulator.Portal) bool { return p.Stats().Requests["event.test"] == 0 })
+	})
+	longEventually(t, "no request counts any more", time.Second, func() bool {
+		return !slices.ContainsFunc(portals, func(p *emulator.Portal) bool {
+			standing, _, err := db.Standing(t.Context(), p.Info().MemberID)
+			return err != nil || standing.Budget.Level > 0
+		})
 	})
 	return service.idle(t, count)
 }
