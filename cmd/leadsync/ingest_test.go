@@ -34,15 +34,22 @@ func TestIngest(t *testing.T) {
 	h.install()
 	bare := h.barePublisher()
 	var rates, ratios []float64
+	var callbacks float64
+	var spent [2]time.Duration // of the service and the NATS server
 	for range 5 {
 		published := h.asFastAsPossible(bare)
+		spent[0], spent[1] = spent[0]-h.serve.processor(), spent[1]-h.nats.processor()
 		answered := h.asFastAsPossible(h.callback)
+		spent[0], spent[1] = spent[0]+h.serve.processor(), spent[1]+h.nats.processor()
+		callbacks += answered * ingestFor.Seconds()
 		rates, ratios = append(rates, answered), append(ratios, answered/published)
 		t.Logf("%d at a time: %.0f callbacks answered a second, %.0f messages published, ratio %.2f", connections, answered, published, answered/published)
 	}
 	slices.Sort(rates)
 	slices.Sort(ratios)
 	t.Logf("medians: %.0f callbacks a second, ratio %.2f (%.2f to %.2f)", rates[2], ratios[2], ratios[0], ratios[4])
+	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 / callbacks }
+	t.Logf("a callback, its lead's read, row and topic took %.2f ms of the service's processor and %.2f ms of the NATS server's", each(spent[0]), each(spent[1]))
 	*speedFor = *ingestFor
 	for _, share := range []float64{.3, .5, .7, .9} {
 		rate := int(share * rates[2])
