@@ -2,6 +2,9 @@ package leads
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
 	"time"
 )
 
@@ -45,4 +48,22 @@ type Answer struct {
 // NewAnswer wraps the leads found; without any, Leads is an empty list, not null.
 func NewAnswer(found []Caller) Answer {
 	return Answer{Count: len(found), Leads: append([]Caller{}, found...)}
+}
+
+// WriteText writes a table, as people read it. That nobody has a number is an answer, too.
+func (a Answer) WriteText(out io.Writer) error {
+	if a.Count == 0 {
+		_, err := fmt.Fprintln(out, "no lead has this number")
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "RANK\tLEAD\tSTATE\tNAME\tCOMPANY\tTITLE\tRESPONSIBLE\tREAD\tCARD")
+	for _, c := range a.Leads {
+		state := "open"
+		if !c.Open {
+			state = "closed"
+		}
+		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Rank, c.LeadID, state, oneLine(c.Name), oneLine(c.Company), oneLine(c.Title), c.ResponsibleID, WallTime(c.ReadAt), c.CardURL)
+	}
+	return w.Flush()
 }

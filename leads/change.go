@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +45,27 @@ var changeSpace = uuid.MustParse("6f1a2b1e-6a0f-5d0c-9c53-6c65616473ff")
 // recognise a change that is published twice.
 func (c Change) ID() string {
 	return uuid.NewSHA1(changeSpace, fmt.Appendf(nil, "%s/%d/%d", c.MemberID, c.LeadID, c.Revision)).String()
+}
+
+// WriteText writes the change as a line: when, what, which lead, its title and name, and the fields
+// that changed.
+func (c Change) WriteText(out io.Writer) error {
+	line := fmt.Sprintf("%s  %-7s  %s  revision %d  (%s)", c.ReadAt.Local().Format(time.TimeOnly), c.Kind, c.Ref(), c.Revision, c.Cause)
+	var card struct {
+		Title string `json:"TITLE"`
+		Name  string `json:"NAME"`
+		Last  string `json:"LAST_NAME"`
+	}
+	if json.Unmarshal(c.Lead, &card) == nil {
+		if words := oneLine(card.Title + " " + card.Name + " " + card.Last); words != "" {
+			line += "  " + words
+		}
+	}
+	if c.Kind == Changed && len(c.Fields) > 0 {
+		line += "  [" + strings.Join(c.Fields, " ") + "]"
+	}
+	_, err := fmt.Fprintln(out, line)
+	return err
 }
 
 // Announcement is a change waiting in the outbox.

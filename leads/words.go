@@ -3,7 +3,9 @@ package leads
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Noun is a regular noun as it stands behind a number: "lead" or "leads".
@@ -23,6 +25,12 @@ func WallTime(t time.Time) string {
 		return "-"
 	}
 	return t.Local().Format(time.DateTime)
+}
+
+// oneLine is a text that somebody typed into Bitrix24, as part of a line in a terminal: it neither
+// breaks the line nor has characters that terminals obey.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }
 
 // Hosts are the host names of portals by their member_id: people know a portal by its host.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -29,6 +30,12 @@ type pages struct {
 
 func openPages(t *testing.T, count int) *pages {
 	t.Helper()
+	return openPagesWith(t, count, nil)
+}
+
+// openPagesWith is openPages with settings of the test.
+func openPagesWith(t *testing.T, count int, settings map[string]string) *pages {
+	t.Helper()
 	p, err := emulator.Start(emulator.Config{Leads: count, Seed: 1, NoLimits: true, Switches: emulator.Switches{NoOffline: true}})
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +46,7 @@ func openPages(t *testing.T, count int) *pages {
 		"LEADSYNC_DATA_DIR": t.TempDir(), "LEADSYNC_HTTP_ADDR": "127.0.0.1:0", "LEADSYNC_ADMIN_ADDR": "127.0.0.1:0", "LEADSYNC_NATS_LISTEN": "127.0.0.1:0",
 		"LEADSYNC_B24_INSECURE_HOSTS": at(p.Info().Portal) + "," + at(p.Info().OAuth), "LEADSYNC_B24_CLIENT_ID": p.Info().ClientID, "LEADSYNC_B24_CLIENT_SECRET": p.Info().ClientSecret,
 	}
+	maps.Copy(vars, settings)
 	cfg, err := ReadConfig(func(name string) (string, bool) { value, ok := vars[name]; return value, ok })
 	if err != nil {
 		t.Fatal(err)

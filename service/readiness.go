@@ -89,11 +89,10 @@ func (r *readiness) look(ctx context.Context) *outlook {
 	o.report(componentSpool, r.spoolProblem())
 	o.report(componentDatabase, r.databaseProblem())
 	portals, err := r.db.Portals(ctx)
-	if ping := r.db.Ping(ctx); ping != nil {
-		err = ping
-	}
-	if err != nil {
-		if r.waitsFor.Load() == nil || o.problems[componentDatabase] == "" { // else the start has said more
+	ping := r.db.Ping(ctx)
+	if err = cmp.Or(ping, err); err != nil {
+		starting := ping == nil || r.waitsFor.Load() != nil // it makes the tables, or has said what it waits for
+		if o.problems[componentDatabase] == "" || !starting {
 			o.report(componentDatabase, cmp.Or(r.db.Problem(), err.Error()))
 		}
 		o.blind = true

@@ -37,11 +37,12 @@ type notice struct {
 	by      int   // the user who caused it; 0 is a robot, which has no tokens
 	to      binding
 	data    [][2]string
-	token   string     // the application_token at the time of the event
-	pair    *tokenPair // long-term events carry their own tokens
-	noToken bool       // ONAPPUNINSTALL: REST calls are no longer possible
-	wrong   bool       // the fault WrongToken
-	raw     string     // the form of what is no event; "" for events
+	token   string        // the application_token at the time of the event
+	pair    *tokenPair    // long-term events carry their own tokens
+	noToken bool          // ONAPPUNINSTALL: REST calls are no longer possible
+	wrong   bool          // the fault WrongToken
+	raw     string        // the form of what is no event; "" for events
+	told    func(outcome) // is told how the attempt ended; nil where nobody waits for that
 }
 
 // body is the form that is sent.
@@ -148,35 +149,12 @@ func (p *Portal) deliver(n *notice) {
 	p.rngMu.Unlock()
 	if lost {
 		p.queue.lose(n, p.clock.now().In(p.zone))
+		n.ended(outcome{err: errLost})
 		return
 	}
 	p.queue.push(p, n, late)
 	if twice {
 		again := *n
 		p.queue.push(p, &again, late)
-	}
-}
-
-// Install saves the form of a local application without a page, as a person does in Bitrix24:
-// the application is installed, and the portal sends ONAPPINSTALL with tokens of the
-// administrator to eventsURL (docs/bitrix24.md 1.8). Saving again sends it again, with new
-// tokens. An empty address keeps the stored one.
-func (p *Portal) Install(eventsURL, redirectURL string) {
-	if p.app.save(eventsURL, redirectURL) {
-		p.tokens.clear() // of the installation before
-	}
-	if eventsURL == "" {
-		return
-	}
-	p.bindings.remove(func(b binding) bool { return b.event == "ONAPPINSTALL" && !b.webhook })
-	p.bindings.add(binding{event: "ONAPPINSTALL", handler: eventsURL})
-	pair := p.tokens.pair(users[0].id, p.clock.now())
-	for _, b := range p.bindings.of("ONAPPINSTALL") {
-		p.deliver(&notice{event: "ONAPPINSTALL", by: users[0].id, to: b, pair: &pair, data: [][2]string{
-			{"VERSION", strconv.Itoa(p.app.currentVersion())},
-			{"ACTIVE", "Y"},
-			{"INSTALLED", "Y"},
-			{"LANGUAGE_ID", "ru"},
-		}})
 	}
 }

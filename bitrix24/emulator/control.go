@@ -25,8 +25,8 @@ func (p *Portal) control(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /_portal/leads/{id}", p.deleteLead)
 	mux.HandleFunc("PUT /_portal/fields/{name}", p.putField)
 	mux.HandleFunc("DELETE /_portal/fields/{name}", p.removeField)
-	mux.HandleFunc("POST /_portal/install", p.postInstall(p.Install))
-	mux.HandleFunc("POST /_portal/recreate", p.postInstall(p.Recreate))
+	mux.HandleFunc("POST /_portal/install", p.postInstall)
+	mux.HandleFunc("POST /_portal/recreate", p.postRecreate)
 	mux.HandleFunc("POST /_portal/webhook", p.postWebhook)
 	mux.HandleFunc("POST /_portal/robot", p.postRobot)
 	mux.HandleFunc("POST /_portal/open-app", p.postOpenApp)
@@ -174,22 +174,6 @@ func (p *Portal) removeField(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	showJSON(w, map[string]any{"name": r.PathValue("name")})
-}
-
-// postInstall saves the form of the local application, by Install or Recreate.
-func (p *Portal) postInstall(save func(eventsURL, redirectURL string)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var ask struct {
-			EventsURL   string `json:"events_url"`
-			RedirectURL string `json:"redirect_url"`
-		}
-		if err := readJSON(r, &ask); err != nil {
-			complain(w, http.StatusBadRequest, err)
-			return
-		}
-		save(ask.EventsURL, ask.RedirectURL)
-		showJSON(w, p.Info())
-	}
 }
 
 // postWebhook creates the outgoing webhook, or with {"each":true} one for each event.

@@ -80,10 +80,16 @@ func (q *queue) push(p *Portal, n *notice, late bool) {
 		wait += time.Duration(q.rng.below(int(spread/time.Microsecond)+1)) * time.Microsecond
 	}
 	if late {
-		wait += 4 * max(q.delayMax, 10*time.Millisecond)
+		wait += q.late()
 	}
 	time.AfterFunc(wait, func() { q.enqueue(n.to.handler, func() { q.deliver(p, n) }) })
 }
+
+// late is how much longer a late callback waits.
+func (q *queue) late() time.Duration { return 4 * max(q.delayMax, 10*time.Millisecond) }
+
+// longest is the longest delay of a callback.
+func (q *queue) longest() time.Duration { return q.delayMax + q.late() }
 
 // enqueue makes a callback whose delay is over ready for its handler.
 func (q *queue) enqueue(address string, send func()) {
@@ -130,11 +136,12 @@ func (q *queue) deliver(p *Portal, n *notice) {
 	if n.lead != 0 {
 		cb.Lead = &n.lead
 	}
-	status, err := q.post(p.spelled(n.to.handler), p.body(n))
+	status, text, err := q.post(p.spelled(n.to.handler), p.body(n))
 	cb.Status = status
 	if err != nil {
 		cb.Error = err.Error()
 	}
+	defer n.ended(outcome{status: status, text: text, err: err}) // when it is among those that Callbacks returns
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if cb.Status >= 200 && cb.Status < 300 {
@@ -153,19 +160,21 @@ func (q *queue) deliver(p *Portal, n *notice) {
 	}
 }
 
-func (q *queue) post(address, body string) (int, error) {
+// post returns the status and the beginning of the text of the answer.
+func (q *queue) post(address, body string) (status int, text string, err error) {
 	req, err := http.NewRequestWithContext(q.ctx, http.MethodPost, address, strings.NewReader(body))
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("User-Agent", "Bitrix24 Webhook Engine")
 	resp, err := q.client.Do(req)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
+	begin, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)) // so that the connection can be used again
-	return resp.StatusCode, resp.Body.Close()
+	return resp.StatusCode, string(begin), resp.Body.Close()
 }
 
 // lose records a callback that a fault suppressed.
@@ -173,7 +182,7 @@ func (q *queue) lose(n *notice, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.lost++
-	cb := Callback{Event: n.event, SentAt: now, Error: "lost on purpose"}
+	cb := Callback{Event: n.event, SentAt: now, Error: errLost.Error()}
 	if n.lead != 0 {
 		cb.Lead = &n.lead
 	}

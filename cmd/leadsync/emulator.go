@@ -77,8 +77,7 @@ LEADSYNC_PUBLIC_URL=http://127.0.0.1:8080
 
 start leadsync with it, in any shell:
   leadsync serve --config emulator.env
-then install the application, as saving its form in Bitrix24 does (the portal takes that in any case; a callback that leadsync refuses is
-reported here):
+then install the application, as saving its form in Bitrix24 does (the answer says whether leadsync accepted it):
   curl -X POST %s/_portal/install -d '{"events_url":"http://127.0.0.1:8080%s"}'
 `, leads.Amount(int64(e.Leads), "lead"), info.Portal, info.OAuth, info.MemberID, info.Webhook, info.WebhookApplicationToken, info.ClientID, info.ClientSecret,
 		host(info.Portal), host(info.OAuth), info.ClientID, info.ClientSecret, info.Portal, leads.CallbackPath)

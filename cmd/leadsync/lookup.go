@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"text/tabwriter"
 
 	"leadsync/leads"
 	"leadsync/repo"
@@ -30,26 +26,6 @@ func (l lookupCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		if l.JSON {
-			return json.NewEncoder(a.stdout).Encode(leads.NewAnswer(found))
-		}
-		return printCallers(a.stdout, found)
+		return a.print(leads.NewAnswer(found), l.JSON)
 	})
-}
-
-func printCallers(out io.Writer, found []leads.Caller) error {
-	if len(found) == 0 {
-		_, err := fmt.Fprintln(out, "no lead has this number")
-		return err
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RANK\tLEAD\tSTATE\tNAME\tCOMPANY\tTITLE\tRESPONSIBLE\tREAD\tCARD")
-	for _, c := range found {
-		state := "open"
-		if !c.Open {
-			state = "closed"
-		}
-		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Rank, c.LeadID, state, c.Name, c.Company, c.Title, c.ResponsibleID, leads.WallTime(c.ReadAt), c.CardURL)
-	}
-	return w.Flush()
 }

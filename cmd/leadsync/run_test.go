@@ -93,6 +93,7 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"hosts and tokens that are none", []string{"serve"}, map[string]string{
 			"LEADSYNC_B24_AUTH_HOSTS": "https://oauth.bitrix24.info", "LEADSYNC_B24_APPLICATION_TOKEN": " , ,",
 		}, []string{"LEADSYNC_B24_AUTH_HOSTS: an entry is not the name of a host", "LEADSYNC_B24_APPLICATION_TOKEN: not a list of tokens"}},
+		{"an address for a portal's host", []string{"portals", "add", "--member-id", "a223c6b3710f85df22e9377d6c4f7553", "--domain", "company.bitrix24.com/crm"}, nil, []string{"--domain takes the portal's host name"}},
 		{"a fraction that is not a number", []string{"demo", "--lose", "NaN"}, nil, []string{"--lose is a fraction"}},
 		{"a database without a name", []string{"migrate"}, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@h:1433"}, []string{"no database name"}},
 	}

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -71,26 +69,5 @@ func (w watchCmd) print(out io.Writer, msg jetstream.Msg) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, changeLine(change))
-	return err
-}
-
-// changeLine shows a change on one line: when, what, which lead, its title and name, and
-// the fields that changed.
-func changeLine(c leads.Change) string {
-	line := fmt.Sprintf("%s  %-7s  %s  revision %d  (%s)", c.ReadAt.Local().Format("15:04:05"), c.Kind, c.Ref(), c.Revision, c.Cause)
-	var card struct {
-		Title string `json:"TITLE"`
-		Name  string `json:"NAME"`
-		Last  string `json:"LAST_NAME"`
-	}
-	if json.Unmarshal(c.Lead, &card) == nil {
-		if words := strings.Join(strings.Fields(card.Title+" "+card.Name+" "+card.Last), " "); words != "" {
-			line += "  " + words
-		}
-	}
-	if c.Kind == leads.Changed && len(c.Fields) > 0 {
-		line += "  [" + strings.Join(c.Fields, " ") + "]"
-	}
-	return line
+	return change.WriteText(out)
 }

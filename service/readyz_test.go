@@ -1,0 +1,89 @@
+package service
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"leadsync/events"
+	"leadsync/events/spool"
+	"leadsync/leads/leadstest"
+	"leadsync/repo"
+)
+
+// What a person reads at /readyz: that all is well, or what is missing, what happens meanwhile and where it says what to do.
+func TestReadyzSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		settings  map[string]string
+		component string // that is reported
+		begins    string
+		ends      string // the driver's words lie between
+		status    int
+	}{
+		"ready": {nil, "status", "ready", "ready", http.StatusOK},
+		"database missing": {
+			map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:hunter2@127.0.0.1:1?database=oktell&dial+timeout=1"},
+			"database", "starting, callbacks are kept meanwhile: read applied migrations: database unavailable: ", " (see docs/trouble.md#the-database)",
+			http.StatusServiceUnavailable,
+		},
+		"NATS missing": {
+			map[string]string{"LEADSYNC_NATS_URL": "nats://leadsync:hunter2@127.0.0.1:1"},
+			"nats", "not connected to nats://127.0.0.1:1", "; callbacks are kept in the spool until it is back (see docs/trouble.md#nats)",
+			http.StatusServiceUnavailable,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := openPagesWith(t, 1, test.settings)
+			var status int
+			var words map[string]string
+			p.until("nothing else is missing", func() bool { // at first everything starts
+				if p.service.ready.databaseProblem() != "" && p.service.ready.waitsFor.Load() == nil {
+					return false
+				}
+				var text string
+				status, text = p.answer(http.Get(p.admin + "/readyz"))
+				words = nil
+				if err := json.Unmarshal([]byte(text), &words); err != nil {
+					t.Fatalf("%v: %s", err, text)
+				}
+				return slices.Equal(slices.Collect(maps.Keys(words)), []string{test.component})
+			})
+			got := words[test.component]
+			if status != test.status || !strings.HasPrefix(got, test.begins) || !strings.HasSuffix(got, test.ends) || strings.Contains(got, "hunter2") {
+				t.Errorf("answered %d %q, want %q … %q", status, got, test.begins, test.ends)
+			}
+		})
+	}
+}
+
+// Tables that a first start is making are not a database that a person has to migrate.
+func TestReadyzOfAFirstStartSaysThatItStarts(t *testing.T) {
+	db, err := repo.Open(t.Context(), repo.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "leadsync.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	intake := &events.Intake{}
+	for _, to := range []**spool.Spool{&intake.Verified, &intake.Unverified} {
+		s, err := spool.Open(spool.Config{Dir: t.TempDir(), Log: leadstest.Silent()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		*to = s
+	}
+	r := &readiness{db: db, nats: &NATS{}, intake: intake, started: make(chan struct{})}
+	want := map[string]string{
+		"database": "starting: its tables are not up to date yet; the log says what it waits for",
+		"nats":     "starting: callbacks are kept in the spool until it is ready; the log says what it waits for",
+	}
+	if got := r.problems(t.Context()); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
