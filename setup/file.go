@@ -30,7 +30,7 @@ func write(cfg Config, d *draft) (w written, err error) {
 		err = give(f.Name(), cfg.Owner)
 	}
 	if err == nil && d.former.exists() {
-		w.old, err = saveFormer(cfg.Output)
+		w.old, err = saveFormer(cfg.Output, os.Link)
 	}
 	if err == nil {
 		err = os.Rename(f.Name(), cfg.Output)

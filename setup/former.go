@@ -72,8 +72,8 @@ func (f former) place(name string, now answers) string {
 }
 
 // saveFormer gives the former file a second name, so that rights and owner stay, and there is a settings file at any moment. No
-// earlier file is replaced: it may have the last copy of a key.
-func saveFormer(path string) (old string, err error) {
+// earlier file is replaced: it may have the last copy of a key. link is os.Link.
+func saveFormer(path string, link func(from, to string) error) (old string, err error) {
 	old = path + ".old"
 	for n := 2; ; n++ {
 		if _, err := os.Lstat(old); err != nil {
@@ -81,7 +81,7 @@ func saveFormer(path string) (old string, err error) {
 		}
 		old = path + ".old." + strconv.Itoa(n)
 	}
-	if os.Link(path, old) == nil {
+	if link(path, old) == nil {
 		return old, nil
 	}
 	return old, os.Rename(path, old) // a file system without links
