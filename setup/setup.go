@@ -1,5 +1,7 @@
 // Package setup asks a person what leadsync needs to know, tries each answer and writes the settings file. Everything can be given
 // without a person, too. It must not know how an answer is tried, nor what else a service does.
+//
+// Run makes a draft, each question adds to it what the court keeps, and next says what to do with the file.
 package setup
 
 import (

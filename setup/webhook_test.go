@@ -46,6 +46,9 @@ func TestATokenBelongsToThePortalOfItsWebhook(t *testing.T) {
 		"a webhook after a wrong one": {[][2]string{
 			{"whole inbound webhook", "https://new.bitrix24.ru/rest/down/s/"}, {anew, "new"}, {"Keep this answer", "n"}, {"The inbound webhook", "https://new.bitrix24.ru/rest/1/s/"},
 		}, "new", ""},
+		"Enter alone after a wrong one": {[][2]string{
+			{"whole inbound webhook", "https://new.bitrix24.ru/rest/down/s/"}, {anew, "new"}, {"Keep this answer", "n"}, {"The inbound webhook", ""}, {"The inbound webhook", "https://new.bitrix24.ru/rest/1/s/"},
+		}, "new", ""},
 	} {
 		for _, byFile := range []bool{false, true} {
 			p := &person{t: t, answers: append([][2]string{{"SQL Server", "sqlite"}, {"Address", ""}}, test.answers...)}
@@ -109,18 +112,21 @@ func TestAFlagsTokenStaysWithItsWebhook(t *testing.T) {
 		"another host": {setup.Answers{Webhook: down, WebhookToken: "flag", MemberID: formerMember}, [][2]string{fail, {asked, another}, {anew, "typed"}}, "typed", "", "a.bitrix24.ru"},
 		"the same host": {
 			setup.Answers{Webhook: down, WebhookToken: "flag", MemberID: formerMember},
-			[][2]string{fail, {asked, ""}, {asked, "https://A.bitrix24.ru/rest/1/s/"}}, "flag", formerMember, "",
+			[][2]string{fail, {asked, ""}, {asked, "https://A.bitrix24.ru/rest/1/s/"}},
+			"flag", formerMember, "",
 		},
 		"no webhook first": {
 			setup.Answers{Webhook: down, WebhookToken: "flag", MemberID: formerMember},
-			[][2]string{fail, {asked, "b.bitrix24.ru"}, {asked, "https://a.bitrix24.ru/rest/1/s/"}}, "flag", formerMember, "",
+			[][2]string{fail, {asked, "b.bitrix24.ru"}, {asked, "https://a.bitrix24.ru/rest/1/s/"}},
+			"flag", formerMember, "",
 		},
 		"without https":     {setup.Answers{Webhook: "a.bitrix24.ru/rest/down/hunter2/", WebhookToken: "flag"}, [][2]string{{asked, another}, {anew, "typed"}}, "typed", "", "a.bitrix24.ru"},
 		"--set":             {setup.Answers{Webhook: down, Others: others("LEADSYNC_B24_APPLICATION_TOKEN", "flag")}, [][2]string{fail, {asked, another}, {anew, "typed"}}, "typed", "", "a.bitrix24.ru"},
 		"--set with a file": {setup.Answers{Webhook: down, Others: others("LEADSYNC_B24_APPLICATION_TOKEN_FILE", byFile)}, [][2]string{fail, {asked, another}, {anew, "typed"}}, "typed", "", "a.bitrix24.ru"},
 		"--set of both": {
 			setup.Answers{Others: others("LEADSYNC_B24_WEBHOOK_URL", down, "LEADSYNC_B24_APPLICATION_TOKEN", "flag")},
-			[][2]string{{"whole inbound webhook", another}, {anew, "typed"}}, "typed", "", "a.bitrix24.ru",
+			[][2]string{{"whole inbound webhook", another}, {anew, "typed"}},
+			"typed", "", "a.bitrix24.ru",
 		},
 		"a token alone": {setup.Answers{WebhookToken: "flag", MemberID: formerMember}, [][2]string{{"whole inbound webhook", another}}, "flag", formerMember, ""},
 	} {
