@@ -10,33 +10,39 @@ import (
 	"leadsync/settings"
 )
 
+// former is the settings file that is replaced: what it has stays, where no answer takes its place. The zero one is no file.
+type former struct {
+	answers answers // nil where there is no file
+	webhook string  // its webhook, also where that is in a file of its own
+	foreign []string
+	from    func(name string) string // the file and line of a setting
+}
+
 // readFormer takes over what the file has that is to be replaced: its secret key is needed to read the tokens in the database.
-func (s *setup) readFormer() error {
-	text, err := os.ReadFile(s.Output)
+func readFormer(path string) (former, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the file that whoever runs this wants replaced
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return former{}, nil
 	}
 	if err != nil {
-		return fmt.Errorf("the former settings file: %w", err)
+		return former{}, fmt.Errorf("the former settings file: %w", err)
 	}
-	values, err := settings.Read(settings.Sources{File: s.Output})
+	values, err := settings.Read(settings.Sources{File: path})
 	if err != nil {
-		return fmt.Errorf("the former settings file has faults, want them mended or the file moved away:\n%w", err)
+		return former{}, fmt.Errorf("the former settings file has faults, want them mended or the file moved away:\n%w", err)
 	}
-	s.former, s.formerAt = map[string]string{}, values.From
-	s.formerWebhook, _ = values.Lookup(webhookURL)
+	f := former{answers: answers{}, foreign: foreignLines(string(text)), from: values.From}
+	f.webhook, _ = values.Lookup(webhookURL)
 	for _, name := range settings.Names() {
 		value, set := values.Lookup(name)
-		if from := values.From(name); set && !strings.HasPrefix(from, s.Output+":") { // a secret in a file of its own stays there
+		if from := values.From(name); set && !strings.HasPrefix(from, path+":") { // a secret in a file of its own stays there
 			name, value = name+settings.FileSuffix, from
 		}
 		if set {
-			s.former[name] = value
-			s.answers[name] = value
+			f.answers[name] = value
 		}
 	}
-	s.foreign = foreignLines(string(text))
-	return nil
+	return f, nil
 }
 
 // foreignLines are settings of others, such as HTTPS_PROXY for systemd.
@@ -54,55 +60,29 @@ func foreignLines(text string) (lines []string) {
 	return lines
 }
 
-// put sets an answer in place of the other form of a secret: the value, or the name of a file that has it.
-func (s *setup) put(name, value string) {
-	base := strings.TrimSuffix(name, settings.FileSuffix)
-	if setting, _ := settings.Find(base); setting.Secret {
-		delete(s.answers, base)
-		delete(s.answers, base+settings.FileSuffix)
-	}
-	s.answers[name] = value
-}
+// exists tells whether there is a file that is replaced.
+func (f former) exists() bool { return f.answers != nil }
 
-// had tells whether the former file has a setting, in either form.
-func (s *setup) had(name string) bool {
-	return s.former[name]+s.former[name+settings.FileSuffix] != ""
-}
-
-// has tells whether a setting is set, in either form.
-func (s *setup) has(name string) bool {
-	return s.answers[name]+s.answers[name+settings.FileSuffix] != ""
-}
-
-// from says where a faulty value is to be corrected: in the former file where it is still that of it.
-func (s *setup) from(name string) string {
-	if s.former == nil || !s.had(name) || s.answers[name] != s.former[name] {
+// place says where a faulty value is to be corrected: in the former file where it is still that of it.
+func (f former) place(name string, now answers) string {
+	if !f.answers.has(name) || !f.answers.same(name, now) {
 		return settings.FromDefault
 	}
-	return s.formerAt(name)
-}
-
-// keepsKey tells whether the key is that of the former file.
-func (s *setup) keepsKey() bool {
-	const name = "LEADSYNC_SECRET_KEY"
-	return s.had(name) && s.answers[name] == s.former[name] && s.answers[name+settings.FileSuffix] == s.former[name+settings.FileSuffix]
+	return f.from(name)
 }
 
 // saveFormer gives the former file a second name, so that rights and owner stay, and there is a settings file at any moment. No
-// earlier file is replaced: it may have the last copy of a key.
-func (s *setup) saveFormer() error {
-	if s.former == nil {
-		return nil
-	}
-	s.old = s.Output + ".old"
+// earlier file is replaced: it may have the last copy of a key. link is os.Link.
+func saveFormer(path string, link func(from, to string) error) (old string, err error) {
+	old = path + ".old"
 	for n := 2; ; n++ {
-		if _, err := os.Lstat(s.old); err != nil {
+		if _, err := os.Lstat(old); err != nil {
 			break
 		}
-		s.old = s.Output + ".old." + strconv.Itoa(n)
+		old = path + ".old." + strconv.Itoa(n)
 	}
-	if os.Link(s.Output, s.old) == nil {
-		return nil
+	if link(path, old) == nil {
+		return old, nil
 	}
-	return os.Rename(s.Output, s.old) // a file system without links
+	return old, os.Rename(path, old) // a file system without links
 }

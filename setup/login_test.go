@@ -27,8 +27,8 @@ func (a *asked) AskSecret(ctx context.Context, question string) (string, error) 
 func TestTheWindowsAccountIsOfferedOnWindowsAlone(t *testing.T) {
 	for system, want := range map[string]string{"windows": "", "linux": "sa"} {
 		a := &asked{answers: []string{"", "sa"}}
-		s := &setup{Config: Config{Person: a}}
-		user, err := s.askUser(t.Context(), "", system)
+		s := &server{person: dialogue{terminal: a}}
+		user, err := s.user(t.Context(), "", system)
 		if err != nil || user != want || strings.Contains(a.questions[0], "Windows") != (system == onWindows) {
 			t.Errorf("%s: %q, %v, asked %q", system, user, err, a.questions)
 		}
@@ -37,8 +37,8 @@ func TestTheWindowsAccountIsOfferedOnWindowsAlone(t *testing.T) {
 
 func TestTheWindowsAccountCanTakeALoginsPlace(t *testing.T) {
 	a := &asked{answers: []string{"-"}}
-	s := &setup{Config: Config{Person: a}}
-	if user, err := s.askUser(t.Context(), "sa", onWindows); user != "" || err != nil || !strings.Contains(a.questions[0], "-: the Windows account") {
+	s := &server{person: dialogue{terminal: a}}
+	if user, err := s.user(t.Context(), "sa", onWindows); user != "" || err != nil || !strings.Contains(a.questions[0], "-: the Windows account") {
 		t.Errorf("%q, %v, asked %q", user, err, a.questions)
 	}
 }

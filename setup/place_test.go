@@ -11,24 +11,26 @@ import (
 func TestNextStepsAreThoseOfTheSystem(t *testing.T) {
 	for _, test := range []struct {
 		name, system      string
-		setup             setup
+		cfg               Config
+		closed            bool
 		installed         bool
 		commands, readers string
 	}{
-		{"Windows", "windows", setup{Config: Config{Standard: true}, closed: true}, false, "leadsync service install; leadsync service start", "administrators and the service"},
-		{"the service is there", "windows", setup{Config: Config{Standard: true}, closed: true}, true, "leadsync service start", "administrators and the service"},
-		{"a folder of his own", "windows", setup{}, true, "leadsync serve --config x.env", ""},
-		{"systemd", "linux", setup{Config: Config{Standard: true, Unit: true, Owner: "leadsync"}}, false, "systemctl enable --now leadsync", "leadsync"},
-		{"elsewhere", "linux", setup{Config: Config{Language: language.Russian}}, false, "leadsync serve --config x.env", "этот пользователь"},
+		{"Windows", "windows", Config{Standard: true}, true, false, "leadsync service install; leadsync service start", "administrators and the service"},
+		{"the service is there", "windows", Config{Standard: true}, true, true, "leadsync service start", "administrators and the service"},
+		{"a folder of his own", "windows", Config{}, false, true, "leadsync serve --config x.env", ""},
+		{"systemd", "linux", Config{Standard: true, Unit: true, Owner: "leadsync"}, false, false, "systemctl enable --now leadsync", "leadsync"},
+		{"elsewhere", "linux", Config{Language: language.Russian}, false, false, "leadsync serve --config x.env", "этот пользователь"},
 	} {
 		named := " --config x.env"
-		if test.setup.Standard {
+		if test.cfg.Standard {
 			named = ""
 		}
-		if got := strings.Join(test.setup.starts(test.system, named, test.installed), "; "); got != test.commands {
+		n := next{cfg: test.cfg, draft: &draft{person: dialogue{language: test.cfg.Language}}, written: written{closed: test.closed}}
+		if got := strings.Join(n.starts(test.system, named, test.installed), "; "); got != test.commands {
 			t.Errorf("%s: %s, want %s", test.name, got, test.commands)
 		}
-		if got := test.setup.readers(test.system); got != test.readers {
+		if got := n.readers(test.system); got != test.readers {
 			t.Errorf("%s: readable by %q, want %q", test.name, got, test.readers)
 		}
 	}

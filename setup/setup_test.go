@@ -261,6 +261,10 @@ func TestAnswersCanBeWrittenUntried(t *testing.T) {
 	if _, _, err := set(t, setup.Config{Untried: true, Given: given}); !errors.Is(err, setup.ErrAnswer) {
 		t.Errorf("what is no address: %v", err)
 	}
+	p := &person{t: t, answers: [][2]string{{"SQL Server", "mysql://x"}, {"SQL Server", "sqlite"}, {"Address", "https://localhost"}, {"Address", "https://down.example.com"}, {"The portal's address", ""}, {"client_id", ""}}}
+	if _, out, err = set(t, setup.Config{Trials: trials(&tried), Untried: true, Person: p, Given: setup.Answers{DataDir: "data"}}); err != nil || len(tried) > 0 || len(p.answers) > 0 {
+		t.Errorf("a person: %v, tried %v, left %v\n%s", err, tried, p.answers, out)
+	}
 }
 
 // A person who presses Ctrl-C, or whose terminal is closed, gets no file.

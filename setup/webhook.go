@@ -3,80 +3,132 @@ package setup
 import (
 	"context"
 	"strings"
-
-	"leadsync/settings"
 )
 
-const (
-	webhookURL   = "LEADSYNC_B24_WEBHOOK_URL"
-	webhookToken = "LEADSYNC_B24_APPLICATION_TOKEN" //nolint:gosec // the name of a setting
-	memberID     = "LEADSYNC_B24_MEMBER_ID"
-)
+// webhook asks for an inbound webhook and the token of an outgoing one. Token and member_id belong to one portal: with the
+// token of another one every callback would be refused.
+type webhook struct {
+	draft    *draft
+	tokenOf  string // the portal to which the draft's token belongs; "" is the first one that is answered
+	memberOf string // the same of its member_id
+	settled  bool   // the token need not be asked for
+}
 
-// webhook takes an inbound webhook and the token of an outgoing one until they are kept.
-func (s *setup) webhook(ctx context.Context) error {
-	given, host := s.Given.Webhook, hostOf(s.formerWebhook)
-	for asked := false; ; given = "" {
-		webhook, err := given, error(nil)
-		if webhook == "" {
-			webhook, err = s.insist(ctx, s.line, s.words("The inbound webhook, https://portal/rest/<user>/<secret>/"), s.words("leadsync reads leads by it"))
-		}
-		if err != nil {
-			return err
-		}
-		another := !strings.EqualFold(hostOf(webhook), host)
-		if another {
-			s.forgetPortal(host)
-		}
-		if another || !asked {
-			if err := s.token(ctx); err != nil {
+// newWebhook takes the token and the member_id that flags have, which belong to the webhook that flags have.
+func newWebhook(d *draft) *webhook {
+	former, flags, others := portalOf(d.former.webhook), portalOf(d.given.Webhook), answers(d.given.Others)
+	if flags == "" && others.has(webhookURL) {
+		flags = portalOf(inboundOf(d.answers))
+	}
+	w := &webhook{draft: d, tokenOf: former, memberOf: former}
+	if d.given.WebhookToken != "" {
+		d.answers.put(webhookToken, d.given.WebhookToken)
+	}
+	if d.given.WebhookToken != "" || others.has(webhookToken) {
+		w.tokenOf, w.settled = flags, true
+	}
+	if d.given.MemberID != "" {
+		d.answers[memberID] = d.given.MemberID
+	}
+	if d.given.MemberID != "" || others.has(memberID) {
+		w.memberOf = flags
+	}
+	return w
+}
+
+// inboundOf is the inbound webhook of answers, also where it is in a file of its own.
+func inboundOf(a answers) string {
+	values, _ := a.values() // a fault is said where the answers are checked
+	inbound, _ := values.Lookup(webhookURL)
+	return inbound
+}
+
+// portalOf is the host of an inbound webhook, without the secret; "" where it is none.
+func portalOf(inbound string) string {
+	portal, _, ok := strings.Cut(inbound, "/rest/")
+	if !ok {
+		return ""
+	}
+	return hostOf(portal)
+}
+
+// ask takes webhook and token until they are kept.
+func (w *webhook) ask(ctx context.Context, inbound string) error {
+	d := w.draft
+	for ; ; inbound = "" {
+		for inbound == "" {
+			var err error
+			inbound, err = d.person.insist(ctx, d.person.line, d.person.words("The inbound webhook, https://portal/rest/<user>/<secret>/"), d.person.words("leadsync reads leads by it"))
+			if err != nil {
 				return err
 			}
 		}
-		host, asked = hostOf(webhook), true
-		if ok, err := s.try(ctx, webhookURL, webhook, false, s.Trials.Webhook); ok || err != nil {
+		if portal := portalOf(inbound); portal != "" { // what is no webhook is refused below
+			w.turnTo(portal)
+			if err := w.token(ctx); err != nil {
+				return err
+			}
+		}
+		ok, err := d.try(ctx, d.answers.with(webhookURL, inbound), trial{name: webhookURL, look: d.trials.Webhook})
+		if ok || err != nil {
 			return err
 		}
 	}
 }
 
-// forgetPortal drops what belongs to the portal of the webhook before: with its token every callback of another one would be refused.
-func (s *setup) forgetPortal(host string) {
-	if s.has(webhookToken) && s.Given.WebhookToken == "" && s.Given.Others[webhookToken]+s.Given.Others[webhookToken+settings.FileSuffix] == "" {
-		s.put(webhookToken, "")
-		s.say("  the outgoing webhook's token was that of %s, and is not kept", host)
+// keep keeps the former file's webhook, or the one that --set has put in its place.
+func (w *webhook) keep(ctx context.Context) error {
+	w.turnTo(portalOf(inboundOf(w.draft.answers)))
+	if w.draft.answers.has(webhookToken) {
+		return nil
 	}
-	if s.answers[memberID] != "" && s.Given.MemberID == "" && s.Given.Others[memberID] == "" {
-		s.put(memberID, "")
-		s.say("  LEADSYNC_B24_MEMBER_ID was that of %s, and is not kept", host)
+	return w.token(ctx)
+}
+
+// drop makes room for an application.
+func (w *webhook) drop() {
+	w.turnTo("")
+	for _, name := range []string{webhookURL, webhookToken, memberID} {
+		w.draft.answers.put(name, "")
 	}
 }
 
-// token takes the token of the outgoing webhook, and the member_id of its portal.
-func (s *setup) token(ctx context.Context) error {
-	if s.Given.MemberID != "" {
-		s.answers[memberID] = s.Given.MemberID
+// turnTo drops what belongs to another portal.
+func (w *webhook) turnTo(portal string) {
+	d := w.draft
+	if w.tokenOf != "" && !strings.EqualFold(w.tokenOf, portal) {
+		w.settled = false
+		if d.answers.has(webhookToken) {
+			d.answers.put(webhookToken, "")
+			d.person.say("  the outgoing webhook's token was that of %s, and is not kept", w.tokenOf)
+		}
 	}
-	if s.Given.WebhookToken != "" {
-		s.put(webhookToken, s.Given.WebhookToken)
+	if w.memberOf != "" && !strings.EqualFold(w.memberOf, portal) && d.answers.has(memberID) {
+		d.answers.put(memberID, "")
+		d.person.say("  LEADSYNC_B24_MEMBER_ID was that of %s, and is not kept", w.memberOf)
+	}
+	w.tokenOf, w.memberOf = portal, portal
+}
+
+// token takes the token of the outgoing webhook, once for a portal.
+func (w *webhook) token(ctx context.Context) error {
+	d := w.draft
+	if w.settled || !d.person.there() {
 		return nil
 	}
-	if s.Person == nil || s.Given.Others[webhookToken]+s.Given.Others[webhookToken+settings.FileSuffix] != "" {
-		return nil
-	}
-	question := s.words("The outgoing webhook's token, as Bitrix24 shows it (not shown here)")
-	if s.has(webhookToken) {
-		question = s.words("The outgoing webhook's token (not shown; Enter: the same as before)")
+	question := d.person.words("The outgoing webhook's token, as Bitrix24 shows it (not shown here)")
+	if d.answers.has(webhookToken) {
+		question = d.person.words("The outgoing webhook's token (not shown; Enter: the same as before)")
 	}
 	for {
-		answer, err := s.insist(ctx, s.hidden, question, s.words("by it leadsync knows which callbacks are Bitrix24's"))
+		answer, err := d.person.insist(ctx, d.person.hidden, question, d.person.words("by it leadsync knows which callbacks are Bitrix24's"))
 		if err != nil {
 			return err
 		}
 		if answer = strings.TrimSpace(answer); answer != "" {
-			s.put(webhookToken, answer)
+			d.answers.put(webhookToken, answer)
 		}
-		if s.has(webhookToken) {
+		if w.settled = d.answers.has(webhookToken); w.settled {
 			return nil
 		}
 	}

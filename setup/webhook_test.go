@@ -46,6 +46,9 @@ func TestATokenBelongsToThePortalOfItsWebhook(t *testing.T) {
 		"a webhook after a wrong one": {[][2]string{
 			{"whole inbound webhook", "https://new.bitrix24.ru/rest/down/s/"}, {anew, "new"}, {"Keep this answer", "n"}, {"The inbound webhook", "https://new.bitrix24.ru/rest/1/s/"},
 		}, "new", ""},
+		"Enter alone after a wrong one": {[][2]string{
+			{"whole inbound webhook", "https://new.bitrix24.ru/rest/down/s/"}, {anew, "new"}, {"Keep this answer", "n"}, {"The inbound webhook", ""}, {"The inbound webhook", "https://new.bitrix24.ru/rest/1/s/"},
+		}, "new", ""},
 	} {
 		for _, byFile := range []bool{false, true} {
 			p := &person{t: t, answers: append([][2]string{{"SQL Server", "sqlite"}, {"Address", ""}}, test.answers...)}
@@ -79,5 +82,111 @@ func TestScriptsDoNotKeepAnotherPortalsToken(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", name, err, out)
 		}
 		want(t, value, map[string]string{"LEADSYNC_B24_APPLICATION_TOKEN": test.token, "LEADSYNC_B24_MEMBER_ID": test.member})
+	}
+}
+
+// A flag's token is that of the flag's webhook, and goes with it.
+func TestAFlagsTokenStaysWithItsWebhook(t *testing.T) {
+	const (
+		down, another = "https://a.bitrix24.ru/rest/down/hunter2/", "https://b.bitrix24.ru/rest/1/s/"
+		asked, anew   = "The inbound webhook", "as Bitrix24 shows it"
+	)
+	byFile := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(byFile, []byte("flag\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	others := func(pairs ...string) map[string]string {
+		set := map[string]string{"LEADSYNC_B24_MEMBER_ID": formerMember}
+		for i := 0; i < len(pairs); i += 2 {
+			set[pairs[i]] = pairs[i+1]
+		}
+		return set
+	}
+	fail := [2]string{"Keep this answer", "n"}
+	for name, test := range map[string]struct {
+		given         setup.Answers
+		answers       [][2]string
+		token, member string
+		of            string // the portal whose token is dropped
+	}{
+		"another host": {setup.Answers{Webhook: down, WebhookToken: "flag", MemberID: formerMember}, [][2]string{fail, {asked, another}, {anew, "typed"}}, "typed", "", "a.bitrix24.ru"},
+		"the same host": {
+			setup.Answers{Webhook: down, WebhookToken: "flag", MemberID: formerMember},
+			[][2]string{fail, {asked, ""}, {asked, "https://A.bitrix24.ru/rest/1/s/"}},
+			"flag", formerMember, "",
+		},
+		"no webhook first": {
+			setup.Answers{Webhook: down, WebhookToken: "flag", MemberID: formerMember},
+			[][2]string{fail, {asked, "b.bitrix24.ru"}, {asked, "https://a.bitrix24.ru/rest/1/s/"}},
+			"flag", formerMember, "",
+		},
+		"without https":     {setup.Answers{Webhook: "a.bitrix24.ru/rest/down/hunter2/", WebhookToken: "flag"}, [][2]string{{asked, another}, {anew, "typed"}}, "typed", "", "a.bitrix24.ru"},
+		"--set":             {setup.Answers{Webhook: down, Others: others("LEADSYNC_B24_APPLICATION_TOKEN", "flag")}, [][2]string{fail, {asked, another}, {anew, "typed"}}, "typed", "", "a.bitrix24.ru"},
+		"--set with a file": {setup.Answers{Webhook: down, Others: others("LEADSYNC_B24_APPLICATION_TOKEN_FILE", byFile)}, [][2]string{fail, {asked, another}, {anew, "typed"}}, "typed", "", "a.bitrix24.ru"},
+		"--set of both": {
+			setup.Answers{Others: others("LEADSYNC_B24_WEBHOOK_URL", down, "LEADSYNC_B24_APPLICATION_TOKEN", "flag")},
+			[][2]string{{"whole inbound webhook", another}, {anew, "typed"}},
+			"typed", "", "a.bitrix24.ru",
+		},
+		"a token alone": {setup.Answers{WebhookToken: "flag", MemberID: formerMember}, [][2]string{{"whole inbound webhook", another}}, "flag", formerMember, ""},
+	} {
+		file := withWebhook(t, false)
+		test.given.Database = "sqlite"
+		p := &person{t: t, answers: append([][2]string{{"Address", ""}}, test.answers...)}
+		value, out, err := set(t, setup.Config{Output: file, Force: true, Person: p, Given: test.given})
+		if err != nil || len(p.answers) > 0 || strings.Contains(out, "hunter2") {
+			t.Fatalf("%s: %v, left %v\n%s", name, err, p.answers, out)
+		}
+		want(t, value, map[string]string{"LEADSYNC_B24_APPLICATION_TOKEN": test.token, "LEADSYNC_B24_MEMBER_ID": test.member})
+		if said := "token was that of " + test.of + ", and is not kept\n"; strings.Contains(out, said) != (test.of != "") {
+			t.Errorf("%s: want %q: %t in\n%s", name, said, test.of != "", out)
+		}
+	}
+}
+
+// --set puts another webhook in the place of the former file's, which a person or a script then keeps.
+func TestASetWebhookDoesNotKeepAnotherPortalsToken(t *testing.T) {
+	const of = "token was that of old.bitrix24.ru, and is not kept"
+	another := filepath.Join(t.TempDir(), "another")
+	if err := os.WriteFile(another, []byte("https://new.bitrix24.ru/rest/1/s/\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"LEADSYNC_B24_WEBHOOK_URL": "https://new.bitrix24.ru/rest/1/s/", "LEADSYNC_B24_WEBHOOK_URL_FILE": another} {
+		given := setup.Answers{Database: "sqlite", Others: map[string]string{name: value}}
+		_, out, err := set(t, setup.Config{Output: withWebhook(t, true), Force: true, Given: given})
+		if !errors.Is(err, setup.ErrAnswer) || !strings.Contains(err.Error(), "LEADSYNC_B24_APPLICATION_TOKEN: missing") || !strings.Contains(out, of) {
+			t.Errorf("%s, a script: %v\n%s", name, err, out)
+		}
+		p := &person{t: t, answers: [][2]string{{"Address", ""}, {"as in the former file", ""}, {"as Bitrix24 shows it", "typed"}}}
+		got, out, err := set(t, setup.Config{Output: withWebhook(t, true), Force: true, Given: given, Person: p})
+		if err != nil || !strings.Contains(out, of) {
+			t.Fatalf("%s, a person: %v\n%s", name, err, out)
+		}
+		want(t, got, map[string]string{"LEADSYNC_B24_APPLICATION_TOKEN": "typed", "LEADSYNC_B24_MEMBER_ID": ""})
+	}
+}
+
+func TestAnApplicationTakesTheWebhooksPlace(t *testing.T) {
+	value, out, err := set(t, setup.Config{Output: withWebhook(t, true), Force: true, Given: setup.Answers{Portal: "new.bitrix24.ru"}})
+	if err != nil || !strings.Contains(out, "token was that of old.bitrix24.ru, and is not kept") || strings.Contains(out, "/rest/") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want(t, value, map[string]string{"LEADSYNC_B24_PORTALS": "new.bitrix24.ru", "LEADSYNC_B24_WEBHOOK_URL": "", "LEADSYNC_B24_APPLICATION_TOKEN": "", "LEADSYNC_B24_MEMBER_ID": ""})
+}
+
+// A dropped token is missing, which is no fault of the file that it was in.
+func TestAMissingTokenIsNotLookedForInItsFormerFile(t *testing.T) {
+	file, token := withWebhook(t, false), filepath.Join(t.TempDir(), "token")
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = errors.Join(os.WriteFile(token, []byte("old-token\n"), 0o600),
+			os.WriteFile(file, []byte(strings.Replace(string(text), "APPLICATION_TOKEN=old-token", "APPLICATION_TOKEN_FILE="+token, 1)), 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, out, err := set(t, setup.Config{Output: file, Force: true, Given: setup.Answers{Webhook: "https://new.bitrix24.ru/rest/1/s/"}})
+	if err == nil || strings.Contains(err.Error(), token) || !strings.Contains(out, "was that of old.bitrix24.ru") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

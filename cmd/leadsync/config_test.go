@@ -270,6 +270,36 @@ func TestServeLogsItsAddresses(t *testing.T) {
 	}
 }
 
+// A machine is prepared before its database answers, and what its file had is never lost.
+func TestInitWritesUntriedAndKeepsEveryFormerFile(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "leadsync.env")
+	var out leadstest.Log
+	initialize := func(want int, says string, more ...string) {
+		t.Helper()
+		s := around(nil, nil, nil)
+		s.stdout, s.stderr = &out, &out
+		args := append([]string{"init", "--yes", "--output", file, "--data-dir", filepath.Join(dir, "data")}, more...)
+		if code := run(t.Context(), args, s); code != want || !strings.Contains(out.String(), says) {
+			t.Fatalf("%v: exit %d, want %d and %q in\n%s", more, code, want, says, out.String())
+		}
+	}
+	const down = "sqlserver://sa:p@127.0.0.1:1?database=d"
+	initialize(exitFailure, "--skip-checks writes it untried", "--database", down)
+	if _, err := os.Stat(file); !os.IsNotExist(err) {
+		t.Fatalf("it is written: %v", err)
+	}
+	initialize(exitOK, "Written: "+file, "--database", down, "--skip-checks")
+	initialize(exitOK, "the former file is "+file+".old\n", "--database", "sqlite", "--force")
+	initialize(exitOK, "the former file is "+file+".old.2\n", "--set", "LEADSYNC_KEEP=40d", "--force")
+	for suffix, has := range map[string]string{"": "LEADSYNC_KEEP=40d\n", ".old": down, ".old.2": "LEADSYNC_SECRET_KEY="} {
+		text, err := os.ReadFile(file + suffix)
+		if err != nil || !strings.Contains(string(text), has) || suffix == ".old.2" && strings.Contains(string(text), "40d") {
+			t.Errorf("%s: %v\n%s", suffix, err, text)
+		}
+	}
+}
+
 // What init writes, serve and the other commands read by themselves.
 func TestInitWritesWhatCommandsRead(t *testing.T) {
 	dir := t.TempDir()

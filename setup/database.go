@@ -1,0 +1,71 @@
+package setup
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"leadsync/doctor"
+	"leadsync/service"
+)
+
+// sqliteFile is the answer that means a file in the data directory.
+const sqliteFile = "sqlite"
+
+// askDatabase asks where leads are kept.
+func askDatabase(ctx context.Context, d *draft) error {
+	q := server{person: d.person, dataDir: d.answers[dataDir], replaces: d.former.answers.has(databaseURL), former: d.former.answers[databaseURL]}
+	for known := d.known(databaseURL, d.given.Database); ; known = "" {
+		address, err := known, error(nil)
+		if known == "" && d.person.there() {
+			address, err = q.address(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		ok, untrusted, err := tryDatabase(ctx, d, address)
+		if !ok && err == nil && untrusted && d.person.there() {
+			ok, err = trustDatabase(ctx, d, address)
+		}
+		if ok || err != nil {
+			return err
+		}
+	}
+}
+
+// tryDatabase tries an address; untrusted says that the server's certificate is in the way.
+func tryDatabase(ctx context.Context, d *draft, address string) (ok, untrusted bool, err error) {
+	a := d.answers.with(databaseURL, address)
+	if address == sqliteFile {
+		a = d.answers.without(databaseURL)
+	}
+	ok, err = d.try(ctx, a, trial{name: databaseURL, look: func(ctx context.Context, cfg service.Config) (found []doctor.Finding) {
+		found, d.takeOver = d.trials.Database(ctx, cfg)
+		for _, f := range found {
+			untrusted = untrusted || f.Level == doctor.Fault && strings.Contains(f.Found, "certificate")
+		}
+		return found
+	}})
+	return ok, untrusted, err
+}
+
+// trustDatabase tries an address without a look at the certificate, where the person wants that.
+func trustDatabase(ctx context.Context, d *draft, address string) (ok bool, err error) {
+	trust, err := d.person.yes(ctx, "This machine does not know who has signed the server's certificate. Accept any certificate of this server?")
+	if !trust || err != nil {
+		return false, err
+	}
+	ok, _, err = tryDatabase(ctx, d, withParameter(address, "TrustServerCertificate", "true"))
+	return ok, err
+}
+
+func withParameter(address, name, value string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	query := u.Query()
+	query.Set(name, value)
+	u.RawQuery = query.Encode()
+	return u.String()
+}

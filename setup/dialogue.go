@@ -1,0 +1,70 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"leadsync/handlers/language"
+)
+
+// dialogue asks a person, and says things to whoever reads the output. What trials find is in English, as in the log.
+type dialogue struct {
+	terminal Terminal // nil where nobody can be asked
+	language string
+	out      io.Writer
+}
+
+// there tells whether somebody can be asked.
+func (d dialogue) there() bool { return d.terminal != nil }
+
+// words are a text in the language of the person.
+func (d dialogue) words(format string, args ...any) string {
+	return language.Say(d.language, format, args...)
+}
+
+func (d dialogue) say(format string, args ...any) { fmt.Fprintln(d.out, d.words(format, args...)) }
+
+// line asks a question that is in the person's language already.
+func (d dialogue) line(ctx context.Context, question string) (string, error) {
+	answer, err := d.terminal.Ask(ctx, question+": ")
+	return strings.TrimSpace(answer), err
+}
+
+// hidden asks for what is not shown; spaces may be part of a password.
+func (d dialogue) hidden(ctx context.Context, question string) (string, error) {
+	return d.terminal.AskSecret(ctx, question+": ")
+}
+
+// yes asks a question; whatever is not yes is no.
+func (d dialogue) yes(ctx context.Context, question string) (bool, error) {
+	answer, err := d.line(ctx, d.words(question+" [y/N]"))
+	switch strings.ToLower(answer) {
+	case "y", "yes", "д", "да":
+		return true, err
+	}
+	return false, err
+}
+
+// insist asks, by line or by hidden, for what may not be cleared, because of the reason.
+func (d dialogue) insist(ctx context.Context, ask func(context.Context, string) (string, error), question, reason string) (string, error) {
+	for {
+		answer, err := ask(ctx, question)
+		if strings.TrimSpace(answer) != clearing || err != nil {
+			return answer, err
+		}
+		d.say("  this cannot be cleared: %s", reason)
+	}
+}
+
+// clearing is the answer that empties what the former file has.
+const clearing = "-"
+
+// cleared is an answer that may be empty.
+func cleared(answer string) string {
+	if answer == clearing {
+		return ""
+	}
+	return answer
+}
