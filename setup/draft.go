@@ -54,9 +54,13 @@ func newKey() string {
 	return base64.StdEncoding.EncodeToString(key)
 }
 
-// check tells whether the service can read the draft.
+// check tells whether the service can read the draft. A token that flags set has its webhook from flags, which are asked later.
 func (d *draft) check() error {
-	_, err := d.court.read(d.answers)
+	a := d.answers
+	if d.given.Webhook != "" && !a.has(webhookURL) {
+		a = a.with(webhookURL, d.given.Webhook)
+	}
+	_, err := d.court.read(a)
 	return err
 }
 

@@ -190,3 +190,17 @@ func TestAMissingTokenIsNotLookedForInItsFormerFile(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// --set may bring the token or the member_id of the webhook that a flag brings.
+func TestATokenBySetBelongsToTheWebhookOfTheFlag(t *testing.T) {
+	value, out, err := set(t, setup.Config{Given: setup.Answers{
+		Database: "sqlite", Webhook: "https://new.bitrix24.ru/rest/1/s/",
+		Others: map[string]string{"LEADSYNC_B24_APPLICATION_TOKEN": "new", "LEADSYNC_B24_MEMBER_ID": formerMember},
+	}})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want(t, value, map[string]string{
+		"LEADSYNC_B24_WEBHOOK_URL": "https://new.bitrix24.ru/rest/1/s/", "LEADSYNC_B24_APPLICATION_TOKEN": "new", "LEADSYNC_B24_MEMBER_ID": formerMember,
+	})
+}
