@@ -36,6 +36,9 @@ func newDraft(cfg Config) (*draft, error) {
 	for name, value := range cfg.Given.Others {
 		d.answers.put(name, value)
 	}
+	if !d.answers.has(webhookURL) && (d.answers.has(webhookToken) || d.answers.has(memberID)) {
+		d.answers.put(webhookURL, cfg.Given.Webhook) // it has its turn later, and nothing can read the two without it
+	}
 	data, err := filepath.Abs(cmp.Or(cfg.Given.DataDir, d.former.answers[dataDir], cfg.DataDir))
 	if err != nil {
 		return nil, fmt.Errorf("the data directory: %w", err)
@@ -54,13 +57,9 @@ func newKey() string {
 	return base64.StdEncoding.EncodeToString(key)
 }
 
-// check tells whether the service can read the draft. A token that flags set has its webhook from flags, which are asked later.
+// check tells whether the service can read the draft.
 func (d *draft) check() error {
-	a := d.answers
-	if d.given.Webhook != "" && !a.has(webhookURL) {
-		a = a.with(webhookURL, d.given.Webhook)
-	}
-	_, err := d.court.read(a)
+	_, err := d.court.read(d.answers)
 	return err
 }
 
