@@ -149,15 +149,24 @@ func Judge(name string, before map[string][]map[string]string, rows ...map[strin
 	return sqliteChecks[0].judge(about, facts(rows))
 }
 
-// JudgeHealth is Judge for a check of Health.
+// JudgeHealth is Judge for a check of Health, on a server that cannot read JSON.
 func JudgeHealth(name string, rows ...map[string]string) []Condition {
+	return judgeHealth(name, false, rows)
+}
+
+// JudgeHealthWithJSON is JudgeHealth on a server that reads JSON.
+func JudgeHealthWithJSON(name string, rows ...map[string]string) []Condition {
+	return judgeHealth(name, true, rows)
+}
+
+func judgeHealth(name string, readsJSON bool, rows []map[string]string) []Condition {
 	facts := make([]fact, len(rows))
 	for i, row := range rows {
 		facts[i] = row
 	}
 	for _, c := range sqlServerHealth {
 		if c.name == name {
-			return c.judge(&surroundings{schema: "dbo"}, facts)
+			return c.judge(&surroundings{schema: "dbo", readsJSON: readsJSON}, facts)
 		}
 	}
 	panic("no such check: " + name)

@@ -24,7 +24,7 @@ const CheckRights = "rights"
 // changes nothing. What the login may not ask, or the server does not know, is a condition that
 // says so.
 func (d *DB) Health(ctx context.Context) (found []Condition, err error) {
-	about := &surroundings{schema: d.dialect.schema}
+	about := &surroundings{schema: d.dialect.schema, readsJSON: d.checkLevel(ctx) == nil}
 	for _, c := range d.dialect.health {
 		conditions, err := d.ask(ctx, c, about)
 		if err != nil {
@@ -35,12 +35,13 @@ func (d *DB) Health(ctx context.Context) (found []Condition, err error) {
 	return found, nil
 }
 
-// lowestLevel is the compatibility level of SQL Server 2016, the first that reads JSON.
+// lowestLevel is the compatibility level of SQL Server 2016, the first that reads JSON. Compatible
+// servers call themselves older than what they can do.
 const lowestLevel = 130
 
 func judgeSettings(about *surroundings, facts []fact) (found []Condition) {
 	for _, f := range facts {
-		if level := f.number("compatibility_level"); level > 0 && level < lowestLevel {
+		if level := f.number("compatibility_level"); level > 0 && level < lowestLevel && !about.readsJSON {
 			found = append(found, condition(Stops, "ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 130",
 				"the compatibility level is %d, and leadsync needs 130 (SQL Server 2016) for JSON", level))
 		} else if level > 0 {

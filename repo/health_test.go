@@ -64,3 +64,12 @@ func TestHealthJudges(t *testing.T) {
 		}
 	}
 }
+
+// A compatible server that calls itself old and reads JSON all the same has no fault.
+func TestHealthBelievesTheServerNotItsLevel(t *testing.T) {
+	t.Parallel()
+	found := repo.JudgeHealthWithJSON("database", row{"compatibility_level": "120", "rcsi": "1"})
+	if len(found) == 0 || found[0].Severity != repo.Tells || !strings.Contains(found[0].Found, "compatibility level 120") {
+		t.Errorf("found %+v, want only the level told", found)
+	}
+}

@@ -45,6 +45,7 @@ func (f fact) is(name string) bool { return f.number(name) != 0 }
 // surroundings are what checks find out for the checks behind them.
 type surroundings struct {
 	schema    string
+	readsJSON bool   // whatever level the database calls itself
 	collation string // the database's
 	bytes     int64  // of the call centre's tables
 	widths    map[string][]scriptColumn

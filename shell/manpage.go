@@ -23,7 +23,8 @@ func ManPage(app *kong.Application, version, day string) []byte {
 	page.WriteString("# EXIT STATUS\n\n**0**\n: success\n\n**1**\n: failure\n\n**2**\n: wrong usage or settings\n\n")
 	page.WriteString("# ENVIRONMENT\n\n**leadsync serve --help** lists the settings. **NO_COLOR**, set to anything, switches colours off.\n\n")
 	fmt.Fprintf(&page, "# FILES\n\nThe pages named here are below **/usr/share/doc/%s** if a package installed %[1]s, and in its archive beside the program.\n", app.Name)
-	return md2man.Render([]byte(page.String()))
+	plainDots := strings.ReplaceAll(page.String(), "…", "...") // a terminal without UTF-8 shows nothing instead of …
+	return md2man.Render([]byte(plainDots))
 }
 
 func writeCommand(page *strings.Builder, app *kong.Application, node *kong.Node) {

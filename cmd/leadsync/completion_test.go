@@ -117,6 +117,9 @@ func TestManPage(t *testing.T) {
 	if _, again, _ := command(t.Context(), t, nil, "man", "--date", "2026-11-27"); code != exitOK || page != again {
 		t.Fatalf("exit %d: %s%s", code, errs, cmp.Diff(page, again))
 	}
+	if strings.Contains(page, "…") {
+		t.Error("the page has an …, which man leaves out where the terminal has no UTF-8")
+	}
 	model := parserOf(t).Model
 	for _, node := range model.Leaves(true) {
 		for _, want := range []string{".SS leadsync " + strings.TrimSpace(node.Path()), shell.Example(node), node.Help} {

@@ -23,8 +23,8 @@ type serviceCmd struct {
 }
 
 type serviceInstallCmd struct {
-	Account      string `default:"${virtual_account}" placeholder:"ACCOUNT" help:"The account of the service: DOMAIN\\\\user, or DOMAIN\\\\name$ for a managed account; otherwise one of its own without a password."`
-	PasswordFile string `name:"password-file" placeholder:"FILE" complete:"file" help:"A file with the password of DOMAIN\\\\user."`
+	Account      string `default:"${virtual_account}" placeholder:"ACCOUNT" help:"The account of the service: DOMAIN\\user, or DOMAIN\\name$ for a managed account; otherwise one of its own without a password."`
+	PasswordFile string `name:"password-file" placeholder:"FILE" complete:"file" help:"A file with the password of DOMAIN\\user."`
 }
 
 // Run registers what `service run` does. The settings file is named, so that a start without it fails.
