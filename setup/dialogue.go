@@ -37,14 +37,21 @@ func (d dialogue) hidden(ctx context.Context, question string) (string, error) {
 	return d.terminal.AskSecret(ctx, question+": ")
 }
 
-// yes asks a question; whatever is not yes is no.
+// yes asks a question until the answer is yes or no; Enter alone is no.
 func (d dialogue) yes(ctx context.Context, question string) (bool, error) {
-	answer, err := d.line(ctx, d.words(question+" [y/N]"))
-	switch strings.ToLower(answer) {
-	case "y", "yes", "д", "да":
-		return true, err
+	for {
+		answer, err := d.line(ctx, d.words(question+" [y/N]"))
+		switch strings.ToLower(answer) {
+		case "y", "yes", "д", "да":
+			return true, err
+		case "", "n", "no", "н", "нет":
+			return false, err
+		}
+		if err != nil {
+			return false, err
+		}
+		d.say("  that is neither yes nor no: answer y or n")
 	}
-	return false, err
 }
 
 // insist asks, by line or by hidden, for what may not be cleared, because of the reason.

@@ -14,7 +14,7 @@ In Bitrix24: Developer resources → Other → Local application
   handler path               %s
   initial installation path  %s
   tick «Uses API only», permission CRM (crm), save.
-leadsync must run before you save: Bitrix24 calls it at once.
+leadsync must run before you save, and have written «database and NATS are ready»: Bitrix24 calls it at once.
 `
 
 // sayForm says what Bitrix24's form asks for, where there is an address.

@@ -29,6 +29,9 @@ func (s *server) address(ctx context.Context) (string, error) {
 		return s.former, nil
 	case err != nil || host == "" || host == sqliteFile:
 		return sqliteFile, err
+	case strings.Contains(host, "=") && !strings.Contains(host, "://"):
+		s.person.say("  that is a connection string; want the host alone, or all in one: sqlserver://user:password@host:1433?database=name")
+		return s.address(ctx)
 	case strings.Contains(host, ":") && (strings.Contains(host, "://") || strings.HasPrefix(host, "sqlite:")):
 		return host, nil // the whole address
 	}

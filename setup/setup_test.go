@@ -102,10 +102,12 @@ func want(t *testing.T, value func(string) string, settings map[string]string) {
 
 func TestAPersonIsAskedUntilAnswersWork(t *testing.T) {
 	p := &person{t: t, answers: [][2]string{
+		{"SQL Server: its host", "Server=down;Database=crm;User Id=leadsync;Password=hunter2"}, // from another program
 		{"SQL Server: its host", "down"},
 		{"Name of the database", "crm"},
 		{"Login", "leadsync"},
 		{"Its password", "p"},
+		{"Keep this answer? [y/N]", "host"}, // the right answer to another question
 		{"Keep this answer? [y/N]", ""},
 		{"or sqlite (Enter: down)", `host\SQLEXPRESS`},
 		{"Name of the database (Enter: crm)", "oktell"},

@@ -55,7 +55,7 @@ func Install(i Installation) (err error) {
 func connect() (*mgr.Mgr, error) {
 	m, err := mgr.Connect()
 	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
-		return nil, errors.New("leadsync service: no rights, want a terminal that was opened with \"Run as administrator\"")
+		return nil, errors.New("no rights, want a terminal that was opened with \"Run as administrator\"")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to the service manager: %w", err)

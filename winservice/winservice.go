@@ -21,7 +21,7 @@ const Name = "leadsync"
 const VirtualAccount = `NT SERVICE\` + Name
 
 // ErrNotWindows is the answer of every other system.
-var ErrNotWindows = errors.New("leadsync service: services of this kind exist on Windows only; on Linux the packages bring a systemd unit")
+var ErrNotWindows = errors.New("services of this kind exist on Windows only; on Linux the packages bring a systemd unit")
 
 // Work is what a service does. It ends when its context does.
 type Work func(context.Context, Log) error

@@ -52,7 +52,7 @@ type cli struct {
 	Config string `placeholder:"FILE" complete:"file" help:"Settings file of lines NAME=value; the environment wins. Otherwise ${settings_file}, if it is there. «none» reads no file."`
 
 	Demo      demoCmd      `cmd:"" help:"Watch leads travel from an emulated portal into SQL and out on a topic." example:"leadsync demo --leads 500 --for 10s" more:"README.md"`
-	Init      initCmd      `cmd:"" help:"Ask for what leadsync needs, try it and write the settings file." example:"leadsync init --database sqlserver://user:password@host:1433?database=oktell --public-url https://leads.example.com" more:"docs/install.md"`
+	Init      initCmd      `cmd:"" help:"Ask for what leadsync needs, try it and write the settings file." example:"leadsync init --database 'sqlserver://user:password@host:1433?database=oktell' --public-url https://leads.example.com" more:"docs/install.md"`
 	Serve     serveCmd     `cmd:"" help:"Run the service: take callbacks, mirror leads, announce changes." example:"leadsync serve --config leadsync.env" more:"docs/settings.md"`
 	Emulator  emulatorCmd  `cmd:"" help:"Run an emulated Bitrix24 portal, with its authorization server." example:"leadsync emulator --leads 200" more:"bitrix24/emulator/FIDELITY.md"`
 	Migrate   migrateCmd   `cmd:"" help:"Create or update the tables." example:"leadsync migrate --plan" more:"docs/sqlserver.md"`
@@ -100,7 +100,7 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 	parser := kong.Must(&flags, kong.Name("leadsync"), kong.Description(about), kong.UsageOnError(),
 		kong.Writers(s.stdout, s.stderr), kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), helpVars(s.settings))
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(accustomed(args))
 	if unfinished := endsAtGroup(err); unfinished != nil {
 		if err = unfinished.PrintUsage(false); err == nil {
 			return exitOK
@@ -121,6 +121,17 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 		return a.complain(ctx, err)
 	}
 	return exitOK
+}
+
+// accustomed reads what people type because other programs take it: --version, and help before a command.
+func accustomed(args []string) []string {
+	switch {
+	case len(args) == 1 && args[0] == "--version":
+		return []string{"version"}
+	case len(args) > 0 && args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	}
+	return args
 }
 
 // wantsJSON tells whether programs read the output: then nothing else is printed.

@@ -122,6 +122,15 @@ func TestGroupsAlonePrintTheirHelp(t *testing.T) {
 	}
 }
 
+func TestHabitsOfOtherProgramsWork(t *testing.T) {
+	for args, want := range map[string]string{"--version": "leadsync ", "help": "Usage: leadsync <command>", "help serve": "Usage: leadsync serve"} {
+		code, stdout, stderr := command(t.Context(), t, nil, strings.Fields(args)...)
+		if code != exitOK || stderr != "" || !strings.HasPrefix(stdout, want) {
+			t.Errorf("%q: exit code %d, %q\n%s", args, code, stderr, stdout)
+		}
+	}
+}
+
 func TestConfigErrorsNeverPrintValues(t *testing.T) {
 	_, _, stderr := command(t.Context(), t, map[string]string{
 		"LEADSYNC_DATABASE_URL": "sqlserver://sa:hunter2@:", "LEADSYNC_SECRET_KEY": "hunter2", "LEADSYNC_B24_WEBHOOK_URL": "ftp://hunter2",
