@@ -30,7 +30,7 @@ func (c court) read(a answers) (service.Config, error) {
 	values, faults := a.values()
 	cfg, err := service.ReadConfig(values.Lookup)
 	from := func(name string) string { return c.former.place(name, a) }
-	if err := errors.Join(faults, settings.Located(err, from)); err != nil {
+	if err := errors.Join(faults, settings.Located(errors.Join(a.unwritable(), err), from)); err != nil {
 		return cfg, fmt.Errorf("%w:\n%w", ErrAnswer, err)
 	}
 	return cfg, nil
