@@ -22,7 +22,7 @@ type court struct {
 type trial struct {
 	name  string
 	early bool // it cannot know yet: a script goes on where the answer does not work
-	look  func(context.Context, service.Config) []doctor.Finding
+	look  func(context.Context, service.Config) []doctor.Finding // nil where reading the answer is all that can be tried
 }
 
 // read reads the answers as the service will.
@@ -46,7 +46,7 @@ func (c court) try(ctx context.Context, a answers, t trial) (kept bool, err erro
 	case err != nil:
 		c.person.say("  %s", err)
 		return false, nil
-	case c.untried || a[t.name] == "" && t.name != databaseURL: // no address is a SQLite file
+	case c.untried || t.look == nil || a[t.name] == "" && t.name != databaseURL: // no address is a SQLite file
 		return true, nil
 	}
 	found := t.look(ctx, cfg)

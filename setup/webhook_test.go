@@ -204,3 +204,35 @@ func TestATokenBySetBelongsToTheWebhookOfTheFlag(t *testing.T) {
 		"LEADSYNC_B24_WEBHOOK_URL": "https://new.bitrix24.ru/rest/1/s/", "LEADSYNC_B24_APPLICATION_TOKEN": "new", "LEADSYNC_B24_MEMBER_ID": formerMember,
 	})
 }
+
+// A token that the service cannot read is asked for again, and not the webhook beside it.
+func TestATokenThatCannotBeReadIsAskedForAgain(t *testing.T) {
+	const webhook = "https://p.bitrix24.ru/rest/1/s/"
+	for name, test := range map[string]struct {
+		given   setup.Answers
+		answers [][2]string
+	}{
+		"typed":  {setup.Answers{DataDir: "data"}, [][2]string{{"whole inbound webhook", webhook}, {"as Bitrix24 shows it", ","}}},
+		"a flag": {setup.Answers{DataDir: "data", Webhook: webhook, WebhookToken: ","}, nil},
+	} {
+		p := &person{t: t, answers: append([][2]string{{"SQL Server", "sqlite"}, {"Address", ""}}, append(test.answers, [2]string{"outgoing webhook's token", "token"})...)}
+		value, out, err := set(t, setup.Config{Person: p, Given: test.given})
+		if err != nil || strings.Count(out, "LEADSYNC_B24_APPLICATION_TOKEN: not a list of tokens") != 1 {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+		want(t, value, map[string]string{"LEADSYNC_B24_APPLICATION_TOKEN": "token", "LEADSYNC_B24_WEBHOOK_URL": webhook})
+	}
+}
+
+// A webhook in capitals is refused as one: its secret must not be taken for the path of a portal's address.
+func TestAWebhookInCapitalsIsNoPortal(t *testing.T) {
+	p := &person{t: t, answers: [][2]string{
+		{"SQL Server", "sqlite"}, {"Address", ""},
+		{"whole inbound webhook", "HTTPS://P.BITRIX24.RU/REST/1/HUNTER2/"}, {"The inbound webhook", "https://p.bitrix24.ru/rest/1/s/"}, {"as Bitrix24 shows it", "token"},
+	}}
+	value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
+	if err != nil || !strings.Contains(out, "LEADSYNC_B24_WEBHOOK_URL: not an inbound webhook") || strings.Contains(out, "HUNTER2") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want(t, value, map[string]string{"LEADSYNC_B24_WEBHOOK_URL": "https://p.bitrix24.ru/rest/1/s/", "LEADSYNC_B24_PORTALS": ""})
+}
