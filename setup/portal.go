@@ -20,7 +20,7 @@ func askPortal(ctx context.Context, d *draft) error {
 	if err != nil {
 		return err
 	}
-	had := d.former.answers.has(webhookURL)
+	had := d.answers.has(webhookURL) // from the former file, or by --set
 	switch {
 	case inbound != "":
 		return newWebhook(d).ask(ctx, inbound)
@@ -97,7 +97,7 @@ func (p *portal) application(ctx context.Context) error {
 		secret = strings.TrimSpace(answer)
 	}
 	d.answers[clientID] = cmp.Or(id, before)
-	if secret != "" {
+	if secret != "" || id != "" && id != before { // another application's secret is not kept
 		d.answers.put(clientSecret, secret)
 	}
 	return nil

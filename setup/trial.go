@@ -21,7 +21,7 @@ type court struct {
 // trial is that of one answer.
 type trial struct {
 	name  string
-	early bool // it cannot know yet: a script goes on where the answer does not work
+	early bool                                                   // it cannot know yet: a script goes on where the answer does not work
 	look  func(context.Context, service.Config) []doctor.Finding // nil where reading the answer is all that can be tried
 }
 

@@ -134,10 +134,10 @@ func (w *webhook) token(ctx context.Context) error {
 	}
 }
 
-// readable tells whether the service can read the token, beside any webhook, and says why it cannot.
+// readable tells whether the service can read the token, beside whatever webhook, and says why it cannot.
 func (w *webhook) readable() bool {
 	d := w.draft
-	_, err := d.court.read(d.answers.with(webhookURL, "https://portal.bitrix24.com/rest/1/secret/"))
+	_, err := d.court.read(d.answers.without(memberID).with(webhookURL, "https://portal.bitrix24.com/rest/1/secret/"))
 	if err != nil {
 		d.person.say("  %s", err)
 	}
