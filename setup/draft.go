@@ -95,13 +95,15 @@ func (d *draft) check() error {
 	return err
 }
 
-// known is what need not be asked for: without a person that is the former file's value, too.
-func (d *draft) known(name, flag string) string {
-	known := cmp.Or(flag, d.given.Others[name])
+// known is what need not be asked for: without a person that is the former file's value, too. The value of a secret in a file of
+// its own is "".
+func (d *draft) known(name, flag string) (value string, is bool) {
+	others := answers(d.given.Others)
+	value = cmp.Or(flag, others[name])
 	if !d.person.there() {
-		known = cmp.Or(known, d.answers[name])
+		return cmp.Or(value, d.answers[name]), true
 	}
-	return known
+	return value, flag != "" || others.has(name)
 }
 
 // try keeps answers that stand their trial.
