@@ -14,8 +14,12 @@ import (
 func TestArrowKeysAreNoPartOfAnAnswer(t *testing.T) {
 	const arrow = "\x1b[D"
 	p := &person{t: t, answers: [][2]string{
-		{"SQL Server", "sqlite" + arrow}, {"SQL Server", "sqlite"}, {"Address", ""},
-		{"The portal's address", "https://p.bitrix24.ru/rest/1/s/"}, {"as Bitrix24 shows it", "to" + arrow + "ken"}, {"as Bitrix24 shows it", "token"},
+		{"SQL Server", "sqlite" + arrow},
+		{"SQL Server", "sqlite"},
+		{"Address", ""},
+		{"The portal's address", "https://p.bitrix24.ru/rest/1/s/"},
+		{"as Bitrix24 shows it", "to" + arrow + "ken"},
+		{"as Bitrix24 shows it", "token"},
 	}}
 	value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
 	if err != nil || len(p.answers) > 0 || strings.Count(out, "type it again") != 2 {

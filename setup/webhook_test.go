@@ -260,8 +260,11 @@ func TestAWebhookBySetTakesTheTokenOfTheFlag(t *testing.T) {
 // A webhook in capitals is refused as one: its secret must not be taken for the path of a portal's address.
 func TestAWebhookInCapitalsIsNoPortal(t *testing.T) {
 	p := &person{t: t, answers: [][2]string{
-		{"SQL Server", "sqlite"}, {"Address", ""},
-		{"whole inbound webhook", "HTTPS://P.BITRIX24.RU/REST/1/HUNTER2/"}, {"The inbound webhook", "https://p.bitrix24.ru/rest/1/s/"}, {"as Bitrix24 shows it", "token"},
+		{"SQL Server", "sqlite"},
+		{"Address", ""},
+		{"whole inbound webhook", "HTTPS://P.BITRIX24.RU/REST/1/HUNTER2/"},
+		{"The inbound webhook", "https://p.bitrix24.ru/rest/1/s/"},
+		{"as Bitrix24 shows it", "token"},
 	}}
 	value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
 	if err != nil || !strings.Contains(out, "LEADSYNC_B24_WEBHOOK_URL: not an inbound webhook") || strings.Contains(out, "HUNTER2") {
