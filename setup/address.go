@@ -13,9 +13,9 @@ func askAddress(ctx context.Context, d *draft) error {
 	if former != "" {
 		question = d.person.words("Address at which Bitrix24 reaches leadsync (Enter: %s; -: none yet)", former)
 	}
-	for known := d.known(publicURL, d.given.PublicURL); ; known = "" {
-		answer, err := known, error(nil)
-		if known == "" && d.person.there() {
+	for answer, known := d.known(publicURL, d.given.PublicURL); ; known = false {
+		var err error
+		if !known {
 			answer, err = d.person.line(ctx, question)
 			answer = cleared(cmp.Or(answer, former))
 		}

@@ -1,7 +1,9 @@
 package setup
 
 import (
+	"errors"
 	"maps"
+	"slices"
 	"strings"
 
 	"leadsync/settings"
@@ -61,6 +63,17 @@ func (a answers) has(name string) bool {
 // same tells whether a setting has the same value in others, in the same form.
 func (a answers) same(name string, others answers) bool {
 	return a[name] == others[name] && a[name+settings.FileSuffix] == others[name+settings.FileSuffix]
+}
+
+// unwritable is the fault of values that a line of the file cannot have.
+func (a answers) unwritable() error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		if hasControl(a[name]) {
+			faults = append(faults, settings.ValueError{Name: name, Wrong: "it has a line break or another control character", Want: "the value without it"})
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // values are the answers as the service reads them, with secrets from their files.

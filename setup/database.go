@@ -15,16 +15,16 @@ const sqliteFile = "sqlite"
 // askDatabase asks where leads are kept.
 func askDatabase(ctx context.Context, d *draft) error {
 	q := server{person: d.person, dataDir: d.answers[dataDir], replaces: d.former.answers.has(databaseURL), former: d.former.answers[databaseURL]}
-	for known := d.known(databaseURL, d.given.Database); ; known = "" {
-		address, err := known, error(nil)
-		if known == "" && d.person.there() {
+	for address, known := d.known(databaseURL, d.given.Database); ; known = false {
+		var err error
+		if !known {
 			address, err = q.address(ctx)
 		}
 		if err != nil {
 			return err
 		}
 		ok, untrusted, err := tryDatabase(ctx, d, address)
-		if !ok && err == nil && untrusted && d.person.there() {
+		if !ok && err == nil && untrusted && d.person.there() && address != "" { // one in a file of its own is not ours to change
 			ok, err = trustDatabase(ctx, d, address)
 		}
 		if ok || err != nil {

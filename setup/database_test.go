@@ -27,3 +27,28 @@ func TestADatabaseThatIsNotKeptChangesNothing(t *testing.T) {
 		t.Errorf("%v\n%s", err, text)
 	}
 }
+
+// --set has said where the database's address is: a person is asked only where it does not work.
+func TestADatabaseBySetIsNotAskedFor(t *testing.T) {
+	for text, answers := range map[string][][2]string{
+		"sqlserver://sa:p@new:1433?database=d\n":    nil,
+		"sqlserver://sa:p@selfsigned/?database=d\n": {{"Keep this answer", "n"}, {"the database of the former file", ""}}, // its file is not ours to change
+		"sqlserver://sa:p@down:1433?database=d\n":   {{"Keep this answer", "n"}, {"the database of the former file", ""}},
+	} {
+		file, _ := used(t)
+		address := filepath.Join(t.TempDir(), "address")
+		if err := os.WriteFile(address, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := &person{t: t, answers: append(answers, [2]string{"Address", ""}, [2]string{"The portal's address", ""})}
+		value, out, err := set(t, setup.Config{Output: file, Force: true, Person: p, Given: setup.Answers{Others: map[string]string{"LEADSYNC_DATABASE_URL_FILE": address}}})
+		if err != nil || len(p.answers) > 0 {
+			t.Fatalf("%v, left %v\n%s", err, p.answers, out)
+		}
+		database := "sqlserver://sa:p@new:1433?database=d"
+		if answers != nil {
+			database = "sqlserver://sa:p@h:1433?database=d&encrypt=disable"
+		}
+		want(t, value, map[string]string{"LEADSYNC_DATABASE_URL": database})
+	}
+}

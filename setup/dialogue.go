@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"leadsync/handlers/language"
 )
@@ -28,13 +29,31 @@ func (d dialogue) say(format string, args ...any) { fmt.Fprintln(d.out, d.words(
 
 // line asks a question that is in the person's language already.
 func (d dialogue) line(ctx context.Context, question string) (string, error) {
-	answer, err := d.terminal.Ask(ctx, question+": ")
-	return strings.TrimSpace(answer), err
+	return d.typed(ctx, func(ctx context.Context, question string) (string, error) {
+		answer, err := d.terminal.Ask(ctx, question)
+		return strings.TrimSpace(answer), err
+	}, question)
 }
 
 // hidden asks for what is not shown; spaces may be part of a password.
 func (d dialogue) hidden(ctx context.Context, question string) (string, error) {
-	return d.terminal.AskSecret(ctx, question+": ")
+	return d.typed(ctx, d.terminal.AskSecret, question)
+}
+
+// typed asks again where a key has left a character that nobody wants, and that the file could not have.
+func (d dialogue) typed(ctx context.Context, ask func(context.Context, string) (string, error), question string) (string, error) {
+	for {
+		answer, err := ask(ctx, question+": ")
+		if err != nil || !hasControl(answer) {
+			return answer, err
+		}
+		d.say("  the answer has a control character, as arrow keys leave one: please type it again")
+	}
+}
+
+// hasControl tells whether a text has characters that no line of a settings file can have.
+func hasControl(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\t' })
 }
 
 // yes asks a question until the answer is yes or no; Enter alone is no.

@@ -36,9 +36,8 @@ func newDraft(cfg Config) (*draft, error) {
 	for name, value := range cfg.Given.Others {
 		d.answers.put(name, value)
 	}
-	if !d.answers.has(webhookURL) && (d.answers.has(webhookToken) || d.answers.has(memberID)) {
-		d.answers.put(webhookURL, cfg.Given.Webhook) // it has its turn later, and nothing can read the two without it
-	}
+	d.takeWebhook()
+	d.takeApplication()
 	data, err := filepath.Abs(cmp.Or(cfg.Given.DataDir, d.former.answers[dataDir], cfg.DataDir))
 	if err != nil {
 		return nil, fmt.Errorf("the data directory: %w", err)
@@ -48,6 +47,39 @@ func newDraft(cfg Config) (*draft, error) {
 		d.answers[secretKey] = newKey()
 	}
 	return d, nil
+}
+
+// takeWebhook takes flags that have their turn later, where nothing can read a webhook, its token and its member_id one without the
+// other: --set may have brought some of them.
+func (d *draft) takeWebhook() {
+	g := d.given
+	if !d.person.there() || g.Webhook != "" || d.answers.has(webhookURL) {
+		for name, value := range map[string]string{webhookToken: g.WebhookToken, memberID: g.MemberID} {
+			if value != "" {
+				d.answers.put(name, value)
+			}
+		}
+	}
+	if !d.answers.has(webhookURL) && (d.answers.has(webhookToken) || d.answers.has(memberID)) {
+		d.answers.put(webhookURL, g.Webhook)
+	}
+}
+
+// takeApplication takes the flags of an application of which --set has brought a part. Another client_id has another secret.
+func (d *draft) takeApplication() {
+	g, others := d.given, answers(d.given.Others)
+	if !others.has(clientID) && !others.has(clientSecret) {
+		return
+	}
+	if g.ClientID != "" {
+		d.answers.put(clientID, g.ClientID)
+	}
+	switch {
+	case g.ClientSecret != "":
+		d.answers.put(clientSecret, g.ClientSecret)
+	case !others.has(clientSecret) && d.answers[clientID] != d.former.answers[clientID]:
+		d.answers.put(clientSecret, "")
+	}
 }
 
 // newKey is a value for LEADSYNC_SECRET_KEY.
@@ -63,13 +95,15 @@ func (d *draft) check() error {
 	return err
 }
 
-// known is what need not be asked for: without a person that is the former file's value, too.
-func (d *draft) known(name, flag string) string {
-	known := cmp.Or(flag, d.given.Others[name])
+// known is what need not be asked for: without a person that is the former file's value, too. The value of a secret in a file of
+// its own is "".
+func (d *draft) known(name, flag string) (value string, is bool) {
+	others := answers(d.given.Others)
+	value = cmp.Or(flag, others[name])
 	if !d.person.there() {
-		known = cmp.Or(known, d.answers[name])
+		return cmp.Or(value, d.answers[name]), true
 	}
-	return known
+	return value, flag != "" || others.has(name)
 }
 
 // try keeps answers that stand their trial.

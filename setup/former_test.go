@@ -168,3 +168,40 @@ func TestAnotherPortalHasAnotherApplication(t *testing.T) {
 		want(t, value, map[string]string{"LEADSYNC_B24_PORTALS": "other.bitrix24.ru", "LEADSYNC_B24_CLIENT_ID": id, "LEADSYNC_B24_CLIENT_SECRET": secret})
 	}
 }
+
+// The secret of the former application belongs to its client_id; the new one's may come by --set, as that of a file.
+func TestAnotherClientIDDoesNotKeepTheFormerSecret(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("s2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, given := range map[string]setup.Answers{
+		"a flag": {ClientID: "local.2"},
+		"--set":  {Others: map[string]string{"LEADSYNC_B24_CLIENT_ID": "local.2"}},
+	} {
+		file, _ := used(t)
+		if _, _, err := set(t, setup.Config{Output: file, Force: true, Given: given}); !errors.Is(err, setup.ErrAnswer) || !strings.Contains(err.Error(), "LEADSYNC_B24_CLIENT_ID: set without LEADSYNC_B24_CLIENT_SECRET") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, given := range map[string]setup.Answers{
+		"an id with a file":  {ClientID: "local.2", Others: map[string]string{"LEADSYNC_B24_CLIENT_SECRET_FILE": secret}},
+		"an id by --set":     {ClientSecret: "s2", Others: map[string]string{"LEADSYNC_B24_CLIENT_ID": "local.2"}},
+		"both by --set":      {Others: map[string]string{"LEADSYNC_B24_CLIENT_ID": "local.2", "LEADSYNC_B24_CLIENT_SECRET": "s2"}},
+		"flags before --set": {ClientID: "local.2", ClientSecret: "s2", Others: map[string]string{"LEADSYNC_B24_CLIENT_ID": "local.3", "LEADSYNC_B24_CLIENT_SECRET": "s3"}},
+		"flags":              {ClientID: "local.2", ClientSecret: "s2"},
+	} {
+		given.Database, given.PublicURL, given.Portal = "sqlite", "https://l.example.com", "p.bitrix24.ru"
+		for _, person := range []setup.Terminal{nil, &person{t: t}} { // who is not asked
+			former, _ := used(t)
+			for _, file := range []string{former, filepath.Join(t.TempDir(), "new.env")} {
+				cfg := setup.Config{Output: file, Force: true, Given: given, Person: person}
+				value, out, err := set(t, cfg)
+				if err != nil {
+					t.Fatalf("%s: %v\n%s", name, err, out)
+				}
+				want(t, value, map[string]string{"LEADSYNC_B24_CLIENT_ID": "local.2", "LEADSYNC_B24_CLIENT_SECRET": "s2"})
+			}
+		}
+	}
+}

@@ -20,7 +20,7 @@ func askPortal(ctx context.Context, d *draft) error {
 	if err != nil {
 		return err
 	}
-	had := d.former.answers.has(webhookURL)
+	had := d.answers.has(webhookURL) // from the former file, or by --set
 	switch {
 	case inbound != "":
 		return newWebhook(d).ask(ctx, inbound)
@@ -43,19 +43,24 @@ func (p *portal) choice(ctx context.Context) (host, inbound string, err error) {
 	if d.former.answers.has(portals) || d.former.answers.has(clientID) || d.former.answers.has(webhookURL) {
 		question = d.person.words("The portal's address, or the whole inbound webhook (Enter: as in the former file; -: the first portal that installs leadsync)")
 	}
-	answer, err := d.person.line(ctx, question)
-	if err != nil {
-		return "", "", err
+	for {
+		answer, err := d.person.line(ctx, question)
+		if err != nil {
+			return "", "", err
+		}
+		p.another = answer != ""
+		switch {
+		case answer == clearing:
+			d.answers[portals] = ""
+			return "", "", nil
+		case strings.Contains(strings.ToLower(answer), "/rest/"): // what is not quite a webhook is no portal: it has a secret
+			return "", answer, nil
+		}
+		host = hostOf(answer)
+		if kept, err := d.try(ctx, d.answers.with(portals, cmp.Or(host, d.answers[portals])), trial{name: portals}); kept || err != nil {
+			return host, "", err
+		}
 	}
-	p.another = answer != ""
-	switch {
-	case answer == clearing:
-		d.answers[portals] = ""
-		return "", "", nil
-	case strings.Contains(answer, "/rest/"):
-		return "", answer, nil
-	}
-	return hostOf(answer), "", nil
 }
 
 // hostOf is the host of an address that was copied from a browser, or what was written.
@@ -63,7 +68,8 @@ func hostOf(address string) string {
 	if u, err := url.Parse(address); err == nil && u.Host != "" {
 		return u.Host
 	}
-	return strings.TrimRight(address, "/")
+	host, _, _ := strings.Cut(address, "/")
+	return host
 }
 
 // application shows what the form of a local application asks for, and takes what it shows afterwards.
@@ -91,7 +97,7 @@ func (p *portal) application(ctx context.Context) error {
 		secret = strings.TrimSpace(answer)
 	}
 	d.answers[clientID] = cmp.Or(id, before)
-	if secret != "" {
+	if secret != "" || id != "" && id != before { // another application's secret is not kept
 		d.answers.put(clientSecret, secret)
 	}
 	return nil

@@ -152,6 +152,18 @@ func TestAPersonIsAskedUntilAnswersWork(t *testing.T) {
 	}
 }
 
+// All that was answered before would be lost if the portal were refused at the end.
+func TestAPortalThatIsNoneIsAskedForAgain(t *testing.T) {
+	p := &person{t: t, answers: [][2]string{
+		{"SQL Server", "sqlite"}, {"Address", ""}, {"The portal's address", "our portal"}, {"The portal's address", "company.bitrix24.ru/crm/lead/"}, {"client_id", ""},
+	}}
+	value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
+	if err != nil || len(p.answers) > 0 || !strings.Contains(out, "LEADSYNC_B24_PORTALS: an entry is an address") {
+		t.Fatalf("%v, left %v\n%s", err, p.answers, out)
+	}
+	want(t, value, map[string]string{"LEADSYNC_B24_PORTALS": "company.bitrix24.ru"})
+}
+
 func TestASelfSignedServerIsTrustedOnRequest(t *testing.T) {
 	p := &person{t: t, answers: [][2]string{
 		{"SQL Server", "selfsigned:1444"},

@@ -21,8 +21,8 @@ type court struct {
 // trial is that of one answer.
 type trial struct {
 	name  string
-	early bool // it cannot know yet: a script goes on where the answer does not work
-	look  func(context.Context, service.Config) []doctor.Finding
+	early bool                                                   // it cannot know yet: a script goes on where the answer does not work
+	look  func(context.Context, service.Config) []doctor.Finding // nil where reading the answer is all that can be tried
 }
 
 // read reads the answers as the service will.
@@ -30,7 +30,7 @@ func (c court) read(a answers) (service.Config, error) {
 	values, faults := a.values()
 	cfg, err := service.ReadConfig(values.Lookup)
 	from := func(name string) string { return c.former.place(name, a) }
-	if err := errors.Join(faults, settings.Located(err, from)); err != nil {
+	if err := errors.Join(faults, settings.Located(errors.Join(a.unwritable(), err), from)); err != nil {
 		return cfg, fmt.Errorf("%w:\n%w", ErrAnswer, err)
 	}
 	return cfg, nil
@@ -46,7 +46,7 @@ func (c court) try(ctx context.Context, a answers, t trial) (kept bool, err erro
 	case err != nil:
 		c.person.say("  %s", err)
 		return false, nil
-	case c.untried || a[t.name] == "" && t.name != databaseURL: // no address is a SQLite file
+	case c.untried || t.look == nil || a[t.name] == "" && t.name != databaseURL: // no address is a SQLite file
 		return true, nil
 	}
 	found := t.look(ctx, cfg)

@@ -113,7 +113,7 @@ func (w *webhook) turnTo(portal string) {
 // token takes the token of the outgoing webhook, once for a portal.
 func (w *webhook) token(ctx context.Context) error {
 	d := w.draft
-	if w.settled || !d.person.there() {
+	if !d.person.there() || w.settled && w.readable() {
 		return nil
 	}
 	question := d.person.words("The outgoing webhook's token, as Bitrix24 shows it (not shown here)")
@@ -128,8 +128,18 @@ func (w *webhook) token(ctx context.Context) error {
 		if answer = strings.TrimSpace(answer); answer != "" {
 			d.answers.put(webhookToken, answer)
 		}
-		if w.settled = d.answers.has(webhookToken); w.settled {
+		if w.settled = d.answers.has(webhookToken) && w.readable(); w.settled {
 			return nil
 		}
 	}
+}
+
+// readable tells whether the service can read the token, beside whatever webhook, and says why it cannot.
+func (w *webhook) readable() bool {
+	d := w.draft
+	_, err := d.court.read(d.answers.without(memberID).with(webhookURL, "https://portal.bitrix24.com/rest/1/secret/"))
+	if err != nil {
+		d.person.say("  %s", err)
+	}
+	return err == nil
 }

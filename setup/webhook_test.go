@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -203,4 +204,71 @@ func TestATokenBySetBelongsToTheWebhookOfTheFlag(t *testing.T) {
 	want(t, value, map[string]string{
 		"LEADSYNC_B24_WEBHOOK_URL": "https://new.bitrix24.ru/rest/1/s/", "LEADSYNC_B24_APPLICATION_TOKEN": "new", "LEADSYNC_B24_MEMBER_ID": formerMember,
 	})
+}
+
+// A token that the service cannot read is asked for again, and not the webhook beside it.
+func TestATokenThatCannotBeReadIsAskedForAgain(t *testing.T) {
+	const webhook = "https://p.bitrix24.ru/rest/1/s/"
+	answers := [][2]string{{"SQL Server", "sqlite"}, {"Address", ""}, {"whole inbound webhook", webhook}}
+	for name, test := range map[string]struct {
+		given   setup.Answers
+		answers [][2]string
+	}{
+		"typed":  {setup.Answers{DataDir: "data"}, [][2]string{{"as Bitrix24 shows it", ","}, {"outgoing webhook's token", "token"}}},
+		"a flag": {setup.Answers{DataDir: "data", WebhookToken: ","}, [][2]string{{"outgoing webhook's token", "token"}}},
+	} {
+		p := &person{t: t, answers: append(slices.Clone(answers), test.answers...)}
+		value, out, err := set(t, setup.Config{Person: p, Given: test.given})
+		if err != nil || strings.Count(out, "LEADSYNC_B24_APPLICATION_TOKEN: not a list of tokens") != 1 {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+		want(t, value, map[string]string{"LEADSYNC_B24_APPLICATION_TOKEN": "token", "LEADSYNC_B24_WEBHOOK_URL": webhook})
+	}
+}
+
+// Flags that no answer can mend are refused before a person is asked.
+func TestFlagsBesideAWebhookAreReadFirst(t *testing.T) {
+	for want, given := range map[string]setup.Answers{
+		"LEADSYNC_B24_APPLICATION_TOKEN: not a list": {Webhook: "https://p.bitrix24.ru/rest/1/s/", WebhookToken: ","},
+		"LEADSYNC_B24_MEMBER_ID: not a member id":    {Webhook: "https://p.bitrix24.ru/rest/1/s/", WebhookToken: "t", MemberID: "no id"},
+	} {
+		if _, out, err := set(t, setup.Config{Person: &person{t: t}, Given: given}); !errors.Is(err, setup.ErrAnswer) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q\n%s", err, want, out)
+		}
+	}
+	if _, out, err := set(t, setup.Config{Given: setup.Answers{WebhookToken: "t"}}); !errors.Is(err, setup.ErrAnswer) || !strings.Contains(err.Error(), "LEADSYNC_B24_WEBHOOK_URL: missing") {
+		t.Errorf("a token alone: %v\n%s", err, out)
+	}
+}
+
+// A webhook in a file of its own needs no former file, and its token may be a flag.
+func TestAWebhookBySetTakesTheTokenOfTheFlag(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "webhook")
+	if err := os.WriteFile(file, []byte("https://p.bitrix24.ru/rest/1/s/\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	given := setup.Answers{Database: "sqlite", PublicURL: "https://l.example.com", WebhookToken: "t", MemberID: formerMember, Others: map[string]string{"LEADSYNC_B24_WEBHOOK_URL_FILE": file}}
+	for _, person := range []setup.Terminal{nil, &person{t: t, answers: [][2]string{{"The portal's address", ""}}}} {
+		value, out, err := set(t, setup.Config{Given: given, Person: person})
+		if err != nil || strings.Contains(out, "Local application") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		want(t, value, map[string]string{"LEADSYNC_B24_WEBHOOK_URL": "https://p.bitrix24.ru/rest/1/s/", "LEADSYNC_B24_APPLICATION_TOKEN": "t", "LEADSYNC_B24_MEMBER_ID": formerMember})
+	}
+}
+
+// A webhook in capitals is refused as one: its secret must not be taken for the path of a portal's address.
+func TestAWebhookInCapitalsIsNoPortal(t *testing.T) {
+	p := &person{t: t, answers: [][2]string{
+		{"SQL Server", "sqlite"},
+		{"Address", ""},
+		{"whole inbound webhook", "HTTPS://P.BITRIX24.RU/REST/1/HUNTER2/"},
+		{"The inbound webhook", "https://p.bitrix24.ru/rest/1/s/"},
+		{"as Bitrix24 shows it", "token"},
+	}}
+	value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
+	if err != nil || !strings.Contains(out, "LEADSYNC_B24_WEBHOOK_URL: not an inbound webhook") || strings.Contains(out, "HUNTER2") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want(t, value, map[string]string{"LEADSYNC_B24_WEBHOOK_URL": "https://p.bitrix24.ru/rest/1/s/", "LEADSYNC_B24_PORTALS": ""})
 }

@@ -50,7 +50,7 @@ type outcome struct {
 
 var (
 	errLost    = errors.New("lost on purpose")
-	errWaiting = errors.New("no answer yet; GET /_portal/callbacks shows it when it is there")
+	errWaiting = errors.New("no answer yet")
 )
 
 func (n *notice) ended(o outcome) {
@@ -64,6 +64,8 @@ func (o outcome) reason(event, handler string) string {
 	var failed *url.Error // it repeats method and address
 	text := strings.Join(strings.Fields(o.text), " ")
 	switch {
+	case errors.Is(o.err, errWaiting): // it waits behind others
+		return fmt.Sprintf("%s has not answered %s yet: GET /_portal/callbacks shows it when it has", handler, event)
 	case errors.As(o.err, &failed):
 		return fmt.Sprintf("%s could not be delivered to %s: %v", event, handler, failed.Err)
 	case o.err != nil:
@@ -104,7 +106,10 @@ func (p *Portal) postInstall(w http.ResponseWriter, r *http.Request) {
 	}
 	o := p.installAndWait(r, form)
 	if reason := o.reason("ONAPPINSTALL", form.EventsURL); reason != "" {
-		complain(w, http.StatusBadGateway, errors.New(reason+". The portal does not send it again: when that is put right, install again"))
+		if !errors.Is(o.err, errWaiting) {
+			reason += ". The portal does not send it again: when that is put right, install again"
+		}
+		complain(w, http.StatusBadGateway, errors.New(reason))
 		return
 	}
 	showJSON(w, installed{fmt.Sprintf("%s accepted ONAPPINSTALL with HTTP %d", form.EventsURL, o.status), p.Info()})
