@@ -36,6 +36,9 @@ func newDraft(cfg Config) (*draft, error) {
 	for name, value := range cfg.Given.Others {
 		d.answers.put(name, value)
 	}
+	if cfg.Given.Portal != "" && cfg.Given.Webhook == "" {
+		d.answers[portals] = hostOf(cfg.Given.Portal)
+	}
 	d.takeWebhook()
 	d.takeApplication()
 	data, err := filepath.Abs(cmp.Or(cfg.Given.DataDir, d.former.answers[dataDir], cfg.DataDir))

@@ -227,9 +227,10 @@ func TestATokenThatCannotBeReadIsAskedForAgain(t *testing.T) {
 }
 
 // Flags that no answer can mend are refused before a person is asked.
-func TestFlagsBesideAWebhookAreReadFirst(t *testing.T) {
+func TestFlagsOfAPortalAreReadFirst(t *testing.T) {
 	for want, given := range map[string]setup.Answers{
 		"LEADSYNC_B24_APPLICATION_TOKEN: not a list": {Webhook: "https://p.bitrix24.ru/rest/1/s/", WebhookToken: ","},
+		"LEADSYNC_B24_PORTALS: an entry is an":       {Portal: "our portal"},
 		"LEADSYNC_B24_MEMBER_ID: not a member id":    {Webhook: "https://p.bitrix24.ru/rest/1/s/", WebhookToken: "t", MemberID: "no id"},
 	} {
 		if _, out, err := set(t, setup.Config{Person: &person{t: t}, Given: given}); !errors.Is(err, setup.ErrAnswer) || !strings.Contains(err.Error(), want) {
