@@ -161,7 +161,7 @@ func (r PortalReport) WriteText(out io.Writer) error {
 	}
 	line("  owner      %s (number %d)", r.Owner, r.Epoch)
 	if b := r.Budget; b != nil {
-		line("  budget     %.0f of %.0f requests in the bucket (%s plan), share %.3g, %s, at %s", b.Level, b.Depth, b.Plan, b.Share, leads.Amount(b.Refusals, "refusal"), stamp(b.At))
+		line("  budget     %.0f of %.0f requests in the bucket (%s plan), share %.3g, %s, noted at %s", b.Level, b.Depth, b.Plan, b.Share, leads.Amount(b.Refusals, "refusal"), stamp(b.At))
 	}
 	if p := r.LastPass; p != nil {
 		line("  last pass  %s, %s %s: %s compared in %.1f s", p.Mode, p.State, stamp(*r.LastPassAt), leads.Amount(p.Scanned, "lead"), p.Seconds)

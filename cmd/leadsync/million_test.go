@@ -66,6 +66,9 @@ func TestMemoryStaysConstant(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("the installation is answered with %s", resp.Status)
+	}
 
 	run := leads.Run{Mode: leads.RunImport}
 	for _, mode := range []leads.RunMode{leads.RunImport, leads.RunFull} {

@@ -139,6 +139,9 @@ func importAll(t *testing.T, info emulator.Info, client *http.Client) int {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("the installation is answered with %s", resp.Status)
+	}
 	var run leads.Run
 	longEventually(t, "everything is imported and published", 50*time.Millisecond, func() bool {
 		runs, err := db.Runs(t.Context(), info.MemberID, 1)
