@@ -21,7 +21,6 @@ var onlyEnglish = map[string]string{
 	"kubernetes.md":  "for bigger houses, whose administrators read English documentation of Kubernetes anyway",
 	"monitoring.md":  "for Prometheus and Grafana, whose words are English; alarms without them are in settings.md",
 	"performance.md": "measurements, mostly figures",
-	"proxies.md":     "configuration files, mostly; operators.md and operations.md have the rules",
 	"subscribing.md": "for programmers of subscribers: messages and code",
 	"tables.md":      "an overview, mostly names of tables and columns",
 	"why.md":         "the output of one command, which is English",
