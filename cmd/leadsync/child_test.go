@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -130,11 +131,19 @@ type child struct {
 	stdin io.WriteCloser
 }
 
+// newChild skips the test with -short: in CI the race detector then watches what happens in one process, and
+// processes of their own run without it. Nobody waits ten minutes for the same tests twice.
 func newChild(tb testing.TB, role string, env ...string) *child {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skip("skipped because of -short: it needs processes of its own")
+	}
 	c := &child{tb: tb, role: role, env: env, log: filepath.Join(tb.TempDir(), role+".log")}
 	tb.Cleanup(func() {
 		c.kill()
+		if log, err := os.ReadFile(c.log); err == nil && bytes.Contains(log, []byte("WARNING: DATA RACE")) {
+			tb.Errorf("the race detector has found something in %s", c.role)
+		}
 		if tb.Failed() {
 			c.logTail()
 		}
