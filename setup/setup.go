@@ -56,7 +56,9 @@ type Config struct {
 	Force    bool     // an existing file is replaced
 	Untried  bool     // answers are checked, and not tried
 	Unit     bool     // a systemd unit starts the service
+	Program  string   // how a person calls leadsync here
 	Owner    string   // the user to whom the file is to belong; "" is who runs this
+	AsOwner  string   // what a command begins with to run as Owner
 	Trials   Trials
 	Out      io.Writer
 	Paint    func(doctor.Level, string) string // colours what a trial found; nil does not

@@ -74,7 +74,7 @@ func trials(tried *[]string) setup.Trials {
 func set(t *testing.T, cfg setup.Config) (value func(string) string, out string, err error) {
 	t.Helper()
 	var text leadstest.Log
-	cfg.Out = &text
+	cfg.Out, cfg.Program = &text, "leadsync"
 	if cfg.Output == "" {
 		cfg.Output = filepath.Join(t.TempDir(), "new", "leadsync.env")
 	}
