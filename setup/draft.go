@@ -36,7 +36,7 @@ func newDraft(cfg Config) (*draft, error) {
 	for name, value := range cfg.Given.Others {
 		d.answers.put(name, value)
 	}
-	if cfg.Given.Portal != "" && cfg.Given.Webhook == "" {
+	if cfg.Given.Portal != "" {
 		d.answers[portals] = hostOf(cfg.Given.Portal)
 	}
 	d.takeWebhook()

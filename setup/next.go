@@ -83,7 +83,11 @@ func (n next) form() {
 	switch {
 	case a.has(webhookURL):
 	case !a.has(publicURL): // the form asks for addresses below it
-		say("  set LEADSYNC_PUBLIC_URL in the file and restart leadsync: the form of the local application in Bitrix24 needs that address")
+		again := n.program(runtime.GOOS, "init --force")
+		if !n.cfg.Standard {
+			again += " --output " + quoted(runtime.GOOS, n.cfg.Output)
+		}
+		say("  when there is a public address: %s\n  (it tries the address and says what the form of the local application in Bitrix24 asks for)", again)
 	case a.has(clientID) && a.has(clientSecret):
 		say("  save the form of the local application in Bitrix24 while leadsync runs")
 	default:

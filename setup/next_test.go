@@ -17,8 +17,8 @@ func TestWhatComesNextFitsWhatIsKnown(t *testing.T) {
 	}{
 		"root":                 {"leadsync", nil, "  sudo -u leadsync leadsync doctor\n", "  leadsync "},
 		"another user":         {"", nil, "  leadsync doctor\n", "sudo"},
-		"no public address":    {"", nil, "set LEADSYNC_PUBLIC_URL", "save the form"},
-		"no client id":         {"", map[string]string{publicURL: "https://l.example.com"}, "put client_id and client_secret", "set LEADSYNC_PUBLIC_URL"},
+		"no public address":    {"", nil, "  when there is a public address: leadsync init --force\n", "save the form"},
+		"no client id":         {"", map[string]string{publicURL: "https://l.example.com"}, "put client_id and client_secret", "public address"},
 		"client id and secret": {"", map[string]string{publicURL: "https://l.example.com", clientID: "local.1", clientSecret: "s"}, "save the form", "client_id"},
 		"a secret in a file":   {"", map[string]string{publicURL: "https://l.example.com", clientID: "local.1", clientSecret + "_FILE": "/s"}, "save the form", "client_id"},
 		"a webhook":            {"", map[string]string{webhookURL: "https://p.bitrix24.ru/rest/1/s/"}, "doctor", "save the form"},

@@ -84,6 +84,9 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := d.checkFlags(); err != nil {
+		return err
+	}
 	if err := d.check(); err != nil { // nobody should be asked before that is mended
 		return err
 	}

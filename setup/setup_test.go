@@ -102,7 +102,7 @@ func want(t *testing.T, value func(string) string, settings map[string]string) {
 
 func TestAPersonIsAskedUntilAnswersWork(t *testing.T) {
 	p := &person{t: t, answers: [][2]string{
-		{"SQL Server: its host", "Server=down;Database=crm;User Id=leadsync;Password=hunter2"}, // from another program
+		{"or all in one: sqlserver://", "Server=down;Database=crm;User Id=leadsync;Password=hunter2"}, // from another program
 		{"SQL Server: its host", "down"},
 		{"Name of the database", "crm"},
 		{"Login", "leadsync"},
@@ -155,10 +155,10 @@ func TestAPersonIsAskedUntilAnswersWork(t *testing.T) {
 // All that was answered before would be lost if the portal were refused at the end.
 func TestAPortalThatIsNoneIsAskedForAgain(t *testing.T) {
 	p := &person{t: t, answers: [][2]string{
-		{"SQL Server", "sqlite"}, {"Address", ""}, {"The portal's address", "our portal"}, {"The portal's address", "company.bitrix24.ru/crm/lead/"}, {"client_id", ""},
+		{"SQL Server", "sqlite"}, {"Address", ""}, {"The portal's address", "our portal"}, {"The portal's address", "company.bitrix24.ru/crm/lead/"}, // and not the client_id, which there cannot be without an address
 	}}
 	value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
-	if err != nil || len(p.answers) > 0 || !strings.Contains(out, "LEADSYNC_B24_PORTALS: an entry is an address") {
+	if err != nil || len(p.answers) > 0 || !strings.Contains(out, "LEADSYNC_B24_PORTALS: an entry is an address") || !strings.Contains(out, "its client_id is not asked for") {
 		t.Fatalf("%v, left %v\n%s", err, p.answers, out)
 	}
 	want(t, value, map[string]string{"LEADSYNC_B24_PORTALS": "company.bitrix24.ru"})
