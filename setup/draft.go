@@ -92,12 +92,6 @@ func newKey() string {
 	return base64.StdEncoding.EncodeToString(key)
 }
 
-// check tells whether the service can read the draft.
-func (d *draft) check() error {
-	_, err := d.court.read(d.answers)
-	return err
-}
-
 // known is what need not be asked for: without a person that is the former file's value, too. The value of a secret in a file of
 // its own is "".
 func (d *draft) known(name, flag string) (value string, is bool) {

@@ -43,6 +43,8 @@ type Trials struct {
 	Database func(ctx context.Context, cfg service.Config) (found []doctor.Finding, takeOver bool)
 	Address  func(ctx context.Context, cfg service.Config) []doctor.Finding
 	Webhook  func(ctx context.Context, cfg service.Config) []doctor.Finding
+	// Data tells what keeps a service of the user from working in the data directory; "" is who runs this.
+	Data func(cfg service.Config, user string) error
 }
 
 // Config is a set-up.
@@ -87,7 +89,11 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err := d.checkFlags(); err != nil {
 		return err
 	}
-	if err := d.check(); err != nil { // nobody should be asked before that is mended
+	read, err := d.court.read(d.answers)
+	if err == nil && !cfg.Untried {
+		err = cfg.Trials.Data(read, cfg.Owner)
+	}
+	if err != nil { // nobody should be asked before that is mended
 		return err
 	}
 	if d.person.there() {
@@ -98,7 +104,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 			return err
 		}
 	}
-	if err := d.check(); err != nil {
+	if _, err := d.court.read(d.answers); err != nil {
 		return err
 	}
 	w, err := write(cfg, d)

@@ -67,6 +67,7 @@ func trials(tried *[]string) setup.Trials {
 		Webhook: func(_ context.Context, cfg service.Config) []doctor.Finding {
 			return look("webhook", cfg.WebhookURL.Reveal(), "down")
 		},
+		Data: func(service.Config, string) error { return nil },
 	}
 }
 
@@ -278,6 +279,26 @@ func TestAnswersCanBeWrittenUntried(t *testing.T) {
 	p := &person{t: t, answers: [][2]string{{"SQL Server", "mysql://x"}, {"SQL Server", "sqlite"}, {"Address", "https://localhost"}, {"Address", "https://down.example.com"}, {"The portal's address", ""}, {"client_id", ""}}}
 	if _, out, err = set(t, setup.Config{Trials: trials(&tried), Untried: true, Person: p, Given: setup.Answers{DataDir: "data"}}); err != nil || len(tried) > 0 || len(p.answers) > 0 {
 		t.Errorf("a person: %v, tried %v, left %v\n%s", err, tried, p.answers, out)
+	}
+}
+
+// A service could not work in a directory of another user, whatever it keeps there: that is said first.
+func TestADataDirectoryOfAnotherUserIsRefused(t *testing.T) {
+	taken := errors.New("it belongs to bob")
+	tries := trials(&[]string{})
+	tries.Data = func(cfg service.Config, user string) error {
+		if strings.HasSuffix(cfg.DataDir, "bobs") && user == "leadsync" {
+			return taken
+		}
+		return nil
+	}
+	for _, terminal := range []setup.Terminal{nil, &person{t: t}} { // who is not asked
+		if _, out, err := set(t, setup.Config{Trials: tries, Owner: "leadsync", Person: terminal, Given: setup.Answers{DataDir: "bobs"}}); !errors.Is(err, taken) {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	if _, out, err := set(t, setup.Config{Trials: tries, Given: setup.Answers{DataDir: "bobs"}}); err != nil {
+		t.Errorf("bob: %v\n%s", err, out)
 	}
 }
 

@@ -84,6 +84,7 @@ func (i initCmd) config(a *app) setup.Config {
 				defer a.trying("the webhook")()
 				return service.TryWebhook(ctx, cfg)
 			},
+			Data: service.CheckServiceOwner,
 		},
 	}
 }
