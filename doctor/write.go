@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"leadsync/leads"
 )
 
 // Write prints findings for people: a line for each, below it what follows and what to do. paint colours the
@@ -15,7 +17,7 @@ func Write(w io.Writer, found []Finding, paint func(Level, string) string) error
 		if paint != nil {
 			level = paint(f.Level, level)
 		}
-		fmt.Fprintf(&text, "%s  %-14s  %s\n", level, f.Check, f.Found)
+		fmt.Fprintf(&text, "%s  %-14s  %s\n", level, f.Check, leads.OneLine(f.Found))
 		if f.Means != "" {
 			fmt.Fprintf(&text, "%25s  so: %s\n", "", f.Means)
 		}

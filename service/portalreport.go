@@ -133,7 +133,7 @@ func (r PortalReport) WriteText(out io.Writer) error {
 		line("  problem    %s, since %s", r.Problem, stamp(*r.ProblemAt))
 	}
 	if r.Note != "" {
-		line("  note       %s", r.Note)
+		line("  note       %s", leads.OneLine(r.Note))
 	}
 	line("  endpoint   %s", r.Endpoint)
 	if r.ClientID != "" {
