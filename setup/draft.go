@@ -31,7 +31,7 @@ func newDraft(cfg Config) (*draft, error) {
 			return nil, err
 		}
 	}
-	d.court = court{person: d.person, former: d.former, untried: cfg.Untried, paint: cfg.Paint}
+	d.court = court{person: d.person, former: d.former, untried: cfg.Untried, style: cfg.Style}
 	maps.Copy(d.answers, d.former.answers)
 	for name, value := range cfg.Given.Others {
 		d.answers.put(name, value)

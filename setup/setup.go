@@ -63,7 +63,7 @@ type Config struct {
 	AsOwner  string   // what a command begins with to run as Owner
 	Trials   Trials
 	Out      io.Writer
-	Paint    func(doctor.Level, string) string // colours what a trial found; nil does not
+	Style    doctor.Style // of what a trial found
 }
 
 // Errors that a user mends by other flags.

@@ -62,14 +62,14 @@ func (i initCmd) config(a *app) setup.Config {
 	if output == a.settings {
 		data = setup.DataDir(output)
 	}
-	owner := setup.ServiceUser()
+	owner, lang := setup.ServiceUser(), cmp.Or(i.Lang, setup.Locale(a.lookup))
 	log := service.NewLog(a.stderr, service.Config{LogFormat: "text"})
 	return setup.Config{
 		Given: setup.Answers{
 			Database: i.Database, DataDir: i.DataDir, PublicURL: i.PublicURL, Portal: i.Portal, ClientID: i.ClientID, ClientSecret: i.ClientSecret,
 			Webhook: i.Webhook, WebhookToken: i.WebhookToken, MemberID: i.MemberID, Others: i.Set,
 		},
-		Language: cmp.Or(i.Lang, setup.Locale(a.lookup)), DataDir: data, Output: output, Standard: output == a.settings, Force: i.Force, Untried: i.SkipChecks, Out: a.stdout, Paint: a.paint,
+		Language: lang, DataDir: data, Output: output, Standard: output == a.settings, Force: i.Force, Untried: i.SkipChecks, Out: a.stdout, Style: a.style(lang),
 		Unit: output == a.settings && setup.HasUnit("/"), Program: setup.Program(a.called), Owner: owner, AsOwner: setup.AsUser(owner, exec.LookPath),
 		Trials: setup.Trials{
 			Database: func(ctx context.Context, cfg service.Config) ([]doctor.Finding, bool) {
