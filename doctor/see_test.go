@@ -51,7 +51,7 @@ func TestFindingsLeadToThePage(t *testing.T) {
 			led[f.Check] = true
 		}
 		var out bytes.Buffer
-		if err := doctor.Write(&out, []doctor.Finding{f}, nil); err != nil || bad != strings.Contains(out.String(), "  see "+f.See+"\n") {
+		if err := doctor.Write(&out, []doctor.Finding{f}, doctor.Style{}); err != nil || bad != strings.Contains(out.String(), "  see "+f.See+"\n") {
 			t.Errorf("%v: %s", err, &out)
 		}
 	}

@@ -4,26 +4,39 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"leadsync/leads"
 )
 
-// Write prints findings for people: a line for each, below it what follows and what to do. paint colours the
-// word of a level, where that is not nil.
-func Write(w io.Writer, found []Finding, paint func(Level, string) string) error {
+// Style is how findings are printed; nil leaves words as they are.
+type Style struct {
+	Paint func(level Level, word string) string // colours the word of a level
+	Words func(text string) string              // says a text in the reader's language
+}
+
+// Write prints findings for people: a line for each, below it what follows and what to do. Levels keep their words, which pages and
+// programs name.
+func Write(w io.Writer, found []Finding, style Style) error {
+	words := style.Words
+	if words == nil {
+		words = func(text string) string { return text }
+	}
+	say := func(text string) string { return leads.OneLine(words(text)) }
 	var text strings.Builder
 	for _, f := range found {
 		level := fmt.Sprintf("%-7s", f.Level)
-		if paint != nil {
-			level = paint(f.Level, level)
+		if style.Paint != nil {
+			level = style.Paint(f.Level, level)
 		}
-		fmt.Fprintf(&text, "%s  %-14s  %s\n", level, f.Check, f.Found)
+		fmt.Fprintf(&text, "%s  %-14s  %s\n", level, say(f.Check), say(f.Found))
 		if f.Means != "" {
-			fmt.Fprintf(&text, "%25s  so: %s\n", "", f.Means)
+			fmt.Fprintf(&text, "%25s  %s: %s\n", "", words("so"), say(f.Means))
 		}
 		if f.Do != "" {
-			fmt.Fprintf(&text, "%25s  -> %s\n", "", f.Do)
+			fmt.Fprintf(&text, "%25s  -> %s\n", "", say(f.Do))
 		}
 		if f.See != "" {
-			fmt.Fprintf(&text, "%25s  see %s\n", "", f.See)
+			fmt.Fprintf(&text, "%25s  %s %s\n", "", words("see"), f.See)
 		}
 	}
 	_, err := io.WriteString(w, text.String())

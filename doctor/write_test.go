@@ -11,10 +11,10 @@ import (
 func TestLevelsArePainted(t *testing.T) {
 	var plain, painted strings.Builder
 	found := []doctor.Finding{{Check: "disk", Level: doctor.OK, Found: "room"}, {Check: "nats", Level: doctor.Fault, Found: "down"}}
-	if err := doctor.Write(&plain, found, nil); err != nil {
+	if err := doctor.Write(&plain, found, doctor.Style{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := doctor.Write(&painted, found, func(level doctor.Level, words string) string { return "<" + string(level) + ">" + words + "</>" }); err != nil {
+	if err := doctor.Write(&painted, found, doctor.Style{Paint: func(level doctor.Level, words string) string { return "<" + string(level) + ">" + words + "</>" }}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "<ok>ok     </>  disk            room\n<fault>fault  </>  nats            down\n"; painted.String() != want {

@@ -206,7 +206,7 @@ func (t Timeline) In(zone *time.Location) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, lead %d, since %s\n\n", t.Portal, t.LeadID, t.Since.In(zone).Format(time.DateTime+" MST"))
 	for _, sentence := range t.Answer {
-		fmt.Fprintln(&b, sentence)
+		fmt.Fprintln(&b, leads.OneLine(sentence))
 	}
 	if len(t.Moments) > 0 {
 		fmt.Fprintln(&b)
@@ -220,7 +220,7 @@ func (t Timeline) In(zone *time.Location) string {
 		if m.Lag > 0 {
 			after = fmt.Sprintf(" (%s after the event arrived)", about(time.Duration(m.Lag*float64(time.Second))))
 		}
-		fmt.Fprintf(&b, "%s  %-16s  %s%s\n", m.At.In(zone).Format("2006-01-02 15:04:05.000"), what, m.Text, after)
+		fmt.Fprintf(&b, "%s  %-16s  %s%s\n", m.At.In(zone).Format("2006-01-02 15:04:05.000"), what, leads.OneLine(m.Text), after)
 	}
 	if len(t.Notes) > 0 {
 		fmt.Fprintln(&b)

@@ -63,7 +63,7 @@ func (a Answer) WriteText(out io.Writer) error {
 		if !c.Open {
 			state = "closed"
 		}
-		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Rank, c.LeadID, state, oneLine(c.Name), oneLine(c.Company), oneLine(c.Title), c.ResponsibleID, WallTime(c.ReadAt), c.CardURL)
+		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Rank, c.LeadID, state, OneLine(c.Name), OneLine(c.Company), OneLine(c.Title), c.ResponsibleID, WallTime(c.ReadAt), c.CardURL)
 	}
 	return w.Flush()
 }

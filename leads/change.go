@@ -57,7 +57,7 @@ func (c Change) WriteText(out io.Writer) error {
 		Last  string `json:"LAST_NAME"`
 	}
 	if json.Unmarshal(c.Lead, &card) == nil {
-		if words := oneLine(card.Title + " " + card.Name + " " + card.Last); words != "" {
+		if words := OneLine(card.Title + " " + card.Name + " " + card.Last); words != "" {
 			line += "  " + words
 		}
 	}

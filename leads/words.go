@@ -27,9 +27,15 @@ func WallTime(t time.Time) string {
 	return t.Local().Format(time.DateTime)
 }
 
-// oneLine is a text that somebody typed into Bitrix24, as part of a line in a terminal: it neither
-// breaks the line nor has characters that terminals obey.
-func oneLine(text string) string {
+// OneLine is a text from Bitrix24, as part of a line in a terminal: it neither breaks the line nor has characters that terminals
+// obey, nor marks of direction, which would show the rest of the line in another order.
+func OneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, text)
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }
 

@@ -129,7 +129,7 @@ func (d DeadLetters) payload(ctx context.Context, ref leads.Ref) (json.RawMessag
 func (r DeadReport) WriteText(out io.Writer) error {
 	for _, v := range r.Letters {
 		_, err := fmt.Fprintf(out, "%s  %s/%d  %s  %s since %s  %s\n", v.LastAt.Local().Format(time.DateTime), v.Portal, v.Lead,
-			v.Event, leads.Amount(int64(v.Attempts), "attempt"), v.FirstAt.Local().Format(time.DateTime), v.Reason)
+			v.Event, leads.Amount(int64(v.Attempts), "attempt"), v.FirstAt.Local().Format(time.DateTime), leads.OneLine(v.Reason))
 		if err == nil && len(v.Payload) > 0 {
 			_, err = fmt.Fprintf(out, "    %s\n", v.Payload)
 		}

@@ -23,6 +23,19 @@ func CheckOwner(cfg Config) error {
 		absolute(cfg.DataDir), settings.UserName(owner), settings.UserName(me), settings.RunAs(owner)))
 }
 
+// CheckServiceOwner refuses a data directory in which the service could not work as the user of this name; "" is who runs this.
+func CheckServiceOwner(cfg Config, name string) error {
+	if name == "" {
+		return CheckOwner(cfg)
+	}
+	owner, known := ownerOf(cfg.DataDir)
+	if !known || settings.UserName(owner) == name {
+		return nil
+	}
+	return guide.At(guide.DataDirectory, fmt.Errorf("the data directory %s belongs to the user %s, and the service runs as %s: want another directory by --data-dir, or the directory given to %s",
+		absolute(cfg.DataDir), settings.UserName(owner), name, name))
+}
+
 // ownerOf is the user whose data directory it is; false where there is none yet.
 func ownerOf(dir string) (uid int, known bool) {
 	uid, known = settings.FileOwner(dir)

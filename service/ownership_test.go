@@ -4,7 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
+
+	"leadsync/settings"
 )
 
 func TestOwnersOfDataDirectories(t *testing.T) {
@@ -32,6 +35,15 @@ func TestOwnersOfDataDirectories(t *testing.T) {
 	}
 	if err := os.Chown(dir, 65533, -1); err != nil {
 		t.Fatal(err)
+	}
+	if err := CheckServiceOwner(Config{DataDir: dir}, ""); err == nil || !strings.Contains(err.Error(), "and this is ") {
+		t.Errorf("root as itself: %v", err)
+	}
+	if err := CheckServiceOwner(Config{DataDir: dir}, "root"); err == nil || !strings.Contains(err.Error(), "the service runs as root") {
+		t.Errorf("a service of root: %v", err)
+	}
+	if err := CheckServiceOwner(Config{DataDir: dir}, settings.UserName(65533)); err != nil {
+		t.Errorf("a service of the owner: %v", err)
 	}
 	if owner, known := ownerOf(dir); owner != 65533 || !known {
 		t.Errorf("the owner is %d, %v", owner, known)

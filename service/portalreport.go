@@ -130,10 +130,10 @@ func (r PortalReport) WriteText(out io.Writer) error {
 	line("%s  %s (%s)", r.MemberID, r.Domain, r.Way)
 	line("  state      %s", r.State)
 	if r.Problem != "" {
-		line("  problem    %s, since %s", r.Problem, stamp(*r.ProblemAt))
+		line("  problem    %s, since %s", leads.OneLine(r.Problem), stamp(*r.ProblemAt))
 	}
 	if r.Note != "" {
-		line("  note       %s", r.Note)
+		line("  note       %s", leads.OneLine(r.Note))
 	}
 	line("  endpoint   %s", r.Endpoint)
 	if r.ClientID != "" {

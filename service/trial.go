@@ -28,8 +28,8 @@ func TryDatabase(ctx context.Context, cfg Config, log *slog.Logger) (found []doc
 	if file, missing := cfg.MissingDatabase(); missing { // opening would make it
 		return []doctor.Finding{ok("the first start creates " + absolute(file))}, false
 	}
-	if err := CheckOwner(cfg); err != nil && strings.HasPrefix(cfg.DatabaseURL, "sqlite:") { // opening would leave files of this user
-		return []doctor.Finding{{Check: "database", Level: doctor.Unknown, Found: "not looked at: " + err.Error()}}, false
+	if CheckOwner(cfg) != nil && strings.HasPrefix(cfg.DatabaseURL, "sqlite:") { // opening would leave files of this user, who is not the service's
+		return []doctor.Finding{{Check: "database", Level: doctor.Unknown, Found: "not looked at: its files belong to the service's user", Do: "run leadsync doctor as that user"}}, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

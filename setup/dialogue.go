@@ -10,7 +10,7 @@ import (
 	"leadsync/handlers/language"
 )
 
-// dialogue asks a person, and says things to whoever reads the output. What trials find is in English, as in the log.
+// dialogue asks a person, and says things to whoever reads the output. What is wrong with an answer is in English, as in the log.
 type dialogue struct {
 	terminal Terminal // nil where nobody can be asked
 	language string

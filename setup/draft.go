@@ -31,12 +31,12 @@ func newDraft(cfg Config) (*draft, error) {
 			return nil, err
 		}
 	}
-	d.court = court{person: d.person, former: d.former, untried: cfg.Untried, paint: cfg.Paint}
+	d.court = court{person: d.person, former: d.former, untried: cfg.Untried, style: cfg.Style}
 	maps.Copy(d.answers, d.former.answers)
 	for name, value := range cfg.Given.Others {
 		d.answers.put(name, value)
 	}
-	if cfg.Given.Portal != "" && cfg.Given.Webhook == "" {
+	if cfg.Given.Portal != "" {
 		d.answers[portals] = hostOf(cfg.Given.Portal)
 	}
 	d.takeWebhook()
@@ -90,12 +90,6 @@ func newKey() string {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // it never fails
 	return base64.StdEncoding.EncodeToString(key)
-}
-
-// check tells whether the service can read the draft.
-func (d *draft) check() error {
-	_, err := d.court.read(d.answers)
-	return err
 }
 
 // known is what need not be asked for: without a person that is the former file's value, too. The value of a secret in a file of

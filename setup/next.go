@@ -64,21 +64,17 @@ func (n next) file() {
 
 // commands says which commands come next, and what is to be done between them.
 func (n next) commands() {
-	say, named := n.draft.person.say, ""
-	if !n.cfg.Standard {
-		named = " --config " + n.cfg.Output
-	}
+	say := n.draft.person.say
 	say("\nNext:")
-	leadsync := n.asOwner("leadsync")
 	if n.draft.takeOver {
-		say("  %s", leadsync+" migrate --plan"+named)
-		say("  %s", leadsync+" migrate"+named)
+		say("  %s", n.command(runtime.GOOS, "migrate --plan"))
+		say("  %s", n.command(runtime.GOOS, "migrate"))
 	}
-	for _, command := range n.starts(runtime.GOOS, named, winservice.Installed()) {
+	for _, command := range n.starts(runtime.GOOS, winservice.Installed()) {
 		say("  %s", command)
 	}
 	n.form()
-	say("  %s", leadsync+" doctor"+named)
+	say("  %s", n.command(runtime.GOOS, "doctor"))
 }
 
 // form says what is left to do for the form of the local application.
@@ -87,7 +83,11 @@ func (n next) form() {
 	switch {
 	case a.has(webhookURL):
 	case !a.has(publicURL): // the form asks for addresses below it
-		say("  set LEADSYNC_PUBLIC_URL in the file and restart leadsync: the form of the local application in Bitrix24 needs that address")
+		again := n.program(runtime.GOOS, "init --force")
+		if !n.cfg.Standard {
+			again += " --output " + quoted(runtime.GOOS, n.cfg.Output)
+		}
+		say("  when there is a public address: %s\n  (it tries the address and says what the form of the local application in Bitrix24 asks for)", again)
 	case a.has(clientID) && a.has(clientSecret):
 		say("  save the form of the local application in Bitrix24 while leadsync runs")
 	default:
@@ -95,26 +95,34 @@ func (n next) form() {
 	}
 }
 
-// asOwner is a command as the user of the service where there is one: leadsync refuses to work as root in that user's directory.
-func (n next) asOwner(command string) string {
-	if n.cfg.Owner == "" {
-		return command
+// command is one that reads the settings file, as the user of the service where there is one: leadsync refuses to work as root in
+// that user's directory.
+func (n next) command(system, name string) string {
+	words := n.program(system, name)
+	if n.cfg.AsOwner != "" {
+		words = n.cfg.AsOwner + " " + words
 	}
-	return "sudo -u " + n.cfg.Owner + " " + command
+	if !n.cfg.Standard {
+		words += " --config " + quoted(system, n.cfg.Output)
+	}
+	return words
 }
+
+// program is a command as whoever runs this.
+func (n next) program(system, name string) string { return quoted(system, n.cfg.Program) + " " + name }
 
 // starts are the commands that start what is set up. On Windows a person at a terminal is no service, and the account of the
 // service cannot read a file elsewhere.
-func (n next) starts(system, named string, installed bool) []string {
+func (n next) starts(system string, installed bool) []string {
 	switch {
 	case system == onWindows && n.cfg.Standard && installed:
-		return []string{"leadsync service start"}
+		return []string{n.program(system, "service start")}
 	case system == onWindows && n.cfg.Standard:
-		return []string{"leadsync service install", "leadsync service start"}
+		return []string{n.program(system, "service install"), n.program(system, "service start")}
 	case n.cfg.Unit:
 		return []string{"systemctl enable --now leadsync"}
 	}
-	return []string{n.asOwner("leadsync serve" + named)}
+	return []string{n.command(system, "serve")}
 }
 
 // readers are who can read the file; "" where its mode does not say, as on Windows.

@@ -30,10 +30,13 @@ func makeFolder(path string, standard bool) (closed bool, err error) {
 	return false, os.MkdirAll(path, 0o700)
 }
 
-// HasUnit tells whether systemd knows the service.
-func HasUnit() bool {
-	for _, dir := range []string{"/etc/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system"} {
-		if _, err := os.Stat(filepath.Join(dir, "leadsync.service")); err == nil {
+// HasUnit tells whether systemd runs and knows the service. root is that of the file system.
+func HasUnit(root string) bool {
+	if _, err := os.Stat(filepath.Join(root, "run/systemd/system")); err != nil { // a container may have the package alone
+		return false
+	}
+	for _, dir := range []string{"etc/systemd/system", "lib/systemd/system", "usr/lib/systemd/system"} {
+		if _, err := os.Stat(filepath.Join(root, dir, "leadsync.service")); err == nil {
 			return true
 		}
 	}

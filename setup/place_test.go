@@ -22,12 +22,9 @@ func TestNextStepsAreThoseOfTheSystem(t *testing.T) {
 		{"systemd", "linux", Config{Standard: true, Unit: true, Owner: "leadsync"}, false, false, "systemctl enable --now leadsync", "leadsync"},
 		{"elsewhere", "linux", Config{Language: language.Russian}, false, false, "leadsync serve --config x.env", "этот пользователь"},
 	} {
-		named := " --config x.env"
-		if test.cfg.Standard {
-			named = ""
-		}
+		test.cfg.Program, test.cfg.Output = "leadsync", "x.env"
 		n := next{cfg: test.cfg, draft: &draft{person: dialogue{language: test.cfg.Language}}, written: written{closed: test.closed}}
-		if got := strings.Join(n.starts(test.system, named, test.installed), "; "); got != test.commands {
+		if got := strings.Join(n.starts(test.system, test.installed), "; "); got != test.commands {
 			t.Errorf("%s: %s, want %s", test.name, got, test.commands)
 		}
 		if got := n.readers(test.system); got != test.readers {

@@ -23,12 +23,13 @@ func askPortal(ctx context.Context, d *draft) error {
 	had := d.answers.has(webhookURL) // from the former file, or by --set
 	switch {
 	case inbound != "":
+		p.dropApplication()
 		return newWebhook(d).ask(ctx, inbound)
 	case had && host == "" && d.given.ClientID == "" && !p.another:
+		p.dropApplication()
 		return newWebhook(d).keep(ctx)
-	case had:
-		newWebhook(d).drop()
 	}
+	newWebhook(d).drop()
 	d.answers[portals] = cmp.Or(host, d.answers[portals])
 	return p.application(ctx)
 }
@@ -36,8 +37,12 @@ func askPortal(ctx context.Context, d *draft) error {
 // choice is the portal's host or an inbound webhook; neither is the first portal, or that of the former file.
 func (p *portal) choice(ctx context.Context) (host, inbound string, err error) {
 	d := p.draft
-	if d.given.Webhook+d.given.Portal+d.given.ClientID != "" || !d.person.there() {
-		return hostOf(d.given.Portal), d.given.Webhook, nil
+	byWebhook := d.given.Webhook != "" || answers(d.given.Others).has(webhookURL)
+	switch {
+	case byWebhook && d.given.Webhook+d.given.Portal != "": // the same portal
+		return "", d.given.Webhook, nil
+	case d.given.Portal+d.given.ClientID != "" || !d.person.there():
+		return hostOf(d.given.Portal), "", nil
 	}
 	question := d.person.words("The portal's address, such as company.bitrix24.ru, or the whole inbound webhook, if there is one (Enter: the first portal that installs leadsync)")
 	if d.former.answers.has(portals) || d.former.answers.has(clientID) || d.former.answers.has(webhookURL) {
@@ -60,6 +65,28 @@ func (p *portal) choice(ctx context.Context) (host, inbound string, err error) {
 		if kept, err := d.try(ctx, d.answers.with(portals, cmp.Or(host, d.answers[portals])), trial{name: portals}); kept || err != nil {
 			return host, "", err
 		}
+	}
+}
+
+// dropApplication makes room for a webhook. A former file that has both means both.
+func (p *portal) dropApplication() {
+	d, others := p.draft, answers(p.draft.given.Others)
+	if d.former.answers.has(webhookURL) {
+		return
+	}
+	var dropped []string
+	drop := func(name string, given bool) {
+		if d.answers.has(name) && !given {
+			d.answers.put(name, "")
+			dropped = append(dropped, name)
+		}
+	}
+	byFlags := others.has(clientID) || others.has(clientSecret)
+	drop(clientID, byFlags)
+	drop(clientSecret, byFlags)
+	drop(portals, d.given.Portal != "" || others.has(portals))
+	if len(dropped) > 0 {
+		d.person.say("  a webhook takes the application's place; not kept: %s", strings.Join(dropped, ", "))
 	}
 }
 
@@ -107,10 +134,13 @@ func (p *portal) application(ctx context.Context) error {
 // portal, and in question where a person has answered another one.
 func (p *portal) clientID(ctx context.Context, before string) (id string, none bool, err error) {
 	d := p.draft
-	isNew := before == "" && d.answers.has(publicURL)
-	inQuestion := p.another && d.given.Others[clientID] == ""
-	if d.given.ClientID != "" || !d.person.there() || !isNew && !inQuestion {
+	inQuestion := before == "" || p.another && d.given.Others[clientID] == ""
+	if d.given.ClientID != "" || !d.person.there() || !inQuestion {
 		return d.given.ClientID, false, nil
+	}
+	if before == "" && !d.answers.has(publicURL) {
+		d.person.say("  without a public address no application can be connected, so its client_id is not asked for")
+		return "", false, nil
 	}
 	question := d.person.words("client_id, if the form has shown it already (Enter: later)")
 	if before != "" {

@@ -14,7 +14,7 @@ type server struct {
 	person   dialogue
 	dataDir  string
 	replaces bool   // the former file has a database
-	former   string // its address; "" where that is in a file of its own
+	former   string // its address; asBefore where that is in a file of its own
 	tried    login  // the last answers
 }
 
@@ -55,12 +55,12 @@ func (s *server) address(ctx context.Context) (string, error) {
 
 // host asks for the server; "" is the database of the former file, or SQLite.
 func (s *server) host(ctx context.Context) (string, error) {
-	question := s.person.words(`SQL Server: its host, host:port or host\instance (Enter: a SQLite file in %s)`, s.dataDir)
+	question := s.person.words(`SQL Server: its host, host:port or host\instance, or all in one: sqlserver://user:password@host:1433?database=name (Enter: a SQLite file in %s)`, s.dataDir)
 	switch {
 	case s.tried.host != "":
-		question = s.person.words(`SQL Server: its host, host:port or host\instance, or sqlite (Enter: %s)`, s.tried.host)
+		question = s.person.words(`SQL Server: its host, host:port or host\instance, all in one: sqlserver://…, or sqlite (Enter: %s)`, s.tried.host)
 	case s.replaces:
-		question = s.person.words(`SQL Server: its host, host:port or host\instance, or sqlite (Enter: the database of the former file)`)
+		question = s.person.words(`SQL Server: its host, host:port or host\instance, all in one: sqlserver://…, or sqlite (Enter: the database of the former file)`)
 	}
 	host, err := s.person.insist(ctx, s.person.line, question, s.person.words("leads need a database; sqlite is a file in %s", s.dataDir))
 	return cmp.Or(host, s.tried.host), err

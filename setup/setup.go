@@ -43,6 +43,8 @@ type Trials struct {
 	Database func(ctx context.Context, cfg service.Config) (found []doctor.Finding, takeOver bool)
 	Address  func(ctx context.Context, cfg service.Config) []doctor.Finding
 	Webhook  func(ctx context.Context, cfg service.Config) []doctor.Finding
+	// Data tells what keeps a service of the user from working in the data directory; "" is who runs this.
+	Data func(cfg service.Config, user string) error
 }
 
 // Config is a set-up.
@@ -56,10 +58,12 @@ type Config struct {
 	Force    bool     // an existing file is replaced
 	Untried  bool     // answers are checked, and not tried
 	Unit     bool     // a systemd unit starts the service
+	Program  string   // how a person calls leadsync here
 	Owner    string   // the user to whom the file is to belong; "" is who runs this
+	AsOwner  string   // what a command begins with to run as Owner
 	Trials   Trials
 	Out      io.Writer
-	Paint    func(doctor.Level, string) string // colours what a trial found; nil does not
+	Style    doctor.Style // of what a trial found
 }
 
 // Errors that a user mends by other flags.
@@ -82,7 +86,14 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := d.check(); err != nil { // nobody should be asked before that is mended
+	if err := d.checkFlags(); err != nil {
+		return err
+	}
+	read, err := d.court.read(d.answers)
+	if err == nil && !cfg.Untried {
+		err = cfg.Trials.Data(read, cfg.Owner)
+	}
+	if err != nil { // nobody should be asked before that is mended
 		return err
 	}
 	if d.person.there() {
@@ -93,7 +104,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 			return err
 		}
 	}
-	if err := d.check(); err != nil {
+	if _, err := d.court.read(d.answers); err != nil {
 		return err
 	}
 	w, err := write(cfg, d)

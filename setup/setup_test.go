@@ -67,6 +67,7 @@ func trials(tried *[]string) setup.Trials {
 		Webhook: func(_ context.Context, cfg service.Config) []doctor.Finding {
 			return look("webhook", cfg.WebhookURL.Reveal(), "down")
 		},
+		Data: func(service.Config, string) error { return nil },
 	}
 }
 
@@ -74,7 +75,7 @@ func trials(tried *[]string) setup.Trials {
 func set(t *testing.T, cfg setup.Config) (value func(string) string, out string, err error) {
 	t.Helper()
 	var text leadstest.Log
-	cfg.Out = &text
+	cfg.Out, cfg.Program = &text, "leadsync"
 	if cfg.Output == "" {
 		cfg.Output = filepath.Join(t.TempDir(), "new", "leadsync.env")
 	}
@@ -102,7 +103,7 @@ func want(t *testing.T, value func(string) string, settings map[string]string) {
 
 func TestAPersonIsAskedUntilAnswersWork(t *testing.T) {
 	p := &person{t: t, answers: [][2]string{
-		{"SQL Server: its host", "Server=down;Database=crm;User Id=leadsync;Password=hunter2"}, // from another program
+		{"or all in one: sqlserver://", "Server=down;Database=crm;User Id=leadsync;Password=hunter2"}, // from another program
 		{"SQL Server: its host", "down"},
 		{"Name of the database", "crm"},
 		{"Login", "leadsync"},
@@ -155,10 +156,10 @@ func TestAPersonIsAskedUntilAnswersWork(t *testing.T) {
 // All that was answered before would be lost if the portal were refused at the end.
 func TestAPortalThatIsNoneIsAskedForAgain(t *testing.T) {
 	p := &person{t: t, answers: [][2]string{
-		{"SQL Server", "sqlite"}, {"Address", ""}, {"The portal's address", "our portal"}, {"The portal's address", "company.bitrix24.ru/crm/lead/"}, {"client_id", ""},
+		{"SQL Server", "sqlite"}, {"Address", ""}, {"The portal's address", "our portal"}, {"The portal's address", "company.bitrix24.ru/crm/lead/"}, // and not the client_id, which there cannot be without an address
 	}}
 	value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
-	if err != nil || len(p.answers) > 0 || !strings.Contains(out, "LEADSYNC_B24_PORTALS: an entry is an address") {
+	if err != nil || len(p.answers) > 0 || !strings.Contains(out, "LEADSYNC_B24_PORTALS: an entry is an address") || !strings.Contains(out, "its client_id is not asked for") {
 		t.Fatalf("%v, left %v\n%s", err, p.answers, out)
 	}
 	want(t, value, map[string]string{"LEADSYNC_B24_PORTALS": "company.bitrix24.ru"})
@@ -278,6 +279,26 @@ func TestAnswersCanBeWrittenUntried(t *testing.T) {
 	p := &person{t: t, answers: [][2]string{{"SQL Server", "mysql://x"}, {"SQL Server", "sqlite"}, {"Address", "https://localhost"}, {"Address", "https://down.example.com"}, {"The portal's address", ""}, {"client_id", ""}}}
 	if _, out, err = set(t, setup.Config{Trials: trials(&tried), Untried: true, Person: p, Given: setup.Answers{DataDir: "data"}}); err != nil || len(tried) > 0 || len(p.answers) > 0 {
 		t.Errorf("a person: %v, tried %v, left %v\n%s", err, tried, p.answers, out)
+	}
+}
+
+// A service could not work in a directory of another user, whatever it keeps there: that is said first.
+func TestADataDirectoryOfAnotherUserIsRefused(t *testing.T) {
+	taken := errors.New("it belongs to bob")
+	tries := trials(&[]string{})
+	tries.Data = func(cfg service.Config, user string) error {
+		if strings.HasSuffix(cfg.DataDir, "bobs") && user == "leadsync" {
+			return taken
+		}
+		return nil
+	}
+	for _, terminal := range []setup.Terminal{nil, &person{t: t}} { // who is not asked
+		if _, out, err := set(t, setup.Config{Trials: tries, Owner: "leadsync", Person: terminal, Given: setup.Answers{DataDir: "bobs"}}); !errors.Is(err, taken) {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	if _, out, err := set(t, setup.Config{Trials: tries, Given: setup.Answers{DataDir: "bobs"}}); err != nil {
+		t.Errorf("bob: %v\n%s", err, out)
 	}
 }
 

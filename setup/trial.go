@@ -15,7 +15,7 @@ type court struct {
 	person  dialogue
 	former  former
 	untried bool // answers are read, and not tried
-	paint   func(doctor.Level, string) string
+	style   doctor.Style
 }
 
 // trial is that of one answer.
@@ -50,7 +50,7 @@ func (c court) try(ctx context.Context, a answers, t trial) (kept bool, err erro
 		return true, nil
 	}
 	found := t.look(ctx, cfg)
-	if err := doctor.Write(c.person.out, found, c.paint); err != nil {
+	if err := doctor.Write(c.person.out, found, c.style); err != nil {
 		return false, err
 	}
 	switch {

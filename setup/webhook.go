@@ -87,9 +87,15 @@ func (w *webhook) keep(ctx context.Context) error {
 
 // drop makes room for an application.
 func (w *webhook) drop() {
+	d := w.draft
 	w.turnTo("")
+	for _, name := range []string{webhookToken, memberID} { // a flag's, without a webhook
+		if d.answers.has(name) {
+			d.person.say("  %s belongs to a webhook, and is not kept", name)
+		}
+	}
 	for _, name := range []string{webhookURL, webhookToken, memberID} {
-		w.draft.answers.put(name, "")
+		d.answers.put(name, "")
 	}
 }
 

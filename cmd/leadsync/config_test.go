@@ -325,3 +325,17 @@ func TestInitWritesWhatCommandsRead(t *testing.T) {
 		t.Errorf("init makes the data directory: %v", err)
 	}
 }
+
+// What doctor finds is in the language of the locale; levels, which pages name, stay.
+func TestFindingsAreInTheLanguageOfTheLocale(t *testing.T) {
+	for locale, want := range map[string]string{"ru_RU.UTF-8": "при первом запуске будет создан файл ", "en_US.UTF-8": "the first start creates "} {
+		dir := t.TempDir()
+		s := around(map[string]string{"LANG": locale}, nil, nil)
+		var out leadstest.Log
+		s.stdout, s.stderr = &out, &out
+		args := []string{"init", "--yes", "--output", filepath.Join(dir, "leadsync.env"), "--data-dir", filepath.Join(dir, "data")}
+		if code := run(t.Context(), args, s); code != exitOK || !strings.Contains(out.String(), want) || !strings.Contains(out.String(), "ok  ") {
+			t.Errorf("%s: exit %d\n%s", locale, code, out.String())
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 
 	"leadsync/doctor"
 	"leadsync/service"
+	"leadsync/setup"
 )
 
 // errFaults says that doctor found something that does not work.
@@ -33,7 +34,7 @@ func (d doctorCmd) Run(ctx context.Context, a *app) error {
 	if d.JSON {
 		err = json.NewEncoder(a.stdout).Encode(map[string]any{"healthy": doctor.Healthy(found), "findings": found})
 	} else {
-		err = doctor.Write(a.stdout, found, a.paint)
+		err = doctor.Write(a.stdout, found, a.style(setup.Locale(a.lookup)))
 	}
 	if err == nil && !doctor.Healthy(found) {
 		return errFaults

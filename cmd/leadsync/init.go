@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -61,13 +62,15 @@ func (i initCmd) config(a *app) setup.Config {
 	if output == a.settings {
 		data = setup.DataDir(output)
 	}
+	owner, lang := setup.ServiceUser(), cmp.Or(i.Lang, setup.Locale(a.lookup))
 	log := service.NewLog(a.stderr, service.Config{LogFormat: "text"})
 	return setup.Config{
 		Given: setup.Answers{
 			Database: i.Database, DataDir: i.DataDir, PublicURL: i.PublicURL, Portal: i.Portal, ClientID: i.ClientID, ClientSecret: i.ClientSecret,
 			Webhook: i.Webhook, WebhookToken: i.WebhookToken, MemberID: i.MemberID, Others: i.Set,
 		},
-		Language: cmp.Or(i.Lang, setup.Locale(a.lookup)), DataDir: data, Output: output, Standard: output == a.settings, Force: i.Force, Untried: i.SkipChecks, Unit: output == a.settings && setup.HasUnit(), Owner: setup.ServiceUser(), Out: a.stdout, Paint: a.paint,
+		Language: lang, DataDir: data, Output: output, Standard: output == a.settings, Force: i.Force, Untried: i.SkipChecks, Out: a.stdout, Style: a.style(lang),
+		Unit: output == a.settings && setup.HasUnit("/"), Program: setup.Program(a.called), Owner: owner, AsOwner: setup.AsUser(owner, exec.LookPath),
 		Trials: setup.Trials{
 			Database: func(ctx context.Context, cfg service.Config) ([]doctor.Finding, bool) {
 				defer a.trying("the database")()
@@ -81,6 +84,7 @@ func (i initCmd) config(a *app) setup.Config {
 				defer a.trying("the webhook")()
 				return service.TryWebhook(ctx, cfg)
 			},
+			Data: service.CheckServiceOwner,
 		},
 	}
 }

@@ -16,7 +16,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], surroundings{
-		environment: os.Environ(), settings: settings.DefaultFile(os.LookupEnv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		called: os.Args[0], environment: os.Environ(), settings: settings.DefaultFile(os.LookupEnv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		zone: func(zone *time.Location) { time.Local = zone }, // as Go does for TZ of the environment
 	})
 	stop()

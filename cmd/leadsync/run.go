@@ -33,6 +33,7 @@ func (e usageError) Unwrap() error { return e.error }
 
 // surroundings are what a process finds around it; tests have their own.
 type surroundings struct {
+	called         string   // the program, as it was called
 	environment    []string // NAME=value
 	settings       string   // the file that is read without --config, if it is there; "" is none
 	stdin          io.Reader

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"leadsync/doctor"
+	"leadsync/handlers/console"
 	"leadsync/service"
 	"leadsync/shell"
 )
@@ -20,6 +21,11 @@ func (a *app) paint(level doctor.Level, words string) string {
 	default:
 		return colours.Doubtful(words)
 	}
+}
+
+// style is how findings are printed for whoever reads a language.
+func (a *app) style(lang string) doctor.Style {
+	return doctor.Style{Paint: a.paint, Words: func(text string) string { return console.RetoldPlain(lang, text) }}
 }
 
 // report is what a command has to say.

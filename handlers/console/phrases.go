@@ -227,6 +227,15 @@ func withTimes(text string) template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // escaped above
 }
 
+// RetoldPlain is what another package says, in a language, for a terminal.
+func RetoldPlain(lang, text string) string {
+	s := retold(lang, text)
+	if s.detail == "" {
+		return s.words
+	}
+	return s.words + " (" + s.detail + ")"
+}
+
 // told is a sentence of another package in the reader's language, its details small beside it.
 func told(lang, text string) template.HTML {
 	s := retold(lang, text)

@@ -98,7 +98,7 @@ func TestEverySentenceOfOthersIsRetold(t *testing.T) {
 	n := 0
 	for _, file := range []string{
 		"../../journal/answer.go", "../../journal/notes.go", "../../journal/notices.go", "../../journal/timeline.go", "../../journal/words.go", "../../service/why.go",
-		"../../service/readiness.go", "../../owner/health.go", "../../owner/mirror.go", "../../reconcile/explainer.go",
+		"../../service/readiness.go", "../../service/trial.go", "../../owner/health.go", "../../owner/mirror.go", "../../reconcile/explainer.go",
 	} {
 		for _, text := range spokenIn(t, file) {
 			n++
