@@ -19,7 +19,6 @@ var onlyEnglish = map[string]string{
 	"bitrix24.md":    "for people who change leadsync: what Bitrix24 does, with its sources",
 	"failures.md":    "for people who change leadsync",
 	"kubernetes.md":  "for bigger houses, whose administrators read English documentation of Kubernetes anyway",
-	"monitoring.md":  "for Prometheus and Grafana, whose words are English; alarms without them are in settings.md",
 	"performance.md": "measurements, mostly figures",
 	"subscribing.md": "for programmers of subscribers: messages and code",
 	"tables.md":      "an overview, mostly names of tables and columns",
