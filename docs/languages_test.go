@@ -18,7 +18,6 @@ import (
 var onlyEnglish = map[string]string{
 	"bitrix24.md":    "for people who change leadsync: what Bitrix24 does, with its sources",
 	"failures.md":    "for people who change leadsync",
-	"kubernetes.md":  "for bigger houses, whose administrators read English documentation of Kubernetes anyway",
 	"performance.md": "measurements, mostly figures",
 	"subscribing.md": "for programmers of subscribers: messages and code",
 	"tables.md":      "an overview, mostly names of tables and columns",
