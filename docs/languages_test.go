@@ -20,7 +20,6 @@ var onlyEnglish = map[string]string{
 	"failures.md":    "for people who change leadsync",
 	"performance.md": "measurements, mostly figures",
 	"subscribing.md": "for programmers of subscribers: messages and code",
-	"tables.md":      "an overview, mostly names of tables and columns",
 	"why.md":         "the output of one command, which is English",
 }
 
