@@ -19,7 +19,6 @@ var onlyEnglish = map[string]string{
 	"bitrix24.md":    "for people who change leadsync: what Bitrix24 does, with its sources",
 	"failures.md":    "for people who change leadsync",
 	"performance.md": "measurements, mostly figures",
-	"why.md":         "the output of one command, which is English",
 }
 
 // russianOf gives the Russian page for each English one that has it, by paths from the repository's root.
