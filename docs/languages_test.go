@@ -117,7 +117,7 @@ func common(t *testing.T, page string, pairs map[string]string) []docstest.Secti
 				continue
 			}
 			path, fragment, _ := strings.Cut(to, "#")
-			if russian := pairs[path]; russian != "" {
+			if russian := pairs[path]; russian != "" && pairs[page] != "" { // a Russian page links to Russian ones
 				to = strings.TrimSuffix(russian+"#"+fragment, "#")
 			}
 			links = append(links, local.Replace(to))
