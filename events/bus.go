@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,7 @@ type Bus struct {
 	checked atomic.Bool
 	foreign atomic.Pointer[ForeignError] // why they were not, when that was looked up last
 	notices group                        // puts notices of leads on their stream
+	handles sync.Map                     // jetstream.Stream by its name without the prefix, of those that handle has looked up
 }
 
 // Open uses a connection. prefix is "" or valid; see ValidPrefix.
@@ -113,6 +115,24 @@ func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 func (b *Bus) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
 	return soon(ctx, func(ctx context.Context) (jetstream.Stream, error) { return b.js.Stream(ctx, b.Name(name)) })
 }
+
+// handle is Stream, looked up once, for questions that each portal asks again and again: they
+// are about the messages, and what the server says of the stream itself may be old.
+func (b *Bus) handle(ctx context.Context, name string) (jetstream.Stream, error) {
+	if known, ok := b.handles.Load(name); ok {
+		if stream, ok := known.(jetstream.Stream); ok {
+			return stream, nil
+		}
+	}
+	stream, err := b.Stream(ctx, name)
+	if err == nil {
+		b.handles.Store(name, stream)
+	}
+	return stream, err
+}
+
+// forget has handle look the stream up again: it may be gone, or another one by now.
+func (b *Bus) forget(name string) { b.handles.Delete(name) }
 
 // soon asks the server something that it answers at once, if at all.
 func soon[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {

@@ -56,7 +56,7 @@ func OldestPortalNotice(ctx context.Context, bus *Bus, memberID string) (Waiting
 }
 
 func oldest(ctx context.Context, bus *Bus, name, filter string) (WaitingNotice, error) {
-	stream, err := bus.Stream(ctx, name)
+	stream, err := bus.handle(ctx, name)
 	if err != nil {
 		return WaitingNotice{}, fmt.Errorf("look up stream %s: %w", name, err)
 	}
@@ -67,6 +67,7 @@ func oldest(ctx context.Context, bus *Bus, name, filter string) (WaitingNotice, 
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return WaitingNotice{}, nil
 	case err != nil:
+		bus.forget(name)
 		return WaitingNotice{}, fmt.Errorf("look for notices on %s: %w", filter, err)
 	}
 	return WaitingNotice{Sequence: msg.Sequence, StoredAt: msg.Time}, nil

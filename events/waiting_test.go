@@ -31,3 +31,27 @@ func TestOldestNotice(t *testing.T) {
 	}
 	want("none", 0)
 }
+
+// A stream that was removed is an error, not "nothing waits"; once it is made anew it is asked.
+func TestOldestNoticeOfAStreamMadeAnew(t *testing.T) {
+	bus := eventstest.Bus(t)
+	publish(t, bus, notice(7, "ONCRMLEADUPDATE"))
+	oldest := func() (events.WaitingNotice, error) { return events.OldestNotice(t.Context(), bus, member) }
+	if found, err := oldest(); err != nil || found.Sequence != 1 {
+		t.Fatalf("the oldest is %+v, %v", found, err)
+	}
+	if err := bus.JetStream().DeleteStream(t.Context(), events.StreamNotices); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if found, err := oldest(); err == nil {
+			t.Errorf("of a stream that is gone the oldest is %+v", found)
+		}
+	}
+	if err := events.Setup(t.Context(), bus, 1); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := oldest(); err != nil || found.Sequence != 0 {
+		t.Errorf("of a stream made anew the oldest is %+v, %v", found, err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	mssql "github.com/microsoft/go-mssqldb"
 
@@ -23,15 +24,15 @@ func SetHostile(tb testing.TB, settings string) {
 }
 
 // SessionPool opens one connection that keeps the service's contract, or that of migrations.
-// It is reset each time that it is used.
-func SessionPool(tb testing.TB, url string, migrations bool) *sql.DB {
+// It is reset where it has rested that long.
+func SessionPool(tb testing.TB, url string, migrations bool, rest time.Duration) *sql.DB {
 	tb.Helper()
 	dsn, _, err := sqlServerDSN(url)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	l := limitsOf(0)
-	l.rest = 0
+	l.rest = rest
 	text := serviceContract(l)
 	if migrations {
 		text = migrationContract

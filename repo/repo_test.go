@@ -27,6 +27,7 @@ func TestSQLServer(t *testing.T) {
 	repotest.Run(t, server)
 	t.Run("Schema", func(t *testing.T) { repotest.Schema(t, server) })
 	t.Run("Sessions", func(t *testing.T) { sessions(t, server.URL(t)) })
+	t.Run("Unfinished", func(t *testing.T) { unfinished(t, server.URL(t)) })
 	t.Run("Hostile", func(t *testing.T) {
 		repo.SetHostile(t, hostileSettings)
 		repotest.RunBriefly(t, server)

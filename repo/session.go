@@ -159,6 +159,38 @@ type session struct {
 	era       int64
 	rests     time.Time // since when it is back in the pool
 	staged    bool      // it had temporary tables since its last reset
+	// unfinished says that a transaction was begun or ended and the answer did not say so: the
+	// server may have one open, in which the next one would commit nothing.
+	unfinished bool
+}
+
+// BeginTx is the driver's. A caller who waits no longer gets an error although the server has
+// begun, and the driver would keep the connection.
+func (s *session) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	tx, err := s.Conn.BeginTx(ctx, opts)
+	if err != nil {
+		s.unfinished = true
+		return nil, err
+	}
+	return transaction{tx, s}, nil
+}
+
+// transaction is the driver's. It notes in the session whether it ended.
+type transaction struct {
+	driver.Tx
+
+	session *session
+}
+
+// Commit implements driver.Tx.
+func (t transaction) Commit() error { return t.ended(t.Tx.Commit()) }
+
+// Rollback implements driver.Tx.
+func (t transaction) Rollback() error { return t.ended(t.Tx.Rollback()) }
+
+func (t transaction) ended(err error) error {
+	t.session.unfinished = t.session.unfinished || err != nil
+	return err
 }
 
 // PrepareContext is the driver's. It notes temporary tables: plans for one that is gone must not
@@ -175,7 +207,7 @@ func (s *session) PrepareContext(ctx context.Context, query string) (driver.Stmt
 // a round trip. A reset does not end with the caller's context, which would cost the connection;
 // it has a short limit of its own.
 func (s *session) ResetSession(ctx context.Context) error {
-	if s.era != s.connector.era.Load() {
+	if s.unfinished || s.era != s.connector.era.Load() {
 		return driver.ErrBadConn
 	}
 	if !s.staged && time.Since(s.rests) < s.connector.limits.rest && s.Conn.IsValid() {
@@ -193,10 +225,10 @@ func (s *session) ResetSession(ctx context.Context) error {
 	return err
 }
 
-// IsValid keeps doubtful connections out of the pool. It is called when one comes back.
+// IsValid keeps doubtful connections, and those that may be in a transaction, out of the pool. It is called when one comes back.
 func (s *session) IsValid() bool {
 	s.rests = time.Now()
-	return s.era == s.connector.era.Load() && s.Conn.IsValid()
+	return !s.unfinished && s.era == s.connector.era.Load() && s.Conn.IsValid()
 }
 
 // silenceError says that the server gave no answer in the time that leadsync gives it.

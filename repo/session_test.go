@@ -21,8 +21,8 @@ func sessions(t *testing.T, url string) {
 	t.Helper()
 	repo.SetHostile(t, hostileSettings)
 	t.Run("refused", func(t *testing.T) { sessionsAreRefused(t, url) })
-	t.Run("service", func(t *testing.T) { keepsContract(t, repo.SessionPool(t, url, false), "30000") })
-	t.Run("migrations", func(t *testing.T) { keepsContract(t, repo.SessionPool(t, url, true), "-1") })
+	t.Run("service", func(t *testing.T) { keepsContract(t, repo.SessionPool(t, url, false, 0), "30000") })
+	t.Run("migrations", func(t *testing.T) { keepsContract(t, repo.SessionPool(t, url, true, 0), "-1") })
 }
 
 // sessionsAreRefused wants a session to fail at once where it cannot do its work.

@@ -32,22 +32,27 @@ func TestIngest(t *testing.T) {
 	}
 	h := newHarness(t, false)
 	h.install()
-	bare := h.barePublisher()
-	var rates, ratios []float64
+	bare, taken := h.barePublisher("BARE"), h.barePublisher("TAKEN")
+	h.takeAndAcknowledge("TAKEN")
+	var rates, ratios, taking []float64
 	var callbacks float64
 	var spent [2]time.Duration // of the service and the NATS server
 	for range 5 {
 		published := h.asFastAsPossible(bare)
+		while := h.asFastAsPossible(taken)
 		spent[0], spent[1] = spent[0]-h.serve.processor(), spent[1]-h.nats.processor()
 		answered := h.asFastAsPossible(h.callback)
 		spent[0], spent[1] = spent[0]+h.serve.processor(), spent[1]+h.nats.processor()
 		callbacks += answered * ingestFor.Seconds()
-		rates, ratios = append(rates, answered), append(ratios, answered/published)
-		t.Logf("%d at a time: %.0f callbacks answered a second, %.0f messages published, ratio %.2f", connections, answered, published, answered/published)
+		rates, ratios, taking = append(rates, answered), append(ratios, answered/published), append(taking, answered/while)
+		t.Logf("%d at a time: %.0f callbacks answered a second, %.0f messages published, ratio %.2f; %.0f while somebody acknowledged them, ratio %.2f",
+			connections, answered, published, answered/published, while, answered/while)
 	}
-	slices.Sort(rates)
-	slices.Sort(ratios)
-	t.Logf("medians: %.0f callbacks a second, ratio %.2f (%.2f to %.2f)", rates[2], ratios[2], ratios[0], ratios[4])
+	for _, figures := range [][]float64{rates, ratios, taking} {
+		slices.Sort(figures)
+	}
+	t.Logf("medians: %.0f callbacks a second; %.2f (%.2f to %.2f) of bare publishing, %.2f (%.2f to %.2f) of publishing that somebody acknowledges, as leadsync does",
+		rates[2], ratios[2], ratios[0], ratios[4], taking[2], taking[0], taking[4])
 	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 / callbacks }
 	t.Logf("a callback, its lead's read, row and topic took %.2f ms of the service's processor and %.2f ms of the NATS server's", each(spent[0]), each(spent[1]))
 	*speedFor = *ingestFor
@@ -95,8 +100,42 @@ func (h *harness) callback(n int) error {
 	return response.Body.Close()
 }
 
-// barePublisher publishes messages as large as notices, and waits for each as a callback does.
-func (h *harness) barePublisher() func(n int) error {
+// barePublisher publishes messages as large as notices on a stream like theirs, and waits for each
+// as a callback does.
+func (h *harness) barePublisher(name string) func(n int) error {
+	h.t.Helper()
+	js, ctx := h.ingestStream()
+	subject := strings.ToLower(name) + "."
+	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: name, Subjects: []string{subject + "*"}, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1,
+	}); err != nil {
+		h.t.Fatal(err)
+	}
+	body := []byte(strings.Repeat("x", 160))
+	return func(n int) error {
+		_, err := js.Publish(ctx, subject+strconv.Itoa(n%5000), body)
+		return err
+	}
+}
+
+// takeAndAcknowledge does with a stream's messages what leadsync does with notices, and nothing
+// else: the server takes each away, and writes that to its disk.
+func (h *harness) takeAndAcknowledge(name string) {
+	h.t.Helper()
+	js, ctx := h.ingestStream()
+	consumer, err := js.CreateConsumer(ctx, name, jetstream.ConsumerConfig{Durable: "taker", AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	taking, err := consumer.Consume(func(msg jetstream.Msg) { _ = msg.Ack() })
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(taking.Stop)
+}
+
+// ingestStream opens JetStream on a connection of its own.
+func (h *harness) ingestStream() (jetstream.JetStream, context.Context) {
 	h.t.Helper()
 	nc, err := events.Connect(events.Server{URL: h.natsAt})
 	if err != nil {
@@ -108,15 +147,5 @@ func (h *harness) barePublisher() func(n int) error {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	ctx := context.WithoutCancel(h.t.Context())
-	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{
-		Name: "BARE", Subjects: []string{"bare.*"}, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1,
-	}); err != nil {
-		h.t.Fatal(err)
-	}
-	body := []byte(strings.Repeat("x", 160))
-	return func(n int) error {
-		_, err := js.Publish(ctx, "bare."+strconv.Itoa(n%5000), body)
-		return err
-	}
+	return js, context.WithoutCancel(h.t.Context())
 }
