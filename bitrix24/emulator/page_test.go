@@ -106,3 +106,23 @@ func TestEveryFaultIsDocumented(t *testing.T) {
 		}
 	}
 }
+
+// So does the page of the log-in.
+func TestLoginIsInTheBrowsersLanguage(t *testing.T) {
+	b := start(t, emulator.Config{AskLogin: true})
+	b.Install("", "http://127.0.0.1:1/callback")
+	for accept, want := range map[string][]string{
+		"en": {"<h1>Log-in to the portal</h1>", "(administrator, 1)", "(dismissed, 33)"},
+		"ru": {"<h1>Вход на портал</h1>", "(администратор, 1)", "(уволен, 33)"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/oauth/authorize/?client_id="+b.info.ClientID, nil)
+		r.Header.Set("Accept-Language", accept)
+		w := httptest.NewRecorder()
+		b.Handler().ServeHTTP(w, r)
+		for _, part := range want {
+			if !strings.Contains(w.Body.String(), part) {
+				t.Errorf("with Accept-Language %q the log-in lacks %s:\n%s", accept, part, w.Body.String())
+			}
+		}
+	}
+}
