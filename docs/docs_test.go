@@ -131,3 +131,34 @@ func TestNumbersCitedOfBitrix24Exist(t *testing.T) {
 		}
 	}
 }
+
+// The page about the tables has each column that leadsync adds to bitrix_leads, but for those of standard fields: they
+// are called like the field.
+func TestTablesPageHasTheAddedColumns(t *testing.T) {
+	page, err := os.ReadFile("tables.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, path := range files(t, ".sql") {
+		if !strings.Contains(filepath.ToSlash(path), "sql/sqlserver/migrations/") {
+			continue
+		}
+		migration, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^ALTER TABLE dbo\.bitrix_leads ADD (\w+) `).FindAllSubmatch(migration, -1) {
+			column := string(m[1])
+			if column == "CONSTRAINT" || strings.HasPrefix(column, "sql_") {
+				continue
+			}
+			if n++; !bytes.Contains(page, []byte("`"+column+"`")) {
+				t.Errorf("tables.md lacks the column %s", column)
+			}
+		}
+	}
+	if n < 8 {
+		t.Errorf("only %d columns were found in the migrations", n)
+	}
+}

@@ -18,12 +18,7 @@ import (
 var onlyEnglish = map[string]string{
 	"bitrix24.md":    "for people who change leadsync: what Bitrix24 does, with its sources",
 	"failures.md":    "for people who change leadsync",
-	"kubernetes.md":  "for bigger houses, whose administrators read English documentation of Kubernetes anyway",
-	"monitoring.md":  "for Prometheus and Grafana, whose words are English; alarms without them are in settings.md",
 	"performance.md": "measurements, mostly figures",
-	"subscribing.md": "for programmers of subscribers: messages and code",
-	"tables.md":      "an overview, mostly names of tables and columns",
-	"why.md":         "the output of one command, which is English",
 }
 
 // russianOf gives the Russian page for each English one that has it, by paths from the repository's root.
@@ -122,7 +117,7 @@ func common(t *testing.T, page string, pairs map[string]string) []docstest.Secti
 				continue
 			}
 			path, fragment, _ := strings.Cut(to, "#")
-			if russian := pairs[path]; russian != "" {
+			if russian := pairs[path]; russian != "" && pairs[page] != "" { // a Russian page links to Russian ones
 				to = strings.TrimSuffix(russian+"#"+fragment, "#")
 			}
 			links = append(links, local.Replace(to))

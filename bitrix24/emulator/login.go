@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"leadsync/handlers/language"
 )
 
 // serveAuthorize is /oauth/authorize/. Config.LoginUser is logged in, or with Config.AskLogin
@@ -15,19 +17,20 @@ func (p *Portal) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	p.stats.request("oauth.authorize")
 	q := r.URL.Query()
 	redirect, installed := p.app.redirect()
-	who := p.loggedIn(q.Get("login"))
+	who, lang := p.loggedIn(q.Get("login")), language.Of(r, "")
+	show := func(status int, title, body string) { authorizePage(w, status, language.Say(lang, title), body) }
 	switch {
 	case q.Get("client_id") != p.app.identity().clientID:
-		authorizePage(w, http.StatusNotFound, "Приложение не найдено", "No application has this client_id on the portal.")
+		show(http.StatusNotFound, "Application not found", language.Say(lang, "No application has this client_id on the portal."))
 	case !installed:
-		authorizePage(w, http.StatusForbidden, "Приложение не установлено",
-			"The application is not installed on this portal: save its form first.")
+		show(http.StatusForbidden, "Application not installed",
+			language.Say(lang, "The application is not installed on this portal: save its form first."))
 	case p.cfg.AskLogin && q.Get("login") == "":
-		authorizePage(w, http.StatusOK, "Вход на портал", p.loginLinks(q))
+		show(http.StatusOK, "Log-in to the portal", p.loginLinks(lang, q))
 	case who == nil:
-		authorizePage(w, http.StatusForbidden, "Вход запрещён", "There is no such user, or he was dismissed.")
+		show(http.StatusForbidden, "Log-in refused", language.Say(lang, "There is no such user, or they were dismissed."))
 	case redirect == "":
-		authorizePage(w, http.StatusOK, "Код авторизации", "<code>"+p.tokens.code(who.id, p.clock.now())+"</code>")
+		show(http.StatusOK, "Authorization code", "<code>"+p.tokens.code(who.id, p.clock.now())+"</code>")
 	default:
 		http.Redirect(w, r, p.redirectURL(redirect, q.Get("state"), who.id), http.StatusFound) //nolint:gosec // the address is from the form, state is escaped
 	}
@@ -47,27 +50,27 @@ func (p *Portal) loggedIn(id string) *user {
 	return u
 }
 
-// loginLinks are the users to choose from, with their rights. The first link has the id login.
-func (p *Portal) loginLinks(q url.Values) string {
+// loginLinks are the users to choose from, with their rights in a language. The first link has the id login.
+func (p *Portal) loginLinks(lang string, q url.Values) string {
 	var b strings.Builder
 	for i := range users {
 		u := p.employee(users[i].id)
 		if u.id == systemUser {
 			continue // nobody knows its password
 		}
-		id, rights := "login-"+strconv.Itoa(u.id), "сотрудник"
+		id, rights := "login-"+strconv.Itoa(u.id), "employee"
 		switch {
 		case u.blocked:
-			rights = "уволен"
+			rights = "dismissed"
 		case u.admin:
-			rights = "администратор"
+			rights = "administrator"
 		}
 		if i == 0 {
 			id = "login"
 		}
 		q.Set("login", strconv.Itoa(u.id))
 		b.WriteString(`<a id="` + id + `" href="?` + html.EscapeString(q.Encode()) + `">` +
-			html.EscapeString(u.name+" "+u.lastName) + "</a> (" + rights + ", " + strconv.Itoa(u.id) + ")<br>")
+			html.EscapeString(u.name+" "+u.lastName) + "</a> (" + language.Say(lang, rights) + ", " + strconv.Itoa(u.id) + ")<br>")
 	}
 	return b.String()
 }

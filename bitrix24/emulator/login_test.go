@@ -29,7 +29,7 @@ func TestLoginPageOffersEveryUser(t *testing.T) {
 	page := b.info.Portal + "/oauth/authorize/"
 	r := b.do(t, http.MethodGet, page+"?client_id="+b.info.ClientID, "", "")
 	links := regexp.MustCompile(`href="([^"]+)"`).FindAllSubmatch(r.body, -1)
-	if len(links) != 7 || strings.Count(string(r.body), "администратор") != 2 {
+	if len(links) != 7 || strings.Count(string(r.body), "administrator") != 2 {
 		t.Fatalf("%d links: %s", len(links), r.body)
 	}
 	went := 0

@@ -1,23 +1,44 @@
 package emulator
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
+	"html/template"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
+
+	"leadsync/handlers/language"
 )
 
-// page is the web page for demos. It loads nothing from other servers.
+// source is the web page for demos. It loads nothing from other servers.
 //
 //go:embed page.html
-var page []byte
+var source string
 
-func showPage(w http.ResponseWriter, _ *http.Request) {
+// inEnglish and inRussian are the page as browsers get it.
+var inEnglish, inRussian = page(language.English), page(language.Russian)
+
+func page(lang string) []byte {
+	say := func(text string) string { return language.Say(lang, text) }
+	var b bytes.Buffer
+	if err := template.Must(template.New("page").Funcs(template.FuncMap{"t": say}).Parse(source)).Execute(&b, lang); err != nil {
+		panic(err) // the page is wrong, whatever the portal: every test sees it
+	}
+	return b.Bytes()
+}
+
+func showPage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'self' 'unsafe-inline'; img-src data:")
-	_, _ = w.Write(page) // it fails only if the caller is gone
+	w.Header().Set("Vary", "Accept-Language")
+	body := inEnglish
+	if language.Of(r, "") == language.Russian {
+		body = inRussian
+	}
+	_, _ = w.Write(body) // it fails only if the caller is gone
 }
 
 // recent remembers which leads changed last.
@@ -101,7 +122,7 @@ func (p *Portal) employees() []employee {
 	return all
 }
 
-func (p *Portal) showState(w http.ResponseWriter, _ *http.Request) {
+func (p *Portal) showState(w http.ResponseWriter, r *http.Request) {
 	now := p.clock.now()
 	s := state{
 		Info: p.Info(), Now: now.In(p.zone), Stats: p.Stats(), Faults: p.Faults(),
@@ -121,7 +142,7 @@ func (p *Portal) showState(w http.ResponseWriter, _ *http.Request) {
 	for _, b := range p.bindings.list() {
 		to := b.handler
 		if b.offline {
-			to = "offline queue"
+			to = language.Say(language.Of(r, ""), "offline queue")
 		}
 		s.Handlers = append(s.Handlers, b.event+" → "+to)
 	}

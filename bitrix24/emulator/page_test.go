@@ -1,11 +1,15 @@
 package emulator_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
 	"leadsync/bitrix24/emulator"
+	"leadsync/handlers/language"
 )
 
 func TestPageLoadsNothingFromOtherServers(t *testing.T) {
@@ -19,6 +23,39 @@ func TestPageLoadsNothingFromOtherServers(t *testing.T) {
 	}
 	if strings.Contains(page, "http://") || strings.Contains(page, "https://") {
 		t.Error("the page loads something from another server")
+	}
+}
+
+// A browser gets the page in its language; every text is in the catalogue.
+func TestPageIsInTheBrowsersLanguage(t *testing.T) {
+	source, err := os.ReadFile("page.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`\{\{t "([^"]+)"\}\}`).FindAllStringSubmatch(string(source), -1)
+	for _, text := range said {
+		if !language.Has(language.Russian, text[1]) {
+			t.Errorf("%q has no Russian", text[1])
+		}
+	}
+	if len(said) < 40 {
+		t.Errorf("only %d texts are in the page", len(said))
+	}
+	b := start(t, emulator.Config{Leads: 1, Seed: 1})
+	for accept, want := range map[string][]string{
+		"":                  {`<html lang="en">`, ">Add a lead<", `"the emulator does not answer"`, `toLocaleString("en")`},
+		"ru-RU,ru;q=0.9,en": {`<html lang="ru">`, ">Добавить лид<", `"эмулятор не отвечает"`, `toLocaleString("ru")`},
+		"de-DE,de;q=0.9,ru": {`<html lang="en">`},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept-Language", accept)
+		w := httptest.NewRecorder()
+		b.Handler().ServeHTTP(w, r)
+		for _, part := range want {
+			if !strings.Contains(w.Body.String(), part) {
+				t.Errorf("with Accept-Language %q the page lacks %s", accept, part)
+			}
+		}
 	}
 }
 
@@ -66,6 +103,26 @@ func TestEveryFaultIsDocumented(t *testing.T) {
 	for key := range b.control(t, "GET", "faults", "").tree {
 		if !strings.Contains(string(text), "`"+key+"`") {
 			t.Errorf("FIDELITY.md does not say what %s is", key)
+		}
+	}
+}
+
+// So does the page of the log-in.
+func TestLoginIsInTheBrowsersLanguage(t *testing.T) {
+	b := start(t, emulator.Config{AskLogin: true})
+	b.Install("", "http://127.0.0.1:1/callback")
+	for accept, want := range map[string][]string{
+		"en": {"<h1>Log-in to the portal</h1>", "(administrator, 1)", "(dismissed, 33)"},
+		"ru": {"<h1>Вход на портал</h1>", "(администратор, 1)", "(уволен, 33)"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/oauth/authorize/?client_id="+b.info.ClientID, nil)
+		r.Header.Set("Accept-Language", accept)
+		w := httptest.NewRecorder()
+		b.Handler().ServeHTTP(w, r)
+		for _, part := range want {
+			if !strings.Contains(w.Body.String(), part) {
+				t.Errorf("with Accept-Language %q the log-in lacks %s:\n%s", accept, part, w.Body.String())
+			}
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"leadsync/bitrix24/emulator"
 	"leadsync/leads"
+	"leadsync/settings"
 )
 
 type emulatorCmd struct {
@@ -59,6 +60,7 @@ func (e emulatorCmd) announce(a *app, info emulator.Info) error {
 	if e.JSON {
 		return json.NewEncoder(a.stdout).Encode(info) //nolint:gosec // these secrets are made up, and what the command is asked for
 	}
+	service, listens := a.callbacksAt()
 	_, err := fmt.Fprintf(a.stdout, `A Bitrix24 portal with %s is ready.
 
   portal                 %s   (open it in a browser)
@@ -73,15 +75,27 @@ To connect leadsync to it, put these lines into a file emulator.env:
 LEADSYNC_B24_INSECURE_HOSTS=%s,%s
 LEADSYNC_B24_CLIENT_ID=%s
 LEADSYNC_B24_CLIENT_SECRET=%s
-LEADSYNC_PUBLIC_URL=http://127.0.0.1:8080
-
+LEADSYNC_PUBLIC_URL=%s
+%s
 start leadsync with it, in any shell:
   leadsync serve --config emulator.env
 then install the application, as saving its form in Bitrix24 does (the answer says whether leadsync accepted it):
-  curl -X POST %s/_portal/install -d '{"events_url":"http://127.0.0.1:8080%s"}'
+  curl -X POST %s/_portal/install -d '{"events_url":"%s%s"}'
 `, leads.Amount(int64(e.Leads), "lead"), info.Portal, info.OAuth, info.MemberID, info.Webhook, info.WebhookApplicationToken, info.ClientID, info.ClientSecret,
-		host(info.Portal), host(info.OAuth), info.ClientID, info.ClientSecret, info.Portal, leads.CallbackPath)
+		host(info.Portal), host(info.OAuth), info.ClientID, info.ClientSecret, service, listens, info.Portal, service, leads.CallbackPath)
 	return err
+}
+
+// callbacksAt is where a service on this machine takes callbacks, and the line of the settings that says so, "" where it
+// is the default: the file of the emulator's settings may replace the one that has it. An emulator needs no settings, so
+// where they are wrong, or another user's, it is the default, too.
+func (a *app) callbacksAt() (address, line string) {
+	fallback, _ := settings.Find("LEADSYNC_HTTP_ADDR")
+	listens := fallback.Default
+	if cfg, _, err := a.read(); err == nil && cfg.HTTPAddr != listens {
+		listens, line = cfg.HTTPAddr, "LEADSYNC_HTTP_ADDR="+cfg.HTTPAddr+"\n"
+	}
+	return local("http://" + listens), line
 }
 
 // host is the host:port of a URL.

@@ -95,7 +95,8 @@ func tableOf(n *east.Table, source []byte) Table {
 }
 
 var comments = map[string]*regexp.Regexp{
-	"sh": regexp.MustCompile(`(^|\s)#( .*|)$`), "sql": regexp.MustCompile(`(^|\s)-- .*$`), "sqlite": regexp.MustCompile(`(^|\s)-- .*$`),
+	"sh": regexp.MustCompile(`(^|\s)#( .*|)$`), "yaml": regexp.MustCompile(`(^|\s)#( .*|)$`),
+	"sql": regexp.MustCompile(`(^|\s)-- .*$`), "sqlite": regexp.MustCompile(`(^|\s)-- .*$`),
 }
 
 // bare is what a block does, without what it says to readers. A block of text only has to be there.
