@@ -48,7 +48,7 @@ func (d *DB) Adopt(ctx context.Context, report func(Progress)) (a Adopted, err e
 		}
 		reporter(report).say("checks, unique key and indexes: the tables are locked while the server reads them once", 0, 0)
 	}
-	applied, err := d.up(ctx, latest)
+	applied, err := d.up(ctx, latest, func(Making) {})
 	if a.Applied = append(a.Applied, applied...); err != nil {
 		return a, wrap(d.explain(ctx, err), "migrate")
 	}
@@ -99,7 +99,7 @@ func (d *DB) checkElsewhere(ctx context.Context) error {
 
 // takeOver gives the rows leadsync's columns and moves duplicates.
 func (d *DB) takeOver(ctx context.Context, a *Adopted, report reporter) (err error) {
-	if a.Applied, err = d.up(ctx, versionColumns); err != nil {
+	if a.Applied, err = d.up(ctx, versionColumns, func(Making) {}); err != nil {
 		return d.explain(ctx, err)
 	}
 	counts, err := d.adoptCounts(ctx)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -14,13 +15,24 @@ import (
 )
 
 // latest stands for the newest version.
-const latest = 0
+const latest = math.MaxInt64
+
+// Making is a migration that is about to run.
+type Making struct {
+	Name     string
+	Step, Of int // of those that the database lacks, from 1
+}
 
 // Migrate applies the migrations that the database lacks and returns their names. It does not
 // take over the tables of a call centre: then the error is ErrNotAdopted. Replicas
 // may call it at the same time: on SQL Server the second waits, on SQLite it tries again.
 // The error is ErrNoJSON where the database cannot read JSON.
 func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
+	return d.MigrateStepwise(ctx, func(Making) {})
+}
+
+// MigrateStepwise is Migrate, and reports each migration before it runs.
+func (d *DB) MigrateStepwise(ctx context.Context, report func(Making)) (applied []string, err error) {
 	if err := d.checkLevel(ctx); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
@@ -34,37 +46,45 @@ func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
-	applied, err = d.up(ctx, latest)
+	applied, err = d.up(ctx, latest, report)
 	return applied, wrap(d.explain(ctx, err), "migrate")
 }
 
 // up applies the migrations up to a version, also where other processes do the same.
-func (d *DB) up(ctx context.Context, version int64) (applied []string, err error) {
+func (d *DB) up(ctx context.Context, version int64, report func(Making)) (applied []string, err error) {
 	m, closeAll := d.unlimited()
 	defer closeAll()
 	// Without a lock, two processes that start together try to create the same table. The
 	// one that fails has written nothing, and finds the tables when it tries again.
 	collides := func(error) bool { return d.dialect.locker == nil }
 	err = d.attempt(ctx, collides, func(ctx context.Context) error {
-		done, err := m.migrateOnce(ctx, version)
+		done, err := m.migrateOnce(ctx, version, report)
 		applied = append(applied, done...)
 		return err
 	})
 	return applied, err
 }
 
-func (d *DB) migrateOnce(ctx context.Context, version int64) ([]string, error) {
+// migrateOnce applies one migration after the other: goose says nothing before the last one has run.
+func (d *DB) migrateOnce(ctx context.Context, version int64, report func(Making)) (applied []string, err error) {
 	provider, err := d.migrator(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var results []*goose.MigrationResult
-	if version == latest {
-		results, err = provider.Up(ctx)
-	} else {
-		results, err = provider.UpTo(ctx, version)
+	done, err := d.appliedVersions(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return sources(results), err
+	missing := slices.DeleteFunc(provider.ListSources(), func(s *goose.Source) bool { return s.Version > version || slices.Contains(done, s.Version) })
+	for i, source := range missing {
+		report(Making{Name: path.Base(source.Path), Step: i + 1, Of: len(missing)})
+		results, err := provider.UpTo(ctx, source.Version)
+		applied = append(applied, sources(results)...)
+		if err != nil {
+			return applied, err
+		}
+	}
+	return applied, nil
 }
 
 // MigrateDown reverts all migrations and returns their names. Tables that existed before

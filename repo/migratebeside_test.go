@@ -36,3 +36,27 @@ func TestTablesOfAnotherReplicaAreNoCallCentres(t *testing.T) {
 		t.Errorf("a call centre's tables: %v, %v (the other replica has migrated: %v)", foreign, err, migrated)
 	}
 }
+
+// Each migration is reported before it runs.
+func TestMigrationsAreReportedBefore(t *testing.T) {
+	db, err := repo.Open(t.Context(), repo.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "mirror.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	plan, err := db.MigrationPlan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reports := 0
+	applied, err := db.MigrateStepwise(t.Context(), func(m repo.Making) {
+		missing, err := db.MigrationPlan(t.Context())
+		if want := (repo.Making{Name: plan[reports], Step: reports + 1, Of: len(plan)}); err != nil || m != want || len(missing) != len(plan)-reports {
+			t.Errorf("%+v, want %+v; %v are missing, %v", m, want, missing, err)
+		}
+		reports++
+	})
+	if err != nil || len(applied) != len(plan) || reports != len(plan) {
+		t.Errorf("%v are applied, %d reported, want %v; %v", applied, reports, plan, err)
+	}
+}

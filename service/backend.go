@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 
 	"leadsync/consumers"
@@ -29,7 +28,8 @@ type Backend struct {
 	Journal *journal.Journal
 	NATS    *NATS
 
-	data *dataDir // nil where a running service owns it
+	data   *dataDir // nil where a running service owns it
+	tables tables
 
 	mu      sync.Mutex
 	closers []func() error
@@ -108,7 +108,7 @@ func (b *Backend) ready(ctx context.Context) (*Backend, error) {
 }
 
 func (b *Backend) databaseSteps() []step {
-	return []step{{name: database, unlimited: true, do: func(ctx context.Context) error { return migrate(ctx, b.DB, b.Log) }}}
+	return []step{{name: database, unlimited: true, do: func(ctx context.Context) error { return b.tables.make(ctx, b.DB, b.Log) }}}
 }
 
 // Close closes what was opened, the last first.
@@ -135,27 +135,6 @@ func OpenDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*repo.DB, 
 		URL: cfg.DatabaseURL, Schema: cfg.DatabaseSchema, Lazy: cfg.TolerateOutages, SecretKey: cfg.SecretKey, SolutionField: cfg.SolutionField, PhoneRegion: cfg.PhoneRegion, HistoryValues: cfg.HistoryValues,
 		Grace: cfg.grace(), DeleteFloor: cfg.Tuning.DeleteFloor, Now: cfg.Now, Logger: log,
 	})
-}
-
-// migrate brings leadsync's own tables up to date where the login may do that. Tables of a
-// call centre are left alone: only a person has them taken over, by leadsync migrate.
-func migrate(ctx context.Context, db *repo.DB, log *slog.Logger) error {
-	pending, err := db.MigrationPlan(ctx)
-	if err != nil || len(pending) == 0 {
-		return err
-	}
-	applied, err := db.Migrate(ctx)
-	if errors.Is(err, repo.ErrNotAdopted) {
-		return err
-	}
-	if err != nil {
-		return fmt.Errorf("the tables are not up to date (%s) and could not be changed: %w; run `leadsync migrate` with a login that may create tables, or, where that was done, give this login its rights by deployments/sqlserver/grants.sql",
-			strings.Join(pending, ", "), err)
-	}
-	if len(applied) > 0 {
-		log.InfoContext(ctx, "tables are up to date", "applied", applied)
-	}
-	return nil
 }
 
 // OwnerConfig is what owners of portals work with, of a service or of a command.

@@ -131,7 +131,7 @@ func TestAStopWritesIncidentsDown(t *testing.T) {
 func TestServiceIsReadyAfterItsMigrations(t *testing.T) {
 	db, _ := emptyMirror(t)
 	started := make(chan struct{})
-	r := &readiness{db: db, started: started}
+	r := &readiness{tables: &tables{}, db: db, started: started}
 	if got := r.databaseProblem(); got == "" {
 		t.Error("ready before its migrations")
 	}

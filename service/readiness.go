@@ -62,6 +62,7 @@ type readiness struct {
 	nats    *NATS
 	intake  *events.Intake
 	stats   *consumers.Stats
+	tables  *tables
 	started <-chan struct{}      // closed when the database is ready, or the service is being stopped
 	owners  func() *owner.Owners // nil until database and NATS are there
 
@@ -88,6 +89,10 @@ func (r *readiness) look(ctx context.Context) *outlook {
 	o.report(componentNATS, r.natsProblem())
 	o.report(componentSpool, r.spoolProblem())
 	o.report(componentDatabase, r.databaseProblem())
+	if r.tables.problem() != "" { // the server may let nobody read what it changes
+		o.blind = true
+		return o
+	}
 	portals, err := r.db.Portals(ctx)
 	ping := r.db.Ping(ctx)
 	if err = cmp.Or(ping, err); err != nil {
@@ -186,6 +191,9 @@ func (r *readiness) databaseProblem() string {
 	case <-r.started:
 		return ""
 	default:
+	}
+	if making := r.tables.problem(); making != "" {
+		return making
 	}
 	if reason := r.waitsFor.Load(); reason != nil {
 		return "starting, callbacks are kept meanwhile: " + *reason

@@ -78,11 +78,17 @@ func TestReadyzOfAFirstStartSaysThatItStarts(t *testing.T) {
 		t.Cleanup(func() { _ = s.Close() })
 		*to = s
 	}
-	r := &readiness{db: db, nats: &NATS{}, intake: intake, started: make(chan struct{})}
+	r := &readiness{db: db, nats: &NATS{}, intake: intake, tables: &tables{}, started: make(chan struct{})}
 	want := map[string]string{
 		"database": "starting: its tables are not up to date yet; the log says what it waits for",
 		"nats":     "starting: callbacks are kept in the spool until it is ready; the log says what it waits for",
 	}
+	if got := r.problems(t.Context()); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	r.tables.making.Store(&repo.Making{Name: "00002_mirror.sql", Step: 2, Of: 7})
+	db.Close() // the server may let nobody read what it changes
+	want["database"] = "starting, callbacks are kept meanwhile: making the tables, 00002_mirror.sql (2 of 7)"
 	if got := r.problems(t.Context()); !maps.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

@@ -109,7 +109,7 @@ func New(b *Backend, listeners *Listeners) (*Service, error) {
 		incidents: &incidentRecorder{intake: intake, db: b.DB, now: cfg.Now, began: cfg.Now(), catchUp: cfg.CatchUpEvery > 0, journal: b.Journal, log: b.Log},
 		history:   &history{db: b.DB, keep: cfg.Keep, keepChanges: cfg.KeepChanges, holder: b.Holder, scaled: cfg.scaled, now: cfg.Now, log: b.Log},
 	}
-	s.ready = &readiness{cfg: cfg, db: b.DB, nats: b.NATS, intake: intake, stats: s.Stats, started: s.database, owners: s.owners.Load}
+	s.ready = &readiness{cfg: cfg, db: b.DB, nats: b.NATS, intake: intake, stats: s.Stats, tables: &b.tables, started: s.database, owners: s.owners.Load}
 	s.Portals = portals.New(portals.Config{
 		Store: b.DB, OAuth: cfg.OAuth(), Allowed: cfg.Portals, Webhook: webhookPortal(cfg), Hashes: hashes,
 		Keep: intake.Take, Started: s.database, Journal: b.Journal, Now: cfg.Now, Log: b.Log,

@@ -20,9 +20,12 @@ import (
 // Shells are those that have a script.
 const Shells = "bash,zsh,fish,powershell"
 
-// CompleteTag is the tag of a flag or an argument whose values are files or directories: "file" or "dir". The
-// script then has the shell complete by itself.
+// CompleteTag is the tag of a flag or an argument whose values are not in the model: "file" or "dir", which the shell
+// completes by itself, or Portals, which the caller of Complete does.
 const CompleteTag = "complete"
+
+// Portals is the place of a portal.
+const Portals = "portal"
 
 // Scripts ask `leadsync __complete`, which answers as [Answer.Write] says.
 //
@@ -40,8 +43,21 @@ type Candidate struct{ Word, Help string }
 
 // Answer says what may stand where the cursor is.
 type Answer struct {
-	Place      string // "file" or "dir": the shell completes by itself; else the candidates
+	Place      string // that of CompleteTag; "" are the candidates alone
 	Candidates []Candidate
+
+	before, typed string // stands before the value in the same word; the value's beginning
+}
+
+// Offer puts the values of a place among the candidates, those that fit.
+func (a Answer) Offer(values []Candidate) Answer {
+	for _, value := range values {
+		if strings.HasPrefix(value.Word, a.typed) {
+			a.Candidates = append(a.Candidates, Candidate{a.before + value.Word, value.Help})
+		}
+	}
+	a.Place = ""
+	return a
 }
 
 // Write writes the place or "words" on a line, then each candidate on one: the word, and behind a tab what it means.
@@ -131,7 +147,8 @@ func (l *line) words(last string) Answer {
 	for _, node := range withDefault(l.node) {
 		if l.args < len(node.Positional) {
 			answer := valuesOf(node.Positional[l.args], "", last)
-			return Answer{answer.Place, append(fit, answer.Candidates...)}
+			answer.Candidates = append(fit, answer.Candidates...)
+			return answer
 		}
 	}
 	return Answer{Candidates: fit}
@@ -152,17 +169,18 @@ func (l *line) flags(last string) (fit []Candidate) {
 // valuesOf are the values that fit, each behind what stands before it in the same word.
 func valuesOf(value *kong.Value, before, last string) (a Answer) {
 	if value.Tag.Has(CompleteTag) {
-		return Answer{Place: value.Tag.Get(CompleteTag)}
+		return Answer{Place: value.Tag.Get(CompleteTag), before: before, typed: last}
 	}
 	if value.Enum == "" {
 		return a
 	}
+	var words []Candidate
 	for _, word := range value.EnumSlice() {
-		if word != "" && strings.HasPrefix(word, last) {
-			a.Candidates = append(a.Candidates, Candidate{before + word, ""})
+		if word != "" {
+			words = append(words, Candidate{word, ""})
 		}
 	}
-	return a
+	return Answer{before: before, typed: last}.Offer(words)
 }
 
 // withDefault is a command and the one that it is short for.

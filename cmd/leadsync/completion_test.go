@@ -86,6 +86,8 @@ func TestCompletionIsAnswered(t *testing.T) {
 		{"power", []string{"leadsync", "completion"}, "words\npowershell\t\n"},
 		{"st", []string{"leadsync", "--config", "a.env", "service"}, "words\nstart\tStart the service and wait until it runs.\nstop\tStop the service and wait for its end.\nstatus\t"},
 		{"", []string{"leadsync", "--help"}, "words\ndemo\t"},
+		{"rec", []string{"leadsync", "help"}, "words\nreconcile\t"},
+		{"", []string{"leadsync", "reconcile", "--portal"}, "words\n"},
 	}
 	for _, test := range tests {
 		code, out, errs := command(t.Context(), t, nil, append([]string{"__complete", "--word=" + test.word}, test.words...)...)
@@ -95,13 +97,14 @@ func TestCompletionIsAnswered(t *testing.T) {
 	}
 }
 
-// Every flag that takes a file or a directory is completed with such.
+// Every flag that takes a file or a directory is completed with such, and what takes a portal with those there are.
 func TestFlagsForPathsAreCompleted(t *testing.T) {
 	t.Parallel()
 	for _, node := range parserOf(t).Model.Leaves(true) {
 		for _, group := range node.AllFlags(true) {
 			for _, flag := range group {
-				if wants := flag.PlaceHolder == "FILE" || flag.PlaceHolder == "DIR"; wants != flag.Tag.Has(shell.CompleteTag) {
+				wants := flag.PlaceHolder == "FILE" || flag.PlaceHolder == "DIR" || strings.HasPrefix(flag.Help, "Only this portal")
+				if wants != flag.Tag.Has(shell.CompleteTag) {
 					t.Errorf("%s --%s: placeholder %q, tag %q", node.Path(), flag.Name, flag.PlaceHolder, flag.Tag.Get(shell.CompleteTag))
 				}
 			}

@@ -18,7 +18,7 @@ type deadCmd struct {
 
 // deadFilter chooses dead letters; all that is given must fit.
 type deadFilter struct {
-	Portal    string `help:"Only this portal's, by its member_id or its domain."`
+	Portal    string `complete:"portal" help:"Only this portal's, by its member_id or its domain."`
 	Lead      int64  `help:"Only this lead's."`
 	Reason    string `help:"Only those whose reason contains this text."`
 	OlderThan length `placeholder:"1h" help:"Only letters whose last failure is at least this old, such as 90m or 7d."`

@@ -33,7 +33,7 @@ func (l portalsListCmd) Run(ctx context.Context, a *app) error {
 }
 
 type portalsShowCmd struct {
-	Portal string `arg:"" help:"The portal, by its member_id or its domain."`
+	Portal string `arg:"" complete:"portal" help:"The portal, by its member_id or its domain."`
 	JSON   bool   `name:"json" help:"Print one JSON object."`
 }
 

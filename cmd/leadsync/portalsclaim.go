@@ -8,7 +8,7 @@ import (
 )
 
 type portalsClaimCmd struct {
-	Portal string `arg:"" help:"The portal, by its member_id or its domain."`
+	Portal string `arg:"" complete:"portal" help:"The portal, by its member_id or its domain."`
 	JSON   bool   `name:"json" help:"Print one JSON object at the end, and no progress."`
 }
 

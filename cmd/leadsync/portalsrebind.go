@@ -7,7 +7,7 @@ import (
 )
 
 type portalsRebindCmd struct {
-	Portal string `arg:"" help:"The portal, by its member_id or its domain."`
+	Portal string `arg:"" complete:"portal" help:"The portal, by its member_id or its domain."`
 	JSON   bool   `name:"json" help:"Print one JSON object."`
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 type portalsRemoveCmd struct {
-	Portal string `arg:"" help:"The portal, by its member_id or its domain."`
+	Portal string `arg:"" complete:"portal" help:"The portal, by its member_id or its domain."`
 	Yes    bool   `help:"Really: rows, tokens, runs, notices, dead letters and the topic's messages are erased."`
 	JSON   bool   `name:"json" help:"Print one JSON object."`
 }

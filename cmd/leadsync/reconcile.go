@@ -15,7 +15,7 @@ type reconcileCmd struct {
 }
 
 type passCmd struct {
-	Portal     string `help:"Only this portal, by its member_id or its domain; otherwise all that are active."`
+	Portal     string `complete:"portal" help:"Only this portal, by its member_id or its domain; otherwise all that are active."`
 	Changed    bool   `help:"Only leads that were changed since the pass before."`
 	DryRun     bool   `help:"Record what differs and repair nothing."`
 	MaxDeletes int64  `help:"Allow up to N deletions in this pass (otherwise leadsync stops above 100 and 2 %)." placeholder:"N"`
@@ -43,7 +43,7 @@ func (r passCmd) Run(ctx context.Context, a *app) error {
 }
 
 type historyCmd struct {
-	Portal string `help:"Only this portal, by its member_id or its domain."`
+	Portal string `complete:"portal" help:"Only this portal, by its member_id or its domain."`
 	Limit  int    `default:"20" help:"The most passes of a portal."`
 	JSON   bool   `name:"json" help:"Print one JSON object."`
 }

@@ -8,7 +8,7 @@ import (
 
 // republishCmd makes the topic of leads say what the tables say.
 type republishCmd struct {
-	Portal string `help:"Only this portal, by its member_id or its domain."`
+	Portal string `complete:"portal" help:"Only this portal, by its member_id or its domain."`
 	JSON   bool   `name:"json" help:"Print one JSON object."`
 }
 

@@ -16,7 +16,7 @@ import (
 type watchCmd struct {
 	JSON      bool   `name:"json" help:"Print the messages as they are, one JSON object a line."`
 	FromStart bool   `help:"Print the current state of every lead first."`
-	Portal    string `help:"Only this portal, by its member_id or its domain."`
+	Portal    string `complete:"portal" help:"Only this portal, by its member_id or its domain."`
 }
 
 // Run prints changes until the context ends.

@@ -2,7 +2,7 @@
 _leadsync() {
 	local answer place word line cur=${COMP_WORDS[COMP_CWORD]}
 	COMPREPLY=()
-	answer=$("$1" __complete --word="$cur" "${COMP_WORDS[@]:0:COMP_CWORD}" 2>/dev/null) || return
+	answer=$("${1/#\~\//$HOME/}" __complete --word="$cur" "${COMP_WORDS[@]:0:COMP_CWORD}" 2>/dev/null) || return
 	place=${answer%%$'\n'*}
 	[[ $cur == = ]] && cur=
 	case $place in

@@ -2,19 +2,14 @@
 function __leadsync_complete
     set -l words (commandline -opc)
     set -l last (commandline -ct)
-    set -l answer ($words[1] __complete --word="$last" $words 2>/dev/null)
+    set -l program (string replace -r '^~/' $HOME/ $words[1])
+    set -l answer ($program __complete --word="$last" $words 2>/dev/null)
     or return
-    set -l before (string match -r -- '^--[a-z-]+=' $last)
-    set -l value (string replace -r -- '^--[a-z-]+=' '' $last)
     switch $answer[1]
-        case file
-            for path in (__fish_complete_path $value)
-                echo "$before$path"
-            end
+        case file # of a command that has no completions fish offers files, behind --flag= and ~/ as well
+            complete -C "__leadsync_nothing $last"
         case dir
-            for path in (__fish_complete_directories $value)
-                echo "$before$path"
-            end
+            complete -C "__leadsync_nothing $last" | string match -- '*/'
         case '*'
             printf '%s\n' $answer[2..-1]
     end

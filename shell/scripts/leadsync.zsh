@@ -1,9 +1,9 @@
 #compdef leadsync
 # zsh completion for leadsync: source <(leadsync completion zsh), or this file as _leadsync in a directory of $fpath.
 _leadsync() {
-	local line word place
+	local line word help place
 	local -a answer candidates
-	answer=("${(@f)$(${words[1]} __complete --word="${words[CURRENT]}" "${(@)words[1,CURRENT-1]}" 2>/dev/null)}")
+	answer=("${(@f)$(${~words[1]} __complete --word="${words[CURRENT]}" "${(@)words[1,CURRENT-1]}" 2>/dev/null)}")
 	place=$answer[1]
 	case $place in
 	file)
@@ -17,7 +17,8 @@ _leadsync() {
 	words)
 		for line in "${(@)answer[2,-1]}"; do
 			word=${line%%$'\t'*}
-			candidates+=("${word//:/\\:}:${line#*$'\t'}")
+			help=${line#*$'\t'}
+			candidates+=("${word//:/\\:}${help:+:$help}") # a colon with nothing behind it is shown
 		done
 		_describe -V leadsync candidates
 		;;
