@@ -93,7 +93,7 @@ func hold(t *testing.T, address string, request uint16) *holder {
 		t.Fatal(err)
 	}
 	server := u.Host
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // ends with the test
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func hold(t *testing.T, address string, request uint16) *holder {
 			if err != nil {
 				return
 			}
-			upstream, err := net.Dial("tcp", server) //nolint:noctx // ends with the test
+			upstream, err := net.Dial("tcp", server)
 			if err != nil {
 				_ = client.Close()
 				return
