@@ -12,6 +12,9 @@ const (
 	behindAfter = time.Minute
 	// mirrorEvery is how often the owner looks how far the mirror can be trusted.
 	mirrorEvery = 5 * time.Second
+	// incidentsAnyway is after how long incidents are read although there seems to be no new one: its number may have been
+	// seen before it could be read.
+	incidentsAnyway = time.Minute
 )
 
 // proveAgain is how long after passes were requested they are requested again, where they have
@@ -106,7 +109,7 @@ func (m *mirror) incidents(ctx context.Context, compared, now time.Time) error {
 		m.looked = compared
 	}
 	due := m.s.due.Load()
-	if due != nil && due.Incident == m.incident && now.Sub(m.lookedAt) < m.s.cfg.scaled(lookAnyway) && !m.lookedAt.After(now) {
+	if due != nil && due.Incident == m.incident && now.Sub(m.lookedAt) < m.s.cfg.scaled(incidentsAnyway) && !m.lookedAt.After(now) {
 		return nil
 	}
 	pending := false // one that ends only after now, by another clock
@@ -124,7 +127,7 @@ func (m *mirror) incidents(ctx context.Context, compared, now time.Time) error {
 			m.missed = incident.To
 		}
 	}
-	m.looked, m.lookedAt = now.Add(-behindAfter-2*lookAnyway), now // one is stored a little later than it ends
+	m.looked, m.lookedAt = now.Add(-behindAfter-2*incidentsAnyway), now // one is stored a little later than it ends
 	if due != nil && !pending {
 		m.incident = due.Incident
 	}

@@ -203,7 +203,7 @@ func TestIncidentsThatAreReadLate(t *testing.T) {
 	m.s.due.Store(&leads.Due{Incident: 1})
 	m.want("its number is seen", leads.MirrorCurrent, "")
 	refused(m.clock.Now())
-	m.clock.Advance(2 * lookAnyway)
+	m.clock.Advance(2 * incidentsAnyway)
 	m.want("it can be read", leads.MirrorBlind, notCompared)
 	m.completed(leads.RunFull)
 	m.s.passes.ended.Add(1)

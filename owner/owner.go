@@ -27,7 +27,7 @@ const (
 	// process at once.
 	passEvery = time.Second / 2
 	// lookAnyway is after how long an owner looks although nothing woke it.
-	lookAnyway = time.Minute
+	lookAnyway = 5 * time.Minute
 )
 
 // hold takes the portal's lease and raises its epoch, works, and gives the lease back. It

@@ -15,14 +15,18 @@ import (
 // import of one does not hold up changes of another. Changes of one lead are in the order of
 // their revisions, because each was written while its row was locked.
 func (d *DB) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error) {
+	waiting, err := d.outbox(ctx, d.dialect.sql.OutboxList, sql.Named("limit", limit))
+	if err != nil || len(waiting) < limit { // that is all, of every portal: nearly always
+		return waiting, err
+	}
 	portals, err := queryList(ctx, d, scanText, d.dialect.sql.OutboxPortals)
 	if err != nil {
 		return nil, fmt.Errorf("read outbox: %w", err)
 	}
 	if len(portals) < 2 {
-		return d.outbox(ctx, d.dialect.sql.OutboxList, sql.Named("limit", limit))
+		return waiting, nil
 	}
-	var waiting []leads.Announcement
+	waiting = nil
 	share := max(1, limit/len(portals))
 	for _, memberID := range portals {
 		some, err := d.outbox(ctx, d.dialect.sql.OutboxListPortal, sql.Named("member_id", memberID), sql.Named("limit", share))
