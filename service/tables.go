@@ -46,13 +46,13 @@ func (t *tables) make(ctx context.Context, db *repo.DB, log *slog.Logger) error 
 func (t *tables) report(ctx context.Context, log *slog.Logger) (report func(repo.Making), end func()) {
 	slow := func() {
 		if m := t.making.Load(); m != nil {
-			log.InfoContext(ctx, "still making the tables, accepting callbacks meanwhile", "migration", m.Name, "step", m.Step, "of", m.Of)
+			log.InfoContext(ctx, "still making the tables; the service accepts callbacks meanwhile", "migration", m.Name, "step", m.Step, "of", m.Of)
 		}
 	}
 	timer := time.AfterFunc(slowMigration, slow)
 	report = func(m repo.Making) {
 		if t.making.Swap(&m) == nil { // not before it is known that they may be made
-			log.InfoContext(ctx, "making the tables, accepting callbacks meanwhile", "migration", m.Name, "step", m.Step, "of", m.Of)
+			log.InfoContext(ctx, "making the tables; the service accepts callbacks meanwhile", "migration", m.Name, "step", m.Step, "of", m.Of)
 		}
 		timer.Reset(slowMigration)
 	}

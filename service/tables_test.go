@@ -30,7 +30,7 @@ func TestTablesAreMadeWithWords(t *testing.T) {
 				t.Errorf("%s: the log has %d lines, want %d: %s", what, got, len(times), log.String())
 			}
 		}
-		first := `msg="making the tables, accepting callbacks meanwhile" migration=1.sql step=1 of=3`
+		first := `msg="making the tables; the service accepts callbacks meanwhile" migration=1.sql step=1 of=3`
 		report(repo.Making{Name: "1.sql", Step: 1, Of: 3})
 		said("at once", first)
 		time.Sleep(slowMigration - 1)
@@ -38,7 +38,7 @@ func TestTablesAreMadeWithWords(t *testing.T) {
 		time.Sleep(slowMigration - 1)
 		said("two that are fast", first)
 		time.Sleep(slowMigration)
-		slow := `msg="still making the tables, accepting callbacks meanwhile" migration=2.sql step=2 of=3`
+		slow := `msg="still making the tables; the service accepts callbacks meanwhile" migration=2.sql step=2 of=3`
 		said("one that is slow", first, slow)
 		report(repo.Making{Name: "3.sql", Step: 3, Of: 3})
 		end()

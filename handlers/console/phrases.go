@@ -79,6 +79,12 @@ func retold(lang, text string) saying {
 	if s, ok := retell(lang, text, mostParts); ok {
 		return s
 	}
+	// The examination puts the host before what it has found out about a portal.
+	if host, found, ok := strings.Cut(text, ": "); ok && !strings.Contains(host, " ") {
+		if s, ok := retell(lang, found, mostParts); ok {
+			return saying{words: host + ": "}.with(s)
+		}
+	}
 	return saying{words: text}
 }
 

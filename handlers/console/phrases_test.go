@@ -135,6 +135,14 @@ func TestMostOfTheExaminationIsRetold(t *testing.T) {
 	}
 	h := furnished("plain")
 	h.examined.Checks = []console.Check{{Name: "disk", Level: "warning", Found: "812 MB are free on the disk of /var/lib/leadsync", Means: "the spool may grow to 1 GB while NATS or the database is down", Do: "have 2 GB free"}}
+	for text, want := range map[string]string{
+		"portals": "порталы", "company.bitrix24.ru: served, without a problem": "company.bitrix24.ru: обслуживается без неполадок",
+		"127.0.0.1:8924: plan ru_std250, so leadsync's limits are those of standard": "127.0.0.1:8924: тариф ru_std250, поэтому лимиты leadsync – standard",
+	} {
+		if got := console.RetoldPlain("ru", text); got != want {
+			t.Errorf("%q is told as %q, want %q", text, got, want)
+		}
+	}
 	wantInOrder(t, open(t, h).page("/doctor", "Accept-Language", "ru"), ">диск<", "на диске /var/lib/leadsync свободно 812 МБ", "до 1 ГБ", "нужно 2 ГБ свободных")
 }
 
