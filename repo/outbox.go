@@ -15,8 +15,8 @@ import (
 // import of one does not hold up changes of another. Changes of one lead are in the order of
 // their revisions, because each was written while its row was locked.
 func (d *DB) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error) {
-	waiting, err := d.outbox(ctx, d.dialect.sql.OutboxList, sql.Named("limit", limit))
-	if err != nil || len(waiting) < limit { // that is all, of every portal: nearly always
+	waiting, found, err := d.outbox(ctx, d.dialect.sql.OutboxList, sql.Named("limit", limit))
+	if err != nil || found < limit { // that is all, of every portal: nearly always
 		return waiting, err
 	}
 	portals, err := queryList(ctx, d, scanText, d.dialect.sql.OutboxPortals)
@@ -29,7 +29,7 @@ func (d *DB) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error
 	waiting = nil
 	share := max(1, limit/len(portals))
 	for _, memberID := range portals {
-		some, err := d.outbox(ctx, d.dialect.sql.OutboxListPortal, sql.Named("member_id", memberID), sql.Named("limit", share))
+		some, _, err := d.outbox(ctx, d.dialect.sql.OutboxListPortal, sql.Named("member_id", memberID), sql.Named("limit", share))
 		if err != nil {
 			return nil, err
 		}
@@ -41,8 +41,9 @@ func (d *DB) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error
 // outbox reads changes up to the first that is torn. Mostly that is none; where it is the first
 // of all, its announcement is complete as soon as the transaction that tore it is committed,
 // which it is where its new card can be read. If it never is, because the row was deleted and
-// came back, the announcement gets the card of today, which a later one announces, too.
-func (d *DB) outbox(ctx context.Context, statement string, args ...any) (waiting []leads.Announcement, err error) {
+// came back, the announcement gets the card of today, which a later one announces, too. count is
+// how many were found, torn ones and those behind them, too.
+func (d *DB) outbox(ctx context.Context, statement string, args ...any) (waiting []leads.Announcement, count int, err error) {
 	for try := range tornTries {
 		var found []waitingChange
 		err := d.attempt(ctx, d.transient, func(ctx context.Context) (err error) {
@@ -50,8 +51,9 @@ func (d *DB) outbox(ctx context.Context, statement string, args ...any) (waiting
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("read outbox: %w", err)
+			return nil, 0, fmt.Errorf("read outbox: %w", err)
 		}
+		count = len(found)
 		for _, w := range found {
 			if w.torn && try < tornTries-1 {
 				break
@@ -62,7 +64,7 @@ func (d *DB) outbox(ctx context.Context, statement string, args ...any) (waiting
 			break
 		}
 	}
-	return waiting, nil
+	return waiting, count, nil
 }
 
 // tornTries is how often a read is repeated that began with a torn announcement.
