@@ -28,7 +28,7 @@ func CheckSettings(s Settings) Check {
 	return check{"settings", func(context.Context) []Finding {
 		found := []Finding{ok("all settings can be read")}
 		if s.PublicURL == "" && !s.Webhook {
-			found = append(found, fault(guide.PublicAddress, "LEADSYNC_PUBLIC_URL is not set", "Bitrix24 cannot send events, and no portal can be connected", "set it to the address at which Bitrix24 reaches leadsync, such as https://leads.example.com"))
+			found = append(found, fault(guide.PublicAddress, "LEADSYNC_PUBLIC_URL is not set", "Bitrix24 cannot send events, and no portal can be connected by an application", "set it to the address at which Bitrix24 reaches leadsync, such as https://leads.example.com"))
 		}
 		if s.Exposed != "" {
 			found = append(found, warning(guide.Exposed, "others than its owner can read "+s.Exposed, "whoever logs in to this machine can use the passwords and tokens in it", "chmod 600 "+s.Exposed))

@@ -117,7 +117,7 @@ func TestEverySentenceOfOthersIsRetold(t *testing.T) {
 func TestMostOfTheExaminationIsRetold(t *testing.T) {
 	var lacking []string
 	n := 0
-	for _, file := range []string{"../../doctor/address.go", "../../doctor/database.go", "../../doctor/machine.go", "../../doctor/nats.go", "../../doctor/portal.go"} {
+	for _, file := range []string{"../../doctor/address.go", "../../doctor/database.go", "../../doctor/machine.go", "../../doctor/nats.go", "../../doctor/portal.go", "../../repo/health.go", "../../repo/preflightchecks.go"} {
 		for _, text := range spokenIn(t, file) {
 			part, known := strings.Trim(verbs.ReplaceAllString(text, "%"), " .:;,%()"), console.Known(text)
 			for _, p := range console.Phrases() {
@@ -137,7 +137,11 @@ func TestMostOfTheExaminationIsRetold(t *testing.T) {
 	h.examined.Checks = []console.Check{{Name: "disk", Level: "warning", Found: "812 MB are free on the disk of /var/lib/leadsync", Means: "the spool may grow to 1 GB while NATS or the database is down", Do: "have 2 GB free"}}
 	for text, want := range map[string]string{
 		"portals": "порталы", "company.bitrix24.ru: served, without a problem": "company.bitrix24.ru: обслуживается без неполадок",
-		"127.0.0.1:8924: plan ru_std250, so leadsync's limits are those of standard": "127.0.0.1:8924: тариф ru_std250, поэтому лимиты leadsync – standard",
+		"127.0.0.1:8924: plan ru_std250, so leadsync's limits are those of standard":                               "127.0.0.1:8924: тариф ru_std250, поэтому лимиты leadsync – standard",
+		"room: not checked: the room on the server's disk, on which the log grow: look there (they use 12 MB now)": "место: не проверено: место на диске сервера, на котором растёт журнал транзакций: посмотрите там (сейчас занято 12 MB)",
+		"UPDATE STATISTICS dbo.bitrix_leads, and leave AUTO_UPDATE_STATISTICS on":                                  "выполните UPDATE STATISTICS dbo.bitrix_leads и не выключайте AUTO_UPDATE_STATISTICS",
+		"version 15.0.4375.4, Standard Edition (64-bit)":                                                           "версия 15.0.4375.4, Standard Edition (64-bit)",
+		"the login lacks SELECT on dbo.bitrix_leads":                                                               "у имени входа нет права SELECT на dbo.bitrix_leads",
 	} {
 		if got := console.RetoldPlain("ru", text); got != want {
 			t.Errorf("%q is told as %q, want %q", text, got, want)
