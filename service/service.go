@@ -61,7 +61,11 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
+	defer func() {
+		if err = errors.Join(err, b.Close()); err == nil {
+			log.InfoContext(ctx, "leadsync has stopped: what it had begun is finished")
+		}
+	}()
 	listeners, err := Listen(ctx, cfg)
 	if err != nil {
 		return err

@@ -268,6 +268,14 @@ func TestServeLogsItsAddresses(t *testing.T) {
 			t.Errorf("%s is missing in\n%s", want, s.log)
 		}
 	}
+	const stopped = "leadsync has stopped"
+	if strings.Contains(s.log.String(), stopped) {
+		t.Error("it says that it has stopped, and runs")
+	}
+	s.stop()
+	if lines := strings.Split(strings.TrimSpace(s.log.String()), "\n"); !strings.Contains(lines[len(lines)-1], stopped) {
+		t.Errorf("the last line does not say that it has stopped: %s", lines[len(lines)-1])
+	}
 }
 
 // A machine is prepared before its database answers, and what its file had is never lost.
