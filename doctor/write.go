@@ -12,6 +12,7 @@ import (
 type Style struct {
 	Paint func(level Level, word string) string // colours the word of a level
 	Words func(text string) string              // says a text in the reader's language
+	Page  func(see string) string               // finds a page in that language
 }
 
 // Write prints findings for people: a line for each, below it what follows and what to do. Levels keep their words, which pages and
@@ -36,9 +37,16 @@ func Write(w io.Writer, found []Finding, style Style) error {
 			fmt.Fprintf(&text, "%25s  -> %s\n", "", say(f.Do))
 		}
 		if f.See != "" {
-			fmt.Fprintf(&text, "%25s  %s %s\n", "", words("see"), f.See)
+			fmt.Fprintf(&text, "%25s  %s %s\n", "", words("see"), style.page(f.See))
 		}
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
+}
+
+func (s Style) page(see string) string {
+	if s.Page == nil {
+		return see
+	}
+	return s.Page(see)
 }

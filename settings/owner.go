@@ -2,8 +2,10 @@ package settings
 
 import (
 	"cmp"
+	"os/exec"
 	"os/user"
 	"strconv"
+	"strings"
 )
 
 // UserName is the name of a user, as sudo takes it.
@@ -17,5 +19,19 @@ func UserName(uid int) string {
 
 // RunAs tells a person to run a command as the owner of a file or directory.
 func RunAs(uid int) string {
-	return "run the command as its owner, sudo -u " + UserName(uid) + " leadsync …"
+	return "run the command as its owner, " + AsUser(UserName(uid), exec.LookPath) + " leadsync …"
+}
+
+// AsUser is what a command begins with to run as another user; "" where there is none. Containers have no sudo.
+func AsUser(name string, lookPath func(string) (string, error)) string {
+	if name == "" {
+		return ""
+	}
+	if _, err := lookPath("sudo"); err != nil {
+		if _, err := lookPath("setpriv"); err == nil {
+			name = strings.TrimPrefix(name, "#") // sudo's mark of a number
+			return "setpriv --reuid " + name + " --regid " + name + " --init-groups --"
+		}
+	}
+	return "sudo -u " + name
 }

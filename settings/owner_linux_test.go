@@ -42,7 +42,7 @@ func TestAnUnreadableFileNamesItsOwner(t *testing.T) {
 			_, err := settings.Read(settings.Sources{File: path})
 			return fmt.Sprint(err)
 		})
-		if !strings.Contains(text, path+": cannot be read (permission denied), want one that this user may read: run the command as its owner, sudo -u "+settings.UserName(owner)+" leadsync …") {
+		if !strings.Contains(text, path+": cannot be read (permission denied), want one that this user may read: "+settings.RunAs(owner)) {
 			t.Error(text)
 		}
 	}

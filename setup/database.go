@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	"leadsync/doctor"
@@ -28,9 +29,9 @@ func askDatabase(ctx context.Context, d *draft) error {
 		if err != nil {
 			return err
 		}
-		ok, untrusted, err := tryDatabase(ctx, d, address)
-		if !ok && err == nil && untrusted && d.person.there() && address != "" && address != asBefore { // one in a file of its own is not ours to change
-			ok, err = trustDatabase(ctx, d, address)
+		ok, way, err := tryDatabase(ctx, d, address)
+		if !ok && err == nil && way != nil && d.person.there() && address != "" && address != asBefore { // one in a file of its own is not ours to change
+			ok, err = way.try(ctx, d, address)
 		}
 		if ok || err != nil {
 			return err
@@ -38,8 +39,20 @@ func askDatabase(ctx context.Context, d *draft) error {
 	}
 }
 
-// tryDatabase tries an address; untrusted says that the server's certificate is in the way.
-func tryDatabase(ctx context.Context, d *draft, address string) (ok, untrusted bool, err error) {
+// way is how leadsync can connect all the same, where the person wants that.
+type way struct {
+	in               string // what the trial says
+	question         string
+	parameter, value string // of the address
+}
+
+var ways = []way{
+	{"certificate", "This machine does not know who has signed the server's certificate. Accept any certificate of this server?", "TrustServerCertificate", "true"},
+	{"does not support encryption", "This server cannot encrypt connections. Connect without encryption? Password and leads can then be read on their way", "encrypt", "disable"},
+}
+
+// tryDatabase tries an address; other is how it may work all the same, nil where nothing is known.
+func tryDatabase(ctx context.Context, d *draft, address string) (ok bool, other *way, err error) {
 	a := d.answers.with(databaseURL, address)
 	switch address {
 	case sqliteFile:
@@ -51,20 +64,22 @@ func tryDatabase(ctx context.Context, d *draft, address string) (ok, untrusted b
 	ok, err = d.try(ctx, a, trial{name: databaseURL, look: func(ctx context.Context, cfg service.Config) (found []doctor.Finding) {
 		found, d.takeOver = d.trials.Database(ctx, cfg)
 		for _, f := range found {
-			untrusted = untrusted || f.Level == doctor.Fault && strings.Contains(f.Found, "certificate")
+			if at := slices.IndexFunc(ways, func(w way) bool { return f.Level == doctor.Fault && strings.Contains(f.Found, w.in) }); at >= 0 {
+				other = &ways[at]
+			}
 		}
 		return found
 	}})
-	return ok, untrusted, err
+	return ok, other, err
 }
 
-// trustDatabase tries an address without a look at the certificate, where the person wants that.
-func trustDatabase(ctx context.Context, d *draft, address string) (ok bool, err error) {
-	trust, err := d.person.yes(ctx, "This machine does not know who has signed the server's certificate. Accept any certificate of this server?")
-	if !trust || err != nil {
+// try tries an address in this way, where the person wants that.
+func (w *way) try(ctx context.Context, d *draft, address string) (ok bool, err error) {
+	wanted, err := d.person.yes(ctx, w.question)
+	if !wanted || err != nil {
 		return false, err
 	}
-	ok, _, err = tryDatabase(ctx, d, withParameter(address, "TrustServerCertificate", "true"))
+	ok, _, err = tryDatabase(ctx, d, withParameter(address, w.parameter, w.value))
 	return ok, err
 }
 

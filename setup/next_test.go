@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"leadsync/settings"
 )
 
 func TestWhatComesNextFitsWhatIsKnown(t *testing.T) {
@@ -24,7 +26,7 @@ func TestWhatComesNextFitsWhatIsKnown(t *testing.T) {
 		"a webhook":            {"", map[string]string{webhookURL: "https://p.bitrix24.ru/rest/1/s/"}, "doctor", "save the form"},
 	} {
 		var out strings.Builder
-		next{cfg: Config{Owner: c.owner, AsOwner: AsUser(c.owner, having("sudo")), Program: "leadsync", Standard: true}, draft: &draft{answers: c.answers, takeOver: true, person: dialogue{out: &out}}}.say()
+		next{cfg: Config{Owner: c.owner, AsOwner: settings.AsUser(c.owner, having("sudo")), Program: "leadsync", Standard: true}, draft: &draft{answers: c.answers, takeOver: true, person: dialogue{out: &out}}}.say()
 		_, said, _ := strings.Cut(out.String(), "Next:\n")
 		if !strings.Contains(said, c.want) || strings.Contains(said, c.not) {
 			t.Errorf("%s: want %q and not %q in\n%s", name, c.want, c.not, said)
@@ -44,13 +46,13 @@ func having(programs ...string) func(string) (string, error) {
 
 // Containers have no sudo.
 func TestCommandsRunAsTheUserByWhatIsThere(t *testing.T) {
-	const setpriv = "setpriv --reuid leadsync --regid leadsync --init-groups"
+	const setpriv = "setpriv --reuid leadsync --regid leadsync --init-groups --"
 	for want, programs := range map[string][]string{"sudo -u leadsync": {"sudo", "setpriv"}, setpriv: {"setpriv"}} {
-		if got := AsUser("leadsync", having(programs...)); got != want {
+		if got := settings.AsUser("leadsync", having(programs...)); got != want {
 			t.Errorf("%v: %q, want %q", programs, got, want)
 		}
 	}
-	if got := AsUser("", having("sudo")); got != "" {
+	if got := settings.AsUser("", having("sudo")); got != "" {
 		t.Errorf("nobody: %q", got)
 	}
 }

@@ -30,19 +30,6 @@ func isSame(one, other string) bool {
 	return err == nil && otherErr == nil && os.SameFile(a, b)
 }
 
-// AsUser is what a command begins with to run as another user; "" where there is none. Containers have no sudo.
-func AsUser(name string, lookPath func(string) (string, error)) string {
-	if name == "" {
-		return ""
-	}
-	if _, err := lookPath("sudo"); err != nil {
-		if _, err := lookPath("setpriv"); err == nil {
-			return "setpriv --reuid " + name + " --regid " + name + " --init-groups"
-		}
-	}
-	return "sudo -u " + name
-}
-
 // plain is a word that every shell leaves as it is.
 var plain = regexp.MustCompile(`^[\pL\pN_./:=@%+,-]+$`)
 

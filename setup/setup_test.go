@@ -59,6 +59,10 @@ func trials(tried *[]string) setup.Trials {
 			if strings.Contains(cfg.DatabaseURL, "selfsigned") && !strings.Contains(cfg.DatabaseURL, "TrustServerCertificate=true") {
 				return look("database", cfg.DatabaseURL+" certificate", "certificate"), false
 			}
+			if strings.Contains(cfg.DatabaseURL, "cleartext") && !strings.Contains(cfg.DatabaseURL, "encrypt=disable") {
+				const unable = "the server does not support encryption"
+				return look("database", unable, unable), false
+			}
 			return look("database", cfg.DatabaseURL, "down"), strings.Contains(cfg.DatabaseURL, "oktell")
 		},
 		Address: func(_ context.Context, cfg service.Config) []doctor.Finding {
@@ -187,6 +191,22 @@ func TestASelfSignedServerIsTrustedOnRequest(t *testing.T) {
 	})
 	if len(p.answers) > 0 || !strings.Contains(out, "Дальше:") {
 		t.Errorf("left %v:\n%s", p.answers, out)
+	}
+}
+
+func TestAServerThatCannotEncryptIsUsedOnRequest(t *testing.T) {
+	for answer, want := range map[string]string{"y": "sqlserver://sa:p@cleartext:1433?database=crm&encrypt=disable", "": ""} {
+		p := &person{t: t, answers: [][2]string{
+			{"SQL Server", "cleartext"}, {"database", "crm"}, {"Login", "sa"}, {"password", "p"}, {"Keep this answer", "n"}, {"Connect without encryption", answer},
+		}}
+		if answer == "" {
+			p.answers = append(p.answers, [2]string{"SQL Server", "sqlite"})
+		}
+		p.answers = append(p.answers, [][2]string{{"Address", ""}, {"The portal's address", ""}}...)
+		value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
+		if err != nil || len(p.answers) > 0 || value("LEADSYNC_DATABASE_URL") != want {
+			t.Errorf("%q: %v, left %v, the database is %s\n%s", answer, err, p.answers, value("LEADSYNC_DATABASE_URL"), out)
+		}
 	}
 }
 

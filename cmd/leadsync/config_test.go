@@ -201,7 +201,7 @@ func TestCommandsRunAsTheOwnerOfTheData(t *testing.T) {
 			continue
 		}
 		code, _, stderr := command(stopped, t, map[string]string{"LEADSYNC_DATA_DIR": dir, "LEADSYNC_HTTP_ADDR": "127.0.0.1:0", "LEADSYNC_ADMIN_ADDR": "127.0.0.1:0", "LEADSYNC_NATS_LISTEN": "127.0.0.1:0"}, strings.Fields(args)...)
-		if code != exitUsage || !strings.Contains(stderr, "the data directory "+dir+" belongs to the user ") || !strings.Contains(stderr, "sudo -u ") {
+		if code != exitUsage || !strings.Contains(stderr, "the data directory "+dir+" belongs to the user ") || !strings.Contains(stderr, "run the command as its owner") {
 			t.Errorf("%s: exit %d, %s", args, code, stderr)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"leadsync/doctor"
 	"leadsync/service"
+	"leadsync/settings"
 	"leadsync/setup"
 )
 
@@ -70,7 +71,7 @@ func (i initCmd) config(a *app) setup.Config {
 			Webhook: i.Webhook, WebhookToken: i.WebhookToken, MemberID: i.MemberID, Others: i.Set,
 		},
 		Language: lang, DataDir: data, Output: output, Standard: output == a.settings, Force: i.Force, Untried: i.SkipChecks, Out: a.stdout, Style: a.style(lang),
-		Unit: output == a.settings && setup.HasUnit("/"), Program: setup.Program(a.called), Owner: owner, AsOwner: setup.AsUser(owner, exec.LookPath),
+		Unit: output == a.settings && setup.HasUnit("/"), Program: setup.Program(a.called), Owner: owner, AsOwner: settings.AsUser(owner, exec.LookPath),
 		Trials: setup.Trials{
 			Database: func(ctx context.Context, cfg service.Config) ([]doctor.Finding, bool) {
 				defer a.trying("the database")()

@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"strings"
 
 	"leadsync/doctor"
 	"leadsync/handlers/console"
+	"leadsync/handlers/language"
 	"leadsync/service"
 	"leadsync/shell"
 )
@@ -25,7 +27,16 @@ func (a *app) paint(level doctor.Level, words string) string {
 
 // style is how findings are printed for whoever reads a language.
 func (a *app) style(lang string) doctor.Style {
-	return doctor.Style{Paint: a.paint, Words: func(text string) string { return console.RetoldPlain(lang, text) }}
+	return doctor.Style{
+		Paint: a.paint,
+		Words: func(text string) string { return console.RetoldPlain(lang, text) },
+		Page: func(see string) string {
+			if lang == language.Russian {
+				return strings.Replace(see, "docs/trouble.md", "docs/ru/trouble.md", 1) // its headings have the same addresses
+			}
+			return see
+		},
+	}
 }
 
 // report is what a command has to say.

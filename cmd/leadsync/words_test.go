@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24/emulator"
+	"leadsync/doctor"
 	"leadsync/leads/leadstest"
 	"leadsync/reconcile"
 )
@@ -97,6 +98,26 @@ func TestHelpShowsFlagsAndSettings(t *testing.T) {
 		for _, words := range want {
 			if code != exitOK || !strings.Contains(out.String(), words) {
 				t.Errorf("%s --help, exit %d, lacks %s:\n%s", command, code, words, &out)
+			}
+		}
+	}
+}
+
+// A Russian reader is led to the Russian page.
+func TestFindingsNameThePageInTheReadersLanguage(t *testing.T) {
+	a := &app{surroundings: surroundings{stdout: &leadstest.Log{}}}
+	finding := []doctor.Finding{{Check: "database", Level: doctor.Fault, Found: "the database is read-only", See: "/usr/share/doc/leadsync/docs/trouble.md#the-database-does-not-answer"}}
+	for lang, want := range map[string][]string{
+		"en": {"the database is read-only", "see /usr/share/doc/leadsync/docs/trouble.md#the-database-does-not-answer"},
+		"ru": {"база доступна только для чтения", "см. /usr/share/doc/leadsync/docs/ru/trouble.md#the-database-does-not-answer"},
+	} {
+		var out strings.Builder
+		if err := doctor.Write(&out, finding, a.style(lang)); err != nil {
+			t.Fatal(err)
+		}
+		for _, words := range want {
+			if !strings.Contains(out.String(), words) {
+				t.Errorf("%s: %q is missing in\n%s", lang, words, out.String())
 			}
 		}
 	}
