@@ -107,13 +107,14 @@ func (s *Session) move(ctx context.Context, endpoint string) error {
 }
 
 // close gives up the portal. Tokens that could not be stored yet are stored now: whoever
-// owns the portal next needs them, so no context can cut it short.
+// owns the portal next needs them, so no context can cut it short. If the database does not
+// take them, the data directory keeps them.
 func (s *Session) close() {
 	if s.tokens == nil {
 		return
 	}
 	if err := s.tokens.Close(); err != nil {
-		s.cfg.Log.Error("refreshed tokens are lost: somebody has to authorize the portal again", "member_id", s.memberID(), "error", err)
+		s.cfg.Log.Error("refreshed tokens are not in the database", "member_id", s.memberID(), "error", err)
 	}
 }
 

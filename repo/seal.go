@@ -48,6 +48,13 @@ func newSealer(key []byte) (sealer, error) {
 	return sealer{aead: aead, id: hex.EncodeToString(sum[:4])}, nil
 }
 
+// Seal returns the form in which the database keeps a secret: encrypted where a key is set.
+func (d *DB) Seal(secret leads.Secret) string { return d.sealer.seal(secret) }
+
+// Unseal returns the secret of its stored form. It is an error where that is damaged, or encrypted with another key than the
+// one that is set.
+func (d *DB) Unseal(stored string) (leads.Secret, error) { return d.sealer.unseal(stored) }
+
 // seal returns the stored form of a secret; an empty one stays empty.
 func (s sealer) seal(secret leads.Secret) string {
 	if s.aead == nil || secret == "" {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"leadsync/bitrix24"
 	"leadsync/consumers"
 	"leadsync/events/broker"
 	"leadsync/journal"
@@ -29,6 +30,7 @@ type Backend struct {
 	NATS    *NATS
 
 	data   *dataDir // nil where a running service owns it
+	pairs  *pairs   // nil, as data
 	tables tables
 
 	mu      sync.Mutex
@@ -94,6 +96,12 @@ func hold(ctx context.Context, cfg Config, log *slog.Logger, owns bool) (_ *Back
 		return nil, err
 	}
 	b.closing(b.DB.Close)
+	if b.data != nil {
+		files := pairFiles{dir: b.data.file("refreshed"), seal: b.DB}
+		if b.pairs, err = openPairs(b.DB, b.DB, files, log); err != nil {
+			return nil, err
+		}
+	}
 	return b, nil
 }
 
@@ -140,10 +148,14 @@ func OpenDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*repo.DB, 
 // OwnerConfig is what owners of portals work with, of a service or of a command.
 func (b *Backend) OwnerConfig(stats *consumers.Stats, wake func()) owner.Config {
 	cfg, db := b.Config, b.DB
+	var tokens bitrix24.Grants = db
+	if b.pairs != nil {
+		tokens = b.pairs
+	}
 	return owner.Config{
 		Bus: b.NATS.Bus(), Holder: b.Holder, OAuth: cfg.OAuth(), CallbackURL: cfg.CallbackURL(), SolutionField: cfg.SolutionField,
 		Mirror: owner.Recorded(owner.Mirror{
-			Leads: db, Portals: db, Standing: db, Tokens: db, Runs: db, Rows: db, Ledger: db, Evidence: db, Status: db, Repairs: db, Reports: db, Agenda: db,
+			Leads: db, Portals: db, Standing: db, Tokens: tokens, Runs: db, Rows: db, Ledger: db, Evidence: db, Status: db, Repairs: db, Reports: db, Agenda: db,
 		}, b.Journal, cfg.Now), Journal: b.Journal,
 		Grace: cfg.grace(), MinAge: cfg.Tuning.MinAge, TimeScale: cfg.Tuning.TimeScale, Now: cfg.Now, Stats: stats, Wake: wake, Log: b.Log,
 	}

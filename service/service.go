@@ -176,6 +176,10 @@ func (s *Service) work(ctx context.Context) error {
 		}
 		return starting.finish(ctx, step{name: database, do: s.Portals.Learn}, step{name: database, do: s.Portals.Adopt})
 	})
+	group.Go(func() error {
+		<-learnt
+		return b.pairs.run(ctx)
+	})
 	group.Go(func() error { // counting millions of rows takes longer than a viewer should wait
 		<-learnt
 		if s.desk != nil && ctx.Err() == nil {

@@ -75,6 +75,7 @@ func (h *harness) changeLeads() (stop func()) {
 // disturb kills the service at a random point, while something else fails too.
 func (h *harness) disturb() {
 	h.t.Helper()
+	h.keepAuthorized()
 	var group sync.WaitGroup
 	for _, fault := range []struct {
 		odds int
@@ -217,6 +218,7 @@ func (h *harness) wantConsistent() {
 	}
 	var wrong []string
 	for end := time.Now().Add(90 * time.Second); ; time.Sleep(250 * time.Millisecond) {
+		h.keepAuthorized()
 		var err error
 		if wrong, err = h.inconsistencies(); err == nil && len(wrong) == 0 || time.Now().After(end) {
 			break
@@ -229,13 +231,16 @@ func (h *harness) wantConsistent() {
 			answered++
 		}
 	}
-	h.t.Logf("kills %d, callbacks %d, answered %d, lost %d, duplicates %d, topic messages %d, subscriber's sessions %d; %v",
-		h.kills, len(all), answered, len(wrong), h.subscriber.duplicates(), h.subscriber.count(), h.subscriber.sessions.Load(), h.faults)
+	h.t.Logf("kills %d, callbacks %d, answered %d, lost %d, duplicates %d, topic messages %d, subscriber's sessions %d, authorized again %d times; %v",
+		h.kills, len(all), answered, len(wrong), h.subscriber.duplicates(), h.subscriber.count(), h.subscriber.sessions.Load(), h.authorized, h.faults)
 	for _, w := range wrong {
 		h.t.Error(w)
 	}
 	for _, problem := range h.subscriber.wrongOrder() {
 		h.t.Error(problem)
+	}
+	if most := 1 + h.kills/50; h.authorized > most {
+		h.t.Errorf("the portal lost its authorization %d times, in %d kills %d may fall between the authorization server's answer and its arrival", h.authorized, h.kills, most)
 	}
 	if len(all) == 0 || answered == 0 {
 		h.t.Error("nothing happened")

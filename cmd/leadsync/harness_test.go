@@ -35,6 +35,7 @@ type harness struct {
 	subscriber *subscriber
 	natsToken  string // of a subscriber of the embedded server; "" where NATS runs by itself
 	kills      int
+	authorized int // how often it had to be, again
 
 	mu      sync.Mutex
 	faults  map[string]int // how often each was caused

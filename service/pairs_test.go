@@ -1,0 +1,179 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"leadsync/bitrix24"
+	"leadsync/leads"
+	"leadsync/leads/leadstest"
+	"leadsync/repo"
+)
+
+const pairMember = "a223c6b3710f85df22e9377d6c4f7553"
+
+// pairHarness is a database that a process stores pairs in, and the process's data directory.
+type pairHarness struct {
+	t   *testing.T
+	db  *repo.DB
+	dir string
+	log leadstest.Log
+}
+
+func newPairHarness(t *testing.T) *pairHarness {
+	t.Helper()
+	db, err := repo.Open(t.Context(), repo.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "leadsync.db"), SecretKey: make([]byte, 32)})
+	if err == nil {
+		_, err = db.Migrate(t.Context())
+	}
+	if err == nil {
+		err = db.SavePortal(t.Context(), leads.Portal{MemberID: pairMember, State: leads.PortalActive})
+	}
+	if err == nil {
+		err = db.SaveGrant(t.Context(), pair(1))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return &pairHarness{t: t, db: db, dir: t.TempDir()}
+}
+
+// start is a process: what an earlier one kept is there.
+func (h *pairHarness) start(grants bitrix24.Grants) *pairs {
+	h.t.Helper()
+	p, err := openPairs(grants, h.db, pairFiles{dir: h.dir, seal: h.db}, h.log.Logger())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return p
+}
+
+// down is the database while it takes no pair.
+type down struct{ *repo.DB }
+
+func (down) RotateGrant(context.Context, leads.Secret, leads.Grant) (bool, error) {
+	return false, errors.New("database is full")
+}
+
+// killedWithAPair is a process that has refreshed the first pair and is killed before the database takes the second.
+func (h *pairHarness) killedWithAPair() {
+	h.t.Helper()
+	p := h.start(down{h.db})
+	if grants, err := p.Grants(h.t.Context(), pairMember); err != nil || len(grants) != 1 {
+		h.t.Fatalf("%d pairs, %v", len(grants), err)
+	}
+	if _, err := p.RotateGrant(h.t.Context(), pair(1).RefreshToken, pair(2)); err == nil {
+		h.t.Fatal("the database took it")
+	}
+	if _, err := p.Grants(h.t.Context(), pairMember); err == nil {
+		h.t.Error("the pair that is used up is offered still")
+	}
+}
+
+func pair(n int) leads.Grant {
+	s := string(rune('0' + n))
+	return leads.Grant{
+		MemberID: pairMember, AccessToken: leads.Secret("access-" + s), RefreshToken: leads.Secret("refresh-" + s), Scope: "crm,user", UserID: 7,
+		ClientID: "app", ExpiresAt: time.Date(2026, 11, 27, 12, n, 0, 0, time.UTC),
+	}
+}
+
+// wantStored checks which pair the database has, and that the file keeps nothing.
+func (h *pairHarness) wantStored(want leads.Grant) {
+	h.t.Helper()
+	got, _, err := h.db.Grant(h.t.Context(), pairMember)
+	got.ExpiresAt = got.ExpiresAt.UTC()
+	if err != nil || got != want {
+		h.t.Errorf("the database has the pair of %s, want of %s; %v", got.ExpiresAt, want.ExpiresAt, err)
+	}
+	if kept := strings.TrimSpace(h.file()); kept != "" {
+		h.t.Errorf("still kept: %s", kept)
+	}
+}
+
+// file is the content of the portal's file.
+func (h *pairHarness) file() string {
+	h.t.Helper()
+	data, err := os.ReadFile(pairFiles{dir: h.dir}.path(pairMember))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if len(data) != pairRoom {
+		h.t.Errorf("the file has %d bytes, on a full disk that may be too many", len(data))
+	}
+	return string(data)
+}
+
+func TestAPairIsStoredByTheNextProcess(t *testing.T) {
+	h := newPairHarness(t)
+	h.killedWithAPair()
+	if kept := h.file(); !strings.Contains(kept, pairMember) || strings.Contains(kept, "refresh-") || strings.Contains(kept, "access-") {
+		t.Errorf("not kept, or not encrypted: %s", kept)
+	}
+	grants, err := h.start(h.db).Grants(t.Context(), pairMember)
+	if err != nil || len(grants) != 1 || grants[0].RefreshToken != pair(2).RefreshToken {
+		t.Errorf("the next process does not get the new pair: %d, %v", len(grants), err)
+	}
+	h.wantStored(pair(2))
+}
+
+// A new authorization counts more than a pair that was kept.
+func TestAPairOfBeforeAnAuthorizationIsDropped(t *testing.T) {
+	h := newPairHarness(t)
+	h.killedWithAPair()
+	if err := h.db.SaveGrant(t.Context(), pair(3)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.start(h.db).storeAll(t.Context()); err != nil {
+		t.Error(err)
+	}
+	h.wantStored(pair(3))
+}
+
+// Another process has taken over meanwhile and found the old pair used up: the portal is served again when the pair is found.
+func TestAPortalIsServedAgainWhenItsPairIsFound(t *testing.T) {
+	for state, want := range map[leads.PortalState]leads.PortalState{
+		leads.PortalNeedsAuthorization: leads.PortalActive, leads.PortalUninstalled: leads.PortalUninstalled,
+	} {
+		h := newPairHarness(t)
+		h.killedWithAPair()
+		if err := h.db.SetPortalState(t.Context(), pairMember, state); err != nil {
+			t.Fatal(err)
+		}
+		p := h.start(h.db)
+		for range 2 { // the second time there is nothing to do
+			if err := p.storeAll(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		h.wantStored(pair(2))
+		if portal, _, err := h.db.Portal(t.Context(), pairMember); err != nil || portal.State != want {
+			t.Errorf("%s became %s, want %s: %v", state, portal.State, want, err)
+		}
+	}
+}
+
+func TestTheStartDoesNotDependOnKeptPairs(t *testing.T) {
+	for name, content := range map[string]string{
+		"torn": `{"member_id":"` + pairMember + `","old":"enc`, "of another key": `{"member_id":"` + pairMember + `","old":"enc:v1:00000000:AAAA","refresh":"r","access":"a"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newPairHarness(t)
+			if err := os.WriteFile(pairFiles{dir: h.dir}.path(pairMember), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.start(h.db).Grants(t.Context(), pairMember); err != nil {
+				t.Error(err)
+			}
+			if said := h.log.String(); !strings.Contains(said, "cannot be read") {
+				t.Errorf("said: %s", said)
+			}
+		})
+	}
+}
