@@ -9,13 +9,9 @@ LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LINT = $(GO) run $(LINTER)
 
 .DEFAULT_GOAL := help
-.PHONY: chart chart-check bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-upgrade test-cluster test-clients monitoring-check freeze-migrations image package-check release release-check release-ready windows-check test-browser mutants lint fmt demo bench bench-import fuzz compose-check
+.PHONY: help build check test race test-sqlserver test-faults test-clients test-browser test-scale test-subscribers test-replicas test-upgrade test-cluster monitoring-check chart chart-check release-check release-ready release image freeze-migrations package-check windows-check compose-check mutants lint fmt demo bench bench-import bench-ingest bench-peers bench-lag growth fuzz
 GROWTH_LEADS ?= 10000 100000 1000000
 GROWTH_PORTALS ?= 1,10,100
-LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-
-.DEFAULT_GOAL := help
-.PHONY: growth bench-ingest bench-lag bench-peers help build check test race test-sqlserver test-faults test-scale test-subscribers test-replicas test-cluster test-clients monitoring-check test-browser mutants lint fmt demo bench bench-import fuzz
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
