@@ -31,7 +31,7 @@ func (h *harness) keepAuthorized() {
 func (h *harness) logIn() (leads.Grant, error) {
 	info := h.portal.Info()
 	oauth := &bitrix24.OAuth{
-		ClientID: info.ClientID, ClientSecret: leads.Secret(info.ClientSecret), Now: time.Now,
+		ClientID: info.ClientID, ClientSecret: leads.Secret(info.ClientSecret), HTTP: http.DefaultClient, Now: time.Now,
 		Trust: bitrix24.Trust{Insecure: []string{host(info.Portal), host(info.OAuth)}},
 	}
 	r, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, info.Portal+"/oauth/authorize/?client_id="+url.QueryEscape(info.ClientID), nil)
