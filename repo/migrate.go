@@ -31,7 +31,8 @@ func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
 	return d.MigrateStepwise(ctx, func(Making) {})
 }
 
-// MigrateStepwise is Migrate, and reports each migration before it runs.
+// MigrateStepwise is Migrate, and reports each migration of this process when it begins to run: not while another process
+// makes the tables, and not those that the other one has made. A report must not write.
 func (d *DB) MigrateStepwise(ctx context.Context, report func(Making)) (applied []string, err error) {
 	if err := d.checkLevel(ctx); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
@@ -65,9 +66,16 @@ func (d *DB) up(ctx context.Context, version int64, report func(Making)) (applie
 	return applied, err
 }
 
-// migrateOnce applies one migration after the other: goose says nothing before the last one has run.
+// migrateOnce applies one migration after the other, each under a lock of its own. What is missing was read before the lock, for
+// which other processes may have been waited: what they have made meanwhile is not reported.
 func (d *DB) migrateOnce(ctx context.Context, version int64, report func(Making)) (applied []string, err error) {
-	provider, err := d.migrator(ctx)
+	var missing []*goose.Source
+	provider, err := d.migrator(ctx, func(ctx context.Context, file string) {
+		i := slices.IndexFunc(missing, func(s *goose.Source) bool { return path.Base(s.Path) == file })
+		if done, err := d.appliedVersions(ctx); i >= 0 && (err != nil || !slices.Contains(done, missing[i].Version)) {
+			report(Making{Name: file, Step: i + 1, Of: len(missing)})
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +83,8 @@ func (d *DB) migrateOnce(ctx context.Context, version int64, report func(Making)
 	if err != nil {
 		return nil, err
 	}
-	missing := slices.DeleteFunc(provider.ListSources(), func(s *goose.Source) bool { return s.Version > version || slices.Contains(done, s.Version) })
-	for i, source := range missing {
-		report(Making{Name: path.Base(source.Path), Step: i + 1, Of: len(missing)})
+	missing = slices.DeleteFunc(provider.ListSources(), func(s *goose.Source) bool { return s.Version > version || slices.Contains(done, s.Version) })
+	for _, source := range missing {
 		results, err := provider.UpTo(ctx, source.Version)
 		applied = append(applied, sources(results)...)
 		if err != nil {
@@ -92,7 +99,7 @@ func (d *DB) migrateOnce(ctx context.Context, version int64, report func(Making)
 func (d *DB) MigrateDown(ctx context.Context) (undone []string, err error) {
 	m, closeAll := d.unlimited()
 	defer closeAll()
-	provider, err := m.migrator(ctx)
+	provider, err := m.migrator(ctx, func(context.Context, string) {})
 	if err != nil {
 		return nil, fmt.Errorf("migrate down: %w", err)
 	}
@@ -118,16 +125,44 @@ func (d *DB) unlimited() (m *DB, closeAll func()) {
 }
 
 // migrator runs each file in a transaction of its own, so an interrupted migration changes
-// nothing.
-func (d *DB) migrator(ctx context.Context) (*goose.Provider, error) {
+// nothing. begun is called in each transaction, before its first statement.
+func (d *DB) migrator(ctx context.Context, begun func(ctx context.Context, file string)) (*goose.Provider, error) {
 	options := []goose.ProviderOption{
 		goose.WithDisableGlobalRegistry(true), goose.WithTableName(d.dialect.history),
-		goose.WithSlog(d.log), goose.WithVerbose(d.log.Enabled(ctx, slog.LevelDebug)),
+		goose.WithSlog(slog.New(&listener{Handler: d.log.Handler(), kept: d.log.Enabled(ctx, slog.LevelDebug), begun: begun})), goose.WithVerbose(true),
 	}
 	if d.dialect.locker != nil {
 		options = append(options, goose.WithSessionLocker(d.dialect.locker))
 	}
 	return goose.NewProvider(d.dialect.goose, d.write, d.dialect.migrations, options...)
+}
+
+// listener hears from goose's log which file runs: goose has no hook, and logs each statement before it is sent, in the
+// transaction, where SQLite has no other lock.
+type listener struct {
+	slog.Handler
+
+	kept  bool // the records are kept, too
+	file  string
+	begun func(ctx context.Context, file string)
+}
+
+// Enabled implements slog.Handler.
+func (l *listener) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle implements slog.Handler.
+func (l *listener) Handle(ctx context.Context, record slog.Record) error {
+	record.Attrs(func(a slog.Attr) bool {
+		if a.Key == "source" && a.Value.String() != l.file {
+			l.file = a.Value.String()
+			l.begun(ctx, l.file)
+		}
+		return true
+	})
+	if !l.kept {
+		return nil
+	}
+	return l.Handler.Handle(ctx, record)
 }
 
 func sources(results []*goose.MigrationResult) (names []string) {

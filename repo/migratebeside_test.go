@@ -2,6 +2,7 @@ package repo_test
 
 import (
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -58,5 +59,45 @@ func TestMigrationsAreReportedBefore(t *testing.T) {
 	})
 	if err != nil || len(applied) != len(plan) || reports != len(plan) {
 		t.Errorf("%v are applied, %d reported, want %v; %v", applied, reports, plan, err)
+	}
+}
+
+// Another replica makes the tables while this one waits to begin a transaction: its first makes the list of migrations.
+func TestMigrationsOfAnotherReplicaAreNotReported(t *testing.T) {
+	for begin, want := range []int{0, 0, 1} { // how many of the migrations are this one's
+		url := "sqlite:" + filepath.Join(t.TempDir(), "mirror.db")
+		other, err := repo.Open(t.Context(), repo.Config{URL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		calls, made, n := &recorder{}, 0, 0
+		var waits func()
+		waits = func() {
+			if n == begin {
+				theirs, err := other.Migrate(t.Context())
+				if made = len(theirs); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			n++
+			calls.before = waits
+		}
+		calls.before = waits
+		db, err := repo.OpenThrough(t.Context(), repo.Config{URL: url}, calls.wrap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		plan, err := db.MigrationPlan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var reported []string
+		applied, err := db.MigrateStepwise(t.Context(), func(m repo.Making) { reported = append(reported, m.Name) })
+		if err != nil || !slices.Equal(applied, plan[:want]) || !slices.Equal(reported, applied) || made != len(plan)-want {
+			t.Errorf("transaction %d: %v are applied, %v reported, want %v; the other replica has made %d; %v", begin, applied, reported, plan[:want], made, err)
+		}
 	}
 }

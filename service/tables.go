@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"leadsync/repo"
 )
 
-// slowMigration is how long a migration runs before the log names it.
+// slowMigration is how long a migration runs, or is waited for, before the log says so.
 const slowMigration = 2 * time.Second
+
+// elsewhere stands for a migration that another process runs, perhaps: this one waits for it.
+var elsewhere = &repo.Making{}
 
 // tables is what a start does with the tables; on a slow server that takes half a minute, and longer where they are full.
 type tables struct{ making atomic.Pointer[repo.Making] } // nil where none are made
@@ -36,34 +40,50 @@ func (t *tables) make(ctx context.Context, db *repo.DB, log *slog.Logger) error 
 		return fmt.Errorf("the tables are not up to date (%s) and could not be changed: %w; run `leadsync migrate` with a login that may create tables, or, where that was done, give this login its rights by deployments/sqlserver/grants.sql",
 			strings.Join(pending, ", "), err)
 	}
-	if len(applied) > 0 {
-		log.InfoContext(ctx, "tables are up to date", "applied", applied, "took", time.Since(began))
-	}
+	log.InfoContext(ctx, "tables are up to date", "applied", applied, "took", time.Since(began)) // none where another process has made them
 	return nil
 }
 
-// report keeps which migration runs, and logs the first and each that takes long, until end.
+// report keeps which migration runs, and logs the first, each that takes long and a long wait for the first, until end.
 func (t *tables) report(ctx context.Context, log *slog.Logger) (report func(repo.Making), end func()) {
+	var mu sync.Mutex // the timer may fire at the end
+	ended := false
 	slow := func() {
-		if m := t.making.Load(); m != nil {
+		mu.Lock()
+		defer mu.Unlock()
+		if ended {
+			return
+		}
+		if t.making.CompareAndSwap(nil, elsewhere) {
+			log.InfoContext(ctx, "waiting to make the tables, which another process may be making; the service accepts callbacks meanwhile")
+		} else if m := t.making.Load(); m != nil {
 			log.InfoContext(ctx, "still making the tables; the service accepts callbacks meanwhile", "migration", m.Name, "step", m.Step, "of", m.Of)
 		}
 	}
 	timer := time.AfterFunc(slowMigration, slow)
 	report = func(m repo.Making) {
-		if t.making.Swap(&m) == nil { // not before it is known that they may be made
+		if before := t.making.Swap(&m); before == nil || before == elsewhere { // not before it is known that they may be made, and by this process
 			log.InfoContext(ctx, "making the tables; the service accepts callbacks meanwhile", "migration", m.Name, "step", m.Step, "of", m.Of)
 		}
 		timer.Reset(slowMigration)
 	}
-	return report, func() { timer.Stop(); t.making.Store(nil) }
+	return report, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		timer.Stop()
+		ended = true
+		t.making.Store(nil)
+	}
 }
 
 // problem says for /readyz what is being made; "" is nothing.
 func (t *tables) problem() string {
 	m := t.making.Load()
-	if m == nil {
+	switch m {
+	case nil:
 		return ""
+	case elsewhere:
+		return "starting, callbacks are kept meanwhile: waiting to make the tables, which another process may be making"
 	}
 	return fmt.Sprintf("starting, callbacks are kept meanwhile: making the tables, %s (%d of %d)", m.Name, m.Step, m.Of)
 }

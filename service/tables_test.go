@@ -50,6 +50,31 @@ func TestTablesAreMadeWithWords(t *testing.T) {
 	})
 }
 
+// The log and /readyz say what a start waits for before a migration of its own runs.
+func TestTablesOfAnotherProcessAreWaitedForWithWords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var made tables
+		var log leadstest.Log
+		report, end := made.report(t.Context(), log.Logger())
+		defer end()
+		const waits, makes = `msg="waiting to make the tables, which another process may be making; `, `msg="making the tables; `
+		time.Sleep(slowMigration - 1)
+		synctest.Wait()
+		if log.String() != "" || made.problem() != "" {
+			t.Errorf("at once: %s %s", made.problem(), log.String())
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if said := log.String(); strings.Count(said, waits) != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(made.problem(), "waiting to make the tables, which another process may be making") {
+			t.Errorf("a wait: %s %s", made.problem(), said)
+		}
+		report(repo.Making{Name: "7.sql", Step: 3, Of: 3})
+		if said := log.String(); strings.Count(said, makes) != 1 || strings.Count(said, "\n") != 2 || !strings.Contains(made.problem(), "7.sql (3 of 3)") {
+			t.Errorf("the last migration is this process's: %s %s", made.problem(), said)
+		}
+	})
+}
+
 // A call centre's tables are not said to be made, which only a person may have done.
 func TestTablesOfACallCentreAreNotMade(t *testing.T) {
 	url := "sqlite:" + filepath.Join(t.TempDir(), "oktell.db")
