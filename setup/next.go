@@ -8,14 +8,13 @@ import (
 	"leadsync/winservice"
 )
 
-// formText is what Bitrix24's form asks for.
+// formText is what Bitrix24's form asks for. Like every paragraph it begins with a blank line, and ends without one.
 const formText = `
 In Bitrix24: Developer resources → Other → Local application
   handler path               %s
   initial installation path  %s
   tick «Uses API only», permission CRM (crm), save.
-leadsync must run before you save, and have written «database and NATS are ready»: Bitrix24 calls it at once.
-`
+leadsync must run before you save, and have written «database and NATS are ready»: Bitrix24 calls it at once.`
 
 // sayForm says what Bitrix24's form asks for, where there is an address.
 func sayForm(person dialogue, public string) {

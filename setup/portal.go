@@ -146,6 +146,9 @@ func (p *portal) clientID(ctx context.Context, before string) (id string, none b
 	if before != "" {
 		question = d.person.words("client_id of the portal's application (Enter: %s; -: later)", before)
 	}
+	if d.answers.has(publicURL) { // the form stands above
+		d.person.say("")
+	}
 	id, err = d.person.line(ctx, question)
 	return id, id == clearing, err
 }

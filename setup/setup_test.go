@@ -3,6 +3,7 @@ package setup_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -23,9 +24,11 @@ type person struct {
 	t       *testing.T
 	answers [][2]string
 	hidden  []string // the questions whose answers were not shown
+	screen  io.Writer
 }
 
 func (p *person) Ask(_ context.Context, question string) (string, error) {
+	fmt.Fprintln(p.screen, question) // the answer is not repeated: the program must not say it
 	if len(p.answers) == 0 {
 		p.t.Errorf("nobody expects the question %q", question)
 		return "", io.EOF
@@ -80,6 +83,10 @@ func set(t *testing.T, cfg setup.Config) (value func(string) string, out string,
 	t.Helper()
 	var text leadstest.Log
 	cfg.Out, cfg.Program = &text, "leadsync"
+	if p, ok := cfg.Person.(*person); ok {
+		p.screen = &text
+	}
+	defer func() { wantOneBlankLine(t, out) }()
 	if cfg.Output == "" {
 		cfg.Output = filepath.Join(t.TempDir(), "new", "leadsync.env")
 	}
@@ -94,6 +101,34 @@ func set(t *testing.T, cfg setup.Config) (value func(string) string, out string,
 		t.Fatal(err)
 	}
 	return func(name string) string { v, _ := values.Lookup(name); return v }, text.String(), nil
+}
+
+// wantOneBlankLine wants no more between two paragraphs, whatever way led there.
+func wantOneBlankLine(t *testing.T, out string) {
+	t.Helper()
+	if strings.Contains(out, "\n\n\n") {
+		t.Errorf("two blank lines, want one:\n%s", out)
+	}
+}
+
+// The form stands above a question, above the end, or in the middle of it.
+func TestParagraphsStandApartByOneLine(t *testing.T) {
+	given := setup.Answers{Database: "sqlite", PublicURL: "https://l.example.com"}
+	whole := given
+	whole.ClientID, whole.ClientSecret = "local.1", "s"
+	for _, lang := range []string{language.English, language.Russian} {
+		for way, cfg := range map[string]setup.Config{
+			"a script": {Given: given}, "no address": {Given: setup.Answers{Database: "sqlite"}}, "a person whom nothing is asked": {Given: whole, Person: &person{t: t}},
+			"a person": {Given: given, Person: &person{t: t, answers: [][2]string{{"company.bitrix24.ru", ""}, {"client_id", ""}}}},
+		} {
+			cfg.Language = lang
+			_, out, err := set(t, cfg) // which looks for more lines
+			next := language.Say(lang, "\nNext:")
+			if before, _, ok := strings.Cut(out, "\n"+next); err != nil || !ok || way == "a person" && !strings.Contains(before, "\n\nclient_id") {
+				t.Errorf("%s, %s: %v\n%s", lang, way, err, out)
+			}
+		}
+	}
 }
 
 func want(t *testing.T, value func(string) string, settings map[string]string) {
