@@ -2,7 +2,10 @@ package setup
 
 import (
 	"context"
+	"maps"
 	"strings"
+
+	"leadsync/settings"
 )
 
 // webhook asks for an inbound webhook and the token of an outgoing one. Token and member_id belong to one portal: with the
@@ -85,17 +88,27 @@ func (w *webhook) keep(ctx context.Context) error {
 	return w.token(ctx)
 }
 
-// drop makes room for an application.
+// drop makes room for an application, and says what of a webhook the new file lacks.
 func (w *webhook) drop() {
 	d := w.draft
-	w.turnTo("")
-	for _, name := range []string{webhookToken, memberID} { // a flag's, without a webhook
-		if d.answers.has(name) {
+	of, byFlags := portalOf(d.former.webhook), answers{webhookToken: d.given.WebhookToken, memberID: d.given.MemberID}
+	maps.Copy(byFlags, d.given.Others)
+	var dropped []string
+	for _, name := range []string{webhookURL, webhookToken, memberID} {
+		switch {
+		case of == "" || !d.former.answers.has(name):
+		case d.former.answers[name] == "":
+			dropped = append(dropped, name+settings.FileSuffix)
+		default:
+			dropped = append(dropped, name)
+		}
+		if d.answers.has(name) && (of == "" || byFlags.has(name)) {
 			d.person.say("  %s belongs to a webhook, and is not kept", name)
 		}
-	}
-	for _, name := range []string{webhookURL, webhookToken, memberID} {
 		d.answers.put(name, "")
+	}
+	if of != "" {
+		d.person.say("  an application takes the place of the webhook of %s: leadsync reads leads by OAuth as soon as the application is installed\n  not in the new file: %s; the former file keeps their values\n  when the application works, delete the webhooks in Bitrix24", of, strings.Join(dropped, ", "))
 	}
 }
 

@@ -2,12 +2,14 @@ package setup_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"leadsync/handlers/language"
 	"leadsync/setup"
 )
 
@@ -167,12 +169,40 @@ func TestASetWebhookDoesNotKeepAnotherPortalsToken(t *testing.T) {
 	}
 }
 
+// Whatever portal the application is for, what goes is named, and where it still is.
 func TestAnApplicationTakesTheWebhooksPlace(t *testing.T) {
-	value, out, err := set(t, setup.Config{Output: withWebhook(t, true), Force: true, Given: setup.Answers{Portal: "new.bitrix24.ru"}})
-	if err != nil || !strings.Contains(out, "token was that of old.bitrix24.ru, and is not kept") || strings.Contains(out, "/rest/") {
-		t.Fatalf("%v\n%s", err, out)
+	const token, member = "LEADSYNC_B24_APPLICATION_TOKEN, ", "LEADSYNC_B24_MEMBER_ID"
+	for _, byFile := range []bool{false, true} {
+		names := "LEADSYNC_B24_WEBHOOK_URL, " + token + member
+		if byFile {
+			names = "LEADSYNC_B24_WEBHOOK_URL_FILE, " + token + member
+		}
+		const english = "  an application takes the place of the webhook of old.bitrix24.ru: leadsync reads leads by OAuth as soon as the application is installed\n  not in the new file: %s; the former file keeps their values\n"
+		const russian = "  вместо вебхука портала old.bitrix24.ru теперь приложение: leadsync читает лиды по OAuth, как только приложение установлено\n  в новом файле нет: %s; их значения остаются в прежнем файле\n"
+		for name, test := range map[string]struct {
+			cfg     setup.Config
+			portals string
+			said    string
+		}{
+			"another portal":  {setup.Config{Given: setup.Answers{Portal: "new.bitrix24.ru"}}, "new.bitrix24.ru", english},
+			"the same portal": {setup.Config{Given: setup.Answers{Portal: "old.bitrix24.ru"}}, "old.bitrix24.ru", english},
+			"any portal":      {setup.Config{Given: setup.Answers{ClientID: "local.1", ClientSecret: "s"}}, "", english},
+			"a person": {setup.Config{
+				Given: setup.Answers{Database: "sqlite"}, Language: language.Russian, Person: &person{t: t, answers: [][2]string{{"Адрес", ""}, {"Адрес портала", "old.bitrix24.ru"}}},
+			}, "old.bitrix24.ru", russian},
+		} {
+			file := withWebhook(t, byFile)
+			test.cfg.Output, test.cfg.Force = file, true
+			value, out, err := set(t, test.cfg)
+			if err != nil || !strings.Contains(out, fmt.Sprintf(test.said, names)) || strings.Contains(out, "/rest/") || strings.Contains(out, "old-token") || strings.Contains(out, "was that of") {
+				t.Fatalf("%s: %v\n%s", name, err, out)
+			}
+			want(t, value, map[string]string{"LEADSYNC_B24_PORTALS": test.portals, "LEADSYNC_B24_WEBHOOK_URL": "", "LEADSYNC_B24_APPLICATION_TOKEN": "", "LEADSYNC_B24_MEMBER_ID": ""})
+			if former, err := os.ReadFile(file + ".old"); err != nil || !strings.Contains(string(former), "LEADSYNC_B24_APPLICATION_TOKEN=old-token\n") {
+				t.Errorf("%s: the former file does not keep the values: %v", name, err)
+			}
+		}
 	}
-	want(t, value, map[string]string{"LEADSYNC_B24_PORTALS": "new.bitrix24.ru", "LEADSYNC_B24_WEBHOOK_URL": "", "LEADSYNC_B24_APPLICATION_TOKEN": "", "LEADSYNC_B24_MEMBER_ID": ""})
 }
 
 // A dropped token is missing, which is no fault of the file that it was in.
