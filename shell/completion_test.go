@@ -33,6 +33,7 @@ type flight struct {
 	Pack struct {
 		Dir  string `arg:"" complete:"dir" help:"Where."`
 		Size string `arg:"" optional:"" enum:"small,large" default:"small" help:"Size."`
+		Gate string `enum:"air:80,air:8443,sea:80," default:"" help:"Gate."`
 	} `cmd:"" help:"Pack."`
 	Ghost    struct{} `cmd:"" hidden:"" help:"Nobody sees it."`
 	Complete answer   `cmd:"" name:"__complete" hidden:"" help:"Complete."`

@@ -1,8 +1,20 @@
 # bash completion for leadsync: source <(leadsync completion bash)
 _leadsync() {
-	local answer place word line cur=${COMP_WORDS[COMP_CWORD]}
+	local answer place word line cur between rest=$COMP_LINE last=-1
+	local -a words
 	COMPREPLY=()
-	answer=$("${1/#\~\//$HOME/}" __complete --word="$cur" "${COMP_WORDS[@]:0:COMP_CWORD}" 2>/dev/null) || return
+	# bash splits words at colons, too: what stands together in the line is one word here.
+	for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+		between=${rest%%"$word"*}
+		rest=${rest#*"$word"}
+		if [[ -n $word && -z $between && last -ge 0 && ($word == :* || ${words[last]} == *:) ]]; then
+			words[last]+=$word
+		else
+			words[++last]=$word
+		fi
+	done
+	cur=${words[last]}
+	answer=$("${1/#\~\//$HOME/}" __complete --word="$cur" "${words[@]:0:last}" 2>/dev/null) || return
 	place=${answer%%$'\n'*}
 	[[ $cur == = ]] && cur=
 	case $place in
@@ -19,5 +31,7 @@ _leadsync() {
 		done <<<"${answer#"$place"}"
 		;;
 	esac
+	# bash replaces only what stands behind the last colon.
+	[[ $cur == *:* && $COMP_WORDBREAKS == *:* ]] && COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*:}"}"}")
 }
 complete -F _leadsync leadsync
