@@ -10,7 +10,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/leads"
-	"leadsync/retry"
 )
 
 // DeadLetter is a notice that leadsync gave up.
@@ -68,55 +67,18 @@ func DeadLetterOf(ctx context.Context, bus *Bus, ref leads.Ref) (letter DeadLett
 	return letter, ok, nil
 }
 
-// lettersAtOnce is how many dead letters are asked for together.
-const lettersAtOnce = 1000
-
-// lettersPause is how long the server gets where it had nothing to send yet.
-const lettersPause = 10 * time.Millisecond
-
 // readLetters reads what the stream has now: letters that go meanwhile are not waited for.
 func readLetters(ctx context.Context, stream jetstream.Stream, filter string) (letters []DeadLetter, err error) {
-	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}})
-	if err != nil {
-		return nil, fmt.Errorf("read dead letters: %w", err)
-	}
-	defer func() {
-		gone, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = stream.DeleteConsumer(gone, consumer.CachedInfo().Name) // else the server forgets it by itself
-	}()
-	for left := consumer.CachedInfo().NumPending; left > 0; {
-		batch, err := consumer.FetchNoWait(int(min(left, lettersAtOnce)))
-		if err != nil {
-			return nil, fmt.Errorf("read dead letters: %w", err)
-		}
-		read := 0
-		for msg := range batch.Messages() {
-			read++
-			meta, err := msg.Metadata()
-			if err != nil {
-				return nil, fmt.Errorf("read dead letters: %w", err)
-			}
-			left = meta.NumPending
+	err = readAll(ctx, stream, filter, func(page []jetstream.Msg) error {
+		for _, msg := range page {
 			if letter, ok := parseLetter(msg); ok {
 				letters = append(letters, letter)
 			}
 		}
-		if err := errors.Join(batch.Error(), ctx.Err()); err != nil {
-			return nil, fmt.Errorf("read dead letters: %w", err)
-		}
-		if read > 0 {
-			continue
-		}
-		// They have gone meanwhile, or the server was not quick enough.
-		info, err := consumer.Info(ctx)
-		if err == nil {
-			err = retry.Wait(ctx, lettersPause)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read dead letters: %w", err)
-		}
-		left = info.NumPending
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
 	return letters, nil
 }

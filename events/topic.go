@@ -209,47 +209,34 @@ func ParseChange(msg jetstream.Msg) (leads.Change, error) {
 	return c, nil
 }
 
-// walkBatch is how many changes a walk hands over together.
-const walkBatch = 500
-
 // Walk calls back for the newest change of each lead of a portal, some hundred together,
-// and returns when it has seen all that were there when it began.
+// and returns when it has seen all that were there when it began. The stream keeps one for each.
 func (t *Topic) Walk(ctx context.Context, memberID string, each func([]leads.Change) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	consumer, err := t.bus.js.OrderedConsumer(ctx, t.bus.Name(StreamLeads), jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{t.bus.Subject("leads." + memberID + ".*")}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+	err := readAll(ctx, t.stream, t.bus.Subject("leads."+memberID+".*"), func(page []jetstream.Msg) error {
+		var changes []leads.Change
+		for _, msg := range page {
+			if c, err := ParseChange(msg); err == nil && msg.Headers().Get(revisionHeader) != "" {
+				changes = append(changes, c)
+			}
+		}
+		return each(changes)
 	})
 	if err != nil {
 		return fmt.Errorf("walk the topic of %s: %w", memberID, err)
 	}
-	info, err := consumer.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("walk the topic of %s: %w", memberID, err)
-	}
-	var batch []leads.Change
-	for left := info.NumPending; left > 0; {
-		msg, err := answered(ctx, func(ctx context.Context) (jetstream.Msg, error) { return consumer.Next(jetstream.FetchContext(ctx)) })
-		if err != nil {
-			return fmt.Errorf("walk the topic of %s: %w", memberID, err)
-		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return fmt.Errorf("walk the topic of %s: %w", memberID, err)
-		}
-		if left = meta.NumPending; msg.Headers().Get(revisionHeader) != "" {
-			if c, err := ParseChange(msg); err == nil {
-				batch = append(batch, c)
-			}
-		}
-		if len(batch) == walkBatch || left == 0 {
-			if err := each(batch); err != nil {
-				return err
-			}
-			batch = nil
-		}
-	}
 	return nil
+}
+
+// Newest is what the topic says of the lead of a portal that changed last; false where it says nothing.
+func (t *Topic) Newest(ctx context.Context, memberID string) (c leads.Change, ok bool, err error) {
+	msg, err := lastMessage(ctx, t.stream, t.bus.Subject("leads."+memberID+".*"))
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return c, false, nil
+	case err != nil:
+		return c, false, fmt.Errorf("look up the newest change of %s: %w", memberID, err)
+	}
+	return c, json.Unmarshal(msg.Data, &c) == nil, nil
 }
 
 // Subscribe calls back for every change on LEADS until the context ends: from now on,

@@ -201,6 +201,9 @@ func (o *owner) restoreFromTopic(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if known, err := o.knowsNewest(ctx, topic); err != nil || known {
+		return err
+	}
 	count, err := consumers.RestoreFromTopic(ctx, o.cfg.Mirror.Repairs, topic, o.session.memberID())
 	if err != nil {
 		return fmt.Errorf("restore the leads of %s from the topic: %w", o.session.memberID(), err)
@@ -210,4 +213,15 @@ func (o *owner) restoreFromTopic(ctx context.Context) error {
 			"member_id", o.session.memberID(), "leads", count)
 	}
 	return nil
+}
+
+// knowsNewest tells that the database has what the topic got last: it was not lost, and nothing is to be restored. What is
+// restored comes in the topic's order, so a restore that was cut off lacks it.
+func (o *owner) knowsNewest(ctx context.Context, topic *events.Topic) (bool, error) {
+	newest, ok, err := topic.Newest(ctx, o.session.memberID())
+	if err != nil || !ok {
+		return false, err
+	}
+	rows, err := o.cfg.Mirror.Rows.Range(ctx, newest.MemberID, newest.LeadID-1, newest.LeadID, 1)
+	return len(rows) > 0 && rows[0].Revision >= newest.Revision, err
 }
