@@ -25,8 +25,9 @@ type pairs struct {
 	files   pairFiles
 	log     *slog.Logger
 
-	mu   sync.Mutex
-	kept map[string]rotation // by member_id: what the database may not have
+	mu        sync.Mutex
+	kept      map[string]rotation // by member_id: what the database may not have
+	unwritten map[string]bool     // by member_id: it is kept in memory alone
 }
 
 // rotation is a pair that replaces the one with the old refresh token.
@@ -50,7 +51,7 @@ func openPairs(grants bitrix24.Grants, portals portalStates, files pairFiles, lo
 	for file, err := range damaged {
 		log.Error("refreshed tokens that were kept in the data directory cannot be read", "file", file, "error", err)
 	}
-	return &pairs{grants: grants, portals: portals, files: files, log: log, kept: kept}, nil
+	return &pairs{grants: grants, portals: portals, files: files, log: log, kept: kept, unwritten: map[string]bool{}}, nil
 }
 
 // Grants implements bitrix24.Grants. What is kept of the portal is stored first.
@@ -71,34 +72,45 @@ func (p *pairs) BeginRefresh(ctx context.Context, pair leads.Grant, by string, l
 
 // RotateGrant implements bitrix24.Grants. A pair that the database does not take is kept.
 func (p *pairs) RotateGrant(ctx context.Context, old leads.Secret, next leads.Grant) (bool, error) {
-	if err := p.keep(rotation{old, next}); err != nil {
-		p.log.ErrorContext(ctx, "refreshed tokens cannot be kept in the data directory: if the process ends before the database has them, somebody has to authorize the portal again",
-			"member_id", next.MemberID, "error", err)
-	}
+	p.keep(rotation{old, next})
 	return p.store(ctx, next.MemberID)
 }
 
-// keep keeps a pair: in memory alone where its file cannot be written.
-func (p *pairs) keep(r rotation) error {
+func (p *pairs) keep(r rotation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.kept[r.next.MemberID] == r {
-		return nil // the database did not take it the last time
+	if p.kept[r.next.MemberID] != r { // else the database did not take it the last time
+		p.kept[r.next.MemberID], p.unwritten[r.next.MemberID] = r, true
 	}
-	p.kept[r.next.MemberID] = r
-	return p.files.write(r)
+}
+
+// look returns what is kept of a portal, and writes it where its file could not be written before.
+func (p *pairs) look(ctx context.Context, memberID string) (r rotation, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r, ok = p.kept[memberID]; !p.unwritten[memberID] {
+		return r, ok
+	}
+	err := p.files.write(r)
+	if p.unwritten[memberID] = err != nil; err != nil {
+		p.log.ErrorContext(ctx, "refreshed tokens cannot be kept in the data directory: if the process ends before the database has them, somebody has to authorize the portal again",
+			"member_id", memberID, "error", err)
+	}
+	return r, ok
 }
 
 // store has the database take what is kept of a portal; false where there is nothing, or the database has another pair:
-// somebody authorized the portal meanwhile, or an attempt that seemed to fail did not.
+// somebody authorized the portal meanwhile, or an attempt that seemed to fail did not. The pair is kept until the portal is
+// served again, too.
 func (p *pairs) store(ctx context.Context, memberID string) (bool, error) {
-	p.mu.Lock()
-	r, ok := p.kept[memberID]
-	p.mu.Unlock()
+	r, ok := p.look(ctx, memberID)
 	if !ok {
 		return false, nil
 	}
 	current, err := p.grants.RotateGrant(ctx, r.old, r.next)
+	if err == nil {
+		err = p.resume(ctx, memberID)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -106,6 +118,7 @@ func (p *pairs) store(ctx context.Context, memberID string) (bool, error) {
 	defer p.mu.Unlock()
 	if p.kept[memberID] == r {
 		delete(p.kept, memberID)
+		delete(p.unwritten, memberID)
 		err = p.files.empty(memberID)
 	}
 	if err != nil { // the next start offers it to the database again, which changes nothing
@@ -128,7 +141,7 @@ func (p *pairs) storeAll(ctx context.Context) error {
 	for _, memberID := range members {
 		current, err := p.store(ctx, memberID)
 		if err == nil && current {
-			err = p.resume(ctx, memberID)
+			p.log.InfoContext(ctx, "refreshed tokens that were kept in the data directory are in the database now", "member_id", memberID)
 		}
 		errs = append(errs, err)
 	}
@@ -137,7 +150,6 @@ func (p *pairs) storeAll(ctx context.Context) error {
 
 // resume lets a portal be served again that another process has given up because its pair was here.
 func (p *pairs) resume(ctx context.Context, memberID string) error {
-	p.log.InfoContext(ctx, "refreshed tokens that were kept in the data directory are in the database now", "member_id", memberID)
 	portal, ok, err := p.portals.Portal(ctx, memberID)
 	if err != nil || !ok || portal.State != leads.PortalNeedsAuthorization {
 		return err

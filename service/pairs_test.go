@@ -177,3 +177,97 @@ func TestTheStartDoesNotDependOnKeptPairs(t *testing.T) {
 		})
 	}
 }
+
+// stumbling is a database that a process loses once, at one of its statements.
+type stumbling struct {
+	*repo.DB
+
+	at   string // where
+	lost bool   // it was lost
+}
+
+func (s *stumbling) lose(at string) error {
+	if s.lost || s.at != at {
+		return nil
+	}
+	s.lost = true
+	return errors.New("connection reset")
+}
+
+func (s *stumbling) RotateGrant(ctx context.Context, old leads.Secret, next leads.Grant) (bool, error) {
+	current, err := s.DB.RotateGrant(ctx, old, next)
+	if lost := s.lose("commit"); lost != nil {
+		return false, lost // it has the pair
+	}
+	return current, err
+}
+
+func (s *stumbling) Portal(ctx context.Context, memberID string) (leads.Portal, bool, error) {
+	if err := s.lose("state"); err != nil {
+		return leads.Portal{}, false, err
+	}
+	return s.DB.Portal(ctx, memberID)
+}
+
+// The same, whoever stores the pair, and although the database is lost between the pair and the state.
+func TestAPortalIsServedAgainWhoeverStoresItsPair(t *testing.T) {
+	for at, store := range map[string]func(*pairs) error{
+		"":       func(p *pairs) error { _, err := p.RotateGrant(t.Context(), pair(1).RefreshToken, pair(2)); return err },
+		"commit": func(p *pairs) error { return errors.Join(p.storeAll(t.Context()), p.storeAll(t.Context())) },
+		"state": func(p *pairs) error {
+			_, err := p.Grants(t.Context(), pairMember)
+			return errors.Join(err, p.storeAll(t.Context()))
+		},
+	} {
+		h := newPairHarness(t)
+		h.killedWithAPair()
+		if err := h.db.SetPortalState(t.Context(), pairMember, leads.PortalNeedsAuthorization); err != nil {
+			t.Fatal(err)
+		}
+		db := &stumbling{DB: h.db, at: at}
+		p := h.start(db)
+		p.portals = db
+		if err := store(p); (err != nil) != db.lost || db.lost != (at != "") {
+			t.Errorf("lost at %q: %v", at, err)
+		}
+		h.wantStored(pair(2))
+		if portal, _, err := h.db.Portal(t.Context(), pairMember); err != nil || portal.State != leads.PortalActive {
+			t.Errorf("lost at %q: the portal is %s, %v", at, portal.State, err)
+		}
+	}
+}
+
+// The disk is full at first, and has room before the process is killed.
+func TestAPairIsKeptAsSoonAsTheDiskTakesIt(t *testing.T) {
+	h := newPairHarness(t)
+	p := h.start(down{h.db})
+	h.blockDir()
+	if _, err := p.RotateGrant(t.Context(), pair(1).RefreshToken, pair(2)); err == nil || !strings.Contains(h.log.String(), "cannot be kept") {
+		t.Fatalf("%v: %s", err, h.log.String())
+	}
+	if err := os.Remove(h.dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(h.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.storeAll(t.Context()); err == nil {
+		t.Error("the database took it")
+	}
+	if err := h.start(h.db).storeAll(t.Context()); err != nil {
+		t.Error(err)
+	}
+	h.wantStored(pair(2))
+}
+
+// blockDir lets nothing be kept: there is no room for the directory.
+func (h *pairHarness) blockDir() {
+	h.t.Helper()
+	err := os.RemoveAll(h.dir)
+	if err == nil {
+		err = os.WriteFile(h.dir, nil, 0o600)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
