@@ -97,10 +97,7 @@ func hold(ctx context.Context, cfg Config, log *slog.Logger, owns bool) (_ *Back
 	}
 	b.closing(b.DB.Close)
 	if b.data != nil {
-		files := pairFiles{dir: b.data.file("refreshed"), seal: b.DB}
-		if b.pairs, err = openPairs(b.DB, b.DB, files, log); err != nil {
-			return nil, err
-		}
+		b.pairs = openPairs(b.DB, b.DB, pairFiles{dir: b.data.file("refreshed"), seal: b.DB}, log)
 	}
 	return b, nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +16,8 @@ import (
 
 // pairRoom is the size of a file in bytes: a block of most disks. A pair takes about 700.
 const pairRoom = 4096
+
+const pairSuffix = ".json"
 
 // pairFiles are files of one pair of tokens each. A portal's file is made before it is needed and is written in place, so
 // that a full disk takes a pair, too.
@@ -44,17 +45,18 @@ type pairRecord struct {
 	System    bool      `json:"system"`
 }
 
-// read reads all files; those that cannot be read it returns by name.
-func (f pairFiles) read() (kept map[string]rotation, damaged map[string]error, err error) {
-	if err := os.MkdirAll(f.dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("make the directory of refreshed tokens: %w", err)
-	}
-	names, err := filepath.Glob(filepath.Join(f.dir, "*.json"))
-	if err != nil {
-		return nil, nil, fmt.Errorf("list refreshed tokens: %w", err)
-	}
+// read reads all files; what cannot be read it returns by name.
+func (f pairFiles) read() (kept map[string]rotation, damaged map[string]error) {
 	kept, damaged = map[string]rotation{}, map[string]error{}
-	for _, name := range names {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // it is made with the first file
+		damaged[f.dir] = err
+	}
+	for _, entry := range entries {
+		name := filepath.Join(f.dir, entry.Name())
+		if filepath.Ext(name) != pairSuffix {
+			continue
+		}
 		switch r, full, err := f.parse(name); {
 		case err != nil:
 			damaged[name] = err
@@ -62,7 +64,7 @@ func (f pairFiles) read() (kept map[string]rotation, damaged map[string]error, e
 			kept[r.next.MemberID] = r
 		}
 	}
-	return kept, damaged, nil
+	return kept, damaged
 }
 
 // parse reads a file; false where it keeps nothing.
@@ -110,13 +112,19 @@ func (f pairFiles) reserve(memberID string) error {
 
 // fill writes a file, and returns when it is on disk.
 func (f pairFiles) fill(memberID string, data []byte) error {
+	if err := os.MkdirAll(f.dir, 0o700); err != nil {
+		return err
+	}
 	file, err := os.OpenFile(f.path(memberID), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	room := bytes.Repeat([]byte{' '}, max(pairRoom, len(data)))
-	copy(room, data)
-	_, err = file.WriteAt(room, 0)
+	info, err := file.Stat()
+	if err == nil {
+		room := bytes.Repeat([]byte{' '}, max(pairRoom, len(data), int(info.Size()))) // nothing stays of a longer pair
+		copy(room, data)
+		_, err = file.WriteAt(room, 0)
+	}
 	if err == nil {
 		err = file.Sync()
 	}
@@ -126,5 +134,5 @@ func (f pairFiles) fill(memberID string, data []byte) error {
 // path is named by a hash: a portal's member_id comes from outside.
 func (f pairFiles) path(memberID string) string {
 	sum := sha256.Sum256([]byte(memberID))
-	return filepath.Join(f.dir, hex.EncodeToString(sum[:16])+".json")
+	return filepath.Join(f.dir, hex.EncodeToString(sum[:16])+pairSuffix)
 }

@@ -43,15 +43,12 @@ type portalStates interface {
 }
 
 // openPairs takes over what an earlier process has kept.
-func openPairs(grants bitrix24.Grants, portals portalStates, files pairFiles, log *slog.Logger) (*pairs, error) {
-	kept, damaged, err := files.read()
-	if err != nil {
-		return nil, err
-	}
+func openPairs(grants bitrix24.Grants, portals portalStates, files pairFiles, log *slog.Logger) *pairs {
+	kept, damaged := files.read()
 	for file, err := range damaged {
 		log.Error("refreshed tokens that were kept in the data directory cannot be read", "file", file, "error", err)
 	}
-	return &pairs{grants: grants, portals: portals, files: files, log: log, kept: kept, unwritten: map[string]bool{}}, nil
+	return &pairs{grants: grants, portals: portals, files: files, log: log, kept: kept, unwritten: map[string]bool{}}
 }
 
 // Grants implements bitrix24.Grants. What is kept of the portal is stored first.

@@ -47,11 +47,7 @@ func newPairHarness(t *testing.T) *pairHarness {
 // start is a process: what an earlier one kept is there.
 func (h *pairHarness) start(grants bitrix24.Grants) *pairs {
 	h.t.Helper()
-	p, err := openPairs(grants, h.db, pairFiles{dir: h.dir, seal: h.db}, h.log.Logger())
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return p
+	return openPairs(grants, h.db, pairFiles{dir: h.dir, seal: h.db}, h.log.Logger())
 }
 
 // down is the database while it takes no pair.
@@ -269,5 +265,43 @@ func (h *pairHarness) blockDir() {
 	}
 	if err != nil {
 		h.t.Fatal(err)
+	}
+}
+
+// An update may be installed while the disk is full.
+func TestTheStartNeedsNoRoomForPairs(t *testing.T) {
+	h := newPairHarness(t)
+	h.blockDir()
+	if _, err := h.start(h.db).Grants(t.Context(), pairMember); err != nil {
+		t.Error(err)
+	}
+	if said := h.log.String(); !strings.Contains(said, "cannot be read") || !strings.Contains(said, "has no room") {
+		t.Errorf("said: %s", said)
+	}
+}
+
+// The data directory is named by people, who may use what patterns of file names use.
+func TestAPairIsFoundInADirectoryOfAnyName(t *testing.T) {
+	h := newPairHarness(t)
+	h.dir = filepath.Join(h.dir, "leads [test]", "refreshed")
+	h.killedWithAPair()
+	if err := h.start(h.db).storeAll(t.Context()); err != nil {
+		t.Error(err)
+	}
+	h.wantStored(pair(2))
+}
+
+func TestNothingStaysOfALongerPair(t *testing.T) {
+	h := newPairHarness(t)
+	files := pairFiles{dir: h.dir, seal: h.db}
+	long := pair(2)
+	long.Scope = strings.Repeat("crm,", pairRoom)
+	for _, next := range []leads.Grant{long, pair(3)} {
+		if err := files.write(rotation{pair(1).RefreshToken, next}); err != nil {
+			t.Fatal(err)
+		}
+		if kept, damaged := files.read(); len(damaged) > 0 || kept[pairMember].next != next {
+			t.Errorf("%d bytes of scope: %v", len(next.Scope), damaged)
+		}
 	}
 }
