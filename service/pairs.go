@@ -106,7 +106,7 @@ func (p *pairs) store(ctx context.Context, memberID string) (bool, error) {
 	}
 	current, err := p.grants.RotateGrant(ctx, r.old, r.next)
 	if err == nil {
-		err = p.resume(ctx, memberID)
+		err = p.resume(ctx, r.next)
 	}
 	if err != nil {
 		return false, err
@@ -145,10 +145,15 @@ func (p *pairs) storeAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// resume lets a portal be served again that another process has given up because its pair was here.
-func (p *pairs) resume(ctx context.Context, memberID string) error {
-	portal, ok, err := p.portals.Portal(ctx, memberID)
+// resume lets a portal be served again that another process has given up because its pair was here. An attempt to store it
+// that seemed to fail counts, too.
+func (p *pairs) resume(ctx context.Context, pair leads.Grant) error {
+	portal, ok, err := p.portals.Portal(ctx, pair.MemberID)
 	if err != nil || !ok || portal.State != leads.PortalNeedsAuthorization {
+		return err
+	}
+	grants, err := p.grants.Grants(ctx, pair.MemberID)
+	if err != nil || !slices.ContainsFunc(grants, func(g leads.Grant) bool { return g.RefreshToken == pair.RefreshToken }) {
 		return err
 	}
 	_, err = p.portals.SetPortalStateFrom(ctx, portal, leads.PortalActive)

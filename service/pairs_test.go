@@ -126,10 +126,16 @@ func TestAPairOfBeforeAnAuthorizationIsDropped(t *testing.T) {
 	if err := h.db.SaveGrant(t.Context(), pair(3)); err != nil {
 		t.Fatal(err)
 	}
+	if err := h.db.SetPortalState(t.Context(), pairMember, leads.PortalNeedsAuthorization); err != nil { // that pair is used up, too
+		t.Fatal(err)
+	}
 	if err := h.start(h.db).storeAll(t.Context()); err != nil {
 		t.Error(err)
 	}
 	h.wantStored(pair(3))
+	if portal, _, err := h.db.Portal(t.Context(), pairMember); err != nil || portal.State != leads.PortalNeedsAuthorization {
+		t.Errorf("without a new pair the portal is %s, %v", portal.State, err)
+	}
 }
 
 // Another process has taken over meanwhile and found the old pair used up: the portal is served again when the pair is found.
