@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -97,7 +98,7 @@ func OpenThrough(ctx context.Context, cfg Config, wrap func(driver.Connector) dr
 		return nil, err
 	}
 	if path, ok := strings.CutPrefix(cfg.URL, "sqlite:"); ok {
-		connector, err := sqliteConnector(path, "_txlock=immediate", db.sent)
+		connector, err := sqliteConnector(path, "_txlock=immediate", db.sent, &sync.Mutex{})
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -34,12 +35,12 @@ func openSQLite(path string) (opened, error) {
 	}
 	// Staged rows need no disk, 8 MB of pages keep indexes in memory while many rows are written, and a log of 32 MB takes several
 	// transactions of an import, so that pages that each of them changes are written to the file once.
-	counter := &sent{}
-	write, err := sqlitePool(path, counter, 1, "_txlock=immediate&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(33554432)")
+	counter, opening := &sent{}, &sync.Mutex{}
+	write, err := sqlitePool(path, counter, opening, 1, "_txlock=immediate&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(33554432)")
 	if err != nil {
 		return opened{}, err
 	}
-	read, err := sqlitePool(path, counter, sqliteReaders, "_pragma=query_only(1)")
+	read, err := sqlitePool(path, counter, opening, sqliteReaders, "_pragma=query_only(1)")
 	if err != nil {
 		return opened{}, errors.Join(err, write.Close())
 	}
@@ -90,8 +91,8 @@ func createPrivate(path string) error {
 // sqlitePool opens a pool. sqliteConnector configures each connection: busy_timeout comes first, because the other
 // settings may have to wait for other processes. With synchronous(FULL) a commit survives a
 // power cut.
-func sqlitePool(path string, counter *sent, connections int, extra string) (*sql.DB, error) {
-	connector, err := sqliteConnector(path, extra, counter)
+func sqlitePool(path string, counter *sent, opening *sync.Mutex, connections int, extra string) (*sql.DB, error) {
+	connector, err := sqliteConnector(path, extra, counter, opening)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func sqlitePool(path string, counter *sent, connections int, extra string) (*sql
 	return pool, nil
 }
 
-func sqliteConnector(path, extra string, counter *sent) (driver.Connector, error) {
+func sqliteConnector(path, extra string, counter *sent, opening *sync.Mutex) (driver.Connector, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -112,7 +113,7 @@ func sqliteConnector(path, extra string, counter *sent) (driver.Connector, error
 	if err != nil {
 		return nil, err
 	}
-	return sqliteFile{connector, absolute, counter}, nil
+	return sqliteFile{connector, absolute, counter, opening}, nil
 }
 
 // fileURL names a file, by its absolute path, as SQLite's driver wants it.

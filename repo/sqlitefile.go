@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"os"
+	"sync"
 )
 
 // sqliteFile opens connections to a file and discards connections whose file is no longer
@@ -15,6 +16,9 @@ type sqliteFile struct {
 
 	path string
 	sent *sent
+	// opening lets one connection after the other be opened: the first one makes a new file one with a log, which SQLite
+	// refuses at once, without waiting, while others are being opened.
+	opening *sync.Mutex
 }
 
 // sqliteConn lists the interfaces that the driver's connections implement.
@@ -31,6 +35,8 @@ type sqliteConn interface {
 
 // Connect implements driver.Connector.
 func (f sqliteFile) Connect(ctx context.Context) (driver.Conn, error) {
+	f.opening.Lock()
+	defer f.opening.Unlock()
 	before, err := os.Stat(f.path)
 	if err != nil {
 		return nil, errors.Join(errNoFile, err)

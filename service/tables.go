@@ -55,7 +55,7 @@ func (t *tables) report(ctx context.Context, log *slog.Logger) (report func(repo
 			return
 		}
 		if t.making.CompareAndSwap(nil, elsewhere) {
-			log.InfoContext(ctx, "waiting to make the tables, which another process may be making; the service accepts callbacks meanwhile")
+			log.InfoContext(ctx, "waiting until the tables can be made: the server is slow, or another process is making them; the service accepts callbacks meanwhile")
 		} else if m := t.making.Load(); m != nil {
 			log.InfoContext(ctx, "still making the tables; the service accepts callbacks meanwhile", "migration", m.Name, "step", m.Step, "of", m.Of)
 		}
@@ -83,7 +83,7 @@ func (t *tables) problem() string {
 	case nil:
 		return ""
 	case elsewhere:
-		return "starting, callbacks are kept meanwhile: waiting to make the tables, which another process may be making"
+		return "starting, callbacks are kept meanwhile: waiting until the tables can be made: the server is slow, or another process is making them"
 	}
 	return fmt.Sprintf("starting, callbacks are kept meanwhile: making the tables, %s (%d of %d)", m.Name, m.Step, m.Of)
 }

@@ -57,7 +57,7 @@ func TestTablesOfAnotherProcessAreWaitedForWithWords(t *testing.T) {
 		var log leadstest.Log
 		report, end := made.report(t.Context(), log.Logger())
 		defer end()
-		const waits, makes = `msg="waiting to make the tables, which another process may be making; `, `msg="making the tables; `
+		const waits, makes = `msg="waiting until the tables can be made: the server is slow, or another process is making them; `, `msg="making the tables; `
 		time.Sleep(slowMigration - 1)
 		synctest.Wait()
 		if log.String() != "" || made.problem() != "" {
@@ -65,7 +65,7 @@ func TestTablesOfAnotherProcessAreWaitedForWithWords(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if said := log.String(); strings.Count(said, waits) != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(made.problem(), "waiting to make the tables, which another process may be making") {
+		if said := log.String(); strings.Count(said, waits) != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(made.problem(), "waiting until the tables can be made: the server is slow, or another process is making them") {
 			t.Errorf("a wait: %s %s", made.problem(), said)
 		}
 		report(repo.Making{Name: "7.sql", Step: 3, Of: 3})
