@@ -69,7 +69,11 @@ func CheckBeforeMigration(db Unmigrated) Check {
 			return []Finding{fault(guide.DatabaseDown, err.Error(), "the server did not answer all questions", "run doctor again; look at the server's log")}
 		}
 		for _, c := range conditions {
-			found = append(found, finding(c, guide.Preflight))
+			heading := guide.DatabaseHealth
+			if c.Severity == repo.Stops {
+				heading = guide.Preflight
+			}
+			found = append(found, finding(c, heading))
 		}
 		return found
 	}}

@@ -57,8 +57,10 @@ func (c Change) WriteText(out io.Writer) error {
 		Last  string `json:"LAST_NAME"`
 	}
 	if json.Unmarshal(c.Lead, &card) == nil {
-		if words := OneLine(card.Title + " " + card.Name + " " + card.Last); words != "" {
-			line += "  " + words
+		for _, words := range []string{OneLine(card.Title), OneLine(card.Name + " " + card.Last)} {
+			if words != "" {
+				line += "  " + words
+			}
 		}
 	}
 	if c.Kind == Changed && len(c.Fields) > 0 {
