@@ -46,7 +46,7 @@ func TestChangesAreWrittenAsLines(t *testing.T) {
 		card   string
 		want   string // behind the time
 	}{
-		"added":          {leads.Added, []string{"TITLE"}, `{"TITLE":"Roof","NAME":"Pjotr","LAST_NAME":"Iwanow"}`, "added    m/7  revision 3  (event)  Roof Pjotr Iwanow"},
+		"added":          {leads.Added, []string{"TITLE"}, `{"TITLE":"Roof","NAME":"Pjotr","LAST_NAME":"Iwanow"}`, "added    m/7  revision 3  (event)  Roof  Pjotr Iwanow"},
 		"edited":         {leads.Changed, []string{"NAME", "TITLE"}, `{"TITLE":"Roof\nand\u001b door ","NAME":null}`, "updated  m/7  revision 3  (event)  Roof and door  [NAME TITLE]"},
 		"deleted":        {leads.RemovedKind, nil, "", "deleted  m/7  revision 3  (event)"},
 		"too large":      {leads.Changed, []string{"TITLE"}, "", "updated  m/7  revision 3  (event)  [TITLE]"},
