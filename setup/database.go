@@ -29,10 +29,7 @@ func askDatabase(ctx context.Context, d *draft) error {
 		if err != nil {
 			return err
 		}
-		ok, way, err := tryDatabase(ctx, d, address)
-		if !ok && err == nil && way != nil && d.person.there() && address != "" && address != asBefore { // one in a file of its own is not ours to change
-			ok, err = way.try(ctx, d, address)
-		}
+		ok, err := tryDatabase(ctx, d, address)
 		if ok || err != nil {
 			return err
 		}
@@ -44,15 +41,16 @@ type way struct {
 	in               string // what the trial says
 	question         string
 	parameter, value string // of the address
+	advised          bool   // the trial's advice is to do what the question offers
 }
 
 var ways = []way{
-	{"certificate", "This machine does not know who has signed the server's certificate. Accept any certificate of this server?", "TrustServerCertificate", "true"},
-	{"does not support encryption", "This server cannot encrypt connections. Connect without encryption? Password and leads can then be read on their way", "encrypt", "disable"},
+	{"certificate", "This machine does not know who has signed the server's certificate. Accept any certificate of this server?", "TrustServerCertificate", "true", false},
+	{"does not support encryption", "This server cannot encrypt connections. Connect without encryption? Password and leads can then be read on their way", "encrypt", "disable", true},
 }
 
-// tryDatabase tries an address; other is how it may work all the same, nil where nothing is known.
-func tryDatabase(ctx context.Context, d *draft, address string) (ok bool, other *way, err error) {
+// tryDatabase tries an address. Where that fails and there is another way, the person is asked for it before anything else.
+func tryDatabase(ctx context.Context, d *draft, address string) (kept bool, err error) {
 	a := d.answers.with(databaseURL, address)
 	switch address {
 	case sqliteFile:
@@ -61,26 +59,46 @@ func tryDatabase(ctx context.Context, d *draft, address string) (ok bool, other 
 		name := databaseURL + settings.FileSuffix
 		a = d.answers.with(name, d.former.answers[name])
 	}
-	ok, err = d.try(ctx, a, trial{name: databaseURL, look: func(ctx context.Context, cfg service.Config) (found []doctor.Finding) {
+	var other *way
+	instead := false
+	kept, err = d.try(ctx, a, trial{name: databaseURL, look: func(ctx context.Context, cfg service.Config) (found []doctor.Finding) {
 		found, d.takeOver = d.trials.Database(ctx, cfg)
-		for _, f := range found {
-			if at := slices.IndexFunc(ways, func(w way) bool { return f.Level == doctor.Fault && strings.Contains(f.Found, w.in) }); at >= 0 {
-				other = &ways[at]
-			}
+		if d.person.there() {
+			other = wayFor(found, address)
 		}
 		return found
+	}, instead: func(ctx context.Context) (wanted bool, err error) {
+		if other != nil {
+			instead, err = d.person.yes(ctx, other.question)
+		}
+		return instead, err
 	}})
-	return ok, other, err
+	if instead && err == nil {
+		return tryDatabase(ctx, d, withParameter(address, other.parameter, other.value))
+	}
+	return kept, err
 }
 
-// try tries an address in this way, where the person wants that.
-func (w *way) try(ctx context.Context, d *draft, address string) (ok bool, err error) {
-	wanted, err := d.person.yes(ctx, w.question)
-	if !wanted || err != nil {
-		return false, err
+// wayFor is the other way to connect to an address, nil where nothing is known. The question takes the place of advice that says
+// the same.
+func wayFor(found []doctor.Finding, address string) *way {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "sqlserver" { // one in a file of its own is not ours to change
+		return nil
 	}
-	ok, _, err = tryDatabase(ctx, d, withParameter(address, w.parameter, w.value))
-	return ok, err
+	for i, f := range found {
+		at := slices.IndexFunc(ways, func(w way) bool {
+			return f.Level == doctor.Fault && strings.Contains(f.Found, w.in) && u.Query().Get(w.parameter) != w.value
+		})
+		if at < 0 {
+			continue
+		}
+		if ways[at].advised {
+			found[i].Do = ""
+		}
+		return &ways[at]
+	}
+	return nil
 }
 
 func withParameter(address, name, value string) string {

@@ -64,7 +64,9 @@ func trials(tried *[]string) setup.Trials {
 			}
 			if strings.Contains(cfg.DatabaseURL, "cleartext") && !strings.Contains(cfg.DatabaseURL, "encrypt=disable") {
 				const unable = "the server does not support encryption"
-				return look("database", unable, unable), false
+				found := look("database", unable, unable)
+				found[0].Do = "give the whole address"
+				return found, false
 			}
 			return look("database", cfg.DatabaseURL, "down"), strings.Contains(cfg.DatabaseURL, "oktell")
 		},
@@ -210,7 +212,6 @@ func TestASelfSignedServerIsTrustedOnRequest(t *testing.T) {
 		{"базы", "crm"},
 		{"Логин", "sa"},
 		{"Пароль", "p"},
-		{"Оставить", "н"},
 		{"Принимать любой", "да"},
 		{"Адрес, по которому", ""},
 		{"Адрес портала", "https://company.bitrix24.ru/rest/1/abc/"},
@@ -229,19 +230,40 @@ func TestASelfSignedServerIsTrustedOnRequest(t *testing.T) {
 	}
 }
 
+// The question says all that the advice would, and comes before what is asked about every fault.
 func TestAServerThatCannotEncryptIsUsedOnRequest(t *testing.T) {
-	for answer, want := range map[string]string{"y": "sqlserver://sa:p@cleartext:1433?database=crm&encrypt=disable", "": ""} {
-		p := &person{t: t, answers: [][2]string{
-			{"SQL Server", "cleartext"}, {"database", "crm"}, {"Login", "sa"}, {"password", "p"}, {"Keep this answer", "n"}, {"Connect without encryption", answer},
-		}}
-		if answer == "" {
-			p.answers = append(p.answers, [2]string{"SQL Server", "sqlite"})
+	for lang, questions := range map[string][5]string{
+		language.English: {"Name of the database", "Login", "password", "Connect without encryption", "Keep this answer"},
+		language.Russian: {"Имя базы", "Логин", "Пароль", "Подключаться без шифрования", "Оставить этот ответ"},
+	} {
+		for answer, want := range map[string]string{"y": "sqlserver://sa:p@cleartext:1433?database=crm&encrypt=disable", "": ""} {
+			p := &person{t: t, answers: [][2]string{{"SQL Server", "cleartext"}, {questions[0], "crm"}, {questions[1], "sa"}, {questions[2], "p"}, {questions[3], answer}}}
+			if answer == "" {
+				p.answers = append(p.answers, [2]string{questions[4], "n"}, [2]string{"SQL Server", "sqlite"})
+			}
+			p.answers = append(p.answers, [][2]string{{"Bitrix24", ""}, {"bitrix24", ""}}...)
+			if lang == language.Russian {
+				p.answers[len(p.answers)-2][0] = "Адрес, по которому"
+			}
+			value, out, err := set(t, setup.Config{Person: p, Language: lang, Given: setup.Answers{DataDir: "data"}})
+			if err != nil || len(p.answers) > 0 || value("LEADSYNC_DATABASE_URL") != want || strings.Contains(out, "give the whole address") {
+				t.Errorf("%s, %q: %v, left %v, the database is %s\n%s", lang, answer, err, p.answers, value("LEADSYNC_DATABASE_URL"), out)
+			}
 		}
-		p.answers = append(p.answers, [][2]string{{"Address", ""}, {"The portal's address", ""}}...)
-		value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
-		if err != nil || len(p.answers) > 0 || value("LEADSYNC_DATABASE_URL") != want {
-			t.Errorf("%q: %v, left %v, the database is %s\n%s", answer, err, p.answers, value("LEADSYNC_DATABASE_URL"), out)
-		}
+	}
+}
+
+// The way that a person has chosen need not help: the same question again would never end.
+func TestAWayThatDoesNotHelpIsOfferedOnce(t *testing.T) {
+	cfg := setup.Config{Trials: trials(&[]string{}), Given: setup.Answers{DataDir: "data"}}
+	cfg.Trials.Database = func(context.Context, service.Config) ([]doctor.Finding, bool) {
+		return []doctor.Finding{{Check: "database", Level: doctor.Fault, Found: "x509: the certificate cannot be read"}}, false
+	}
+	p := &person{t: t, answers: [][2]string{{"SQL Server", "sqlserver://sa:p@h?database=d"}, {"Accept any", "y"}, {"Keep this answer", "y"}, {"Address", ""}, {"The portal's address", ""}}}
+	cfg.Person = p
+	value, out, err := set(t, cfg)
+	if err != nil || len(p.answers) > 0 || value("LEADSYNC_DATABASE_URL") != "sqlserver://sa:p@h?TrustServerCertificate=true&database=d" {
+		t.Errorf("%v, left %v\n%s", err, p.answers, out)
 	}
 }
 

@@ -23,6 +23,8 @@ type trial struct {
 	name  string
 	early bool                                                   // it cannot know yet: a script goes on where the answer does not work
 	look  func(context.Context, service.Config) []doctor.Finding // nil where reading the answer is all that can be tried
+	// instead asks a person whether another answer is to be tried in place of one that does not work; nil where there is none.
+	instead func(context.Context) (wanted bool, err error)
 }
 
 // read reads the answers as the service will.
@@ -59,9 +61,19 @@ func (c court) try(ctx context.Context, a answers, t trial) (kept bool, err erro
 	case doctor.Healthy(found):
 		return true, nil
 	case c.person.there():
-		return c.person.yes(ctx, "Something does not work yet (see «fault»). Keep this answer?")
+		return c.asked(ctx, t)
 	case t.early:
 		return true, nil
 	}
 	return false, fmt.Errorf("%s: does not work, nothing is written; --skip-checks writes it untried", t.name)
+}
+
+// asked asks a person what becomes of an answer that does not work.
+func (c court) asked(ctx context.Context, t trial) (kept bool, err error) {
+	if t.instead != nil {
+		if given, err := t.instead(ctx); given || err != nil {
+			return false, err
+		}
+	}
+	return c.person.yes(ctx, "Something does not work yet (see «fault»). Keep this answer?")
 }
