@@ -45,6 +45,18 @@ type bulkError struct{ error }
 // Unwrap returns the cause.
 func (e bulkError) Unwrap() error { return e.error }
 
+// AdvisedError is a database that could not be opened, with what to do about its cause.
+type AdvisedError struct {
+	error
+
+	Advice string
+}
+
+func (e AdvisedError) Error() string { return e.error.Error() + ": " + e.Advice }
+
+// Unwrap returns the error without the advice.
+func (e AdvisedError) Unwrap() error { return e.error }
+
 // classify says what an error means, whichever layer returned it.
 func (d *DB) classify(err error) fault {
 	kind := d.faultOf(err)

@@ -137,7 +137,7 @@ func (d *DB) connect(ctx context.Context, cfg Config) error {
 	}
 	if err := d.write.PingContext(ctx); err != nil {
 		return errors.Join(
-			guide.At(guide.DatabaseDown, fmt.Errorf("open %s: %w: %w: %s", opened.place, ErrUnavailable, err, opened.dialect.hint(err))),
+			guide.At(guide.DatabaseDown, AdvisedError{fmt.Errorf("open %s: %w: %w", opened.place, ErrUnavailable, err), opened.dialect.hint(err)}),
 			d.Close())
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,11 +97,11 @@ func hintSQLServer(err error) string {
 	case !errors.As(err, &e):
 		return "check host and port, that the server runs and accepts TCP/IP, and the firewall"
 	}
-	switch e.Number {
-	case 18456:
+	switch {
+	case e.Number == 4060, slices.ContainsFunc(e.All, func(one mssql.Error) bool { return one.Number == 4060 }): // 18456 follows it
+		return "check the database's name; create the database, or give the login a user in it"
+	case e.Number == 18456:
 		return "check user and password, and that the server allows SQL Server authentication"
-	case 4060:
-		return "create the database, or give the login a user in it"
 	default:
 		return "ask the server's administrator"
 	}

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"leadsync/bitrix24"
 	"leadsync/doctor"
 	"leadsync/guide"
+	"leadsync/repo"
 )
 
 // TryDatabase tries the database of settings that nobody uses yet, and changes nothing. takeOver says that it has the tables of a
@@ -23,7 +25,11 @@ func TryDatabase(ctx context.Context, cfg Config, log *slog.Logger) (found []doc
 		if withoutEncryption(err) {
 			return []doctor.Finding{{Check: "database", Level: doctor.Fault, Found: "the server does not support encryption: with encrypt=disable leadsync connects without", Do: "give the whole address: sqlserver://user:password@host:1433?database=name&encrypt=disable", See: guide.DatabaseDown.String()}}
 		}
-		return []doctor.Finding{{Check: "database", Level: doctor.Fault, Found: err.Error(), Do: "start the server; check its address, the database's name, login and password", See: guide.DatabaseDown.String()}}
+		f := doctor.Finding{Check: "database", Level: doctor.Fault, Found: err.Error(), Do: "start the server; check its address, the database's name, login and password", See: guide.DatabaseDown.String()}
+		if e, known := errors.AsType[repo.AdvisedError](err); known {
+			f.Found, f.Do = e.Unwrap().Error(), e.Advice
+		}
+		return []doctor.Finding{f}
 	}
 	if file, missing := cfg.MissingDatabase(); missing { // opening would make it
 		return []doctor.Finding{ok("the first start creates " + absolute(file))}, false

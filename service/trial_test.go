@@ -2,6 +2,7 @@ package service
 
 import (
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"leadsync/doctor"
+	"leadsync/handlers/language"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
 
@@ -63,13 +65,21 @@ func TestSQLServerIsTried(t *testing.T) {
 	}
 }
 
-// A server that cannot encrypt runs and can be reached: its address is not what is wrong.
-func TestAServerWithoutEncryptionIsNamed(t *testing.T) {
+// refusing is the address of a server that cannot encrypt, and refuses each login with these errors.
+func refusing(t *testing.T, numbers ...uint32) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	t.Cleanup(func() { _ = listener.Close() })
+	var tokens []byte
+	for _, number := range numbers {
+		// ERROR: number, state, class, then the message, the server, the procedure and the line.
+		body := append(binary.LittleEndian.AppendUint32(nil, number), 1, 14, 1, 0, 'n', 0, 0, 0, 1, 0, 0, 0)
+		tokens = append(binary.LittleEndian.AppendUint16(append(tokens, 0xaa), uint16(len(body))), body...)
+	}
+	tokens = append(tokens, 0xfd, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) // DONE, with an error
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -79,10 +89,34 @@ func TestAServerWithoutEncryptionIsNamed(t *testing.T) {
 			_, _ = conn.Read(make([]byte, 4096))
 			// The answer to PRELOGIN: a version of six bytes, and 2 for "encryption is not supported".
 			_, _ = conn.Write([]byte{4, 1, 0, 26, 0, 0, 1, 0, 0, 0, 11, 0, 6, 1, 0, 17, 0, 1, 255, 16, 0, 0, 0, 0, 0, 2})
+			if n, _ := conn.Read(make([]byte, 4096)); n > 0 && len(numbers) > 0 {
+				_, _ = conn.Write(append([]byte{4, 1, 0, byte(8 + len(tokens)), 0, 0, 1, 0}, tokens...))
+			}
 			_ = conn.Close()
 		}
 	}()
-	found, _ := TryDatabase(t.Context(), Config{DataDir: t.TempDir(), DatabaseURL: "sqlserver://sa:hunter2@" + listener.Addr().String() + "?database=d"}, leadstest.Silent())
+	return listener.Addr().String()
+}
+
+// Who mistyped a password need not start a server that has just answered.
+func TestAdviceIsThatOfTheCause(t *testing.T) {
+	for name, test := range map[string]struct{ address, want, russian string }{
+		"a refused login":        {refusing(t, 18456), "check user and password, and that the server allows SQL Server authentication", "проверьте логин и пароль"},
+		"a missing database":     {refusing(t, 4060, 18456), "check the database's name;", "проверьте имя базы;"}, // as SQL Server answers
+		"nobody answers there":   {"127.0.0.1:1", "check host and port, that the server runs", "запустите сервер; проверьте его имя и порт"},
+		"another error of login": {refusing(t, 17806), "ask the server's administrator", "обратитесь к администратору сервера"},
+	} {
+		found, _ := TryDatabase(t.Context(), Config{DataDir: t.TempDir(), DatabaseURL: "sqlserver://sa:hunter2@" + test.address + "?database=d&encrypt=disable&dial+timeout=1"}, leadstest.Silent())
+		f := found[0]
+		if doctor.Healthy(found) || !strings.HasPrefix(f.Do, test.want) || strings.Contains(f.Found, test.want) || !strings.HasPrefix(language.Format(language.Russian, "sentence", f.Do), test.russian) {
+			t.Errorf("%s: %+v, in Russian %q", name, f, language.Format(language.Russian, "sentence", f.Do))
+		}
+	}
+}
+
+// A server that cannot encrypt runs and can be reached: its address is not what is wrong.
+func TestAServerWithoutEncryptionIsNamed(t *testing.T) {
+	found, _ := TryDatabase(t.Context(), Config{DataDir: t.TempDir(), DatabaseURL: "sqlserver://sa:hunter2@" + refusing(t) + "?database=d"}, leadstest.Silent())
 	if doctor.Healthy(found) || !strings.HasPrefix(found[0].Found, "the server does not support encryption: with encrypt=disable") || !strings.Contains(found[0].Do, "&encrypt=disable") {
 		t.Errorf("%+v", found)
 	}
