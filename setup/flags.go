@@ -19,11 +19,16 @@ func (d *draft) checkFlags() error {
 	}
 	switch {
 	case inbound != "" && g.ClientID+g.ClientSecret != "":
-		return fmt.Errorf("%w:\n--client-id, --client-secret: set beside a webhook, want either the webhook or the application", ErrAnswer)
+		return d.refused("--client-id, --client-secret: set beside a webhook, want either the webhook or the application")
 	case host != "" && named != "" && !strings.EqualFold(named, host) && !strings.EqualFold(named, member):
-		return fmt.Errorf("%w:\n--portal: not the portal of the webhook, want %s or no --portal", ErrAnswer, host)
+		return d.refused("--portal: not the portal of the webhook, want %s or no --portal", host)
 	case inbound == "" && g.WebhookToken+g.MemberID != "" && g.Portal+g.ClientID != "":
-		return fmt.Errorf("%w:\n--webhook-token, --member-id: set beside --portal or --client-id, which mean an application; want --webhook, too, or neither of them", ErrAnswer)
+		return d.refused("--webhook-token, --member-id: set beside --portal or --client-id, which mean an application; want --webhook, too, or neither of them")
 	}
 	return nil
+}
+
+// refused is the fault of flags.
+func (d *draft) refused(text string, args ...any) error {
+	return fmt.Errorf("%w:\n%s", inWords{ErrAnswer, d.person.language}, d.person.words(text, args...))
 }

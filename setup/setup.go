@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"leadsync/doctor"
+	"leadsync/handlers/language"
 	"leadsync/service"
 )
 
@@ -69,10 +70,22 @@ type Config struct {
 // Errors that a user mends by other flags.
 var (
 	// ErrExists says that there is a settings file already.
-	ErrExists = errors.New("there is a settings file already")
+	ErrExists = errors.New("there is a settings file already: choose another name with --output, or replace it with --force")
 	// ErrAnswer says that an answer that was given is wrong.
 	ErrAnswer = errors.New("a wrong answer")
 )
+
+// inWords is an error of this package in the language of the person.
+type inWords struct {
+	error
+
+	language string
+}
+
+func (e inWords) Error() string { return language.Say(e.language, e.error.Error()) }
+
+// Unwrap returns the error that callers test for.
+func (e inWords) Unwrap() error { return e.error }
 
 // Run asks, tries, writes the file and says what comes next.
 func Run(ctx context.Context, cfg Config) (err error) {
@@ -80,7 +93,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return fmt.Errorf("the settings file: %w", err)
 	}
 	if _, err := os.Lstat(cfg.Output); err == nil && !cfg.Force {
-		return fmt.Errorf("%s: %w, want another name by --output, or --force to replace it", cfg.Output, ErrExists)
+		return fmt.Errorf("%s: %w", cfg.Output, inWords{ErrExists, cfg.Language})
 	}
 	d, err := newDraft(cfg)
 	if err != nil {

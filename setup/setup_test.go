@@ -267,6 +267,24 @@ func TestAWayThatDoesNotHelpIsOfferedOnce(t *testing.T) {
 	}
 }
 
+// The fault itself is in English, as in the log.
+func TestAWrongAnswerIsNamedInTheLanguageOfThePerson(t *testing.T) {
+	p := &person{t: t, answers: [][2]string{{"SQL Server", "mysql://x"}, {"SQL Server", "sqlite"}, {"Адрес", ""}, {"Адрес портала", ""}}}
+	_, out, err := set(t, setup.Config{Person: p, Language: language.Russian, Given: setup.Answers{DataDir: "data"}})
+	if err != nil || !strings.Contains(out, "  неверный ответ:\nLEADSYNC_DATABASE_URL: not a database address") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for given, want := range map[*setup.Answers]string{
+		{Webhook: "https://p.bitrix24.ru/rest/1/s/", WebhookToken: "t", Portal: "q.bitrix24.ru"}: "неверный ответ:\n--portal: это не портал вебхука; нужен p.bitrix24.ru",
+		{Database: "sqlserver://sa:p@down:1433?database=d"}:                                      "LEADSYNC_DATABASE_URL: не работает, ничего не записано",
+	} {
+		given.DataDir = "data"
+		if _, _, err := set(t, setup.Config{Language: language.Russian, Given: *given}); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
 func TestScriptsGetTheSameFile(t *testing.T) {
 	var tried []string
 	value, out, err := set(t, setup.Config{Trials: trials(&tried), Standard: true, Unit: true, Given: setup.Answers{
@@ -321,8 +339,14 @@ func TestAFileIsReplacedOnlyByForce(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := setup.Config{Output: file, Given: setup.Answers{DataDir: "data"}, Person: &person{t: t}} // who must not be asked
-	if _, _, err := set(t, cfg); !errors.Is(err, setup.ErrExists) {
-		t.Errorf("without --force: %v", err)
+	for lang, want := range map[string]string{
+		language.English: file + ": there is a settings file already: choose another name with --output, or replace it with --force",
+		language.Russian: file + ": файл настроек уже есть: задайте другое имя с --output или замените его с --force",
+	} {
+		cfg.Language = lang
+		if _, _, err := set(t, cfg); !errors.Is(err, setup.ErrExists) || err.Error() != want {
+			t.Errorf("without --force: %v", err)
+		}
 	}
 	if text, err := os.ReadFile(file); err != nil || string(text) != "LEADSYNC_KEEP=31d\n" {
 		t.Errorf("it has %q, %v", text, err)

@@ -33,7 +33,7 @@ func (c court) read(a answers) (service.Config, error) {
 	cfg, err := service.ReadConfig(values.Lookup)
 	from := func(name string) string { return c.former.place(name, a) }
 	if err := errors.Join(faults, settings.Located(errors.Join(a.unwritable(), err), from)); err != nil {
-		return cfg, fmt.Errorf("%w:\n%w", ErrAnswer, err)
+		return cfg, fmt.Errorf("%w:\n%w", inWords{ErrAnswer, c.person.language}, err)
 	}
 	return cfg, nil
 }
@@ -65,7 +65,7 @@ func (c court) try(ctx context.Context, a answers, t trial) (kept bool, err erro
 	case t.early:
 		return true, nil
 	}
-	return false, fmt.Errorf("%s: does not work, nothing is written; --skip-checks writes it untried", t.name)
+	return false, errors.New(c.person.words("%s: does not work, nothing is written; --skip-checks writes it untried", t.name))
 }
 
 // asked asks a person what becomes of an answer that does not work.

@@ -28,7 +28,7 @@ func TestTextsAreInBothLanguages(t *testing.T) {
 		sources.Write(text)
 	}
 	n := 0
-	for _, said := range regexp.MustCompile("(?:say|ask|words|yes)\\((?:ctx, )?(\"[^\"]+\"|`[^`]+`)").FindAllStringSubmatch(sources.String(), -1) {
+	for _, said := range regexp.MustCompile("(?:say|ask|words|yes|refused|New)\\((?:ctx, )?(\"[^\"]+\"|`[^`]+`)").FindAllStringSubmatch(sources.String(), -1) {
 		text := strings.ReplaceAll(said[1][1:len(said[1])-1], `\n`, "\n")
 		if strings.Contains(text, "Keep this answer?") || strings.Contains(text, "Accept any") {
 			text += " [y/N]"

@@ -184,3 +184,16 @@ func TestEveryEntryOfTheFilesIsRead(t *testing.T) {
 		}
 	}
 }
+
+// One thing has one name: that of the menu, and of the documentation.
+func TestRussianNamesAreTheSameEverywhere(t *testing.T) {
+	file, err := os.ReadFile("ru.po")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for other, name := range map[string]string{`(?i)публичн`: "внешний адрес", `(?i)не записанн`: "незаписанные лиды"} {
+		for _, line := range regexp.MustCompile(`(?m)^.*`+other+`.*$`).FindAllString(string(file), -1) {
+			t.Errorf("%s: want %q", line, name)
+		}
+	}
+}
