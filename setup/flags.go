@@ -30,5 +30,5 @@ func (d *draft) checkFlags() error {
 
 // refused is the fault of flags.
 func (d *draft) refused(text string, args ...any) error {
-	return fmt.Errorf("%w:\n%s", inWords{ErrAnswer, d.person.language}, d.person.words(text, args...))
+	return fmt.Errorf("%w:\n%s", spokenError{ErrAnswer, d.person.language}, d.person.words(text, args...))
 }

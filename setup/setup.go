@@ -75,17 +75,17 @@ var (
 	ErrAnswer = errors.New("a wrong answer")
 )
 
-// inWords is an error of this package in the language of the person.
-type inWords struct {
+// spokenError is an error of this package in the language of the person.
+type spokenError struct {
 	error
 
 	language string
 }
 
-func (e inWords) Error() string { return language.Say(e.language, e.error.Error()) }
+func (e spokenError) Error() string { return language.Say(e.language, e.error.Error()) }
 
 // Unwrap returns the error that callers test for.
-func (e inWords) Unwrap() error { return e.error }
+func (e spokenError) Unwrap() error { return e.error }
 
 // Run asks, tries, writes the file and says what comes next.
 func Run(ctx context.Context, cfg Config) (err error) {
@@ -93,7 +93,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return fmt.Errorf("the settings file: %w", err)
 	}
 	if _, err := os.Lstat(cfg.Output); err == nil && !cfg.Force {
-		return fmt.Errorf("%s: %w", cfg.Output, inWords{ErrExists, cfg.Language})
+		return fmt.Errorf("%s: %w", cfg.Output, spokenError{ErrExists, cfg.Language})
 	}
 	d, err := newDraft(cfg)
 	if err != nil {

@@ -33,7 +33,7 @@ func (c court) read(a answers) (service.Config, error) {
 	cfg, err := service.ReadConfig(values.Lookup)
 	from := func(name string) string { return c.former.place(name, a) }
 	if err := errors.Join(faults, settings.Located(errors.Join(a.unwritable(), err), from)); err != nil {
-		return cfg, fmt.Errorf("%w:\n%w", inWords{ErrAnswer, c.person.language}, err)
+		return cfg, fmt.Errorf("%w:\n%w", spokenError{ErrAnswer, c.person.language}, err)
 	}
 	return cfg, nil
 }

@@ -315,7 +315,10 @@ func TestInitWritesWhatCommandsRead(t *testing.T) {
 	s.settings = filepath.Join(dir, "leadsync.env")
 	var out leadstest.Log
 	s.stdout, s.stderr = &out, &out
-	if code := run(t.Context(), []string{"init"}, s); code != exitUsage || !strings.Contains(out.String(), "--yes") {
+	if code := run(t.Context(), []string{"init", "--lang", "ru"}, s); code != exitUsage || !strings.Contains(out.String(), "init задаёт вопросы в терминале") {
+		t.Errorf("in Russian: exit %d, %s", code, out.String())
+	}
+	if code := run(t.Context(), []string{"init"}, s); code != exitUsage || !strings.Contains(out.String(), "init asks in a terminal") || !strings.Contains(out.String(), "--yes") {
 		t.Fatalf("without a terminal: exit %d, %s", code, out.String())
 	}
 	args := []string{"init", "--yes", "--data-dir", filepath.Join(dir, "data"), "--portal", "p.bitrix24.ru", "--set", "LEADSYNC_KEEP=40d", "--set", "LEADSYNC_HTTP_ADDR=127.0.0.1:1"}
@@ -326,7 +329,7 @@ func TestInitWritesWhatCommandsRead(t *testing.T) {
 	if read != s.settings || got["LEADSYNC_KEEP"].Value != "40d" || got["LEADSYNC_HTTP_ADDR"].Value != "127.0.0.1:1" || got["LEADSYNC_B24_PORTALS"].Value != "p.bitrix24.ru" || got["LEADSYNC_SECRET_KEY"].Value != "[redacted]" {
 		t.Errorf("%s: %+v", read, got)
 	}
-	if code := run(t.Context(), args, s); code != exitUsage || !strings.Contains(out.String(), "--force to replace it") {
+	if code := run(t.Context(), args, s); code != exitUsage || !strings.Contains(out.String(), "or replace it with --force") {
 		t.Errorf("again: exit %d, %s", code, out.String())
 	}
 	if _, err := os.Stat(filepath.Join(dir, "data")); !os.IsNotExist(err) {

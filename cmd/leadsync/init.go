@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"leadsync/doctor"
+	"leadsync/handlers/language"
 	"leadsync/service"
 	"leadsync/settings"
 	"leadsync/setup"
@@ -41,7 +42,7 @@ func (i initCmd) Run(ctx context.Context, a *app) error {
 		cfg.Person = screen
 	}
 	if cfg.Person == nil && !i.Yes && i.Database == "" {
-		return usageError{errors.New("init asks in a terminal; elsewhere say what is to be written by --database, --public-url and so on, or take the defaults by --yes")}
+		return usageError{errors.New(language.Say(cfg.Language, "init asks in a terminal; elsewhere say what is to be written by --database, --public-url and so on, or take the defaults by --yes"))}
 	}
 	err := setup.Run(ctx, cfg)
 	if errors.Is(err, setup.ErrExists) || errors.Is(err, setup.ErrAnswer) {
