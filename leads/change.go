@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,23 +51,20 @@ func (c Change) ID() string {
 // WriteText writes the change as a line: when, what, which lead, its title and name, and the fields
 // that changed.
 func (c Change) WriteText(out io.Writer) error {
-	line := fmt.Sprintf("%s  %-7s  %s  revision %d  (%s)", c.ReadAt.Local().Format(time.TimeOnly), c.Kind, c.Ref(), c.Revision, c.Cause)
+	parts := []string{c.ReadAt.Local().Format(time.TimeOnly), fmt.Sprintf("%-7s", c.Kind), c.Ref().String(), fmt.Sprintf("revision %d", c.Revision), fmt.Sprintf("(%s)", c.Cause)}
 	var card struct {
 		Title string `json:"TITLE"`
 		Name  string `json:"NAME"`
 		Last  string `json:"LAST_NAME"`
 	}
 	if json.Unmarshal(c.Lead, &card) == nil {
-		for _, words := range []string{OneLine(card.Title), OneLine(card.Name + " " + card.Last)} {
-			if words != "" {
-				line += "  " + words
-			}
-		}
+		parts = append(parts, OneLine(card.Title), OneLine(card.Name+" "+card.Last))
 	}
 	if c.Kind == Changed && len(c.Fields) > 0 {
-		line += "  [" + strings.Join(c.Fields, " ") + "]"
+		parts = append(parts, "["+strings.Join(c.Fields, " ")+"]")
 	}
-	_, err := fmt.Fprintln(out, line)
+	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+	_, err := fmt.Fprintln(out, strings.Join(parts, "  "))
 	return err
 }
 
