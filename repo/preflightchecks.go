@@ -53,7 +53,7 @@ func judgeDatabase(about *surroundings, facts []fact) (found []Condition) {
 		}
 		if recovery := f["recovery"]; recovery != "" && recovery != "SIMPLE" {
 			found = append(found, condition(Tells, "back up the log during the migration, as often as it needs room",
-				"the recovery model is %s: the log keeps every change until it is backed up", recovery))
+				"the recovery model is %s: the log keeps every change until it is backed up, which is right where that is done regularly", recovery))
 		}
 	}
 	return found

@@ -38,7 +38,7 @@ func (b *Backend) RemovePortal(ctx context.Context, name string, sure bool, wait
 		return RemovedPortal{}, UsageError{fmt.Errorf("portal %s (%s) and its %s would be erased here for good, in the database and on the topic; add --yes to do it",
 			portal.MemberID, portal.Domain, leads.Amount(count, "lead"))}
 	}
-	wait.Begin("Removing the portal: first its owner must let go of it, which may take a minute")
+	wait.Begin("Removing the portal: first leadsync ends its work on it, which may take a minute")
 	if err := b.DB.SetPortalState(ctx, portal.MemberID, leads.PortalUninstalled); err != nil {
 		return RemovedPortal{}, err
 	}

@@ -70,7 +70,7 @@ func (e emulatorCmd) announce(a *app, info emulator.Info) error {
   outgoing token         %s
   client id, secret      %s  %s
 
-To connect leadsync to it, put these lines into a file emulator.env:
+To connect leadsync to it, put these lines into a file emulator.env (or, for an installed service, behind those in /etc/leadsync.env):
 
 LEADSYNC_B24_INSECURE_HOSTS=%s,%s
 LEADSYNC_B24_CLIENT_ID=%s
