@@ -29,6 +29,7 @@ const lookupLimit = 500 * time.Millisecond
 type cache struct {
 	load    func(ctx context.Context, memberID string) (leads.Portal, bool, error)
 	now     func() time.Time
+	limit   time.Duration // lookupLimit
 	rereads *bound // because a callback's token is another one
 
 	mu      sync.Mutex
@@ -58,7 +59,7 @@ func (c *cache) portal(ctx context.Context, memberID string) (leads.Portal, bool
 
 // read reads the portal and keeps it.
 func (c *cache) read(ctx context.Context, memberID string) (leads.Portal, bool, error) {
-	limited, cancel := context.WithTimeout(ctx, lookupLimit)
+	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	p, known, err := c.load(limited, memberID)
 	if err != nil {

@@ -65,6 +65,7 @@ func open(tb testing.TB, change func(*fixture)) *fixture {
 		change(f)
 	}
 	f.registry = portals.New(f.cfg)
+	f.registry.WaitForDatabase()
 	tb.Cleanup(f.cfg.OAuth.HTTP.CloseIdleConnections)
 	return f
 }

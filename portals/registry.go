@@ -75,7 +75,7 @@ func New(cfg Config) *Registry {
 			allowed: cfg.Allowed, store: cfg.Store, oauth: cfg.OAuth,
 			installs: newBound(installsOfOne, installsInAll), now: cfg.Now,
 		},
-		known: cache{load: cfg.Store.Portal, now: cfg.Now, rereads: newBound(rereadsOfOne, rereadsInAll)},
+		known: cache{load: cfg.Store.Portal, now: cfg.Now, limit: lookupLimit, rereads: newBound(rereadsOfOne, rereadsInAll)},
 		kept:  newBound(keptOfOne, keptInAll),
 	}
 }
