@@ -75,15 +75,15 @@ func (i initCmd) config(a *app) setup.Config {
 		Unit: output == a.settings && setup.HasUnit("/"), Program: setup.Program(a.called), Owner: owner, AsOwner: settings.AsUser(owner, exec.LookPath),
 		Trials: setup.Trials{
 			Database: func(ctx context.Context, cfg service.Config) ([]doctor.Finding, bool) {
-				defer a.trying("the database")()
+				defer a.trying(lang, "Trying the database")()
 				return service.TryDatabase(ctx, cfg, log)
 			},
 			Address: func(ctx context.Context, cfg service.Config) []doctor.Finding {
-				defer a.trying("the address")()
+				defer a.trying(lang, "Trying the address")()
 				return service.TryAddress(ctx, cfg)
 			},
 			Webhook: func(ctx context.Context, cfg service.Config) []doctor.Finding {
-				defer a.trying("the webhook")()
+				defer a.trying(lang, "Trying the webhook")()
 				return service.TryWebhook(ctx, cfg)
 			},
 			Data: service.CheckServiceOwner,
@@ -92,8 +92,8 @@ func (i initCmd) config(a *app) setup.Config {
 }
 
 // trying says what init tries, until it is called.
-func (a *app) trying(what string) func() {
-	a.wait.Begin("Trying " + what)
+func (a *app) trying(lang, what string) func() {
+	a.wait.Begin(language.Say(lang, what))
 	return func() { a.wait.Begin("") }
 }
 
