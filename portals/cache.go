@@ -30,7 +30,7 @@ type cache struct {
 	load    func(ctx context.Context, memberID string) (leads.Portal, bool, error)
 	now     func() time.Time
 	limit   time.Duration // lookupLimit
-	rereads *bound // because a callback's token is another one
+	rereads *bound        // because a callback's token is another one
 
 	mu      sync.Mutex
 	entries byMember[cached]
