@@ -1,6 +1,7 @@
 package parts_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 func FuzzParts(f *testing.F) {
 	for _, text := range []string{
 		`{}`, `[]`, `""`, `{"a":1,"b":[1,{"c":"]}"}],"a":"the last wins"}`, ` { "a" : null , "b" : -1.5e3 } `, `[1, [2], {"a": "\\\""}, true, "x"]`,
-		`"\u0417\ud83d\ude00"`, `{"T\u0049TLE":"a\nb"}`, `"plain, but \"quoted\""`, "\"\xff\"", `"\ud800"`, `{"":{"":""}}`,
+		`"\u0417\ud83d\ude00"`, `"\uD83d\uDe00"`, `"\uDE00"`, `"\u0000\/\b\f\n\r\t\\\""`, `[01]`, "\"\x01\"", `"\x"`, `"\u12g4"`, `[1.]`, `[-]`, `{"a":1,}`, `{"T\u0049TLE":"a\nb"}`, `"plain, but \"quoted\""`, "\"\xff\"", `"\ud800"`, `{"":{"":""}}`,
 	} {
 		f.Add([]byte(text))
 	}
@@ -21,6 +22,14 @@ func FuzzParts(f *testing.F) {
 		var object map[string]json.RawMessage
 		var list []json.RawMessage
 		var s string
+		if want := json.Valid(text); parts.Valid(text) != want {
+			t.Errorf("valid is %v, want %v", !want, want)
+		}
+		var compact bytes.Buffer
+		want := json.Compact(&compact, text)
+		if got, err := parts.Compact(text); (err == nil) != (want == nil) || err == nil && !bytes.Equal(got, compact.Bytes()) {
+			t.Errorf("compact is %s (%v), want %s (%v)", got, err, compact.Bytes(), want)
+		}
 		switch {
 		case !json.Valid(text):
 		case json.Unmarshal(text, &object) == nil && object != nil:
@@ -37,4 +46,12 @@ func FuzzParts(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A text as deep as this would need more memory for one call in another than a process may have.
+func TestDeepTextIsLeftToTheLibrary(t *testing.T) {
+	deep := bytes.Repeat([]byte("["), 20_000)
+	if _, err := parts.Compact(append(deep, bytes.Repeat([]byte("]"), len(deep))...)); err == nil {
+		t.Error("a text 20,000 lists deep is taken")
+	}
 }
