@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"leadsync/leads"
+	"leadsync/parallel"
 )
 
 // listing is a walk over crm.lead.list by ascending id. Scan, Changed and IDs differ only in
@@ -132,9 +133,10 @@ func (b Batch) clock() (time.Time, error) {
 func (list listing) join(batch Batch, pages []Command, page leads.Page) (window, error) {
 	w := window{page: page}
 	full := 0
-	for _, cmd := range pages {
-		var s sheet
-		if s, w.refusal = list.read(batch, cmd, page.Ticket); w.refusal != nil {
+	sheets, refusals := make([]sheet, len(pages)), make([]error, len(pages))
+	parallel.For(len(pages), 1, func(i int) { sheets[i], refusals[i] = list.read(batch, pages[i], page.Ticket) })
+	for i, s := range sheets {
+		if w.refusal = refusals[i]; w.refusal != nil {
 			break
 		}
 		foreign := s.leaveOutForeign(w.page.UpTo)
