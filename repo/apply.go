@@ -11,6 +11,7 @@ import (
 
 	"leadsync/leads"
 	"leadsync/leads/parts"
+	"leadsync/parallel"
 )
 
 // batchSize is the most leads that one transaction writes. SQL Server locks the whole
@@ -20,6 +21,9 @@ const (
 	batchSize       = 1000
 	batchSizeSQLite = 1250
 )
+
+// leadsAtOnce is how many leads one core prepares at a time: the few of the live path are not worth a second one.
+const leadsAtOnce = 100
 
 // entry is one snapshot of a batch: the row found for it, what was decided, and where
 // the outcome goes.
@@ -41,10 +45,12 @@ type entry struct {
 func (d *DB) Apply(ctx context.Context, snapshots []leads.Snapshot) ([]leads.Outcome, error) {
 	outcomes := make([]leads.Outcome, len(snapshots))
 	entries := make([]entry, 0, len(snapshots))
-	for i := range snapshots {
+	faults := make([]error, len(snapshots))
+	parallel.For(len(snapshots), leadsAtOnce, func(i int) { faults[i] = valid(&snapshots[i]) })
+	for i, fault := range faults {
 		outcomes[i].Ref = snapshots[i].Ref
-		if err := valid(&snapshots[i]); err != nil {
-			outcomes[i].Verdict, outcomes[i].Err = leads.Failed, err
+		if fault != nil {
+			outcomes[i].Verdict, outcomes[i].Err = leads.Failed, fault
 			continue
 		}
 		entries = append(entries, entry{snapshot: &snapshots[i], outcome: &outcomes[i]})
@@ -263,11 +269,10 @@ func (d *DB) prepare(ctx context.Context, q querier, entries []entry, load loade
 		}
 	}
 	now := d.now().UTC().Truncate(time.Millisecond)
-	deletes := false
-	for i := range entries {
+	parallel.For(len(entries), leadsAtOnce, func(i int) {
 		entries[i].decision = decide(entries[i].snapshot, entries[i].row, now, d.grace)
-		deletes = deletes || entries[i].decision.outcome.Verdict == leads.Deleted
-	}
+	})
+	deletes := slices.ContainsFunc(entries, func(e entry) bool { return e.decision.outcome.Verdict == leads.Deleted })
 	if tx, locked := q.(*sql.Tx); locked {
 		for _, portal := range byPortal(entries) {
 			if err := d.applyBreaker(ctx, tx, portal, now); err != nil {

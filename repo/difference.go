@@ -33,6 +33,9 @@ func (s *sideRows[T]) found(rows []sideRow[T], of map[int64]bool) {
 // difference returns the rows to delete and the rows to insert. Rows that are as they should
 // be stay, with their ids: an edit of a title must not use up the ids of contacts.
 func (s *sideRows[T]) difference() (gone, fresh []sideRow[T]) {
+	if len(s.stored) == 0 {
+		return nil, s.wanted
+	}
 	have, need := map[sideRow[T]]int{}, map[sideRow[T]]int{}
 	for _, row := range s.stored {
 		row.key = 0

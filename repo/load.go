@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"regexp"
-	"slices"
-	"strconv"
 
 	mssql "github.com/microsoft/go-mssqldb"
 )
@@ -47,10 +45,10 @@ func loadPrepared(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (e
 	return nil
 }
 
-// loadNumbered is loadPrepared for SQLite: its driver takes as long to find values by their names
+// loadInOrder is loadPrepared for SQLite: its driver takes as long to find values by their names
 // as SQLite takes to store them.
-func loadNumbered(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
-	statement, err := tx.PrepareContext(ctx, into.byNumbers())
+func loadInOrder(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (err error) {
+	statement, err := tx.PrepareContext(ctx, into.byOrder())
 	if err != nil {
 		return err
 	}
@@ -69,12 +67,8 @@ func loadNumbered(ctx context.Context, tx *sql.Tx, into target, rows [][]any) (e
 
 var parameterName = regexp.MustCompile(`@\w+`)
 
-// byNumbers is the statement with the numbers of the columns for their names.
-func (into target) byNumbers() string {
-	return parameterName.ReplaceAllStringFunc(into.insert, func(name string) string {
-		return "?" + strconv.Itoa(1+slices.Index(into.columns, name[1:]))
-	})
-}
+// byOrder is the statement with a mark for the name of each column: it names them in their order.
+func (into target) byOrder() string { return parameterName.ReplaceAllLiteralString(into.insert, "?") }
 
 // smallBulk is the largest number of rows for which prepared inserts are not slower than
 // bulk copy, which first asks for the table's columns.

@@ -54,7 +54,7 @@ func sqliteDialect() dialect {
 		name: sqliteName, sql: &leadsql.SQLite, migrations: leadsql.SQLiteMigrations,
 		goose: goose.DialectSQLite3, history: "leadsync_migrations",
 		checks: sqliteChecks, preflight: leadsql.SQLitePreflight,
-		load: loadNumbered, small: smallSQLite, batch: batchSizeSQLite, pack: packPlain, classify: classifySQLite, hint: hintSQLite,
+		load: loadInOrder, small: smallSQLite, batch: batchSizeSQLite, pack: packPlain, classify: classifySQLite, hint: hintSQLite,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"leadsync/leads"
+	"leadsync/parallel"
 )
 
 // leadToWrite is a row of bitrix_leads and its announcement.
@@ -103,12 +105,34 @@ func (d *DB) gather(ctx context.Context, q querier, entries []entry) (*rows, err
 			return nil, setupError{err}
 		}
 	}
-	for i := range entries {
-		if err := r.add(&entries[i]); err != nil {
-			return nil, err
+	return r, r.addAll(entries)
+}
+
+// addAll adds what is written for entries, in their order.
+func (r *rows) addAll(entries []entry) error {
+	chunks := make([]rows, (len(entries)+leadsAtOnce-1)/leadsAtOnce)
+	faults := make([]error, len(chunks))
+	parallel.Chunks(len(entries), leadsAtOnce, func(first, end int) {
+		chunk, fault := &chunks[first/leadsAtOnce], &faults[first/leadsAtOnce]
+		*chunk = rows{now: r.now, by: r.by, columns: r.columns, cleaning: r.cleaning, values: r.values}
+		for i := first; i < end && *fault == nil; i++ {
+			*fault = chunk.add(&entries[i])
 		}
+	})
+	for i := range chunks {
+		r.join(&chunks[i])
 	}
-	return r, nil
+	return errors.Join(faults...)
+}
+
+// join adds the rows of another part of the same leads.
+func (r *rows) join(o *rows) {
+	r.leads, r.marks = append(r.leads, o.leads...), append(r.marks, o.marks...)
+	r.cuts, r.outbox = append(r.cuts, o.cuts...), append(r.outbox, o.outbox...)
+	r.contacts.wanted = append(r.contacts.wanted, o.contacts.wanted...)
+	r.phones.wanted = append(r.phones.wanted, o.phones.wanted...)
+	r.fields.wanted = append(r.fields.wanted, o.fields.wanted...)
+	r.solutions.wanted = append(r.solutions.wanted, o.solutions.wanted...)
 }
 
 // replaces reports whether the lead's rows in the side tables are written or deleted.
