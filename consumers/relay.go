@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	relayBatch    = 500
+	relayBatch    = 1000
 	relayInterval = 250 * time.Millisecond // between looks at an empty outbox
 )
 
