@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,14 +42,24 @@ func Examine(ctx context.Context, cfg Config, log *slog.Logger, looking func(che
 		return append(doctor.Run(ctx, saying(looking, checks)), doctor.Finding{Check: "database", Level: doctor.Warning, Found: absolute(file) + " does not exist", Means: "the first start of `leadsync serve` creates it", See: guide.DatabaseDown.String()})
 	}
 	looking("database")
-	db, err := OpenDatabase(ctx, cfg, log)
+	db, err := openExamined(ctx, cfg, log)
 	if err != nil {
-		return append(doctor.Run(ctx, saying(looking, checks)), doctor.Finding{Check: "database", Level: doctor.Fault, Found: err.Error(), Means: "callbacks are kept, and nothing else works", Do: "start the server; check LEADSYNC_DATABASE_URL and the network", See: guide.DatabaseDown.String()})
+		f := unopened(err)
+		f.Means, f.Do = "callbacks are kept, and nothing else works", cmp.Or(f.Do, "start the server; check LEADSYNC_DATABASE_URL and the network")
+		return append(doctor.Run(ctx, saying(looking, checks)), f)
 	}
 	defer func() { _ = db.Close() }() // it was only read
 	checks = append(checks, doctor.CheckDatabase(db), doctor.CheckClock(cfg.Now, func(ctx context.Context) (time.Time, string, error) { return portalClock(ctx, cfg, db) }),
 		doctor.CheckPortals(doctor.Portals{Store: db, CallbackURL: cfg.CallbackURL(), PublicURL: cfg.PublicURL, Now: cfg.Now, Call: caller(cfg), Client: clientCheck(cfg)}))
 	return doctor.Run(ctx, saying(looking, checks))
+}
+
+// openExamined opens the database, also where a service does without it at the start: what keeps it from opening is known here alone.
+func openExamined(ctx context.Context, cfg Config, log *slog.Logger) (*repo.DB, error) {
+	ctx, cancel := context.WithTimeout(ctx, openLimit)
+	defer cancel()
+	cfg.TolerateOutages = false
+	return OpenDatabase(ctx, cfg, log)
 }
 
 // said is a check that says its name before it looks.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,13 +23,8 @@ func TryDatabase(ctx context.Context, cfg Config, log *slog.Logger) (found []doc
 		return doctor.Finding{Check: "database", Level: doctor.OK, Found: words}
 	}
 	fault := func(err error) []doctor.Finding {
-		if withoutEncryption(err) {
-			return []doctor.Finding{{Check: "database", Level: doctor.Fault, Found: "the server does not support encryption: with encrypt=disable leadsync connects without", Do: "give the whole address: sqlserver://user:password@host:1433?database=name&encrypt=disable", See: guide.DatabaseDown.String()}}
-		}
-		f := doctor.Finding{Check: "database", Level: doctor.Fault, Found: err.Error(), Do: "start the server; check its address, the database's name, login and password", See: guide.DatabaseDown.String()}
-		if e, known := errors.AsType[repo.AdvisedError](err); known {
-			f.Found, f.Do = e.Unwrap().Error(), e.Advice
-		}
+		f := unopened(err)
+		f.Do = cmp.Or(f.Do, "start the server; check its address, the database's name, login and password")
 		return []doctor.Finding{f}
 	}
 	if file, missing := cfg.MissingDatabase(); missing { // opening would make it
@@ -37,7 +33,7 @@ func TryDatabase(ctx context.Context, cfg Config, log *slog.Logger) (found []doc
 	if CheckOwner(cfg) != nil && strings.HasPrefix(cfg.DatabaseURL, "sqlite:") { // opening would leave files of this user, who is not the service's
 		return []doctor.Finding{{Check: "database", Level: doctor.Unknown, Found: "not looked at: its files belong to the service's user", Do: "run leadsync doctor as that user"}}, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
 	db, err := OpenDatabase(ctx, cfg, log)
 	if err != nil {
@@ -56,6 +52,24 @@ func TryDatabase(ctx context.Context, cfg Config, log *slog.Logger) (found []doc
 	}
 	found = doctor.Run(ctx, []doctor.Check{doctor.CheckBeforeMigration(db)})
 	return append([]doctor.Finding{ok("it answers (" + db.Dialect() + ")")}, found...), takeOver
+}
+
+// openLimit is how long a database may take that is tried or examined.
+const openLimit = time.Minute
+
+// unopened is what is wrong with a database that could not be opened or asked, with the advice of its cause; Do is "" where no cause is
+// known.
+func unopened(err error) doctor.Finding {
+	f := doctor.Finding{Check: "database", Level: doctor.Fault, Found: err.Error(), See: guide.DatabaseDown.String()}
+	e, advised := errors.AsType[repo.AdvisedError](err)
+	switch {
+	case withoutEncryption(err):
+		f.Found = "the server does not support encryption: with encrypt=disable leadsync connects without"
+		f.Do = "give the whole address: sqlserver://user:password@host:1433?database=name&encrypt=disable"
+	case advised:
+		f.Found, f.Do = e.Unwrap().Error(), e.Advice
+	}
+	return f
 }
 
 // withoutEncryption tells whether the server cannot encrypt connections. The driver has only these words for it.

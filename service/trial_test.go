@@ -106,12 +106,23 @@ func TestAdviceIsThatOfTheCause(t *testing.T) {
 		"nobody answers there":   {"127.0.0.1:1", "check host and port, that the server runs", "запустите сервер; проверьте его имя и порт"},
 		"another error of login": {refusing(t, 17806), "ask the server's administrator", "обратитесь к администратору сервера"},
 	} {
-		found, _ := TryDatabase(t.Context(), Config{DataDir: t.TempDir(), DatabaseURL: "sqlserver://sa:hunter2@" + test.address + "?database=d&encrypt=disable&dial+timeout=1"}, leadstest.Silent())
-		f := found[0]
-		if doctor.Healthy(found) || !strings.HasPrefix(f.Do, test.want) || strings.Contains(f.Found, test.want) || !strings.HasPrefix(language.Format(language.Russian, "sentence", f.Do), test.russian) {
-			t.Errorf("%s: %+v, in Russian %q", name, f, language.Format(language.Russian, "sentence", f.Do))
+		cfg := Config{DataDir: t.TempDir(), DatabaseURL: "sqlserver://sa:hunter2@" + test.address + "?database=d&encrypt=disable&dial+timeout=1"}
+		tried, _ := TryDatabase(t.Context(), cfg, leadstest.Silent())
+		for by, f := range map[string]doctor.Finding{"init": tried[0], "doctor": databaseOf(t, cfg)} {
+			russian := language.Format(language.Russian, "sentence", f.Do)
+			if f.Level != doctor.Fault || !strings.HasPrefix(f.Do, test.want) || strings.Contains(f.Found, test.want) || !strings.HasPrefix(russian, test.russian) {
+				t.Errorf("%s: %s: %+v, in Russian %q", name, by, f, russian)
+			}
 		}
 	}
+}
+
+// databaseOf is what doctor finds of a database that does not open, on the page of a service: that has started without it.
+func databaseOf(t *testing.T, cfg Config) doctor.Finding {
+	t.Helper()
+	cfg.NATSURL, cfg.TolerateOutages = Embedded, true
+	found := Examine(t.Context(), cfg, leadstest.Silent(), func(string) {})
+	return found[len(found)-1]
 }
 
 // A server that cannot encrypt runs and can be reached: its address is not what is wrong.
@@ -119,6 +130,9 @@ func TestAServerWithoutEncryptionIsNamed(t *testing.T) {
 	found, _ := TryDatabase(t.Context(), Config{DataDir: t.TempDir(), DatabaseURL: "sqlserver://sa:hunter2@" + refusing(t) + "?database=d"}, leadstest.Silent())
 	if doctor.Healthy(found) || !strings.HasPrefix(found[0].Found, "the server does not support encryption: with encrypt=disable") || !strings.Contains(found[0].Do, "&encrypt=disable") {
 		t.Errorf("%+v", found)
+	}
+	if f := databaseOf(t, Config{DataDir: t.TempDir(), DatabaseURL: "sqlserver://sa:hunter2@" + refusing(t) + "?database=d"}); f.Found != found[0].Found || f.Do != found[0].Do {
+		t.Errorf("doctor: %+v", f)
 	}
 }
 

@@ -242,7 +242,7 @@ func (x *examination) settingsThatAreWrong() {
 	x.breaks("a file for a directory", map[string]string{
 		"LEADSYNC_DATA_DIR": file, "LEADSYNC_DATABASE_URL": "sqlite:" + filepath.Join(x.s.vars["LEADSYNC_DATA_DIR"], "leadsync.db"),
 	}, doctor.Fault, "not a directory", "data directory")
-	x.breaks("no database server", map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:hunter2@127.0.0.1:1?database=oktell&dial+timeout=1"}, doctor.Fault, "LEADSYNC_DATABASE_URL", "database")
+	x.breaks("no database server", map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:hunter2@127.0.0.1:1?database=oktell&dial+timeout=1"}, doctor.Fault, "check host and port", "database")
 	x.breaks("another secret key", map[string]string{"LEADSYNC_SECRET_KEY": "ZDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}, doctor.Fault, "LEADSYNC_SECRET_KEY", "portals")
 	x.natsThatIsWrong()
 	cfg, err := service.ReadConfig(environmentOf(x.s.vars))
