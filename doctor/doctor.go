@@ -28,6 +28,7 @@ type Finding struct {
 	Found string `json:"found"`
 	Means string `json:"means,omitempty"` // what follows from it
 	Do    string `json:"do,omitempty"`    // what a person does about it
+	Says  string `json:"says,omitempty"`  // what the database server said, in its own words
 	See   string `json:"see,omitempty"`   // where more is said of it
 }
 
@@ -68,6 +69,7 @@ func one(ctx context.Context, c Check) []Finding {
 		found = unlessStopped(ctx, c.Look(ctx))
 	}
 	for i := range found {
+		found[i] = found[i].Apart()
 		found[i].Check = c.Name()
 	}
 	return found
@@ -80,7 +82,7 @@ const stopped = "the examination was stopped, or took too long as a whole"
 func unlessStopped(ctx context.Context, found []Finding) []Finding {
 	for i, f := range found {
 		if f.Level == Fault && ctx.Err() != nil {
-			found[i] = unknown(f.Found + " (" + stopped + ")")
+			found[i] = unknown(f.Apart().Found + " (" + stopped + ")")
 		}
 	}
 	return found

@@ -257,6 +257,7 @@ func TestDatabase(t *testing.T) {
 	wantLevel(t, "a right is missing", doctor.CheckDatabase(of(repo.Stops, "lacks DELETE")), doctor.Fault, "do this")
 	wantLevel(t, "readers wait", doctor.CheckDatabase(of(repo.Warns, "RCSI")), doctor.Warning, "do this")
 	wantLevel(t, "a fact", doctor.CheckDatabase(of(repo.Tells, "version 16")), doctor.OK, "version 16")
+	wantLevel(t, "the server's words alone", doctor.CheckDatabase(database{down: errors.New("mssql: no")}), doctor.Fault, "does not answer as it should")
 	wantLevel(t, "not allowed to ask", doctor.CheckDatabase(of(repo.Tells, "not checked: permission")), doctor.Unknown, "permission")
 }
 

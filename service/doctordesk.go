@@ -74,5 +74,5 @@ func (d *doctorDesk) begin(result *console.Examination, look func(context.Contex
 }
 
 func checkOf(f doctor.Finding) console.Check {
-	return console.Check{Name: f.Check, Level: string(f.Level), Found: f.Found, Means: f.Means, Do: f.Do}
+	return console.Check{Name: f.Check, Level: string(f.Level), Found: f.Found, Means: f.Means, Do: f.Do, Says: f.Says}
 }

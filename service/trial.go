@@ -69,7 +69,7 @@ func unopened(err error) doctor.Finding {
 	case advised:
 		f.Found, f.Do = e.Unwrap().Error(), e.Advice
 	}
-	return f
+	return f.Apart()
 }
 
 // withoutEncryption tells whether the server cannot encrypt connections. The driver has only these words for it.

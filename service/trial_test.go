@@ -110,6 +110,9 @@ func TestAdviceIsThatOfTheCause(t *testing.T) {
 		tried, _ := TryDatabase(t.Context(), cfg, leadstest.Silent())
 		for by, f := range map[string]doctor.Finding{"init": tried[0], "doctor": databaseOf(t, cfg)} {
 			russian := language.Format(language.Russian, "sentence", f.Do)
+			if answers := test.address != "127.0.0.1:1"; strings.Contains(f.Found, "mssql: ") || answers != strings.HasPrefix(f.Says, "n (") {
+				t.Errorf("%s: %s: the server's words are not apart: %+v", name, by, f)
+			}
 			if f.Level != doctor.Fault || !strings.HasPrefix(f.Do, test.want) || strings.Contains(f.Found, test.want) || !strings.HasPrefix(russian, test.russian) {
 				t.Errorf("%s: %s: %+v, in Russian %q", name, by, f, russian)
 			}

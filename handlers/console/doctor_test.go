@@ -11,14 +11,14 @@ import (
 
 func TestExaminationIsShown(t *testing.T) {
 	began := time.Now()
-	checks := []console.Check{{Name: "a", Level: "ok", Found: "fine"}, {Name: "b", Level: "unknown", Found: "who knows"}, {Name: "c", Level: "warning", Found: "soon"}, {Name: "d", Level: "fault", Found: "broken", Means: "nothing works", Do: "mend it"}}
+	checks := []console.Check{{Name: "a", Level: "ok", Found: "fine"}, {Name: "b", Level: "unknown", Found: "who knows"}, {Name: "c", Level: "warning", Found: "soon"}, {Name: "d", Level: "fault", Found: "broken", Means: "nothing works", Do: "mend it", Says: "<Login> failed"}}
 	for _, test := range []struct {
 		want []string
 		e    console.Examination
 	}{
 		{[]string{"Nothing was examined"}, console.Examination{}},
 		{[]string{"Under way"}, console.Examination{Began: began}},
-		{[]string{"do not work: 1", "broken", "nothing works", "mend it", "soon", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks}},
+		{[]string{"do not work: 1", "broken", "nothing works", "mend it", `<small class="detail">the server says: &lt;Login&gt; failed</small>`, "soon", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks}},
 		{[]string{"It works; warnings: 1.", "soon"}, console.Examination{Began: began, Ended: began, Checks: checks[2:3]}},
 		{[]string{"Nothing bad was found; warnings: 1, things that could not be found out: 1.", "soon", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks[:3]}},
 		{[]string{"could not be found out: 1", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks[:2]}},
