@@ -44,6 +44,7 @@ func funcsOf(lang string) template.FuncMap {
 		"label":   func(column string) template.HTMLAttr { return label(lang, column) },
 		"part":    func(component string) string { return partName(lang, component) },
 		"told":    func(text string) template.HTML { return told(lang, text) },
+		"value":   func(text string) string { return withheld(lang, text) },
 		"lasts":   func(d time.Duration) string { return lasts(lang, d) },
 		"number":  func(n int64) string { return number(lang, n) },
 		"seconds": func(s float64) string { return seconds(lang, s) },

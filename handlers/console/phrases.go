@@ -76,6 +76,12 @@ const mostParts = 8
 
 // retold is a sentence of another package as the pages say it. What no phrase has is told as it is.
 func retold(lang, text string) saying {
+	s := asPhrased(lang, text)
+	return saying{withheld(lang, s.words), withheld(lang, s.detail)}
+}
+
+// asPhrased is retold with what stands for secrets as other packages write it.
+func asPhrased(lang, text string) saying {
 	if s, ok := retell(lang, text, mostParts); ok {
 		return s
 	}
@@ -86,6 +92,14 @@ func retold(lang, text string) saying {
 		}
 	}
 	return saying{words: text}
+}
+
+// redacted stands for a secret in texts of other packages.
+const redacted = "[redacted]"
+
+// withheld has the reader's word in place of a secret.
+func withheld(lang, text string) string {
+	return strings.ReplaceAll(text, redacted, language.Say(lang, redacted))
 }
 
 // retell is false where the text is none that phrases make. Behind the colon of one that they make
@@ -182,7 +196,7 @@ func valueIn(lang, value string, parts int) string {
 	if s, ok := retell(lang, value, parts-1); ok {
 		return s.words
 	}
-	if d, err := time.ParseDuration(value); err == nil && d > 0 {
+	if d, err := time.ParseDuration(value); err == nil && (d > 0 || value == "0s") { // 0 alone is a number
 		if d < time.Minute {
 			return seconds(lang, d.Seconds())
 		}

@@ -141,7 +141,14 @@ func TestMostOfTheExaminationIsRetold(t *testing.T) {
 		"room: not checked: the room on the server's disk, on which the log grow: look there (they use 12 MB now)": "место: не проверено: место на диске сервера, на котором растёт журнал транзакций: посмотрите там (сейчас занято 12 MB)",
 		"UPDATE STATISTICS dbo.bitrix_leads, and leave AUTO_UPDATE_STATISTICS on":                                  "выполните UPDATE STATISTICS dbo.bitrix_leads и не выключайте AUTO_UPDATE_STATISTICS",
 		"version 15.0.4375.4, Standard Edition (64-bit)":                                                           "версия 15.0.4375.4, Standard Edition (64-bit)",
-		"the login lacks SELECT on dbo.bitrix_leads":                                                               "у имени входа нет права SELECT на dbo.bitrix_leads",
+		"version 2.15.2": "версия 2.15.2",
+		"it differs from that of company.bitrix24.ru by 0s":                                   "расходятся с часами company.bitrix24.ru на 0 с",
+		"it differs from that of company.bitrix24.ru by 1h2m0s":                               "расходятся с часами company.bitrix24.ru на 1 ч 2 мин",
+		"copies of each stream: 0":                                                            "копий каждого потока: 0",
+		"the database did not answer within 20s":                                              "база не отвечает 20 с",
+		"open SQL Server 127.0.0.1:1, database d: database unavailable":                       "SQL Server 127.0.0.1:1, база d: не открывается",
+		"company.bitrix24.ru: it does not answer: Post \"https://p/rest/1/[redacted]/\": EOF": "company.bitrix24.ru: не отвечает: Post \"https://p/rest/1/[скрыто]/\": EOF",
+		"the login lacks SELECT on dbo.bitrix_leads":                                          "у имени входа нет права SELECT на dbo.bitrix_leads",
 	} {
 		if got := console.RetoldPlain("ru", text); got != want {
 			t.Errorf("%q is told as %q, want %q", text, got, want)
