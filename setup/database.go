@@ -29,7 +29,7 @@ func askDatabase(ctx context.Context, d *draft) error {
 		if err != nil {
 			return err
 		}
-		ok, err := tryDatabase(ctx, d, address)
+		ok, err := tryDatabase(ctx, d, d.agreed(address))
 		if ok || err != nil {
 			return err
 		}
@@ -74,6 +74,7 @@ func tryDatabase(ctx context.Context, d *draft, address string) (kept bool, err 
 		return instead, err
 	}})
 	if instead && err == nil {
+		d.ways[serverOf(address)] = append(d.ways[serverOf(address)], *other)
 		return tryDatabase(ctx, d, withParameter(address, other.parameter, other.value))
 	}
 	return kept, err
@@ -99,6 +100,27 @@ func wayFor(found []doctor.Finding, address string) *way {
 		return &ways[at]
 	}
 	return nil
+}
+
+// agreed is an address with the ways that the person wants for its server, unless the address itself says how to connect: another
+// fault may have it typed again.
+func (d *draft) agreed(address string) string {
+	for _, w := range d.ways[serverOf(address)] {
+		if u, err := url.Parse(address); err == nil && !u.Query().Has(w.parameter) {
+			d.person.say("  with %s=%s, as you answered for this server", w.parameter, w.value)
+			address = withParameter(address, w.parameter, w.value)
+		}
+	}
+	return address
+}
+
+// serverOf is the server of an address, however that is written; "" where there is none.
+func serverOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "sqlserver" {
+		return ""
+	}
+	return strings.ToLower(u.Hostname() + ":" + cmp.Or(u.Port(), "1433") + strings.TrimSuffix(u.Path, "/"))
 }
 
 func withParameter(address, name, value string) string {

@@ -14,8 +14,9 @@ import (
 type draft struct {
 	given    Answers // by flags
 	former   former
-	answers  answers // those that are kept: the former file's, the flags', the person's
-	takeOver bool    // the database has a call centre's tables
+	answers  answers          // those that are kept: the former file's, the flags', the person's
+	takeOver bool             // the database has a call centre's tables
+	ways     map[string][]way // how the person wants to connect, by serverOf
 
 	person dialogue
 	court  court
@@ -24,7 +25,7 @@ type draft struct {
 
 // newDraft has what is known before a question is asked.
 func newDraft(cfg Config) (*draft, error) {
-	d := &draft{given: cfg.Given, answers: answers{}, trials: cfg.Trials, person: dialogue{terminal: cfg.Person, language: cfg.Language, out: cfg.Out}}
+	d := &draft{given: cfg.Given, answers: answers{}, ways: map[string][]way{}, trials: cfg.Trials, person: dialogue{terminal: cfg.Person, language: cfg.Language, out: cfg.Out}}
 	if cfg.Force {
 		var err error
 		if d.former, err = readFormer(cfg.Output); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -251,6 +252,27 @@ func TestAServerThatCannotEncryptIsUsedOnRequest(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Another fault has the same server typed again, and not the question about its encryption answered again. Another server is another
+// question, and an address that says how to connect is left as it is.
+func TestAWayIsChosenOncePerServer(t *testing.T) {
+	parts := func(host string) [][2]string {
+		return [][2]string{{"SQL Server", host}, {"Name of the database", ""}, {"Login", "sa"}, {"password", "p"}}
+	}
+	again := [2]string{"Keep this answer", "n"}
+	p := &person{t: t, answers: slices.Concat(
+		parts("cleartext-down"), [][2]string{{"Connect without encryption", "y"}, again},
+		parts("CLEARTEXT-down:1433"), [][2]string{again},
+		[][2]string{{"SQL Server", "sqlserver://sa:p@cleartext-down?database=d&encrypt=true"}, {"Connect without encryption", "n"}, again},
+		parts("cleartext-down:1444"), [][2]string{{"Connect without encryption", "n"}, again},
+		[][2]string{{"SQL Server", "sqlserver://sa:p@cleartext-down?database=up"}, {"Keep this answer", "y"}, {"Address", ""}, {"The portal's address", ""}},
+	)}
+	value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
+	if err != nil || len(p.answers) > 0 || strings.Count(out, "  with encrypt=disable, as you answered for this server") != 2 {
+		t.Fatalf("%v, left %v\n%s", err, p.answers, out)
+	}
+	want(t, value, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@cleartext-down?database=up&encrypt=disable"})
 }
 
 // The way that a person has chosen need not help: the same question again would never end.
