@@ -320,7 +320,9 @@ func openLive(t *testing.T, h *house, every time.Duration) *office {
 	t.Helper()
 	o := &office{house: h, t: t}
 	cfg := h.config()
-	cfg.Settings = func() []console.Setting { return []console.Setting{{Name: "LEADSYNC_X", Value: "y"}, {Name: "LEADSYNC_SECRET_KEY", Value: "[redacted]"}} }
+	cfg.Settings = func() []console.Setting {
+		return []console.Setting{{Name: "LEADSYNC_X", Value: "y"}, {Name: "LEADSYNC_SECRET_KEY", Value: "[redacted]"}}
+	}
 	cfg.PhoneRegion, cfg.PublicURL, cfg.Version, cfg.LiveEvery = "RU", "https://leads.example.com", "v1", every
 	o.console = console.New(cfg)
 	guard := access.New(access.Config{
