@@ -30,18 +30,18 @@ func (h History) WriteText(out io.Writer) error {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RUN\tPORTAL\tMODE\tSTATE\tSTARTED ("+time.Now().Format("MST")+")\tTOOK\tCOMPARED\tMISSED\tSTALE\tPHANTOM\tUNREADABLE\tREPAIRED\tWHAT TO DO")
+	fmt.Fprintln(w, "RUN\tPORTAL\tMODE\tSTATE\tSTARTED ("+time.Now().Format("MST")+")\tTOOK\tCOMPARED\tMISSED\tSTALE\tPHANTOM\tUNREADABLE\tREPAIRED\tIMPORTED\tWHAT TO DO")
 	for _, r := range h.Runs {
 		mode := string(r.Mode)
 		if r.DryRun {
 			mode += " (dry)"
 		}
-		missed := strconv.FormatInt(r.Missed, 10)
+		missed, repaired, imported := strconv.FormatInt(r.Missed, 10), strconv.FormatInt(r.Repaired(), 10), "-"
 		if r.Mode == leads.RunImport {
-			missed = "-" // an import finds all leads, and no event was missed
+			missed, repaired, imported = "-", "-", repaired // an import finds all leads: no event was missed, and no row was wrong
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%s\n", r.ID, h.Hosts.Of(r.MemberID), mode, r.State, leads.WallTime(r.StartedAt), took(r),
-			r.Scanned, missed, r.Stale, r.Phantom, r.Unreadable, r.Repaired(), r.Error)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t%s\t%s\t%s\n", r.ID, h.Hosts.Of(r.MemberID), mode, r.State, leads.WallTime(r.StartedAt), took(r),
+			r.Scanned, missed, r.Stale, r.Phantom, r.Unreadable, repaired, imported, r.Error)
 	}
 	return w.Flush()
 }
