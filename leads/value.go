@@ -18,6 +18,8 @@ func decoded(value json.RawMessage) (v any, err error) {
 			return nil, nil
 		case 't', 'f':
 			return value[0] == 't', nil
+		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+			return json.Number(value), nil
 		}
 	}
 	dec := json.NewDecoder(bytes.NewReader(value))
