@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	relayBatch    = 1000
+	relayBatch    = 2000
 	relayInterval = 250 * time.Millisecond // between looks at an empty outbox
 )
 

@@ -1,6 +1,8 @@
 -- A row that is there by now is skipped. Asking for it with NOT EXISTS would have SQLite copy all staged rows to another
 -- temporary table first, as it does where a statement reads the table that it writes.
-INSERT INTO bitrix_leads (
+-- OR FAIL, here and in the other statements that write staged rows: a failure ends the transaction anyway, so SQLite need not
+-- keep a copy of each page that the statement changes, to undo it alone.
+INSERT OR FAIL INTO bitrix_leads (
     member_id, sql_ID, read_at, read_ticket, revision, row_hash, raw_json, date_create_at, date_modify_at,
     sql_TITLE, sql_HONORIFIC, sql_NAME, sql_SECOND_NAME, sql_LAST_NAME, sql_COMPANY_TITLE, sql_COMPANY_ID,
     sql_CONTACT_ID, sql_IS_RETURN_CUSTOMER, sql_BIRTHDATE, sql_SOURCE_ID, sql_SOURCE_DESCRIPTION,

@@ -1,4 +1,4 @@
-INSERT INTO leadsync_phones (
+INSERT OR FAIL INTO leadsync_phones (
     digits10, repeated, closed, created_at, lead_id, member_id, position, contact_id, e164, extension
 )
 SELECT
