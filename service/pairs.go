@@ -28,6 +28,7 @@ type pairs struct {
 	mu        sync.Mutex
 	kept      map[string]rotation // by member_id: what the database may not have
 	unwritten map[string]bool     // by member_id: it is kept in memory alone
+	late      map[string]bool     // by member_id: the database did not take it at once
 }
 
 // rotation is a pair that replaces the one with the old refresh token.
@@ -48,7 +49,11 @@ func openPairs(grants bitrix24.Grants, portals portalStates, files pairFiles, lo
 	for file, err := range damaged {
 		log.Error("refreshed tokens that were kept in the data directory cannot be read", "file", file, "error", err)
 	}
-	return &pairs{grants: grants, portals: portals, files: files, log: log, kept: kept, unwritten: map[string]bool{}}
+	late := make(map[string]bool, len(kept))
+	for memberID := range kept {
+		late[memberID] = true
+	}
+	return &pairs{grants: grants, portals: portals, files: files, log: log, kept: kept, unwritten: map[string]bool{}, late: late}
 }
 
 // Grants implements bitrix24.Grants. What is kept of the portal is stored first.
@@ -108,14 +113,16 @@ func (p *pairs) store(ctx context.Context, memberID string) (bool, error) {
 	if err == nil {
 		err = p.resume(ctx, r.next)
 	}
-	if err != nil {
-		return false, err
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err != nil {
+		p.late[memberID] = true
+		return false, err
+	}
 	if p.kept[memberID] == r {
 		delete(p.kept, memberID)
 		delete(p.unwritten, memberID)
+		delete(p.late, memberID)
 		err = p.files.empty(memberID)
 	}
 	if err != nil { // the next start offers it to the database again, which changes nothing
@@ -146,10 +153,11 @@ func (p *pairs) storeAll(ctx context.Context) error {
 }
 
 // resume lets a portal be served again that another process has given up because its pair was here. An attempt to store it
-// that seemed to fail counts, too.
+// that seemed to fail counts, too. One that is served gets a new record where the pair comes late: so another process, which
+// has found the old pair used up a moment ago, sees that it knows less, and does not give the portal up.
 func (p *pairs) resume(ctx context.Context, pair leads.Grant) error {
 	portal, ok, err := p.portals.Portal(ctx, pair.MemberID)
-	if err != nil || !ok || portal.State != leads.PortalNeedsAuthorization {
+	if err != nil || !ok || !p.renews(portal) {
 		return err
 	}
 	grants, err := p.grants.Grants(ctx, pair.MemberID)
@@ -158,4 +166,11 @@ func (p *pairs) resume(ctx context.Context, pair leads.Grant) error {
 	}
 	_, err = p.portals.SetPortalStateFrom(ctx, portal, leads.PortalActive)
 	return err
+}
+
+// renews tells whether the portal's record is written when its pair is stored.
+func (p *pairs) renews(portal leads.Portal) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return portal.State == leads.PortalNeedsAuthorization || portal.State == leads.PortalActive && p.late[portal.MemberID]
 }

@@ -161,6 +161,37 @@ func TestAPortalIsServedAgainWhenItsPairIsFound(t *testing.T) {
 	}
 }
 
+// Another process has read the portal's record, and found the old pair used up, before the pair is found: it does not give up
+// the portal afterwards. A pair that the database takes at once changes no record.
+func TestAPortalIsNotGivenUpByWhoKnowsLess(t *testing.T) {
+	for late, want := range map[bool]bool{true: false, false: true} {
+		h := newPairHarness(t)
+		if late {
+			h.killedWithAPair()
+		}
+		if err := h.db.SetPortalState(t.Context(), pairMember, leads.PortalActive); err != nil {
+			t.Fatal(err)
+		}
+		seen, _, err := h.db.Portal(t.Context(), pairMember)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := h.start(h.db)
+		if late {
+			err = p.storeAll(t.Context())
+		} else {
+			_, err = p.RotateGrant(t.Context(), pair(1).RefreshToken, pair(2))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.wantStored(pair(2))
+		if written, err := h.db.SetPortalStateFrom(t.Context(), seen, leads.PortalNeedsAuthorization); err != nil || written != want {
+			t.Errorf("late: %v; the portal is given up: %v (%v), want %v", late, written, err, want)
+		}
+	}
+}
+
 func TestTheStartDoesNotDependOnKeptPairs(t *testing.T) {
 	for name, content := range map[string]string{
 		"torn": `{"member_id":"` + pairMember + `","old":"enc`, "of another key": `{"member_id":"` + pairMember + `","old":"enc:v1:00000000:AAAA","refresh":"r","access":"a"}`,
