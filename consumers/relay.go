@@ -20,7 +20,7 @@ const (
 
 // Outbox holds changes that were written and are to be announced.
 type Outbox interface {
-	// Outbox returns the oldest, in the order of their commits.
+	// Outbox returns the oldest, in the order of their commits; fewer than limit where their cards are large.
 	Outbox(ctx context.Context, limit int) ([]leads.Announcement, error)
 	DropOutbox(ctx context.Context, ids []int64) error
 	// RaiseRevisions announces rows again, above the revision that the topic holds, where the

@@ -11,12 +11,15 @@ import (
 	"leadsync/leads/parts"
 )
 
-// Outbox returns the oldest changes, at most limit, and as many of each portal, so that the
-// import of one does not hold up changes of another. Changes of one lead are in the order of
-// their revisions, because each was written while its row was locked.
+// outboxBytes is how many bytes of cards one call of Outbox returns: one card may have hundreds of kilobytes.
+const outboxBytes = 16 << 20
+
+// Outbox returns the oldest changes, at most limit, not many more bytes than outboxBytes, and as
+// many of each portal, so that the import of one does not hold up changes of another. Changes of
+// one lead are in the order of their revisions, because each was written while its row was locked.
 func (d *DB) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error) {
-	waiting, found, err := d.outbox(ctx, d.dialect.sql.OutboxList, sql.Named("limit", limit))
-	if err != nil || found < limit { // that is all, of every portal: nearly always
+	waiting, all, err := d.outbox(ctx, share{limit, d.outboxBytes}, d.dialect.sql.OutboxList)
+	if err != nil || all { // of every portal: nearly always
 		return waiting, err
 	}
 	portals, err := queryList(ctx, d, scanText, d.dialect.sql.OutboxPortals)
@@ -27,9 +30,9 @@ func (d *DB) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error
 		return waiting, nil
 	}
 	waiting = nil
-	share := max(1, limit/len(portals))
+	each := share{max(1, limit/len(portals)), d.outboxBytes / len(portals)}
 	for _, memberID := range portals {
-		some, _, err := d.outbox(ctx, d.dialect.sql.OutboxListPortal, sql.Named("member_id", memberID), sql.Named("limit", share))
+		some, _, err := d.outbox(ctx, each, d.dialect.sql.OutboxListPortal, sql.Named("member_id", memberID))
 		if err != nil {
 			return nil, err
 		}
@@ -38,22 +41,26 @@ func (d *DB) Outbox(ctx context.Context, limit int) ([]leads.Announcement, error
 	return waiting, nil
 }
 
+// share is how much is read of the outbox at once: so many changes, and no more once their cards
+// have so many bytes.
+type share struct{ changes, bytes int }
+
 // outbox reads changes up to the first that is torn. Mostly that is none; where it is the first
 // of all, its announcement is complete as soon as the transaction that tore it is committed,
 // which it is where its new card can be read. If it never is, because the row was deleted and
-// came back, the announcement gets the card of today, which a later one announces, too. count is
-// how many were found, torn ones and those behind them, too.
-func (d *DB) outbox(ctx context.Context, statement string, args ...any) (waiting []leads.Announcement, count int, err error) {
+// came back, the announcement gets the card of today, which a later one announces, too. all says
+// that no others wait behind those that were read, torn ones and those behind them included.
+func (d *DB) outbox(ctx context.Context, most share, statement string, args ...any) (waiting []leads.Announcement, all bool, err error) {
+	args = append(args, sql.Named("limit", most.changes))
 	for try := range tornTries {
 		var found []waitingChange
 		err := d.attempt(ctx, d.transient, func(ctx context.Context) (err error) {
-			found, err = queryList(ctx, d, scanWaiting, statement, args...)
+			found, all, err = d.lookIntoOutbox(ctx, most, statement, args)
 			return err
 		})
 		if err != nil {
-			return nil, 0, fmt.Errorf("read outbox: %w", err)
+			return nil, false, fmt.Errorf("read outbox: %w", err)
 		}
-		count = len(found)
 		for _, w := range found {
 			if w.torn && try < tornTries-1 {
 				break
@@ -64,7 +71,22 @@ func (d *DB) outbox(ctx context.Context, statement string, args ...any) (waiting
 			break
 		}
 	}
-	return waiting, count, nil
+	return waiting, all, nil
+}
+
+func (d *DB) lookIntoOutbox(ctx context.Context, most share, statement string, args []any) (found []waitingChange, all bool, err error) {
+	found, err = bounded(ctx, d, func(ctx context.Context) ([]waitingChange, error) {
+		bytes := 0
+		return collectWhile(ctx, d.read, scanWaiting, func(w waitingChange) bool {
+			bytes += len(w.Change.Lead)
+			return bytes < most.bytes
+		}, statement, args...)
+	})
+	bytes := 0
+	for _, w := range found {
+		bytes += len(w.Change.Lead)
+	}
+	return found, len(found) < most.changes && bytes < most.bytes, d.explain(ctx, err)
 }
 
 // tornTries is how often a read is repeated that began with a torn announcement.

@@ -55,8 +55,10 @@ type Config struct {
 	DeleteFloor int64
 	// AdoptBatch is how many rows of an adopted database one transaction changes; 0 is 2,000.
 	AdoptBatch int
-	Now        func() time.Time // nil is time.Now
-	Logger     *slog.Logger     // nil discards the log
+	// OutboxBytes is how many bytes of cards Outbox returns at once, and the rest of the last one; 0 is 16 MiB.
+	OutboxBytes int
+	Now         func() time.Time // nil is time.Now
+	Logger      *slog.Logger     // nil discards the log
 }
 
 // DB is an open mirror, safe for concurrent use.
@@ -79,6 +81,7 @@ type DB struct {
 
 	deleteFloor int64 // see breaker.go
 	adoptBatch  int   // see batches.go
+	outboxBytes int   // see outbox.go
 
 	historyValues bool
 
@@ -108,6 +111,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	if db.adoptBatch = cfg.AdoptBatch; db.adoptBatch == 0 {
 		db.adoptBatch = adoptBatch
+	}
+	if db.outboxBytes = cfg.OutboxBytes; db.outboxBytes == 0 {
+		db.outboxBytes = outboxBytes
 	}
 	if db.now == nil {
 		db.now = time.Now

@@ -83,7 +83,8 @@ func (d *DB) tryOnce(ctx context.Context, fn func(context.Context, *sql.Tx) erro
 		return setupError{err}
 	}
 	if err := fn(ctx, tx); err != nil {
-		if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
+		rollback := tx.Rollback()
+		if rollback != nil && !errors.Is(rollback, sql.ErrTxDone) && d.classify(err) != faultDown { // SQLite rolls back by itself where its disk is full
 			return errors.Join(err, rollback)
 		}
 		return err
@@ -124,6 +125,11 @@ func query[T any](ctx context.Context, q querier, scan func(scanner) (T, error),
 }
 
 func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
+	return collectWhile(ctx, q, scan, func(T) bool { return true }, statement, args...)
+}
+
+// collectWhile is collect up to the first row for which more is false.
+func collectWhile[T any](ctx context.Context, q querier, scan func(scanner) (T, error), more func(T) bool, statement string, args ...any) ([]T, error) {
 	rows, err := q.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return nil, err
@@ -135,7 +141,9 @@ func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, value)
+		if list = append(list, value); !more(value) {
+			return list, nil
+		}
 	}
 	return list, rows.Err()
 }

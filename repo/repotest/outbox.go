@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -92,6 +93,38 @@ func (m *mirror) wantOfEach(what string, want map[string]int) {
 	}
 	if diff := cmp.Diff(want, count); diff != "" {
 		m.t.Errorf("%s, ten at most (-want +got):\n%s", what, diff)
+	}
+}
+
+// outboxOfLargeCards has cards of which few fit into memory at once: of the portals together no more are read than they may
+// take, but one of each at least.
+func outboxOfLargeCards(t *testing.T, server Server) {
+	t.Helper()
+	m := open(t, server, repo.Config{OutboxBytes: 4500})
+	for _, id := range []string{member, other} {
+		m.must(m.SavePortal(m.ctx, leads.Portal{MemberID: id, Domain: id + ".bitrix24.ru", State: leads.PortalActive, UpdatedAt: start}))
+	}
+	large := strings.Repeat("x", 900)
+	m.applyMany(1, 9, large)
+	m.wantOfEach("of 9 cards in rows", map[string]int{member: 5})
+	m.applyMany(2, 9, "edited: "+large)
+	m.wantOfEach("of 18 cards", map[string]int{member: 5})
+	edited := present(t, 1, 1, large)
+	edited.MemberID = other
+	m.apply(edited)
+	m.wantOfEach("of 18 and 1 cards", map[string]int{member: 3, other: 1})
+	m.apply(present(t, 3, 1, strings.Repeat("y", 10_000)))
+	for left := 20; left > 0; {
+		some, err := m.Outbox(m.ctx, 10)
+		if err != nil || len(some) == 0 {
+			t.Fatalf("%d changes of %d, %v", len(some), left, err)
+		}
+		var ids []int64
+		for _, a := range some {
+			ids = append(ids, a.ID)
+		}
+		m.must(m.DropOutbox(m.ctx, ids))
+		left -= len(some)
 	}
 }
 

@@ -56,6 +56,7 @@ var tests = []struct {
 	{"MirrorStatus", mirrorStatus},
 	{"Agenda", agenda},
 	{"OutboxFairly", outboxFairly},
+	{"OutboxOfLargeCards", outboxOfLargeCards},
 	{"OutboxCards", outboxCards},
 	{"OutboxTorn", outboxTorn},
 	{"OutboxTogether", outboxTogether},
