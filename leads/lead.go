@@ -45,8 +45,11 @@ func (c Contact) Columns() Contact { return Widths(nil).Contact(c) }
 // Multifields are the fields of a card that contain its contacts.
 var Multifields = []string{"PHONE", "EMAIL", "WEB", "IM", "LINK"}
 
-// memberMaps are for the members of one card each: a pass reads thousands of cards a second.
+// memberMaps are for the members of one card each: a pass reads thousands of cards a second. A map
+// that once had more than membersMost stays large, and emptying it would slow each card that follows.
 var memberMaps = sync.Pool{New: func() any { return map[string]json.RawMessage{} }}
+
+const membersMost = 1000
 
 // Parse reads a lead as crm.lead.get and crm.lead.list return it. Scalars may be strings,
 // numbers, booleans or null; a list may be a map with whole-number keys (ParseList). A value
@@ -63,8 +66,10 @@ func Parse(raw json.RawMessage) (Lead, error) {
 	}
 	card, _ := memberMaps.Get().(map[string]json.RawMessage)
 	defer func() {
-		clear(card)
-		memberMaps.Put(card)
+		if len(card) <= membersMost {
+			clear(card)
+			memberMaps.Put(card)
+		}
 	}()
 	parts.AddMembers(card, clean)
 	id, err := ParseID(scalar(card["ID"]))
