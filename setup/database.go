@@ -89,7 +89,7 @@ func wayFor(found []doctor.Finding, address string) *way {
 	}
 	for i, f := range found {
 		at := slices.IndexFunc(ways, func(w way) bool {
-			return f.Level == doctor.Fault && strings.Contains(f.Found, w.in) && u.Query().Get(w.parameter) != w.value
+			return f.Level == doctor.Fault && strings.Contains(f.Found, w.in) && u.Query().Get(spelt(u, w.parameter)) != w.value
 		})
 		if at < 0 {
 			continue
@@ -106,7 +106,7 @@ func wayFor(found []doctor.Finding, address string) *way {
 // fault may have it typed again.
 func (d *draft) agreed(address string) string {
 	for _, w := range d.ways[serverOf(address)] {
-		if u, err := url.Parse(address); err == nil && !u.Query().Has(w.parameter) {
+		if u, err := url.Parse(address); err == nil && !u.Query().Has(spelt(u, w.parameter)) {
 			d.person.say("  with %s=%s, as you answered for this server", w.parameter, w.value)
 			address = withParameter(address, w.parameter, w.value)
 		}
@@ -123,12 +123,23 @@ func serverOf(address string) string {
 	return strings.ToLower(u.Hostname() + ":" + cmp.Or(u.Port(), "1433") + strings.TrimSuffix(u.Path, "/"))
 }
 
+// spelt is the name of a parameter as the address has it: the driver takes it in any case, and refuses it twice.
+func spelt(u *url.URL, parameter string) string {
+	for name := range u.Query() {
+		if strings.EqualFold(name, parameter) {
+			return name
+		}
+	}
+	return parameter
+}
+
 func withParameter(address, name, value string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return address
 	}
 	query := u.Query()
+	query.Del(spelt(u, name))
 	query.Set(name, value)
 	u.RawQuery = query.Encode()
 	return u.String()

@@ -275,6 +275,20 @@ func TestAWayIsChosenOncePerServer(t *testing.T) {
 	want(t, value, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@cleartext-down?database=up&encrypt=disable"})
 }
 
+// The driver takes parameters in any case, and refuses one that appears twice.
+func TestAWayTakesThePlaceOfTheParameterHoweverThatIsWritten(t *testing.T) {
+	p := &person{t: t, answers: [][2]string{
+		{"SQL Server", "sqlserver://sa:p@cleartext-down?database=d"}, {"Connect without encryption", "y"}, {"Keep this answer", "n"},
+		{"SQL Server", "sqlserver://sa:p@cleartext-down?database=up&Encrypt=true"}, {"Connect without encryption", "y"}, {"Keep this answer", "y"},
+		{"Address", ""}, {"The portal's address", ""},
+	}}
+	value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
+	if err != nil || len(p.answers) > 0 {
+		t.Fatalf("%v, left %v\n%s", err, p.answers, out)
+	}
+	want(t, value, map[string]string{"LEADSYNC_DATABASE_URL": "sqlserver://sa:p@cleartext-down?database=up&encrypt=disable"})
+}
+
 // The way that a person has chosen need not help: the same question again would never end.
 func TestAWayThatDoesNotHelpIsOfferedOnce(t *testing.T) {
 	cfg := setup.Config{Trials: trials(&[]string{}), Given: setup.Answers{DataDir: "data"}}
