@@ -278,9 +278,14 @@ func TestAWayIsChosenOncePerServer(t *testing.T) {
 // The driver takes parameters in any case, and refuses one that appears twice.
 func TestAWayTakesThePlaceOfTheParameterHoweverThatIsWritten(t *testing.T) {
 	p := &person{t: t, answers: [][2]string{
-		{"SQL Server", "sqlserver://sa:p@cleartext-down?database=d"}, {"Connect without encryption", "y"}, {"Keep this answer", "n"},
-		{"SQL Server", "sqlserver://sa:p@cleartext-down?database=up&Encrypt=true"}, {"Connect without encryption", "y"}, {"Keep this answer", "y"},
-		{"Address", ""}, {"The portal's address", ""},
+		{"SQL Server", "sqlserver://sa:p@cleartext-down?database=d"},
+		{"Connect without encryption", "y"},
+		{"Keep this answer", "n"},
+		{"SQL Server", "sqlserver://sa:p@cleartext-down?database=up&Encrypt=true"},
+		{"Connect without encryption", "y"},
+		{"Keep this answer", "y"},
+		{"Address", ""},
+		{"The portal's address", ""},
 	}}
 	value, out, err := set(t, setup.Config{Person: p, Given: setup.Answers{DataDir: "data"}})
 	if err != nil || len(p.answers) > 0 {
