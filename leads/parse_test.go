@@ -3,12 +3,10 @@ package leads_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -208,30 +206,4 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("contacts are not ordered: %v", lead.Contacts)
 		}
 	})
-}
-
-// A card of 100,000 fields must not slow those that are read after it.
-func TestHugeCardSlowsNoOthers(t *testing.T) {
-	fastest := func() time.Duration {
-		least := time.Hour
-		for range 100 {
-			began := time.Now()
-			if _, err := leads.Parse(json.RawMessage(`{"ID":"1","TITLE":"small"}`)); err != nil {
-				t.Fatal(err)
-			}
-			least = min(least, time.Since(began))
-		}
-		return least
-	}
-	before := fastest()
-	huge := []byte(`{"ID":"1"`)
-	for i := range 100_000 {
-		huge = fmt.Appendf(huge, `,"UF_CRM_%d":1`, i)
-	}
-	if _, err := leads.Parse(append(huge, '}')); err != nil {
-		t.Fatal(err)
-	}
-	if after := fastest(); after > 10*before {
-		t.Errorf("a small card takes %v, and %v after a huge one", before, after)
-	}
 }
