@@ -115,7 +115,7 @@ func finding(c repo.Condition, heading guide.Heading) Finding {
 func unchecked(c repo.Condition) Finding {
 	f := unknown(c.Check + ": " + strings.Replace(c.Found, spoken, refusal+": "+spoken, 1))
 	if f.Do = c.Do; strings.Contains(c.Found, spoken) {
-		f.Do = "let the login ask, or have the server's administrator look"
+		f.Do = "where the login may not ask this, let the server's administrator grant it or look himself; a server that does not know the question needs nothing"
 	}
 	return f
 }

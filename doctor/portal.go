@@ -198,7 +198,7 @@ func (p Portals) bound(s leads.Standing) []Finding {
 	if offline {
 		return append(found, ok("the offline queue is used"))
 	}
-	return append(found, unknown("no offline queue is bound, perhaps because the plan has none: what callbacks miss is found by passes alone"))
+	return append(found, unknown("no offline queue is bound yet: that takes up to a minute after the installation, and some plans have none; without it what callbacks miss is found by passes alone"))
 }
 
 // unasked are what a portal is asked with its tokens.

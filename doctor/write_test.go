@@ -41,7 +41,7 @@ func TestTheServersWordsAreSetApart(t *testing.T) {
                            the server says: Cannot open database «d» (4060) · Login failed (18456)
 `},
 		"not allowed to ask": {doctor.CheckDatabase(database{conditions: []repo.Condition{denied}}), `unknown  database        room: not checked: the server refused a question
-                           -> let the login ask, or have the server's administrator look
+                           -> where the login may not ask this, let the server's administrator grant it or look himself; a server that does not know the question needs nothing
                            the server says: VIEW SERVER STATE permission was denied
 `},
 		"nobody answers": {doctor.CheckDatabase(database{down: errors.New("no route")}), "no route\n"},

@@ -13,6 +13,7 @@ import (
 	"leadsync/bitrix24"
 	"leadsync/doctor"
 	"leadsync/guide"
+	"leadsync/leads"
 	"leadsync/repo"
 )
 
@@ -45,13 +46,30 @@ func TryDatabase(ctx context.Context, cfg Config, log *slog.Logger) (found []doc
 		return fault(err), false
 	}
 	if len(pending) == 0 {
-		return doctor.Run(ctx, []doctor.Check{doctor.CheckDatabase(db)}), false
+		return append(doctor.Run(ctx, []doctor.Check{doctor.CheckDatabase(db)}), strangers(ctx, db)...), false
 	}
 	if takeOver, err = db.NeedsAdoption(ctx); err != nil {
 		return fault(err), false
 	}
 	found = doctor.Run(ctx, []doctor.Check{doctor.CheckBeforeMigration(db)})
 	return append([]doctor.Finding{ok("it answers (" + db.Dialect() + ")")}, found...), takeOver
+}
+
+// strangers tells that the database has secrets which the key cannot decrypt: another installation has encrypted them.
+func strangers(ctx context.Context, db *repo.DB) []doctor.Finding {
+	portals, err := db.Portals(ctx)
+	for _, portal := range portals {
+		if err == nil {
+			_, err = db.Grants(ctx, portal.MemberID)
+		}
+	}
+	if !errors.Is(err, leads.ErrMisconfigured) {
+		return nil // what else may be wrong is told where it matters
+	}
+	return []doctor.Finding{{
+		Check: "database", Level: doctor.Warning, Found: "its tokens were encrypted with the key of another installation", Means: "leadsync cannot read them",
+		Do: "set LEADSYNC_SECRET_KEY to the key in that installation's settings file, or have each portal authorized again", See: guide.Key.String(),
+	}}
 }
 
 // openLimit is how long a database may take that is tried or examined.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"leadsync/handlers/language"
 	"leadsync/leads"
 	"leadsync/leads/leadstest"
+	"leadsync/repo"
 
 	_ "modernc.org/sqlite" // the driver
 )
@@ -170,6 +172,35 @@ func TestWebhooksAreTried(t *testing.T) {
 		portal.Close()
 		if len(found) != 1 || found[0].Level != want || strings.Contains(found[0].Found, "hunter2") {
 			t.Errorf("%s: %+v", answer, found)
+		}
+	}
+}
+
+// A new key cannot read what another installation has encrypted in the same database: init says so before the service starts.
+func TestTokensOfAnotherInstallationAreNamed(t *testing.T) {
+	file := "sqlite:" + filepath.Join(t.TempDir(), "leadsync.db")
+	db, err := repo.Open(t.Context(), repo.Config{URL: file, SecretKey: make([]byte, 32)})
+	if err == nil {
+		_, err = db.Migrate(t.Context())
+	}
+	if err == nil {
+		err = db.SavePortal(t.Context(), leads.Portal{MemberID: pairMember, State: leads.PortalActive})
+	}
+	if err == nil {
+		err = errors.Join(db.SaveGrant(t.Context(), pair(1)), db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for other, want := range map[byte]bool{0: false, 1: true} {
+		key := make([]byte, 32)
+		key[0] = other
+		found, _ := TryDatabase(t.Context(), Config{DataDir: t.TempDir(), DatabaseURL: file, SecretKey: key}, leadstest.Silent())
+		named := slices.ContainsFunc(found, func(f doctor.Finding) bool {
+			return f.Level == doctor.Warning && strings.Contains(f.Found, "another installation") && language.Format(language.Russian, "sentence", f.Do) != f.Do
+		})
+		if named != want || !doctor.Healthy(found) {
+			t.Errorf("another key: %v; named: %v; %+v", want, named, found)
 		}
 	}
 }

@@ -80,7 +80,7 @@ LEADSYNC_PUBLIC_URL=%s
 start leadsync with it, in any shell:
   leadsync serve --config emulator.env
 then install the application, as saving its form in Bitrix24 does (the answer says whether leadsync accepted it):
-  curl -X POST %s/_portal/install -d '{"events_url":"%s%s"}'
+  curl -sS -X POST %s/_portal/install -d '{"events_url":"%s%s"}'
 `, leads.Amount(int64(e.Leads), "lead"), info.Portal, info.OAuth, info.MemberID, info.Webhook, info.WebhookApplicationToken, info.ClientID, info.ClientSecret,
 		host(info.Portal), host(info.OAuth), info.ClientID, info.ClientSecret, service, listens, info.Portal, service, leads.CallbackPath)
 	return err
