@@ -75,7 +75,10 @@ var (
 	ErrAnswer = errors.New("a wrong answer")
 )
 
-// spokenError is an error of this package in the language of the person.
+// Spoken is an error in the language of whoever reads it.
+func Spoken(err error, lang string) error { return spokenError{err, lang} }
+
+// spokenError is that error.
 type spokenError struct {
 	error
 

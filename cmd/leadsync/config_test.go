@@ -339,6 +339,7 @@ func TestInitWritesWhatCommandsRead(t *testing.T) {
 
 // What doctor finds is in the language of the locale; levels, which pages name, stay.
 func TestFindingsAreInTheLanguageOfTheLocale(t *testing.T) {
+	ends := map[string]string{"ru_RU.UTF-8": "leadsync: что-то не работает: смотрите строки с пометкой «fault»", "en_US.UTF-8": "leadsync: something does not work: see the lines marked «fault»"}
 	for locale, want := range map[string]string{"ru_RU.UTF-8": "при первом запуске будет создан файл ", "en_US.UTF-8": "the first start creates "} {
 		dir := t.TempDir()
 		s := around(map[string]string{"LANG": locale}, nil, nil)
@@ -347,6 +348,10 @@ func TestFindingsAreInTheLanguageOfTheLocale(t *testing.T) {
 		args := []string{"init", "--yes", "--output", filepath.Join(dir, "leadsync.env"), "--data-dir", filepath.Join(dir, "data")}
 		if code := run(t.Context(), args, s); code != exitOK || !strings.Contains(out.String(), want) || !strings.Contains(out.String(), "ok  ") {
 			t.Errorf("%s: exit %d\n%s", locale, code, out.String())
+		}
+		s.environment = append(s.environment, "LEADSYNC_DATA_DIR="+dir, "LEADSYNC_DATABASE_URL=sqlserver://sa:p@127.0.0.1:1?database=d&dial+timeout=1")
+		if code := run(t.Context(), []string{"doctor"}, s); code == exitOK || !strings.Contains(out.String(), ends[locale]) {
+			t.Errorf("%s: doctor: exit %d\n%s", locale, code, out.String())
 		}
 	}
 }

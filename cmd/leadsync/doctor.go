@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"leadsync/doctor"
+	"leadsync/handlers/language"
 	"leadsync/service"
 	"leadsync/setup"
 )
@@ -24,20 +25,22 @@ func (d doctorCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	lang := setup.Locale(a.lookup)
+	style := a.style(lang)
 	var found []doctor.Finding
 	if d.TestAlert {
 		a.wait.Begin("Sending test messages")
 		found = service.TestAlarms(ctx, cfg)
 	} else {
-		found = service.Examine(ctx, cfg, service.NewLog(a.stderr, cfg), func(check string) { a.wait.Begin("Looking at: " + check) })
+		found = service.Examine(ctx, cfg, service.NewLog(a.stderr, cfg), func(check string) { a.wait.Begin(language.Say(lang, "Looking at") + ": " + style.Words(check)) })
 	}
 	if d.JSON {
 		err = json.NewEncoder(a.stdout).Encode(map[string]any{"healthy": doctor.Healthy(found), "findings": found})
 	} else {
-		err = doctor.Write(a.stdout, found, a.style(setup.Locale(a.lookup)))
+		err = doctor.Write(a.stdout, found, style)
 	}
 	if err == nil && !doctor.Healthy(found) {
-		return errFaults
+		return setup.Spoken(errFaults, lang)
 	}
 	return err
 }
