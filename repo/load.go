@@ -22,7 +22,7 @@ type target struct {
 // smallSQLServer and smallSQLite are dialect.small.
 const (
 	smallSQLServer = 10
-	smallSQLite    = 5
+	smallSQLite    = 50
 )
 
 // loadPrepared inserts row by row. Nothing is faster within one process; over a network it
