@@ -55,10 +55,16 @@ func Pending(ctx context.Context, bus *Bus, memberID string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("look up the notices of %s: %w", memberID, err)
 	}
-	return int(info.NumPending) + info.NumAckPending, nil //nolint:gosec // a stream of that many bytes holds fewer
+	if n := int(info.NumPending) + info.NumAckPending; n > 0 { //nolint:gosec // a stream of that many bytes holds fewer
+		return n, nil
+	}
+	// For an instant a server knows a consumer and not yet its messages: when it was just
+	// made, and when the cluster gave it to another server.
+	return waiting(ctx, bus, memberID)
 }
 
-// waiting counts the notices of a portal that has no consumer: all that are there.
+// waiting counts the notices of a portal in the stream, which holds those that are not
+// acknowledged. It lists their subjects: only where there are few.
 func waiting(ctx context.Context, bus *Bus, memberID string) (int, error) {
 	stream, err := bus.Stream(ctx, StreamNotices)
 	if err != nil {

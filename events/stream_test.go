@@ -162,6 +162,24 @@ func TestConsumersArePerPortal(t *testing.T) {
 	}
 }
 
+// A server that has just made a consumer knows it without its messages. One with another
+// filter stands for that here: it never learns of them.
+func TestAConsumerWithoutMessagesIsNotBelieved(t *testing.T) {
+	bus := eventstest.Bus(t)
+	publish(t, bus, notice(1, "ONCRMLEADADD"))
+	if _, err := bus.JetStream().CreateConsumer(t.Context(), events.StreamNotices, jetstream.ConsumerConfig{
+		Durable: "notices-" + member, FilterSubject: "bitrix24.notices.other.*", AckPolicy: jetstream.AckExplicitPolicy,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := events.Pending(t.Context(), bus, member); n != 1 || err != nil {
+		t.Errorf("%d pending, %v, want 1", n, err)
+	}
+	if waits, err := events.Waiting(t.Context(), bus, member, []int64{1, 2}); !waits[1] || waits[2] || err != nil {
+		t.Errorf("these wait: %v, %v, want lead 1", waits, err)
+	}
+}
+
 func TestKeepWorkingPreventsRedelivery(t *testing.T) {
 	t.Parallel()
 	bus := eventstest.Bus(t)

@@ -11,16 +11,12 @@ import (
 )
 
 // Waiting returns which of a portal's leads have a notice that was not acknowledged yet.
-// If nothing is pending, it returns no lead, whatever the stream still holds.
 func Waiting(ctx context.Context, bus *Bus, memberID string, ids []int64) (map[int64]bool, error) {
 	stream, err := bus.Stream(ctx, StreamNotices)
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", StreamNotices, err)
 	}
 	pending, err := Pending(ctx, bus, memberID)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return nil, nil // nobody has ever consumed notices: a command that works alone
-	}
 	if err != nil || pending == 0 {
 		return nil, err
 	}
