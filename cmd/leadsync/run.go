@@ -101,14 +101,15 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 	parser := kong.Must(&flags, kong.Name("leadsync"), kong.Description(about), kong.UsageOnError(),
 		kong.Writers(s.stdout, s.stderr), kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), helpVars(s.settings))
-	command, err := parser.Parse(accustomed(args))
+	args = accustomed(args)
+	command, err := parser.Parse(args)
 	if unfinished := endsAtGroup(err); unfinished != nil {
 		if err = unfinished.PrintUsage(false); err == nil {
 			return exitOK
 		}
 	}
 	if err != nil {
-		fmt.Fprintf(s.stderr, "leadsync: %v\nTry: leadsync --help\n", err)
+		fmt.Fprint(s.stderr, misread(err, args))
 		return exitUsage
 	}
 	a := &app{surroundings: s, named: flags.Config}
@@ -122,17 +123,6 @@ func run(ctx context.Context, args []string, s surroundings) (code int) {
 		return a.complain(ctx, err)
 	}
 	return exitOK
-}
-
-// accustomed reads what people type because other programs take it: --version, and help before a command.
-func accustomed(args []string) []string {
-	switch {
-	case len(args) == 1 && args[0] == "--version":
-		return []string{"version"}
-	case len(args) > 0 && args[0] == "help":
-		return append(slices.Clone(args[1:]), "--help")
-	}
-	return args
 }
 
 // wantsJSON tells whether programs read the output: then nothing else is printed.

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"io"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,7 +67,14 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		want []string // on stderr
 	}{
 		{"no such command", []string{"servce"}, nil, []string{`did you mean one of "serve"`, "leadsync --help"}},
-		{"no such command of a group", []string{"service", "begin"}, nil, []string{"unexpected argument begin", "leadsync --help"}},
+		{"no such command of a group", []string{"service", "begin"}, nil, []string{"there is no command leadsync service begin, want one of install, uninstall, start, stop, status", "Try: leadsync service --help"}},
+		{"a group's command of another program", []string{"reconcile", "list"}, nil, []string{"there is no command leadsync reconcile list, want one of pass, history, findings", "Try: leadsync reconcile --help"}},
+		{"a word after a command", []string{"portals", "list", "all"}, nil, []string{"unexpected argument all", "Try: leadsync portals list --help"}},
+		{"an argument that is missing", []string{"lookup"}, nil, []string{"<phone>", "Try: leadsync lookup --help"}},
+		{"status", []string{"status"}, nil, []string{"there is no command status: `leadsync doctor`", "`leadsync portals`", "Try: leadsync --help"}},
+		{"status behind a file", []string{"--config", "none", "status"}, nil, []string{"there is no command status: `leadsync doctor`"}},
+		{"help for status", []string{"help", "status"}, nil, []string{"there is no command status: `leadsync doctor`"}},
+		{"a word like a command that is something else", []string{"lead"}, nil, []string{"there is no command lead: `leadsync why PORTAL/LEAD`"}},
 		{"an unknown flag", []string{"serve", "--fast"}, nil, []string{"--fast"}},
 		{"a fraction above one", []string{"demo", "--lose", "5"}, nil, []string{"--lose is a fraction from 0 to 1"}},
 		{"every faulty variable at once", []string{"serve"}, map[string]string{
@@ -130,10 +139,36 @@ func TestGroupsAlonePrintTheirHelp(t *testing.T) {
 }
 
 func TestHabitsOfOtherProgramsWork(t *testing.T) {
-	for args, want := range map[string]string{"--version": "leadsync ", "help": "Usage: leadsync <command>", "help serve": "Usage: leadsync serve"} {
+	for args, want := range map[string]string{
+		"--version": "leadsync ", "-v": "leadsync ", "-V": "leadsync ",
+		"help": "Usage: leadsync <command>", "-?": "Usage: leadsync <command>", "/?": "Usage: leadsync <command>", "-help": "Usage: leadsync <command>", "help serve": "Usage: leadsync serve",
+	} {
 		code, stdout, stderr := command(t.Context(), t, nil, strings.Fields(args)...)
 		if code != exitOK || stderr != "" || !strings.HasPrefix(stdout, want) {
 			t.Errorf("%q: exit code %d, %q\n%s", args, code, stderr, stdout)
+		}
+	}
+}
+
+// Commands of other programs that have none here name commands that there are.
+func TestHabitsAreToldTheCommandsThereAre(t *testing.T) {
+	named := regexp.MustCompile("`leadsync ([^`]*)`")
+	for _, h := range habits {
+		calls := named.FindAllStringSubmatch(h.here, -1)
+		if len(calls) == 0 {
+			t.Errorf("%s: no command is named", h.words)
+		}
+		for _, call := range calls {
+			args := strings.Fields(strings.NewReplacer("PORTAL", "company.bitrix24.com", "LEAD", "17", "PHONE", "+79123456789").Replace(call[1]))
+			if _, err := parserOf(t).Parse(args); err != nil && !slices.Contains([]string{"portals add"}, call[1]) { // which needs flags
+				t.Errorf("%s: %q: %v", h.words, call[1], err)
+			}
+		}
+		for word := range strings.FieldsSeq(h.words) {
+			code, stdout, stderr := command(t.Context(), t, nil, word)
+			if code != exitUsage || stdout != "" || !strings.Contains(stderr, "there is no command "+word+": "+h.here) {
+				t.Errorf("%s: exit code %d, %s%s", word, code, stdout, stderr)
+			}
 		}
 	}
 }
