@@ -26,7 +26,7 @@ func (h History) MarshalJSON() ([]byte, error) {
 // WriteText writes a table.
 func (h History) WriteText(out io.Writer) error {
 	if len(h.Runs) == 0 {
-		_, err := fmt.Fprintln(out, "no pass has been requested yet")
+		_, err := fmt.Fprintln(out, "no pass has been requested yet: connecting a portal requests the first one, which imports all leads")
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -26,10 +26,14 @@ const (
 // deadDoing is what an action is doing while it takes long; "" where it takes no time.
 var deadDoing = map[DeadAction]string{ShowDead: "Looking up payloads", ReplayDead: "Asking for the leads again", DropDead: "Forgetting"}
 
-// deadDone is what an action has made of leads.
-var deadDone = map[DeadAction]string{
-	ListDead: "given up: dead letters", ShowDead: "given up: dead letters", ReplayDead: "will be read again", DropDead: "forgotten",
-}
+// deadDone is what an action has made of leads; deadNothing is what is said where it found none.
+var (
+	deadDone = map[DeadAction]string{
+		ListDead: "given up; `leadsync dead show` shows what the portal sent, `leadsync dead replay` has them read again",
+		ShowDead: "given up; `leadsync dead replay` has them read again", ReplayDead: "will be read again", DropDead: "forgotten",
+	}
+	deadNothing = map[DeadAction]string{ReplayDead: ": there is nothing to read again", DropDead: ": there is nothing to forget"}
+)
 
 // DeadFilter chooses dead letters; all that is given must fit.
 type DeadFilter struct {
@@ -49,6 +53,8 @@ type DeadReport struct {
 	Action  DeadAction `json:"action"`
 	Count   int        `json:"count"`
 	Letters []DeadView `json:"letters"`
+
+	chosen bool // by a filter: there may be others
 }
 
 // DeadView is a dead letter as it is printed.
@@ -65,7 +71,7 @@ type DeadView struct {
 
 // Each does something with every letter that fits, and reports.
 func (d DeadLetters) Each(ctx context.Context, action DeadAction, f DeadFilter, wait *Waiting) (DeadReport, error) {
-	report := DeadReport{Action: action, Letters: []DeadView{}}
+	report := DeadReport{Action: action, Letters: []DeadView{}, chosen: f != DeadFilter{}}
 	member, err := MemberOf(ctx, d.db, f.Portal)
 	if err != nil {
 		return report, err
@@ -127,6 +133,10 @@ func (d DeadLetters) payload(ctx context.Context, ref leads.Ref) (json.RawMessag
 
 // WriteText writes a line for each letter, and how many there are.
 func (r DeadReport) WriteText(out io.Writer) error {
+	if r.Count == 0 {
+		_, err := fmt.Fprintln(out, r.nothing())
+		return err
+	}
 	for _, v := range r.Letters {
 		_, err := fmt.Fprintf(out, "%s  %s/%d  %s  %s since %s  %s\n", v.LastAt.Local().Format(time.DateTime), v.Portal, v.Lead,
 			v.Event, leads.Amount(int64(v.Attempts), "attempt"), v.FirstAt.Local().Format(time.DateTime), leads.OneLine(v.Reason))
@@ -139,4 +149,12 @@ func (r DeadReport) WriteText(out io.Writer) error {
 	}
 	_, err := fmt.Fprintf(out, "%s %s\n", leads.Amount(int64(r.Count), "lead"), deadDone[r.Action])
 	return err
+}
+
+// nothing says that there was no letter.
+func (r DeadReport) nothing() string {
+	if r.chosen {
+		return "no lead that fits was given up" + deadNothing[r.Action] + " (`leadsync dead` lists all that were)"
+	}
+	return "no lead was given up" + deadNothing[r.Action]
 }

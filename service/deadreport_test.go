@@ -90,9 +90,37 @@ func TestDeadLettersArePrintedAsText(t *testing.T) {
 	if err := report.WriteText(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"abc/1", "5 attempts", "a poem", `{"ID":"a poem"}`, "1 lead given up: dead letters"} {
+	for _, want := range []string{"abc/1", "5 attempts", "a poem", `{"ID":"a poem"}`, "1 lead given up; `leadsync dead replay`"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in:\n%s", want, out.String())
+		}
+	}
+}
+
+// Where no lead was given up, that is said plainly; where a filter leaves none over, that there may be others.
+func TestNoDeadLettersAreSaidPlainly(t *testing.T) {
+	b := twoDeadLetters(t)
+	another := DeadFilter{Lead: 3}
+	for _, test := range []struct {
+		action DeadAction
+		filter DeadFilter
+		want   string
+	}{
+		{ListDead, another, "no lead that fits was given up (`leadsync dead` lists all that were)\n"},
+		{ReplayDead, another, "no lead that fits was given up: there is nothing to read again (`leadsync dead` lists all that were)\n"},
+		{DropDead, DeadFilter{}, "2 leads forgotten\n"},
+		{ListDead, DeadFilter{}, "no lead was given up\n"},
+		{ShowDead, DeadFilter{}, "no lead was given up\n"},
+		{ReplayDead, DeadFilter{}, "no lead was given up: there is nothing to read again\n"},
+		{DropDead, DeadFilter{}, "no lead was given up: there is nothing to forget\n"},
+	} {
+		report, err := b.DeadLetters().Each(t.Context(), test.action, test.filter, nil)
+		var out strings.Builder
+		if err := errors.Join(err, report.WriteText(&out)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(out.String(), test.want) {
+			t.Errorf("%s %+v: %q, want %q", test.action, test.filter, out.String(), test.want)
 		}
 	}
 }

@@ -90,5 +90,17 @@ func (c configShowCmd) Run(a *app) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", v.Name, strings.ReplaceAll(v.Value, "\n", " "), v.From)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil || values.File() != "" {
+		return err
+	}
+	_, err = fmt.Fprintln(a.stdout, "\n"+a.withoutFile())
+	return err
+}
+
+// withoutFile says why no settings file was read, and how there may be one.
+func (a *app) withoutFile() string {
+	if a.named == noFile || a.settings == "" {
+		return "No settings file is read."
+	}
+	return "No settings file is read: there is no " + a.settings + ". `leadsync init` writes one, --config names another."
 }

@@ -6,6 +6,7 @@ import (
 
 	"leadsync/leads"
 	"leadsync/repo"
+	"leadsync/service"
 )
 
 // lookupCmd answers as GET /api/v1/lookup does, from the database alone.
@@ -26,6 +27,18 @@ func (l lookupCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		return a.print(leads.NewAnswer(found), l.JSON)
+		if err := a.print(leads.NewAnswer(found), l.JSON); err != nil || l.JSON || len(found) > 0 {
+			return err
+		}
+		return a.lackPortals(ctx, db)
 	})
+}
+
+// lackPortals says that no portal is connected, where none is: then nothing is known of any lead.
+func (a *app) lackPortals(ctx context.Context, db *repo.DB) error {
+	list, err := service.ListPortals(ctx, db)
+	if err != nil || len(list.Portals) > 0 {
+		return err
+	}
+	return a.print(list, false)
 }

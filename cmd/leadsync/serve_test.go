@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -307,13 +308,16 @@ func watchLines(t *testing.T, s *testServer, count int, args ...string) []string
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var out leadstest.Log
+	var out, errs leadstest.Log
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, append([]string{"watch"}, args...), around(s.vars, &out, &out)) }()
+	go func() { ended <- run(ctx, append([]string{"watch"}, args...), around(s.vars, &out, &errs)) }()
 	eventually(t, "watch prints every lead", func() bool { return strings.Count(out.String(), "\n") >= count })
 	cancel()
+	if says := strings.Contains(errs.String(), "Waiting for changes"); says == slices.Contains(args, "--json") {
+		t.Errorf("watch %v: it waits, and says so: %t", args, says)
+	}
 	if code := <-ended; code != exitOK {
-		t.Errorf("watch ended with %d: %s", code, out.String())
+		t.Errorf("watch ended with %d: %s%s", code, out.String(), errs.String())
 	}
 	return strings.Split(strings.TrimSpace(out.String()), "\n")
 }

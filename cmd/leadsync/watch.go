@@ -40,6 +40,9 @@ func (w watchCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	a.wait.Begin("")
+	if !w.JSON {
+		fmt.Fprintln(a.stderr, "Waiting for changes; each is printed when it is announced. Ctrl-C ends this.")
+	}
 	return events.Subscribe(ctx, bus, member, w.FromStart, func(msg jetstream.Msg) {
 		if err := w.print(a.stdout, msg); err != nil {
 			fmt.Fprintf(a.stderr, "leadsync: %s: %v\n", msg.Subject(), err)

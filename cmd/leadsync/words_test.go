@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +59,52 @@ func TestPassesAccountForEveryLead(t *testing.T) {
 		if run.StartedAt == nil || run.FinishedAt == nil || run.RequestedAt.IsZero() {
 			t.Errorf("history without times: %+v", run)
 		}
+	}
+}
+
+// Where there is nothing to show, that is said, with what brings it.
+func TestNothingIsSaidPlainly(t *testing.T) {
+	vars := openDeadLetter(t)
+	for args, want := range map[string][]string{
+		"portals":           {"no portal is connected yet", "install the application"},
+		"reconcile history": {"no pass has been requested yet", "connecting a portal requests the first one"},
+		"lookup 3430001122": {"no lead has this number", "no portal is connected yet"},
+		"republish":         {"no portal is connected yet"},
+		"dead --lead 2":     {"no lead that fits was given up"},
+		"config":            {"No settings file is read."},
+	} {
+		code, stdout, stderr := command(t.Context(), t, vars, strings.Fields(args)...)
+		if code != exitOK {
+			t.Errorf("%s: exit %d: %s", args, code, stderr)
+		}
+		for _, words := range want {
+			if !strings.Contains(stdout, words) {
+				t.Errorf("%s: %q is missing in:\n%s", args, words, stdout)
+			}
+		}
+	}
+}
+
+// A settings file that is not there is named where settings are shown, and one that is there is none of this.
+func TestSettingsAreShownWithTheFileThatIsMissing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "leadsync.env")
+	shown := func() string {
+		var out leadstest.Log
+		s := around(nil, &out, &out)
+		s.settings = file
+		if code := run(t.Context(), []string{"config"}, s); code != exitOK {
+			t.Fatalf("exit %d: %s", code, &out)
+		}
+		return out.String()
+	}
+	if missing := "there is no " + file + ". `leadsync init` writes one"; !strings.Contains(shown(), missing) {
+		t.Errorf("%q is missing in:\n%s", missing, shown())
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(shown(), "No settings file") {
+		t.Errorf("there is a file:\n%s", shown())
 	}
 }
 
