@@ -74,7 +74,7 @@ func ours(words []string) []string {
 		words = words[3:]
 	}
 	switch {
-	case len(words) > 0 && (words[0] == "leadsync" || words[0] == "leadsync.exe"):
+	case len(words) > 0 && slices.Contains([]string{"leadsync", "./leadsync", "leadsync.exe"}, words[0]):
 		return words[1:]
 	case len(words) > 2 && words[0] == "go" && words[1] == "run" && words[2] == "./cmd/leadsync":
 		return words[3:]
@@ -112,6 +112,25 @@ func TestDocumentedCommandsAreUnderstood(t *testing.T) {
 	}
 	if checked["leadsync"] < 8 || checked["go test"] < 3 || checked["make"] < 2 {
 		t.Errorf("too few were found: %v", checked)
+	}
+}
+
+// Whoever knows no Go finds first what to type: the first commands of both READMEs are leadsync's own, not those of a clone.
+func TestREADMEsBeginWithoutGo(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"README.md", "README.ru.md"} {
+		var list [][]string
+		for _, block := range docstest.ReadPage(t, filepath.Join(root, name)).Blocks {
+			if block.Language == "sh" && list == nil {
+				var err error
+				if list, err = calls(block.Text); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if len(list) == 0 || slices.ContainsFunc(list, func(words []string) bool { return words[0] == "go" || ours(words) == nil }) {
+			t.Errorf("%s begins with %q", name, list)
+		}
 	}
 }
 
