@@ -76,13 +76,19 @@ func TestLanguagesAgree(t *testing.T) {
 	}
 }
 
-// The first link of a page leads to the same page in the other language.
+// Below the title of a page, before anything else, is the link to the same page in the other language: errors and log
+// entries lead to the English one, whoever reads them.
 func TestLanguagesLinkToEachOther(t *testing.T) {
 	for english, russian := range russianOf(t) {
-		for page, other := range map[string]string{english: russian, russian: english} {
-			links := docstest.ReadPage(t, filepath.Join(root, page)).Links
-			if len(links) == 0 || target(page, links[0]) != other {
-				t.Errorf("%s does not begin with a link to %s", page, other)
+		for _, page := range []struct{ path, other, begins string }{{english, russian, "[Русский]("}, {russian, english, "[English]("}} {
+			text, err := os.ReadFile(filepath.Join(root, page.path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.SplitN(string(text)+"\n\n\n", "\n", 4)
+			link, below := strings.CutPrefix(lines[2], page.begins)
+			if !below || target(page.path, strings.TrimSuffix(link, ")")) != page.other {
+				t.Errorf("%s does not begin with a link to %s below its title: %q", page.path, page.other, lines[:3])
 			}
 		}
 	}
