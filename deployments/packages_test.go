@@ -23,7 +23,7 @@ func packageScript(t *testing.T, shell, name string, systemd bool, environment [
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(machine, "bin", "systemctl"), []byte("#!/bin/sh\necho \"systemctl $*\"\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(machine, "bin", "systemctl"), []byte("#!/bin/sh\ncase $1 in is-*) exit ${IDLE:-0} ;; esac\necho \"systemctl $*\"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	there := filepath.Join(machine, "none")
@@ -103,6 +103,15 @@ func TestPackagesAreUpgradedQuietly(t *testing.T) {
 			if out := packageScript(t, shell, "postinstall", true, nil, args...); out != "systemctl daemon-reload\nsystemctl try-restart leadsync.service\n" {
 				t.Errorf("%s %v: %q", shell, args, out)
 			}
+		}
+	}
+}
+
+// One that was removed is installed again with its service disabled, although dpkg says that it replaces a version.
+func TestPackagesThatAreInstalledAgainSayWhatComesNext(t *testing.T) {
+	for _, shell := range shells(t) {
+		if out := packageScript(t, shell, "postinstall", true, []string{"IDLE=1"}, "configure", "0.1.0"); !strings.Contains(out, "sudo systemctl enable --now leadsync\n") || strings.Contains(out, "try-restart") {
+			t.Errorf("%s: %q", shell, out)
 		}
 	}
 }
