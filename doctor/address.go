@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"syscall"
 	"time"
 
@@ -55,7 +54,7 @@ func (a Address) name(ctx context.Context, u *url.URL) (found []Finding) {
 	})
 	refusal := (*net.DNSError)(nil)
 	if err != nil && (!errors.As(err, &refusal) || !refusal.IsNotFound) {
-		return []Finding{unknown("whether it is in DNS, and therefore whether it answers: " + err.Error())}
+		return []Finding{unknown("whether it is in DNS, and therefore whether it answers").because(err)}
 	}
 	if len(ips) == 0 {
 		return []Finding{fault(guide.PublicAddress, u.Hostname()+" has no address in DNS", "Bitrix24 cannot send events", "create the DNS record, or correct LEADSYNC_PUBLIC_URL")}
@@ -84,7 +83,7 @@ func reachable(host string, ips []net.IP) Finding {
 func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL+leads.CallbackPath, nil)
 	if err != nil {
-		return []Finding{fault(guide.PublicAddress, err.Error(), "Bitrix24 cannot send events", "correct LEADSYNC_PUBLIC_URL")}
+		return []Finding{fault(guide.PublicAddress, "LEADSYNC_PUBLIC_URL is no address", "Bitrix24 cannot send events", "correct LEADSYNC_PUBLIC_URL").because(err)}
 	}
 	request.Header.Set("User-Agent", leads.ExaminerAgent) // this is no callback gone astray
 	var response *http.Response
@@ -93,17 +92,15 @@ func (a Address) answer(ctx context.Context, u *url.URL) (found []Finding) {
 		return err
 	})
 	if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && invalid.Reason == x509.Expired {
-		return []Finding{fault(guide.PublicAddress, "its certificate is out of date: "+invalid.Detail, "Bitrix24 sends no events to such an address", "renew the certificate, and find out why it was not renewed by itself")}
+		f := fault(guide.PublicAddress, "its certificate is out of date", "Bitrix24 sends no events to such an address", "renew the certificate, and find out why it was not renewed by itself")
+		f.Says = invalid.Detail
+		return []Finding{f}
 	}
 	if a.Early && refused(err) {
 		return []Finding{notYet}
 	}
 	if err != nil {
-		words := "it does not answer: " + cause(err)
-		if silent(err) {
-			words = err.Error()
-		}
-		return []Finding{fault(guide.PublicAddress, words, "Bitrix24 cannot send events, unless only this machine cannot reach it", "start the service; check the reverse proxy, the firewall and the certificate's names and chain")}
+		return []Finding{fault(guide.PublicAddress, "it does not answer", "Bitrix24 cannot send events, unless only this machine cannot reach it", "start the service; check the reverse proxy, the firewall and the certificate's names and chain").because(err)}
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
@@ -154,15 +151,6 @@ func (a Address) certificate(u *url.URL, state *tls.ConnectionState) []Finding {
 	return []Finding{ok(words)}
 }
 
-// cause is an error without the address, which is known.
-func cause(err error) string {
-	text := err.Error()
-	if _, after, found := strings.Cut(text, `": `); found {
-		return after
-	}
-	return text
-}
-
 // How far clocks may differ before that is a warning, and a fault.
 const (
 	skewWarning = 5 * time.Second
@@ -177,7 +165,7 @@ func CheckClock(now func() time.Time, ask func(ctx context.Context) (theirs time
 		theirs, who, err := ask(ctx)
 		ended := now()
 		if err != nil {
-			return []Finding{unknown("it could not be compared: " + cause(err))}
+			return []Finding{unknown("it could not be compared").because(err)}
 		}
 		if who == "" {
 			return []Finding{unknown("there is no portal to compare it with yet")}

@@ -12,17 +12,16 @@ import (
 const patience = limit / 2
 
 // silentError says who did not answer.
-type silentError struct {
-	whom   string
-	waited time.Duration
+type silentError struct{ Sentence }
+
+// Unwrap is the sentence.
+func (e silentError) Unwrap() error { return e.Sentence }
+
+func silence(format string, values ...any) error {
+	return silentError{Sentence(fmt.Sprintf(format, values...))}
 }
 
-// Error implements error.
-func (e silentError) Error() string {
-	return fmt.Sprintf("%s did not answer within %s", e.whom, e.waited.Round(time.Second))
-}
-
-// silent tells whether somebody did not answer in time.
+// silent tells whether somebody did not answer in time, or was not asked because there was none.
 func silent(err error) bool { return errors.As(err, new(silentError)) }
 
 // Ask asks somebody, named as in a sentence, and waits no longer than the patience of a check. The
@@ -33,7 +32,7 @@ func Ask(ctx context.Context, whom string, question func(context.Context) error)
 
 func ask(ctx context.Context, whom string, most time.Duration, question func(context.Context) error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("%s was not asked: %s", whom, overWords(ctx))
+		return silence("%s was not asked: %s", whom, overWords(ctx))
 	}
 	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -43,9 +42,9 @@ func ask(ctx context.Context, whom string, most time.Duration, question func(con
 	case err == nil || limited.Err() == nil:
 		return err
 	case errors.Is(ctx.Err(), context.Canceled):
-		return fmt.Errorf("%s was asked when %s", whom, stopped)
+		return silence("%s did not answer: %s", whom, stopped)
 	}
-	return silentError{whom, time.Since(began)}
+	return silence("%s did not answer within %s", whom, time.Since(began).Round(time.Second))
 }
 
 // overWords says why a context has ended before somebody was asked.

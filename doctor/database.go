@@ -23,7 +23,7 @@ const theDatabase = "the database"
 func CheckDatabase(db Database) Check {
 	return check{"database", func(ctx context.Context) []Finding {
 		if err := ask(ctx, theDatabase, limit, db.Ping); err != nil {
-			return []Finding{fault(guide.DatabaseDown, because("the database does not answer as it should", err), "callbacks are kept, and nothing else works", "start the server; check LEADSYNC_DATABASE_URL and the network")}
+			return []Finding{fault(guide.DatabaseDown, "the database does not answer as it should", "callbacks are kept, and nothing else works", "start the server; check LEADSYNC_DATABASE_URL and the network").because(err)}
 		}
 		found := []Finding{ok("it answers (" + db.Dialect() + ")")}
 		fit, err := tables(ctx, db)
@@ -38,7 +38,7 @@ func CheckDatabase(db Database) Check {
 			return err
 		})
 		if err != nil {
-			return append(found, fault(guide.DatabaseDown, because(refusal, err), "the server did not answer all questions", "run doctor again; look at the server's log"))
+			return append(found, fault(guide.DatabaseDown, refusal, "the server did not answer all questions", "run doctor again; look at the server's log").because(err))
 		}
 		for _, c := range conditions {
 			if c.Check != repo.CheckRights || made { // of a table that does not exist nobody has rights
@@ -66,7 +66,7 @@ func CheckBeforeMigration(db Unmigrated) Check {
 			return err
 		})
 		if err != nil {
-			return []Finding{fault(guide.DatabaseDown, because(refusal, err), "the server did not answer all questions", "run doctor again; look at the server's log")}
+			return []Finding{fault(guide.DatabaseDown, refusal, "the server did not answer all questions", "run doctor again; look at the server's log").because(err)}
 		}
 		for _, c := range conditions {
 			heading := guide.DatabaseHealth
@@ -88,7 +88,7 @@ func tables(ctx context.Context, db Database) (fit Finding, err error) {
 	})
 	switch {
 	case err != nil:
-		return fault(guide.DatabaseDown, because("the server does not say which tables there are", err), "it is not known whether the tables fit", "run leadsync migrate --plan"), err
+		return fault(guide.DatabaseDown, "the server does not say which tables there are", "it is not known whether the tables fit", "run leadsync migrate --plan").because(err), err
 	case len(pending) > 0:
 		return fault(guide.Migrate, "the tables are not up to date: "+strings.Join(pending, ", "), "the service waits until they are", "run leadsync migrate"), nil
 	}

@@ -28,7 +28,7 @@ type Finding struct {
 	Found string `json:"found"`
 	Means string `json:"means,omitempty"` // what follows from it
 	Do    string `json:"do,omitempty"`    // what a person does about it
-	Says  string `json:"says,omitempty"`  // what the database server said, in its own words
+	Says  string `json:"says,omitempty"`  // the words of the error, as the system or a server has them
 	See   string `json:"see,omitempty"`   // where more is said of it
 }
 

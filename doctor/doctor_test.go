@@ -42,7 +42,7 @@ func clock() time.Time { return now }
 func wantLevel(t *testing.T, name string, c doctor.Check, level doctor.Level, words string) {
 	t.Helper()
 	found := doctor.Run(t.Context(), []doctor.Check{c})
-	hit := slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Level == level && strings.Contains(f.Found+" "+f.Do, words) })
+	hit := slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Level == level && strings.Contains(f.Found+" "+f.Do+" "+f.Says, words) })
 	for _, f := range found {
 		if f.Check == "" || f.Level == doctor.Fault && f.Found == "" || !explained(t, f) {
 			t.Errorf("%s: %+v", name, f)
@@ -289,6 +289,14 @@ func TestNATS(t *testing.T) {
 	wantLevel(t, "no streams", check(false, events.State{}, events.ErrNoStreams), doctor.Warning, "no streams")
 }
 
+// activePortal is one whose addresses are Bitrix24's.
+func activePortal(memberID, domain string) leads.Portal {
+	return leads.Portal{MemberID: memberID, Domain: domain, State: leads.PortalActive, ClientEndpoint: "https://" + domain + "/rest/", ServerEndpoint: "https://oauth.bitrix.info/rest/"}
+}
+
+// trust is that of settings which name no further server.
+var trust = bitrix24.Trust{}
+
 // store has one portal.
 type store struct {
 	portals  []leads.Portal
@@ -330,7 +338,6 @@ func TestPortals(t *testing.T) {
 		"old bindings":                  {func(s *store) { s.standing.BoundAt, s.standing.Bound = now.Add(-240*time.Hour), nil }, nil, doctor.Unknown, "since 2026-11-16 12:00 +03:00"},
 		"bindings that nobody looks at": {func(s *store) { s.standing.BeatAt, s.standing.Bound = now.Add(-time.Hour), nil }, nil, doctor.Unknown, "which events are bound"},
 		"an ended login":                {func(s *store) { s.grants[0].ExpiresAt = now.Add(-300 * 24 * time.Hour) }, nil, doctor.Fault, "log-in ended on"},
-		"another key":                   {func(s *store) { s.failed = fmt.Errorf("stored secret: %w", leads.ErrMisconfigured) }, nil, doctor.Fault, "LEADSYNC_SECRET_KEY"},
 		"damaged tokens":                {func(s *store) { s.failed = errors.New("damaged") }, nil, doctor.Fault, "open"},
 		"a lost database":               {func(s *store) { s.failed = leads.ErrUnavailable }, nil, doctor.Unknown, "did not give the tokens"},
 		"an odd authority":              {nil, map[string]string{"client": "none"}, doctor.Unknown, "never issued"},
@@ -352,7 +359,7 @@ func TestPortals(t *testing.T) {
 		"a webhook's token":             {func(s *store) { s.portals[0].WebhookURL = "https://x/rest/1/s/" }, nil, doctor.Fault, "LEADSYNC_B24_APPLICATION_TOKEN"},
 	} {
 		s := store{
-			portals:  []leads.Portal{{MemberID: "m", Domain: "company.bitrix24.com", State: leads.PortalActive}},
+			portals:  []leads.Portal{activePortal("m", "company.bitrix24.com")},
 			standing: leads.Standing{Bound: append(slices.Clone(bound), "ONCRMLEADADD offline"), BoundAt: now, BeatAt: now},
 			grants:   []leads.Grant{{MemberID: "m", AccessToken: "t", ExpiresAt: now.Add(time.Hour)}},
 		}
@@ -378,9 +385,9 @@ func TestPortals(t *testing.T) {
 			}
 			return &bitrix24.Error{Code: answers["client"]}
 		}
-		wantLevel(t, name, doctor.CheckPortals(doctor.Portals{Store: s, CallbackURL: handler, PublicURL: "https://leads.example.com", Now: clock, Call: call, Client: try}), c.level, c.words)
+		wantLevel(t, name, doctor.CheckPortals(doctor.Portals{Store: s, CallbackURL: handler, PublicURL: "https://leads.example.com", Trust: trust, Now: clock, Call: call, Client: try}), c.level, c.words)
 		if c.change == nil && c.answers == nil {
-			nowhere := doctor.CheckPortals(doctor.Portals{Store: s, Now: clock, Call: call, Client: try})
+			nowhere := doctor.CheckPortals(doctor.Portals{Store: s, Trust: trust, Now: clock, Call: call, Client: try})
 			wantLevel(t, "no public address", nowhere, doctor.Fault, "LEADSYNC_PUBLIC_URL is not set")
 		}
 	}
@@ -392,7 +399,7 @@ func TestSilentPortalsTakeNoTimeFromOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := store{standing: leads.Standing{BeatAt: now}, grants: []leads.Grant{{AccessToken: "t", ExpiresAt: now.Add(time.Hour)}}}
 		for i := range 10 {
-			s.portals = append(s.portals, leads.Portal{MemberID: strconv.Itoa(i), Domain: fmt.Sprintf("p%d.bitrix24.com", i), State: leads.PortalActive})
+			s.portals = append(s.portals, activePortal(strconv.Itoa(i), fmt.Sprintf("p%d.bitrix24.com", i)))
 		}
 		call := func(ctx context.Context, p leads.Portal, _ leads.Secret, method string) (json.RawMessage, error) {
 			if p.MemberID < "6" {
@@ -524,7 +531,7 @@ func TestWhoDidNotAnswerIsNamed(t *testing.T) {
 // checksOf are checks of an installation in which one part never answers.
 func checksOf(silent string) []doctor.Check {
 	db := slow{store{
-		portals:  []leads.Portal{{MemberID: "m", Domain: "company.bitrix24.com", State: leads.PortalActive}},
+		portals:  []leads.Portal{activePortal("m", "company.bitrix24.com")},
 		standing: leads.Standing{BeatAt: now}, grants: []leads.Grant{{AccessToken: "t", ExpiresAt: now.Add(time.Hour)}},
 	}, silent}
 	answers := map[string]string{"scope": `["crm"]`, "user.admin": "true", "app.info": `{"LICENSE":"ru_ent"}`}

@@ -55,18 +55,18 @@ func CheckDirectory(dir string) Check {
 		case errors.Is(err, fs.ErrNotExist):
 			return []Finding{warning(guide.DataDirectory, dir+" does not exist", "the first start of `leadsync serve` creates it", "check LEADSYNC_DATA_DIR if the service has run before")}
 		case err != nil:
-			return []Finding{fault(guide.DataDirectory, err.Error(), "the service cannot start", "give the service's user access to it")}
+			return []Finding{fault(guide.DataDirectory, dir+" cannot be looked at", "the service cannot start", "give the service's user access to it").because(err)}
 		case !info.IsDir():
 			return []Finding{fault(guide.DataDirectory, dir+" is not a directory", "the service cannot start", "correct LEADSYNC_DATA_DIR")}
 		}
 		probe, err := os.CreateTemp(dir, ".doctor-*")
 		if err != nil {
-			return []Finding{fault(guide.DataDirectory, err.Error(), "callbacks cannot be kept when NATS is down", "run doctor as the service's user, and give that user the directory")}
+			return []Finding{fault(guide.DataDirectory, dir+" cannot be written to", "callbacks cannot be kept when NATS is down", "run doctor as the service's user, and give that user the directory").because(err)}
 		}
 		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
 		switch open := info.Mode().Perm() & 0o077; {
 		case err != nil:
-			return []Finding{fault(guide.DataDirectory, err.Error(), "files of the directory cannot be removed", "give the service's user the directory")}
+			return []Finding{fault(guide.DataDirectory, "a file in "+dir+" cannot be removed", "files of the directory cannot be removed", "give the service's user the directory").because(err)}
 		case runtime.GOOS == "windows":
 			return []Finding{ok(dir + " can be written to"), unknown("who else may read it: leadsync does not read Windows' access lists; only the service's user and administrators should")}
 		case open != 0:

@@ -34,15 +34,16 @@ func CheckNATS(n NATS) Check {
 		case n.Idle(err):
 			return []Finding{ok("the embedded server starts with `leadsync serve`, which does not run now")}
 		case errors.As(err, &foreign):
-			return []Finding{fault(guide.Stream, err.Error(), "callbacks are kept in the spool until then", "")}
+			return []Finding{fault(guide.Stream, fmt.Sprintf("the stream %s was not made by leadsync and is in the way of leadsync's stream %s", foreign.Stream, foreign.Needed), "callbacks are kept in the spool until then",
+				"set LEADSYNC_NATS_PREFIX, so that leadsync uses other names, or give leadsync an account of its own, or remove that stream if nobody needs it")}
 		case errors.Is(err, events.ErrNoStreams):
-			return []Finding{warning(guide.NATSDown, err.Error(), "", "")}
+			return []Finding{warning(guide.NATSDown, events.ErrNoStreams.Error(), "", "")}
 		case n.Embedded:
-			return []Finding{fault(guide.NATSDown, err.Error(), "callbacks are kept in the spool until it answers", "the service runs: its log and /readyz say what its embedded server waits for")}
+			return []Finding{fault(guide.NATSDown, "the embedded server does not answer", "callbacks are kept in the spool until it answers", "the service runs: its log and /readyz say what its embedded server waits for").because(err)}
 		case events.Refused(err):
-			return []Finding{fault(guide.NATSLogIn, err.Error(), "callbacks are kept in the spool until it lets leadsync in", "correct the log-in: LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER or LEADSYNC_NATS_CREDS")}
+			return []Finding{fault(guide.NATSLogIn, "the server does not let leadsync in", "callbacks are kept in the spool until it lets leadsync in", "correct the log-in: LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER or LEADSYNC_NATS_CREDS").because(err)}
 		default:
-			return []Finding{fault(guide.NATSDown, err.Error(), "callbacks are kept in the spool until it answers", "start the server; check LEADSYNC_NATS_URL, the log-in and the network")}
+			return []Finding{fault(guide.NATSDown, "the server does not answer", "callbacks are kept in the spool until it answers", "start the server; check LEADSYNC_NATS_URL, the log-in and the network").because(err)}
 		}
 		found := []Finding{version(state.Version), ok(fmt.Sprintf("%d streams, made by leadsync", len(state.Streams)))}
 		found = append(found, n.replicas(state)...)

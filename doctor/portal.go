@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"leadsync/bitrix24"
 	"leadsync/guide"
 	"leadsync/leads"
+	"leadsync/repo"
 )
 
 // Store is what the checks of portals read.
@@ -27,6 +29,7 @@ type Portals struct {
 	Store       Store
 	CallbackURL string // where Bitrix24 is to send events; "" where it cannot
 	PublicURL   string
+	Trust       bitrix24.Trust // which addresses may be called
 	Now         func() time.Time
 	// Call calls a method of a portal, with a token where there is one.
 	Call func(ctx context.Context, p leads.Portal, token leads.Secret, method string) (json.RawMessage, error)
@@ -64,7 +67,7 @@ func (portalsCheck) Name() string { return "portals" }
 func (c portalsCheck) Look(ctx context.Context) (found []Finding) {
 	portals, err := c.list(ctx)
 	if err != nil {
-		return []Finding{unknown("which there are: " + err.Error())}
+		return []Finding{unreadable(unknown("which there are").because(err), err)}
 	}
 	if len(portals) == 0 {
 		return []Finding{warning(guide.NoPortal, "none is connected yet", "nothing is mirrored", "install the application in Bitrix24, or run leadsync portals add --webhook")}
@@ -115,15 +118,45 @@ func (p Portals) one(ctx context.Context, portal leads.Portal) []Finding {
 		return err
 	})
 	if err != nil {
-		return []Finding{unknown("what its owner has noted: " + err.Error())}
+		return []Finding{unknown("what its owner has noted").because(err)}
 	}
 	found := []Finding{p.served(standing)}
 	if portal.WebhookURL != "" {
 		return append(found, p.webhook(ctx, portal)...)
 	}
-	found = append(append(found, p.bound(standing)...), p.client(ctx, portal))
-	return append(found, p.rights(ctx, portal)...)
+	found = append(append(found, p.untrusted(portal)...), p.bound(standing)...)
+	return append(append(found, p.client(ctx, portal)), p.rights(ctx, portal)...)
 }
+
+// untrusted names the stored addresses of a portal that the settings do not let leadsync call any more.
+func (p Portals) untrusted(portal leads.Portal) (found []Finding) {
+	const means = "leadsync sends no tokens there, so the portal is not served"
+	_, leadsErr := p.Trust.Endpoint(portal.ClientEndpoint)
+	_, authErr := p.Trust.AuthServer(portal.ServerEndpoint)
+	for _, address := range []struct {
+		what, stored string
+		err          error
+	}{{"its address", portal.ClientEndpoint, leadsErr}, {"its authorization server", portal.ServerEndpoint, authErr}} {
+		if address.err == nil {
+			continue
+		}
+		u, err := url.Parse(address.stored)
+		switch {
+		case err != nil || u.Host == "":
+			found = append(found, fault(guide.PortalDown, address.what+" is not trusted: what is stored is no address", means, portal.Remedy(p.PublicURL)))
+		case u.Scheme != "https":
+			found = append(found, fault(guide.PortalDown, fmt.Sprintf("%s is not trusted: %s is not https", address.what, u.Host), means,
+				fmt.Sprintf("add %s to LEADSYNC_B24_INSECURE_HOSTS if it is an emulator and restart; else %s", u.Host, portal.Remedy(p.PublicURL))))
+		default:
+			found = append(found, fault(guide.PortalDown, fmt.Sprintf("%s is not trusted: %s is not one of Bitrix24's", address.what, u.Host), means,
+				fmt.Sprintf("add %s to LEADSYNC_B24_AUTH_HOSTS if Bitrix24's documentation names it, and restart", u.Host)))
+		}
+	}
+	return found
+}
+
+// notTrusted is said of what is not asked for that.
+const notTrusted = "not asked, because the address is not trusted"
 
 // current tells whether a leadsync process serves the portal now, so that what it has noted is true.
 func (p Portals) current(s leads.Standing) bool {
@@ -148,6 +181,9 @@ func (p Portals) served(s leads.Standing) Finding {
 
 func moment(at time.Time) string { return at.Format("2006-01-02 15:04 -07:00") }
 
+// rightClient is what is asked of the authorization server.
+const rightClient = "whether client id and secret are right"
+
 // client looks whether the tokens can be refreshed.
 func (p Portals) client(ctx context.Context, portal leads.Portal) Finding {
 	err := Ask(ctx, "the authorization server", func(ctx context.Context) error { return p.Client(ctx, portal) })
@@ -157,10 +193,12 @@ func (p Portals) client(ctx context.Context, portal leads.Portal) Finding {
 	switch {
 	case errors.Is(err, ErrNoClient):
 		return fault(guide.Client, "no client id is set", means, do)
+	case errors.Is(err, bitrix24.ErrUntrusted):
+		return unknown(rightClient + ": " + notTrusted)
 	case err == nil:
-		return unknown("whether client id and secret are right: the authorization server gives tokens for a refresh token that it never issued")
+		return unknown(rightClient + ": the authorization server gives tokens for a refresh token that it never issued")
 	case !errors.As(err, &refusal):
-		return unknown("whether client id and secret are right: " + err.Error())
+		return unknown(rightClient).because(err)
 	}
 	switch strings.ToUpper(refusal.Code) {
 	case "INVALID_GRANT": // it knows the client, and not the token
@@ -168,7 +206,7 @@ func (p Portals) client(ctx context.Context, portal leads.Portal) Finding {
 	case "WRONG_CLIENT", "INVALID_CLIENT", "INVALID_REQUEST":
 		return fault(guide.Client, "the authorization server refuses client id and secret: "+refusal.Code, means, do)
 	}
-	return unknown("whether client id and secret are right: " + refusal.Error())
+	return unknown(rightClient).because(refusal)
 }
 
 // bound looks which events the portal sends to us, as its owner has seen it last.
@@ -212,14 +250,13 @@ func (p Portals) rights(ctx context.Context, portal leads.Portal) (found []Findi
 		return err
 	})
 	switch {
-	case silent(err) || err != nil && ctx.Err() != nil:
+	case silent(err):
 		return []Finding{unknown(unasked + err.Error())}
-	case errors.Is(err, leads.ErrUnavailable):
-		return []Finding{unknown(unasked + "the database did not give the tokens: " + err.Error())}
-	case errors.Is(err, leads.ErrMisconfigured):
-		return []Finding{fault(guide.Key, err.Error(), "the tokens cannot be used", "is LEADSYNC_SECRET_KEY that of the service?"), unknown(unasked + "the tokens cannot be read")}
+	case err != nil && ctx.Err() != nil, errors.Is(err, leads.ErrUnavailable):
+		return []Finding{unknown(unasked + "the database did not give the tokens").because(err)}
 	case err != nil:
-		return []Finding{fault(guide.Authorization, err.Error(), "the tokens cannot be used", portal.Remedy(p.PublicURL)), unknown(unasked + "the tokens cannot be read")}
+		f := fault(guide.Authorization, "its tokens cannot be read", "the tokens cannot be used", portal.Remedy(p.PublicURL)).because(err)
+		return []Finding{unreadable(f, err), unknown(unasked + "the tokens cannot be read")}
 	case len(grants) == 0:
 		return []Finding{fault(guide.Authorization, "there are no tokens", "its leads cannot be read", portal.Remedy(p.PublicURL)), unknown(unasked + "there are no tokens")}
 	}
@@ -241,6 +278,14 @@ func (p Portals) rights(ctx context.Context, portal leads.Portal) (found []Findi
 	return append(found, p.administrator(ctx, portal, grant.AccessToken), p.plan(ctx, portal, grant.AccessToken))
 }
 
+// unreadable is a finding of a stored secret that could not be read: it is the settings' fault where the key is another.
+func unreadable(f Finding, err error) Finding {
+	if advised, ok := errors.AsType[repo.AdvisedError](err); ok && errors.Is(err, leads.ErrMisconfigured) {
+		f.Level, f.Do, f.See = Fault, advised.Advice, guide.Key.String()
+	}
+	return f
+}
+
 // call calls a method of the portal.
 func (p Portals) call(ctx context.Context, portal leads.Portal, token leads.Secret, method string) (answer json.RawMessage, err error) {
 	err = Ask(ctx, "the portal", func(ctx context.Context) (err error) {
@@ -254,9 +299,13 @@ func (p Portals) scope(ctx context.Context, portal leads.Portal, token leads.Sec
 	answer, err := p.call(ctx, portal, token, "scope")
 	switch {
 	case silent(err) || err != nil && ctx.Err() != nil:
-		return unknown("which permissions it has given: " + err.Error())
+		return unknown("which permissions it has given").because(err)
+	case errors.Is(err, bitrix24.ErrUntrusted):
+		return unknown("which permissions it has given: " + notTrusted)
+	case errors.Is(err, leads.ErrPortalRefuses):
+		return fault(guide.PortalDown, "it refuses all calls", "its leads cannot be read", "").because(err)
 	case err != nil:
-		return fault(guide.PortalDown, "it does not answer: "+err.Error(), "its leads cannot be read", "open the portal in a browser; can this machine reach it?")
+		return fault(guide.PortalDown, "it does not answer", "its leads cannot be read", "open the portal in a browser; can this machine reach it?").because(err)
 	}
 	if !strings.Contains(strings.ToLower(string(answer)), `"crm"`) {
 		return fault(guide.Permission, "the permission CRM is missing", "its leads cannot be read", "tick CRM in the application's form in Bitrix24, save it, and log in again")
@@ -267,7 +316,7 @@ func (p Portals) scope(ctx context.Context, portal leads.Portal, token leads.Sec
 func (p Portals) administrator(ctx context.Context, portal leads.Portal, token leads.Secret) Finding {
 	answer, err := p.call(ctx, portal, token, "user.admin")
 	if err != nil {
-		return unknown("whether the tokens are an administrator's: " + err.Error())
+		return unknown("whether the tokens are an administrator's").because(err)
 	}
 	if !slices.Contains([]string{"true", "y", "1"}, strings.ToLower(strings.Trim(string(answer), `" `))) {
 		return fault(guide.Permission, "the tokens are not an administrator's", "leadsync sees only the leads of that user, and may take others for deleted", portal.Remedy(p.PublicURL))
@@ -285,7 +334,7 @@ func (p Portals) plan(ctx context.Context, portal leads.Portal, token leads.Secr
 		err = json.Unmarshal(answer, &info)
 	}
 	if err != nil {
-		return unknown("its plan: " + err.Error())
+		return unknown("its plan").because(err)
 	}
 	return ok(fmt.Sprintf("plan %s, so leadsync's limits are those of %s", info.License, bitrix24.PlanOf(info.Family).Name))
 }

@@ -37,7 +37,7 @@ func Write(w io.Writer, found []Finding, style Style) error {
 			fmt.Fprintf(&text, "%25s  -> %s\n", "", say(f.Do))
 		}
 		if f.Says != "" {
-			fmt.Fprintf(&text, "%25s  %s: %s\n", "", words("the server says"), leads.OneLine(f.Says))
+			fmt.Fprintf(&text, "%25s  %s: %s\n", "", words("the error says"), leads.OneLine(f.Says))
 		}
 		if f.See != "" {
 			fmt.Fprintf(&text, "%25s  %s %s\n", "", words("see"), style.page(f.See))

@@ -35,16 +35,16 @@ func TestTheServersWordsAreSetApart(t *testing.T) {
 		check doctor.Check
 		want  string
 	}{
-		"refused": {doctor.CheckDatabase(database{down: login}), `fault    database        the database does not answer as it should: ping: database unavailable
+		"refused": {doctor.CheckDatabase(database{down: login}), `fault    database        the database does not answer as it should
                            so: callbacks are kept, and nothing else works
                            -> start the server; check LEADSYNC_DATABASE_URL and the network
-                           the server says: Cannot open database «d» (4060) · Login failed (18456)
+                           the error says: Cannot open database «d» (4060) · Login failed (18456)
 `},
 		"not allowed to ask": {doctor.CheckDatabase(database{conditions: []repo.Condition{denied}}), `unknown  database        room: not checked: the server refused a question
                            -> where the login may not ask this, let the server's administrator grant it or look himself; a server that does not know the question needs nothing
-                           the server says: VIEW SERVER STATE permission was denied
+                           the error says: VIEW SERVER STATE permission was denied
 `},
-		"nobody answers": {doctor.CheckDatabase(database{down: errors.New("no route")}), "no route\n"},
+		"nobody answers": {doctor.CheckDatabase(database{down: errors.New("no route")}), "the error says: no route\n"},
 	} {
 		var text strings.Builder
 		if err := doctor.Write(&text, doctor.Run(t.Context(), []doctor.Check{test.check}), doctor.Style{}); err != nil || !strings.Contains(text.String(), test.want) {

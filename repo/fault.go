@@ -45,7 +45,7 @@ type bulkError struct{ error }
 // Unwrap returns the cause.
 func (e bulkError) Unwrap() error { return e.error }
 
-// AdvisedError is a database that could not be opened, with what to do about its cause.
+// AdvisedError is a database that could not be opened, or a stored secret that could not be read, with what to do about the cause.
 type AdvisedError struct {
 	error
 

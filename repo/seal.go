@@ -66,6 +66,14 @@ func (s sealer) seal(secret leads.Secret) string {
 	return sealV1 + s.id + ":" + base64.StdEncoding.EncodeToString(box)
 }
 
+// formerKey is what to do where the key is not that of the stored secrets.
+const formerKey = "set LEADSYNC_SECRET_KEY to the key with which it was stored, or authorize the portal again"
+
+// unreadable is a stored secret that cannot be read.
+func unreadable(err error, advice string) error {
+	return guide.At(guide.Key, AdvisedError{err, advice})
+}
+
 // unseal returns the secret of its stored form.
 func (s sealer) unseal(stored string) (leads.Secret, error) {
 	if !strings.HasPrefix(stored, sealPrefix) {
@@ -73,14 +81,13 @@ func (s sealer) unseal(stored string) (leads.Secret, error) {
 	}
 	id, encoded, ok := strings.Cut(strings.TrimPrefix(stored, sealV1), ":")
 	if !ok || !strings.HasPrefix(stored, sealV1) {
-		return "", errors.New("stored secret: unknown form of encryption, want enc:v1")
+		return "", unreadable(errors.New("a stored secret is encrypted in a form that this version does not know"), "run the version of leadsync that stored it, or authorize the portal again")
 	}
 	if s.aead == nil {
-		return "", guide.At(guide.Key, fmt.Errorf("stored secret: encrypted with key %s and no key is set, set LEADSYNC_SECRET_KEY: %w", id, leads.ErrMisconfigured))
+		return "", unreadable(fmt.Errorf("%w: a stored secret is encrypted with key %s, and no key is set", leads.ErrMisconfigured, id), formerKey)
 	}
 	if id != s.id {
-		return "", guide.At(guide.Key, fmt.Errorf("stored secret: encrypted with key %s, the given key is %s: "+
-			"set LEADSYNC_SECRET_KEY to the former key, or authorize again: %w", id, s.id, leads.ErrMisconfigured))
+		return "", unreadable(fmt.Errorf("%w: a stored secret is encrypted with key %s, and the given key is %s", leads.ErrMisconfigured, id, s.id), formerKey)
 	}
 	return s.decrypt(encoded)
 }
@@ -88,11 +95,11 @@ func (s sealer) unseal(stored string) (leads.Secret, error) {
 func (s sealer) decrypt(encoded string) (leads.Secret, error) {
 	box, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil || len(box) < s.aead.NonceSize() {
-		return "", errors.New("stored secret: damaged, authorize again")
+		return "", unreadable(errors.New("a stored secret is damaged"), "authorize the portal again")
 	}
 	plain, err := s.aead.Open(nil, box[:s.aead.NonceSize()], box[s.aead.NonceSize():], nil)
 	if err != nil {
-		return "", errors.New("stored secret: damaged, authorize again")
+		return "", unreadable(errors.New("a stored secret is damaged"), "authorize the portal again")
 	}
 	return leads.Secret(plain), nil
 }

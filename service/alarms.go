@@ -64,7 +64,7 @@ func TestAlarms(ctx context.Context, cfg Config) (found []doctor.Finding) {
 	for _, c := range cfg.Alerts.Channels() {
 		f := doctor.Finding{Check: c.Name(), Level: doctor.OK, Found: "the receiver has accepted a test message: look whether it arrives"}
 		if err := alert.SendTest(ctx, c, Instance(), leads.Version(), cfg.Now()); err != nil {
-			f = doctor.Finding{Check: c.Name(), Level: doctor.Fault, Found: err.Error(), Means: "nobody hears of problems this way", Do: "correct the setting, or ask whoever runs the receiver", See: guide.Alarms.String()}
+			f = doctor.Finding{Check: c.Name(), Level: doctor.Fault, Found: "the receiver did not take a test message", Says: err.Error(), Means: "nobody hears of problems this way", Do: "correct the setting, or ask whoever runs the receiver", See: guide.Alarms.String()}
 		}
 		found = append(found, f)
 	}

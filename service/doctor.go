@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -50,7 +49,7 @@ func Examine(ctx context.Context, cfg Config, log *slog.Logger, looking func(che
 	}
 	defer func() { _ = db.Close() }() // it was only read
 	checks = append(checks, doctor.CheckDatabase(db), doctor.CheckClock(cfg.Now, func(ctx context.Context) (time.Time, string, error) { return portalClock(ctx, cfg, db) }),
-		doctor.CheckPortals(doctor.Portals{Store: db, CallbackURL: cfg.CallbackURL(), PublicURL: cfg.PublicURL, Now: cfg.Now, Call: caller(cfg), Client: clientCheck(cfg)}))
+		doctor.CheckPortals(doctor.Portals{Store: db, CallbackURL: cfg.CallbackURL(), PublicURL: cfg.PublicURL, Trust: cfg.Trust, Now: cfg.Now, Call: caller(cfg), Client: clientCheck(cfg)}))
 	return doctor.Run(ctx, saying(looking, checks))
 }
 
@@ -180,7 +179,7 @@ func clockOf(ctx context.Context, cfg Config, p leads.Portal) (time.Time, error)
 	_ = response.Body.Close() // a HEAD has none
 	at, err := http.ParseTime(response.Header.Get("Date"))
 	if err != nil {
-		return at, fmt.Errorf("the answer of %s has no date", p.Domain)
+		return at, doctor.Sentence("the answer of " + p.Domain + " has no date")
 	}
 	return at, nil
 }

@@ -87,7 +87,10 @@ func unopened(err error) doctor.Finding {
 	case advised:
 		f.Found, f.Do = e.Unwrap().Error(), e.Advice
 	}
-	return f.Apart()
+	if f = f.Apart(); f.Found == err.Error() {
+		f.Found, f.Says = "the database cannot be opened or asked", leads.OneLine(f.Found)
+	}
+	return f
 }
 
 // withoutEncryption tells whether the server cannot encrypt connections. The driver has only these words for it.
@@ -108,7 +111,7 @@ func TryWebhook(ctx context.Context, cfg Config) []doctor.Finding {
 	answer, err := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: cfg.WebhookURL}).Call(ctx, "scope", nil)
 	var scope []string
 	if err != nil {
-		f.Level, f.Found, f.Do = doctor.Fault, err.Error(), "copy the inbound webhook again, as Bitrix24 shows it"
+		f.Level, f.Found, f.Says, f.Do = doctor.Fault, "it cannot be used", err.Error(), "copy the inbound webhook again, as Bitrix24 shows it"
 	} else if json.Unmarshal(answer.Result, &scope) == nil && !slices.Contains(scope, "crm") {
 		f.Level, f.Found, f.Do = doctor.Fault, "it may not read the CRM", "give it the permission crm in Bitrix24"
 	}

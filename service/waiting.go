@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
 	"golang.org/x/term"
+
+	"leadsync/handlers/language"
 )
 
 const (
@@ -24,6 +27,7 @@ type Waiting struct {
 	width func() int // of the terminal; nil where there is none
 
 	mu             sync.Mutex
+	lang           string // of the words; "" is English
 	words          string // what is done; "" is nothing
 	began, printed time.Time
 	drawn          bool
@@ -43,6 +47,16 @@ func NewWaiting(out io.Writer) *Waiting {
 		}
 	}
 	return w
+}
+
+// Speak says in which language the words are.
+func (w *Waiting) Speak(lang string) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lang = lang
 }
 
 // Begin says that something else is done now; "" that nothing is.
@@ -128,7 +142,7 @@ func (w *Waiting) show() {
 	if w.words == "" || took < waitAfter {
 		return
 	}
-	line := fmt.Sprintf("%s, %d s", w.words, took/time.Second)
+	line := w.words + ", " + language.Say(w.lang, "%s s", strconv.Itoa(int(took/time.Second)))
 	switch {
 	case w.width != nil:
 		if runes := []rune(line); len(runes) >= w.width() {

@@ -89,7 +89,7 @@ func wayFor(found []doctor.Finding, address string) *way {
 	}
 	for i, f := range found {
 		at := slices.IndexFunc(ways, func(w way) bool {
-			return f.Level == doctor.Fault && strings.Contains(f.Found, w.in) && u.Query().Get(spelt(u, w.parameter)) != w.value
+			return f.Level == doctor.Fault && strings.Contains(f.Found+f.Says, w.in) && u.Query().Get(spelt(u, w.parameter)) != w.value
 		})
 		if at < 0 {
 			continue

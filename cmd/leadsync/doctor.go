@@ -27,9 +27,10 @@ func (d doctorCmd) Run(ctx context.Context, a *app) error {
 	}
 	lang := setup.Locale(a.lookup)
 	style := a.style(lang)
+	a.wait.Speak(lang)
 	var found []doctor.Finding
 	if d.TestAlert {
-		a.wait.Begin("Sending test messages")
+		a.wait.Begin(language.Say(lang, "Sending test messages"))
 		found = service.TestAlarms(ctx, cfg)
 	} else {
 		found = service.Examine(ctx, cfg, service.NewLog(a.stderr, cfg), func(check string) { a.wait.Begin(language.Say(lang, "Looking at") + ": " + style.Words(check)) })

@@ -93,6 +93,7 @@ func (i initCmd) config(a *app) setup.Config {
 
 // trying says what init tries, until it is called.
 func (a *app) trying(lang, what string) func() {
+	a.wait.Speak(lang)
 	a.wait.Begin(language.Say(lang, what))
 	return func() { a.wait.Begin("") }
 }
