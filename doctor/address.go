@@ -76,7 +76,7 @@ func reachable(host string, ips []net.IP) Finding {
 	if !named {
 		return ok(host + " is a public address")
 	}
-	return ok(fmt.Sprintf("%s is %s", host, ips[0]))
+	return ok(fmt.Sprintf("in DNS %s is %s", host, ips[0]))
 }
 
 // answer asks the address for what only leadsync answers.

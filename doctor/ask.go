@@ -32,7 +32,7 @@ func Ask(ctx context.Context, whom string, question func(context.Context) error)
 
 func ask(ctx context.Context, whom string, most time.Duration, question func(context.Context) error) error {
 	if ctx.Err() != nil {
-		return silence("%s was not asked: %s", whom, overWords(ctx))
+		return silence("could not ask %s: %s", whom, overWords(ctx))
 	}
 	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -42,9 +42,9 @@ func ask(ctx context.Context, whom string, most time.Duration, question func(con
 	case err == nil || limited.Err() == nil:
 		return err
 	case errors.Is(ctx.Err(), context.Canceled):
-		return silence("%s did not answer: %s", whom, stopped)
+		return silence("no answer from %s: %s", whom, stopped)
 	}
-	return silence("%s did not answer within %s", whom, time.Since(began).Round(time.Second))
+	return silence("no answer from %s within %s", whom, time.Since(began).Round(time.Second))
 }
 
 // overWords says why a context has ended before somebody was asked.

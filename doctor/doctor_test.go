@@ -42,7 +42,9 @@ func clock() time.Time { return now }
 func wantLevel(t *testing.T, name string, c doctor.Check, level doctor.Level, words string) {
 	t.Helper()
 	found := doctor.Run(t.Context(), []doctor.Check{c})
-	hit := slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Level == level && strings.Contains(f.Found+" "+f.Do+" "+f.Says, words) })
+	hit := slices.ContainsFunc(found, func(f doctor.Finding) bool {
+		return f.Level == level && strings.Contains(f.Found+" "+f.Do+" "+f.Says, words)
+	})
 	for _, f := range found {
 		if f.Check == "" || f.Level == doctor.Fault && f.Found == "" || !explained(t, f) {
 			t.Errorf("%s: %+v", name, f)
@@ -414,7 +416,7 @@ func TestSilentPortalsTakeNoTimeFromOthers(t *testing.T) {
 			t.Errorf("it took %s", took)
 		}
 		for _, portal := range s.portals {
-			words := map[bool]string{true: "did not answer", false: "has given the permission CRM"}[portal.MemberID < "6"]
+			words := map[bool]string{true: "no answer from the portal", false: "has given the permission CRM"}[portal.MemberID < "6"]
 			if !slices.ContainsFunc(found, func(f doctor.Finding) bool {
 				return strings.HasPrefix(f.Found, portal.Domain) && strings.Contains(f.Found, words)
 			}) {
@@ -495,20 +497,20 @@ func TestWhoDidNotAnswerIsNamed(t *testing.T) {
 		silent string
 		want   []string // words of findings
 	}{
-		{"portals", []string{"which there are: the database did not answer within 20s"}},
-		{"standing", []string{"what its owner has noted: the database did not answer within 10s"}},
-		{"client", []string{"client id and secret are right: the authorization server did not answer within 10s", answered}},
-		{"grants", []string{"not asked, because the database did not answer within 10s", "client id and secret are right"}},
-		{"scope", []string{"which permissions it has given: the portal did not answer within 10s", "administrator and plan: not asked"}},
-		{"user.admin", []string{"an administrator's: the portal did not answer within 10s", "plan ru_ent"}},
-		{"app.info", []string{"its plan: the portal did not answer within 10s", "the tokens are an administrator's"}},
-		{"ping", []string{"the database did not answer within 20s"}},
-		{"plan", []string{"the database did not answer within 20s", "not asked, because the database did not answer within 20s"}},
-		{"health", []string{"the database did not answer within 20s", "the tables are those of this version"}},
-		{"dns", []string{"whether it answers: DNS did not answer within 10s"}},
-		{"address", []string{"leads.example.com did not answer within 20s"}},
-		{"clock", []string{"company.bitrix24.com did not answer within 10s"}},
-		{"nats", []string{"NATS did not answer within 20s"}},
+		{"portals", []string{"which there are: no answer from the database within 20s"}},
+		{"standing", []string{"what its owner has noted: no answer from the database within 10s"}},
+		{"client", []string{"client id and secret are right: no answer from the authorization server within 10s", answered}},
+		{"grants", []string{"not asked, because no answer from the database within 10s", "client id and secret are right"}},
+		{"scope", []string{"which permissions it has given: no answer from the portal within 10s", "administrator and plan: not asked"}},
+		{"user.admin", []string{"an administrator's: no answer from the portal within 10s", "plan ru_ent"}},
+		{"app.info", []string{"its plan: no answer from the portal within 10s", "the tokens are an administrator's"}},
+		{"ping", []string{"no answer from the database within 20s"}},
+		{"plan", []string{"no answer from the database within 20s", "not asked, because no answer from the database within 20s"}},
+		{"health", []string{"no answer from the database within 20s", "the tables are those of this version"}},
+		{"dns", []string{"whether it answers: no answer from DNS within 10s"}},
+		{"address", []string{"no answer from leads.example.com within 20s"}},
+		{"clock", []string{"no answer from company.bitrix24.com within 10s"}},
+		{"nats", []string{"no answer from NATS within 20s"}},
 	} {
 		t.Run(c.silent, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

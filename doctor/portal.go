@@ -136,19 +136,19 @@ func (p Portals) untrusted(portal leads.Portal) (found []Finding) {
 	for _, address := range []struct {
 		what, stored string
 		err          error
-	}{{"its address", portal.ClientEndpoint, leadsErr}, {"its authorization server", portal.ServerEndpoint, authErr}} {
+	}{{"its address is not trusted", portal.ClientEndpoint, leadsErr}, {"its authorization server is not trusted", portal.ServerEndpoint, authErr}} {
 		if address.err == nil {
 			continue
 		}
 		u, err := url.Parse(address.stored)
 		switch {
 		case err != nil || u.Host == "":
-			found = append(found, fault(guide.PortalDown, address.what+" is not trusted: what is stored is no address", means, portal.Remedy(p.PublicURL)))
+			found = append(found, fault(guide.PortalDown, address.what+": what is stored is no address", means, portal.Remedy(p.PublicURL)))
 		case u.Scheme != "https":
-			found = append(found, fault(guide.PortalDown, fmt.Sprintf("%s is not trusted: %s is not https", address.what, u.Host), means,
+			found = append(found, fault(guide.PortalDown, address.what+": it is plain http at "+u.Host, means,
 				fmt.Sprintf("add %s to LEADSYNC_B24_INSECURE_HOSTS if it is an emulator and restart; else %s", u.Host, portal.Remedy(p.PublicURL))))
 		default:
-			found = append(found, fault(guide.PortalDown, fmt.Sprintf("%s is not trusted: %s is not one of Bitrix24's", address.what, u.Host), means,
+			found = append(found, fault(guide.PortalDown, address.what+": it is not Bitrix24's but "+u.Host, means,
 				fmt.Sprintf("add %s to LEADSYNC_B24_AUTH_HOSTS if Bitrix24's documentation names it, and restart", u.Host)))
 		}
 	}

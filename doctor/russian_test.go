@@ -94,7 +94,7 @@ func checksThatFail(t *testing.T, err error) (all map[string]doctor.Check) {
 			if method == of {
 				return nil, err
 			}
-			return json.RawMessage(map[string]string{"scope": `["crm"]`, "user.admin": "true", "app.info": "{}"}[method]), nil
+			return json.RawMessage(map[string]string{"scope": `["crm"]`, "user.admin": "true", "app.info": `{"LICENSE":"ru_ent"}`}[method]), nil
 		}
 	}
 	portals := func(only, method string, client error) doctor.Check {
@@ -222,10 +222,10 @@ func TestUntrustedAddressesAreFound(t *testing.T) {
 		want   []string // of the sentence, and of the advice
 	}{
 		"trusted":            {func(*leads.Portal) {}, trust, nil},
-		"an emulator":        {func(p *leads.Portal) { p.ClientEndpoint = "http://" + emulator + "/rest/" }, trust, []string{"its address is not trusted: " + emulator, "add " + emulator + " to LEADSYNC_B24_INSECURE_HOSTS"}},
+		"an emulator":        {func(p *leads.Portal) { p.ClientEndpoint = "http://" + emulator + "/rest/" }, trust, []string{"its address is not trusted: it is plain http at " + emulator, "add " + emulator + " to LEADSYNC_B24_INSECURE_HOSTS"}},
 		"a trusted emulator": {func(p *leads.Portal) { p.ClientEndpoint = "http://" + emulator + "/rest/" }, bitrix24.Trust{Insecure: []string{emulator}}, nil},
-		"its OAuth server":   {func(p *leads.Portal) { p.ServerEndpoint = "http://" + emulator + "/rest/" }, trust, []string{"its authorization server is not trusted: " + emulator, "LEADSYNC_B24_INSECURE_HOSTS"}},
-		"another server":     {func(p *leads.Portal) { p.ServerEndpoint = "https://oauth.example.com/rest/" }, trust, []string{"oauth.example.com is not one of Bitrix24's", "add oauth.example.com to LEADSYNC_B24_AUTH_HOSTS"}},
+		"its OAuth server":   {func(p *leads.Portal) { p.ServerEndpoint = "http://" + emulator + "/rest/" }, trust, []string{"its authorization server is not trusted: it is plain http at " + emulator, "LEADSYNC_B24_INSECURE_HOSTS"}},
+		"another server":     {func(p *leads.Portal) { p.ServerEndpoint = "https://oauth.example.com/rest/" }, trust, []string{"its authorization server is not trusted: it is not Bitrix24's but oauth.example.com", "add oauth.example.com to LEADSYNC_B24_AUTH_HOSTS"}},
 		"no address":         {func(p *leads.Portal) { p.ClientEndpoint = "" }, trust, []string{"its address is not trusted: what is stored is no address", "open"}},
 	} {
 		s := failingStore(nil, "none")
@@ -234,9 +234,9 @@ func TestUntrustedAddressesAreFound(t *testing.T) {
 			_, err := test.trust.AuthServer(p.ServerEndpoint)
 			return err
 		}
-		call := func(_ context.Context, p leads.Portal, _ leads.Secret, _ string) (json.RawMessage, error) {
+		call := func(_ context.Context, p leads.Portal, _ leads.Secret, method string) (json.RawMessage, error) {
 			_, err := test.trust.Endpoint(p.ClientEndpoint)
-			return json.RawMessage(`["crm"]`), err
+			return json.RawMessage(map[string]string{"scope": `["crm"]`, "user.admin": "true", "app.info": `{"LICENSE":"ru_ent"}`}[method]), err
 		}
 		found := doctor.Run(t.Context(), []doctor.Check{doctor.CheckPortals(doctor.Portals{Store: s, Trust: test.trust, Now: clock, Call: call, Client: untrusted, PublicURL: "https://leads.example.com"})})
 		at := slices.IndexFunc(found, func(f doctor.Finding) bool { return strings.Contains(f.Found, "is not trusted: ") })

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"leadsync/doctor"
+	"leadsync/handlers/language"
 	"leadsync/repo"
 )
 
@@ -57,6 +58,21 @@ func TestLongWorkIsSaidInLines(t *testing.T) {
 		after(time.Minute)
 		if got := strings.TrimPrefix(out.String(), "Connecting, 2 s\nConnecting, 7 s\n"); got != "Copying, 2 s\n" {
 			t.Errorf("said %q", got)
+		}
+	})
+}
+
+// The unit is that of the words' language.
+func TestLongWorkIsSaidInTheReadersLanguage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &page{}
+		w := NewWaiting(out)
+		defer w.Stop()
+		w.Speak(language.Russian)
+		w.Begin("Проверка: база")
+		after(7500 * time.Millisecond)
+		if want := "Проверка: база, 2 с\nПроверка: база, 7 с\n"; out.String() != want {
+			t.Errorf("said %q, want %q", out, want)
 		}
 	})
 }
