@@ -12,13 +12,13 @@ import (
 const patience = limit / 2
 
 // silentError says who did not answer.
-type silentError struct{ Sentence }
+type silentError struct{ SentenceError }
 
 // Unwrap is the sentence.
-func (e silentError) Unwrap() error { return e.Sentence }
+func (e silentError) Unwrap() error { return e.SentenceError }
 
 func silence(format string, values ...any) error {
-	return silentError{Sentence(fmt.Sprintf(format, values...))}
+	return silentError{SentenceError(fmt.Sprintf(format, values...))}
 }
 
 // silent tells whether somebody did not answer in time, or was not asked because there was none.

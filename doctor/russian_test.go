@@ -21,8 +21,8 @@ import (
 	"leadsync/repo"
 )
 
-// odd is an error that nobody has translated.
-var odd = errors.New("the system was not amused")
+// errOdd is an error that nobody has translated.
+var errOdd = errors.New("the system was not amused")
 
 // english are words that only English sentences have.
 var english = regexp.MustCompile(`(?i)\b(?:the|was|were|and|or|of|by|for|not|is|its|has|from|since|because|cannot|if|to)\b`)
@@ -51,7 +51,10 @@ func (f failing) of(what string) error {
 	return nil
 }
 
-func (f failing) Portals(context.Context) ([]leads.Portal, error) { return f.portals, f.of("portals") }
+func (f failing) Portals(context.Context) ([]leads.Portal, error) {
+	return f.portals, f.of("portals")
+}
+
 func (f failing) Standing(context.Context, string) (leads.Standing, bool, error) {
 	return f.standing, true, f.of("standing")
 }
@@ -127,9 +130,9 @@ func checksThatFail(t *testing.T, err error) (all map[string]doctor.Check) {
 // An error that has no Russian stands apart from the sentence of each finding.
 func TestErrorsStandApart(t *testing.T) {
 	t.Parallel()
-	for name, check := range checksThatFail(t, odd) {
+	for name, check := range checksThatFail(t, errOdd) {
 		found := doctor.Run(t.Context(), []doctor.Check{check})
-		if !slices.ContainsFunc(found, func(f doctor.Finding) bool { return strings.Contains(f.Says, odd.Error()) }) {
+		if !slices.ContainsFunc(found, func(f doctor.Finding) bool { return strings.Contains(f.Says, errOdd.Error()) }) {
 			t.Errorf("%s: the error is nowhere: %+v", name, found)
 		}
 		for _, f := range found {

@@ -16,16 +16,16 @@ const spoken = "mssql: "
 // refusal is a sentence for where the server's own words are all that is known.
 const refusal = "the server refused a question"
 
-// Sentence is an error whose words are a sentence of leadsync's, so that it can be said in the reader's language. The words of any
+// SentenceError is an error whose words are a sentence of leadsync's, so that it can be said in the reader's language. The words of any
 // other error are for whoever looks after what failed: they stand apart.
-type Sentence string
+type SentenceError string
 
 // Error implements error.
-func (s Sentence) Error() string { return string(s) }
+func (s SentenceError) Error() string { return string(s) }
 
 // because adds why something failed: to the sentence where the error has one of ours, else apart from it, in the error's own words.
 func (f Finding) because(err error) Finding {
-	sentence, ours := errors.AsType[Sentence](err)
+	sentence, ours := errors.AsType[SentenceError](err)
 	advised, hasAdvice := errors.AsType[repo.AdvisedError](err)
 	refusal, refused := errors.AsType[*bitrix24.Error](err)
 	switch {

@@ -22,7 +22,7 @@ import (
 var errDataInUse = guide.At(guide.DataDirectory, errors.New("another leadsync process uses the data directory"))
 
 // errNATSStarts says that the service beside this command has no NATS yet.
-var errNATSStarts error = doctor.Sentence("the leadsync service beside this command is starting and its NATS server is not ready; /readyz and the log say what it waits for")
+var errNATSStarts error = doctor.SentenceError("the leadsync service beside this command is starting and its NATS server is not ready; /readyz and the log say what it waits for")
 
 // dataDir is a data directory that this process owns alone: two embedded NATS servers
 // on one store destroy it.

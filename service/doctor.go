@@ -179,7 +179,7 @@ func clockOf(ctx context.Context, cfg Config, p leads.Portal) (time.Time, error)
 	_ = response.Body.Close() // a HEAD has none
 	at, err := http.ParseTime(response.Header.Get("Date"))
 	if err != nil {
-		return at, doctor.Sentence("the answer of " + p.Domain + " has no date")
+		return at, doctor.SentenceError("the answer of " + p.Domain + " has no date")
 	}
 	return at, nil
 }
