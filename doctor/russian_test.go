@@ -154,6 +154,21 @@ func TestSilenceIsToldInRussian(t *testing.T) {
 	}
 }
 
+// A portal that refuses all calls is told with who changes that where, and what Bitrix24 said stands apart.
+func TestRefusalsAreToldInRussian(t *testing.T) {
+	t.Parallel()
+	refusal := &bitrix24.Error{Method: "scope", Code: "OVERLOAD_LIMIT", Description: "REST API is blocked", Advice: "portal company.bitrix24.com refuses every call: Bitrix24 has blocked the portal's REST API because of overload; ask Bitrix24's support to unblock it"}
+	found := doctor.Run(t.Context(), []doctor.Check{checksThatFail(t, refusal)["scope"]})
+	if !slices.ContainsFunc(found, func(f doctor.Finding) bool {
+		return f.Level == doctor.Fault && strings.Contains(console.RetoldPlain(language.Russian, f.Found), "попросите поддержку") && f.Says == "scope: OVERLOAD_LIMIT: REST API is blocked"
+	}) {
+		t.Errorf("found %+v", found)
+	}
+	for _, f := range found {
+		wantRussian(t, f)
+	}
+}
+
 // A directory that cannot be used has the system's words apart.
 func TestDirectoriesErrorsStandApart(t *testing.T) {
 	t.Parallel()
