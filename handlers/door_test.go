@@ -46,7 +46,7 @@ func TestPublicFaceHasNoOperatorsPage(t *testing.T) {
 		"//metrics", "/METRICS", "/readyz/", "/bitrix24/../metrics", "/bitrix24/%2e%2e/readyz", "/x/../bitrix24/events", "/Card",
 		"/metrics.", "/readyz/index.php", "/%2Fmetrics", "/bitrix24/%252e%252e/metrics", "/bitrix24/.../metrics", "/", "/static/console.css",
 	} {
-		if response, text := h.send(http.MethodGet, path, "", "Authorization", "Bearer "+operatorToken); response.StatusCode != http.StatusNotFound || text != "" {
+		if response, text := h.send(http.MethodGet, path, "", "Authorization", "Bearer "+operatorToken); response.StatusCode != http.StatusNotFound || text != "" && !strings.HasPrefix(text, "Nothing here. ") {
 			t.Errorf("%s is answered %d %q", path, response.StatusCode, text)
 		}
 	}
@@ -85,7 +85,7 @@ func TestWhatGoesAstrayIsCounted(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			before := h.refused(test.reason)
 			response, text := h.send(test.method, test.path, test.body)
-			if response.StatusCode != test.status || text != "" {
+			if response.StatusCode != test.status || text == "" && test.method != http.MethodHead {
 				t.Errorf("answered %d %q", response.StatusCode, text)
 			}
 			if h.refused(test.reason) != before+1 {
@@ -130,7 +130,7 @@ func TestCallbacksAtWrongAddressesAreCounted(t *testing.T) {
 	}
 	for i, path := range paths {
 		response, text := h.send(http.MethodPost, path, genuine)
-		if response.StatusCode != http.StatusNotFound || text != "" || h.refused(portals.WrongAddress) != int64(i+1) {
+		if response.StatusCode != http.StatusNotFound || !strings.HasPrefix(text, "Events go to another address. ") || h.refused(portals.WrongAddress) != int64(i+1) {
 			t.Errorf("%s is answered %d %q, counted %v", path, response.StatusCode, text, h.stats.Refused())
 		}
 	}

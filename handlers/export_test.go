@@ -18,6 +18,14 @@ func Answers(reason portals.Reason) bool {
 // StatusOf is the HTTP status for a reason.
 func StatusOf(reason portals.Reason) int { return answerTo(reason).status }
 
+// PlainOf is what is said for a reason to who is no browser; "" is nothing.
+func PlainOf(reason portals.Reason) string {
+	if a := answerTo(reason); a.words.title != "" {
+		return a.words.plain()
+	}
+	return ""
+}
+
 // Fails adds a path whose handler fails.
 func (s *Server) Fails(path string, err error) {
 	s.echo.GET(path, func(echo.Context) error { return err })

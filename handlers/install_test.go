@@ -1,7 +1,9 @@
 package handlers_test
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -64,16 +66,17 @@ func TestInstallationsThatFailAreAnsweredByReason(t *testing.T) {
 		name, body string
 		status     int
 		reason     portals.Reason
+		says       string
 	}{
-		{"a server of their own", install(info.MemberID, "https://evil.example.com/rest/"), 403, portals.NotVerified},
-		{"an invented token", install(info.MemberID, info.OAuth+"/rest/"), 403, portals.NotVerified},
-		{"an update of an unknown portal", update, 403, portals.NotVerified},
-		{"a server that does not answer", install(info.MemberID, "http://127.0.0.1:1/rest/"), 503, portals.Unavailable},
+		{"a server of their own", install(info.MemberID, "https://evil.example.com/rest/"), 403, portals.NotVerified, "leadsync does not accept this installation"},
+		{"an invented token", install(info.MemberID, info.OAuth+"/rest/"), 403, portals.NotVerified, "leadsync does not accept this installation"},
+		{"an update of an unknown portal", update, 403, portals.NotVerified, "leadsync does not accept this installation"},
+		{"a server that does not answer", install(info.MemberID, "http://127.0.0.1:1/rest/"), 503, portals.Unavailable, "did not answer in time"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := h.refused(test.reason)
 			status, answer := h.post(test.body)
-			if status != test.status || answer != "" {
+			if status != test.status || !strings.Contains(answer, test.says) || strings.Contains(answer, "evil.example.com") {
 				t.Errorf("answered %d %q\n%s", status, answer, h.log)
 			}
 			if h.refused(test.reason) != before+1 || h.stats.Received.Load() != 0 {
@@ -90,5 +93,28 @@ func TestInstallationsThatFailAreAnsweredByReason(t *testing.T) {
 	h.installed()
 	if status, _ := h.post(update); status != http.StatusOK || h.messages(events.StreamPortals) != 1 {
 		t.Errorf("an update of a known portal is answered %d", status)
+	}
+}
+
+// An installation that comes while the service starts is lost: the answer says so, and what to do.
+func TestInstallationsDuringTheStartSayWhatToDo(t *testing.T) {
+	h := open(t, func(h *harness) { h.registry.Store, h.registry.Started = down{h.db}, make(chan struct{}) })
+	info := h.portal.Info()
+	body := install(info.MemberID, info.OAuth+"/rest/")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, test := range []struct{ accept, language, kind, says string }{
+		{"*/*", "", "text/plain", "leadsync is still starting. Its database is not ready yet"},
+		{"text/html", "en", "text/html", "leadsync is still starting"},
+		{"text/html", "ru", "text/html", "leadsync ещё запускается"},
+	} {
+		request := httptest.NewRequestWithContext(ctx, http.MethodPost, leads.CallbackPath, strings.NewReader(body))
+		request.Header.Set("Accept", test.accept)
+		request.Header.Set("Accept-Language", test.language)
+		w := httptest.NewRecorder()
+		h.server.ServeHTTP(w, request)
+		if w.Code != http.StatusServiceUnavailable || !strings.HasPrefix(w.Header().Get("Content-Type"), test.kind) || !strings.Contains(w.Body.String(), test.says) {
+			t.Errorf("%+v is answered %d %s: %s", test, w.Code, w.Header(), w.Body)
+		}
 	}
 }

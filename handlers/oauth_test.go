@@ -204,7 +204,7 @@ func TestStartIsForReaders(t *testing.T) {
 func TestStartWithoutADatabaseSaysSo(t *testing.T) {
 	h := open(t, func(h *harness) { h.registry.Store = down{h.db} })
 	status, text := h.get("/bitrix24/oauth/start?domain=company.bitrix24.com")
-	if status != http.StatusServiceUnavailable || !strings.Contains(text, "The database does not answer") {
+	if status != http.StatusServiceUnavailable || !strings.Contains(text, "Its database or Bitrix24 did not answer in time") {
 		t.Errorf("answered %d: %s", status, text)
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // refuse counts a decision on a callback and answers it: with a page where a person reads
-// it, else with the status alone.
+// it, else in plain text.
 func (s *Server) refuse(c echo.Context, d portals.Decision, sent message) error {
 	if d.Reason != portals.WrongMethod || c.Request().UserAgent() != leads.ExaminerAgent {
 		s.cfg.Portals.Count(c.Request().Context(), d)
@@ -23,14 +23,18 @@ func (s *Server) refuse(c echo.Context, d portals.Decision, sent message) error 
 		c.Response().Header().Set("Allow", http.MethodPost)
 	}
 	lang := language.Of(c.Request(), sent.value("LANG"))
-	if text := a.words.in(lang); text.title != "" && (a.framed || strings.Contains(c.Request().Header.Get("Accept"), "text/html")) {
+	text := a.words.in(lang)
+	if text.title == "" {
+		return c.NoContent(a.status)
+	}
+	if a.framed || strings.Contains(c.Request().Header.Get("Accept"), "text/html") {
 		content := pageContent{Language: lang, Title: text.title, Advice: text.advice}
 		if a.framed {
 			content.Frame = frameOf(sent)
 		}
 		return show(c, a.status, content)
 	}
-	return c.NoContent(a.status)
+	return c.String(a.status, text.plain())
 }
 
 // frameOf is who may show a page in a frame: the portal that opened it. Its name comes from

@@ -72,8 +72,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return serve(ctx, limited(s), l)
 }
 
-// fail answers errors that no handler has answered. It sends no body, so that callers learn
-// nothing, and logs our own faults. What Bitrix24 sends to a wrong address is counted.
+// fail answers errors that no handler has answered. Those who do not call what Bitrix24
+// calls learn nothing: it sends no body. It logs our own faults. What Bitrix24 sends to a wrong address is counted.
 func (s *Server) fail(err error, c echo.Context) {
 	if c.Response().Committed {
 		return

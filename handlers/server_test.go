@@ -51,10 +51,13 @@ func TestHealthAnswersEveryBalancer(t *testing.T) {
 
 func TestUnknownPathsAndMethodsLearnNothing(t *testing.T) {
 	h := open(t, nil)
-	for path, want := range map[string]int{"/": 404, "/bitrix24/events": 405, "/api": 404} {
+	for path, want := range map[string]int{"/": 404, "/api": 404} {
 		if status, text := h.get(path); status != want || text != "" {
 			t.Errorf("%s is answered %d %q", path, status, text)
 		}
+	}
+	if status, text := h.get(leads.CallbackPath); status != http.StatusMethodNotAllowed || !strings.HasPrefix(text, "This address is for Bitrix24. ") {
+		t.Errorf("the address of callbacks is answered %d %q", status, text)
 	}
 	if response, _ := h.send("GET", leads.CallbackPath, "", "User-Agent", leads.ExaminerAgent); response.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("an examination is answered %d", response.StatusCode)

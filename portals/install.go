@@ -39,7 +39,7 @@ func (r *Registry) Install(ctx context.Context, cb bitrix24.Callback) Decision {
 	if err == nil {
 		err = install(ctx, cb, portal, known)
 	}
-	d.Reason, d.Err = installReason(err), err
+	d.Reason, d.Err = r.sinceTheStart(installReason(err)), err
 	d.Verified = d.Reason == Accepted
 	if errors.Is(err, errNotKept) {
 		r.cfg.Log.ErrorContext(ctx, "installation lost; save the application's form in Bitrix24 again", "member_id", cb.MemberID, "error", err)
@@ -56,6 +56,19 @@ func (r *Registry) started(ctx context.Context) {
 	select {
 	case <-r.cfg.Started:
 	case <-ctx.Done():
+	}
+}
+
+// sinceTheStart tells what is not ready yet from what has failed: the first passes by itself.
+func (r *Registry) sinceTheStart(reason Reason) Reason {
+	if reason != Unavailable || r.cfg.Started == nil {
+		return reason
+	}
+	select {
+	case <-r.cfg.Started:
+		return reason
+	default:
+		return Starting
 	}
 }
 

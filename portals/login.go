@@ -41,7 +41,7 @@ func (r *Registry) Destination(ctx context.Context, domain string) (Destination,
 		return Destination{}, Decision{Reason: NotServed, Domain: domain, Err: err}
 	case err != nil:
 		r.cfg.Log.ErrorContext(ctx, "log-in not started, the database does not answer", "error", err)
-		return Destination{}, Decision{Reason: Unavailable, Err: err}
+		return Destination{}, Decision{Reason: r.sinceTheStart(Unavailable), Err: err}
 	case oauth.ClientID == "" || oauth.ClientSecret == "":
 		return Destination{}, Decision{Reason: NoApplication, Domain: domain}
 	}
@@ -70,7 +70,7 @@ func (r *Registry) Authorize(ctx context.Context, back Redirect) Decision {
 	}
 	if err != nil {
 		r.cfg.Log.WarnContext(ctx, "authorization failed", "error", err)
-		return Decision{Reason: loginReason(err), MemberID: leads.CanonicalMemberID(back.MemberID), Err: err}
+		return Decision{Reason: r.sinceTheStart(loginReason(err)), MemberID: leads.CanonicalMemberID(back.MemberID), Err: err}
 	}
 	return Decision{Domain: hostOf(pair.ClientEndpoint), Verified: true}
 }

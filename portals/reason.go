@@ -21,6 +21,7 @@ const (
 	WrongToken    // the portal's application_token is another one
 	NotVerified   // an installation that the authorization server does not confirm, or that is not wanted
 	Unavailable   // the database, NATS or Bitrix24 does not answer
+	Starting      // the service has just started and its database is not ready yet
 	NotStored     // a genuine callback that could not be stored
 	Forged        // taken while the database was down and found to be forged later
 	UnknownEvent  // nobody asked for this event
@@ -56,7 +57,8 @@ var labels = [...]string{
 	WrongToken:    "wrong_token",
 	NotVerified:   "not_verified",
 	Unavailable:   "unavailable",
-	NotStored:     "unavailable", // one label for both: the operator's action is the same
+	Starting:      "unavailable", // one label for the three: the operator's action is the same
+	NotStored:     "unavailable",
 	Forged:        "forged",
 	UnknownEvent:  "unknown_event",
 

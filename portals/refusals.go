@@ -23,6 +23,7 @@ var hints = map[Reason]string{ //nolint:gosec // words about tokens, no token
 		"application: save its form in Bitrix24 again",
 	NotVerified:    "if this is your portal, save the application's form in Bitrix24 again",
 	Unavailable:    "save the application's form in Bitrix24 again",
+	Starting:       "leadsync had just started and its database was not ready yet: save the application's form in Bitrix24 again",
 	Forged:         "these callbacks were kept until they could be verified, and are not genuine",
 	TokenNotLearnt: "save the application's form in Bitrix24 again, so that leadsync learns the application_token",
 	TooMany:        "installations that the authorization server has not confirmed are checked a few times a minute; if this is your portal, save the form again in a minute",
