@@ -9,7 +9,7 @@ import (
 
 // Callback is one callback that the portal sent, or did not send because of a fault. Lead is
 // nil for events that are not about a lead. Status is 0 if there was no answer or if a fault
-// suppressed the callback; Error says which.
+// suppressed the callback; Error says which, or how the handler explained its refusal.
 type Callback struct {
 	Lead   *int64    `json:"lead"`
 	Event  string    `json:"event"`

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"leadsync/bitrix24"
+	"leadsync/handlers/language"
 )
 
 // control adds the control surface /_portal/…, by which tests and demos change the portal.
@@ -48,9 +49,23 @@ func showJSON(w http.ResponseWriter, v any) {
 	writeJSON(w, http.StatusOK, append(body, '\n'))
 }
 
-// complain answers a wrong request to the control surface.
-func complain(w http.ResponseWriter, status int, err error) {
-	body, _ := json.Marshal(map[string]string{"error": err.Error()})
+// clickError is what somebody who clicks on the page can cause; the others are mistakes of programs.
+type clickError struct {
+	format string
+	args   []any
+}
+
+func (e clickError) Error() string { return fmt.Sprintf(e.format, e.args...) }
+
+// complain answers a wrong request to the control surface, in the language of the page.
+func complain(w http.ResponseWriter, r *http.Request, status int, err error) {
+	lang, text := language.Of(r, ""), err.Error()
+	if click, ok := errors.AsType[clickError](err); ok {
+		text = language.Say(lang, click.format, click.args...)
+	} else if errors.Is(err, ErrNoLead) {
+		text = language.Say(lang, "the portal has no such lead")
+	}
+	body, _ := json.Marshal(map[string]string{"error": text})
 	writeJSON(w, status, append(body, '\n'))
 }
 
@@ -83,14 +98,14 @@ func (p *Portal) postLeads(w http.ResponseWriter, r *http.Request) {
 		Fields json.RawMessage `json:"fields"`
 	}
 	if err := readJSON(r, &ask); err != nil {
-		complain(w, http.StatusBadRequest, err)
+		complain(w, r, http.StatusBadRequest, err)
 		return
 	}
 	var ids []int64
 	if len(ask.Fields) > 0 {
 		fields, err := fieldsForm(ask.Fields)
 		if err != nil {
-			complain(w, http.StatusBadRequest, err)
+			complain(w, r, http.StatusBadRequest, err)
 			return
 		}
 		ids = append(ids, p.create(fields, users[0].id, "").id)
@@ -119,7 +134,7 @@ func (p *Portal) patchLead(w http.ResponseWriter, r *http.Request) {
 		err = readJSON(r, &ask)
 	}
 	if err != nil {
-		complain(w, http.StatusBadRequest, err)
+		complain(w, r, http.StatusBadRequest, err)
 		return
 	}
 	if len(ask.Fields) == 0 {
@@ -127,13 +142,13 @@ func (p *Portal) patchLead(w http.ResponseWriter, r *http.Request) {
 	} else {
 		var fields *bitrix24.Form
 		if fields, err = fieldsForm(ask.Fields); err != nil {
-			complain(w, http.StatusBadRequest, err)
+			complain(w, r, http.StatusBadRequest, err)
 			return
 		}
 		err = p.changeAs(id, fields, users[0].id)
 	}
 	if err != nil {
-		complain(w, http.StatusNotFound, err)
+		complain(w, r, http.StatusNotFound, err)
 		return
 	}
 	showJSON(w, map[string]any{"id": id})
@@ -142,11 +157,11 @@ func (p *Portal) patchLead(w http.ResponseWriter, r *http.Request) {
 func (p *Portal) deleteLead(w http.ResponseWriter, r *http.Request) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
-		complain(w, http.StatusBadRequest, err)
+		complain(w, r, http.StatusBadRequest, err)
 		return
 	}
 	if err := p.Delete(id); err != nil {
-		complain(w, http.StatusNotFound, err)
+		complain(w, r, http.StatusNotFound, err)
 		return
 	}
 	showJSON(w, map[string]any{"id": id})
@@ -162,7 +177,7 @@ func (p *Portal) putField(w http.ResponseWriter, r *http.Request) {
 		err = p.SetCustomField(f)
 	}
 	if err != nil {
-		complain(w, http.StatusBadRequest, err)
+		complain(w, r, http.StatusBadRequest, err)
 		return
 	}
 	showJSON(w, f)
@@ -170,7 +185,7 @@ func (p *Portal) putField(w http.ResponseWriter, r *http.Request) {
 
 func (p *Portal) removeField(w http.ResponseWriter, r *http.Request) {
 	if err := p.RemoveCustomField(r.PathValue("name")); err != nil {
-		complain(w, http.StatusNotFound, err)
+		complain(w, r, http.StatusNotFound, err)
 		return
 	}
 	showJSON(w, map[string]any{"name": r.PathValue("name")})
@@ -184,7 +199,7 @@ func (p *Portal) postWebhook(w http.ResponseWriter, r *http.Request) {
 		Each   bool     `json:"each"`
 	}
 	if err := readJSON(r, &ask); err != nil {
-		complain(w, http.StatusBadRequest, err)
+		complain(w, r, http.StatusBadRequest, err)
 		return
 	}
 	if ask.Each {
@@ -203,14 +218,14 @@ func (p *Portal) postRobot(w http.ResponseWriter, r *http.Request) {
 		Lead int64  `json:"lead"`
 	}
 	if err := readJSON(r, &ask); err != nil {
-		complain(w, http.StatusBadRequest, err)
+		complain(w, r, http.StatusBadRequest, err)
 		return
 	}
 	if ask.Lead == 0 {
 		ask.Lead, _ = p.RandomID()
 	}
 	if !p.Robot(ask.URL, ask.Lead) {
-		complain(w, http.StatusBadRequest, errors.New("url: is missing, and nothing takes events"))
+		complain(w, r, http.StatusBadRequest, errNoHandler)
 		return
 	}
 	showJSON(w, map[string]any{"lead": ask.Lead})
@@ -232,7 +247,7 @@ func (p *Portal) postOpenApp(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	complain(w, http.StatusBadRequest, err)
+	complain(w, r, http.StatusBadRequest, err)
 }
 
 func (p *Portal) showCallbacks(w http.ResponseWriter, _ *http.Request) {
@@ -249,7 +264,7 @@ func (p *Portal) showCallbacks(w http.ResponseWriter, _ *http.Request) {
 func (p *Portal) putFaults(w http.ResponseWriter, r *http.Request) {
 	var given json.RawMessage // read before the faults are locked
 	if err := readJSON(r, &given); err != nil {
-		complain(w, http.StatusBadRequest, err)
+		complain(w, r, http.StatusBadRequest, err)
 		return
 	}
 	f, err := p.changeFaults(func(f *Faults) error {
@@ -261,7 +276,7 @@ func (p *Portal) putFaults(w http.ResponseWriter, r *http.Request) {
 		return f.check()
 	})
 	if err != nil {
-		complain(w, http.StatusBadRequest, err)
+		complain(w, r, http.StatusBadRequest, err)
 		return
 	}
 	showJSON(w, f)
@@ -280,7 +295,7 @@ func (p *Portal) putClock(w http.ResponseWriter, r *http.Request) {
 		Frozen  *bool     `json:"frozen"`
 	}
 	if err := readJSON(r, &ask); err != nil {
-		complain(w, http.StatusBadRequest, err)
+		complain(w, r, http.StatusBadRequest, err)
 		return
 	}
 	if ask.Frozen != nil {
@@ -302,7 +317,7 @@ func (p *Portal) postApp(w http.ResponseWriter, r *http.Request) {
 		Count int   `json:"count"`
 	}
 	if err := readJSON(r, &ask); err != nil {
-		complain(w, http.StatusBadRequest, err)
+		complain(w, r, http.StatusBadRequest, err)
 		return
 	}
 	done := map[string]any{"done": r.PathValue("what")}
@@ -319,11 +334,11 @@ func (p *Portal) postApp(w http.ResponseWriter, r *http.Request) {
 		done["ids"] = p.MassEdit(max(ask.Count, 1))
 	case "merge":
 		if err := p.Merge(ask.Keep, ask.Drop); err != nil {
-			complain(w, http.StatusNotFound, err)
+			complain(w, r, http.StatusNotFound, err)
 			return
 		}
 	default:
-		complain(w, http.StatusNotFound, errors.New("unknown action, want one of update, uninstall, user-ready, expire, mass-edit, merge, install, recreate, webhook, robot, open-app, leads"))
+		complain(w, r, http.StatusNotFound, errors.New("unknown action, want one of update, uninstall, user-ready, expire, mass-edit, merge, install, recreate, webhook, robot, open-app, leads"))
 		return
 	}
 	showJSON(w, done)

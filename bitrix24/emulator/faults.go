@@ -160,7 +160,7 @@ func (f *Faults) check() error {
 	}
 	for id := range strings.SplitSeq(f.Unencodable, ",") {
 		if _, err := strconv.ParseInt(strings.TrimSpace(id), 10, 64); err != nil && f.Unencodable != "" {
-			return fmt.Errorf("unencodable: got %q, want ids of leads, separated by commas", f.Unencodable)
+			return clickError{"unencodable: got %s, want ids of leads, separated by commas", []any{strconv.Quote(f.Unencodable)}}
 		}
 	}
 	for key, id := range map[string]int{"dismissed": f.Dismissed, "demoted": f.Demoted} {

@@ -62,7 +62,7 @@ func (n *notice) ended(o outcome) {
 // reason is why a callback was not accepted, in a sentence; "" where it was.
 func (o outcome) reason(event, handler string) string {
 	var failed *url.Error // it repeats method and address
-	text := strings.Join(strings.Fields(o.text), " ")
+	text := saying(o.text)
 	switch {
 	case errors.Is(o.err, errWaiting): // it waits behind others
 		return fmt.Sprintf("%s has not answered %s yet: GET /_portal/callbacks shows it when it has", handler, event)
@@ -72,11 +72,20 @@ func (o outcome) reason(event, handler string) string {
 		return fmt.Sprintf("%s could not be delivered to %s: %v", event, handler, o.err)
 	case o.status >= 200 && o.status < 300:
 		return ""
-	case text == "" || strings.HasPrefix(text, "<"): // a page says it to browsers
+	case text == "":
 		return fmt.Sprintf("%s refused %s with HTTP %d and gave no reason: its log may have one", handler, event, o.status)
 	default:
 		return fmt.Sprintf("%s refused %s with HTTP %d: %s", handler, event, o.status, text)
 	}
+}
+
+// saying is what an answer says in one line, without a full stop; "" where it is a page for browsers.
+func saying(answer string) string {
+	text := strings.TrimSuffix(strings.Join(strings.Fields(answer), " "), ".")
+	if strings.HasPrefix(text, "<") {
+		return ""
+	}
+	return text
 }
 
 // installForm is what a person writes into the form of the local application.
@@ -96,7 +105,7 @@ type installed struct {
 func (p *Portal) postInstall(w http.ResponseWriter, r *http.Request) {
 	var form installForm
 	if err := readJSON(r, &form); err != nil {
-		complain(w, http.StatusBadRequest, err)
+		complain(w, r, http.StatusBadRequest, err)
 		return
 	}
 	if form.EventsURL == "" {
@@ -109,7 +118,7 @@ func (p *Portal) postInstall(w http.ResponseWriter, r *http.Request) {
 		if !errors.Is(o.err, errWaiting) {
 			reason += ". The portal does not send it again: when that is put right, install again"
 		}
-		complain(w, http.StatusBadGateway, errors.New(reason))
+		complain(w, r, http.StatusBadGateway, errors.New(reason))
 		return
 	}
 	showJSON(w, installed{fmt.Sprintf("%s accepted ONAPPINSTALL with HTTP %d", form.EventsURL, o.status), p.Info()})
@@ -143,7 +152,7 @@ func (p *Portal) installAndWait(r *http.Request, form installForm) outcome {
 func (p *Portal) postRecreate(w http.ResponseWriter, r *http.Request) {
 	var form installForm
 	if err := readJSON(r, &form); err != nil {
-		complain(w, http.StatusBadRequest, err)
+		complain(w, r, http.StatusBadRequest, err)
 		return
 	}
 	p.Recreate(form.EventsURL, form.RedirectURL)

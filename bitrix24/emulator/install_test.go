@@ -26,12 +26,13 @@ func TestInstallSaysWhatTheServiceAnswered(t *testing.T) {
 		want   int
 		says   string // behind the address of the service
 	}{
-		"accepted":             {200, "", 200, " accepted ONAPPINSTALL with HTTP 200"},
-		"accepted with a text": {202, "thanks", 200, " accepted ONAPPINSTALL with HTTP 202"},
-		"refused":              {403, "", 502, " refused ONAPPINSTALL with HTTP 403 and gave no reason: its log may have one" + again},
-		"refused with words":   {503, "{\"error\":\n  \"no database\"}\n", 502, ` refused ONAPPINSTALL with HTTP 503: {"error": "no database"}` + again},
-		"refused with a page":  {502, "<html><title>Bad gateway</title></html>", 502, " refused ONAPPINSTALL with HTTP 502 and gave no reason: its log may have one" + again},
-		"sent elsewhere":       {301, "", 502, " refused ONAPPINSTALL with HTTP 301 and gave no reason: its log may have one" + again},
+		"accepted":              {200, "", 200, " accepted ONAPPINSTALL with HTTP 200"},
+		"accepted with a text":  {202, "thanks", 200, " accepted ONAPPINSTALL with HTTP 202"},
+		"refused":               {403, "", 502, " refused ONAPPINSTALL with HTTP 403 and gave no reason: its log may have one" + again},
+		"refused with words":    {503, "{\"error\":\n  \"no database\"}\n", 502, ` refused ONAPPINSTALL with HTTP 503: {"error": "no database"}` + again},
+		"refused in a sentence": {503, "It is starting. Try again.\n", 502, " refused ONAPPINSTALL with HTTP 503: It is starting. Try again" + again},
+		"refused with a page":   {502, "<html><title>Bad gateway</title></html>", 502, " refused ONAPPINSTALL with HTTP 502 and gave no reason: its log may have one" + again},
+		"sent elsewhere":        {301, "", 502, " refused ONAPPINSTALL with HTTP 301 and gave no reason: its log may have one" + again},
 	} {
 		t.Run(name, func(t *testing.T) {
 			service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

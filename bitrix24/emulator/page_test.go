@@ -94,6 +94,49 @@ func TestStateHasWhatThePageChoosesFrom(t *testing.T) {
 	}
 }
 
+// What somebody can click wrong is said in their language.
+func TestComplaintsAreInTheBrowsersLanguage(t *testing.T) {
+	b := start(t, emulator.Config{})
+	for _, test := range []struct{ method, path, body, en, ru string }{
+		{"POST", "robot", `{"lead":7}`, "nothing takes events", "события никто не принимает"},
+		{"POST", "open-app", `{}`, "nothing takes events", "события никто не принимает"},
+		{"PATCH", "leads/7", `{}`, "the portal has no such lead", "такого лида на портале нет"},
+		{"DELETE", "leads/7", ``, "the portal has no such lead", "такого лида на портале нет"},
+		{"PUT", "faults", `{"unencodable":"x"}`, `got \"x\", want ids`, `указано \"x\", а нужны`},
+	} {
+		for lang, want := range map[string]string{"en": test.en, "ru": test.ru} {
+			r := httptest.NewRequest(test.method, "/_portal/"+test.path, strings.NewReader(test.body))
+			r.Header.Set("Accept-Language", lang)
+			w := httptest.NewRecorder()
+			b.Handler().ServeHTTP(w, r)
+			if w.Code < 400 || !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%s in %s is answered %d %s", test.path, lang, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+// Each switch says in the reader's language what it does, and has its key for scripts beside it.
+func TestEveryFaultHasWords(t *testing.T) {
+	source, err := os.ReadFile("page.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, emulator.Config{})
+	for key := range b.control(t, "GET", "faults", "").tree {
+		if !regexp.MustCompile(`(?m)^ +` + key + `: \{\{t "[^"]+"\}\},$`).Match(source) {
+			t.Errorf("the page does not say what %s does", key)
+		}
+	}
+	for name, choices := range emulator.FaultChoices() {
+		for _, choice := range choices {
+			if codes := strings.HasPrefix(name, "refuse"); !codes && !regexp.MustCompile(`[ {]`+choice+`: (\{\{t )?"`).Match(source) {
+				t.Errorf("the page does not say what %s of %s is", choice, name)
+			}
+		}
+	}
+}
+
 func TestEveryFaultIsDocumented(t *testing.T) {
 	text, err := os.ReadFile("FIDELITY.md")
 	if err != nil {

@@ -147,6 +147,9 @@ func (q *queue) deliver(p *Portal, n *notice) {
 	if cb.Status >= 200 && cb.Status < 300 {
 		q.sent++
 	} else {
+		if err == nil {
+			cb.Error = saying(text)
+		}
 		q.failed++
 		p.log.Info("callback failed and will not be repeated", "event", n.event, "status", status, "error", cb.Error)
 	}

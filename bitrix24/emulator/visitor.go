@@ -57,12 +57,18 @@ type Page struct {
 	Body        string `json:"body"`
 }
 
+// errNoHandler is the error of what goes to the address of the events while there is none.
+var errNoHandler = clickError{"nothing takes events: connect leadsync first", nil}
+
 // OpenApp opens the application's page, as the portal does in a frame if "Uses API only" was
 // not ticked: it posts tokens of the user to the address. An empty address is that of the
 // events, user 0 is the administrator, an empty language is ru.
 func (p *Portal) OpenApp(ctx context.Context, address string, user int, language string) (Page, error) {
 	if address == "" {
 		address = p.eventsAddress()
+	}
+	if address == "" {
+		return Page{}, errNoHandler
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
