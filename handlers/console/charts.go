@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-analyze/charts"
 
@@ -122,7 +123,7 @@ func (k chart) draw(lang string, t Trend, dark bool) (_ []byte, err error) {
 	values, names := make([][]float64, len(k.lines)), make([]string, len(k.lines))
 	most := 0.0
 	for i, line := range k.lines {
-		names[i] = language.Say(lang, line.name)
+		names[i] = roomy(language.Say(lang, line.name))
 		for _, p := range t.Points {
 			v := line.of(p)
 			if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -152,6 +153,12 @@ func (k chart) draw(lang string, t Trend, dark bool) (_ []byte, err error) {
 	}
 	picture, err := painter.Bytes()
 	return withoutStyles(picture), err
+}
+
+// roomy is a name with room behind it in a legend: the library measures letters of its own font, and those
+// of the reader's may be wider by a third.
+func roomy(name string) string {
+	return name + strings.Repeat("\u00a0", 2+utf8.RuneCountInString(name)/2)
 }
 
 // mostTicks is how many steps of an axis can be read on a chart of our height.

@@ -115,7 +115,7 @@ func TestChartsAreDrawn(t *testing.T) {
 
 func TestOverviewTellsNumbers(t *testing.T) {
 	page := open(t, furnished("plain")).page("/")
-	for _, want := range []string{"half within 0.4 s, 99 of 100 within 12 s", "33.3", "12 of 360,000 comparisons (0.00333 %)"} {
+	for _, want := range []string{"half within 0.4\u00a0s, 99 of 100 within 12\u00a0s", "33.3", "12 of 360,000 comparisons (0.00333 %)"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q: %s", want, page)
 		}

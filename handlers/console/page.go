@@ -47,8 +47,10 @@ func funcsOf(lang string) template.FuncMap {
 		"value":   func(text string) string { return withheld(lang, text) },
 		"lasts":   func(d time.Duration) string { return lasts(lang, d) },
 		"number":  func(n int64) string { return number(lang, n) },
-		"seconds": func(s float64) string { return seconds(lang, s) },
+		"seconds": func(s float64) string { return strings.ReplaceAll(seconds(lang, s), " ", "\u00a0") }, // no line ends before a unit
 		"decimal": func(f float64) string { return decimal(lang, f) },
+		"process": func(holder string) string { return process(lang, holder) },
+		"origin":  func(from string) string { return origin(lang, from) },
 		"advice":  advice,
 		"short":   func(text *string) string { return cut(*text, mostChange) },
 		"int":     func(n int) string { return number(lang, int64(n)) },
@@ -182,6 +184,29 @@ func lasts(lang string, d time.Duration) string {
 
 // seconds is a short time in seconds.
 func seconds(lang string, s float64) string { return language.Say(lang, "%s s", decimal(lang, s)) }
+
+// process says what the name of a process in leases means: host, number of the process, and what tells it
+// from an earlier one of that number. A name of another form stays as it is.
+func process(lang, holder string) string {
+	parts := strings.Split(holder, "/")
+	if len(parts) != 3 {
+		return holder
+	}
+	return language.Say(lang, "process %s on machine %s", parts[1], parts[0])
+}
+
+// origin says where a setting's value comes from, as package settings names it.
+func origin(lang, from string) string {
+	if from == "environment" || from == "default" {
+		return language.Say(lang, from)
+	}
+	if i := strings.LastIndexByte(from, ':'); i > 0 {
+		if _, err := strconv.Atoi(from[i+1:]); err == nil {
+			return language.Say(lang, "file %s, line %s", from[:i], from[i+1:])
+		}
+	}
+	return language.Say(lang, "file %s", from)
+}
 
 // decimal is a number with about three digits that matter, and none of them after a millionth.
 func decimal(lang string, f float64) string {

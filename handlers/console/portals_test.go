@@ -15,11 +15,11 @@ func TestConnectingGoesStepByStep(t *testing.T) {
 	h := furnished("plain")
 	h.portals, h.connects = nil, console.Connection{Open: true, Address: []console.Check{{Level: "fault", Found: "it does not answer", Do: "start the proxy"}}}
 	o := open(t, h)
-	wantInOrder(t, o.page("/portals/connect"), "1. ", "to do", "https://leads.example.com", "it does not answer", "start the proxy", "2. ", "done", "comes in by itself",
-		"3. ", "https://leads.example.com/bitrix24/oauth/callback", "https://leads.example.com/bitrix24/events", "crm", "4. ", "to do", "LEADSYNC_B24_CLIENT_ID", "5. ", "No portal is connected yet.")
+	wantInOrder(t, o.page("/portals/connect"), "1. ", "to do", "https://leads.example.com", "it does not answer", "start the proxy",
+		"2. ", "https://leads.example.com/bitrix24/oauth/callback", "https://leads.example.com/bitrix24/events", "crm", "3. ", "done", "comes in by itself", "4. ", "to do", "LEADSYNC_B24_CLIENT_ID", "5. ", "No portal is connected yet.")
 	h.connects = console.Connection{Application: true, Address: []console.Check{{Level: "ok", Found: "it answers"}}}
 	h.portals = []console.Portal{{MemberID: member, Domain: "company.bitrix24.ru", State: leads.PortalActive, Tokens: []console.Tokens{{}}, BoundAt: time.Now(), Import: &leads.Run{ID: "run-9", State: leads.RunRunning, Sums: leads.Sums{Scanned: 1234}}}}
-	wantInOrder(t, o.page("/portals/connect"), "1. ", "done", "2. ", `name="member_id"`, "3. ", "4. ", "has its own keys", "5. ", "company.bitrix24.ru", "accepts leadsync", "done", "events are bound", "done",
+	wantInOrder(t, o.page("/portals/connect"), "1. ", "done", "2. ", "3. ", "Save the form of step 2 once", `name="member_id"`, "4. ", "has its own keys", "5. ", "company.bitrix24.ru", "accepts leadsync", "done", "events are bound", "done",
 		"not known yet", "imported", "to do", `href="/passes/run-9"`, "running", "leads compared: 1,234")
 	h.portals[0].Unbound, h.portals[0].Imported, h.portals[0].TokenKnown = []string{"ONCRMLEADADD"}, true, true
 	wantInOrder(t, o.page("/portals/connect"), "accepts leadsync", "done", "events are bound", "to do", "ONCRMLEADADD", "token", "done", "imported", "done")
@@ -90,7 +90,7 @@ func TestRefusedPortalsAreShown(t *testing.T) {
 	if page := o.page("/portals/connect", "Authorization", "Bearer "+readToken); strings.Contains(page, "#letin") {
 		t.Error("a reader is shown how to let a portal in")
 	}
-	wantInOrder(t, page, "2. ", "shows it under “Refused lately”", "3. ")
+	wantInOrder(t, page, "3. ", "shows it under “Refused lately”", "Refused lately</h2>", "4. ")
 	if strings.Contains(page, second+"</small> <span") {
 		t.Errorf("who was refused is not connected: %s", page)
 	}
@@ -119,7 +119,7 @@ func TestKeysOfTheFirstPortalAreNotThoseOfTheNext(t *testing.T) {
 	}{
 		{"before the first portal, without keys", console.Connection{Open: true}, false, true, "restart within the hour"},
 		{"before the first portal", console.Connection{Open: true, Application: true}, true, false, "restart within the hour"},
-		{"for the next portal", console.Connection{Application: true}, false, false, "enter those of the next portal in the form of step 2"},
+		{"for the next portal", console.Connection{Application: true}, false, false, "enter those of the next portal in the form of step 3"},
 		{"for the next portal, without keys of the settings", console.Connection{}, false, true, "are not set"},
 	} {
 		step := step4(test.c)
@@ -127,4 +127,13 @@ func TestKeysOfTheFirstPortalAreNotThoseOfTheNext(t *testing.T) {
 			t.Errorf("%s: %s", test.name, step)
 		}
 	}
+}
+
+// The process that works for a portal is named in words; a name of another form stays as it is.
+func TestPortalsPageNamesTheProcess(t *testing.T) {
+	h := furnished("plain")
+	h.portals[0].Owner, h.portals[1].Owner = "crm-1/4711/ABCDEFGH", "somebody"
+	o := open(t, h)
+	wantInOrder(t, o.page("/portals"), "Worked for by", "process 4711 on machine crm-1<", "somebody")
+	wantInOrder(t, o.page("/portals", "Accept-Language", "ru"), "Кто обслуживает портал", "процесс 4711 на машине crm-1<", "somebody")
 }

@@ -35,7 +35,7 @@ func TestLeadsStoryIsTold(t *testing.T) {
 	h.changes = []leads.Revised{{Revision: 2, At: time.Now(), Kind: leads.Changed, Cause: leads.CauseReconcile, Fields: []leads.FieldChange{{Field: "TITLE", Old: &was, New: &is}, {Field: "NAME"}}}}
 	o := open(t, h)
 	wantInOrder(t, o.page(lead17), "The mirror has the lead.", "revision 2", "Changes of the row", "found by a comparison with Bitrix24", "TITLE</code> Old title → New title", "NAME",
-		"What happened", "was written of a test", "0.25 s", "came of a test", "The row</h2>")
+		"What happened", "was written of a test", "0.25\u00a0s", "came of a test", "The row</h2>")
 	if got := time.Since(h.since).Round(time.Hour); got != 7*24*time.Hour {
 		t.Errorf("told of %s", got)
 	}
