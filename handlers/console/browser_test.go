@@ -188,6 +188,24 @@ func TestBrowserShowsTimesInTheReadersZone(t *testing.T) {
 	}
 }
 
+// The library measures letters of its own font; those of the reader's are wider.
+func TestBrowserLegendsDoNotOverlap(t *testing.T) {
+	o, p := browse(t, furnished("plain"))
+	p.Events.Expect("/favicon.ico") // of a picture alone nobody names one
+	for lang, names := range map[string][2]string{"en": {"half of them", "99 of 100"}, "ru": {"половина", "99 из 100"}} {
+		p.As(consoletest.Reader{Language: lang})
+		o.visit(p, "/charts/lag.svg")
+		box := func(name, side string) float64 {
+			return consoletest.Value[float64](p, `[...document.querySelectorAll("text")].find(e => e.textContent.trim() === "`+name+`").getBBox().`+side)
+		}
+		const icon = 36 // of the second name, with a little room
+		width := consoletest.Value[float64](p, `(() => { const e = [...document.querySelectorAll("text")].find(e => e.textContent.trim() === "`+names[0]+`"), room = e.textContent.length - e.textContent.trim().length; return e.getSubStringLength(0, e.textContent.length - room) })()`)
+		if end, next := box(names[0], "x")+width, box(names[1], "x"); next-end < icon {
+			t.Errorf("in %s the first name of the legend ends at %.0f, the second begins at %.0f", lang, end, next)
+		}
+	}
+}
+
 func TestBrowserLogsIn(t *testing.T) {
 	o := open(t, furnished("plain"))
 	guard := access.New(access.Config{

@@ -8,3 +8,10 @@ func TestSecretsAreNamedInTheReadersLanguage(t *testing.T) {
 	wantInOrder(t, o.page("/settings"), "LEADSYNC_SECRET_KEY", ">[redacted]<")
 	wantInOrder(t, o.page("/settings", "Accept-Language", "ru"), "LEADSYNC_SECRET_KEY", ">[скрыто]<")
 }
+
+// A value that somebody wants to change is looked for where it comes from.
+func TestSettingsSayWhereTheyComeFrom(t *testing.T) {
+	o := open(t, furnished("plain"))
+	wantInOrder(t, o.page("/settings"), ">From<", "LEADSYNC_X", ">environment<", ">default<", ">file /etc/leadsync.env, line 7<", ">file /run/secrets/api<")
+	wantInOrder(t, o.page("/settings", "Accept-Language", "ru"), ">Откуда<", ">окружение<", ">по умолчанию<", ">файл /etc/leadsync.env, строка 7<", ">файл /run/secrets/api<")
+}
