@@ -322,8 +322,10 @@ func openLive(t *testing.T, h *house, every time.Duration) *office {
 	cfg := h.config()
 	cfg.Settings = func() []console.Setting {
 		return []console.Setting{
-			{Name: "LEADSYNC_X", Value: "y", From: "environment"}, {Name: "LEADSYNC_Y", Value: "z", From: "default"},
-			{Name: "LEADSYNC_SECRET_KEY", Value: "[redacted]", From: "/etc/leadsync.env:7"}, {Name: "LEADSYNC_API_TOKEN", Value: "[redacted]", From: "/run/secrets/api"},
+			{Name: "LEADSYNC_X", Value: "y", From: "environment"},
+			{Name: "LEADSYNC_Y", Value: "z", From: "default"},
+			{Name: "LEADSYNC_SECRET_KEY", Value: "[redacted]", From: "/etc/leadsync.env:7"},
+			{Name: "LEADSYNC_API_TOKEN", Value: "[redacted]", From: "/run/secrets/api"},
 		}
 	}
 	cfg.PhoneRegion, cfg.PublicURL, cfg.Version, cfg.LiveEvery = "RU", "https://leads.example.com", "v1", every
