@@ -20,6 +20,9 @@ const Embedded = "embedded"
 // Config is how a service is set up: the environment, checked. Its variables are named in
 // docs/settings.md and are a contract.
 type Config struct {
+	// From says where a setting's value comes from, as settings.Values.From does; nil where that is not known.
+	From func(name string) string
+
 	DataDir        string
 	DatabaseURL    string
 	DatabaseSchema string // of the tables on SQL Server; "" is dbo

@@ -71,7 +71,11 @@ var shown = map[string]func(Config) string{
 // InForce are all settings as they are in force, without secrets.
 func (c Config) InForce() (all []console.Setting) {
 	for _, name := range settings.Names() {
-		all = append(all, console.Setting{Name: name, Value: shown[name](c)})
+		one := console.Setting{Name: name, Value: shown[name](c)}
+		if c.From != nil {
+			one.From = c.From(name)
+		}
+		all = append(all, one)
 	}
 	return all
 }

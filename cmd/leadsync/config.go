@@ -34,7 +34,7 @@ func (a *app) read() (service.Config, *settings.Values, error) {
 		}
 		return cfg, values, usageError{guide.At(guide.Settings, fmt.Errorf("the configuration is wrong%s:\n%w", read, err))}
 	}
-	cfg.ExposedFile = values.Exposed()
+	cfg.ExposedFile, cfg.From = values.Exposed(), values.From
 	if zone := cfg.Location(); a.zone != nil && zone != time.Local && values.From("TZ") != settings.FromEnvironment {
 		a.zone(zone)
 	}
@@ -77,7 +77,7 @@ func (c configShowCmd) Run(a *app) error {
 	}
 	var views []settingView
 	for _, s := range cfg.InForce() {
-		views = append(views, settingView{s.Name, s.Value, values.From(s.Name)})
+		views = append(views, settingView{s.Name, s.Value, s.From})
 	}
 	if c.JSON {
 		return json.NewEncoder(a.stdout).Encode(map[string]any{"file": values.File(), "settings": views})

@@ -18,7 +18,7 @@ func TestExaminationIsShown(t *testing.T) {
 	}{
 		{[]string{"Nothing was examined"}, console.Examination{}},
 		{[]string{"Under way"}, console.Examination{Began: began}},
-		{[]string{"do not work: 1", "broken", "nothing works", "mend it", `<small class="detail">the server says: &lt;Login&gt; failed</small>`, "soon", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks}},
+		{[]string{"do not work: 1", "broken", "nothing works", "mend it", `<small class="detail">the error says: &lt;Login&gt; failed</small>`, "soon", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks}},
 		{[]string{"It works; warnings: 1.", "soon"}, console.Examination{Began: began, Ended: began, Checks: checks[2:3]}},
 		{[]string{"Nothing bad was found; warnings: 1, things that could not be found out: 1.", "soon", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks[:3]}},
 		{[]string{"could not be found out: 1", "who knows", "fine"}, console.Examination{Began: began, Ended: began, Checks: checks[:2]}},

@@ -160,7 +160,7 @@ func (s saying) with(end saying) saying {
 	return s
 }
 
-// say fills the values in. Words have them in the reader's language, details as they are.
+// say fills the values in. Words have them in the reader's language, details as they are, but for the units of durations.
 func (p *phrase) say(lang string, values []string, parts int) saying {
 	as := p.english
 	if lang == language.Russian {
@@ -169,6 +169,9 @@ func (p *phrase) say(lang string, values []string, parts int) saying {
 	inWords, raw := make([]any, len(values)), make([]any, len(values))
 	for i, v := range values {
 		inWords[i], raw[i] = valueIn(lang, v, parts), v
+		if text, ok := durationIn(lang, v); ok && lang == language.Russian {
+			raw[i] = text
+		}
 	}
 	return saying{words: fill(as.words, inWords), detail: fill(as.detail, raw)}
 }
@@ -196,11 +199,8 @@ func valueIn(lang, value string, parts int) string {
 	if s, ok := retell(lang, value, parts-1); ok {
 		return s.words
 	}
-	if d, err := time.ParseDuration(value); err == nil && (d > 0 || value == "0s") { // 0 alone is a number
-		if d < time.Minute {
-			return seconds(lang, d.Seconds())
-		}
-		return lasts(lang, d)
+	if text, ok := durationIn(lang, value); ok {
+		return text
 	}
 	list := strings.Split(value, ", ")
 	for i, one := range list {
@@ -211,6 +211,18 @@ func valueIn(lang, value string, parts int) string {
 		list[i] = s.words
 	}
 	return strings.Join(list, ", ")
+}
+
+// durationIn is a duration as package time writes it, in a language; false where the value is none.
+func durationIn(lang, value string) (string, bool) {
+	d, err := time.ParseDuration(value)
+	switch {
+	case err != nil || d <= 0 && value != "0s": // 0 alone is a number
+		return "", false
+	case d < time.Minute:
+		return seconds(lang, d.Seconds()), true
+	}
+	return lasts(lang, d), true
 }
 
 // instant is a moment as other packages write it into sentences; with a zone's name behind it, the

@@ -142,6 +142,7 @@ func TestMostOfTheExaminationIsRetold(t *testing.T) {
 		"UPDATE STATISTICS dbo.bitrix_leads, and leave AUTO_UPDATE_STATISTICS on":                                  "выполните UPDATE STATISTICS dbo.bitrix_leads и не выключайте AUTO_UPDATE_STATISTICS",
 		"version 15.0.4375.4, Standard Edition (64-bit)":                                                           "версия 15.0.4375.4, Standard Edition (64-bit)",
 		"version 2.15.2": "версия 2.15.2",
+		"event ONCRMLEADADD arrived and was stored as notice 4 within 2.5ms":                  "получено событие: лид добавлен (ONCRMLEADADD, уведомление 4, записано за 0,0025 с)",
 		"it differs from that of company.bitrix24.ru by 0s":                                   "расходятся с часами company.bitrix24.ru на 0 с",
 		"it differs from that of company.bitrix24.ru by 1h2m0s":                               "расходятся с часами company.bitrix24.ru на 1 ч 2 мин",
 		"copies of each stream: 0":                                                            "копий каждого потока: 0",
