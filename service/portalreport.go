@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -19,11 +20,17 @@ type PortalView struct {
 	UpdatedAt time.Time         `json:"updated_at"`
 }
 
+// The ways in which portals are connected.
+const (
+	application = "application"
+	webhook     = "webhook"
+)
+
 // ViewPortal is the portal without its secrets.
 func ViewPortal(p leads.Portal) PortalView {
-	v := PortalView{MemberID: p.MemberID, Domain: p.Domain, State: p.State, Way: "application", UpdatedAt: p.UpdatedAt}
+	v := PortalView{MemberID: p.MemberID, Domain: p.Domain, State: p.State, Way: application, UpdatedAt: p.UpdatedAt}
 	if p.WebhookURL != "" {
-		v.Way = "webhook"
+		v.Way = webhook
 	}
 	return v
 }
@@ -135,16 +142,22 @@ func (r PortalReport) WriteText(out io.Writer) error {
 	if r.Note != "" {
 		line("  note       %s", leads.OneLine(r.Note))
 	}
-	line("  endpoint   %s", r.Endpoint)
+	r.writeConnection(line)
+	r.writeWork(line)
+	return err
+}
+
+// writeConnection writes what is known of the portal's application and its log-ins.
+func (r PortalReport) writeConnection(line func(format string, args ...any)) {
+	line("  endpoint   %s", cmp.Or(r.Endpoint, "not known yet: the installation or the first log-in tells it"))
 	if r.ClientID != "" {
 		line("  client     %s, its own", r.ClientID)
 	}
-	line("  leads      %s in the mirror", leads.Amount(r.Leads, "row"))
-	if r.Unclaimed > 0 {
-		line("  unclaimed  %s", UnclaimedWords(r.Unclaimed))
-	}
 	if !r.TokenKnown {
 		line("  callbacks  the application_token is not known yet: the first callback of a user teaches it")
+	}
+	if len(r.Tokens) == 0 && r.Way == application {
+		line("  tokens     none: no administrator has logged in yet")
 	}
 	for _, t := range r.Tokens {
 		who := "user"
@@ -153,20 +166,35 @@ func (r PortalReport) WriteText(out io.Writer) error {
 		}
 		line("  tokens     of %s %d: access until %s, refresh dies about %s if unused", who, t.UserID, stamp(t.ExpiresAt), t.Idle.Format(time.DateOnly))
 	}
-	if r.BoundAt != nil {
+	if r.BoundAt == nil {
+		line("  events     not looked up yet: the process that works for the portal does so")
+	} else {
 		line("  events     %d bound, looked up %s", len(r.Bound), stamp(*r.BoundAt))
 	}
 	for _, b := range r.Bound {
 		line("             %s", b)
 	}
-	line("  owner      %s (number %d)", r.Owner, r.Epoch)
+}
+
+// writeWork writes what leadsync has done for the portal.
+func (r PortalReport) writeWork(line func(format string, args ...any)) {
+	line("  leads      %s in the mirror", leads.Amount(r.Leads, "row"))
+	if r.Unclaimed > 0 {
+		line("  unclaimed  %s", UnclaimedWords(r.Unclaimed))
+	}
+	if r.Owner == "" {
+		line("  owner      none yet: no leadsync serve has worked for the portal")
+	} else {
+		line("  owner      %s (number %d)", r.Owner, r.Epoch)
+	}
 	if b := r.Budget; b != nil {
 		line("  budget     %.0f of %.0f requests in the bucket (%s plan), share %.3g, %s, noted at %s", b.Level, b.Depth, b.Plan, b.Share, leads.Amount(b.Refusals, "refusal"), stamp(b.At))
 	}
-	if p := r.LastPass; p != nil {
+	if p := r.LastPass; p == nil {
+		line("  last pass  none yet")
+	} else {
 		line("  last pass  %s, %s %s: %s compared in %.1f s", p.Mode, p.State, stamp(*r.LastPassAt), leads.Amount(p.Scanned, "lead"), p.Seconds)
 	}
-	return err
 }
 
 func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }

@@ -23,6 +23,19 @@ func TestPortalsShowTellsTheProblem(t *testing.T) {
 	}
 }
 
+// What is not known yet of a portal is said, instead of an empty line.
+func TestAPortalThatWasJustAddedIsReported(t *testing.T) {
+	var text strings.Builder
+	if err := (PortalReport{PortalView: ViewPortal(leads.Portal{MemberID: "abc", Domain: "company.bitrix24.com", State: leads.PortalActive})}).WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"endpoint   not known yet", "tokens     none", "events     not looked up yet", "owner      none yet", "last pass  none yet"} {
+		if !strings.Contains(text.String(), "\n  "+want) {
+			t.Errorf("%q is missing in:\n%s", want, text.String())
+		}
+	}
+}
+
 // What is said of a portal to add is checked before anything is opened; it is a mistake of whoever says it.
 func TestNewPortalsAreChecked(t *testing.T) {
 	const member = "A223C6B3710F85DF22E9377D6C4F7553"
