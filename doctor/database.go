@@ -29,7 +29,7 @@ func CheckDatabase(db Database) Check {
 		fit, err := tables(ctx, db)
 		found = append(found, fit)
 		if silent(err) {
-			return append(found, unknown("settings, rights, room and statistics: not asked, because "+err.Error()))
+			return append(found, unknown("settings, rights, room and statistics: not asked").because(err))
 		}
 		made := fit.Level == OK
 		var conditions []repo.Condition

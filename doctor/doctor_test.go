@@ -287,8 +287,10 @@ func TestNATS(t *testing.T) {
 	wantLevel(t, "three copies", check(false, of("2.15.2", "c", 3, 0), nil), doctor.OK, "copies of each stream: 3")
 	wantLevel(t, "a copy is behind", check(false, of("2.15.2", "c", 3, 1), nil), doctor.Warning, "behind")
 	wantLevel(t, "not reached", check(false, events.State{}, errors.New("refused")), doctor.Fault, "refused")
-	wantLevel(t, "a stranger's stream", check(false, events.State{}, &events.ForeignError{Stream: "LEADS"}), doctor.Fault, "not made by leadsync")
-	wantLevel(t, "no streams", check(false, events.State{}, events.ErrNoStreams), doctor.Warning, "no streams")
+	wantLevel(t, "a stranger's stream", check(false, events.State{}, &events.ForeignError{Stream: "LEADS", Subjects: []string{"crm.>", "x"}}), doctor.Fault, "(subjects: crm.>, x) was not made by leadsync")
+	missing := check(false, events.State{}, fmt.Errorf("%w (LEADS is missing)", events.ErrNoStreams))
+	wantLevel(t, "no streams", missing, doctor.Warning, "no streams of leadsync yet start `leadsync serve`")
+	wantLevel(t, "the stream that is missing", missing, doctor.Warning, "LEADS is missing")
 }
 
 // activePortal is one whose addresses are Bitrix24's.
@@ -500,12 +502,12 @@ func TestWhoDidNotAnswerIsNamed(t *testing.T) {
 		{"portals", []string{"which there are: no answer from the database within 20s"}},
 		{"standing", []string{"what its owner has noted: no answer from the database within 10s"}},
 		{"client", []string{"client id and secret are right: no answer from the authorization server within 10s", answered}},
-		{"grants", []string{"not asked, because no answer from the database within 10s", "client id and secret are right"}},
+		{"grants", []string{"administrator and plan: not asked: no answer from the database within 10s", "client id and secret are right"}},
 		{"scope", []string{"which permissions it has given: no answer from the portal within 10s", "administrator and plan: not asked"}},
 		{"user.admin", []string{"an administrator's: no answer from the portal within 10s", "plan ru_ent"}},
 		{"app.info", []string{"its plan: no answer from the portal within 10s", "the tokens are an administrator's"}},
 		{"ping", []string{"no answer from the database within 20s"}},
-		{"plan", []string{"no answer from the database within 20s", "not asked, because no answer from the database within 20s"}},
+		{"plan", []string{"no answer from the database within 20s", "statistics: not asked: no answer from the database within 20s"}},
 		{"health", []string{"no answer from the database within 20s", "the tables are those of this version"}},
 		{"dns", []string{"whether it answers: no answer from DNS within 10s"}},
 		{"address", []string{"no answer from leads.example.com within 20s"}},

@@ -34,10 +34,10 @@ func CheckNATS(n NATS) Check {
 		case n.Idle(err):
 			return []Finding{ok("the embedded server starts with `leadsync serve`, which does not run now")}
 		case errors.As(err, &foreign):
-			return []Finding{fault(guide.Stream, fmt.Sprintf("the stream %s was not made by leadsync and is in the way of leadsync's stream %s", foreign.Stream, foreign.Needed), "callbacks are kept in the spool until then",
+			return []Finding{fault(guide.Stream, fmt.Sprintf("the stream %s (subjects: %s) was not made by leadsync and is in the way of leadsync's stream %s", foreign.Stream, strings.Join(foreign.Subjects, ", "), foreign.Needed), "callbacks are kept in the spool until then",
 				"set LEADSYNC_NATS_PREFIX, so that leadsync uses other names, or give leadsync an account of its own, or remove that stream if nobody needs it")}
 		case errors.Is(err, events.ErrNoStreams):
-			return []Finding{warning(guide.NATSDown, events.ErrNoStreams.Error(), "", "")}
+			return []Finding{warning(guide.NATSDown, events.ErrNoStreams.Error(), "callbacks are kept in the spool until then", "start `leadsync serve`, or run leadsync migrate").because(err)}
 		case n.Embedded:
 			return []Finding{fault(guide.NATSDown, "the embedded server does not answer", "callbacks are kept in the spool until it answers", "the service runs: its log and /readyz say what its embedded server waits for").because(err)}
 		case events.Refused(err):

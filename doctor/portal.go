@@ -251,7 +251,7 @@ func (p Portals) rights(ctx context.Context, portal leads.Portal) (found []Findi
 	})
 	switch {
 	case silent(err):
-		return []Finding{unknown(unasked + err.Error())}
+		return []Finding{unknown("permissions, administrator and plan: not asked").because(err)}
 	case err != nil && ctx.Err() != nil, errors.Is(err, leads.ErrUnavailable):
 		return []Finding{unknown(unasked + "the database did not give the tokens").because(err)}
 	case err != nil:

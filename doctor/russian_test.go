@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"regexp"
@@ -141,7 +142,22 @@ func TestErrorsStandApart(t *testing.T) {
 	}
 }
 
-// The same where nobody answers, which leadsync says itself.
+// Streams that are missing or somebody else's have all that is known of them, in Russian.
+func TestStreamsAreToldInRussian(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"потоков leadsync": fmt.Errorf("%w (LEADS is missing)", events.ErrNoStreams),
+		"темы: crm.>, x":   &events.ForeignError{Stream: "LEADS", Subjects: []string{"crm.>", "x"}, Needed: "LEADS"},
+	} {
+		found := doctor.Run(t.Context(), []doctor.Check{checksThatFail(t, err)["nats"]})
+		if len(found) != 1 || !strings.Contains(console.RetoldPlain(language.Russian, found[0].Found), want) || found[0].Do == "" {
+			t.Errorf("%v: %+v", err, found)
+		}
+		wantRussian(t, found[0])
+	}
+}
+
+// What nobody answers leadsync says itself, in Russian.
 func TestSilenceIsToldInRussian(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())

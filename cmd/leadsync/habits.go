@@ -76,9 +76,11 @@ func reached(err error, args []string) *kong.Node {
 
 // commandsOf are the commands of a group, for a sentence; "" where it has none.
 func commandsOf(group *kong.Node) string {
-	names := make([]string, len(group.Children))
-	for i, child := range group.Children {
-		names[i] = child.Name
+	var names []string
+	for _, child := range group.Children {
+		if !child.Hidden {
+			names = append(names, child.Name)
+		}
 	}
 	return strings.Join(names, ", ")
 }

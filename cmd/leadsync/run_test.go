@@ -67,7 +67,7 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		want []string // on stderr
 	}{
 		{"no such command", []string{"servce"}, nil, []string{`did you mean one of "serve"`, "leadsync --help"}},
-		{"no such command of a group", []string{"service", "begin"}, nil, []string{"there is no command leadsync service begin, want one of install, uninstall, start, stop, status", "Try: leadsync service --help"}},
+		{"no such command of a group", []string{"service", "begin"}, nil, []string{"there is no command leadsync service begin, want one of install, uninstall, start, stop, status\n", "Try: leadsync service --help"}},
 		{"a group's command of another program", []string{"reconcile", "list"}, nil, []string{"there is no command leadsync reconcile list, want one of pass, history, findings", "Try: leadsync reconcile --help"}},
 		{"a word after a command", []string{"portals", "list", "all"}, nil, []string{"unexpected argument all", "Try: leadsync portals list --help"}},
 		{"an argument that is missing", []string{"lookup"}, nil, []string{"<phone>", "Try: leadsync lookup --help"}},
