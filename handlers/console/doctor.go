@@ -43,7 +43,7 @@ type Check struct {
 	Found string
 	Means string // what follows from it
 	Do    string // what a person does about it
-	Says  string // what the database server said, in its own words
+	Says  string // the words of the error, as the system or a server has them
 }
 
 // UnderWay tells an examination that has not ended.

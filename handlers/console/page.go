@@ -121,7 +121,7 @@ var doneWords = map[string]string{
 	"replayed": "Leads to be read again: %s. Those that still cannot be stored appear below within seconds, and are not lost.",
 	"dropped":  "Dead letters forgotten: %s.",
 	"rebound":  "The portal's owner binds the events within a minute.",
-	"invited":  "The portal may come in now: save its application's form in Bitrix24 (step 3), also if you have saved it before.",
+	"invited":  "The portal may come in now: save its application's form in Bitrix24 (step 2), also if you have saved it before.",
 	"removing": "The portal is being erased; that takes some seconds, with many leads some minutes.",
 	"repaired": "The lead is read again within seconds; what it changes appears below.",
 }

@@ -13,9 +13,9 @@ import (
 // The page of connecting shows what to enter, and how far each step is.
 func TestConnectingGoesStepByStep(t *testing.T) {
 	h := furnished("plain")
-	h.portals, h.connects = nil, console.Connection{Open: true, Address: []console.Check{{Level: "fault", Found: "it does not answer", Do: "start the proxy"}}}
+	h.portals, h.connects = nil, console.Connection{Open: true, Address: []console.Check{{Level: "fault", Found: "it does not answer", Do: "start the proxy", Says: "dial tcp: <refused>"}}}
 	o := open(t, h)
-	wantInOrder(t, o.page("/portals/connect"), "1. ", "to do", "https://leads.example.com", "it does not answer", "start the proxy",
+	wantInOrder(t, o.page("/portals/connect"), "1. ", "to do", "https://leads.example.com", "it does not answer", "start the proxy", "the error says: dial tcp: &lt;refused&gt;",
 		"2. ", "https://leads.example.com/bitrix24/oauth/callback", "https://leads.example.com/bitrix24/events", "crm", "3. ", "done", "comes in by itself", "4. ", "to do", "LEADSYNC_B24_CLIENT_ID", "5. ", "No portal is connected yet.")
 	h.connects = console.Connection{Application: true, Address: []console.Check{{Level: "ok", Found: "it answers"}}}
 	h.portals = []console.Portal{{MemberID: member, Domain: "company.bitrix24.ru", State: leads.PortalActive, Tokens: []console.Tokens{{}}, BoundAt: time.Now(), Import: &leads.Run{ID: "run-9", State: leads.RunRunning, Sums: leads.Sums{Scanned: 1234}}}}
@@ -23,6 +23,13 @@ func TestConnectingGoesStepByStep(t *testing.T) {
 		"not known yet", "imported", "to do", `href="/passes/run-9"`, "running", "leads compared: 1,234")
 	h.portals[0].Unbound, h.portals[0].Imported, h.portals[0].TokenKnown = []string{"ONCRMLEADADD"}, true, true
 	wantInOrder(t, o.page("/portals/connect"), "accepts leadsync", "done", "events are bound", "to do", "ONCRMLEADADD", "token", "done", "imported", "done")
+}
+
+// Who was let in is sent to the step that has the form of the application.
+func TestWhoIsLetInIsSentToTheForm(t *testing.T) {
+	o := open(t, furnished("plain"))
+	wantInOrder(t, o.page("/portals/connect?done=invited"), "may come in now", "(step 2)", "<h2>2. A local application in Bitrix24")
+	wantInOrder(t, o.page("/portals/connect?done=invited", "Accept-Language", "ru"), "(шаг 2)", "<h2>2. Локальное приложение в Битрикс24")
 }
 
 func TestRemovalSaysWhatIsErased(t *testing.T) {
