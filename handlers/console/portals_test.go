@@ -86,7 +86,7 @@ func TestRefusedPortalsAreShown(t *testing.T) {
 	}
 	o := open(t, h)
 	page := o.page("/portals/connect")
-	wantInOrder(t, page, "Refused lately", "(times: 3)", "second.bitrix24.ru", second, "the portal is not allowed here", "it is not in LEADSYNC_B24_PORTALS", "Let it in with the keys of its own application",
+	wantInOrder(t, page, "Refused lately", "(times: 3)", "second.bitrix24.ru", second, "the portal is not allowed here", "the error says: it is not in LEADSYNC_B24_PORTALS", "Let it in with the keys of its own application",
 		`<a href="/portals/connect?member_id=`+second+`#letin">`, "came too often", "Wait a minute")
 	if strings.Contains(page, "stranger") || strings.Count(page, "#letin") != 1 {
 		t.Errorf("strangers are shown, or may be let in: %s", page)
