@@ -1,6 +1,7 @@
 package leads
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -123,7 +124,7 @@ func (p Portal) Same(q Portal) bool {
 }
 
 // Remedy says what a person does when the portal no longer accepts us. publicURL is where
-// browsers reach leadsync, "" where that is unknown.
+// browsers reach leadsync; "" where that is unknown, and the setting stands for it.
 func (p Portal) Remedy(publicURL string) string {
 	switch {
 	case p.WebhookURL != "":
@@ -131,6 +132,6 @@ func (p Portal) Remedy(publicURL string) string {
 	case p.Domain == "":
 		return "save the application's form in Bitrix24 again"
 	}
-	return "let an administrator of the portal open " + publicURL + LoginPath + "?domain=" + p.Domain +
+	return "let an administrator of the portal open " + cmp.Or(publicURL, "LEADSYNC_PUBLIC_URL") + LoginPath + "?domain=" + p.Domain +
 		" in a browser, or save the application's form in Bitrix24 again"
 }
