@@ -25,8 +25,15 @@ import (
 // Three installations use one server or one cluster, two of them with a prefix: none sees,
 // takes or removes anything of another, although all mirror the same portal.
 func TestPrefixesDoNotMix(t *testing.T) {
-	t.Run("one server", func(t *testing.T) { prefixesDoNotMix(t, single(t), 1) })
-	t.Run("a cluster", func(t *testing.T) { prefixesDoNotMix(t, startCluster(t)[0].ClientURL(), 3) })
+	t.Parallel()
+	t.Run("one server", func(t *testing.T) {
+		t.Parallel()
+		prefixesDoNotMix(t, single(t), 1)
+	})
+	t.Run("a cluster", func(t *testing.T) {
+		t.Parallel()
+		prefixesDoNotMix(t, startCluster(t)[0].ClientURL(), 3)
+	})
 }
 
 func prefixesDoNotMix(t *testing.T, url string, replicas int) {

@@ -13,10 +13,14 @@ import (
 	"go.uber.org/goleak"
 
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
 	"leadsync/retry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, eventstest.Goroutines()...) }
+func TestMain(m *testing.M) {
+	leadstest.SideBySide(12)
+	goleak.VerifyTestMain(m, eventstest.Goroutines()...)
+}
 
 const member = "a223c6b3710f85df22e9377d6c4f7553"
 

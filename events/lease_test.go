@@ -24,6 +24,7 @@ func take(tb testing.TB, bus *events.Bus, holder string) *events.Lease {
 }
 
 func TestLeaseIsHeldByOneAtATime(t *testing.T) {
+	t.Parallel()
 	bus := eventstest.Bus(t)
 	lease := take(t, bus, "one")
 	if _, err := events.TakeLease(t.Context(), bus, "portal-y", "two"); err != nil {

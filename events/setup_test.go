@@ -68,6 +68,7 @@ type stranger struct {
 // A stream that leadsync did not make, with a name or subjects that it needs: leadsync names it,
 // leaves it as it is, byte for byte, and publishes nothing until it is gone.
 func TestStreamsOfStrangersAreLeftAlone(t *testing.T) {
+	t.Parallel()
 	for _, test := range []stranger{
 		{"the name alone", jetstream.StreamConfig{Name: "LEADS", Subjects: []string{"shop.leads.*"}}, "LEADS", "shop.leads.1", true},
 		{"the name, with our subjects", jetstream.StreamConfig{Name: "BITRIX24_NOTICES", Subjects: []string{"bitrix24.notices.*.*"}}, "BITRIX24_NOTICES", "bitrix24.notices.x.1", false},
@@ -80,9 +81,15 @@ func TestStreamsOfStrangersAreLeftAlone(t *testing.T) {
 		{"a bucket of the same name", jetstream.StreamConfig{Name: "KV_LEADSYNC_LEASES", Subjects: []string{"$KV.LEADSYNC_LEASES.>"}}, "KV_LEADSYNC_LEASES", "$KV.LEADSYNC_LEASES.x", true},
 		{"all buckets", jetstream.StreamConfig{Name: "BUCKETS", Subjects: []string{"$KV.>"}}, "KV_LEADSYNC_LEASES", "$KV.SHOP.x", false},
 	} {
-		t.Run(test.name, func(t *testing.T) { strangerIsLeftAlone(t, single(t), 1, test) })
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			strangerIsLeftAlone(t, single(t), 1, test)
+		})
 		if test.cluster {
-			t.Run(test.name+", on a cluster", func(t *testing.T) { strangerIsLeftAlone(t, startCluster(t)[0].ClientURL(), 3, test) })
+			t.Run(test.name+", on a cluster", func(t *testing.T) {
+				t.Parallel()
+				strangerIsLeftAlone(t, startCluster(t)[0].ClientURL(), 3, test)
+			})
 		}
 	}
 }
@@ -204,6 +211,7 @@ func TestNothingIsPublishedUnchecked(t *testing.T) {
 // Our stream is removed and a stranger's takes its subjects while the service works: it does not
 // confirm what is published.
 func TestStreamThatIsReplacedTakesNothing(t *testing.T) {
+	t.Parallel()
 	url := single(t)
 	bus := open(t, url, "")
 	setUp(t, bus, 1)

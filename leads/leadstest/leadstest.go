@@ -4,7 +4,9 @@ package leadstest
 
 import (
 	"context"
+	"flag"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -66,3 +68,11 @@ func (l *Log) Logger() *slog.Logger {
 
 // Silent is for what a test does not want to read.
 func Silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// SideBySide lets that many tests of a package run side by side, unless the command line says how many. By
+// default they are as many as there are cores, but most tests wait more than they work. TestMain calls it first.
+func SideBySide(tests int) {
+	if err := flag.Set("test.parallel", strconv.Itoa(tests)); err != nil { // the command line is read later
+		panic(err)
+	}
+}
