@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -20,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"leadsync/leads/leadstest"
 	"leadsync/service"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -257,22 +256,5 @@ func (c *child) memory() int {
 	return resident * os.Getpagesize() >> 20
 }
 
-// Ports from firstPort on are below those that systems hand out: one that is free stays free
-// until the test's process listens on it.
-var (
-	firstPort = 15_000 + rand.Uint32N(10_000)
-	nextPort  atomic.Uint32
-)
-
-func freeAddress(tb testing.TB) string {
-	tb.Helper()
-	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1))
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
-	}
-	tb.Fatal("no port is free")
-	return ""
-}
+// freeAddress is one that stays free until a process of the test listens on it.
+var freeAddress = leadstest.FreeAddress

@@ -2,18 +2,21 @@ package eventstest
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
 	"leadsync/events"
+	"leadsync/leads/leadstest"
 	"leadsync/retry"
 )
 
@@ -30,8 +33,8 @@ func Options(tb testing.TB) *server.Options {
 // variables such as NATS_BILLING_PASSWORD: each is "password-of-" and the user.
 func Configured(t *testing.T, file string) *server.Options {
 	t.Helper()
-	for _, name := range []string{"LEADSYNC", "OPERATOR", "BILLING", "BI"} {
-		t.Setenv("NATS_"+name+"_PASSWORD", "password-of-"+strings.ToLower(name))
+	if err := setPasswords(); err != nil {
+		t.Fatal(err)
 	}
 	opts, err := server.ProcessConfigFile(file)
 	if err != nil {
@@ -41,6 +44,15 @@ func Configured(t *testing.T, file string) *server.Options {
 	opts.NoSigs, opts.NoLog, opts.StoreDir, opts.JetStreamMaxStore = true, true, t.TempDir(), 1<<40
 	return opts
 }
+
+// setPasswords sets the variables until the process ends: T.Setenv would forbid tests to run side by side, and all of
+// them want the same.
+var setPasswords = sync.OnceValue(func() (err error) {
+	for _, name := range []string{"LEADSYNC", "OPERATOR", "BILLING", "BI"} {
+		err = errors.Join(err, os.Setenv("NATS_"+name+"_PASSWORD", "password-of-"+strings.ToLower(name)))
+	}
+	return err
+})
 
 // Several returns what make returns, count times, as the options of one cluster where they are
 // more than one.
@@ -88,16 +100,11 @@ func Run(tb testing.TB, all ...*server.Options) (servers []*server.Server) {
 	return servers
 }
 
-// freeRoutes are addresses on which nobody listens at the moment.
+// freeRoutes are addresses on which nobody listens.
 func freeRoutes(tb testing.TB, count int) (routes []*url.URL) {
 	tb.Helper()
 	for range count {
-		l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			tb.Fatal(err)
-		}
-		defer l.Close() // at the end, so that each gets another port
-		routes = append(routes, &url.URL{Scheme: "nats-route", Host: l.Addr().String()})
+		routes = append(routes, &url.URL{Scheme: "nats-route", Host: leadstest.FreeAddress(tb)})
 	}
 	return routes
 }

@@ -11,17 +11,33 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"leadsync/events"
 	"leadsync/leads"
+	"leadsync/leads/leadstest"
 )
 
 // clients says whether examples run that need node or Python.
 const clients = "LEADSYNC_TEST_CLIENTS"
 
+// builds is a folder for what tests build.
+var builds string
+
+func TestMain(m *testing.M) {
+	leadstest.SideBySide(4)
+	var err error
+	if builds, err = os.MkdirTemp("", "subscribers"); err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(builds)
+	m.Run()
+}
+
 func TestGoExampleEndsEqual(t *testing.T) {
+	t.Parallel()
 	lives(t, goExample(t))
 }
 
@@ -37,6 +53,7 @@ func TestPythonExampleEndsEqual(t *testing.T) {
 func TestGoExampleOnOtherServers(t *testing.T) {
 	for _, count := range []int{1, 3} {
 		t.Run(strconv.Itoa(count), func(t *testing.T) {
+			t.Parallel()
 			e, w := goExample(t), newWorld(t, 300)
 			e.url, e.password = w.outside(count), "password-of-"+name
 			w.start()
@@ -258,12 +275,21 @@ func newExample(t *testing.T, dir string, command ...string) *example {
 
 func goExample(t *testing.T) *example {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "go")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./go").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	binary, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return newExample(t, "", binary)
 }
+
+// built is the example in Go, which is built for all tests once.
+var built = sync.OnceValues(func() (binary string, err error) {
+	binary = filepath.Join(builds, "go")
+	if out, err := exec.Command("go", "build", "-o", binary, "./go").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return binary, nil
+})
 
 func nodeExample(t *testing.T) *example {
 	t.Helper()

@@ -5,12 +5,9 @@ package subscribers_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,7 +47,7 @@ func newWorld(t *testing.T, count int) *world {
 	dir, info := t.TempDir(), p.Info()
 	return &world{t: t, portal: p, stop: func() {}, cfg: service.Config{
 		DataDir: dir, DatabaseURL: "sqlite:" + filepath.Join(dir, "leadsync.db"), PhoneRegion: "RU",
-		NATSURL: service.Embedded, NATSListen: freeAddress(t), Replicas: 1, HTTPAddr: freeAddress(t),
+		NATSURL: service.Embedded, NATSListen: leadstest.FreeAddress(t), Replicas: 1, HTTPAddr: leadstest.FreeAddress(t),
 		Subscribers: []broker.Subscriber{{Name: name, Token: token}},
 		ClientID:    info.ClientID, ClientSecret: leads.Secret(info.ClientSecret),
 		Trust:  bitrix24.Trust{Insecure: []string{host(t, info.Portal), host(t, info.OAuth)}},
@@ -147,24 +144,4 @@ func host(t *testing.T, raw string) string {
 		t.Fatal(err)
 	}
 	return u.Host
-}
-
-// Ports from firstPort on are below those that systems hand out: one that is free stays free
-// while the service is down.
-var (
-	firstPort = 15_000 + rand.Uint32N(10_000)
-	nextPort  atomic.Uint32
-)
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1))
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }

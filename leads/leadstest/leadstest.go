@@ -1,14 +1,19 @@
-// Package leadstest is what tests of several packages share: a clock that is set by hand,
-// and a log that can be read. It knows nothing of what is tested.
+// Package leadstest is what tests of several packages share: a clock that is set by hand, a
+// log that can be read, addresses to listen on. It knows nothing of what is tested.
 package leadstest
 
 import (
 	"context"
 	"flag"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"testing"
 	"time"
 )
 
@@ -75,4 +80,26 @@ func SideBySide(tests int) {
 	if err := flag.Set("test.parallel", strconv.Itoa(tests)); err != nil { // the command line is read later
 		panic(err)
 	}
+}
+
+// Ports from firstPort on are below those that systems hand out: one that is free stays free
+// until the test listens on it, also again.
+var (
+	firstPort = 15_000 + rand.Uint32N(10_000)
+	nextPort  atomic.Uint32
+)
+
+// FreeAddress is an address of this machine on which nobody listens, and no other test of the
+// process will.
+func FreeAddress(tb testing.TB) string {
+	tb.Helper()
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1))
+		if l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
+	}
+	tb.Fatal("no port is free")
+	return ""
 }
