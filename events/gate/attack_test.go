@@ -262,17 +262,20 @@ func configured(t *testing.T, count int) []*server.Server {
 }
 
 func TestSubscribersDoNoHarmEmbedded(t *testing.T) {
+	t.Parallel()
 	g := newGround(t)
 	harmless(t, g.bus, g.connect(billing), g.connect(bi))
 }
 
 // The configuration that operators get does the same.
 func TestSubscribersDoNoHarmOnAServerOfItsOwn(t *testing.T) {
+	t.Parallel()
 	harmlessAt(t, configured(t, 1), 1)
 }
 
 // On a cluster, too, where any server may be asked.
 func TestSubscribersDoNoHarmOnACluster(t *testing.T) {
+	t.Parallel()
 	harmlessAt(t, configured(t, 3), 3)
 }
 

@@ -21,7 +21,10 @@ import (
 	"leadsync/leads/leadstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, eventstest.Goroutines()...) }
+func TestMain(m *testing.M) {
+	leadstest.SideBySide(6)
+	goleak.VerifyTestMain(m, eventstest.Goroutines()...)
+}
 
 const (
 	billing = "the token of billing"
