@@ -24,6 +24,11 @@ import (
 	"leadsync/repo"
 )
 
+func TestMain(m *testing.M) {
+	leadstest.SideBySide(8)
+	m.Run()
+}
+
 // grace is how long a lead must have been absent in these tests.
 const grace = 400 * time.Millisecond
 

@@ -57,6 +57,7 @@ func (l channelLock) Unlock() { <-l }
 // One pass follows another into a mirror in SQL, and every second a lead is read live. Time
 // is the bubble's: it shows what the limits and the portal cost, not this machine.
 func TestLiveReadsDoNotWaitForAPass(t *testing.T) {
+	t.Parallel()
 	for name, slow := range map[string]int{"a quick portal, read at its limit": 0, "each request takes 3 s": 3000} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { readLiveDuringPasses(t, emulator.Faults{SlowMS: slow}) })

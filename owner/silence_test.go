@@ -39,6 +39,7 @@ func openSilent(t *testing.T, clock *leadstest.Clock) (*Session, *repo.DB) {
 // The first callback ends the alarm about lost test events at once, and a callback that came
 // while one was awaited is as good as it.
 func TestACallbackEndsTheAlarmAboutTestEvents(t *testing.T) {
+	t.Parallel()
 	clock := leadstest.NewClock(time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC))
 	s, _ := openSilent(t, clock)
 	s.bindings.seenAt = clock.Now()

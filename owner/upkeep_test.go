@@ -47,6 +47,7 @@ func TestQueueIsReadWhenItIsDue(t *testing.T) {
 // explains findings. One that arrives ends it. A portal that does not know the method raises
 // no alarm.
 func TestTestEventsProveThatCallbacksArrive(t *testing.T) {
+	t.Parallel()
 	asked, refuse := 0, false
 	bitrix := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if asked++; !strings.HasSuffix(r.URL.Path, "/event.test") {
