@@ -176,6 +176,7 @@ func TestOneCallbackWaitsForASlowDatabase(t *testing.T) {
 }
 
 func TestDatabaseThatHangsDoesNotHoldCallbacks(t *testing.T) {
+	t.Parallel()
 	f := open(t, nil)
 	f.store.before = func(ctx context.Context) error {
 		if _, limited := ctx.Deadline(); !limited {

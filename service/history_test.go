@@ -15,6 +15,7 @@ import (
 
 // Old history is deleted by one process at a time, and its rows are counted.
 func TestOldHistoryIsDeletedByOneProcess(t *testing.T) {
+	t.Parallel()
 	bus := eventstest.Bus(t)
 	db, member := emptyMirror(t)
 	now := time.Now()

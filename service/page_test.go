@@ -148,6 +148,7 @@ func (p *pages) edit(id int64, title string) {
 
 // What an operator does from the page alone.
 func TestOperatorsWorkFromThePage(t *testing.T) {
+	t.Parallel()
 	p := openPages(t, 20)
 	db, member := p.service.Backend.DB, p.portal.Info().MemberID
 	p.until("the tables are there", func() bool {

@@ -13,6 +13,7 @@ import (
 
 // A command waits for the announcements of its own pass, and not for those of later changes.
 func TestACommandWaitsForItsOwnAnnouncements(t *testing.T) {
+	t.Parallel()
 	db, member := emptyMirror(t)
 	passes := Passes{db, time.Now}
 	lead, err := leads.Parse([]byte(`{"ID":"7","TITLE":"x"}`))

@@ -202,6 +202,7 @@ func TestSamplesOfManyPortalsAreNotKeptOnDisk(t *testing.T) {
 
 // What a callback of a portal led to is shown for that portal.
 func TestLagAndRateOfEachPortal(t *testing.T) {
+	t.Parallel()
 	p := openPages(t, 5)
 	member := p.portal.Info().MemberID
 	p.portal.Install(p.service.Address()+"/bitrix24/events", p.service.Address()+"/bitrix24/oauth/callback")

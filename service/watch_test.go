@@ -96,6 +96,7 @@ func (c messages) Send(_ context.Context, m alert.Message) error { c <- m; retur
 
 // A look at a running service tells what it could not look at; the alarms of that stay open.
 func TestALostDatabaseEndsNoAlarm(t *testing.T) {
+	t.Parallel()
 	p := openPages(t, 3)
 	p.portal.Install(p.service.Address()+"/bitrix24/events", p.service.Address()+"/bitrix24/oauth/callback")
 	var found *outlook
