@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"io"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -22,15 +22,12 @@ import (
 // mainRole is the variable that makes this binary leadsync itself, for shells that tests start.
 const mainRole = "LEADSYNC_TEST_MAIN"
 
-// TestMain runs more tests in parallel than there are cores: they wait more than they work.
 func TestMain(m *testing.M) {
 	if os.Getenv(mainRole) != "" {
 		os.Exit(run(context.Background(), os.Args[1:], surroundings{environment: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 	}
-	flag.Parse()
-	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
-		_ = given.Value.Set("6")
-	}
+	leadstest.SideBySide(6)
+	debug.SetGCPercent(400) // tests have little memory in use, so that garbage collection would run all the time
 	goleak.VerifyTestMain(m, eventstest.Goroutines()...)
 }
 

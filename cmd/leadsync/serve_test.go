@@ -128,11 +128,15 @@ func eventually(tb testing.TB, what string, done func() bool) {
 func within(tb testing.TB, limit time.Duration, what string, done func() bool) {
 	tb.Helper()
 	never := time.After(limit)
-	for !done() {
+	for {
+		begun := time.Now()
+		if done() {
+			return
+		}
 		select {
 		case <-never:
 			tb.Fatal("did not happen: " + what)
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(max(20*time.Millisecond, 4*time.Since(begun))): // who looks all the time slows down what it waits for
 		}
 	}
 }
