@@ -9,7 +9,7 @@ LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LINT = $(GO) run $(LINTER)
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test race test-sqlserver test-faults test-clients test-browser test-scale test-subscribers test-replicas test-upgrade test-cluster monitoring-check chart chart-check release-check release-ready release image freeze-migrations package-check windows-check compose-check mutants lint fmt demo bench bench-import bench-ingest bench-peers bench-lag growth fuzz
+.PHONY: help build check test race test-sqlserver test-faults test-clients test-browser test-scale test-subscribers test-replicas test-upgrade test-cluster monitoring-check chart chart-check release-check release-ready release image freeze-migrations package-check windows-check compose-check mutants lint fmt demo bench bench-import bench-ingest bench-peers bench-pace bench-lag growth fuzz
 GROWTH_LEADS ?= 10000 100000 1000000
 GROWTH_PORTALS ?= 1,10,100
 
@@ -135,6 +135,9 @@ bench-ingest: ## callbacks beside bare publishing, then at shares of the full ra
 bench-peers: ## 20,000 leads by Bitrix24's own SDK, our reader alone and a whole import, in turn; needs node and npm, ten minutes, a quiet machine
 	npm ci --silent --prefix bitrix24/emulator/testdata/clients
 	$(GO) test -count=1 -v -timeout 60m -run TestPeers ./cmd/leadsync -peers 20000
+
+bench-pace: ## an import beside our reader alone, where the portal answers late, in turn; ten minutes, a quiet machine
+	$(GO) test -count=1 -v -timeout 60m -run TestImportAtThePortalsPace ./cmd/leadsync -pace 40000
 
 bench-lag: ## where the time goes between a lone edit and the row and the topic
 	$(GO) test -count=1 -v -run TestHopsOfALoneEdit ./cmd/leadsync -lag 60

@@ -22,14 +22,20 @@ import (
 	"leadsync/repo"
 )
 
-var peers = flag.Int("peers", 0, "leads that TestPeers reads in three ways; 0 leaves it out")
+var (
+	peers = flag.Int("peers", 0, "leads that TestPeers reads in three ways; 0 leaves it out")
+	pace  = flag.Int("pace", 0, "leads that TestImportAtThePortalsPace reads in two ways; 0 leaves it out")
+)
 
 // peer is one way to read a portal.
 type peer struct {
 	name string
 	read func() (count int)
-	took []time.Duration
+	took []time.Duration // sorted in the end
 }
+
+// median is in seconds.
+func (p *peer) median() float64 { return p.took[len(p.took)/2].Seconds() }
 
 // TestPeers reads the same portal, with its limits on, by Bitrix24's own SDK, by our reader alone,
 // and by a whole import into SQL and onto the topic, in turn, three times. It logs times, and
@@ -38,33 +44,65 @@ func TestPeers(t *testing.T) {
 	if *peers == 0 {
 		t.Skip("-peers is not set")
 	}
-	portal := newChild(t, "emulator", "LEADSYNC_TEST_LEADS="+strconv.Itoa(*peers), "LEADSYNC_TEST_TLS=1")
+	info, trust, file := securePortal(t, *peers)
+	list := []*peer{
+		{name: "Bitrix24's own SDK", read: func() int { return readBySDK(t, file, info.CA) }},
+		{name: "leadsync's reader alone", read: func() int { return readAlone(t, info, trust) }},
+		{name: "leadsync's import into SQL and topic", read: func() int { return importAll(t, info, trust) }},
+	}
+	inTurn(t, info, trust, *peers, list)
+	for _, p := range list {
+		t.Logf("%s: %.1f s (%.1f to %.1f) for %d leads, %.2f of the reader alone", p.name, p.median(), p.took[0].Seconds(),
+			p.took[len(p.took)-1].Seconds(), *peers, p.median()/list[1].median())
+	}
+}
+
+// TestImportAtThePortalsPace reads a portal whose answers are late by our reader alone and by a
+// whole import into SQL and onto the topic, in turn, three times for each lateness. It logs times,
+// and fails only where leads are missing.
+func TestImportAtThePortalsPace(t *testing.T) {
+	if *pace == 0 {
+		t.Skip("-pace is not set")
+	}
+	info, trust, _ := securePortal(t, *pace)
+	for _, late := range []time.Duration{time.Second, 3 * time.Second} {
+		put(t, trust, info.Portal+"/_portal/faults", fmt.Sprintf(`{"slow_ms":%d}`, late.Milliseconds()))
+		alone := &peer{name: "leadsync's reader alone", read: func() int { return readAlone(t, info, trust) }}
+		whole := &peer{name: "leadsync's import into SQL and topic", read: func() int { return importAll(t, info, trust) }}
+		inTurn(t, info, trust, *pace, []*peer{alone, whole})
+		t.Logf("each answer %s late: the portal gives %.0f leads a second (%s), and the import, with the start of the service, takes %.0f: %.2f of its pace (%.2f to %.2f)",
+			late, float64(*pace)/alone.median(), alone.name, float64(*pace)/whole.median(), alone.median()/whole.median(),
+			alone.median()/whole.took[len(whole.took)-1].Seconds(), alone.median()/whole.took[0].Seconds())
+	}
+}
+
+// securePortal starts a portal with its limits on. file is where it wrote what it told.
+func securePortal(t *testing.T, count int) (info emulator.Info, trust *http.Client, file string) {
+	t.Helper()
+	portal := newChild(t, "emulator", "LEADSYNC_TEST_LEADS="+strconv.Itoa(count), "LEADSYNC_TEST_TLS=1")
 	portal.start()
-	var info emulator.Info
 	longEventually(t, "the portal is ready", time.Second, func() bool {
 		line, err := os.ReadFile(portal.log)
 		return err == nil && json.Unmarshal(line, &info) == nil
 	})
-	trust := trusting(t, info.CA)
-	list := []*peer{
-		{name: "Bitrix24's own SDK", read: func() int { return readBySDK(t, portal.log, info.CA) }},
-		{name: "leadsync's reader alone", read: func() int { return readAlone(t, info, trust) }},
-		{name: "leadsync's import into SQL and topic", read: func() int { return importAll(t, info, trust) }},
-	}
+	return info, trusting(t, info.CA), portal.log
+}
+
+// inTurn has each of the peers read all leads three times.
+func inTurn(t *testing.T, info emulator.Info, trust *http.Client, want int, list []*peer) {
+	t.Helper()
 	for range 3 {
 		for _, p := range list {
 			put(t, trust, info.Portal+"/_portal/clock", `{"advance":3600}`) // nobody pays for what another has used
 			begun := time.Now()
-			if count := p.read(); count != *peers {
-				t.Errorf("%s: %d leads of %d", p.name, count, *peers)
+			if count := p.read(); count != want {
+				t.Errorf("%s: %d leads of %d", p.name, count, want)
 			}
 			p.took = append(p.took, time.Since(begun))
 		}
 	}
 	for _, p := range list {
 		slices.Sort(p.took)
-		t.Logf("%s: %.1f s (%.1f to %.1f) for %d leads, %.2f of the reader alone", p.name, p.took[1].Seconds(), p.took[0].Seconds(),
-			p.took[2].Seconds(), *peers, p.took[1].Seconds()/list[1].took[1].Seconds())
 	}
 }
 
@@ -152,5 +190,12 @@ func importAll(t *testing.T, info emulator.Info, client *http.Client) int {
 		waiting, err := db.OutboxDepth(t.Context())
 		return err == nil && waiting == 0
 	})
-	return int(run.Inserted)
+	count, err := db.CountLeads(t.Context(), info.MemberID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.State != leads.RunCompleted || run.Inserted != count { // it was resumed, and says less than the rows
+		t.Logf("the import: %+v", run)
+	}
+	return int(count)
 }
