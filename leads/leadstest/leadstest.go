@@ -5,14 +5,12 @@ package leadstest
 import (
 	"context"
 	"flag"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -82,24 +80,49 @@ func SideBySide(tests int) {
 	}
 }
 
-// Ports from firstPort on are below those that systems hand out: one that is free stays free
-// until the test listens on it, also again.
-var (
-	firstPort = 15_000 + rand.Uint32N(10_000)
-	nextPort  atomic.Uint32
+// Ports from firstPort to lastPort are below those that systems hand out: one that is free stays
+// free until the test listens on it, also again.
+const (
+	firstPort = 15_000
+	lastPort  = 25_000
+	blockSize = 100 // ports that a process takes for itself at a time
 )
 
-// FreeAddress is an address of this machine on which nobody listens, and no other test of the
-// process will.
+// block is where the next addresses come from. Who listens on its first port has all of it, so that
+// tests of other packages, which run beside these, get others.
+var block struct {
+	mu    sync.Mutex
+	owned []net.Listener // until the process ends
+	next  int
+}
+
+// FreeAddress is an address of this machine on which nobody listens, and no other test will.
 func FreeAddress(tb testing.TB) string {
 	tb.Helper()
+	block.mu.Lock()
+	defer block.mu.Unlock()
 	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1))
-		if l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", address); err == nil {
+		if block.next%blockSize == 0 {
+			first := firstPort + blockSize*rand.IntN((lastPort-firstPort)/blockSize)
+			l, err := listen(first)
+			if err != nil {
+				continue // the block is somebody else's
+			}
+			block.owned, block.next = append(block.owned, l), first+1
+		}
+		port := block.next
+		block.next++
+		if l, err := listen(port); err == nil {
 			_ = l.Close()
-			return address
+			return address(port)
 		}
 	}
 	tb.Fatal("no port is free")
 	return ""
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+func listen(port int) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(context.Background(), "tcp", address(port))
 }
