@@ -109,7 +109,7 @@ func (f *Form) leadID() (id int64, err error) {
 	case f == nil:
 		return 0, errors.New("is missing")
 	case len(f.Children) == 0:
-		return parseID(f.Value)
+		return leads.PortalID(f.Value)
 	}
 	for i, c := range f.Children {
 		if _, err := strconv.Atoi(c.Name); err != nil || len(c.Children) > 0 {
@@ -125,16 +125,6 @@ func (f *Form) leadID() (id int64, err error) {
 		id = next
 	}
 	return id, nil
-}
-
-// parseID reads the id of a lead as PHP may write a whole number: with blanks around it, or
-// as a fraction of nothing.
-func parseID(text string) (int64, error) {
-	text = strings.TrimSpace(text)
-	if whole, fraction, ok := strings.Cut(text, "."); ok && fraction != "" && strings.Trim(fraction, "0") == "" {
-		text = whole
-	}
-	return leads.ParseID(text)
 }
 
 func (c *Callback) takeGrant(f *Form) {

@@ -205,8 +205,8 @@ func portalTime(result json.RawMessage) (time.Time, error) {
 	if err := json.Unmarshal(result, &text); err != nil {
 		return time.Time{}, garbled("server.time", 200, "the answer is not a time")
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	at, ok := leads.ParseTime(text)
+	if !ok {
 		return time.Time{}, garbled("server.time", 200, "the answer is not a time")
 	}
 	return at, nil

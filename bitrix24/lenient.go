@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	"leadsync/leads"
 	"leadsync/leads/parts"
 )
 
@@ -150,7 +150,7 @@ func (t *Time) UnmarshalJSON(raw []byte) error {
 		Finish: float64(fields.Finish), Duration: float64(fields.Duration),
 		Operating: float64(fields.Operating), OperatingResetAt: float64(fields.OperatingResetAt),
 	}
-	if at, err := time.Parse(time.RFC3339, string(fields.Start)); err == nil {
+	if at, ok := leads.ParseTime(string(fields.Start)); ok {
 		t.At = at
 	}
 	return nil

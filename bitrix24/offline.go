@@ -273,7 +273,7 @@ func offlineEvent(raw json.RawMessage) (message string, event leads.OfflineEvent
 		return "", event, false
 	}
 	event.Event = strings.ToUpper(string(row.Name))
-	if at, err := time.Parse(time.RFC3339, string(row.At)); err == nil {
+	if at, ok := leads.ParseTime(string(row.At)); ok {
 		event.At = at
 	}
 	if Event(event.Event).IsLead() && !isEmpty(row.Data) { // without data it says nothing (docs/bitrix24.md 2.6.4)
@@ -294,7 +294,7 @@ func offlineLead(data json.RawMessage) int64 {
 	if json.Unmarshal(data, &fields) != nil {
 		return 0
 	}
-	id, err := parseID(string(fields.Fields.ID))
+	id, err := leads.PortalID(string(fields.Fields.ID))
 	if err != nil {
 		return 0
 	}

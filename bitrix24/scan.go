@@ -79,7 +79,7 @@ func (l Leads) bareRows(result json.RawMessage, ticket leads.Ticket) (sheet, err
 			Created lenientText `json:"DATE_CREATE"`
 		}
 		err := json.Unmarshal(raw, &row)
-		id, badID := leads.ParseID(string(row.ID))
+		id, badID := leads.PortalID(string(row.ID))
 		if err != nil || badID != nil {
 			s.leaveOut(raw)
 			continue

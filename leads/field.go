@@ -122,10 +122,17 @@ func (f Field) Holds(value string) bool {
 	}
 }
 
+// offsets are the other forms of ISO 8601 in which a time's offset may be written. PHP writes
+// the seconds of an offset that has some, as local mean times had.
+var offsets = [...]string{WallClock + "Z0700", WallClock + "Z07", WallClock + "Z07:00:00"}
+
 // ParseTime parses a time as portals write it, ISO 8601 with an offset; false where it is not
 // one.
 func ParseTime(value string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, value)
+	for i := 0; err != nil && i < len(offsets) && len(value) > len(WallClock); i++ {
+		t, err = time.Parse(offsets[i], value)
+	}
 	return t, err == nil
 }
 

@@ -147,3 +147,30 @@ func TestInstant(t *testing.T) {
 		}
 	}
 }
+
+func TestTimesOfOddOffsets(t *testing.T) {
+	want := time.Date(2026, 1, 2, 0, 4, 5, 0, time.UTC)
+	for _, text := range []string{
+		"2026-01-02T03:04:05+03:00", "2026-01-02T03:04:05+0300", "2026-01-02T03:04:05+03", "2026-01-02T00:04:05Z", "2026-01-02T03:04:05.123+03:00",
+		"2026-01-02T03:04:05.123456+0300", "2026-01-02T05:49:05+05:45", "2026-01-01T12:04:05-12:00", "2026-01-02T14:04:05+14", "2026-01-02T02:34:22+02:30:17",
+	} {
+		if got := leads.Instant(text); !got.Equal(want) {
+			t.Errorf("%s is %s, want %s", text, got, want)
+		}
+	}
+	for _, text := range []string{"", "2026-01-02", "2026-01-02T03:04:05", "2026-01-02T03:04:05+3", "2026-01-02T03:04:05 03:00", "2026-01-02T03:04:05+03:00x", "1767312245"} {
+		if got, ok := leads.ParseTime(text); ok {
+			t.Errorf("%q is taken for %s", text, got)
+		}
+	}
+	for s, want := range map[string]int64{"15": 15, " 15\n": 15, "15.0": 15, "15.00": 15} {
+		if got, err := leads.PortalID(s); err != nil || got != want {
+			t.Errorf("PortalID(%q) = %d, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"", ".", ".0", "15.", "15.5", "15.0.0", "1.5e1", "2147483648.0", "+15", "1 5"} {
+		if got, err := leads.PortalID(s); err == nil {
+			t.Errorf("PortalID(%q) = %d", s, got)
+		}
+	}
+}

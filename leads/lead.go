@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"leadsync/leads/parts"
 )
@@ -30,7 +31,7 @@ type Lead struct {
 // messenger. Source: docs/bitrix24.md 7.
 type Contact struct {
 	ID        string // the portal's id of the value, decimal
-	TypeID    string // PHONE, EMAIL, WEB, IM or LINK
+	TypeID    string // the multifield it is a value of: PHONE, EMAIL, WEB, IM or LINK
 	ValueType string // WORK, MOBILE, HOME …
 	Value     string
 }
@@ -60,6 +61,9 @@ func Parse(raw json.RawMessage) (Lead, error) {
 	if err != nil {
 		return Lead{}, fmt.Errorf("%w: %w", ErrNoLead, err)
 	}
+	if !utf8.Valid(compact) { // the topic's subscribers would not take it for JSON
+		compact = json.RawMessage(string([]rune(string(compact)))) // U+FFFD for each byte that is none
+	}
 	clean := validWithoutTokens(compact)
 	if clean[0] != '{' {
 		return Lead{}, fmt.Errorf("%w: the portal sent %s", ErrNoLead, shapeOf(clean))
@@ -72,7 +76,7 @@ func Parse(raw json.RawMessage) (Lead, error) {
 		}
 	}()
 	parts.AddMembers(card, clean)
-	id, err := ParseID(scalar(card["ID"]))
+	id, err := PortalID(scalar(card["ID"]))
 	if err != nil {
 		return Lead{}, fmt.Errorf("%w: %w", ErrNoLead, err)
 	}
@@ -153,13 +157,8 @@ func parseContact(typeID string, value json.RawMessage) (Contact, bool) {
 			return Contact{}, false
 		}
 	}
-	c := Contact{
-		ID: scalar(row["ID"]), TypeID: scalar(row["TYPE_ID"]),
-		ValueType: scalar(row["VALUE_TYPE"]), Value: scalar(row["VALUE"]),
-	}
-	if c.TypeID == "" {
-		c.TypeID = typeID
-	}
+	// The field says what its values are: a TYPE_ID in another spelling would hide a number.
+	c := Contact{ID: scalar(row["ID"]), TypeID: typeID, ValueType: scalar(row["VALUE_TYPE"]), Value: scalar(row["VALUE"])}
 	return c, known
 }
 
@@ -193,8 +192,18 @@ func scalar(value json.RawMessage) string {
 	case 'n', 'f', '[', '{':
 		return ""
 	default:
-		return string(value)
+		return wholeNumberText(string(value))
 	}
+}
+
+// wholeNumberText writes a number as a whole one where it is: some encoders write 15.0 for 15.
+// An id, or a telephone number, has no fraction.
+func wholeNumberText(number string) string {
+	whole, fraction, ok := strings.Cut(number, ".")
+	if ok && strings.Trim(fraction, "0") == "" {
+		return whole
+	}
+	return number
 }
 
 func compareContacts(a, b Contact) int {

@@ -3,6 +3,7 @@ package leads_test
 import (
 	"encoding/json"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -91,5 +92,43 @@ func TestOddValuesKeepWhatTheRowHas(t *testing.T) {
 	wasOdd := rowOf(&lead) // a row of an earlier version, which stored such cards
 	if again := lead.Completed(&wasOdd); len(again.Contacts) != 0 || leads.Diff(again, &lead) != nil {
 		t.Errorf("of an odd row: %s", again.Raw)
+	}
+}
+
+func TestContactsHaveTheTypeOfTheirField(t *testing.T) {
+	for _, typeID := range []string{`"PHONE"`, `"phone"`, `" PHONE"`, `"EMAIL"`, `3`, `true`, `null`, `""`} {
+		lead := parse(t, `{"ID":"1","PHONE":[{"ID":"12","VALUE_TYPE":"WORK","VALUE":"+79123456789","TYPE_ID":`+typeID+`}]}`)
+		want := []leads.Contact{{ID: "12", TypeID: "PHONE", ValueType: "WORK", Value: "+79123456789"}}
+		if diff := cmp.Diff(want, lead.Contacts); diff != "" || len(lead.Phones("RU")) != 1 {
+			t.Errorf("TYPE_ID %s: %d numbers (-want +got):\n%s", typeID, len(lead.Phones("RU")), diff)
+		}
+	}
+}
+
+func TestWholeNumbersMayHaveAFraction(t *testing.T) {
+	const whole = `{"ID":"15","ASSIGNED_BY_ID":"7","COMPANY_ID":"0","OPPORTUNITY":"1000","PHONE":[{"ID":"2","VALUE":"79123456789"}]}`
+	for _, card := range []string{
+		whole, `{"ID":15.0,"ASSIGNED_BY_ID":7.0,"COMPANY_ID":0.0,"OPPORTUNITY":1000.00,"PHONE":[{"ID":2.0,"VALUE":79123456789.0}]}`,
+		`{"ID":" 15.0 ","ASSIGNED_BY_ID":7,"COMPANY_ID":null,"OPPORTUNITY":1000,"PHONE":[{"ID":2,"VALUE":79123456789}]}`,
+	} {
+		a, b := parse(t, whole), parse(t, card)
+		if diff := leads.Diff(&a, &b); diff != nil || b.ID != 15 || !cmp.Equal(a.Phones("RU"), b.Phones("RU")) {
+			t.Errorf("%s: lead %d differs in %v, numbers %v", card, b.ID, diff, b.Phones("RU"))
+		}
+	}
+	lead := parse(t, `{"ID":1,"OPPORTUNITY":1000.50,"TITLE":"7.0","NAME":1.0E+25}`)
+	if lead.Value("OPPORTUNITY") != "1000.50" || lead.Value("TITLE") != "7.0" || lead.Value("NAME") != "1.0E+25" {
+		t.Errorf("what is no whole number, or a text, became %q", lead.Values)
+	}
+}
+
+// Subscribers get the card as it is stored, and JSON is UTF-8.
+func TestCardsAreUTF8(t *testing.T) {
+	lead := parse(t, "{\"ID\":\"1\",\"TITLE\":\"\xcf\xf0\",\"UF_A\":\"a\xff\"}")
+	if !utf8.Valid(lead.Raw) || lead.Value("TITLE") != "\uFFFD\uFFFD" {
+		t.Errorf("%q, title %q", lead.Raw, lead.Value("TITLE"))
+	}
+	if values := lead.FieldValues(); len(values) != 1 || values[0].Value != "a\uFFFD" {
+		t.Errorf("values %v", values)
 	}
 }

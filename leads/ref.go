@@ -18,8 +18,18 @@ type Ref struct {
 // String returns member_id/lead_id, the form of errors and logs.
 func (r Ref) String() string { return r.MemberID + "/" + strconv.FormatInt(r.LeadID, 10) }
 
-// ParseID parses a lead id as callbacks and portals write it: a decimal number from 1 to
-// MaxID.
+// PortalID parses a lead id as portals and relays may write it: as ParseID wants it, with blanks
+// around it, or as a fraction of nothing.
+func PortalID(s string) (int64, error) {
+	s = strings.TrimSpace(s)
+	if strings.HasSuffix(s, ".") {
+		return ParseID(s)
+	}
+	return ParseID(wholeNumberText(s))
+}
+
+// ParseID parses a lead id as people write it, and as Bitrix24 documents it: a decimal number from 1
+// to MaxID.
 func ParseID(s string) (int64, error) {
 	id, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || id < 1 || id > MaxID || s[0] == '+' {
