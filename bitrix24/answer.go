@@ -2,6 +2,7 @@ package bitrix24
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -33,7 +34,8 @@ func decodeAnswer(method string, r reply) (Answer, error) {
 		return Answer{}, r.told(garbled(method, r.status, "the answer is not a JSON object"))
 	}
 	if env.refuses() {
-		e := newError(method, r.status, text(env.Error), string(env.Description))
+		code, description := said(env.Error, env.Description)
+		e := newError(method, r.status, code, description)
 		return Answer{}, r.told(e.blockedFor(env.Time))
 	}
 	if env.Result == nil {
@@ -62,6 +64,20 @@ func (e envelope) refuses() bool {
 		return e.Result == nil || text(e.Error) != "0"
 	}
 	return e.Error != nil && e.Description != ""
+}
+
+// said reads what an answer says in "error" and beside it. Newer versions of the API, and gateways,
+// write both the code and the text into "error".
+func said(raw json.RawMessage, beside lenientText) (code, description string) {
+	if raw = bytes.TrimSpace(raw); len(raw) > 0 && raw[0] == '{' {
+		m := parts.Members(raw)
+		code = lenientString(m["code"])
+		description = cmp.Or(string(beside), lenientString(m["message"]), lenientString(m["description"]))
+		if code != "" || description != "" {
+			return code, description
+		}
+	}
+	return text(raw), string(beside)
 }
 
 // text reads an error code: a string or, in some modules, a number; "" for an empty value.

@@ -57,6 +57,9 @@ func (c *Client) batch(ctx context.Context, commands []Command, m manner) (b Bat
 		if b, err = decodeBatch(commands, answer); err != nil {
 			return err, false
 		}
+		for _, e := range b.Errors {
+			e.conceal([]leads.Secret{token, webhookPath(c.shared.currentEndpoint())})
+		}
 		whole, limited := b.limits(commands)
 		switch {
 		case whole == nil:
@@ -176,7 +179,8 @@ func refusalOf(method string, raw json.RawMessage) *Error {
 	if isEmpty(refusal.Code) && refusal.Description == "" {
 		return nil
 	}
-	return newError(method, 0, text(refusal.Code), string(refusal.Description))
+	code, description := said(refusal.Code, refusal.Description)
+	return newError(method, 0, code, description)
 }
 
 // byKey reads a PHP array as a map; PHP writes an empty one as a list. Our keys are never

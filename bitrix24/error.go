@@ -137,6 +137,7 @@ var reactions = map[string]Reaction{
 // lead methods have no code, only a description.
 func newError(method string, status int, code, description string) *Error {
 	e := &Error{Method: method, Status: status, Code: strings.ToUpper(code), Description: description}
+	e.conceal(nil)
 	if reaction, ok := reactions[e.Code]; ok {
 		e.Reaction = reaction
 		return e

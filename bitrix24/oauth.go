@@ -31,6 +31,8 @@ func (o *OAuth) As(clientID string, secret leads.Secret) *OAuth {
 	return &other
 }
 
+const formType = "application/x-www-form-urlencoded"
+
 // Pair is what an authorization server issues: tokens, and the portal they are for.
 // Source: docs/bitrix24.md 1.4.
 type Pair struct {
@@ -60,7 +62,10 @@ func (o *OAuth) grant(ctx context.Context, server, kind string, form url.Values)
 	form.Set("grant_type", kind)
 	form.Set("client_id", o.ClientID)
 	form.Set("client_secret", o.ClientSecret.Reveal())
-	r, err := post(ctx, o.HTTP, base+"/oauth/token/", "application/x-www-form-urlencoded", []byte(form.Encode()))
+	r, err := post(ctx, o.HTTP, request{
+		url: base + "/oauth/token/", contentType: formType, body: []byte(form.Encode()),
+		secrets: []leads.Secret{o.ClientSecret, leads.Secret(form.Get("refresh_token")), leads.Secret(form.Get("code"))},
+	})
 	if err != nil {
 		return Pair{}, fmt.Errorf("%s at %s: %w", kind, base, err)
 	}
@@ -88,7 +93,8 @@ func (o *OAuth) grant(ctx context.Context, server, kind string, form url.Values)
 		if isEmpty(body.Error) {
 			return Pair{}, aboutNoLead(r.told(garbled(kind, r.status, "the answer has no tokens")))
 		}
-		return Pair{}, aboutNoLead(r.told(newError(kind, r.status, text(body.Error), string(body.Description))))
+		code, description := said(body.Error, body.Description)
+		return Pair{}, aboutNoLead(r.told(newError(kind, r.status, code, description)))
 	}
 	return Pair{
 		Grant: leads.Grant{
@@ -137,7 +143,7 @@ func (o *OAuth) AppInfo(ctx context.Context, server string, token leads.Secret) 
 		return Installation{}, err
 	}
 	form := url.Values{"auth": {token.Reveal()}}
-	r, err := post(ctx, o.HTTP, base+"/rest/app.info", "application/x-www-form-urlencoded", []byte(form.Encode()))
+	r, err := post(ctx, o.HTTP, request{url: base + "/rest/app.info", contentType: formType, body: []byte(form.Encode()), secrets: []leads.Secret{token}})
 	if err != nil {
 		return Installation{}, fmt.Errorf("%s at %s: %w", method, base, err)
 	}

@@ -84,6 +84,29 @@ func TestEmptyErrorsAreNone(t *testing.T) {
 	}
 }
 
+// Gateways, and newer versions of the API, write code and text into "error".
+func TestErrorsMayBeMaps(t *testing.T) {
+	const busy, gone = `{"code":"query_limit_exceeded","message":"Too many requests"}`, `{"code":"","message":"Not found"}`
+	for body, want := range map[string]bitrix24.Reaction{
+		`{"error":` + gone + `}`:                                 bitrix24.NotFound,
+		`{"error":{"code":"","description":"Not found"}}`:        bitrix24.NotFound,
+		`{"error":{"code":"PORTAL_DELETED"}}`:                    bitrix24.Stop,
+		`{"error":{"x":1},"error_description":"Not found"}`:      bitrix24.Never,
+		`{"error":{"code":429},"error_description":"Not found"}`: bitrix24.Never,
+	} {
+		if _, err := fixed(400, body).Call(t.Context(), "x", nil); bitrix24.ReactionTo(err) != want {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	batch, err := fixed(200, `{"result":{"result":[],"result_error":{"a":{"error":`+busy+`},"b":{"error":`+gone+`}}}}`).Batch(t.Context(), []bitrix24.Command{{Key: "a"}, {Key: "b"}})
+	if err != nil || batch.Errors["a"].Reaction != bitrix24.SlowDown || batch.Errors["b"].Reaction != bitrix24.NotFound {
+		t.Errorf("%v, %v", batch.Errors, err)
+	}
+	if _, err := tokenServer(`{"error":{"code":"invalid_grant","message":"spent"}}`).Refresh(t.Context(), emulatortest.OAuthURL, "old"); !errors.Is(err, leads.ErrUnauthorized) {
+		t.Errorf("%v", err)
+	}
+}
+
 // tokenServer is an authorization server that answers everything with this body.
 func tokenServer(body string) *bitrix24.OAuth {
 	return &bitrix24.OAuth{ClientID: "c", ClientSecret: "s", Now: time.Now, HTTP: &http.Client{

@@ -1,7 +1,11 @@
 package bitrix24_test
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -61,5 +65,77 @@ func TestNoSecretTravelsInAURL(t *testing.T) {
 		if !strings.HasPrefix(asked, "POST ") || strings.Contains(asked, "?") {
 			t.Errorf("asked by %s", asked)
 		}
+	}
+}
+
+// Whatever a server, or what stands before it, repeats of a request: no error shows a secret, has
+// several lines, or is endless.
+func TestNoErrorRepeatsWhatAServerRepeats(t *testing.T) {
+	const hook, token, refresh, secret = "h00kh00kh00kh00k", "t0kent0kent0ken", "refre5hrefre5h", "5ecret5ecret5ecret"
+	wire := func(answer string) func(http.ResponseWriter, string) {
+		return func(w http.ResponseWriter, repeated string) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = fmt.Fprintf(conn, answer, repeated)
+			_ = conn.Close()
+		}
+	}
+	body := func(status int, text string) func(http.ResponseWriter, string) {
+		return func(w http.ResponseWriter, repeated string) {
+			w.WriteHeader(status)
+			_, _ = fmt.Fprintf(w, text, repeated)
+		}
+	}
+	for name, answer := range map[string]func(http.ResponseWriter, string){
+		"a redirect that is no address": wire("HTTP/1.1 302 Found\r\nLocation: https://new.example:port/%s\r\n\r\n"),
+		"a header that is none":         wire("HTTP/1.1 301 Moved\r\nLocation: https://new.example/%s\x7f\r\n\r\n"),
+		"a header without an end":       wire("HTTP/1.1 200 OK\r\nX https://new.example/%s" + strings.Repeat("x", 1<<16) + "\r\n\r\n"),
+		"another protocol":              wire("NOPE/1 https://new.example/%s\r\n\r\n"),
+		"a description":                 body(403, `{"error":"BLOCKED","error_description":"Blocked: %s\n2026 level=ERROR \u001b[31m"}`),
+		"a code":                        body(403, `{"error":"blocked %s"}`),
+		"a long code":                   body(400, `{"error":"`+strings.Repeat("A", 1<<16)+`%s"}`),
+		"a map":                         body(403, `{"error":{"code":"BLOCKED","message":"%s"}}`),
+		"a command of a batch":          body(200, `{"result":{"result":[],"result_error":{"l7":{"error":"","error_description":"no %s"}}}}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				sent, _ := io.ReadAll(r.Body)
+				answer(w, strings.NewReplacer(`"`, "'", "\\", "").Replace(strings.TrimPrefix(r.URL.Path, "/")+" "+string(sent)))
+			}))
+			defer server.Close()
+			shown := func(_ any, err error) {
+				t.Helper()
+				if err != nil && (len(err.Error()) > 3000 || strings.ContainsAny(err.Error(), "\n\x1b")) {
+					t.Errorf("%d bytes: %.200q", len(err.Error()), err)
+				}
+				for _, s := range []string{hook, token, refresh, secret} {
+					if err != nil && strings.Contains(strings.ToLower(err.Error()), s) {
+						t.Errorf("%s stands in %.500s", s, err)
+					}
+				}
+			}
+			atOnce := func(context.Context, time.Duration) error { return nil }
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			for _, client := range []*bitrix24.Client{
+				bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(server.URL + "/rest/1/" + hook + "/"), Wait: atOnce}),
+				bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: leads.Secret(server.URL + "/rest/"), Tokens: fixedToken(token), Wait: atOnce}),
+			} {
+				shown(client.Call(ctx, "crm.lead.get", nil))
+				batch, err := client.Batch(ctx, []bitrix24.Command{{Key: "l7", Method: "crm.lead.get"}})
+				shown(batch, err)
+				if refusal := batch.Errors["l7"]; refusal != nil {
+					shown(nil, refusal)
+				}
+			}
+			trust := bitrix24.Trust{Insecure: []string{strings.TrimPrefix(server.URL, "http://")}}
+			oauth := &bitrix24.OAuth{ClientID: "c", ClientSecret: secret, HTTP: bitrix24.NewHTTP(), Now: time.Now, Trust: trust}
+			shown(oauth.Refresh(ctx, server.URL, refresh))
+			shown(oauth.Exchange(ctx, server.URL, refresh))
+			shown(oauth.AppInfo(ctx, server.URL, token))
+		})
 	}
 }

@@ -34,7 +34,9 @@ func (c *Client) send(ctx context.Context, method string, params Params, endpoin
 	}
 	c.shared.requests.Add(1)
 	c.shared.byLane[c.lane].Add(1)
-	r, err := post(ctx, c.cfg.HTTP, endpoint.Reveal()+method, "application/json", data)
+	r, err := post(ctx, c.cfg.HTTP, request{
+		url: endpoint.Reveal() + method, contentType: "application/json", body: data, secrets: []leads.Secret{token, webhookPath(endpoint)},
+	})
 	if err != nil {
 		return Answer{}, &brokenError{method, err}
 	}
@@ -97,6 +99,14 @@ type reply struct {
 	location   string        // of a redirect
 	retryAfter time.Duration // 0 if the answer does not say
 	body       []byte
+	secrets    []leads.Secret // of the request
+}
+
+// request is a POST, and what must not be shown of it.
+type request struct {
+	url, contentType string
+	body             []byte
+	secrets          []leads.Secret
 }
 
 // retryLimit is the longest pause that an answer can ask for: it is as long as a method that
@@ -121,9 +131,10 @@ func retryAfter(h http.Header) time.Duration {
 	return min(max(0, until.Sub(now)), retryLimit)
 }
 
-// told adds to an error how long the server asks to wait. A busy server executes nothing,
-// whatever stands in the answer's body.
+// told adds to an error how long the server asks to wait, and removes the request's secrets from
+// what the server says. A busy server executes nothing, whatever stands in the answer's body.
 func (r reply) told(e *Error) *Error {
+	e.conceal(r.secrets)
 	if r.retryAfter == 0 || r.status != http.StatusTooManyRequests && r.status != http.StatusServiceUnavailable {
 		return e
 	}
@@ -138,35 +149,26 @@ func (r reply) told(e *Error) *Error {
 	return e
 }
 
-// post sends a body and reads the whole answer. Its errors contain no URL: a webhook's URL
-// is a secret.
-func post(ctx context.Context, client *http.Client, url, contentType string, body []byte) (reply, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+// post sends a request and reads the whole answer. Its errors contain no URL, because a webhook's
+// is a secret, and no secret of the request.
+func post(ctx context.Context, client *http.Client, what request) (reply, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, what.url, bytes.NewReader(what.body))
 	if err != nil {
 		return reply{}, errors.New("the endpoint is not a URL")
 	}
-	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Content-Type", what.contentType)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", userAgent)
 	resp, err := client.Do(req)
 	if err != nil {
-		return reply{}, withoutURL(err)
+		return reply{}, quiet(err, what.secrets)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
 	if err != nil {
-		return reply{}, withoutURL(err)
+		return reply{}, quiet(err, what.secrets)
 	}
-	return reply{status: resp.StatusCode, location: resp.Header.Get("Location"), retryAfter: retryAfter(resp.Header), body: data}, nil
-}
-
-// withoutURL strips the URL that net/http puts into its errors.
-func withoutURL(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil || !strings.Contains(err.Error(), "://") {
-			return err
-		}
-		err = inner
-	}
+	return reply{
+		status: resp.StatusCode, location: resp.Header.Get("Location"), retryAfter: retryAfter(resp.Header), body: data, secrets: what.secrets,
+	}, nil
 }
