@@ -67,14 +67,13 @@ func (e envelope) refuses() bool {
 }
 
 // said reads what an answer says in "error" and beside it. Newer versions of the API, and gateways,
-// write both the code and the text into "error".
+// write both the code and the text into "error". A map without a code is none that is known: as no
+// code, beside "Not found", it would mean a lead.
 func said(raw json.RawMessage, beside lenientText) (code, description string) {
 	if raw = bytes.TrimSpace(raw); len(raw) > 0 && raw[0] == '{' {
 		m := parts.Members(raw)
-		code = lenientString(m["code"])
-		description = cmp.Or(string(beside), lenientString(m["message"]), lenientString(m["description"]))
-		if code != "" || description != "" {
-			return code, description
+		if code = lenientString(m["code"]); code != "" {
+			return code, cmp.Or(string(beside), lenientString(m["message"]), lenientString(m["description"]))
 		}
 	}
 	return text(raw), string(beside)

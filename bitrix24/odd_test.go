@@ -86,10 +86,10 @@ func TestEmptyErrorsAreNone(t *testing.T) {
 
 // Gateways, and newer versions of the API, write code and text into "error".
 func TestErrorsMayBeMaps(t *testing.T) {
-	const busy, gone = `{"code":"query_limit_exceeded","message":"Too many requests"}`, `{"code":"","message":"Not found"}`
+	const busy, gone = `{"code":"query_limit_exceeded","message":"Too many requests"}`, `{"code":"NOT_FOUND","message":"Not found"}`
 	for body, want := range map[string]bitrix24.Reaction{
 		`{"error":` + gone + `}`:                                 bitrix24.NotFound,
-		`{"error":{"code":"","description":"Not found"}}`:        bitrix24.NotFound,
+		`{"error":{"code":"","description":"Not found"}}`:        bitrix24.Never,
 		`{"error":{"code":"PORTAL_DELETED"}}`:                    bitrix24.Stop,
 		`{"error":{"x":1},"error_description":"Not found"}`:      bitrix24.Never,
 		`{"error":{"code":429},"error_description":"Not found"}`: bitrix24.Never,
