@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,13 +17,13 @@ import (
 // false, "" or an empty list (docs/bitrix24.md 3.2). An answer that carries tokens must not
 // be lost because of that, so these types read whatever comes.
 
-// lenientFloat reads a number or a text with one; 0 for anything else.
+// lenientFloat reads a finite number or a text with one; 0 for anything else.
 type lenientFloat float64
 
 // UnmarshalJSON never fails.
 func (f *lenientFloat) UnmarshalJSON(raw []byte) error {
 	n, err := strconv.ParseFloat(lenientString(raw), 64)
-	if err != nil {
+	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
 		n = 0
 	}
 	*f = lenientFloat(n)

@@ -2,6 +2,7 @@ package bitrix24_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -445,4 +446,51 @@ func TestWaitsUseTheClientsClock(t *testing.T) {
 	if waited < time.Minute {
 		t.Errorf("waited %s by its clock", waited)
 	}
+}
+
+// Operating time is free again after ten minutes at the latest, whatever a portal's clocks say.
+func TestNoMethodIsBlockedForEver(t *testing.T) {
+	for finish, reset := range map[string]string{
+		`1000000000`: `1000086400`, `1705765533.5`: `1705765533000`, `1705765533.25`: `"253402300799"`, `1705765533.75`: `"Inf"`, `"NaN"`: `"NaN"`, `-5`: `7`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client, sent := busy(bitrix24.NewBudget(true), 429, `{"error":"OPERATION_TIME_LIMIT","time":{"finish":`+finish+`,"operating_reset_at":`+reset+`}}`)
+			if _, err := client.In(bitrix24.Background).Read(t.Context(), "x", nil); err != nil || paused(*sent) < time.Minute || paused(*sent) > 10*time.Minute {
+				t.Errorf("%s until %s: paused for %s, %v", finish, reset, paused(*sent), err)
+			}
+		})
+	}
+}
+
+// PHP's sums of operating time differ in their last digits. A call that seems to cost next to
+// nothing does not make batches small.
+func TestRoundingDoesNotShrinkBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pages []int
+		client := bitrix24.NewClient(bitrix24.ClientConfig{
+			Endpoint: emulatortest.PortalURL + "/rest/", HTTP: &http.Client{Transport: roundTripFunc(func(r *http.Request) *http.Response {
+				count := strings.Count(readBody(r), "crm.lead.list")
+				operating := [...]string{"0.1", "0.10000000000000002", `"NaN"`, `"Infinity"`}[len(pages)]
+				var results, times []string
+				for p := range count {
+					var rows []string
+					for row := range 50 {
+						rows = append(rows, fmt.Sprintf(`{"ID":"%d"}`, len(pages)*2500+p*50+row+1))
+					}
+					results = append(results, fmt.Sprintf(`"p%d":[%s]`, p, strings.Join(rows, ",")))
+					times = append(times, fmt.Sprintf(`"p%d":{"finish":1000,"operating_reset_at":1600,"operating":%s}`, p, operating))
+				}
+				pages = append(pages, count)
+				return emulatortest.Response(200, `{"result":{"result":{`+strings.Join(results, ",")+`},"result_error":[],"result_time":{`+strings.Join(times, ",")+`}}}`)
+			})},
+		}).In(bitrix24.Background)
+		for after := range int64(4) {
+			if _, err := client.Leads().Scan(t.Context(), after*2500, draws()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(pages, []int{50, 50, 50, 50}) {
+			t.Errorf("requests of %v pages", pages)
+		}
+	})
 }

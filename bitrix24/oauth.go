@@ -116,7 +116,7 @@ const longestLife = 365 * 24 * time.Hour
 
 // lifeOf is how long a token with that expires_in is valid.
 func lifeOf(seconds float64) time.Duration {
-	if !(seconds > 0 && seconds <= longestLife.Seconds()) { // NaN too
+	if seconds <= 0 || seconds > longestLife.Seconds() {
 		return tokenLife
 	}
 	return time.Duration(seconds * float64(time.Second))

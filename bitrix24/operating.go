@@ -45,12 +45,13 @@ type meter struct {
 }
 
 // untilReset is how long after the answer the oldest minute of operating time is free
-// again; 0 if the answer does not say. It compares the portal's clock with itself only.
+// again, ten minutes at most; 0 if the answer does not say. It compares the portal's clock with
+// itself only.
 func (t Time) untilReset() time.Duration {
 	if t.OperatingResetAt <= 0 || t.Finish <= 0 || t.OperatingResetAt < t.Finish {
 		return 0
 	}
-	return time.Duration((t.OperatingResetAt - t.Finish) * float64(time.Second))
+	return time.Duration(min(t.OperatingResetAt-t.Finish, retryLimit.Seconds()) * float64(time.Second))
 }
 
 // of returns a method's meter. The caller holds mu.
@@ -148,7 +149,7 @@ func (s *meters) affordable(method string, lane Lane, count int) int {
 		return count
 	}
 	left := (operatingLimit*operatingShare[lane] - m.used) / m.cost
-	return max(1, min(count, int(left)))
+	return int(max(1, min(float64(count), left))) // a float: a cost of nearly nothing affords more than an int holds
 }
 
 // refused is how often the portal blocked a method.
