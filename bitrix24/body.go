@@ -11,10 +11,12 @@ import (
 
 // ParseBody reads a body that is a form, or a JSON object, into the same tree: relays between
 // Bitrix24 and leadsync turn one into the other. The content type does not matter, because
-// they often leave it as it was. A byte order mark is skipped. The error is ErrForm.
+// they often leave it as it was. A byte order mark is skipped, and so are blanks and line breaks
+// around the body. The error is ErrForm.
 func ParseBody(body string) (*Form, error) {
 	body = strings.TrimPrefix(strings.TrimPrefix(body, "\ufeff"), "%EF%BB%BF")
-	if strings.HasPrefix(strings.TrimLeft(body, " \t\r\n"), "{") {
+	body = strings.Trim(body, " \t\r\n")
+	if strings.HasPrefix(body, "{") {
 		return parseJSON(body)
 	}
 	return ParseForm(body)
@@ -70,10 +72,36 @@ func (f *Form) fillChildren(d *json.Decoder, list bool, depth int) error {
 			}
 			name, _ = token.(string)
 		}
+		if depth == 1 {
+			if err := f.fillField(d, name); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := f.child(name).fill(d, depth); err != nil {
 			return err
 		}
 	}
 	_, err := d.Token()
 	return err
+}
+
+// fillField reads a member of the whole object. Relays whose language knows no nested forms make of
+// a field one member with brackets in its name, and some of each value a list.
+func (f *Form) fillField(d *json.Decoder, name string) error {
+	path, err := formPath(name)
+	if err != nil {
+		path = []string{name}
+	}
+	for _, part := range path {
+		f = f.child(part)
+	}
+	if err := f.fill(d, len(path)); err != nil {
+		return err
+	}
+	if only := f.At("0"); only != nil && len(f.Children) == 1 && len(only.Children) == 0 {
+		f.Value, f.set = only.Value, only.set
+		f.Children, f.index, f.next = nil, nil, 0
+	}
+	return nil
 }

@@ -72,7 +72,7 @@ func ParseCallback(body string) (Callback, error) {
 		Event:            Event(strings.ToUpper(strings.TrimSpace(form.Text("event")))),
 		SentAt:           number(form.Text("ts")),
 		MemberID:         memberID(form.Text("auth", "member_id")),
-		ApplicationToken: leads.Secret(form.Text("auth", "application_token")),
+		ApplicationToken: leads.Secret(strings.TrimSpace(form.Text("auth", "application_token"))),
 		Domain:           form.Text("auth", "domain"),
 	}
 	c.takeGrant(form.At("auth"))
