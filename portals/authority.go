@@ -26,7 +26,11 @@ func (a authority) confirm(ctx context.Context, server string, token leads.Secre
 	if err != nil {
 		return info, fmt.Errorf("verify the installation: %w", err)
 	}
-	if leads.CanonicalMemberID(info.MemberID) != memberID {
+	switch leads.CanonicalMemberID(info.MemberID) {
+	case memberID:
+	case "":
+		return info, fmt.Errorf("%w: the authorization server knows no portal with its token; the application was removed, or installed anew, meanwhile", errRefused)
+	default:
 		return info, fmt.Errorf("%w: its token belongs to another portal", errRefused)
 	}
 	own, err := a.as(ctx, memberID)
@@ -80,11 +84,12 @@ func (a authority) address(host string) (string, error) {
 }
 
 // refuses tells an answer of an authorization server that settles the matter from one that
-// may be another in a minute.
+// may be another in a minute. What stands before the server refuses without a code: a proxy's page,
+// with whatever status.
 func refuses(err error) bool {
 	if errors.Is(err, errRefused) || errors.Is(err, bitrix24.ErrUntrusted) || errors.Is(err, leads.ErrUnauthorized) {
 		return true
 	}
 	e, ok := errors.AsType[*bitrix24.Error](err)
-	return ok && (e.Reaction == bitrix24.Never || e.Reaction == bitrix24.Refresh || e.Reaction == bitrix24.NoAccess || e.Reaction == bitrix24.NotFound)
+	return ok && e.Code != "" && (e.Reaction == bitrix24.Never || e.Reaction == bitrix24.Refresh || e.Reaction == bitrix24.NoAccess || e.Reaction == bitrix24.NotFound)
 }

@@ -1,11 +1,13 @@
 package portals_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
 	"leadsync/bitrix24"
 	"leadsync/bitrix24/emulator"
+	"leadsync/bitrix24/emulator/emulatortest"
 	"leadsync/leads"
 	"leadsync/portals"
 )
@@ -155,6 +157,31 @@ func TestInstallationThatCannotBeVerifiedNow(t *testing.T) {
 	}
 	if !strings.Contains(f.log.String(), "save the application's form in Bitrix24 again") {
 		t.Errorf("the log does not say what to do: %s", f.log)
+	}
+}
+
+// What a proxy answers in the authorization server's place settles nothing.
+func TestOnlyTheAuthorizationServerRefuses(t *testing.T) {
+	for _, test := range []struct {
+		status int
+		body   string
+		want   portals.Reason
+		says   string
+	}{
+		{http.StatusForbidden, "<html>blocked", portals.Unavailable, "a page of HTML"},
+		{http.StatusNotFound, "", portals.Unavailable, "empty"},
+		{http.StatusProxyAuthRequired, `{"message":"log in"}`, portals.Unavailable, "neither result nor error"},
+		{http.StatusUnauthorized, `{"error":"NOT_INSTALLED"}`, portals.NotVerified, "NOT_INSTALLED"},
+		{http.StatusOK, `{"result":{"client_id":"x","install":[]}}`, portals.NotVerified, "no portal"},
+		{http.StatusOK, `{"result":{"client_id":"x","install":{"member_id":"bbbb"}}}`, portals.NotVerified, "another portal"},
+	} {
+		f := open(t, nil)
+		transport := emulatortest.NewTransport(f.portal)
+		transport.Intercept(func(*http.Request) *http.Response { return emulatortest.Response(test.status, test.body) })
+		f.cfg.OAuth.HTTP.Transport = transport
+		if got := f.install(nil); got.Reason != test.want || got.Err == nil || !strings.Contains(got.Err.Error(), test.says) {
+			t.Errorf("%d %s: %s %v", test.status, test.body, got.Reason, got.Err)
+		}
 	}
 }
 

@@ -62,6 +62,11 @@ func TestCallbacksThatCannotBeCheckedNowAreKept(t *testing.T) {
 			transport.Intercept(func(*http.Request) *http.Response { return emulatortest.Response(http.StatusBadGateway, "<html>") })
 			f.cfg.OAuth.HTTP.Transport = transport
 		},
+		"a proxy stands before it": func(f *fixture) {
+			transport := emulatortest.NewTransport(f.portal)
+			transport.Intercept(func(*http.Request) *http.Response { return emulatortest.Response(http.StatusForbidden, "<html>blocked") })
+			f.cfg.OAuth.HTTP.Transport = transport
+		},
 		"the token cannot be stored": func(f *fixture) { f.on(contested{learn: func() error { return errDown }}) },
 		"another replica has learnt one, the database fails": func(f *fixture) {
 			f.on(contested{learn: func() error {
