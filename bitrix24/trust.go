@@ -29,6 +29,9 @@ type Trust struct {
 // redirect names, as a REST endpoint (https://oauth.bitrix.info/rest/) or as a bare host.
 // The error is ErrUntrusted.
 func (t Trust) AuthServer(named string) (string, error) {
+	if named = strings.TrimSpace(named); named == "" {
+		return "", fmt.Errorf("%w: no authorization server is named", ErrUntrusted)
+	}
 	if !strings.Contains(named, "://") {
 		scheme := "https://"
 		if slices.Contains(t.Insecure, named) {

@@ -140,7 +140,7 @@ var answers = map[portals.Reason]answer{
 	},
 	portals.CodeExpired: {
 		status: http.StatusBadGateway,
-		words:  words{"The code is no longer valid", "Bitrix24's codes live 30 seconds. Begin again."},
+		words:  words{"The code is missing or no longer valid", "Bitrix24's codes live 30 seconds. Begin again."},
 	},
 	portals.WrongApplication: {
 		status: http.StatusBadGateway,

@@ -90,6 +90,11 @@ func TestLogInsThatFailSayWhatToDo(t *testing.T) {
 				h.t.Fatal(err)
 			}
 		}, 502, "no longer valid"},
+		{"no code", func(_ *harness, u *url.URL) { set(u, "code", "") }, 502, "code is missing"},
+		{"a log-in that the portal refused", func(_ *harness, u *url.URL) {
+			u.RawQuery = url.Values{"error": {"access_denied"}, "state": {u.Query().Get("state")}}.Encode()
+		}, 502, "code is missing"},
+		{"no server", func(_ *harness, u *url.URL) { set(u, "server_domain", "") }, 403, "no authorization server is named"},
 		{"a server of their own", func(_ *harness, u *url.URL) { set(u, "server_domain", "evil.example.com") }, 403, "authorization server is unknown"},
 		{"another portal's member_id", func(_ *harness, u *url.URL) { set(u, "member_id", "bbbb") }, 403, "not served here"},
 		{"a wrong secret", func(h *harness, _ *url.URL) { h.registry.OAuth.ClientSecret = "wrong" }, 502, "LEADSYNC_B24_CLIENT_SECRET"},

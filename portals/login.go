@@ -62,7 +62,11 @@ func (r *Registry) Authorize(ctx context.Context, back Redirect) Decision {
 	ctx, cancel := context.WithTimeout(ctx, loginLimit)
 	defer cancel()
 	r.started(ctx)
-	pair, err := r.authority.exchange(ctx, back)
+	var pair bitrix24.Pair
+	err := errNoCode
+	if back.Code != "" {
+		pair, err = r.authority.exchange(ctx, back)
+	}
 	if err == nil {
 		err = r.admit(ctx, authorization{
 			grant: pair.Grant, clientEndpoint: pair.ClientEndpoint, serverEndpoint: back.Server, event: events.Authorized,
@@ -75,6 +79,10 @@ func (r *Registry) Authorize(ctx context.Context, back Redirect) Decision {
 	return Decision{Domain: hostOf(pair.ClientEndpoint), Verified: true}
 }
 
+// errNoCode says that the browser came back without a code: a portal, or somebody at its page,
+// refused the log-in.
+var errNoCode = errors.New("the portal sent the browser back without a code")
+
 func loginReason(err error) Reason {
 	var refusal *bitrix24.Error
 	switch {
@@ -84,7 +92,7 @@ func loginReason(err error) Reason {
 		return NotServed
 	case errors.Is(err, bitrix24.ErrUntrusted):
 		return UntrustedServer
-	case errors.As(err, &refusal) && refusal.Code == "INVALID_GRANT":
+	case errors.Is(err, errNoCode), errors.As(err, &refusal) && refusal.Code == "INVALID_GRANT":
 		return CodeExpired
 	case errors.As(err, &refusal) && (refusal.Code == "WRONG_CLIENT" || refusal.Code == "INVALID_CLIENT"):
 		return WrongApplication

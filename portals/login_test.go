@@ -47,6 +47,7 @@ func TestLogInsThatFailHaveAReason(t *testing.T) {
 				f.t.Fatal(err)
 			}
 		}, portals.CodeExpired},
+		{"no code", func(_ *fixture, r *portals.Redirect) { r.Code = "" }, portals.CodeExpired},
 		{"a server of their own", func(_ *fixture, r *portals.Redirect) { r.Server = "evil.example.com" }, portals.UntrustedServer},
 		{"another portal's member_id", func(_ *fixture, r *portals.Redirect) { r.MemberID = "bbbb" }, portals.NotServed},
 		{"a wrong secret", func(f *fixture, _ *portals.Redirect) { f.cfg.OAuth.ClientSecret = "wrong" }, portals.WrongApplication},

@@ -43,7 +43,7 @@ const (
 	NoApplication    // client id and secret are not configured
 	NotServed        // this portal may not log in here
 	UntrustedServer  // not one of Bitrix24's authorization servers
-	CodeExpired      // the code of the redirect is no longer valid
+	CodeExpired      // the redirect has no code, or one that is no longer valid
 	WrongApplication // the authorization server does not know client id or secret
 	LoginFailed      // anything else
 )
