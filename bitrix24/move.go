@@ -17,7 +17,7 @@ type movedError struct {
 }
 
 // Error names only the host: the path of a webhook is a secret.
-func (e *movedError) Error() string { return "the portal redirects to " + hostIn(e.location) }
+func (e *movedError) Error() string { return "the answer is a redirect to " + hostIn(e.location) }
 
 // moveLimit is how many redirects one call follows: a portal is renamed once.
 const moveLimit = 2
@@ -30,12 +30,20 @@ func (a *attempt) follow(ctx context.Context, moved *movedError) error {
 	if c.shared.currentEndpoint() != a.endpoint {
 		return nil // another call has followed it
 	}
+	own := hostIn(a.endpoint.Reveal())
 	to := hostIn(moved.location)
+	if to == "nowhere" { // an address on the same host, or none
+		to = own
+	}
 	if c.cfg.Moved == nil {
-		return &Error{
+		e := &Error{
 			Method: a.method, Status: moved.status, Reaction: Stop,
 			Description: "the portal redirects to " + to + ", and no server can confirm that address for a webhook: configure the webhook's address on that host",
 		}
+		if to == own {
+			e.Description = "it redirects to another page of itself instead of answering: it is under maintenance, or LEADSYNC_B24_WEBHOOK_URL is not the address of an inbound webhook"
+		}
+		return e
 	}
 	endpoint, err := c.cfg.Moved(ctx)
 	if err != nil {

@@ -156,3 +156,19 @@ func TestAWebhooksNewAddressIsNotGuessed(t *testing.T) {
 		}
 	})
 }
+
+// A redirect that names no other host says nothing about a new address.
+func TestAWebhooksHostThatRedirectsToItselfHasNotMoved(t *testing.T) {
+	for _, location := range []string{"/maintenance.html", "https://company.bitrix24.com/auth/", "", "?x=1"} {
+		client := bitrix24.NewClient(bitrix24.ClientConfig{
+			Endpoint: "https://company.bitrix24.com/rest/1/h00kh00kh00kh00k/",
+			HTTP: &http.Client{CheckRedirect: bitrix24.NewHTTP().CheckRedirect, Transport: roundTripFunc(func(*http.Request) *http.Response {
+				return emulatortest.Response(http.StatusFound, "", "Location", location)
+			})},
+		})
+		_, err := client.Call(t.Context(), "server.time", nil)
+		if !errors.Is(err, leads.ErrPortalRefuses) || !strings.Contains(err.Error(), "under maintenance") || strings.Contains(err.Error(), "nowhere") {
+			t.Errorf("%q: %v", location, err)
+		}
+	}
+}
