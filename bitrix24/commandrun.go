@@ -166,6 +166,9 @@ func (r *commandRun) settle(ctx context.Context, commands []Command, batch Batch
 			return nil, err
 		}
 	}
+	if taken := batch.taken(commands); taken > 0 && taken < len(commands) {
+		r.size.cut(2 * taken) // half of that is what the portal takes
+	}
 	again := r.sort(commands, batch, ticket, refusal == nil)
 	if len(again) == 0 {
 		return nil, nil
@@ -180,6 +183,16 @@ func (r *commandRun) settle(ctx context.Context, commands []Command, batch Batch
 	return [][]Command{again}, nil
 }
 
+// taken is how many of these commands the portal did not find too many.
+func (b Batch) taken(commands []Command) (count int) {
+	for _, cmd := range commands {
+		if e := b.Errors[cmd.Key]; e == nil || e.Code != codeLength {
+			count++
+		}
+	}
+	return count
+}
+
 // sort records the outcomes of a batch and returns the commands that failed for a reason
 // that may pass. A refusal of the token may if the outcomes are mixed: when the rest is sent
 // alone, other tokens are tried. If all were refused alike, they have been tried.
@@ -190,7 +203,7 @@ func (r *commandRun) sort(commands []Command, batch Batch, ticket leads.Ticket, 
 		switch {
 		case e == nil:
 			r.done[cmd.Key] = outcome{result: batch.Results[cmd.Key], ticket: ticket}
-		case e.Reaction == SlowDown:
+		case e.Reaction == SlowDown, e.Code == codeLength && mixed:
 			again = append(again, cmd)
 		case e.Reaction == Repeat, e.Reaction == Refresh && mixed, e.Reaction == Reauthorize && other:
 			r.tries[cmd.Key]++

@@ -106,6 +106,10 @@ func mustRefresh(err error) bool {
 // codeOperating is the refusal of a method that has used up its operating time.
 const codeOperating = "OPERATION_TIME_LIMIT"
 
+// codeLength is the refusal of a batch, or of the commands of a batch, that are more than the portal
+// takes.
+const codeLength = "ERROR_BATCH_LENGTH_EXCEEDED"
+
 // codeCrowded is the refusal of a call that came while the portal's bucket was full.
 const codeCrowded = "QUERY_LIMIT_EXCEEDED"
 
@@ -129,6 +133,7 @@ var reactions = map[string]Reaction{
 	"PORTAL_DELETED":          Stop,
 	codeCrowded:               SlowDown,
 	codeOperating:             SlowDown,
+	codeLength:                Repeat, // with fewer commands
 	"INTERNAL_SERVER_ERROR":   Repeat,
 	"ERROR_UNEXPECTED_ANSWER": Repeat,
 }

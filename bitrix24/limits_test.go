@@ -2,8 +2,11 @@ package bitrix24_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -493,4 +496,58 @@ func TestRoundingDoesNotShrinkBatches(t *testing.T) {
 			t.Errorf("requests of %v pages", pages)
 		}
 	})
+}
+
+// A portal, or what stands before it, may take fewer commands than the documentation says.
+func TestPortalsMayTakeFewerCommands(t *testing.T) {
+	const tooMany = `{"error":"ERROR_BATCH_LENGTH_EXCEEDED","error_description":"Max batch length exceeded"}`
+	for _, whole := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			h := emulatortest.New(t, emulator.Config{Leads: 1000, Seed: 1, NoLimits: true})
+			alter(h, func(request string, status int, answer []byte) (int, []byte) {
+				var sent struct {
+					Commands map[string]string `json:"cmd"`
+				}
+				var got struct {
+					Result struct {
+						Results json.RawMessage `json:"result"`
+					} `json:"result"`
+				}
+				if err := errors.Join(json.Unmarshal([]byte(request), &sent), json.Unmarshal(answer, &got)); err != nil {
+					t.Error(err)
+				}
+				switch keys := slices.Sorted(maps.Keys(sent.Commands)); {
+				case len(keys) <= 7:
+					return status, answer
+				case whole:
+					return http.StatusBadRequest, []byte(tooMany)
+				default:
+					results, refusals := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+					if err := json.Unmarshal(got.Result.Results, &results); err != nil {
+						t.Error(err)
+					}
+					for _, key := range keys[7:] {
+						delete(results, key)
+						refusals[key] = json.RawMessage(tooMany)
+					}
+					answer, _ = json.Marshal(map[string]any{"result": map[string]any{"result": results, "result_error": refusals}})
+					return status, answer
+				}
+			})
+			client := h.Webhook(bitrix24.NewBudget(true))
+			ids := sortedIDs(truth(t, h.Portal))
+			snaps, err := client.Leads().Read(t.Context(), ids[:50], draws())
+			if err != nil || len(snaps) != 50 {
+				t.Fatalf("whole %t: %d snapshots, %v", whole, len(snaps), err)
+			}
+			for _, s := range snaps {
+				if s.Err != nil {
+					t.Errorf("whole %t: lead %d: %v", whole, s.LeadID, s.Err)
+				}
+			}
+			if got := len(scanAll(t, client)); got != 1000 || client.Requests() > 30 || client.State().Problem != "" {
+				t.Errorf("whole %t: %d leads, %d requests, problem %q", whole, got, client.Requests(), client.State().Problem)
+			}
+		})
+	}
 }
