@@ -57,13 +57,19 @@ func (t Trust) isAuthServer(u *url.URL) bool {
 }
 
 // Endpoint checks an address that leads will be read from, which must be https or an
-// emulator, and returns it with one slash at its end. The error is ErrUntrusted.
+// emulator, and returns it in one spelling: the host in small letters, without the port that https
+// has anyway, and with one slash at the end. Portals are known, and allowed, by their hosts. The error
+// is ErrUntrusted.
 func (t Trust) Endpoint(raw string) (string, error) {
 	u, err := t.parse(raw)
 	if err != nil {
 		return "", err
 	}
-	return u.Scheme + "://" + u.Host + strings.TrimRight(u.Path, "/") + "/", nil
+	host := strings.ToLower(u.Host)
+	if u.Scheme == "https" {
+		host = strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ".")
+	}
+	return u.Scheme + "://" + host + strings.TrimRight(u.Path, "/") + "/", nil
 }
 
 func (t Trust) parse(raw string) (*url.URL, error) {
