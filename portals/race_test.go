@@ -64,7 +64,9 @@ func TestCallbacksThatCannotBeCheckedNowAreKept(t *testing.T) {
 		},
 		"a proxy stands before it": func(f *fixture) {
 			transport := emulatortest.NewTransport(f.portal)
-			transport.Intercept(func(*http.Request) *http.Response { return emulatortest.Response(http.StatusForbidden, "<html>blocked") })
+			transport.Intercept(func(*http.Request) *http.Response {
+				return emulatortest.Response(http.StatusForbidden, "<html>blocked")
+			})
 			f.cfg.OAuth.HTTP.Transport = transport
 		},
 		"the token cannot be stored": func(f *fixture) { f.on(contested{learn: func() error { return errDown }}) },
