@@ -53,18 +53,18 @@ func (e Events) Bindings(ctx context.Context) ([]Binding, error) {
 }
 
 // Bind makes the portal send the Bound events to handler. It adds only what is missing, so
-// it may run at every start. It returns everything that is bound now, and what it added. For
+// it may run at every start. It returns everything that is bound now, and what was not before. For
 // a webhook somebody must create an outgoing webhook in Bitrix24 instead.
 func (e Events) Bind(ctx context.Context, handler string) (bound []Binding, added []Event, err error) {
 	if bound, err = e.Bindings(ctx); err != nil {
 		return nil, nil, err
 	}
-	added = missing(bound, handler)
-	if len(added) == 0 {
+	events := missing(bound, handler)
+	if len(events) == 0 {
 		return bound, nil, nil
 	}
-	commands := make([]Command, len(added))
-	for i, event := range added {
+	commands := make([]Command, len(events))
+	for i, event := range events {
 		commands[i] = handlerCommand("event.bind", event, handler)
 	}
 	batch, err := e.client.batch(ctx, commands, manner{}) // it changes something: sent once
@@ -72,10 +72,13 @@ func (e Events) Bind(ctx context.Context, handler string) (bound []Binding, adde
 		return nil, nil, fmt.Errorf("bind events: %w", err)
 	}
 	for i, cmd := range commands {
-		if refusal := batch.Errors[cmd.Key]; refusal != nil && !alreadyBound(refusal) {
-			return nil, nil, fmt.Errorf("bind %s to %s: %w", added[i], handler, refusal)
+		switch refusal := batch.Errors[cmd.Key]; {
+		case refusal == nil:
+			added = append(added, events[i])
+		case !alreadyBound(refusal): // else the portal lists the address in another spelling
+			return nil, nil, fmt.Errorf("bind %s to %s: %w", events[i], handler, refusal)
 		}
-		bound = append(bound, Binding{Event: added[i], Handler: handler})
+		bound = append(bound, Binding{Event: events[i], Handler: handler})
 	}
 	return bound, added, nil
 }

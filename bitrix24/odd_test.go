@@ -268,3 +268,45 @@ func TestStatusesOfRedirects(t *testing.T) {
 		}
 	}
 }
+
+// A portal may list an address in another spelling than it was bound in. Nothing was unbound then.
+func TestEventsThatAreAlreadyBoundAreNotAdded(t *testing.T) {
+	const handler = "https://Leads.example.com/bitrix24/events"
+	var listed, refused []string
+	for _, event := range append(slices.Clone(bitrix24.Bound), bitrix24.OfflineSignal) {
+		listed = append(listed, `{"event":"`+string(event)+`","handler":"`+strings.ToLower(handler)+`"}`)
+	}
+	already := map[string]bool{}
+	client := bitrix24.NewClient(bitrix24.ClientConfig{Endpoint: emulatortest.PortalURL + "/rest/", HTTP: &http.Client{
+		Transport: roundTripFunc(func(r *http.Request) *http.Response {
+			if strings.HasSuffix(r.URL.Path, "event.get") {
+				return emulatortest.Response(200, `{"result":[`+strings.Join(listed, ",")+`]}`)
+			}
+			results := []string{}
+			refused = nil
+			for _, part := range strings.Split(readBody(r), `"`) {
+				if !strings.HasPrefix(part, "e_") && !strings.HasPrefix(part, "o_") {
+					continue
+				}
+				if already[part] {
+					refused = append(refused, `"`+part+`":{"error":"ERROR_CORE","error_description":"Unable to set event handler: Handler already binded"}`)
+					continue
+				}
+				results = append(results, `"`+part+`":true`)
+			}
+			return emulatortest.Response(200, `{"result":{"result":{`+strings.Join(results, ",")+`},"result_error":{`+strings.Join(refused, ",")+`}}}`)
+		}),
+	}})
+	for _, event := range append(slices.Clone(bitrix24.Bound), bitrix24.OfflineSignal) {
+		already["e_"+strings.ToLower(string(event))] = event != bitrix24.LeadDelete
+	}
+	bound, added, err := client.Events().Bind(t.Context(), handler)
+	if err != nil || !slices.Equal(added, []bitrix24.Event{bitrix24.LeadDelete}) || len(bound) != len(listed)+len(bitrix24.Bound) {
+		t.Errorf("%d bound, added %v, %v", len(bound), added, err)
+	}
+	already["o_oncrmleadadd"] = true
+	offline, err := client.Events().BindOffline(t.Context(), bound, handler)
+	if err != nil || len(offline) != 2 || offline[0].Event != bitrix24.LeadUpdate || offline[1].Event != bitrix24.LeadDelete {
+		t.Errorf("added offline %v, %v", offline, err)
+	}
+}

@@ -36,17 +36,18 @@ const codeLicense = "WRONG_LICENSE"
 // may not do this: webhooks and users who are not administrators.
 func (e Events) BindOffline(ctx context.Context, bound []Binding, handler string) (added []Binding, err error) {
 	var commands []Command
+	var bindings []Binding
 	for _, event := range offlineBound {
 		b := Binding{Event: event, Offline: true}
 		if !slices.Contains(bound, b) {
-			added = append(added, b)
+			bindings = append(bindings, b)
 			commands = append(commands, Command{Key: "o_" + strings.ToLower(string(event)), Method: "event.bind", Query: url.Values{
 				"event": {string(event)}, "event_type": {"offline"},
 			}})
 		}
 	}
 	if signal := (Binding{Event: OfflineSignal, Handler: handler}); handler != "" && !slices.Contains(bound, signal) {
-		added = append(added, signal)
+		bindings = append(bindings, signal)
 		bind := handlerCommand("event.bind", OfflineSignal, handler)
 		bind.Query.Set("options[minTimeout]", strconv.Itoa(signalInterval))
 		commands = append(commands, bind)
@@ -59,8 +60,11 @@ func (e Events) BindOffline(ctx context.Context, bound []Binding, handler string
 		return nil, fmt.Errorf("bind offline events: %w", err)
 	}
 	for i, cmd := range commands {
-		if refusal := batch.Errors[cmd.Key]; refusal != nil && !alreadyBound(refusal) {
-			return nil, fmt.Errorf("bind %s to the offline queue: %w", added[i].Event, refusal)
+		switch refusal := batch.Errors[cmd.Key]; {
+		case refusal == nil:
+			added = append(added, bindings[i])
+		case !alreadyBound(refusal):
+			return nil, fmt.Errorf("bind %s to the offline queue: %w", bindings[i].Event, refusal)
 		}
 	}
 	return added, nil
