@@ -205,7 +205,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"access error", 403, `{"error":"ACCESS_ERROR"}`, bitrix24.Never},
 		{"manifest", 404, `{"error":"ERROR_MANIFEST_IS_NOT_AVAILABLE"}`, bitrix24.Never},
 		{"not for batches", 405, `{"error":"ERROR_BATCH_METHOD_NOT_ALLOWED"}`, bitrix24.Never},
-		{"batch too long", 400, `{"error":"ERROR_BATCH_LENGTH_EXCEEDED"}`, bitrix24.Never},
+		{"batch too long", 400, `{"error":"ERROR_BATCH_LENGTH_EXCEEDED"}`, bitrix24.Repeat},
 		{"plain http", 400, `{"error":"INVALID_REQUEST","error_description":"Https required."}`, bitrix24.Never},
 		{"argument value", 400, `{"error":"INVALID_ARG_VALUE"}`, bitrix24.Never},
 		{"core", 400, `{"error":"ERROR_CORE"}`, bitrix24.Never},

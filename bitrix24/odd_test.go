@@ -284,7 +284,7 @@ func TestEventsThatAreAlreadyBoundAreNotAdded(t *testing.T) {
 			}
 			results := []string{}
 			refused = nil
-			for _, part := range strings.Split(readBody(r), `"`) {
+			for part := range strings.SplitSeq(readBody(r), `"`) {
 				if !strings.HasPrefix(part, "e_") && !strings.HasPrefix(part, "o_") {
 					continue
 				}
