@@ -26,7 +26,6 @@ import (
 
 // TestMain draws fewer histories than rapid's default: each takes half a second.
 func TestMain(m *testing.M) {
-	leadstest.SideBySide(8)
 	flag.Parse()
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
 		_ = checks.Value.Set("12")
