@@ -27,14 +27,14 @@ var message = alert.Message{
 func TestWebhookPostsJSON(t *testing.T) {
 	var got map[string]any
 	var key, kind string
-	status := http.StatusNoContent
+	status, location := http.StatusNoContent, "/elsewhere"
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key, kind = r.Header.Get("Idempotency-Key"), r.Header.Get("Content-Type")
 		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
 			t.Error(err)
 		}
 		w.Header().Set("Retry-After", "7")
-		w.Header().Set("Location", "/elsewhere")
+		w.Header().Set("Location", location)
 		w.WriteHeader(status)
 	}))
 	defer target.Close()
@@ -50,6 +50,10 @@ func TestWebhookPostsJSON(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), strconv.Itoa(status)) || strings.Contains(err.Error(), "SECRET") || retry.After(err) != 7*time.Second {
 			t.Errorf("answer %d: %v, again after %s", status, err, retry.After(err))
 		}
+	}
+	status, location = http.StatusTemporaryRedirect, "http://[" + target.URL + "/services/SECRET" // no address
+	if err := hook.Send(t.Context(), message); err == nil || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), "redirect") {
+		t.Errorf("a redirect that cannot be read: %v", err)
 	}
 	target.Close()
 	if err := hook.Send(t.Context(), message); err == nil || strings.Contains(err.Error(), "SECRET") {

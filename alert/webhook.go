@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"leadsync/leads"
@@ -63,10 +64,7 @@ func (w *Webhook) Send(ctx context.Context, m Message) error {
 	request.Header.Set("Idempotency-Key", m.Key())
 	answer, err := webhookClient.Do(request)
 	if err != nil {
-		if failed, ok := errors.AsType[*url.Error](err); ok {
-			return failed.Err // without the address
-		}
-		return err
+		return quiet(err)
 	}
 	defer answer.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<16)) // so that the connection can be used again
@@ -74,6 +72,18 @@ func (w *Webhook) Send(ctx context.Context, m Message) error {
 		return answerError{answer.StatusCode, askedFor(answer.Header.Get("Retry-After"))}
 	}
 	return nil
+}
+
+// quiet is an error of net/http without the address of the receiver, which is a secret, and without
+// an address that the receiver sent: it may repeat ours.
+func quiet(err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err
+	}
+	if strings.Contains(err.Error(), "Location") || strings.Contains(err.Error(), "://") {
+		return errors.New("the receiver's answer is a redirect that cannot be read")
+	}
+	return err
 }
 
 func askedFor(header string) time.Duration {

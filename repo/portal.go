@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"leadsync/leads"
 )
@@ -115,12 +116,22 @@ func (d *DB) SetPortalState(ctx context.Context, memberID string, state leads.Po
 }
 
 // SetPortalStateFrom changes the state of a portal if its record is still the given one;
-// false where the record has changed or was deleted since.
+// false where the record has changed or was deleted since. Nobody else who has read the given record
+// can change it so afterwards.
 func (d *DB) SetPortalStateFrom(ctx context.Context, seen leads.Portal, state leads.PortalState) (bool, error) {
 	n, err := d.exec(ctx, d.dialect.sql.PortalStateFrom,
-		sql.Named("member_id", seen.MemberID), sql.Named("state", string(state)), sql.Named("updated_at", instant(d.now())),
+		sql.Named("member_id", seen.MemberID), sql.Named("state", string(state)), sql.Named("updated_at", instant(later(d.now(), seen.UpdatedAt))),
 		sql.Named("was_state", string(seen.State)), sql.Named("was_updated_at", instant(seen.UpdatedAt)))
 	return n > 0, wrap(err, "set portal %s to %s", seen.MemberID, state)
+}
+
+// later is now, unless the database could not tell that from before: it keeps milliseconds, and the
+// clock may have been set back.
+func later(now, before time.Time) time.Time {
+	if now.Sub(before) < time.Millisecond {
+		return before.Add(time.Millisecond)
+	}
+	return now
 }
 
 func (d *DB) scanPortal(row scanner) (p leads.Portal, err error) {

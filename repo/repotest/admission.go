@@ -110,6 +110,12 @@ func stateFrom(m *mirror) {
 	if got := m.portal(); got.State != leads.PortalActive {
 		m.t.Errorf("state %s: an authorization was undone", got.State)
 	}
+	seen = m.portal()
+	for _, first := range []bool{true, false} { // at the same instant, and to the same state
+		if ok, err := m.SetPortalStateFrom(m.ctx, seen, leads.PortalActive); ok != first || err != nil {
+			m.t.Errorf("two who have read the same record: %v, %v; want %v", ok, err, first)
+		}
+	}
 	if ok, err := m.SetPortalStateFrom(m.ctx, m.portal(), leads.PortalNeedsAuthorization); !ok || err != nil {
 		m.t.Errorf("from the present one: %v, %v", ok, err)
 	}
