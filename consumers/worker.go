@@ -23,6 +23,10 @@ const batchMax = 2500
 // edit is read at once; a stream of edits costs four reads a second, however many they are.
 const readEvery = 300 * time.Millisecond
 
+// renewEvery is how often the consumer gets the settings that leadsync gave it: one that somebody has
+// paused, or told to leave notices out, says nothing and looks like one without notices.
+const renewEvery = 30 * time.Second
+
 // finishLimit is how long work under way may go on after a stop was asked for.
 const finishLimit = 2 * time.Second
 
@@ -78,6 +82,7 @@ type Worker struct {
 
 	failing map[int64]leads.Failing // leads that could not be written, by id
 	readAt  time.Time               // when the last read for notices began
+	renewed time.Time               // when NATS was asked for the consumer
 }
 
 // Run works until the context ends or a person has to act on the portal.
@@ -106,10 +111,11 @@ func (w *Worker) step(ctx context.Context, consumer *jetstream.Consumer) (err er
 			return err
 		}
 	}
-	if *consumer == nil {
+	if now := w.Now(); *consumer == nil || now.Sub(w.renewed) >= renewEvery || now.Before(w.renewed) {
 		if *consumer, err = events.Notices(ctx, w.Bus, w.MemberID); err != nil {
 			return err
 		}
+		w.renewed = now
 	}
 	msgs, err := w.fetch(ctx, *consumer)
 	if len(msgs) > 0 {

@@ -221,6 +221,24 @@ func TestFailedLeadDoesNotWaitForAClockSetBack(t *testing.T) {
 	h.until("it is written", func() bool { return h.written(id) })
 }
 
+// Somebody has paused the consumer: nothing fails then, and no notice comes.
+func TestAPausedConsumerWorksAgain(t *testing.T) {
+	h := open(t, 2)
+	ids := h.ids()
+	var later atomic.Int64 // than the time of this machine
+	cfg := h.config("one")
+	cfg.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	h.work(cfg)
+	h.notify("ONCRMLEADUPDATE", ids[0])
+	h.until("the first is written", func() bool { return h.written(ids[0]) && h.allHandled() })
+	if _, err := h.bus.JetStream().PauseConsumer(t.Context(), events.StreamNotices, "notices-"+h.member(), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	h.notify("ONCRMLEADUPDATE", ids[1])
+	later.Store(int64(time.Minute))
+	h.until("the second is written", func() bool { return h.written(ids[1]) })
+}
+
 func TestFailedLeadIsRetriedWithoutANewNotice(t *testing.T) {
 	h := open(t, 1)
 	id := h.ids()[0]

@@ -39,6 +39,7 @@ type Bus struct {
 	// has, and what we empty could be a stranger's.
 	checked atomic.Bool
 	foreign atomic.Pointer[ForeignError] // why they were not, when that was looked up last
+	denied  atomic.Pointer[DeniedError]  // what the server refused last
 	notices group                        // puts notices of leads on their stream
 	handles sync.Map                     // jetstream.Stream by its name without the prefix, of those that handle has looked up
 }
@@ -51,6 +52,7 @@ func Open(nc *nats.Conn, prefix string) (*Bus, error) {
 	}
 	b := &Bus{js: js, prefix: prefix}
 	b.notices = group{bus: b, stream: StreamNotices}
+	nc.SetErrorHandler(b.hear(nc.ErrorHandler()))
 	return b, nil
 }
 
@@ -65,13 +67,20 @@ func ValidPrefix(prefix string) bool {
 	})
 }
 
-// Problem is the stranger's stream that was found in the way of ours; nil if none was.
+// Problem is the stranger's stream that was found in the way of ours, or what the server does not let
+// us do; nil if there is neither.
 func (b *Bus) Problem() error {
 	if foreign := b.foreign.Load(); foreign != nil {
 		return foreign
 	}
+	if denied := b.denial(); denied != nil {
+		return denied
+	}
 	return nil
 }
+
+// Checked reports whether the streams were found to be leadsync's.
+func (b *Bus) Checked() bool { return b.checked.Load() }
 
 // settled notes how the streams were found.
 func (b *Bus) settled(err error) error {
@@ -82,6 +91,9 @@ func (b *Bus) settled(err error) error {
 	b.foreign.Store(foreign)
 	if err == nil {
 		b.checked.Store(true)
+		if denied := b.denied.Load(); denied != nil && denied.lasting { // there were answers
+			b.denied.CompareAndSwap(denied, nil)
+		}
 	}
 	return err
 }
@@ -193,7 +205,7 @@ func (b *Bus) publish(ctx context.Context, subject string, data []byte, opts ...
 	opts = append(opts, jetstream.WithExpectStream(b.Name(streamOf(subject))))
 	ack, err := b.js.Publish(ctx, b.Subject(subject), data, opts...)
 	if err != nil {
-		return 0, fmt.Errorf("publish %s: %w", b.Subject(subject), named(err))
+		return 0, fmt.Errorf("publish %s: %w", b.Subject(subject), b.named(err))
 	}
 	return ack.Sequence, nil
 }
@@ -204,7 +216,7 @@ func (b *Bus) publishTogether(ctx context.Context, with *group, subject string, 
 		sequence, err = with.publish(ctx, b.Subject(subject), data)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("publish %s: %w", b.Subject(subject), named(err))
+		return 0, fmt.Errorf("publish %s: %w", b.Subject(subject), b.named(err))
 	}
 	return sequence, nil
 }

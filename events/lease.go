@@ -43,7 +43,7 @@ func TakeLease(ctx context.Context, bus *Bus, key, holder string) (*Lease, error
 		return bus.js.KeyValue(ctx, bus.Name(leaseBucket))
 	})
 	if err != nil {
-		return nil, fmt.Errorf("take lease %s: %w", key, err)
+		return nil, fmt.Errorf("take lease %s: %w", key, bus.named(err))
 	}
 	l := &Lease{kv: kv, key: key, holder: holder}
 	if err = l.create(ctx); errors.Is(err, ErrLeaseHeld) {
@@ -53,7 +53,7 @@ func TakeLease(ctx context.Context, bus *Bus, key, holder string) (*Lease, error
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("take lease %s: %w", key, err)
+		return nil, fmt.Errorf("take lease %s: %w", key, bus.named(err))
 	}
 	return l, nil
 }

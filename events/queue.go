@@ -36,7 +36,12 @@ func durable(ctx context.Context, bus *Bus, stream, name, filter string) (jetstr
 		AckWait: ackWait, MaxDeliver: -1, MaxAckPending: maxPending,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("set up consumer %s of %s: %w", name, stream, err)
+		return nil, fmt.Errorf("set up consumer %s of %s: %w", name, stream, bus.named(err))
+	}
+	if consumer.CachedInfo().Paused { // the settings do not change that
+		if _, err := bus.js.ResumeConsumer(ctx, bus.Name(stream), name); err != nil {
+			return nil, fmt.Errorf("resume consumer %s of %s: %w", name, stream, bus.named(err))
+		}
 	}
 	return consumer, nil
 }

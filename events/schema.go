@@ -40,7 +40,7 @@ func PublishSchemaChange(ctx context.Context, bus *Bus, c leads.SchemaChange) er
 	msg.Data = data
 	cloudEvent{id: c.ID(), memberID: c.MemberID, kind: "schema." + string(c.Kind), subject: c.Field, at: c.At}.mark(msg.Header)
 	if _, err := bus.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(bus.Name(StreamSchema)), jetstream.WithMsgID(c.ID())); err != nil {
-		return fmt.Errorf("publish %s: %w", msg.Subject, named(err))
+		return fmt.Errorf("publish %s: %w", msg.Subject, bus.named(err))
 	}
 	return nil
 }

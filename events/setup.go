@@ -50,6 +50,9 @@ func Setup(ctx context.Context, bus *Bus, replicas int) error {
 }
 
 func (b *Bus) setUp(ctx context.Context, replicas int) error {
+	if err := b.roomy(); err != nil {
+		return err
+	}
 	for _, cfg := range streams() {
 		cfg.Name = b.Name(cfg.Name)
 		cfg.Subjects = []string{b.Subject(cfg.Subjects[0])}
@@ -66,7 +69,21 @@ func Look(ctx context.Context, bus *Bus) error {
 	return bus.settled(bus.look(ctx))
 }
 
+// leastPayload is what a change without its card needs, with the names of all its fields, in bytes.
+const leastPayload = 64 << 10
+
+// roomy reports whether the server takes our messages. Cards that it does not take stay out of them.
+func (b *Bus) roomy() error {
+	if most := b.Conn().MaxPayload(); most > 0 && most < leastPayload { // 0 is no connection
+		return guide.At(guide.NATSLogIn, fmt.Errorf("the NATS server takes messages of up to %d bytes, and leadsync needs %d: raise max_payload in the server's configuration, best to 8MB, so that long cards fit", most, leastPayload))
+	}
+	return nil
+}
+
 func (b *Bus) look(ctx context.Context) error {
+	if err := b.roomy(); err != nil {
+		return err
+	}
 	names := []string{"KV_" + b.Name(leaseBucket)}
 	for _, cfg := range streams() {
 		names = append(names, b.Name(cfg.Name))
@@ -91,7 +108,7 @@ func (b *Bus) lookUp(ctx context.Context, name string) (cfg jetstream.StreamConf
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return cfg, false, nil
 	case err != nil:
-		return cfg, false, fmt.Errorf("look up stream %s: %w", name, named(err))
+		return cfg, false, fmt.Errorf("look up stream %s: %w", name, b.named(err))
 	}
 	cfg = s.CachedInfo().Config
 	if cfg.Metadata[markKey] != markValue {
@@ -133,7 +150,7 @@ func (b *Bus) inTheWay(ctx context.Context, ours, subject string, refused error)
 		}
 		refused = errors.Join(refused, list.Err())
 	}
-	return fmt.Errorf("set up stream %s: %w", ours, named(refused))
+	return fmt.Errorf("set up stream %s: %w", ours, b.named(refused))
 }
 
 // setBucket sets the bucket of leases up.

@@ -26,7 +26,7 @@ func Examine(ctx context.Context, bus *Bus) (State, error) {
 	for _, cfg := range streams() {
 		stream, err := bus.js.Stream(ctx, bus.Name(cfg.Name))
 		if err != nil {
-			return State{}, named(err)
+			return State{}, bus.named(err)
 		}
 		info := stream.CachedInfo()
 		s := StreamState{Name: info.Config.Name, Replicas: max(1, info.Config.Replicas)}

@@ -180,6 +180,49 @@ func TestAConsumerWithoutMessagesIsNotBelieved(t *testing.T) {
 	}
 }
 
+// A consumer that somebody has paused, or told to leave notices out, works again when it is next asked for.
+func TestConsumersThatPeopleChangedWorkAgain(t *testing.T) {
+	bus := eventstest.Bus(t)
+	for name, change := range map[string]func(js jetstream.JetStream) error{
+		"paused": func(js jetstream.JetStream) error {
+			_, err := js.PauseConsumer(t.Context(), events.StreamNotices, "notices-"+member, time.Now().Add(time.Hour))
+			return err
+		},
+		"for another subject": func(js jetstream.JetStream) error {
+			_, err := js.UpdateConsumer(t.Context(), events.StreamNotices, jetstream.ConsumerConfig{
+				Durable: "notices-" + member, FilterSubject: "bitrix24.notices.x.*", AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: 1,
+			})
+			return err
+		},
+		"gone": func(js jetstream.JetStream) error {
+			return js.DeleteConsumer(t.Context(), events.StreamNotices, "notices-"+member)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := events.Notices(t.Context(), bus, member); err != nil {
+				t.Fatal(err)
+			}
+			if err := change(bus.JetStream()); err != nil {
+				t.Fatal(err)
+			}
+			if err := events.PublishNotice(t.Context(), bus, events.Notice{Ref: ref(1)}); err != nil {
+				t.Fatal(err)
+			}
+			consumer, err := events.Notices(t.Context(), bus, member)
+			if err != nil {
+				t.Fatal(err)
+			}
+			msg, err := consumer.Next(jetstream.FetchMaxWait(10 * time.Second))
+			if err != nil {
+				t.Fatalf("no notice comes: %v", err)
+			}
+			if err := msg.DoubleAck(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestKeepWorkingPreventsRedelivery(t *testing.T) {
 	t.Parallel()
 	bus := eventstest.Bus(t)

@@ -27,7 +27,6 @@ const headerLimit = 4 << 10
 type Topic struct {
 	bus        *Bus
 	stream     jetstream.Stream
-	maxPayload int64
 	batches    bool          // the server takes many messages as one: NATS from 2.12 on
 	batchLimit time.Duration // how long a batch may take
 }
@@ -42,7 +41,7 @@ func OpenTopic(ctx context.Context, bus *Bus) (*Topic, error) {
 		return nil, fmt.Errorf("open stream %s: %w", StreamLeads, err)
 	}
 	batches := stream.CachedInfo().Config.AllowAtomicPublish
-	return &Topic{bus: bus, stream: stream, maxPayload: bus.Conn().MaxPayload(), batches: batches, batchLimit: batchWait}, nil
+	return &Topic{bus: bus, stream: stream, batches: batches, batchLimit: batchWait}, nil
 }
 
 // Publish returns when the stream has the change on disk, and says what the topic then
@@ -74,7 +73,7 @@ func (t *Topic) publish(ctx context.Context, c leads.Change, last latest) (leads
 		switch {
 		case wrongLastSequence(err): // another relay was faster: look again
 		case err != nil:
-			return leads.OnTopic{}, fmt.Errorf("publish %s revision %d: %w", c.Ref(), c.Revision, err)
+			return leads.OnTopic{}, fmt.Errorf("publish %s revision %d: %w", c.Ref(), c.Revision, t.bus.named(err))
 		case ack.Duplicate:
 			// The stream had it and was emptied since, but remembers its id for two minutes.
 			// What it holds decides, not what it had.
@@ -122,7 +121,7 @@ func (t *Topic) last(ctx context.Context, ref leads.Ref) (latest, error) {
 		return latest{}, nil
 	}
 	if err != nil {
-		return latest{}, fmt.Errorf("look up %s: %w", LeadSubject(ref), err)
+		return latest{}, fmt.Errorf("look up %s: %w", LeadSubject(ref), t.bus.named(err))
 	}
 	revision, err := strconv.ParseInt(msg.Header.Get(revisionHeader), 10, 64)
 	if err != nil {
@@ -152,7 +151,7 @@ func wrongLastSequence(err error) bool {
 // TombstoneLife.
 func (t *Topic) message(c leads.Change) (*nats.Msg, error) {
 	data, err := encodeChange(c)
-	if err == nil && int64(len(data)+headerLimit) > t.maxPayload {
+	if err == nil && int64(len(data)+headerLimit) > t.bus.Conn().MaxPayload() {
 		c.Lead, c.Oversize = nil, true
 		data, err = encode(c)
 	}
@@ -234,7 +233,7 @@ func (t *Topic) Newest(ctx context.Context, memberID string) (c leads.Change, ok
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return c, false, nil
 	case err != nil:
-		return c, false, fmt.Errorf("look up the newest change of %s: %w", memberID, err)
+		return c, false, fmt.Errorf("look up the newest change of %s: %w", memberID, t.bus.named(err))
 	}
 	return c, json.Unmarshal(msg.Data, &c) == nil, nil
 }

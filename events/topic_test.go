@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -178,6 +179,43 @@ func TestCardThatDoesNotFitIsMarkedOversize(t *testing.T) {
 	}
 	if !got.Oversize || got.Lead != nil || got.Revision != 1 {
 		t.Errorf("oversize %v, %d bytes of card, revision %d", got.Oversize, len(got.Lead), got.Revision)
+	}
+}
+
+// A server that came back with another limit, or another server of the cluster, decides what fits.
+func TestCardThatFitsNoLongerIsMarkedOversize(t *testing.T) {
+	opts := eventstest.Options(t)
+	first := eventstest.Run(t, opts)[0]
+	bus := open(t, first.ClientURL(), "")
+	setUp(t, bus, 1)
+	topic := openTopic(t, bus)
+	address, ok := first.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatal(first.Addr())
+	}
+	first.Shutdown()
+	first.WaitForShutdown()
+	opts = opts.Clone()
+	opts.Port, opts.MaxPayload = address.Port, 128<<10
+	eventstest.Run(t, opts)
+	until(t, "the client is back", func() bool { return bus.Conn().MaxPayload() == 128<<10 })
+	c := change(1, 1, leads.Added)
+	c.Lead = []byte(`{"ID":"1","COMMENTS":"` + strings.Repeat("x", 200<<10) + `"}`)
+	eventstest.Insist(t, func(ctx context.Context) error { _, err := topic.Publish(ctx, c); return err })
+	var got leads.Change
+	if err := json.Unmarshal(lastOn(t, bus, 1).Data, &got); err != nil || !got.Oversize {
+		t.Errorf("oversize %v, %v", got.Oversize, err)
+	}
+}
+
+func TestServersThatTakeTooLittleAreNamed(t *testing.T) {
+	opts := eventstest.Options(t)
+	opts.MaxPayload = 16 << 10
+	bus := open(t, eventstest.Run(t, opts)[0].ClientURL(), "")
+	for _, err := range []error{events.Setup(t.Context(), bus, 1), events.Look(t.Context(), bus)} {
+		if err == nil || !strings.Contains(err.Error(), "max_payload") || events.Unavailable(err) {
+			t.Errorf("%v, want max_payload in it", err)
+		}
 	}
 }
 

@@ -67,13 +67,16 @@ type readiness struct {
 	owners  func() *owner.Owners // nil until database and NATS are there
 
 	waitsFor atomic.Pointer[string] // why the start has not got the database yet, the last reason; nil without one
+	natsLack atomic.Pointer[string] // the same of NATS
 }
 
-// stepFailed keeps what the database lacks.
+// stepFailed keeps what database or NATS lack.
 func (r *readiness) stepFailed(st step, err error) {
+	reason := err.Error()
 	if st.name == database {
-		reason := err.Error()
 		r.waitsFor.Store(&reason)
+	} else {
+		r.natsLack.Store(&reason)
 	}
 }
 
@@ -254,12 +257,21 @@ func (r *readiness) natsProblem() string {
 	n := r.nats.side.Load()
 	switch {
 	case n == nil:
+		if reason := r.natsLack.Load(); reason != nil {
+			return "starting: callbacks are kept in the spool until it is ready (" + *reason + ")"
+		}
 		return "starting: callbacks are kept in the spool until it is ready; the log says what it waits for"
 	case !n.nc.IsConnected():
 		return r.connectionProblem(n.nc.LastError())
 	}
 	if problem := n.bus.Problem(); problem != nil {
+		if errors.As(problem, new(*events.DeniedError)) {
+			return problem.Error()
+		}
 		return "its streams cannot be used: callbacks are kept in the spool (" + problem.Error() + ")"
+	}
+	if reason := r.natsLack.Load(); reason != nil && !n.bus.Checked() {
+		return "its streams cannot be used: callbacks are kept in the spool (" + *reason + ")"
 	}
 	if n.broker != nil {
 		if problem := n.broker.Problem(); problem != "" {

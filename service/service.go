@@ -197,6 +197,10 @@ func (s *Service) work(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		<-nats
+		return s.keepStreams(ctx)
+	})
+	group.Go(func() error {
+		<-nats
 		<-learnt
 		return s.mirror(ctx, starting)
 	})
@@ -238,6 +242,16 @@ func (s *Service) mirror(ctx context.Context, starting startup) error {
 	group.Go(func() error { return s.history.run(ctx, b.NATS.Bus()) })
 	group.Go(func() error { return s.history.watch(ctx) })
 	return group.Wait()
+}
+
+// keepStreams keeps the streams that everything here works with.
+func (s *Service) keepStreams(ctx context.Context) error {
+	b := s.Backend
+	if b.NATS.Bus() == nil { // the start was stopped
+		return nil
+	}
+	keeper := &streamKeeper{bus: b.NATS.Bus(), setUp: b.NATS.prepare, lost: s.incidents.lostStreams, now: b.Config.Now, pause: b.Config.scaled(streamsEvery), log: b.Log}
+	return keeper.run(ctx)
 }
 
 // announce tells commands that run beside the service where its parts are, as far as it
