@@ -27,6 +27,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
+	"leadsync/guide"
+
 	"leadsync/bitrix24"
 	"leadsync/doctor"
 	"leadsync/events"
@@ -287,6 +291,9 @@ func TestNATS(t *testing.T) {
 	wantLevel(t, "three copies", check(false, of("2.15.2", "c", 3, 0), nil), doctor.OK, "copies of each stream: 3")
 	wantLevel(t, "a copy is behind", check(false, of("2.15.2", "c", 3, 1), nil), doctor.Warning, "behind")
 	wantLevel(t, "not reached", check(false, events.State{}, errors.New("refused")), doctor.Fault, "refused")
+	wantLevel(t, "what is not allowed", check(false, events.State{}, fmt.Errorf("look: %w: %w", &events.DeniedError{What: `Publish to "$KV.x"`}, context.DeadlineExceeded)), doctor.Fault, "all rights")
+	wantLevel(t, "no JetStream", check(false, events.State{}, fmt.Errorf("look: %w", nats.ErrNoResponders)), doctor.Fault, "switch JetStream on")
+	wantLevel(t, "small messages", check(false, events.State{}, guide.At(guide.NATSLogIn, errors.New("raise max_payload"))), doctor.Fault, "raise max_payload")
 	wantLevel(t, "a stranger's stream", check(false, events.State{}, &events.ForeignError{Stream: "LEADS", Subjects: []string{"crm.>", "x"}}), doctor.Fault, "(subjects: crm.>, x) was not made by leadsync")
 	missing := check(false, events.State{}, fmt.Errorf("%w (LEADS is missing)", events.ErrNoStreams))
 	wantLevel(t, "no streams", missing, doctor.Warning, "no streams of leadsync yet start `leadsync serve`")

@@ -41,7 +41,13 @@ func CheckNATS(n NATS) Check {
 		case n.Embedded:
 			return []Finding{fault(guide.NATSDown, "the embedded server does not answer", "callbacks are kept in the spool until it answers", "the service runs: its log and /readyz say what its embedded server waits for").because(err)}
 		case events.Refused(err):
-			return []Finding{fault(guide.NATSLogIn, "the server does not let leadsync in", "callbacks are kept in the spool until it lets leadsync in", "correct the log-in: LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER or LEADSYNC_NATS_CREDS").because(err)}
+			return []Finding{fault(guide.NATSLogIn, "the server does not let leadsync in", "callbacks are kept in the spool until it lets leadsync in", "correct the log-in: LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER, LEADSYNC_NATS_CREDS or LEADSYNC_NATS_NKEY").because(err)}
+		case errors.As(err, new(*events.DeniedError)):
+			return []Finding{fault(guide.NATSLogIn, "the server does not let leadsync's user do what it needs", "what leadsync cannot do waits", "give leadsync an account of its own and all rights in it, as deployments/nats/nats.conf does").because(err)}
+		case events.WithoutJetStream(err):
+			return []Finding{fault(guide.NATSLogIn, "the server is there, but its JetStream does not answer", "callbacks are kept in the spool until it answers", "switch JetStream on in the server's configuration, and for leadsync's account; a cluster also needs most of its servers").because(err)}
+		case guide.Of(err) == guide.NATSLogIn:
+			return []Finding{fault(guide.NATSLogIn, "the server answers, but cannot be used", "callbacks are kept in the spool until then", "correct the server's configuration").because(err)}
 		default:
 			return []Finding{fault(guide.NATSDown, "the server does not answer", "callbacks are kept in the spool until it answers", "start the server; check LEADSYNC_NATS_URL, the log-in and the network").because(err)}
 		}

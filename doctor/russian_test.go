@@ -13,6 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
+	"leadsync/guide"
+
 	"leadsync/bitrix24"
 	"leadsync/doctor"
 	"leadsync/events"
@@ -146,8 +150,11 @@ func TestErrorsStandApart(t *testing.T) {
 func TestStreamsAreToldInRussian(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{
-		"потоков leadsync": fmt.Errorf("%w (LEADS is missing)", events.ErrNoStreams),
-		"темы: crm.>, x":   &events.ForeignError{Stream: "LEADS", Subjects: []string{"crm.>", "x"}, Needed: "LEADS"},
+		"не разрешает пользователю": &events.DeniedError{What: "x"},
+		"JetStream не отвечает":     nats.ErrNoResponders,
+		"но непригоден":             guide.At(guide.NATSLogIn, errOdd),
+		"потоков leadsync":          fmt.Errorf("%w (LEADS is missing)", events.ErrNoStreams),
+		"темы: crm.>, x":            &events.ForeignError{Stream: "LEADS", Subjects: []string{"crm.>", "x"}, Needed: "LEADS"},
 	} {
 		found := doctor.Run(t.Context(), []doctor.Check{checksThatFail(t, err)["nats"]})
 		if len(found) != 1 || !strings.Contains(console.RetoldPlain(language.Russian, found[0].Found), want) || found[0].Do == "" {

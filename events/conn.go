@@ -91,7 +91,7 @@ func advice(err error) string {
 	var alert *net.OpError // crypto/tls has no type of its own for what the other side says
 	switch {
 	case Refused(err):
-		return "check token, user, password or credentials: LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER, LEADSYNC_NATS_CREDS"
+		return "check token, user, password or credentials: LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER, LEADSYNC_NATS_CREDS, LEADSYNC_NATS_NKEY"
 	case errors.As(err, &unknown):
 		return "LEADSYNC_NATS_CA names the certificates that sign the server's"
 	case errors.Is(err, nats.ErrTLS), errors.As(err, &alert) && alert.Op == "remote error":
@@ -130,6 +130,11 @@ func Options() []nats.Option {
 // pingEvery is how often a connection is tested. The third test in a row without an answer
 // ends it, and the client goes to the next server of a cluster.
 const pingEvery = 5 * time.Second
+
+// WithoutJetStream reports whether a server that is connected has no JetStream for us.
+func WithoutJetStream(err error) bool {
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount)
+}
 
 // notConnectedError is a client that has no connection at the moment. nats.go says "outbound
 // buffer limit exceeded", because we let it buffer nothing.
@@ -178,13 +183,13 @@ var passing = []jetstream.ErrorCode{
 	10158, // duplicate message id is in process: nobody has confirmed its first try
 }
 
-// WithoutPassword strips what stands before @ in each server of a list.
+// WithoutPassword strips user and password in each server of a list.
 func WithoutPassword(urls string) string {
 	list := strings.Split(urls, ",")
 	for i, url := range list {
 		scheme, rest, ok := strings.Cut(url, "://")
-		if _, host, secret := strings.Cut(rest, "@"); ok && secret {
-			list[i] = scheme + "://" + host
+		if at := strings.LastIndex(rest, "@"); ok && at >= 0 { // a password may have one, too
+			list[i] = scheme + "://" + rest[at+1:]
 		}
 	}
 	return strings.Join(list, ",")

@@ -65,3 +65,17 @@ func TestServerThatIsGoneIsUnavailable(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestPasswordsAreNotInAddresses(t *testing.T) {
+	for given, want := range map[string]string{
+		"nats://127.0.0.1:4222":                            "nats://127.0.0.1:4222",
+		"nats://u:hunter2@h:4222":                          "nats://h:4222",
+		"tls://u:hun@ter2@h:4222,nats://hunter2@i:4222":    "tls://h:4222,nats://i:4222",
+		"nats://u:hunter2@@h":                              "nats://h",
+		"nats://u:12/hunter2@h, nats://u:1#hunter2@h:4222": "nats://h, nats://h:4222",
+	} {
+		if got := events.WithoutPassword(given); got != want {
+			t.Errorf("%s: %s, want %s", given, got, want)
+		}
+	}
+}

@@ -54,14 +54,18 @@ func sqlServerDSN(raw string) (dsn, place string, err error) {
 	u, err := url.Parse(raw)
 	if err != nil { // err contains the password
 		return "", "", errors.New("database URL: syntax error, " +
-			"want sqlserver://user:password@host:1433?database=name, with special characters of the password %-encoded")
+			"want sqlserver://user:password@host:1433?database=name, with special characters of the password %-encoded; a named instance follows a slash: host/instance")
 	}
-	q := u.Query()
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil || u.Fragment != "" || strings.HasSuffix(raw, "#") || strings.Contains(u.Path, "@") { // what the URL does not mean would be left out, or taken for an instance
+		return "", "", errors.New("database URL: a special character of user, password, database or a parameter is not %-encoded: # is %23, / is %2F, ? is %3F, ; is %3B, % is %25; " +
+			"want sqlserver://user:password@host:1433?database=name, several parameters with & between them")
+	}
 	if u.Host == "" || q.Get("database") == "" {
 		return "", "", errors.New("database URL: host or database is missing, " +
 			"want sqlserver://user:password@host:1433?database=name, with special characters of the password, such as # or ?, %-encoded")
 	}
-	place = fmt.Sprintf("SQL Server %s, database %s", u.Host, q.Get("database"))
+	place = fmt.Sprintf("SQL Server %s, database %s", strings.TrimSuffix(u.Host+u.Path, "/"), q.Get("database"))
 	given := map[string]bool{}
 	for name := range q {
 		given[strings.ToLower(name)] = true

@@ -289,7 +289,7 @@ func (r *readiness) connectionProblem(last error) string {
 	problem := "not connected to " + events.WithoutPassword(r.nats.URL())
 	switch {
 	case events.Refused(last):
-		problem += ", which refuses leadsync's token, user or credentials (" + last.Error() + "): correct LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER or LEADSYNC_NATS_CREDS, or the server's configuration"
+		problem += ", which refuses leadsync's token, user or credentials (" + last.Error() + "): correct LEADSYNC_NATS_TOKEN, LEADSYNC_NATS_USER, LEADSYNC_NATS_CREDS or LEADSYNC_NATS_NKEY, or the server's configuration"
 	case last != nil && !errors.Is(last, nats.ErrReconnectBufExceeded): // the latter says nothing more
 		problem += " (" + last.Error() + ")"
 	}

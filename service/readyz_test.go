@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"leadsync/events"
+	"leadsync/events/eventstest"
 	"leadsync/events/spool"
 	"leadsync/leads/leadstest"
 	"leadsync/repo"
@@ -91,5 +94,26 @@ func TestReadyzOfAFirstStartSaysThatItStarts(t *testing.T) {
 	want["database"] = "starting, callbacks are kept meanwhile: making the tables, 00002_mirror.sql (2 of 7)"
 	if got := r.problems(t.Context()); !maps.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// What keeps the streams from being set up is at /readyz, not in the log alone.
+func TestReadyzSaysWhyStreamsAreMissing(t *testing.T) {
+	t.Parallel()
+	opts := eventstest.Options(t)
+	opts.MaxPayload = 4096
+	small := eventstest.Run(t, opts)[0].ClientURL()
+	opts = eventstest.Options(t)
+	opts.Users = []*server.User{{Username: "u", Password: "hunter2", Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"$JS.API.STREAM.CREATE.>"}}}}}
+	denied := eventstest.Run(t, opts)[0].ClientURL()
+	for want, settings := range map[string]map[string]string{
+		"its streams cannot be used: callbacks are kept in the spool (the NATS server takes messages of up to 4096 bytes": {"LEADSYNC_NATS_URL": small},
+		"the server does not let leadsync's user do what it needs (Permissions Violation for Publish to":                  {"LEADSYNC_NATS_URL": denied, "LEADSYNC_NATS_USER": "u", "LEADSYNC_NATS_PASSWORD": "hunter2"},
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			p := openPagesWith(t, 1, settings)
+			p.until("it says why", func() bool { return strings.HasPrefix(p.service.ready.natsProblem(), want) })
+		})
 	}
 }

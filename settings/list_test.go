@@ -118,6 +118,7 @@ func TestUnknownSettingsAreRefused(t *testing.T) {
 		"LEADSYNC_PORT_8080_TCP":          "",
 		"LEADSYNC_PORT_8080_TCP_PROTO":    "",
 		"LEADSYNC_ADMIN_PORT_53_UDP_ADDR": "",
+		"LEADSYNC_BIN":                    "",
 		"PATH":                            "",
 		"NATS_LEADSYNC_PASSWORD":          "",
 	} {

@@ -18,6 +18,8 @@ var (
 	ofKubernetes = regexp.MustCompile(`^LEADSYNC_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$`)
 	// LEADSYNC_PORT and LEADSYNC_ADMIN_PORT are of deployments/compose.yaml, too.
 	ofServices = regexp.MustCompile(`^LEADSYNC_(?:ADMIN_)?PORT$`)
+	// LEADSYNC_BIN names the program for scripts that start it.
+	ofScripts = regexp.MustCompile(`^LEADSYNC_BIN$`)
 	// The others look like a mistake, such as LEADSYNC_HTTP_PORT=8080, so their value decides.
 	ofOtherServices = regexp.MustCompile(`^LEADSYNC_[A-Z0-9_]+_PORT$`)
 	ofAService      = regexp.MustCompile(`^(?:tcp|udp|sctp)://`)
@@ -25,7 +27,7 @@ var (
 
 // foreign tells whether a variable is of somebody else, though its name begins like ours.
 func foreign(name, value string) bool {
-	return ofTests.MatchString(name) || ofKubernetes.MatchString(name) || ofServices.MatchString(name) ||
+	return ofTests.MatchString(name) || ofKubernetes.MatchString(name) || ofServices.MatchString(name) || ofScripts.MatchString(name) ||
 		ofOtherServices.MatchString(name) && ofAService.MatchString(value)
 }
 

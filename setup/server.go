@@ -98,9 +98,14 @@ func (s *server) password(ctx context.Context, before string) (string, error) {
 	return cmp.Or(password, before), err
 }
 
-// sqlServer is the address of a database; user is nil for a Windows log-in.
+// sqlServer is the address of a database; user is nil for a Windows log-in. SQL Server's own tools have
+// a comma before the port, which needs no instance.
 func sqlServer(host, database string, user *url.Userinfo) string {
+	host, port, _ := strings.Cut(strings.TrimPrefix(host, "tcp:"), ",")
 	host, instance, _ := strings.Cut(host, `\`)
+	if port = strings.TrimSpace(port); port != "" {
+		host, instance = net.JoinHostPort(strings.Trim(host, "[]"), port), ""
+	}
 	if _, _, err := net.SplitHostPort(host); err != nil && instance == "" {
 		host = net.JoinHostPort(strings.Trim(host, "[]"), "1433")
 	}
