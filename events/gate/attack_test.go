@@ -109,6 +109,19 @@ func (a attacker) attacks() map[string]func() {
 			a.send(subject, "", "x", "Nats-Rollup", "all", "Nats-Expected-Stream", "LEADS", "Nats-Msg-Id", "1")
 			a.send(subject, "", "", "KV-Operation", "PURGE", "Nats-Rollup", "sub", "Nats-TTL", "1s")
 		}),
+		"traces": each(func(subject string) {
+			for api, body := range apis {
+				a.send(api, a.nc.NewInbox(), body, "Nats-Trace-Dest", subject)
+				a.send(api, a.nc.NewInbox(), body, "Nats-Trace-Dest", subject, "Nats-Trace-Only", "true")
+				a.send(api, subject, body, "Nats-Trace-Dest", subject, "Nats-Trace-Origin-Account", "LEADSYNC")
+				a.send(api, a.nc.NewInbox(), body, "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "Nats-Trace-Dest", subject)
+			}
+		}),
+		"schedules and counters": each(func(subject string) {
+			a.send(subject, "", "x", "Nats-Schedule", "@at 2026-11-28T00:00:00Z", "Nats-Schedule-Target", a.lead)
+			a.send(subject, "", "", "Nats-Incr", "+1")
+			a.send(subject, "", "x", "Nats-Batch-Id", "b1", "Nats-Batch-Sequence", "1", "Nats-Batch-Commit", "1")
+		}),
 		"changes of streams": func() {
 			for _, stream := range []string{"LEADS", "BITRIX24_NOTICES", "KV_LEADSYNC_LEASES", "LEADSYNC_DEAD"} {
 				for _, verb := range []string{"PURGE", "DELETE", "SNAPSHOT", "RESTORE", "PEER.REMOVE", "LEADER.STEPDOWN", "MSG.DELETE", "UPDATE"} {

@@ -18,6 +18,10 @@ const answerLimit = 10 * time.Second
 // mostConsumers is how many consumers a subscriber may have on a stream at the same time.
 const mostConsumers = 64
 
+// mostPulls is how many requests for messages may wait at a consumer: the server's own default, which a
+// consumer may raise without limit. Each takes memory of the server that all use.
+const mostPulls = 512
+
 // consumer is a request about consumers.
 func (g *Gate) consumer(ctx context.Context, r request) error {
 	w := r.words
@@ -74,6 +78,8 @@ func (g *Gate) create(ctx context.Context, r request, stream string) error {
 		return fmt.Errorf("subscribers cannot read stream %s", stream)
 	case config.DeliverSubject != "" || config.DeliverGroup != "":
 		return errors.New("push consumers cannot reach subscribers, use a pull consumer; newer clients use no others")
+	case config.MaxWaiting > mostPulls:
+		return fmt.Errorf("a consumer may have max_waiting up to %d, not %d", mostPulls, config.MaxWaiting)
 	case config.Durable != "" && !owns(r.subscriber, config.Durable):
 		return fmt.Errorf("the durable consumers of subscriber %[1]s are called %[1]s or %[1]s-<anything>; %[2]s is not", r.subscriber, config.Durable)
 	case config.Durable != "":

@@ -283,6 +283,12 @@ func TestConsumersOfASubscriberAreBounded(t *testing.T) {
 	if _, err := stream.CreateOrUpdateConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "billing-1", AckPolicy: jetstream.AckExplicitPolicy}); err != nil {
 		t.Errorf("one that is there: %v", err)
 	}
+	for most, want := range map[int]bool{512: true, 513: false, 1_000_000_000: false} { // requests that wait take memory of the server
+		_, err := stream.UpdateConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "billing-1", AckPolicy: jetstream.AckExplicitPolicy, MaxWaiting: most})
+		if (err == nil) != want {
+			t.Errorf("max_waiting %d: %v", most, err)
+		}
+	}
 }
 
 func leadsRef(id int64) leads.Ref { return leads.Ref{MemberID: member, LeadID: id} }
