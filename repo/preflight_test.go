@@ -103,6 +103,9 @@ func TestPreflightJudgesColumns(t *testing.T) {
 		{"bitrix_leads", "sql_COMMENTS", "length", "8000", repo.Warns, "sql_COMMENTS(4000)"},
 		{"bitrix_leads", "sql_COMMENTS", "type", "ntext", "", ""},
 		{"bitrix_leads", "sql_NAME", "type", "varchar", repo.Warns, "code page"},
+		{"bitrix_leads", "sql_NAME", "type", "nchar", repo.Stops, "spaces"},
+		{"bitrix_leads", "sql_STATUS_ID", "type", "char", repo.Stops, "spaces"},
+		{"bitrix_leads", "sql_DATE_CREATE", "type", "smalldatetime", repo.Stops, "minutes"},
 		{"bitrix_leads", "sql_NAME", "type", "int", repo.Stops, "type int"},
 		{"bitrix_leads", "sql_NAME", "collation", "Latin1_General_CI_AS", repo.Warns, "Latin1_General_CI_AS"},
 		{"bitrix_leads", "sql_NAME", "computed", "1", repo.Stops, "computed"},
@@ -127,6 +130,15 @@ func TestPreflightJudgesColumns(t *testing.T) {
 		case c.severity != "" && (len(found) == 0 || found[0].Severity != c.severity || !strings.Contains(found[0].Found, c.words)):
 			t.Errorf("%s.%s %s: %+v, want one that %s with %q", c.column, c.name, c.value, found, c.severity, c.words)
 		}
+	}
+	rows := repo.ScriptColumns()
+	for i := range rows {
+		if rows[i]["column"] == "sql_TITLE" {
+			rows[i]["type"], rows[i]["collation"] = "varchar", "Cyrillic_General_100_CI_AS_SC_UTF8"
+		}
+	}
+	if found := repo.Judge("columns", before, rows...); len(found) == 0 || found[0].Severity != repo.Stops || !strings.Contains(found[0].Found, "bytes") {
+		t.Errorf("varchar of UTF-8: %+v", found)
 	}
 	for _, c := range []struct {
 		more  row

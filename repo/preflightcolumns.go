@@ -10,8 +10,22 @@ import (
 // columnKinds are the types that leadsync can use for a type of the script.
 var columnKinds = map[string][]string{
 	"int":      {"int", "bigint"},
-	"datetime": {"datetime", "datetime2", "smalldatetime"},
+	"datetime": {"datetime", "datetime2"},
 	"nvarchar": {"nvarchar", "ntext"},
+}
+
+// alters says how a type gives back another value than it was given: a pass would find such a row stale
+// each night, write it again and announce it, for ever.
+func alters(kind, collation string) string {
+	switch {
+	case kind == "smalldatetime":
+		return "rounds times to minutes"
+	case kind == "char" || kind == "nchar":
+		return "fills texts up with spaces"
+	case kind == "varchar" && strings.HasSuffix(strings.ToUpper(collation), "UTF8"):
+		return "counts bytes where leadsync counts letters"
+	}
+	return ""
 }
 
 // judgeColumns compares the columns with those of the call centre's script.
@@ -28,10 +42,12 @@ func judgeColumns(about *surroundings, facts []fact) []Condition {
 			if strings.HasPrefix(kind, "n") && length > 0 {
 				length /= 2 // bytes
 			}
-			switch {
-			case want.kind == "nvarchar" && slices.Contains([]string{"varchar", "char", "text"}, kind):
+			switch how := alters(kind, f["collation"]); {
+			case how != "" && want.kind != "int":
+				found = append(found, condition(Stops, "change it to "+want.kind, "%s has the type %s, which %s: each pass would find its rows different and write them again", name, kind, how))
+				continue
+			case want.kind == "nvarchar" && slices.Contains([]string{"varchar", "text"}, kind):
 				ansi = append(ansi, name+" "+kind)
-			case want.kind == "nvarchar" && kind == "nchar":
 			case !slices.Contains(columnKinds[want.kind], kind):
 				found = append(found, condition(Stops, "change it to "+want.kind, "%s has the type %s, and leadsync writes %s", name, kind, want.kind))
 				continue
@@ -54,7 +70,7 @@ func judgeColumns(about *surroundings, facts []fact) []Condition {
 		}
 	}
 	gather(narrow, "widen them: ALTER TABLE … ALTER COLUMN … nvarchar(3000) NULL", "narrower than the call centre's script makes them, so longer values do not fit: %s")
-	gather(ansi, "change them to nvarchar", "letters outside the code page become question marks: %s")
+	gather(ansi, "change them to nvarchar", "letters outside the code page become question marks, and each pass writes leads with such letters again: %s")
 	gather(foreign, "give them the database's collation, "+about.collation, "another collation than the database's, so comparisons with other columns can fail: %s")
 	return found
 }
