@@ -44,6 +44,7 @@ type Intake struct {
 	probing atomic.Bool               // one callback is trying whether NATS answers again
 	full    atomic.Bool               // a full spool was logged
 	losing  atomic.Pointer[time.Time] // when the last entry was lost; nil if it was kept
+	refused atomic.Pointer[error]     // why the stream refused the last entry; nil if it did not
 	doubts  doubts                    // lost entries that nobody could verify
 }
 
@@ -83,7 +84,10 @@ func (i *Intake) publish(ctx context.Context, e Entry, as journal.Kind) error {
 		i.Published.Add(1)
 		i.direct.Store(nil)
 		i.losing.Store(nil)
-	case ctx.Err() != nil:
+		i.refused.Store(nil)
+	case ctx.Err() == nil:
+		i.refused.Store(&err)
+	default:
 		now := i.Now()
 		until := now.Add(directFor)
 		if before := i.direct.Swap(&until); before != nil && before.After(now) {
@@ -171,6 +175,14 @@ func (i *Intake) Losing() bool {
 // when it was last tried.
 func (i *Intake) Avoiding() bool { return i.direct.Load() != nil }
 
+// Refusal is why the stream refused the last entry that was put on it; nil if it took it.
+func (i *Intake) Refusal() error {
+	if err := i.refused.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 // Run drains the spools until the context ends. verify says whether an entry that could
 // not be verified when it came is genuine; if it returns an error, it is asked again
 // later.
@@ -212,6 +224,7 @@ func (i *Intake) deliver(ctx context.Context, e Entry) error {
 	i.note(journal.Drained, e, journal.Entry{Sequence: sequence, Since: e.At, Word: unverified(e)})
 	i.Published.Add(1)
 	i.direct.Store(nil) // NATS answers again, even if no callback comes to try it
+	i.refused.Store(nil)
 	return nil
 }
 

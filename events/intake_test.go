@@ -104,6 +104,13 @@ func TestRefusedEntryGoesIntoTheSpool(t *testing.T) {
 	if i.Waiting().Entries != 3 || m.tries.Load() != 3 || i.Spooled.Load() != 3 {
 		t.Errorf("%+v, %d tries", i.Waiting(), m.tries.Load())
 	}
+	if refusal := i.Refusal(); refusal == nil || i.Avoiding() {
+		t.Errorf("the refusal is %v", refusal)
+	}
+	m.set(nil)
+	if err := i.Take(t.Context(), entry(4)); err != nil || i.Refusal() != nil {
+		t.Errorf("when it is taken again: %v, the refusal is %v", err, i.Refusal())
+	}
 }
 
 // After a time-out the spool is used directly for five seconds; then one callback, and

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/guide"
 )
 
 // ackWait is how long after a process died its work is given to another. In-progress acks
@@ -36,7 +40,7 @@ func durable(ctx context.Context, bus *Bus, stream, name, filter string) (jetstr
 		AckWait: ackWait, MaxDeliver: -1, MaxAckPending: maxPending,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("set up consumer %s of %s: %w", name, stream, bus.named(err))
+		return nil, fmt.Errorf("set up consumer %s of %s: %w", name, stream, bus.named(bus.taken(ctx, stream, err)))
 	}
 	if consumer.CachedInfo().Paused { // the settings do not change that
 		if _, err := bus.js.ResumeConsumer(ctx, bus.Name(stream), name); err != nil {
@@ -44,6 +48,33 @@ func durable(ctx context.Context, bus *Bus, stream, name, filter string) (jetstr
 		}
 	}
 	return consumer, nil
+}
+
+// codesTaken are the refusals of a consumer whose messages another one takes: only one may.
+var codesTaken = []jetstream.ErrorCode{10099, 10100}
+
+// taken names the consumers that take our messages, where the server has refused ours for that. Our own
+// are called like portals, and leave each other theirs.
+func (b *Bus) taken(ctx context.Context, name string, refused error) error {
+	var api *jetstream.APIError
+	if !errors.As(refused, &api) || !slices.Contains(codesTaken, api.ErrorCode) {
+		return refused
+	}
+	stream, err := b.Stream(ctx, name)
+	if err != nil {
+		return refused
+	}
+	var others []string
+	for other := range stream.ConsumerNames(ctx).Name() {
+		if !strings.HasPrefix(other, "notices-") && !strings.HasPrefix(other, "portal-") {
+			others = append(others, other)
+		}
+	}
+	if len(others) == 0 {
+		return refused
+	}
+	slices.Sort(others)
+	return guide.At(guide.Stream, fmt.Errorf("consumers that leadsync did not make take its messages from %s, and only one may: remove %s (%w)", b.Name(name), strings.Join(others, ", "), refused))
 }
 
 // Pending is how many of a portal's notices are not acknowledged yet, those under way

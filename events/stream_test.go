@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -220,6 +221,23 @@ func TestConsumersThatPeopleChangedWorkAgain(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// Somebody looks at notices with a consumer of his own: on a work queue ours is refused for that.
+func TestConsumersInTheWayAreNamed(t *testing.T) {
+	bus := eventstest.Bus(t)
+	if _, err := bus.JetStream().CreateConsumer(t.Context(), events.StreamNotices, jetstream.ConsumerConfig{Durable: "spy", AckPolicy: jetstream.AckExplicitPolicy}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := events.Notices(t.Context(), bus, member); err == nil || !strings.Contains(err.Error(), "remove spy (") {
+		t.Errorf("%v, want the consumer's name in it", err)
+	}
+	if err := bus.JetStream().DeleteConsumer(t.Context(), events.StreamNotices, "spy"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := events.Notices(t.Context(), bus, member); err != nil {
+		t.Errorf("without it: %v", err)
 	}
 }
 

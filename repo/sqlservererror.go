@@ -47,7 +47,7 @@ var leadNumbers = map[int32]bool{
 // again: no memory, database unavailable, disk or log full, no locks left, read-only, login,
 // and those of Azure.
 var downNumbers = map[int32]bool{
-	701: true, 911: true, 952: true, 1105: true, 1204: true, 3906: true, 4060: true, 9002: true,
+	701: true, 911: true, 952: true, 1105: true, 1204: true, 3906: true, 3908: true, 4060: true, 9002: true,
 	18456: true, 10928: true, 10929: true, 40197: true, 40501: true, 40613: true, 49918: true, 49919: true, 49920: true,
 }
 
@@ -64,7 +64,7 @@ func classifySQLServer(err error) fault {
 	switch e.Number {
 	case 2627, 2601: // unique constraint, unique index
 		return faultKey
-	case 1205, 1222, 3960, 3961: // deadlock victim, lock time-out, snapshot conflicts
+	case 601, 1205, 1222, 3960, 3961: // rows moved during a scan, deadlock victim, lock time-out, snapshot conflicts
 		return faultBusy
 	case 207, 208: // column, table
 		return faultMissing
@@ -99,6 +99,8 @@ var causes = map[int32]string{
 	824:   "the database is damaged: run DBCC CHECKDB",
 	911:   "the database does not exist or cannot be opened",
 	976:   "the database is a secondary replica: connect to the availability group's listener",
+	978:   "the database is a secondary replica: connect to the availability group's listener",
+	983:   "the database's replica is changing its role, or is not in its availability group",
 	1105:  "the disk or file group is full",
 	1204:  "the server has no locks left",
 	1205:  "deadlock",
@@ -106,10 +108,14 @@ var causes = map[int32]string{
 	1934:  "an indexed view, filtered index or computed column refuses the session's SET options",
 	3609:  "a trigger rolled the transaction back: look at the triggers on this table",
 	3906:  "the database is read-only",
+	3908:  "the database is in emergency mode, or its recovery failed",
 	3960:  "snapshot conflict",
 	8115:  "an identity column has run out of numbers: make it bigint, or DBCC CHECKIDENT … RESEED it",
 	9002:  "the transaction log is full: back it up or let it grow",
 	18456: "the login was refused: check user and password",
+	18486: "the login is locked out: ALTER LOGIN … UNLOCK, and look who tries a wrong password",
+	18487: "the login's password has expired: give it a new one, and leadsync's settings, too",
+	18488: "the login's password must be changed first: give it one that stays",
 	40501: "the server is overloaded",
 	40613: "the database is not available at the moment",
 }

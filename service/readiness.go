@@ -278,6 +278,9 @@ func (r *readiness) natsProblem() string {
 			return "does not store messages: callbacks are kept in the spool until the disk has room again (" + problem + ")"
 		}
 	}
+	if refusal := r.intake.Refusal(); refusal != nil && n.bus.Checked() && !r.intake.Avoiding() {
+		return "does not store callbacks, which are kept in the spool (" + refusal.Error() + ")"
+	}
 	if r.intake.Avoiding() {
 		return "does not store messages: callbacks are kept in the spool (is its disk full? a server that could not write has to be restarted)"
 	}
