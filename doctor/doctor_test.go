@@ -293,6 +293,7 @@ func TestNATS(t *testing.T) {
 	wantLevel(t, "not reached", check(false, events.State{}, errors.New("refused")), doctor.Fault, "refused")
 	wantLevel(t, "what is not allowed", check(false, events.State{}, fmt.Errorf("look: %w: %w", &events.DeniedError{What: `Publish to "$KV.x"`}, context.DeadlineExceeded)), doctor.Fault, "all rights")
 	wantLevel(t, "no JetStream", check(false, events.State{}, fmt.Errorf("look: %w", nats.ErrNoResponders)), doctor.Fault, "switch JetStream on")
+	wantLevel(t, "a file of the log-in", check(false, events.State{}, guide.At(guide.Settings, errors.New("LEADSYNC_NATS_CA: no"))), doctor.Fault, "LEADSYNC_NATS_CA")
 	wantLevel(t, "small messages", check(false, events.State{}, guide.At(guide.NATSLogIn, errors.New("raise max_payload"))), doctor.Fault, "raise max_payload")
 	wantLevel(t, "a stranger's stream", check(false, events.State{}, &events.ForeignError{Stream: "LEADS", Subjects: []string{"crm.>", "x"}}), doctor.Fault, "(subjects: crm.>, x) was not made by leadsync")
 	missing := check(false, events.State{}, fmt.Errorf("%w (LEADS is missing)", events.ErrNoStreams))

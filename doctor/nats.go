@@ -46,6 +46,8 @@ func CheckNATS(n NATS) Check {
 			return []Finding{fault(guide.NATSLogIn, "the server does not let leadsync's user do what it needs", "what leadsync cannot do waits", "give leadsync an account of its own and all rights in it, as deployments/nats/nats.conf does").because(err)}
 		case events.WithoutJetStream(err):
 			return []Finding{fault(guide.NATSLogIn, "the server is there, but its JetStream does not answer", "callbacks are kept in the spool until it answers", "switch JetStream on in the server's configuration, and for leadsync's account; a cluster also needs most of its servers").because(err)}
+		case guide.Of(err) == guide.Settings:
+			return []Finding{fault(guide.Settings, "a file of the log-in to NATS cannot be used", "callbacks are kept in the spool until it can", "correct the setting that the error names").because(err)}
 		case guide.Of(err) == guide.NATSLogIn:
 			return []Finding{fault(guide.NATSLogIn, "the server answers, but cannot be used", "callbacks are kept in the spool until then", "correct the server's configuration").because(err)}
 		default:

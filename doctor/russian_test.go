@@ -152,6 +152,7 @@ func TestStreamsAreToldInRussian(t *testing.T) {
 	for want, err := range map[string]error{
 		"не разрешает пользователю": &events.DeniedError{What: "x"},
 		"JetStream не отвечает":     nats.ErrNoResponders,
+		"файл для входа":            guide.At(guide.Settings, errOdd),
 		"но непригоден":             guide.At(guide.NATSLogIn, errOdd),
 		"потоков leadsync":          fmt.Errorf("%w (LEADS is missing)", events.ErrNoStreams),
 		"темы: crm.>, x":            &events.ForeignError{Stream: "LEADS", Subjects: []string{"crm.>", "x"}, Needed: "LEADS"},

@@ -1,12 +1,15 @@
 package events
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -72,17 +75,28 @@ func (s Server) options() ([]nats.Option, error) {
 	if s.NKey != "" {
 		nkey, err := nats.NkeyOptionFromSeed(s.NKey)
 		if err != nil {
-			return nil, fmt.Errorf("LEADSYNC_NATS_NKEY: %w", err)
+			return nil, unusable("LEADSYNC_NATS_NKEY", err)
 		}
 		opts = append(opts, nkey)
 	}
 	if s.CA != "" {
+		if pem, err := os.ReadFile(s.CA); err != nil || !x509.NewCertPool().AppendCertsFromPEM(pem) {
+			return nil, unusable("LEADSYNC_NATS_CA", cmp.Or(err, errors.New("the file has no certificates in PEM")))
+		}
 		opts = append(opts, nats.RootCAs(s.CA))
 	}
 	if s.Cert != "" {
+		if _, err := tls.LoadX509KeyPair(s.Cert, s.Key); err != nil {
+			return nil, unusable("LEADSYNC_NATS_CERT and LEADSYNC_NATS_KEY", err)
+		}
 		opts = append(opts, nats.ClientCert(s.Cert, s.Key))
 	}
 	return opts, nil
+}
+
+// unusable is the error of a file that a setting names: the server has not been asked yet.
+func unusable(setting string, err error) error {
+	return guide.At(guide.Settings, fmt.Errorf("%s: %w", setting, err))
 }
 
 // advice says what to look at after an error of a connection.

@@ -22,6 +22,7 @@ import (
 
 	"leadsync/events"
 	"leadsync/events/eventstest"
+	"leadsync/guide"
 )
 
 // Each way to log in that a NATS server may ask for is tried against one, with the right key
@@ -204,4 +205,17 @@ func (a *authority) issue(t *testing.T, name string) (certificate, private strin
 	}
 	return file(t, name+".pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
 		file(t, name+".key", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: marshalled}))
+}
+
+// A file that cannot be used is named by its setting, before any server is asked.
+func TestFilesThatCannotBeUsedAreNamed(t *testing.T) {
+	odd := file(t, "odd", []byte("no key and no certificate"))
+	for want, s := range map[string]events.Server{
+		"LEADSYNC_NATS_NKEY: ": {NKey: odd}, "LEADSYNC_NATS_CA: the file has no certificates": {CA: odd}, "LEADSYNC_NATS_CERT and LEADSYNC_NATS_KEY: ": {Cert: odd, Key: odd},
+	} {
+		s.URL = "nats://127.0.0.1:1"
+		if _, err := events.ConnectLater(s); err == nil || !strings.HasPrefix(err.Error(), want) || guide.Of(err) != guide.Settings {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
 }

@@ -39,6 +39,10 @@ func TestOnlyListedErrorsBlameALead(t *testing.T) {
 		{mssql.Error{Number: 102, Class: 15}, faultOther},
 		{mssql.Error{Number: 77777, Class: 16}, faultOther}, // unknown
 		{mssql.Error{Number: 0}, faultOther},                // the driver: the server has ended the transaction
+		{mssql.Error{Number: 601, Class: 12}, faultBusy},    // rows moved
+		{mssql.Error{Number: 3908, Class: 16}, faultDown},   // emergency mode
+		{mssql.Error{Number: 978, Class: 14}, faultDown},    // a secondary replica
+		{mssql.Error{Number: 18487, Class: 14}, faultDown},  // the password has expired
 		{mssql.Error{Number: 229, Class: 14}, faultRights},
 		{mssql.Error{Number: 230, Class: 14}, faultRights},
 		{mssql.Error{Number: 262, Class: 14}, faultRights},

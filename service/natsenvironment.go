@@ -17,8 +17,8 @@ func readNATSURL(e *environment, name string) string {
 		return value
 	}
 	for server := range strings.SplitSeq(value, ",") {
-		if u, err := url.Parse(strings.TrimSpace(server)); err != nil || u.Host == "" || (u.Scheme != "nats" && u.Scheme != "tls") {
-			e.fault(name, "not a NATS address", `"embedded", or nats://host:4222, several separated by commas`)
+		if u, err := url.Parse(strings.TrimSpace(server)); err != nil || u.Host == "" || strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" || (u.Scheme != "nats" && u.Scheme != "tls") {
+			e.fault(name, "not a NATS address", `"embedded", or nats://host:4222, several separated by commas; the password belongs into LEADSYNC_NATS_PASSWORD, or its special characters are %-encoded`)
 			break
 		}
 	}
