@@ -51,7 +51,7 @@ func TestWebhookPostsJSON(t *testing.T) {
 			t.Errorf("answer %d: %v, again after %s", status, err, retry.After(err))
 		}
 	}
-	status, location = http.StatusTemporaryRedirect, "http://[" + target.URL + "/services/SECRET" // no address
+	status, location = http.StatusTemporaryRedirect, "http://["+target.URL+"/services/SECRET" // no address
 	if err := hook.Send(t.Context(), message); err == nil || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), "redirect") {
 		t.Errorf("a redirect that cannot be read: %v", err)
 	}

@@ -103,7 +103,7 @@ func FreeAddress(tb testing.TB) string {
 	defer block.mu.Unlock()
 	for range 1000 {
 		if block.next%blockSize == 0 {
-			first := firstPort + blockSize*rand.IntN((lastPort-firstPort)/blockSize)
+			first := firstPort + blockSize*rand.IntN((lastPort-firstPort)/blockSize) //nolint:gosec // no secret
 			l, err := listen(first)
 			if err != nil {
 				continue // the block is somebody else's
