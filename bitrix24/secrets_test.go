@@ -139,3 +139,18 @@ func TestNoErrorRepeatsWhatAServerRepeats(t *testing.T) {
 		})
 	}
 }
+
+// Anybody can post an installation with whatever bytes as its token.
+func TestATokenThatIsNoUTF8IsRefused(t *testing.T) {
+	const broken = "\xff\xfe\xc3(broken\xc0"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = fmt.Fprintf(w, `{"error":"invalid_token","error_description":"unknown: %s"}`, r.FormValue("auth"))
+	}))
+	defer server.Close()
+	trust := bitrix24.Trust{Insecure: []string{strings.TrimPrefix(server.URL, "http://")}}
+	oauth := &bitrix24.OAuth{ClientID: "c", HTTP: bitrix24.NewHTTP(), Now: time.Now, Trust: trust}
+	if _, err := oauth.AppInfo(t.Context(), server.URL, broken); !strings.Contains(fmt.Sprint(err), "unknown: -") || strings.Contains(err.Error(), "broken") {
+		t.Errorf("%v", err)
+	}
+}
