@@ -404,8 +404,9 @@ func TestAuthorizationHostsCanBeAdded(t *testing.T) {
 }
 
 func TestEndpointsHaveOneSpelling(t *testing.T) {
-	trust := bitrix24.Trust{Insecure: []string{"127.0.0.1:8924"}}
+	trust := bitrix24.Trust{Insecure: []string{"127.0.0.1:8924", "Emulator:8924"}}
 	for named, want := range map[string]string{
+		"http://Emulator:8924/rest/":         "http://Emulator:8924/rest/", // as it is listed, else it would not be trusted again
 		"https://company.bitrix24.com/rest/": "https://company.bitrix24.com/rest/", "https://Company.Bitrix24.com:443/rest": "https://company.bitrix24.com/rest/",
 		"https://company.bitrix24.com./rest/1/AbC//": "https://company.bitrix24.com/rest/1/AbC/", "https://crm.example.org:8443/rest/": "https://crm.example.org:8443/rest/",
 		"http://127.0.0.1:8924/rest/": "http://127.0.0.1:8924/rest/",

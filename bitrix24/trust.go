@@ -57,17 +57,17 @@ func (t Trust) isAuthServer(u *url.URL) bool {
 }
 
 // Endpoint checks an address that leads will be read from, which must be https or an
-// emulator, and returns it in one spelling: the host in small letters, without the port that https
-// has anyway, and with one slash at the end. Portals are known, and allowed, by their hosts. The error
-// is ErrUntrusted.
+// emulator, and returns it in one spelling: a portal's host in small letters, without the port that
+// https has anyway, and with one slash at the end. Portals are known, and allowed, by their hosts; an
+// emulator's stays as Insecure lists it. The error is ErrUntrusted.
 func (t Trust) Endpoint(raw string) (string, error) {
 	u, err := t.parse(raw)
 	if err != nil {
 		return "", err
 	}
-	host := strings.ToLower(u.Host)
+	host := u.Host
 	if u.Scheme == "https" {
-		host = strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ".")
+		host = strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(host), ":443"), ".")
 	}
 	return u.Scheme + "://" + host + strings.TrimRight(u.Path, "/") + "/", nil
 }
