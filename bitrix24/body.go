@@ -100,7 +100,7 @@ func (f *Form) fillField(d *json.Decoder, name string) error {
 		return err
 	}
 	if only := f.At("0"); only != nil && len(f.Children) == 1 && len(only.Children) == 0 {
-		f.Value, f.set = only.Value, only.set
+		f.Value, f.set, f.replaced = only.Value, only.set, f.replaced || only.replaced
 		f.Children, f.index, f.next = nil, nil, 0
 	}
 	return nil

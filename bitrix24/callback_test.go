@@ -147,6 +147,7 @@ var ambiguousCallbacks = map[string]string{
 	"two in a JSON list":    `{"event":"ONCRMLEADADD","data":{"FIELDS":{"ID":[1,2]}},"auth":{"member_id":"abc"}}`,
 	"two in flat JSON":      `{"event":"ONCRMLEADADD","data[FIELDS][ID]":1,"data[FIELDS][ID]":2,"auth[member_id]":"abc"}`,
 	"flat and nested":       `{"event":"ONCRMLEADADD","data[FIELDS][ID]":["1"],"data":{"FIELDS":{"ID":2}},"auth[member_id]":"abc"}`,
+	"two at one place":      `{"event":"ONCRMLEADADD","data[FIELDS][ID]":{"0":1,"0":2},"auth[member_id]":"abc"}`,
 	"nested and flat":       `{"event":"ONCRMLEADADD","data":{"FIELDS":{"ID":2}},"data[FIELDS][ID]":["1"],"auth[member_id]":"abc"}`,
 	"a list of two":         `{"event":"ONCRMLEADADD","data[FIELDS][ID]":["1","2"],"auth[member_id]":"abc"}`,
 	"two lists of one":      `{"event":"ONCRMLEADADD","data[FIELDS][ID]":["1"],"data[FIELDS][ID]":["2"],"auth[member_id]":"abc"}`,
