@@ -106,6 +106,7 @@ func TestPreflightJudgesColumns(t *testing.T) {
 		{"bitrix_leads", "sql_NAME", "type", "nchar", repo.Stops, "spaces"},
 		{"bitrix_leads", "sql_STATUS_ID", "type", "char", repo.Stops, "spaces"},
 		{"bitrix_leads", "sql_DATE_CREATE", "type", "smalldatetime", repo.Stops, "minutes"},
+		{"bitrix_lead_runtime", "lead_list_dt", "type", "smalldatetime", "", ""},
 		{"bitrix_leads", "sql_NAME", "type", "int", repo.Stops, "type int"},
 		{"bitrix_leads", "sql_NAME", "collation", "Latin1_General_CI_AS", repo.Warns, "Latin1_General_CI_AS"},
 		{"bitrix_leads", "sql_NAME", "computed", "1", repo.Stops, "computed"},
@@ -139,6 +140,16 @@ func TestPreflightJudgesColumns(t *testing.T) {
 	}
 	if found := repo.Judge("columns", before, rows...); len(found) == 0 || found[0].Severity != repo.Stops || !strings.Contains(found[0].Found, "bytes") {
 		t.Errorf("varchar of UTF-8: %+v", found)
+	}
+	for i := range rows {
+		if rows[i]["type"] == "varchar" {
+			rows[i]["length"] = "-1"
+		}
+	}
+	for _, c := range repo.Judge("columns", before, rows...) {
+		if c.Severity == repo.Stops || strings.Contains(c.Found, "code page") {
+			t.Errorf("varchar(max) of UTF-8, which takes every text: %+v", c)
+		}
 	}
 	for _, c := range []struct {
 		more  row

@@ -10,22 +10,31 @@ import (
 // columnKinds are the types that leadsync can use for a type of the script.
 var columnKinds = map[string][]string{
 	"int":      {"int", "bigint"},
-	"datetime": {"datetime", "datetime2"},
+	"datetime": {"datetime", "datetime2", "smalldatetime"},
 	"nvarchar": {"nvarchar", "ntext"},
 }
 
-// alters says how a type gives back another value than it was given: a pass would find such a row stale
-// each night, write it again and announce it, for ever.
-func alters(kind, collation string) string {
-	switch {
-	case kind == "smalldatetime":
+// compared are the tables whose rows passes compare with the portal; into the others leadsync writes
+// down what happened.
+var compared = []string{"bitrix_leads", "bitrix_lead_contacts", "bitrix_lead_solution"}
+
+// alters says how a column gives back another value than it was given: a pass would find such a row
+// stale each night, write it again and announce it, for ever.
+func alters(f fact, want scriptColumn) string {
+	length := f.number("length") // in bytes, -1 is max
+	switch kind := f["type"]; {
+	case kind == "smalldatetime" && slices.Contains(compared, strings.ToLower(f["table"])):
 		return "rounds times to minutes"
 	case kind == "char" || kind == "nchar":
 		return "fills texts up with spaces"
-	case kind == "varchar" && strings.HasSuffix(strings.ToUpper(collation), "UTF8"):
+	case inUTF8(f) && length > 0 && (want.width < 0 || length < 3*want.width): // a unit of UTF-16 has up to three bytes
 		return "counts bytes where leadsync counts letters"
 	}
 	return ""
+}
+
+func inUTF8(f fact) bool {
+	return f["type"] == "varchar" && strings.HasSuffix(strings.ToUpper(f["collation"]), "UTF8")
 }
 
 // judgeColumns compares the columns with those of the call centre's script.
@@ -42,10 +51,11 @@ func judgeColumns(about *surroundings, facts []fact) []Condition {
 			if strings.HasPrefix(kind, "n") && length > 0 {
 				length /= 2 // bytes
 			}
-			switch how := alters(kind, f["collation"]); {
+			switch how := alters(f, want); {
 			case how != "" && want.kind != "int":
 				found = append(found, condition(Stops, "change it to "+want.kind, "%s has the type %s, which %s: each pass would find its rows different and write them again", name, kind, how))
 				continue
+			case want.kind == "nvarchar" && inUTF8(f):
 			case want.kind == "nvarchar" && slices.Contains([]string{"varchar", "text"}, kind):
 				ansi = append(ansi, name+" "+kind)
 			case !slices.Contains(columnKinds[want.kind], kind):
