@@ -26,6 +26,7 @@ type streamKeeper struct {
 
 	seen    time.Time // when the streams were there, all of them
 	missing error     // what the last look found; nil where nothing was missing
+	tried   bool      // to make them again, which failed: the server may have made them nevertheless
 }
 
 // run looks until the context ends.
@@ -43,18 +44,22 @@ func (k *streamKeeper) look(ctx context.Context) {
 	err := events.Look(ctx, k.bus)
 	switch before := k.missing; {
 	case err == nil:
-		k.seen, k.missing = k.now(), nil
+		if k.tried {
+			k.lost(ctx, k.seen)
+		}
+		k.seen, k.missing, k.tried = k.now(), nil, false
 	case !errors.Is(err, events.ErrNoStreams):
 	case before == nil:
 		k.missing = err
 	default:
 		if err := k.setUp(ctx); err != nil {
+			k.tried = true
 			k.log.ErrorContext(ctx, "streams of NATS are gone and cannot be made again, trying again", "missing", before, "error", err)
 			return
 		}
 		k.log.ErrorContext(ctx, "streams of NATS were gone and are made again; callbacks that only they had are lost, so leadsync compares leads with the portal; `leadsync republish` fills the topic", "missing", before)
 		k.lost(ctx, k.seen)
-		k.missing = nil
+		k.missing, k.tried = nil, false
 	}
 }
 

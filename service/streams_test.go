@@ -59,3 +59,25 @@ func TestLostStreamsAreMadeAgain(t *testing.T) {
 		})
 	}
 }
+
+// Where the server makes streams and its answer comes too late, callbacks are gone all the same.
+func TestLostStreamsAreToldThoughTheAnswerWasLate(t *testing.T) {
+	t.Parallel()
+	bus := eventstest.Bus(t)
+	told := 0
+	k := &streamKeeper{
+		bus: bus, now: time.Now, log: leadstest.Silent(), lost: func(context.Context, time.Time) { told++ },
+		setUp: func(ctx context.Context) error {
+			return errors.Join(events.Setup(ctx, bus, 1), context.DeadlineExceeded)
+		},
+	}
+	if err := bus.JetStream().DeleteStream(t.Context(), "BITRIX24_NOTICES"); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		k.look(t.Context())
+	}
+	if told != 1 {
+		t.Errorf("told %d times, want once", told)
+	}
+}
