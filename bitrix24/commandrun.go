@@ -3,6 +3,7 @@ package bitrix24
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math/bits"
 	"slices"
 
@@ -94,13 +95,22 @@ func (r *commandRun) batch(ctx context.Context, commands []Command) ([][]Command
 	case len(commands) == 1:
 		return r.suspect(ctx, commands, err)
 	}
-	if tooLong(err) {
+	tooMany := tooManyCommands(err)
+	if tooMany || tooLong(err) {
 		r.size.cut(len(commands))
 	}
-	r.useless++
-	r.smallest = len(commands)
+	if !tooMany { // those are no fault: the portal says what it wants
+		r.useless++
+		r.smallest = len(commands)
+	}
 	half := len(commands) / 2
 	return [][]Command{commands[:half], commands[half:]}, nil
+}
+
+// tooManyCommands reports whether the portal takes no batch of that size.
+func tooManyCommands(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == codeLength
 }
 
 // A command that alone gets no answer that can be used is asked again: suspectTries times

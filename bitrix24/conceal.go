@@ -19,7 +19,7 @@ import (
 func concealed(text string, secrets []leads.Secret, limit int) string {
 	for _, s := range secrets {
 		if len(s) >= shortestSecret {
-			plain := string([]rune(s.Reveal())) // strangers post tokens that are no UTF-8, which regexp refuses, and JSON repeats so
+			plain := string([]rune(s.Reveal()))                                                   // strangers post tokens that are no UTF-8, which regexp refuses, and JSON repeats so
 			text = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(plain)).ReplaceAllString(text, "-") // codes are in capitals
 		}
 	}

@@ -545,6 +545,14 @@ func TestPortalsMayTakeFewerCommands(t *testing.T) {
 					t.Errorf("whole %t: lead %d: %v", whole, s.LeadID, s.Err)
 				}
 			}
+			if gone := make([]int64, 1000); whole { // deleted leads are read one by one
+				for i := range gone {
+					gone[i] = ids[len(ids)-1] + 1 + int64(i)
+				}
+				if snaps, err = h.Webhook(bitrix24.NewBudget(true)).Leads().Read(t.Context(), gone, draws()); err != nil || len(snaps) != 1000 {
+					t.Errorf("leads that were deleted: %d snapshots, %v", len(snaps), err)
+				}
+			}
 			if got := len(scanAll(t, client)); got != 1000 || client.Requests() > 30 || client.State().Problem != "" {
 				t.Errorf("whole %t: %d leads, %d requests, problem %q", whole, got, client.Requests(), client.State().Problem)
 			}
