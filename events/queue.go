@@ -35,10 +35,14 @@ func durable(ctx context.Context, bus *Bus, stream, name, filter string) (jetstr
 	if err := bus.ours(); err != nil {
 		return nil, fmt.Errorf("set up consumer %s of %s: %w", name, stream, err)
 	}
-	consumer, err := bus.js.CreateOrUpdateConsumer(ctx, bus.Name(stream), jetstream.ConsumerConfig{
+	want := jetstream.ConsumerConfig{
 		Durable: name, FilterSubject: bus.Subject(filter), AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: ackWait, MaxDeliver: -1, MaxAckPending: maxPending,
-	})
+	}
+	consumer, err := bus.js.Consumer(ctx, bus.Name(stream), name)
+	if err != nil || !serves(consumer.CachedInfo(), want) { // a cluster agrees on each update, even on one that changes nothing
+		consumer, err = bus.js.CreateOrUpdateConsumer(ctx, bus.Name(stream), want)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("set up consumer %s of %s: %w", name, stream, bus.named(bus.taken(ctx, stream, err)))
 	}
@@ -48,6 +52,15 @@ func durable(ctx context.Context, bus *Bus, stream, name, filter string) (jetstr
 		}
 	}
 	return consumer, nil
+}
+
+// serves reports whether a consumer that is there is as we want it.
+func serves(info *jetstream.ConsumerInfo, want jetstream.ConsumerConfig) bool {
+	has := info.Config
+	return !info.Paused && has.FilterSubject == want.FilterSubject && len(has.FilterSubjects) == 0 && has.AckPolicy == want.AckPolicy &&
+		has.AckWait == want.AckWait && has.MaxDeliver == want.MaxDeliver && has.MaxAckPending == want.MaxAckPending &&
+		has.InactiveThreshold == 0 && has.PauseUntil == nil && !has.HeadersOnly && has.DeliverPolicy == want.DeliverPolicy &&
+		has.RateLimit == 0 && len(has.BackOff) == 0
 }
 
 // codesTaken are the refusals of a consumer whose messages another one takes: only one may.

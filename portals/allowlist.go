@@ -17,10 +17,13 @@ func (a AllowList) portal(memberID, domain string) bool {
 	return slices.Contains(a, "any") || a.names(memberID) || a.names(domain)
 }
 
-// names tells whether a member id or a domain is on the list, in capitals or not.
+// names tells whether a member id or a domain is on the list, in any spelling of it.
 func (a AllowList) names(portal string) bool {
-	return slices.ContainsFunc(a, func(name string) bool { return strings.EqualFold(name, portal) })
+	return slices.ContainsFunc(a, func(name string) bool { return strings.EqualFold(plainHost(name), plainHost(portal)) })
 }
+
+// plainHost is a host without the port that https has anyway, and without the dot of a full name.
+func plainHost(name string) string { return strings.TrimSuffix(strings.TrimSuffix(name, ":443"), ".") }
 
 // mayConnect tells whether a host that is neither known nor named may log in, while so
 // many portals are known; nil where it may. Its member id, which may be on the list, is not
