@@ -59,7 +59,7 @@ func TestWhatTheServerDoesNotAllowIsNamed(t *testing.T) {
 		{"to keep notices", events.NoticeSubject(ref(7)), deny("bitrix24.>"), true, func(ctx context.Context, bus *events.Bus) error {
 			return events.PublishNotice(ctx, bus, events.Notice{Ref: ref(7)})
 		}},
-		{"to make consumers", "$JS.API.CONSUMER.CREATE.BITRIX24_NOTICES", deny("$JS.API.CONSUMER.>"), true, func(ctx context.Context, bus *events.Bus) error {
+		{"to make consumers", "$JS.API.CONSUMER.INFO.BITRIX24_NOTICES", deny("$JS.API.CONSUMER.>"), true, func(ctx context.Context, bus *events.Bus) error {
 			_, err := events.Notices(ctx, bus, member)
 			return err
 		}},

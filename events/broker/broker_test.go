@@ -238,3 +238,31 @@ func untilReconnected(tb testing.TB, nc *nats.Conn, n int) {
 		}
 	}
 }
+
+func TestStreamsThatAreBeingMadeAreNoProblem(t *testing.T) {
+	b := start(t, broker.Config{})
+	js := service(t, b)
+	made := make(chan error, 1)
+	go func() {
+		for i := range 100 {
+			if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S" + strconv.Itoa(i), Subjects: []string{"s." + strconv.Itoa(i)}}); err != nil {
+				made <- err
+				return
+			}
+		}
+		close(made)
+	}()
+	for {
+		if problem := b.Problem(); problem != "" {
+			t.Fatal(problem)
+		}
+		select {
+		case err := <-made:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+		}
+	}
+}

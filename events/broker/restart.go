@@ -21,7 +21,14 @@ const (
 	restartRoom = 1 << 20
 )
 
-// Problem says what is wrong with the server or its store; "" if nothing is.
+// How often, and how long after each other, the server is asked for a problem that it names.
+const (
+	looks    = 5
+	lookWait = 40 * time.Millisecond
+)
+
+// Problem says what is wrong with the server or its store; "" if nothing is. For an instant a stream
+// that is being made looks like one that is lost, so only what stays the same counts.
 func (b *Broker) Problem() string {
 	b.mu.Lock()
 	ns, failed := b.server, b.failed
@@ -29,7 +36,14 @@ func (b *Broker) Problem() string {
 	if failed != nil {
 		return failed.Error()
 	}
-	return ns.Healthz(nil).Error
+	problem := ns.Healthz(nil).Error
+	for look := 1; problem != "" && look < looks; look++ {
+		<-time.After(lookWait)
+		if ns.Healthz(nil).Error != problem {
+			return ""
+		}
+	}
+	return problem
 }
 
 // InProcessConn implements nats.InProcessConnProvider: a client that reconnects gets to
