@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"leadsync/events/spool"
 	"leadsync/journal"
 )
@@ -85,9 +87,9 @@ func (i *Intake) publish(ctx context.Context, e Entry, as journal.Kind) error {
 		i.direct.Store(nil)
 		i.losing.Store(nil)
 		i.refused.Store(nil)
-	case ctx.Err() == nil:
+	case errors.As(err, new(*jetstream.APIError)):
 		i.refused.Store(&err)
-	default:
+	case ctx.Err() != nil:
 		now := i.Now()
 		until := now.Add(directFor)
 		if before := i.direct.Swap(&until); before != nil && before.After(now) {
@@ -175,9 +177,10 @@ func (i *Intake) Losing() bool {
 // when it was last tried.
 func (i *Intake) Avoiding() bool { return i.direct.Load() != nil }
 
-// Refusal is why the stream refused the last entry that was put on it; nil if it took it.
+// Refusal is why the stream refused the last entry that was put on it, as long as the spool has
+// entries; nil if it took it. That the stream could not be asked is no refusal.
 func (i *Intake) Refusal() error {
-	if err := i.refused.Load(); err != nil {
+	if err := i.refused.Load(); err != nil && i.Verified.Stats().Entries > 0 {
 		return *err
 	}
 	return nil

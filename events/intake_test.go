@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"leadsync/events"
 	"leadsync/events/broker"
@@ -104,8 +105,12 @@ func TestRefusedEntryGoesIntoTheSpool(t *testing.T) {
 	if i.Waiting().Entries != 3 || m.tries.Load() != 3 || i.Spooled.Load() != 3 {
 		t.Errorf("%+v, %d tries", i.Waiting(), m.tries.Load())
 	}
-	if refusal := i.Refusal(); refusal == nil || i.Avoiding() {
-		t.Errorf("the refusal is %v", refusal)
+	if refusal := i.Refusal(); refusal != nil {
+		t.Errorf("a stream that could not be asked has refused: %v", refusal)
+	}
+	m.set(func(context.Context) error { return fmt.Errorf("publish: %w", &jetstream.APIError{ErrorCode: 10054}) })
+	if err := i.Take(t.Context(), entry(3)); err != nil || i.Refusal() == nil || i.Avoiding() {
+		t.Errorf("%v, the refusal is %v", err, i.Refusal())
 	}
 	m.set(nil)
 	if err := i.Take(t.Context(), entry(4)); err != nil || i.Refusal() != nil {
