@@ -46,7 +46,7 @@ func DeadLetters(ctx context.Context, bus *Bus, memberID string) ([]DeadLetter, 
 	if memberID != "" {
 		filter = "leadsync.dead." + memberID + ".*"
 	}
-	return answered(ctx, func(ctx context.Context) ([]DeadLetter, error) { return readLetters(ctx, stream, bus.Subject(filter)) })
+	return readLetters(ctx, stream, bus.Subject(filter))
 }
 
 // DeadLetterOf returns the dead letter of a lead as it is now; false where there is none.

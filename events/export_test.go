@@ -17,6 +17,11 @@ func Answered(ctx context.Context, ask func(context.Context) (*nats.Msg, error))
 	return answered(ctx, ask)
 }
 
+// ReadPage reads some messages of a consumer that was just made.
+func ReadPage(ctx context.Context, consumer jetstream.Consumer) ([]jetstream.Msg, error) {
+	return readPage(ctx, consumer, pageSize)
+}
+
 // FailRenewals makes the next renewals of a lease fail as they do while there is no
 // connection.
 func (l *Lease) FailRenewals(n int32) {

@@ -52,17 +52,20 @@ func readAll(ctx context.Context, stream jetstream.Stream, filter string, each f
 	return nil
 }
 
-func readPage(ctx context.Context, consumer jetstream.Consumer, left uint64) (page []jetstream.Msg, err error) {
-	batch, err := answered(ctx, func(context.Context) (jetstream.MessageBatch, error) {
-		return consumer.FetchNoWait(int(min(left, pageSize)))
+// readPage asks again while nobody answers: for each page a consumer is made, of which the other servers of a cluster hear a
+// little later. Nothing has come by then.
+func readPage(ctx context.Context, consumer jetstream.Consumer, left uint64) ([]jetstream.Msg, error) {
+	return answered(ctx, func(ctx context.Context) ([]jetstream.Msg, error) {
+		batch, err := consumer.FetchNoWait(int(min(left, pageSize)))
+		if err != nil {
+			return nil, err
+		}
+		var page []jetstream.Msg
+		for msg := range batch.Messages() {
+			page = append(page, msg)
+		}
+		return page, errors.Join(batch.Error(), ctx.Err())
 	})
-	if err != nil {
-		return nil, err
-	}
-	for msg := range batch.Messages() {
-		page = append(page, msg)
-	}
-	return page, errors.Join(batch.Error(), ctx.Err())
 }
 
 // pendingSoon is how many messages wait after a pause.

@@ -3,6 +3,10 @@ package events_test
 import (
 	"testing"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"leadsync/events"
 	"leadsync/events/eventstest"
 	"leadsync/leads"
 )
@@ -60,4 +64,46 @@ func TestTheNewestChangeOfAPortal(t *testing.T) {
 	if c, ok, err := topic.Newest(t.Context(), member); !ok || err != nil || c.LeadID != 1 || c.Revision != 2 {
 		t.Errorf("got revision %d of lead %d, %v, %v", c.Revision, c.LeadID, ok, err)
 	}
+}
+
+// The server that is asked for a page may not have heard yet of the consumer that another one just made for it.
+func TestAPageComesALittleLater(t *testing.T) {
+	bus := eventstest.Bus(t)
+	announceAll(t, openTopic(t, bus), revision(10, 1, leads.Added)...)
+	stream, err := bus.Stream(t.Context(), events.StreamLeads)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := stream.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := events.ReadPage(t.Context(), &unheard{Consumer: consumer, times: 3})
+	if err != nil || len(page) != 10 {
+		t.Errorf("a page has %d of 10 messages: %v", len(page), err)
+	}
+}
+
+// unheard is a consumer that the servers hear of after some questions.
+type unheard struct {
+	jetstream.Consumer
+	times int
+}
+
+func (u *unheard) FetchNoWait(batch int) (jetstream.MessageBatch, error) {
+	if u.times--; u.times >= 0 {
+		return nobody{}, nil
+	}
+	return u.Consumer.FetchNoWait(batch)
+}
+
+// nobody is what comes where no server answers.
+type nobody struct{}
+
+func (nobody) Error() error { return nats.ErrNoResponders }
+
+func (nobody) Messages() <-chan jetstream.Msg {
+	none := make(chan jetstream.Msg)
+	close(none)
+	return none
 }
