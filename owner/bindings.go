@@ -43,11 +43,8 @@ func (s *Session) Bind(ctx context.Context) error {
 		return nil
 	}
 	s.tokens.Reload() // what made us bind may have brought tokens
-	if _, err := s.bindings.bind(ctx); err != nil {
-		return err
-	}
-	s.followPlan(ctx)
-	return nil
+	_, err := s.bindings.bind(ctx)
+	return err
 }
 
 // bind returns the events that were not bound.

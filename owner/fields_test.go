@@ -103,6 +103,34 @@ func (h *harness) readAt() time.Time {
 	return schema.ReadAt
 }
 
+// A pass asks for the portal's time while it waits for the definitions of custom fields, and reads
+// no lead before they are there: else their fields would not be known.
+func TestNoLeadIsReadBeforeTheDefinitions(t *testing.T) {
+	h := open(t, 3)
+	clock := make(chan struct{}, 1)
+	h.transport.hold = func(text string) {
+		switch {
+		case strings.Contains(text, "server.time"):
+			select {
+			case clock <- struct{}{}:
+			default:
+			}
+		case strings.Contains(text, "crm.lead.fields"):
+			select {
+			case <-clock:
+			case <-time.After(time.Minute):
+				t.Error("the portal's time is not asked for meanwhile")
+			}
+			<-time.After(200 * time.Millisecond) // for a lead's read that must not come
+			if h.transport.count("crm.lead.list") > 0 {
+				t.Error("leads are read before")
+			}
+		}
+	}
+	h.work(h.config())
+	h.pass(leads.RunImport)
+}
+
 // Every kind of change reaches subscribers, with before and after; the first reading has
 // nothing to compare with.
 func TestChangesOfCustomFieldsAreAnnounced(t *testing.T) {

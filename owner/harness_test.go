@@ -219,6 +219,7 @@ type recordingTransport struct {
 	mu   sync.Mutex
 	fail string // of requests that contain this text; "" is none
 	sent []string
+	hold func(text string) // is called with each request, before it is sent; nil is not
 }
 
 func (t *recordingTransport) client() *http.Client { return &http.Client{Transport: t} }
@@ -237,7 +238,11 @@ func (t *recordingTransport) RoundTrip(r *http.Request) (*http.Response, error) 
 	t.mu.Lock()
 	fail := t.fail != "" && strings.Contains(text, t.fail)
 	t.sent = append(t.sent, text)
+	hold := t.hold
 	t.mu.Unlock()
+	if hold != nil {
+		hold(text)
+	}
 	if fail {
 		return nil, errors.New("connection reset")
 	}

@@ -106,7 +106,9 @@ func (h *liveHarness) runPass(t *testing.T, mode leads.RunMode) {
 	if err != nil {
 		t.Error(err)
 	}
-	cfg := h.session.passes.config()
+	fields := make(chan struct{})
+	close(fields)
+	cfg := h.session.passes.config(fields)
 	cfg.Evidence = nil // asks NATS
 	if run, err = reconcile.Run(t.Context(), cfg, run); err != nil || run.Scanned != 700 {
 		t.Errorf("%+v, %v", run, err)

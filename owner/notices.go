@@ -76,8 +76,12 @@ func (o *owner) install(ctx context.Context) error {
 	if again {
 		mode = leads.RunFull // changes while it was not installed sent no events
 	}
-	_, err = o.cfg.Mirror.Runs.RequestRun(ctx, leads.Run{MemberID: o.session.memberID(), Mode: mode})
-	return err
+	if _, err = o.cfg.Mirror.Runs.RequestRun(ctx, leads.Run{MemberID: o.session.memberID(), Mode: mode}); err != nil {
+		return err
+	}
+	wake(o.session.passes.requested)
+	o.session.followPlan(ctx)
+	return nil
 }
 
 // uninstall believes the portal, not the callback.

@@ -36,8 +36,13 @@ func (p *passes) next(ctx context.Context) error {
 // run brings a pass to its end and publishes its summary; what stops before that goes on
 // when the run is claimed again.
 func (p *passes) run(ctx context.Context, run leads.Run) error {
-	p.s.fields.update(ctx, p.s.client.In(bitrix24.Background))
-	run, err := reconcile.Run(ctx, p.config(), run)
+	fields := make(chan struct{})
+	go func() {
+		defer close(fields)
+		p.s.fields.update(ctx, p.s.client.In(bitrix24.Operator))
+	}()
+	run, err := reconcile.Run(ctx, p.config(fields), run)
+	<-fields // a pass may fail before it reads
 	p.ended.Add(1)
 	if !run.Finished() {
 		return err
@@ -55,11 +60,11 @@ func (p *passes) run(ctx context.Context, run leads.Run) error {
 	return err
 }
 
-// config is what passes over this portal work with.
-func (p *passes) config() reconcile.Config {
+// config is what passes over this portal work with. They read no lead before fields is closed.
+func (p *passes) config(fields <-chan struct{}) reconcile.Config {
 	cfg, own := p.s.cfg, p.s.own
 	return reconcile.Config{
-		Portal: &scanner{client: p.s.client.In(bitrix24.Background), own: own, seen: p.s.see, answered: func() { p.s.health.begin(PartPasses) }},
+		Portal: &scanner{client: p.s.client.In(bitrix24.Background), own: own, fields: fields, seen: p.s.see, answered: func() { p.s.health.begin(PartPasses) }},
 		Mirror: cfg.Mirror.Rows, Ledger: cfg.Mirror.Ledger, Evidence: evidence{cfg, p.s.memberID()},
 		Parked: consumers.Parked{Bus: cfg.Bus, Failures: cfg.Mirror.Leads},
 		Report: p.report, Wait: p.wait,
@@ -86,6 +91,7 @@ func (p *passes) wait(ctx context.Context, d time.Duration) error {
 type scanner struct {
 	client   *bitrix24.Client
 	own      Ownership
+	fields   <-chan struct{}        // closed when the definitions of custom fields were asked for
 	seen     func([]leads.Snapshot) // gets what was read, with its cards
 	answered func()                 // called when the portal has answered
 }
@@ -98,6 +104,7 @@ func (s *scanner) Clock(ctx context.Context) (time.Time, error) {
 
 // Scan implements reconcile.Portal.
 func (s *scanner) Scan(ctx context.Context, after int64, at reconcile.Steps) (leads.Page, error) {
+	<-s.fields
 	page, err := s.client.Leads().Answered(at.Answered).Scan(ctx, after, func() leads.Ticket {
 		defer at.Drawn()
 		return s.draw()
@@ -108,6 +115,7 @@ func (s *scanner) Scan(ctx context.Context, after int64, at reconcile.Steps) (le
 
 // Changed implements reconcile.Portal.
 func (s *scanner) Changed(ctx context.Context, after int64, since time.Time) (leads.Page, error) {
+	<-s.fields
 	page, err := s.client.Leads().Changed(ctx, after, since, s.draw)
 	s.seen(page.Snapshots)
 	return page, s.noted(err)
@@ -115,6 +123,7 @@ func (s *scanner) Changed(ctx context.Context, after int64, since time.Time) (le
 
 // IDs implements reconcile.Portal.
 func (s *scanner) IDs(ctx context.Context, after int64) (leads.Page, error) {
+	<-s.fields
 	page, err := s.client.Leads().IDs(ctx, after, s.draw)
 	return page, s.noted(err)
 }
