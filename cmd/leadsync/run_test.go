@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(mainRole) != "" {
 		os.Exit(run(context.Background(), os.Args[1:], surroundings{environment: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 	}
-	leadstest.SideBySide(6)
+	leadstest.SideBySide(10)
 	debug.SetGCPercent(400) // tests have little memory in use, so that garbage collection would run all the time
 	goleak.VerifyTestMain(m, eventstest.Goroutines()...)
 }
