@@ -328,31 +328,38 @@ func TestSpoolWorksAgainAfterAFullDisk(t *testing.T) {
 	}
 }
 
+// Those that come while a sync is under way share the next one.
 func TestConcurrentEntriesShareASync(t *testing.T) {
 	d := &disk{slow: make(chan struct{})}
 	s := openSpool(t, spool.Config{Dir: t.TempDir(), Create: d.create})
 	var group errgroup.Group
+	var joined sync.WaitGroup
+	joined.Add(100)
 	for n := range 100 {
-		group.Go(func() error { return s.Append(t.Context(), payload(n), takenAt(n)) })
+		group.Go(func() error { return s.Append(&waitedFor{t.Context(), joined.Done}, payload(n), takenAt(n)) })
 	}
-	go func() {
-		for {
-			select {
-			case d.slow <- struct{}{}:
-			case <-t.Context().Done():
-				return
-			}
-		}
-	}()
+	joined.Wait()
+	close(d.slow)
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if d.syncs >= 100 {
+	if d.syncs > 2 {
 		t.Errorf("%d syncs for 100 entries that came together", d.syncs)
 	}
 	if got := len(drained(t, d.powerCut(t))); got != 100 {
 		t.Errorf("%d entries kept", got)
 	}
+}
+
+// waitedFor is a context that tells when somebody begins to wait for its end.
+type waitedFor struct {
+	context.Context
+	begun func()
+}
+
+func (w *waitedFor) Done() <-chan struct{} {
+	w.begun()
+	return w.Context.Done()
 }
 
 func TestRunDrainsUntilItsContextEnds(t *testing.T) {
