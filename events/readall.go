@@ -20,7 +20,9 @@ const pagePause = 10 * time.Millisecond
 // readAll calls back for all messages of a filter that a stream has now, page by page. Those that go meanwhile are not waited
 // for.
 func readAll(ctx context.Context, stream jetstream.Stream, filter string, each func([]jetstream.Msg) error) error {
-	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}})
+	consumer, err := answered(ctx, func(ctx context.Context) (jetstream.Consumer, error) {
+		return stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}})
+	})
 	if err != nil {
 		return err
 	}
