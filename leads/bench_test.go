@@ -36,5 +36,6 @@ func BenchmarkCard(b *testing.B) {
 	}
 	run("parse", func() { _, _ = leads.Parse(raw) })
 	run("hash", func() { lead.Hash() })
+	run("numbers", func() { lead.Phones("RU") })
 	run("custom fields", func() { lead.FieldValues() })
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,7 +19,7 @@ const CardRules = "2"
 // 6.3). Apart from these
 // links the text stays as it is. A text that is not JSON is cleaned as one string.
 func WithoutTokens(text json.RawMessage) json.RawMessage {
-	if mayHaveTokens(text) && !json.Valid(text) {
+	if len(signsIn(text)) > 0 && !json.Valid(text) {
 		return json.RawMessage(withoutTokens(string(text)))
 	}
 	return validWithoutTokens(text)
@@ -26,7 +27,8 @@ func WithoutTokens(text json.RawMessage) json.RawMessage {
 
 // validWithoutTokens is WithoutTokens for valid JSON.
 func validWithoutTokens(text json.RawMessage) json.RawMessage {
-	if !mayHaveTokens(text) {
+	found := signsIn(text)
+	if len(found) == 0 {
 		return text
 	}
 	var out []byte
@@ -36,7 +38,7 @@ func validWithoutTokens(text json.RawMessage) json.RawMessage {
 			continue
 		}
 		end := literalEnd(text, i)
-		if clean, changed := cleanLiteral(text[i:end]); changed {
+		if clean, changed := cleanLiteral(text[i:end], found); changed {
 			out = append(append(out, text[last:i]...), clean...)
 			last = end
 		}
@@ -48,14 +50,17 @@ func validWithoutTokens(text json.RawMessage) json.RawMessage {
 	return append(out, text[last:]...)
 }
 
-// mayHaveTokens is a quick test, which most texts fail.
-func mayHaveTokens(text []byte) bool {
-	for _, sign := range []string{"=", "%3", "%25", `\u00`, "rest", "REST"} {
-		if bytes.Contains(text, []byte(sign)) {
-			return true
+// tokenSigns are parts of every link with a token: a quick test, which most texts fail.
+var tokenSigns = [][]byte{[]byte("="), []byte("%3"), []byte("%25"), []byte(`\u00`), []byte("rest"), []byte("REST")}
+
+// signsIn are those that a text has.
+func signsIn(text []byte) (found [][]byte) {
+	for _, sign := range tokenSigns {
+		if bytes.Contains(text, sign) {
+			found = append(found, sign)
 		}
 	}
-	return false
+	return found
 }
 
 // literalEnd is the end of the string literal of valid JSON that begins at i.
@@ -68,8 +73,9 @@ func literalEnd(text []byte, i int) int {
 	return i + 1
 }
 
-func cleanLiteral(literal []byte) (clean []byte, changed bool) {
-	if !mayHaveTokens(literal) {
+// cleanLiteral cleans one string of a text that has these signs.
+func cleanLiteral(literal []byte, signs [][]byte) (clean []byte, changed bool) {
+	if !slices.ContainsFunc(signs, func(sign []byte) bool { return bytes.Contains(literal, sign) }) {
 		return nil, false
 	}
 	var s string

@@ -85,6 +85,10 @@ func CallerDigits(value, region string) (string, bool) {
 // code get an E164, and only their Digits come from it.
 func Phones(value, region string) []Phone {
 	l := list{region: region}
+	if alone(value) {
+		l.sequence(value)
+		return l.found
+	}
 	for _, piece := range pieces(value) {
 		l.take(piece)
 	}

@@ -209,6 +209,10 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 			if diff := cmp.Diff(test.want, spell(leads.Phones(test.value, test.region))); diff != "" {
 				t.Errorf("%q (-want +got):\n%s", test.value, diff)
 			}
+			// A line break behind it changes nothing, but no number stands alone then.
+			if diff := cmp.Diff(test.want, spell(leads.Phones(test.value+"\n", test.region))); diff != "" {
+				t.Errorf("%q and a line break (-want +got):\n%s", test.value, diff)
+			}
 		})
 	}
 }

@@ -22,23 +22,22 @@ func read(digits string, plus bool, region string) Phone {
 	key := withoutZeros(digits[max(0, len(digits)-keyDigits):])
 	for _, spelling := range spellings(digits, plus, region) {
 		number, err := phonenumbers.Parse(spelling, region)
-		if err != nil || tooLong(number) {
+		if err != nil {
+			continue
+		}
+		e164 := phonenumbers.Format(number, phonenumbers.E164)
+		if len(e164) > len("+")+longest { // libphonenumber takes it for a German one, and no network carries it
 			continue
 		}
 		national := withoutZeros(phonenumbers.GetNationalSignificantNumber(number))
 		if phonenumbers.IsValidNumber(number) {
-			return Phone{E164: phonenumbers.Format(number, phonenumbers.E164), Digits: national}
+			return Phone{E164: e164, Digits: national}
 		}
 		if plus && spelling[0] == '+' && len(national) >= local && phonenumbers.IsPossibleNumber(number) {
 			key = national
 		}
 	}
 	return Phone{Digits: key}
-}
-
-// tooLong tells numbers that libphonenumber takes for German ones, and no network carries.
-func tooLong(number *phonenumbers.PhoneNumber) bool {
-	return len(digitsOf(phonenumbers.Format(number, phonenumbers.E164))) > longest
 }
 
 // spellings are the ways to read a number, the likeliest first: as written, and then, where

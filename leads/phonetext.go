@@ -22,6 +22,12 @@ var (
 	feature = regexp.MustCompile(`(?m)^\s*(?:[*#]{1,2}\d{2,3}[*#\s]\s*)(\+?[\d\s()-]{7,}#?)`)
 )
 
+// alone tells texts that are one number and nothing else, as most are: the patterns, which take most
+// of the time, would find nothing in them.
+func alone(value string) bool {
+	return len(value) <= mostOfText && strings.Trim(strings.TrimPrefix(value, "+"), "0123456789 ().-") == ""
+}
+
 func pieces(value string) []piece {
 	value = context.ReplaceAllString(plainText(value), "")
 	value = feature.ReplaceAllString(value, "$1")
