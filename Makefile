@@ -10,6 +10,7 @@ LINT = $(GO) run $(LINTER)
 
 .DEFAULT_GOAL := help
 .PHONY: help build check test race test-sqlserver test-faults test-clients test-browser test-scale test-subscribers test-replicas test-upgrade test-cluster monitoring-check chart chart-check release-check release-ready release image freeze-migrations package-check windows-check compose-check mutants lint fmt demo bench bench-import bench-ingest bench-peers bench-pace bench-lag growth fuzz
+WINDOWS_ON ?= amd64 arm64
 GROWTH_LEADS ?= 10000 100000 1000000
 GROWTH_PORTALS ?= 1,10,100
 
@@ -103,8 +104,7 @@ package-check: ## run the image in a chroot; install, start, upgrade, remove and
 	deployments/packages/try-deb bin/leadsync_0.1.0~try.1_amd64.deb dist/leadsync_0.1.0~try.2_amd64.deb
 
 windows-check: ## compile and vet for Windows, also the tests; lint what is for Windows alone
-	GOOS=windows GOARCH=amd64 $(GO) vet ./...
-	GOOS=windows GOARCH=arm64 $(GO) vet ./...
+	for arch in $(WINDOWS_ON); do echo "$$arch"; GOOS=windows GOARCH=$$arch $(GO) vet ./... || exit 1; done
 	GOBIN=$(CURDIR)/bin $(GO) install $(LINTER)
 	GOOS=windows bin/golangci-lint run ./winservice
 
