@@ -21,14 +21,15 @@ const (
 	restartRoom = 1 << 20
 )
 
-// How often, and how long after each other, the server is asked for a problem that it names.
+// How often, and how long after each other, the server is asked for a problem that it names: longer
+// than most disks take to make a stream.
 const (
-	looks    = 5
+	looks    = 14
 	lookWait = 40 * time.Millisecond
 )
 
-// Problem says what is wrong with the server or its store; "" if nothing is. For an instant a stream
-// that is being made looks like one that is lost, so only what stays the same counts.
+// Problem says what is wrong with the server or its store; "" if nothing is. While a stream
+// is being made it looks like one that is lost, so only what stays the same for half a second counts.
 func (b *Broker) Problem() string {
 	b.mu.Lock()
 	ns, failed := b.server, b.failed
