@@ -50,7 +50,7 @@ func validWithoutTokens(text json.RawMessage) json.RawMessage {
 	return append(out, text[last:]...)
 }
 
-// tokenSigns are parts of every link with a token: a quick test, which most texts fail.
+// tokenSigns are what each link with a token has at least one of: a quick test, which most texts fail.
 var tokenSigns = [][]byte{[]byte("="), []byte("%3"), []byte("%25"), []byte(`\u00`), []byte("rest"), []byte("REST")}
 
 // signsIn are those that a text has.

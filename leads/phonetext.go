@@ -22,8 +22,8 @@ var (
 	feature = regexp.MustCompile(`(?m)^\s*(?:[*#]{1,2}\d{2,3}[*#\s]\s*)(\+?[\d\s()-]{7,}#?)`)
 )
 
-// alone tells texts that are one number and nothing else, as most are: the patterns, which take most
-// of the time, would find nothing in them.
+// alone tells texts of digits and what people write between them, as most are: the patterns, which
+// take most of the time, would find nothing in them.
 func alone(value string) bool {
 	return len(value) <= mostOfText && strings.Trim(strings.TrimPrefix(value, "+"), "0123456789 ().-") == ""
 }
