@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // CardRules is the version of the rules by which WithoutTokens cleans. Change it with them:
@@ -92,13 +93,13 @@ func cleanLiteral(literal []byte, signs [][]byte) (clean []byte, changed bool) {
 // withoutTokens cleans the links of one string, until nothing is left to remove: a link may
 // stand in another's parameter.
 func withoutTokens(s string) string {
-	found := parameters
+	levels := parameters
 	if signature.MatchString(s) {
-		found = signedParameters
+		levels = signedParameters
 	}
 	for {
 		before := s
-		for _, p := range found {
+		for _, p := range levels() {
 			s = p.cut(s)
 		}
 		s = webhookSecret.ReplaceAllString(s, "${1}-")
@@ -118,14 +119,16 @@ type parameter struct {
 	entity *regexp.Regexp // what makes of a separator an entity of HTML, such as &quot;
 }
 
-// parameters are the levels: plain, encoded, and encoded twice.
-var parameters = newParameters(secretName)
+// parameters are the levels: plain, encoded, and encoded twice. They take 10 ms to compile, which most commands never need.
+var parameters = sync.OnceValue(func() [3]parameter { return newParameters(secretName) })
 
 // signedParameters are those of texts with a signature of a storage. Without one, these names
 // may mean anything.
 var (
-	signedParameters = newParameters(`(?:` + secretName + `|` + spelled("expires") + `|` + spelled("policy") + `)`)
-	signature        = regexp.MustCompile(`(?i)(?:signature|accesskeyid|googleaccessid|key-pair-id)(?:=|\\+u003d|%(?:25)*3D)`)
+	signedParameters = sync.OnceValue(func() [3]parameter {
+		return newParameters(`(?:` + secretName + `|` + spelled("expires") + `|` + spelled("policy") + `)`)
+	})
+	signature = regexp.MustCompile(`(?i)(?:signature|accesskeyid|googleaccessid|key-pair-id)(?:=|\\+u003d|%(?:25)*3D)`)
 )
 
 // The parts of a name, whose characters may all be percent-encoded (RFC 3986, 2.3).

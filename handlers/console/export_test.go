@@ -27,7 +27,7 @@ type Phrase struct{ Format, English, Russian string }
 
 // Phrases are all of them; words and details are one text.
 func Phrases() (all []Phrase) {
-	for _, p := range slices.Concat(sentences, endings) {
+	for _, p := range slices.Concat(sentences(), endings()) {
 		all = append(all, Phrase{p.format, p.english.words + "|" + p.english.detail, p.russian.words + "|" + p.russian.detail})
 	}
 	return all

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"leadsync/handlers/language"
@@ -33,8 +34,12 @@ var verb = regexp.MustCompile(`%[a-z]`)
 var values = map[string]string{"%d": `(-?\d+)`, "%s": `(.+?)`, "%v": `(\d[\d.a-zµ]*)`}
 
 // sentences are those of other packages and endings how they go on, as their formats are there: one that has
-// changed is shown in English, and TestEverySentenceOfOthersIsRetold fails.
-var sentences, endings = compiled("sentence", ""), compiled("ending", `(.+?)`)
+// changed is shown in English, and TestEverySentenceOfOthersIsRetold fails. They are compiled for the first page that
+// needs one: that takes 30 ms, and no command has to wait for it.
+var (
+	sentences = sync.OnceValue(func() []phrase { return compiled("sentence", "") })
+	endings   = sync.OnceValue(func() []phrase { return compiled("ending", `(.+?)`) })
+)
 
 // compiled has the phrases of a context of the catalogue, with the expressions that find values again in what their
 // formats have made. Before is the expression for what stands before them. What says more comes first, and what has a
@@ -127,8 +132,7 @@ func spoken(lang, text string, parts int) (saying, bool) {
 	if known := language.Has(lang, text) || language.Has(language.Russian, text); known || parts <= 0 {
 		return saying{words: language.Say(lang, text)}, known
 	}
-	for i := range endings {
-		p := &endings[i]
+	for _, p := range endings() {
 		if !strings.Contains(text, p.longest) {
 			continue
 		}
@@ -138,8 +142,7 @@ func spoken(lang, text string, parts int) (saying, bool) {
 			}
 		}
 	}
-	for i := range sentences {
-		p := &sentences[i]
+	for _, p := range sentences() {
 		if !strings.HasPrefix(text, p.prefix) || !strings.Contains(text, p.longest) {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/leonelquinteros/gotext"
 )
@@ -18,7 +19,11 @@ type catalogue struct {
 	formats map[string]map[string]*gotext.Translation // of other packages, by context
 }
 
-var inEnglish, inRussian = read("en.po"), read("ru.po")
+// They are read when somebody needs them: the service without pages never does.
+var (
+	inEnglish = sync.OnceValue(func() catalogue { return read("en.po") })
+	inRussian = sync.OnceValue(func() catalogue { return read("ru.po") })
+)
 
 func read(name string) catalogue {
 	po := gotext.NewPoFS(files)
@@ -33,9 +38,9 @@ func read(name string) catalogue {
 
 func in(lang string) catalogue {
 	if lang == Russian {
-		return inRussian
+		return inRussian()
 	}
-	return inEnglish
+	return inEnglish()
 }
 
 // Say is a text in a language, with its values. What the catalogue lacks, such as the words of an error, stays as it is.
@@ -54,7 +59,7 @@ func Has(lang, text string) bool { return in(lang).texts[text] != nil }
 
 // Formats are those of other packages whose sentences are told in other words, by their context: "sentence", or
 // "ending" for how one goes on.
-func Formats(context string) []string { return slices.Sorted(maps.Keys(inRussian.formats[context])) }
+func Formats(context string) []string { return slices.Sorted(maps.Keys(inRussian().formats[context])) }
 
 // Format is how a language tells what such a format says; "" where it stays as it is.
 func Format(lang, context, format string) string {
