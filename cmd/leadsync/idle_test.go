@@ -23,7 +23,9 @@ import (
 
 var (
 	idlePortals = flag.String("idle-portals", "0", "numbers of portals of the test of idle portals, separated by commas; 0 skips it, 1,10,100 is what to judge by")
-	idleFor     = flag.Duration("idle-for", time.Minute, "how long TestIdlePortals watches them")
+	// Owners look at everything once in five minutes, those of portals that came together within the same one: a
+	// single minute has all of that or nothing.
+	idleFor = flag.Duration("idle-for", 5*time.Minute, "how long TestIdlePortals watches them")
 )
 
 // idleStatements is how many statements a second one more idle portal may cost.
@@ -44,7 +46,7 @@ type idleCost struct {
 // a slow machine it asks less, not more. The database is SQLite and NATS a process of its own.
 func TestIdlePortals(t *testing.T) {
 	if *idlePortals == "0" {
-		t.Skip("takes three minutes for each number of portals: -idle-portals says how many")
+		t.Skip("takes six to nine minutes for each number of portals: -idle-portals says how many")
 	}
 	var costs []idleCost
 	for number := range strings.SplitSeq(*idlePortals, ",") {
