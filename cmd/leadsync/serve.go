@@ -29,6 +29,6 @@ func serve(ctx context.Context, cfg service.Config, log *slog.Logger) error {
 }
 
 // gcPercent has Go collect garbage more often than by default: a pass holds 2,500 cards at
-// a time, and this halves what lies about beside them for a few percent of its time. With 50 an
-// import takes 5 MB less and a twentieth longer, with 80 it takes 10 MB more and is no faster.
+// a time, and this leaves a third less lying about beside them. With 50 an import takes 5 MB less
+// and an eighth longer, with 80 it takes 10 MB more and is no faster.
 const gcPercent = 65

@@ -19,7 +19,7 @@ type catalogue struct {
 	formats map[string]map[string]*gotext.Translation // of other packages, by context
 }
 
-// They are read when somebody needs them: the service without pages never does.
+// They are read when somebody needs them: most commands never do.
 var (
 	inEnglish = sync.OnceValue(func() catalogue { return read("en.po") })
 	inRussian = sync.OnceValue(func() catalogue { return read("ru.po") })
